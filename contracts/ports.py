@@ -1,0 +1,108 @@
+"""What the service needs of the outside world, as narrow Protocols documented by their obligations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+ATTEMPT_HEADER = "calendar-sync-attempt"
+REPLAY_HEADER = "calendar-sync-replay"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """A message to publish: persistent, ``application/cloudevents+json``."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    message_id: str
+    headers: Mapping[str, str | int] = field(default_factory=dict)
+    mandatory: bool = True
+    """An error is raised when no queue takes it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Delivery:
+    """A message received and not yet settled; identity is the object itself."""
+
+    queue: str
+    body: bytes
+    message_id: str | None
+    routing_key: str
+    headers: Mapping[str, str | int]
+    """Application headers only; everything that begins with ``x-`` is left out."""
+    attempt: int
+    """From 1; our own counter (header ``calendar-sync-attempt``), never the broker's."""
+    returns: int
+    """How often the broker has handed this message out before without it being settled."""
+    generation: int
+    """Of the channel it came by; settling a delivery of an older generation does nothing."""
+    handle: Any
+    """The broker's own token for settling."""
+
+
+class Sink(Protocol):
+    """Who receives deliveries. Both methods are called on the event loop and must not block."""
+
+    def deliver(self, delivery: Delivery) -> None: ...
+
+    def lost(self, generation: int) -> None:
+        """The channel of that generation is gone: all its unsettled deliveries will come again."""
+
+
+class Subscription(Protocol):
+    """A consumer on one queue that survives reconnects."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether deliveries can arrive now (connected, consuming, not found stuck by the watchdog)."""
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Settle these; deliveries of an older generation are passed over in silence."""
+
+    async def close(self) -> None:
+        """Give back everything unsettled by closing the channel; nothing is delivered afterwards."""
+
+
+class Publisher(Protocol):
+    async def publish(self, message: Outgoing) -> None:
+        """Return once the broker has confirmed the message.
+
+        Raises Unroutable where it is mandatory and no queue takes it, Unavailable where it was
+        not confirmed in time: it may have arrived, so publish the same id again.
+        """
+
+
+class Broker(Publisher, Protocol):
+    """The message broker; RabbitMQ and memory pass one conformance suite."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether both connections are open and not blocked."""
+
+    async def open(self) -> None:
+        """Connect. Raises Unavailable."""
+
+    async def close(self) -> None: ...
+
+    async def declare(self) -> None:
+        """Bring the topology of DESIGN 5 into being; harmless when it exists. Raises Permanent naming what differs."""
+
+    async def missing(self) -> list[str]:
+        """Names what of the topology is missing; empty when complete. Changes nothing."""
+
+    async def subscribe(self, queue: str, *, prefetch: int, sink: Sink) -> Subscription: ...
+
+    async def depth(self, queue: str) -> int:
+        """Messages ready in the queue."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None: ...
