@@ -87,7 +87,10 @@ class Broker(Publisher, Protocol):
     async def close(self) -> None: ...
 
     async def declare(self) -> None:
-        """Bring the topology of DESIGN 5 into being; harmless when it exists. Raises Permanent naming what differs."""
+        """Bring the topology of DESIGN 5 into being; harmless when it exists.
+
+        Raises Permanent naming what differs.
+        """
 
     async def missing(self) -> list[str]:
         """Names what of the topology is missing; empty when complete. Changes nothing."""

@@ -1,0 +1,147 @@
+"""The store: one engine, writing and reading transactions, and the schema's upgrade (DESIGN 10)."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from contracts.errors import Unavailable
+from contracts.ports import Clock
+
+__all__ = ["IntegrityError", "Store"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Store:
+    """SQLite or PostgreSQL behind one door.
+
+    ``begin()`` opens a writing transaction, ``read()`` a reading one. Every moment that processes
+    compare with each other comes from ``now()``: the database's clock, or the given one in tests.
+    Connection failures surface as Unavailable.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 10) -> None:
+        self.url = url
+        self._clock = clock
+        self.sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if self.sqlite else _postgresql_engine(url, pool_size)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write; committed at the end, rolled back on any error."""
+        with _translated():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads; it never waits for writers."""
+        with _translated():
+            async with self.engine.connect() as plain:
+                connection = await plain.execution_options(reading=True)
+                yield connection
+
+    async def now(self, connection: AsyncConnection) -> float:
+        """Seconds since 1970 by the clock that all processes of this store share."""
+        if self._clock is not None:
+            return self._clock.now().timestamp()
+        if self.sqlite:
+            return time.time()  # all processes of an SQLite file share its machine's clock
+        value = await connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8"))
+        return float(value or 0.0)
+
+    async def moment(self, connection: AsyncConnection) -> datetime:
+        """As ``now``, as an aware UTC datetime."""
+        return datetime.fromtimestamp(await self.now(connection), UTC)
+
+    async def upgrade(self) -> None:
+        """Bring the schema up to date; several processes may try at once."""
+        with _translated():
+            async with self.engine.begin() as connection:
+                if not self.sqlite:
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(4771120)"))
+                await connection.run_sync(_upgrade)
+
+    async def behind(self) -> str | None:
+        """Says how the schema differs from what this program needs; None when it fits."""
+        async with self.read() as connection:
+            current, wanted = await connection.run_sync(_revisions)
+        if current == wanted:
+            return None
+        return f"the database schema is at {current or 'nothing'}, this program needs {wanted}"
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+class _translated:  # noqa: N801 -- reads as an adjective at its use
+    """Turns lost connections into Unavailable; leaves errors about the data as they are."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, InterfaceError | OperationalError) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        ):
+            raise Unavailable(f"the database cannot be used: {type(error.orig).__name__}") from error
+        if isinstance(error, OSError):
+            raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
+
+
+def _sqlite_engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the transaction begins where "begin" below says so
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql_engine(url: str, pool_size: int) -> AsyncEngine:
+    settings = {"statement_timeout": "30000", "idle_in_transaction_session_timeout": "30000"}
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_pre_ping=True,
+        connect_args={"server_settings": settings},
+    )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revisions(connection: Connection) -> tuple[str | None, str | None]:
+    current = MigrationContext.configure(connection).get_current_revision()
+    return current, ScriptDirectory.from_config(_config()).get_current_head()
