@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -40,11 +40,10 @@ class _Envelope(Strict):
     @classmethod
     def of(cls, data: Strict, *, id: str, time: datetime, source: str = OWN_SOURCE) -> Self:  # noqa: A002
         """The message that carries ``data``, with its subject where such messages have one."""
-        kind = cls.model_fields["type"].annotation
         return cls.model_validate(
             {
                 "specversion": "1.0",
-                "type": kind.__args__[0] if kind else "",
+                "type": cls.type_word(),
                 "id": id,
                 "source": source,
                 "subject": cls._subject_of(data),
@@ -52,6 +51,12 @@ class _Envelope(Strict):
                 "data": data,
             }
         )
+
+    @classmethod
+    def type_word(cls) -> str:
+        """The CloudEvents type of such messages."""
+        (word,) = get_args(cls.model_fields["type"].annotation)
+        return str(word)
 
     @classmethod
     def _subject_of(cls, _data: Any) -> str | None:
@@ -120,7 +125,7 @@ class IntegrationChanged(_Envelope):
 
 
 Message = ItemChanged | NoticeReceived | RunRequested | IntegrationChanged
-MessageT = TypeVar("MessageT", ItemChanged, NoticeReceived, RunRequested, IntegrationChanged)
+MessageT = TypeVar("MessageT", bound=_Envelope)
 
 
 @cache

@@ -5,7 +5,15 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic import WithJsonSchema as Shown
 
 from contracts.fields import (
@@ -163,6 +171,13 @@ class Actor(Strict):
 
 class ItemChangedData(Strict):
     """That an item reached a version, with the whole item as it then was."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"action": {"const": Action.DELETED.value}}},
+            "else": {"properties": {"item": {"required": ["title", "assignees"]}}},
+        }
+    )
 
     tenant_id: Identifier
     action: Annotated[Action, Field(strict=False)]
