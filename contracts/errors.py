@@ -3,6 +3,7 @@
 SyncError
 ├─ Transient            try again later; ``retry_after`` says when, if anyone knows
 │  ├─ Throttled         asked to slow down; never counted as an attempt
+│  ├─ Unanswered        sent, and no answer came: it may or may not have been done
 │  └─ Unavailable       broker, database or Cronofy cannot be reached at all
 └─ Permanent            trying again cannot help; ``code`` is a dead letter's code
    ├─ Malformed         the message itself is wrong; names the field and the rule
@@ -21,14 +22,22 @@ class SyncError(Exception):
 class Transient(SyncError):
     """The work could not be done now and may succeed later."""
 
-    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str | None = None, *, retry_after: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds to wait, where the other side named them."""
+        self.status = status
+        """The HTTP status that said so, where one did."""
 
 
 class Throttled(Transient):
     """Too many requests: wait before the next one."""
+
+
+class Unanswered(Transient):
+    """The request was sent and no answer came: it may or may not have been done."""
 
 
 class Unavailable(Transient):

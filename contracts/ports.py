@@ -40,6 +40,8 @@ class Delivery:
     """Of the channel it came by; settling a delivery of an older generation does nothing."""
     handle: Any
     """The broker's own token for settling."""
+    origin: str | None = None
+    """The queue that the broker itself gave this message up in, on deliveries of the parked queue."""
 
 
 class Sink(Protocol):
@@ -109,3 +111,35 @@ class Clock(Protocol):
         """Seconds that never go back."""
 
     async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Permit:
+    """The right to send one request to Cronofy, at once: a late one must be taken again (R32)."""
+
+    until: float
+    """By the process's monotonic clock."""
+
+
+class Budget(Protocol):
+    """The application-wide allowance of Cronofy requests, shared by all processes (R32)."""
+
+    @property
+    def most(self) -> int | None:
+        """The largest cost that one request may ever have; None without a limit."""
+
+    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+        """Return when a request of that cost may be sent. Integrations are served in turn, runs last."""
+
+    async def penalise(self, integration_id: str) -> None:
+        """Tell that Cronofy answered 429; refused for two integrations within 10 s, the budget halves."""
+
+
+class TokenSource(Protocol):
+    """The access tokens of Cronofy accounts. Raises GrantRefused where the grant is gone."""
+
+    async def current(self, sub: str) -> str:
+        """A token that is not about to expire."""
+
+    async def renew(self, sub: str, stale: str) -> str:
+        """Another token than ``stale``, which Cronofy has just refused."""

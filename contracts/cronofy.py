@@ -1,0 +1,312 @@
+"""What Cronofy sends, read tolerantly: unknown attributes are ignored, optional ones may be absent.
+
+Rows of events are read by hand, not by a model: a full read brings thousands of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Self, TypeAlias
+
+from contracts.errors import Malformed
+from contracts.tolerant import instant, part, required, rows, sane_instant, text
+from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
+
+__all__ = [
+    "Answer",
+    "Calendar",
+    "Channel",
+    "CronofyEvent",
+    "Delete",
+    "EventOptions",
+    "EventsPage",
+    "ForeignEdit",
+    "Notification",
+    "Profile",
+    "TokenGrant",
+    "Upsert",
+    "UserInfo",
+    "When",
+    "Write",
+]
+
+When: TypeAlias = datetime | date
+"""An instant in UTC, or a whole day."""
+
+DAY_LENGTH = len("2026-12-03")
+UNRESTRICTED = "unrestricted"
+
+
+def _when(raw: Mapping[str, Any], name: str) -> When:
+    value = raw.get(name)
+    if isinstance(value, Mapping):
+        value = value.get("time")
+    if not isinstance(value, str):
+        raise Malformed(name, "must be a time or a date")
+    try:
+        return date.fromisoformat(value) if len(value) == DAY_LENGTH else instant(value)
+    except ValueError as error:
+        raise Malformed(name, "must be a time or a date") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventOptions:
+    """What Cronofy lets us do to an event; nothing unless it says so (R10)."""
+
+    update: bool = False
+    delete: bool = False
+    change_participation_status: bool = False
+
+
+NOTHING_ALLOWED = EventOptions()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CronofyEvent:
+    """One row of ``GET /v1/events``. None: the row did not say, which is not the same as empty."""
+
+    calendar_id: str
+    event_uid: str
+    event_id: str | None = None
+    """Ours, for the events that this application manages."""
+    start: When
+    end: When
+    deleted: bool = False
+    created: datetime | None = None
+    updated: datetime | None = None
+    summary: str | None = field(default=None, repr=False)
+    description: str | None = field(default=None, repr=False)
+    location: str | None = field(default=None, repr=False)
+    """The location's description."""
+    transparency: str | None = None
+    status: str | None = None
+    participation_status: str | None = None
+    event_private: bool = False
+    recurring: bool = False
+    series_identifier: str | None = None
+    options: EventOptions = NOTHING_ALLOWED
+
+    @property
+    def all_day(self) -> bool:
+        return not isinstance(self.start, datetime)
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        """Raises Malformed where an attribute that is always there is not."""
+        get = raw.get
+        return cls(
+            calendar_id=required(raw, "calendar_id"),
+            event_uid=required(raw, "event_uid"),
+            event_id=text(raw, "event_id") or None,
+            start=_when(raw, "start"),
+            end=_when(raw, "end"),
+            deleted=get("deleted") is True,
+            created=sane_instant(get("created")),
+            updated=sane_instant(get("updated")),
+            summary=text(raw, "summary"),
+            description=text(raw, "description"),
+            location=text(part(raw, "location"), "description"),
+            transparency=text(raw, "transparency"),
+            status=text(raw, "status"),
+            participation_status=text(raw, "participation_status"),
+            event_private=get("event_private") is True,
+            recurring=get("recurring") is True,
+            series_identifier=text(raw, "series_identifier"),
+            options=_options(get("options")),
+        )
+
+
+def _options(raw: Any) -> EventOptions:
+    if not isinstance(raw, Mapping):
+        return NOTHING_ALLOWED
+    return EventOptions(
+        update=raw.get("update") is True,
+        delete=raw.get("delete") is True,
+        change_participation_status=raw.get("change_participation_status") is True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventsPage:
+    """One page of events; a row that cannot be read is counted and never hides its neighbours."""
+
+    events: tuple[CronofyEvent, ...]
+    next_page: str | None = None
+    unreadable: tuple[str, ...] = ()
+    """For each unreadable row, the field and the rule."""
+
+    @classmethod
+    def parse(cls, raw: Any) -> Self:
+        events: list[CronofyEvent] = []
+        unreadable: list[str] = []
+        for row in rows(raw, "events", dict):
+            try:
+                events.append(CronofyEvent.parse(row))
+            except Malformed as error:
+                unreadable.append(str(error))
+        following = text(part(raw, "pages"), "next_page") or None  # absent or "": the last page
+        return cls(events=tuple(events), next_page=following, unreadable=tuple(unreadable))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calendar:
+    """A calendar of a connected account; deleted ones stay listed (fact sheet 4)."""
+
+    calendar_id: str
+    name: str
+    read_only: bool
+    deleted: bool
+    primary: bool
+    permission_level: str
+    profile_id: str
+    profile_name: str
+    provider_name: str
+
+    @property
+    def unrestricted(self) -> bool:
+        """Whether events that are not ours may be edited there (R10)."""
+        return self.permission_level == UNRESTRICTED
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any], profile: Mapping[str, Any] | None = None) -> Self:
+        owner = raw if profile is None else profile
+        return cls(
+            calendar_id=required(raw, "calendar_id"),
+            name=text(raw, "calendar_name") or "",
+            read_only=raw.get("calendar_readonly") is True,
+            deleted=raw.get("calendar_deleted") is True,
+            primary=raw.get("calendar_primary") is True,
+            permission_level=text(raw, "permission_level") or "sandbox",
+            profile_id=text(owner, "profile_id") or "",
+            profile_name=text(owner, "profile_name") or "",
+            provider_name=text(owner, "provider_name") or "",
+        )
+
+
+def parse_calendars(raw: Any) -> tuple[Calendar, ...]:
+    """Every calendar of the answer to ``GET /v1/calendars``."""
+    return rows(raw, "calendars", Calendar.parse)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """One calendar service account under a Cronofy account."""
+
+    profile_id: str
+    profile_name: str
+    provider_name: str
+    provider_service: str
+    connected: bool
+    initial_sync_required: bool
+    """True while Cronofy still reads the calendar for the first time (R24)."""
+    relink_url: str | None = None
+    calendars: tuple[Calendar, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        """Only a plain ``false`` says that the profile is not connected (R23)."""
+        listed = raw.get("profile_calendars")
+        calendars = listed if isinstance(listed, list) else []
+        return cls(
+            profile_id=required(raw, "profile_id"),
+            profile_name=text(raw, "profile_name") or "",
+            provider_name=text(raw, "provider_name") or "",
+            provider_service=text(raw, "provider_service") or "",
+            connected=raw.get("profile_connected") is not False,
+            initial_sync_required=raw.get("profile_initial_sync_required") is True,
+            relink_url=text(raw, "profile_relink_url"),
+            calendars=tuple(Calendar.parse(row, raw) for row in calendars if isinstance(row, Mapping)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UserInfo:
+    """Who the account is and which profiles it has."""
+
+    sub: str
+    email: str | None
+    name: str | None
+    zone: str | None
+    profiles: tuple[Profile, ...]
+
+    def profile(self, profile_id: str) -> Profile | None:
+        """The profile of that id; None where the account has lost it."""
+        return next((known for known in self.profiles if known.profile_id == profile_id), None)
+
+    @classmethod
+    def parse(cls, raw: Any) -> Self:
+        return cls(
+            sub=required(raw if isinstance(raw, Mapping) else {}, "sub"),
+            email=text(raw, "email"),
+            name=text(raw, "name"),
+            zone=text(raw, "zoneinfo"),
+            profiles=rows(part(raw, "cronofy.data"), "profiles", Profile.parse),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenGrant:
+    """What the token endpoint grants; ``sub`` and ``profile`` only at a code exchange."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_in: float
+    scope: str = ""
+    sub: str | None = None
+    profile: Profile | None = None
+    """The profile that the person has just allowed."""
+
+    @classmethod
+    def parse(cls, raw: Any) -> Self:
+        answer = raw if isinstance(raw, Mapping) else {}
+        lasts = answer.get("expires_in")
+        profile = part(answer, "linking_profile")
+        return cls(
+            access_token=required(answer, "access_token"),
+            refresh_token=text(answer, "refresh_token") or None,
+            expires_in=float(lasts) if isinstance(lasts, int | float) and lasts > 0 else UNSAID_LIFETIME,
+            scope=text(answer, "scope") or "",
+            sub=text(answer, "sub") or text(answer, "account_id"),
+            profile=Profile.parse(profile) if profile else None,
+        )
+
+
+UNSAID_LIFETIME = 600.0
+"""Seconds that a token is trusted whose lifetime was not said; too long costs one 401."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """Where Cronofy pushes notices."""
+
+    channel_id: str
+    callback_url: str
+    calendar_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        ids = part(raw, "filters").get("calendar_ids")
+        return cls(
+            channel_id=required(raw, "channel_id"),
+            callback_url=text(raw, "callback_url") or "",
+            calendar_ids=tuple(str(one) for one in ids) if isinstance(ids, Iterable) else (),
+        )
+
+
+def parse_channels(raw: Any) -> tuple[Channel, ...]:
+    """Every open channel of the answer to ``GET /v1/channels``."""
+    return rows(raw, "channels", Channel.parse)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notification:
+    """The body of a push: what kind, and for ``change`` since when."""
+
+    type: str
+    changes_since: datetime | None = None
+
+    @classmethod
+    def parse(cls, raw: Any) -> Self:
+        """From the whole body, or from its ``notification`` part alone."""
+        said = part(raw, "notification") or (raw if isinstance(raw, Mapping) else {})
+        return cls(type=required(said, "type"), changes_since=sane_instant(said.get("changes_since")))

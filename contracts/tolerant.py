@@ -1,0 +1,54 @@
+"""Reading another party's JSON without trusting its shape: what is absent or odd is None or empty."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from contracts.errors import Malformed
+
+Read = TypeVar("Read")
+
+
+def required(raw: Mapping[str, Any], name: str) -> str:
+    value = raw.get(name)
+    if not isinstance(value, str) or not value:
+        raise Malformed(name, "must be a non-empty text")
+    return value
+
+
+def text(raw: Mapping[str, Any], name: str) -> str | None:
+    value = raw.get(name)
+    return value if isinstance(value, str) else None
+
+
+def part(raw: Any, name: str) -> Mapping[str, Any]:
+    """The value as an object; an absent or odd one is empty."""
+    value = raw.get(name) if isinstance(raw, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def rows(raw: Any, name: str, read: Callable[[Mapping[str, Any]], Read]) -> tuple[Read, ...]:
+    """Every row of a list that the answer must have."""
+    listed = raw.get(name) if isinstance(raw, Mapping) else None
+    if not isinstance(listed, list):
+        raise Malformed(name, "must be a list")
+    return tuple(read(row) for row in listed if isinstance(row, Mapping))
+
+
+def instant(value: str) -> datetime:
+    """An instant in UTC and whole seconds; raises ValueError for anything else, the year 0 too."""
+    read = datetime.fromisoformat(value)
+    if read.tzinfo is None:
+        return read.replace(tzinfo=UTC, microsecond=0)
+    try:
+        return read.astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError("outside the calendar") from error
+
+
+def sane_instant(value: Any) -> datetime | None:
+    """An instant where the value is one; Cronofy's stamps may be nonsense (fact sheet 7)."""
+    try:
+        return instant(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,162 @@
+"""What is sent to Cronofy: whole upserts, deletes and edits of foreign events, exactly as DESIGN 6 says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Literal, TypeAlias
+from urllib.parse import quote
+
+Method: TypeAlias = Literal["POST", "DELETE"]
+
+SAFE_IN_PATH = "@:!$&'()*+,;=~"
+LEAST_SUCCESS, BEYOND_SUCCESS = 200, 300
+
+
+def rfc3339(moment: datetime) -> str:
+    """Whole seconds in UTC with ``Z``; Cronofy refuses fractions (fact sheet 1)."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _when(value: datetime | date, zone: str) -> Any:
+    if isinstance(value, datetime):
+        return {"time": rfc3339(value), "tzid": zone}
+    return value.isoformat()
+
+
+def events_path(calendar_id: str) -> str:
+    return f"/v1/calendars/{quote(calendar_id, safe=SAFE_IN_PATH)}/events"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Upsert:
+    """The whole of an event that is ours; nothing omitted, nothing else (DESIGN 6)."""
+
+    calendar_id: str
+    event_id: str
+    summary: str = field(repr=False)
+    description: str = field(repr=False)
+    start: datetime | date
+    end: datetime | date
+    """Exclusive for whole days."""
+    tzid: str
+    location: str = field(repr=False)
+    transparency: Literal["opaque", "transparent"]
+    event_private: bool
+
+    method: Method = field(default="POST", init=False, repr=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Names the event; one batch carries each key once."""
+        return (self.calendar_id, self.event_id)
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "summary": self.summary,
+            "description": self.description,
+            "start": _when(self.start, self.tzid),
+            "end": _when(self.end, self.tzid),
+            "tzid": self.tzid,
+            "location": {"description": self.location},
+            "transparency": self.transparency,
+            "event_private": self.event_private,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForeignEdit:
+    """A change to an event that is not ours: its title and time, and of the rest what is not None (R10)."""
+
+    calendar_id: str
+    event_uid: str
+    summary: str = field(repr=False)
+    start: datetime | date
+    end: datetime | date
+    tzid: str
+    """The zone in which the times are shown; part of start and end."""
+    description: str | None = field(default=None, repr=False)
+    location: str | None = field(default=None, repr=False)
+    transparency: Literal["opaque", "transparent"] | None = None
+    event_private: bool | None = None
+
+    method: Method = field(default="POST", init=False, repr=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.calendar_id, self.event_uid)
+
+    def body(self) -> dict[str, Any]:
+        given = {
+            "description": self.description,
+            "location": None if self.location is None else {"description": self.location},
+            "transparency": self.transparency,
+            "event_private": self.event_private,
+        }
+        return {
+            "event_uid": self.event_uid,
+            "summary": self.summary,
+            "start": _when(self.start, self.tzid),
+            "end": _when(self.end, self.tzid),
+            **{name: value for name, value in given.items() if value is not None},
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delete:
+    """The end of one event: ours by ``event_id``, a foreign one by ``event_uid``, never both."""
+
+    calendar_id: str
+    event_id: str | None = None
+    event_uid: str | None = None
+
+    method: Method = field(default="DELETE", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.event_id is None) == (self.event_uid is None):
+            raise ValueError("a delete names event_id or event_uid, one of them")
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.calendar_id, self.event_id or self.event_uid or "")
+
+    def body(self) -> dict[str, Any]:
+        return {"event_id": self.event_id} if self.event_id is not None else {"event_uid": self.event_uid}
+
+
+Write: TypeAlias = Upsert | ForeignEdit | Delete
+
+
+def batch_entry(write: Write) -> dict[str, Any]:
+    """The write as one entry of ``POST /v1/batch``."""
+    return {
+        "method": write.method,
+        "relative_url": events_path(write.calendar_id),
+        "data": write.body(),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What Cronofy said to one write. 202 is acceptance, not arrival (DESIGN 9)."""
+
+    status: int
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """For each refused field the broken rule's key; never the field's value."""
+
+    @property
+    def accepted(self) -> bool:
+        return LEAST_SUCCESS <= self.status < BEYOND_SUCCESS
+
+    @classmethod
+    def parse(cls, status: int, data: Any) -> "Answer":
+        errors = data.get("errors") if isinstance(data, Mapping) else None
+        if not isinstance(errors, Mapping):
+            return cls(status=status)
+        return cls(status=status, errors={str(name): _rule(said) for name, said in errors.items()})
+
+
+def _rule(said: Any) -> str:
+    first = said[0] if isinstance(said, list) and said else said
+    key = first.get("key") if isinstance(first, Mapping) else None
+    return str(key).removeprefix("errors.") if key else "invalid"
