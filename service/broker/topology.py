@@ -60,9 +60,10 @@ class Topology:
     queues: Sequence[Queue]
     bindings: Sequence[Binding]
 
-    def names(self) -> Iterator[str]:
-        yield from (exchange.name for exchange in self.exchanges)
-        yield from (queue.name for queue in self.queues)
+    def parts(self) -> Iterator[str]:
+        """Each by its kind and name, for a retry's exchange and queue share one name."""
+        yield from (f"exchange {exchange.name}" for exchange in self.exchanges)
+        yield from (f"queue {queue.name}" for queue in self.queues)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
