@@ -1,0 +1,267 @@
+"""Every setting (DESIGN 4), read once from the environment and ``.env`` and nowhere else."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from cryptography.fernet import Fernet
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+
+PREFIX = "CALENDAR_SYNC_"
+LONGEST_CALLBACK = 128
+_SQLITE = "sqlite+aiosqlite:///"
+_DATABASES = (_SQLITE, "postgresql+asyncpg://")
+_BROKERS = ("memory://", "amqp://", "amqps://")
+_ID_LENGTH = 36
+
+Command = Literal[
+    "up", "consume", "relay", "web", "keeper", "simulator", "migrate", "topology",
+    "publish", "dead-letters", "integrations", "doctor",
+]  # fmt: skip
+
+
+class SettingsProblem(Exception):
+    """The settings do not suffice for a command; says all that is wrong, one line each."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _one_of(prefixes: tuple[str, ...]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value.startswith(prefixes):
+            return value
+        raise ValueError(f"must begin with {' or '.join(prefixes)}")
+
+    return check
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError("must be an address such as https://sync.example.com")
+    return value.rstrip("/")
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+Delays = Annotated[tuple[PositiveInt, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+
+
+class Settings(BaseSettings):
+    """All settings, frozen, with their defaults; ``repr`` hides the addresses that may hold passwords."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: Annotated[str, AfterValidator(_one_of(_DATABASES)), Field(repr=False)] = (
+        f"{_SQLITE}calendar-sync.db"
+    )
+    broker_url: Annotated[str, AfterValidator(_one_of(_BROKERS)), Field(repr=False)] = "memory://"
+    cronofy_api_url: WebAddress = "https://api.cronofy.com"
+    cronofy_app_url: WebAddress = "https://app.cronofy.com"
+    cronofy_client_id: str | None = None
+    cronofy_client_secret: Secrets = ()
+    """Newest first: each verifies notices, the first signs in."""
+    cronofy_requests_per_second: NonNegativeInt = 50
+    cronofy_requests_per_minute: NonNegativeInt = 500
+    cronofy_batch_cost: Literal["request", "entry"] = "request"
+    public_url: WebAddress = "http://127.0.0.1:8400"
+    notices_url: WebAddress | None = None
+    host: str = "127.0.0.1"
+    port: Port = 8400
+    relay_port: Port = 8401
+    simulator_port: Port = 8402
+    status_port: Port = 0
+    encryption_keys: Secrets = ()
+    """Fernet keys, newest first: the first encrypts, each decrypts."""
+    sign_in_secret: SecretStr | None = None
+    prefetch: Annotated[int, Field(ge=1, le=65535)] = 2000
+    intake_size: PositiveInt = 500
+    concurrency: PositiveInt = 16
+    retry_delays: Delays = (10, 60, 300, 1800, 7200)
+    shutdown_grace: NonNegativeFloat = 20
+    inbox_retention_days: PositiveInt = 30
+    log_retention_days: PositiveInt = 90
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_fernet_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, key in enumerate(keys, start=1):
+            try:
+                Fernet(key.get_secret_value())
+            except ValueError:
+                raise ValueError(f"key {number} is not a Fernet key (32 bytes in URL-safe base64)") from None
+        return keys
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether messages stay inside one process."""
+        return self.broker_url.startswith("memory:")
+
+    @property
+    def notices_base(self) -> str:
+        """What Cronofy's callback addresses begin with."""
+        return self.notices_url or self.public_url
+
+    def callback_address(self, integration_id: str) -> str:
+        """Where Cronofy pushes the notices of an integration (DESIGN 7)."""
+        return f"{self.notices_base}/cronofy/notices/{integration_id}"
+
+    def summary(self) -> dict[str, Any]:
+        """Every setting as it may be logged: secrets as set or not set, addresses without passwords."""
+        return {name: _shown(getattr(self, name)) for name in type(self).model_fields}
+
+
+def _shown(value: object) -> object:
+    if value is None or isinstance(value, SecretStr):
+        return "set" if value else "not set"
+    if isinstance(value, tuple):
+        secret = not value or isinstance(value[0], SecretStr)
+        return ("set" if value else "not set") if secret else list(value)
+    return _without_password(value) if isinstance(value, str) and "://" in value else value
+
+
+def _without_password(address: str) -> str:
+    parts = urlsplit(address)
+    user, at, host = parts.netloc.rpartition("@")
+    return (
+        urlunsplit((parts.scheme, f"{user.split(':')[0]}{at}{host}", parts.path, "", "")) if at else address
+    )
+
+
+def load(command: Command, *, env_file: Path = Path(".env"), demo: bool = False) -> Settings:
+    """The settings for a command; raises SettingsProblem with everything that is missing or wrong."""
+    settings, wrong = _read(env_file)
+    settings = _with_database_path(settings, env_file, anywhere=command == "up")
+    lacking = tuple(_callback_fits(settings)) if demo else problems(settings, command)
+    if lines := [*wrong.values(), *(line for line in lacking if not line.startswith(tuple(wrong)))]:
+        raise SettingsProblem(lines)
+    return settings
+
+
+def unknown_names(*, env_file: Path = Path(".env")) -> tuple[str, ...]:
+    """A sentence for each CALENDAR_SYNC_ name that is no setting, with the nearest one that is."""
+    known = [_variable(name) for name in Settings.model_fields]
+    stored = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+    given = {name.upper() for name in (*os.environ, *stored)}
+    return tuple(
+        _unknown(name, known) for name in sorted(given) if name.startswith(PREFIX) and name not in known
+    )
+
+
+def problems(settings: Settings, command: Command) -> tuple[str, ...]:
+    """What a command lacks, each line beginning with the name to set."""
+    checks = _NEEDS.get(command, ())
+    lacking = [line for check in checks for line in check(settings, command)]
+    return (*lacking, *_callback_fits(settings))
+
+
+def _read(env_file: Path) -> tuple[Settings, Mapping[str, str]]:
+    """The settings with defaults in the place of wrong values, and a line for each wrong value."""
+    try:
+        return Settings(_env_file=env_file), {}
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    wrong = {str(detail["loc"][0]): detail["msg"].removeprefix("Value error, ") for detail in details}
+    defaults = {name: Settings.model_fields[name].default for name in wrong}
+    settings = Settings(_env_file=env_file, **defaults)
+    return settings, {_variable(name): f"{_variable(name)}: {rule}" for name, rule in wrong.items()}
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    words = [each.removeprefix(PREFIX) for each in known]
+    nearest = get_close_matches(name.removeprefix(PREFIX), words, n=1)
+    return f"{name} is no setting" + (f"; did you mean {PREFIX}{nearest[0]}?" if nearest else "")
+
+
+def _with_database_path(settings: Settings, env_file: Path, *, anywhere: bool) -> Settings:
+    """A relative SQLite path becomes absolute where it is clear what it is relative to."""
+    path = settings.database_url.removeprefix(_SQLITE)
+    relative = path != settings.database_url and not path.startswith("/")
+    if not relative or not (anywhere or env_file.is_file()):
+        return settings
+    return settings.model_copy(update={"database_url": f"{_SQLITE}{env_file.absolute().parent / path}"})
+
+
+def _callback_fits(settings: Settings) -> Iterable[str]:
+    name = "NOTICES_URL" if settings.notices_url else "PUBLIC_URL"
+    length = len(settings.callback_address("0" * _ID_LENGTH))
+    if length > LONGEST_CALLBACK:
+        yield (
+            f"{PREFIX}{name}: makes a callback address of {length} characters; "
+            f"Cronofy takes {LONGEST_CALLBACK}"
+        )
+
+
+Check = Callable[[Settings, Command], Iterable[str]]
+
+
+def _database(settings: Settings, command: Command) -> Iterable[str]:
+    path = settings.database_url.removeprefix(_SQLITE)
+    if path != settings.database_url and not path.startswith("/"):
+        yield (
+            f"{PREFIX}DATABASE_URL: {path} is relative and there is no .env beside it; {command} needs "
+            f"an absolute path ({_SQLITE}/…) or PostgreSQL (postgresql+asyncpg://…)"
+        )
+
+
+def _broker(settings: Settings, command: Command) -> Iterable[str]:
+    if settings.embedded_broker:
+        yield f"{PREFIX}BROKER_URL: memory:// serves one process only; {command} needs RabbitMQ (amqp://…)"
+
+
+def _given(name: str) -> Check:
+    def check(settings: Settings, command: Command) -> Iterable[str]:
+        if not getattr(settings, name):
+            yield f"{_variable(name)}: is missing; {command} needs it"
+
+    return check
+
+
+_SECRET = _given("cronofy_client_secret")
+_CRONOFY = (_given("cronofy_client_id"), _SECRET)
+_KEYS = _given("encryption_keys")
+_SIGN_IN = _given("sign_in_secret")
+_NEEDS: Mapping[Command, tuple[Check, ...]] = {
+    "up": (_database, *_CRONOFY, _KEYS, _SIGN_IN),
+    "consume": (_database, _broker, *_CRONOFY, _KEYS),
+    "keeper": (_database, _broker, *_CRONOFY, _KEYS),
+    "relay": (_broker, _SECRET),
+    "web": (_database, *_CRONOFY, _KEYS, _SIGN_IN),
+    "migrate": (_database,),
+    "topology": (_broker,),
+    "publish": (lambda settings, command: _database(settings, command) if settings.embedded_broker else (),),
+    "dead-letters": (_database,),
+    "integrations": (_database,),
+}
+"""``publish`` needs the database where the broker is embedded; ``doctor`` asks ``problems`` itself."""
