@@ -186,6 +186,7 @@ links = Table(
     Column("desired_revision", BigInteger, nullable=False, server_default="0"),
     Column("desired", JSON),
     Column("applied_revision", BigInteger, nullable=False, server_default="0"),
+    Column("applied_hash", Text),
     Column("exists_there", Boolean, nullable=False, server_default=text("false")),
     Column("agreed", JSON),
     Column("last_read", JSON),

@@ -1,0 +1,153 @@
+"""What each link should be: an item, a person's integration and their link go in, one wish comes out.
+
+Pure. The rules are R2, R6 (let go), R9, R10, R14, R16, R18 and R20.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Payload
+from contracts.vorex import ItemContent
+from handlers.compose import compose, payload_hash, span, wire_time
+from handlers.prints import differing, print_of_payload
+
+EXTERNAL_ALWAYS = ("summary", "start", "end")
+_SETTLED_THERE = frozenset({Code.SERIES, Code.PRIVATE, Code.LOOP_STOPPED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Write:
+    """The event should be as the payload says."""
+
+    payload: Payload
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remove:
+    """The event should not exist."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreed:
+    """Nothing is to be done: the calendar is known to be as it should."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leave:
+    """The copy is not kept alike, for a reason that the log tells."""
+
+    state: LinkState
+    code: Code
+
+
+Wish = Write | Remove | Agreed | Leave
+
+
+def wish(item: Item, integration: Integration, link: Link | None) -> Wish | None:
+    """What the link of this item and this integration should be; None: there is none and none is due."""
+    if link is None or link.ended_at is not None:
+        return _first_wish(item, integration)
+    if link.calendar_id != integration.calendar_id or (
+        link.state is LinkState.LET_GO and _still_let_go(item, link)
+    ):
+        return Leave(state=LinkState.LET_GO, code=link.code or Code.OK)
+    if not belongs(item, integration):
+        return _wish_gone(integration, link)
+    if item.type not in integration.item_types:
+        return Leave(state=LinkState.FROZEN, code=Code.TYPE_OFF)
+    if link.origin is Origin.EXTERNAL:
+        return _wish_external(item, integration, link)
+    return _wish_copy(item, link)
+
+
+def belongs(item: Item, integration: Integration) -> bool:
+    """Whether the item is on this person's calendar at all: theirs, alive, with a date (R2, R14)."""
+    content = item.content
+    if content is None or item.deleted or item.tenant_id != integration.tenant_id:
+        return False
+    return integration.user_id in item.assignees and span(content) is not None
+
+
+def let_go_print(content: ItemContent | None) -> str:
+    """Changes when a let-go copy has a reason to come back: its time or its assignees (R6)."""
+    if content is None:
+        return ""
+    times = span(content)
+    parts = [wire_time(moment) for moment in times] if times else []
+    return hashlib.sha256("\x1f".join([*parts, "", *sorted(content.assignees)]).encode()).hexdigest()[:32]
+
+
+def _first_wish(item: Item, integration: Integration) -> Wish | None:
+    if item.imported_by == integration.id or item.type not in integration.item_types:
+        return None
+    if not belongs(item, integration):
+        return None
+    payload = compose(item.content) if item.content else None
+    return Write(payload=payload) if payload else None
+
+
+def _still_let_go(item: Item, link: Link) -> bool:
+    gone = item.deleted or item.content is None
+    return gone or let_go_print(item.content) == link.let_go_print
+
+
+def _wish_gone(integration: Integration, link: Link) -> Wish:
+    if link.state is LinkState.LET_GO:
+        return Leave(state=LinkState.LET_GO, code=link.code or Code.OK)
+    if link.desired is None and link.state is LinkState.AGREED and not link.exists_there:
+        return Agreed()
+    if link.origin is Origin.OURS:
+        return Remove()
+    if link.code in _SETTLED_THERE:
+        return Leave(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
+    if integration.unrestricted and link.may_delete:
+        return Remove()
+    return Leave(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+
+
+def _wish_copy(item: Item, link: Link) -> Wish:
+    if link.code is Code.LOOP_STOPPED:
+        return Leave(state=LinkState.FROZEN, code=Code.LOOP_STOPPED)
+    payload = compose(item.content) if item.content else None
+    if payload is None:
+        return Remove()
+    if _as_applied(link, payload):
+        return Agreed()
+    return Write(payload=payload)
+
+
+def _as_applied(link: Link, payload: Payload) -> bool:
+    return (
+        link.state is LinkState.AGREED
+        and not link.differs
+        and link.exists_there
+        and link.applied_hash == payload_hash(payload)
+    )
+
+
+def _wish_external(item: Item, integration: Integration, link: Link) -> Wish:
+    if link.applied_revision >= item.revision and link.state is LinkState.AGREED:
+        return Agreed()
+    content = item.content
+    payload = compose(content) if content else None
+    if content is None or payload is None:
+        return _wish_gone(integration, link)
+    changed = differing(print_of_payload(payload, content), link.agreed)
+    if not changed:
+        return Agreed()
+    if link.code in _SETTLED_THERE:
+        return Leave(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
+    if not (integration.unrestricted and link.may_update):
+        return Leave(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+    return Write(payload=_external_payload(payload, changed))
+
+
+def _external_payload(payload: Payload, changed: set[str]) -> Payload:
+    names = {
+        "description": "description",
+        "location": "location",
+        "free": "transparency",
+        "private": "event_private",
+    }
+    extra = [names[name] for name in changed if name in names]
+    return {name: payload[name] for name in (*EXTERNAL_ALWAYS, *sorted(extra))}

@@ -1,0 +1,98 @@
+"""Canonical prints: how what was written and what is read are compared, field by field (DESIGN 7.3)."""
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from contracts.calendar import Payload, Prints
+from contracts.cronofy import CronofyEvent
+from contracts.vorex import ItemContent, ItemType
+from handlers.compose import canonical, prefix, read_time, reference, wire_time
+
+TIME_FIELDS = ("start", "end")
+APPOINTMENT_FIELDS = ("title", "description", "location", *TIME_FIELDS, "free", "private")
+ROUNDING = timedelta(minutes=1)
+
+
+def fields_of(item_type: ItemType) -> tuple[str, ...]:
+    """The fields that the calendar may bring back for this type (R6)."""
+    return APPOINTMENT_FIELDS if item_type is ItemType.APPOINTMENT else TIME_FIELDS
+
+
+def print_of_payload(payload: Payload, item: ItemContent) -> Prints:
+    """The prints of what is written."""
+    values: Prints = {
+        "title": _text(bare_title(payload["summary"], item)),
+        "description": _text(bare_description(payload["description"], item)),
+        "location": _text(payload["location"]["description"]),
+        "start": _edge(payload["start"]),
+        "end": _edge(payload["end"]),
+        "free": payload["transparency"] == "transparent",
+        "private": payload["event_private"],
+    }
+    return {name: values[name] for name in fields_of(item.type)}
+
+
+def print_of_event(event: CronofyEvent, item: ItemContent) -> Prints:
+    """The prints of what is read, R13's additions removed; a field that was not sent is left out."""
+    values: dict[str, str | bool | None] = {
+        "title": None if event.summary is None else _text(bare_title(event.summary, item)),
+        "description": None
+        if event.description is None
+        else _text(bare_description(event.description, item)),
+        "location": None if event.location is None else _text(event.location),
+        "start": wire_time(event.start),
+        "end": wire_time(event.end),
+        "free": {"transparent": True, "opaque": False}.get(event.transparency or ""),
+        "private": event.event_private,
+    }
+    return {name: value for name in fields_of(item.type) if (value := values[name]) is not None}
+
+
+def bare_title(title: str, item: ItemContent) -> str:
+    """The title without the account's name (R13)."""
+    return title.removeprefix(prefix(item))
+
+
+def bare_description(text: str, item: ItemContent) -> str:
+    """The description without the reference line (R13)."""
+    clean, line = canonical(text), canonical(reference(item))
+    if line and clean.endswith(line):
+        return canonical(clean.removesuffix(line))
+    return clean
+
+
+def differing(read: Prints, known: Prints | None, among: Collection[str] | None = None) -> set[str]:
+    """The fields of ``read`` that are not as in ``known``; what either side leaves out does not differ."""
+    if known is None:
+        return set(read)
+    names = read.keys() if among is None else read.keys() & set(among)
+    return {name for name in names if name in known and not _alike(name, read[name], known[name])}
+
+
+def same(read: Prints, known: Prints | None) -> bool:
+    return known is not None and not differing(read, known)
+
+
+def _alike(name: str, read: str | bool, known: str | bool) -> bool:
+    if read == known:
+        return True
+    if name not in TIME_FIELDS or not isinstance(read, str) or not isinstance(known, str):
+        return False
+    return _rounded(read, known)
+
+
+def _rounded(read: str, known: str) -> bool:
+    """Providers that keep whole minutes have changed nothing (R18)."""
+    there, ours = read_time(read), read_time(known)
+    if not isinstance(there, datetime) or not isinstance(ours, datetime):
+        return False
+    return there.second == 0 and abs(there - ours) < ROUNDING
+
+
+def _edge(value: str | dict[str, str]) -> str:
+    return value if isinstance(value, str) else value["time"]
+
+
+def _text(text: str) -> str:
+    return hashlib.sha256(canonical(text).encode()).hexdigest()[:16]

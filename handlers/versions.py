@@ -1,0 +1,139 @@
+"""Which version of an item counts (R17, R19; DESIGN 5): only this service judges."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from contracts.calendar import IntegrationId, Item, item_ref
+from contracts.envelope import OWN_SOURCE
+from contracts.vorex import ActorKind, ItemChangedData, ItemContent, ItemType
+
+
+class Verdict(StrEnum):
+    """What a received version is to the stored ones."""
+
+    STALE = "stale"
+    EQUAL = "equal"
+    NEW = "new"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loss:
+    """A change that lost against another (R19): kept for the log."""
+
+    by_vorex: bool
+    """Whether the losing change was made in Vorex."""
+    values: ItemContent | None
+    """None where the losing change was a deletion."""
+    integration_id: IntegrationId | None
+    """The calendar on the other side of the conflict."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    verdict: Verdict
+    item: Item
+    """As it is to be stored from now on."""
+    loss: Loss | None = None
+    """Set where both sides had changed the item; the winner is then published as a fact."""
+
+
+def judge(stored: Item | None, data: ItemChangedData, *, time: datetime, source: str) -> Judged:
+    """Say what a received item-changed message does to the stored item."""
+    if stored is None:
+        return Judged(verdict=Verdict.NEW, item=_first(data, time=time, source=source))
+    if _is_fact(data, source):
+        return _judge_fact(stored, data, time=time)
+    if data.version < stored.vorex_version:
+        return Judged(verdict=Verdict.STALE, item=stored)
+    if data.version == stored.vorex_version:
+        return Judged(verdict=Verdict.EQUAL, item=stored)
+    if data.version <= stored.version or data.last_seen < stored.sync_version:
+        return _judge_concurrent(stored, data, time=time)
+    item = _taken(stored, data, time=time, version=data.version)
+    return Judged(verdict=Verdict.NEW, item=item)
+
+
+def vorex_wins(
+    item: Item, *, vorex_time: datetime, calendar_time: datetime, vorex_deletes: bool, calendar_deletes: bool
+) -> bool:
+    """R19: records are Vorex's; of appointments a change beats a deletion, else the newer one wins.
+
+    A tie goes to Vorex.
+    """
+    if item.type is not ItemType.APPOINTMENT:
+        return True
+    if vorex_deletes != calendar_deletes:
+        return calendar_deletes
+    return vorex_time >= calendar_time
+
+
+def _is_fact(data: ItemChangedData, source: str) -> bool:
+    return data.actor.kind is ActorKind.CALENDAR_SYNC and source == OWN_SOURCE
+
+
+def _first(data: ItemChangedData, *, time: datetime, source: str) -> Item:
+    fact = _is_fact(data, source)
+    return Item(
+        ref=item_ref(data.tenant_id, data.item.type, data.item.id),
+        tenant_id=data.tenant_id,
+        type=data.item.type,
+        id=data.item.id,
+        version=data.version,
+        vorex_version=0 if fact else data.version,
+        sync_version=data.version if fact else 0,
+        revision=1,
+        deleted=data.deleted,
+        content=data.item,
+        changed_at=time,
+        changed_by=IntegrationId(data.actor.id) if fact and data.actor.id else None,
+    )
+
+
+def _judge_fact(stored: Item, data: ItemChangedData, *, time: datetime) -> Judged:
+    if data.version < stored.version:
+        return Judged(verdict=Verdict.STALE, item=stored)
+    if data.version == stored.version:
+        return Judged(verdict=Verdict.EQUAL, item=stored)
+    # Only a store that was set back meets a fact of its own that it does not know.
+    taken = _taken(stored, data, time=time, version=data.version)
+    item = replace(taken, vorex_version=stored.vorex_version, sync_version=data.version)
+    return Judged(verdict=Verdict.NEW, item=item)
+
+
+def _judge_concurrent(stored: Item, data: ItemChangedData, *, time: datetime) -> Judged:
+    version = max(stored.version, data.version) + 1
+    wins = vorex_wins(
+        stored,
+        vorex_time=time,
+        calendar_time=stored.changed_at,
+        vorex_deletes=data.deleted,
+        calendar_deletes=stored.deleted,
+    )
+    if wins:
+        item = replace(_taken(stored, data, time=time, version=version), sync_version=version)
+        values = None if stored.deleted else stored.content
+    else:
+        item = replace(
+            stored,
+            version=version,
+            vorex_version=data.version,
+            sync_version=version,
+            revision=stored.revision + 1,
+        )
+        values = None if data.deleted else data.item
+    loss = Loss(by_vorex=not wins, values=values, integration_id=stored.changed_by)
+    return Judged(verdict=Verdict.NEW, item=item, loss=loss)
+
+
+def _taken(stored: Item, data: ItemChangedData, *, time: datetime, version: int) -> Item:
+    return replace(
+        stored,
+        version=version,
+        vorex_version=data.version,
+        revision=stored.revision + 1,
+        deleted=data.deleted,
+        content=stored.content if data.deleted and stored.content is not None else data.item,
+        changed_at=time,
+        changed_by=None,
+    )

@@ -1,0 +1,85 @@
+"""Integrations, their state rows and what they mean to a message."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import EventTypes, Integration, IntegrationId, Reason, Status
+from contracts.vorex import ItemType
+from service.store.sets import among
+from service.store.tables import integration_state, integrations
+
+
+def integration_of(row: RowMapping) -> Integration:
+    """The integration in a row of its table."""
+    boxes: Mapping[str, bool] = row["event_types"]
+    types: Mapping[str, bool] = row["item_types"]
+    return Integration(
+        id=IntegrationId(row["id"]),
+        tenant_id=row["tenant_id"],
+        user_id=row["user_id"],
+        sub=row["sub"],
+        profile_id=row["profile_id"],
+        profile_name=row["profile_name"],
+        provider_name=row["provider_name"],
+        calendar_id=row["calendar_id"],
+        calendar_name=row["calendar_name"],
+        time_zone=row["time_zone"],
+        permission_level=row["permission_level"],
+        active=row["active"],
+        status=Status(row["status"]),
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        event_types=EventTypes(**boxes),
+        item_types=frozenset(ItemType(name) for name, on in types.items() if on),
+        finished_at=row["finished_at"],
+        baseline_at=row["baseline_at"],
+        deleted_at=row["deleted_at"],
+    )
+
+
+async def load(
+    connection: AsyncConnection, ids: Iterable[str], *, lock: bool = False
+) -> dict[IntegrationId, Integration]:
+    """These integrations, deleted ones included; locked in the order of their ids where asked."""
+    wanted = select(integrations).where(among(connection, integrations.c.id, ids)).order_by(integrations.c.id)
+    rows = await connection.execute(wanted.with_for_update() if lock else wanted)
+    return {row["id"]: integration_of(row) for row in rows.mappings()}
+
+
+async def of_users(connection: AsyncConnection, user_ids: Iterable[str]) -> Sequence[Integration]:
+    """All living, finished integrations of these users, whatever their tenant: compare it yourself."""
+    rows = await connection.execute(
+        select(integrations)
+        .where(among(connection, integrations.c.user_id, user_ids))
+        .where(integrations.c.deleted_at.is_(None), integrations.c.status != Status.SETUP)
+        .order_by(integrations.c.id)
+    )
+    return [integration_of(row) for row in rows.mappings()]
+
+
+async def change(connection: AsyncConnection, integration_id: str, **values: Any) -> bool:
+    """Set these columns of an integration; whether it exists."""
+    result = await connection.execute(
+        update(integrations).where(integrations.c.id == integration_id).values(**values)
+    )
+    return bool(result.rowcount)
+
+
+async def change_state(connection: AsyncConnection, integration_id: str, **values: Any) -> None:
+    """Set these columns of an integration's state row."""
+    await connection.execute(
+        update(integration_state).where(integration_state.c.integration_id == integration_id).values(**values)
+    )
+
+
+async def synced(connection: AsyncConnection, ids: Iterable[str], at: datetime) -> None:
+    """Move *Last Sync Date* of these integrations: an item crossed (G15, R28)."""
+    await connection.execute(
+        update(integration_state)
+        .where(among(connection, integration_state.c.integration_id, ids))
+        .values(last_sync_at=at)
+    )

@@ -1,0 +1,115 @@
+"""Items and their assignees: the rows behind My Calendar."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import IntegrationId, Item, ItemRef, Moment
+from contracts.vorex import ItemContent, ItemType
+from handlers.compose import span
+from service.store.sets import among
+from service.store.tables import item_assignees, items
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Carrier:
+    """The message that brought an item's newest version, kept whole for a dead letter."""
+
+    source: str
+    message_id: str
+    body: bytes
+
+
+def item_of(row: RowMapping) -> Item:
+    """The item in a row of its table."""
+    return Item(
+        ref=ItemRef(row["ref"]),
+        tenant_id=row["tenant_id"],
+        type=ItemType(row["item_type"]),
+        id=row["item_id"],
+        version=row["version"],
+        vorex_version=row["vorex_version"],
+        sync_version=row["sync_version"],
+        revision=row["revision"],
+        deleted=row["deleted"],
+        content=ItemContent.from_json_dict(row["content"]) if row["content"] else None,
+        changed_at=row["changed_at"],
+        changed_by=IntegrationId(row["changed_by"]) if row["changed_by"] else None,
+        imported_by=IntegrationId(row["imported_by"]) if row["imported_by"] else None,
+        read_only_reason=row["read_only_reason"],
+    )
+
+
+async def load(
+    connection: AsyncConnection, refs: Iterable[str], *, lock: bool = False
+) -> dict[ItemRef, Item]:
+    """These items, tombstones included; locked in the order of their refs where asked."""
+    wanted = select(items).where(among(connection, items.c.ref, refs)).order_by(items.c.ref)
+    rows = await connection.execute(wanted.with_for_update() if lock else wanted)
+    return {row["ref"]: item_of(row) for row in rows.mappings()}
+
+
+async def save(
+    connection: AsyncConnection,
+    changed: Sequence[tuple[Item, Carrier | None]],
+    *,
+    now: datetime,
+) -> None:
+    """Store these items as they now are, with their assignees; without a carrier the old one goes."""
+    if not changed:
+        return
+    rows = [_row(item, carrier, now) for item, carrier in changed]
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(items)
+    updates = {name: statement.excluded[name] for name in rows[0] if name != "ref"}
+    await connection.execute(statement.on_conflict_do_update(index_elements=["ref"], set_=updates), rows)
+    await _save_assignees(connection, [item for item, _ in changed])
+
+
+async def _save_assignees(connection: AsyncConnection, changed: Sequence[Item]) -> None:
+    refs = [item.ref for item in changed]
+    await connection.execute(delete(item_assignees).where(among(connection, item_assignees.c.item_ref, refs)))
+    rows = [
+        {"item_ref": item.ref, "tenant_id": item.tenant_id, "user_id": user_id}
+        for item in changed
+        for user_id in item.assignees
+    ]
+    if rows:
+        await connection.execute(insert(item_assignees), rows)
+
+
+def _row(item: Item, carrier: Carrier | None, now: datetime) -> dict[str, Any]:
+    times = span(item.content) if item.content else None
+    return {
+        "ref": item.ref,
+        "tenant_id": item.tenant_id,
+        "item_type": item.type.value,
+        "item_id": item.id,
+        "version": item.version,
+        "vorex_version": item.vorex_version,
+        "sync_version": item.sync_version,
+        "revision": item.revision,
+        "deleted": item.deleted,
+        "content": item.content.to_json_dict() if item.content else None,
+        "starts_at": _instant(times[0]) if times else None,
+        "ends_at": _instant(times[1]) if times else None,
+        "changed_at": item.changed_at,
+        "changed_by": item.changed_by,
+        "imported_by": item.imported_by,
+        "read_only_reason": item.read_only_reason,
+        "message_source": carrier.source if carrier else None,
+        "message_id": carrier.message_id if carrier else None,
+        "message_body": carrier.body if carrier else None,
+        "stored_at": now,
+    }
+
+
+def _instant(moment: Moment) -> datetime:
+    """Dates count from midnight UTC; pages that show them widen their question by a day."""
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
