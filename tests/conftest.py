@@ -41,10 +41,10 @@ def rabbitmq(_virtual_hosts: tuple[Node, VirtualHosts] | None) -> RabbitMQ:
 
 
 @pytest.fixture
-async def broker_url(request: pytest.FixtureRequest) -> str:
+def broker_url(request: pytest.FixtureRequest) -> str:
     """The address of a clean virtual host."""
     if given := os.environ.get("TEST_BROKER_URL"):
-        await rabbitmq_server.clear(given)
+        rabbitmq_server.clear(given)
         return given
     return str(request.getfixturevalue("rabbitmq").url)
 

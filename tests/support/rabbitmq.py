@@ -1,5 +1,6 @@
 """A real RabbitMQ for tests: in Docker, or a private node of an installed rabbitmq-server (DESIGN 14)."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -230,8 +232,13 @@ class VirtualHosts:
         }
 
 
-async def clear(url: str) -> None:
+def clear(url: str) -> None:
     """Remove all of ours from a broker that is not ours, where virtual hosts cannot be made."""
+    with ThreadPoolExecutor(1) as elsewhere:  # the test's own loop may be running here
+        elsewhere.submit(asyncio.run, _clear(url)).result()
+
+
+async def _clear(url: str) -> None:
     connection = await aio_pika.connect(url)
     async with connection:
         channel = await connection.channel()

@@ -1,0 +1,172 @@
+"""One supervised connection to RabbitMQ: it comes back by itself, and says when it is held back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from random import SystemRandom
+from typing import Any
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from contracts.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+CLOSE_SECONDS = 5.0
+HEARTBEAT_SECONDS = 15
+_random = SystemRandom()
+
+
+def pauses(*, longest: float) -> Iterator[float]:
+    """Back-off with jitter: from a tenth of a second, doubling, never above the longest."""
+    return (min(longest, 0.1 * 2 ** min(step, 20)) * _random.uniform(0.5, 1.0) for step in count())
+
+
+class SupervisedConnection:
+    """Opens, watches and reopens one connection until it is closed."""
+
+    def __init__(self, url: str, *, name: str, timeout: float) -> None:
+        self._url = url
+        self._name = name
+        self._timeout = timeout
+        self._connection: AbstractConnection | None = None
+        self._up = asyncio.Event()
+        self._blocked = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        return self._up.is_set()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the broker holds publishers back on this connection (memory or disk alarm)."""
+        return self._blocked
+
+    async def open(self) -> None:
+        """Connect once, then keep connected. Raises Unavailable when the first attempt fails."""
+        if self._task is None:
+            first = await self._first()
+            self._task = asyncio.create_task(self._supervise(first), name=f"broker {self._name}")
+            await self._up.wait()
+
+    async def close(self) -> None:
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def current(self) -> AbstractConnection:
+        """The open connection; waits while it is being rebuilt. Raises Unavailable once closed."""
+        while self._connection is None:
+            if self._task is None:
+                raise Unavailable("The connection to RabbitMQ is closed.")
+            await self._up.wait()
+        return self._connection
+
+    async def unblocked(self) -> AbstractConnection:
+        """The open connection as soon as the broker takes messages on it."""
+        connection = await self.current()
+        if connection.transport:
+            await connection.transport.ready()
+        return connection
+
+    async def rebuild(self) -> None:
+        """Drop a connection that is open but answers no more; another takes its place."""
+        if self._connection:
+            await _close(self._connection)
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[AbstractChannel]:
+        """A channel to throw away, for questions whose answer may be that it is closed."""
+        connection = await self.current()
+        channel = connection.channel(publisher_confirms=False)
+        await channel.initialize()
+        try:
+            yield channel
+        finally:
+            if not channel.is_closed:
+                await quietly(channel.close())
+
+    async def _first(self) -> AbstractConnection:
+        try:
+            return await self._connect()
+        except Exception as exc:  # noqa: BLE001 – sockets, TLS and the handshake each raise errors of their own
+            raise Unavailable(f"RabbitMQ cannot be reached ({type(exc).__name__}).") from None
+
+    async def _connect(self) -> AbstractConnection:
+        # a dead peer is noticed in well under a minute, unless the address asks for something else
+        own: dict[str, Any] = {} if "heartbeat=" in self._url else {"heartbeat": HEARTBEAT_SECONDS}
+        async with asyncio.timeout(self._timeout):
+            return await aio_pika.connect(
+                self._url,
+                timeout=self._timeout,
+                client_properties={"connection_name": self._name},
+                **own,
+            )
+
+    async def _supervise(self, first: AbstractConnection) -> None:
+        await self._serve(first)
+        waits = pauses(longest=5.0)
+        while True:
+            await asyncio.sleep(next(waits))
+            try:
+                connection = await self._connect()
+            except Exception as exc:  # noqa: BLE001 – whatever hinders it, a supervisor goes on trying
+                log.warning("broker.unreachable", connection=self._name, error=type(exc).__name__)
+                continue
+            waits = pauses(longest=5.0)
+            await self._serve(connection)
+
+    async def _serve(self, connection: AbstractConnection) -> None:
+        gone = asyncio.Event()
+        connection.close_callbacks.add(lambda *_: gone.set())
+        self._connection = connection
+        self._up.set()
+        log.info("broker.connected", connection=self._name)
+        try:
+            await self._watch(connection, gone)
+        finally:
+            self._connection, self._blocked = None, False
+            self._up.clear()
+            if self._task:
+                log.warning("broker.disconnected", connection=self._name)
+            await _close(connection)
+
+    async def _watch(self, connection: AbstractConnection, gone: asyncio.Event) -> None:
+        while not gone.is_set() and not connection.is_closed:
+            self._note_blocked(not await _takes_messages(connection))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await gone.wait()
+
+    def _note_blocked(self, blocked: bool) -> None:
+        if blocked != self._blocked:
+            self._blocked = blocked
+            log.warning("broker.blocked" if blocked else "broker.unblocked", connection=self._name)
+
+
+async def quietly(closing: Any) -> None:
+    """Finish a farewell; what goes wrong in it has no consequence, for the other side is leaving anyway."""
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await closing
+
+
+async def _close(connection: AbstractConnection) -> None:
+    await quietly(connection.close())
+
+
+async def _takes_messages(connection: AbstractConnection) -> bool:
+    if connection.transport is None:
+        return False
+    try:
+        async with asyncio.timeout(0.25):
+            await connection.transport.ready()
+    except TimeoutError:
+        return False
+    return True
