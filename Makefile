@@ -1,0 +1,85 @@
+# Only make and Python 3.11 or newer are needed; `make` alone lists the commands.
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix up dependencies rabbitmq
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
+FITS := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 - /p' $(MAKEFILE_LIST)
+
+run: dependencies ## the whole product in one process, with a simulated Cronofy and the guide's walk
+	@$(PY) -m service up --demo
+
+test: dependencies rabbitmq ## all tests, on a real RabbitMQ and PostgreSQL (ARGS= for pytest)
+	@$(PY) -m pytest $(ARGS)
+
+check: dependencies ## format, lint, types, import contracts, dependencies
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m deptry .
+
+fix: dependencies ## formats, and mends what the linter can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+up: .env ## every process in a container of its own (needs Docker)
+	docker compose up --build
+
+dependencies: $(VENV)/bin/python
+	@cmp -s requirements.lock $(VENV)/installed.lock || { $(INSTALL); }
+	@cmp -s pyproject.toml $(VENV)/installed.toml || { \
+		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
+		cp pyproject.toml $(VENV)/installed.toml; }
+
+$(VENV)/bin/python:
+	@for candidate in $(PYTHONS); do \
+		if "$$candidate" -c '$(FITS)' 2>/dev/null; then \
+			echo "Creating $(VENV) with $$("$$candidate" --version)"; \
+			rm -rf $(VENV); exec "$$candidate" -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "No Python 3.11 or newer with the modules venv and ensurepip was found. Install one (on Debian and" >&2; \
+	echo "Ubuntu: apt-get install python3 python3-venv), or name yours: make $(MAKECMDGOALS) PYTHON=..." >&2; \
+	exit 1
+
+# One line that grows; where nobody watches, a line for every tenth package.
+define INSTALL
+	total=$$(grep -c == requirements.lock); \
+	{ $(PY) -u -m pip install --disable-pip-version-check --no-input --progress-bar off --require-hashes \
+		-r requirements.lock 2>&1; echo "exit $$?"; } | { \
+	done=0; said=; \
+	while IFS= read -r line; do \
+		case "$$line" in \
+		"Collecting "*|"Requirement already satisfied"*) done=$$((done + 1)); \
+			if [ -t 1 ]; then printf '\rFetching dependencies: %d of %d ' $$done $$total; \
+			elif [ $$((done % 10)) -eq 0 ]; then echo "Fetching dependencies: $$done of $$total"; fi;; \
+		"Installing collected"*) [ ! -t 1 ] || echo; echo "Installing them (a minute or so)";; \
+		"exit 0") cp requirements.lock $(VENV)/installed.lock; echo "Dependencies are ready"; exit 0;; \
+		"exit "*) printf '\nDependencies could not be installed:\n%s' "$$said" >&2; exit 1;; \
+		*ERROR*|*WARNING*|" "*) said="$$said$$line$$(printf '\n.')"; said="$${said%.}";; \
+		esac; \
+	done; }
+endef
+
+# Docker and TEST_BROKER_URL serve as well; what is missing in the end, the tests say loudly.
+rabbitmq:
+	@if [ -n "$$TEST_BROKER_URL" ] || command -v rabbitmq-server >/dev/null || docker info >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing rabbitmq-server for the tests"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+			apt-get install -qq -y --no-install-recommends rabbitmq-server >/dev/null \
+			|| echo "rabbitmq-server could not be installed"; \
+	fi
+
+.env: $(if $(wildcard .env),,dependencies)
+	@$(PY) -c 'import base64, os, secrets; \
+	names = "POSTGRES RABBITMQ_VOREX RABBITMQ_RELAY RABBITMQ_CONSUMER RABBITMQ_OPERATOR".split(); \
+	print("CALENDAR_SYNC_ENCRYPTION_KEYS=" + base64.urlsafe_b64encode(os.urandom(32)).decode()); \
+	print("CALENDAR_SYNC_SIGN_IN_SECRET=" + secrets.token_hex(32)); \
+	print("CALENDAR_SYNC_CRONOFY_CLIENT_ID=\nCALENDAR_SYNC_CRONOFY_CLIENT_SECRET="); \
+	[print(f"{name}_PASSWORD={secrets.token_hex(24)}") for name in names]' > $@.new && chmod 600 $@.new && mv $@.new $@
+	@echo "Made .env with new secrets; add the Cronofy client id and secret to it"
