@@ -1,0 +1,105 @@
+"""Times and dates as the API writes them (fact sheet 1, data types)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+DAY = 86_400
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?(Z|UTC|[+-]\d\d:?\d\d)\Z",
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """A start or an end: an instant with the zone it is shown in, or a whole day."""
+
+    at: int
+    """Seconds since 1970; of a day its midnight in UTC."""
+    day: str | None
+    """The date, if this is a whole day."""
+    tzid: str = "Etc/UTC"
+
+    def text(self) -> str:
+        return self.day or iso(self.at)
+
+    def localized(self) -> dict[str, str]:
+        """The form of a read with localized_times (fact sheet 7)."""
+        if self.day:
+            return {"time": self.day, "tzid": self.tzid}
+        zone = zone_of(self.tzid) or UTC
+        return {"time": datetime.fromtimestamp(self.at, zone).isoformat(), "tzid": self.tzid}
+
+
+def iso(at: float) -> str:
+    """Whole seconds in UTC."""
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=1024)
+def zone_of(tzid: str) -> ZoneInfo | None:
+    """The zone of that name, or nothing where there is none."""
+    try:
+        return ZoneInfo(tzid)
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def parse_time(text: Any) -> int | None:
+    """An instant with an offset and no fraction of a second, else nothing (fact sheet 1)."""
+    found = _TIME.match(text) if isinstance(text, str) else None
+    if found is None or (found[3] or "").strip("0"):
+        return None
+    offset = "+00:00" if found[4] in {"Z", "UTC"} else found[4]
+    try:
+        return int(datetime.fromisoformat(f"{found[1]}T{found[2]}{offset}").timestamp())
+    except ValueError:
+        return None
+
+
+def parse_date(text: Any) -> date | None:
+    if not isinstance(text, str) or not _DATE.match(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def day_moment(day: date, tzid: str = "Etc/UTC") -> Moment:
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Moment(at=int(midnight.timestamp()), day=day.isoformat(), tzid=tzid)
+
+
+def parse_moment(value: Any, tzid: str = "Etc/UTC") -> Moment | None:
+    """A start or an end in any accepted form; the zone inside it wins (fact sheet 5)."""
+    if isinstance(value, dict):
+        tzid = value.get("tzid") or tzid
+        value = value.get("time")
+    if not isinstance(tzid, str) or zone_of(tzid) is None:
+        return None
+    day = parse_date(value)
+    if day is not None:
+        return day_moment(day, tzid)
+    at = parse_time(value)
+    return None if at is None else Moment(at=at, day=None, tzid=tzid)
+
+
+def today(now: float, zone: ZoneInfo) -> date:
+    return datetime.fromtimestamp(now, zone).date()
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
+
+
+def later(moment: Moment, days: int) -> Moment:
+    """The same time of day some days on, by the clock on the wall of its zone."""
+    if moment.day:
+        return day_moment(date.fromisoformat(moment.day) + timedelta(days=days), moment.tzid)
+    local = datetime.fromtimestamp(moment.at, zone_of(moment.tzid) or UTC)
+    return Moment(at=int((local + timedelta(days=days)).timestamp()), day=None, tzid=moment.tzid)
