@@ -143,3 +143,18 @@ class TokenSource(Protocol):
 
     async def renew(self, sub: str, stale: str) -> str:
         """Another token than ``stale``, which Cronofy has just refused."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credentials:
+    """The tokens of one Cronofy account, in the clear; they are never shown or logged."""
+
+    sub: str
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: float
+    """Seconds since 1970."""
+    saved_at: float
+    scope: str = ""
+    epoch: int = 0
+    """Grows with every right to renew and every new authorisation."""

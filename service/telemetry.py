@@ -28,6 +28,9 @@ EventName = Literal[
     "consumer.lost",  # the channel of a consumer is gone with all that was unsettled on it
     # -- messages --
     "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
+    # -- Cronofy --
+    "budget.halved",  # Cronofy answered 429 for two integrations within 10 s; recovers step by step
+    "cronofy.row_unreadable",  # a row of a read was left out: which field breaks which rule, never its text
 ]
 """Every log event there is, each with its meaning."""
 

@@ -422,3 +422,10 @@ used_tokens = Table(
     Column("expires_at", Double, nullable=False),
     Index("ix_used_tokens_expires_at", "expires_at"),
 )
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+)

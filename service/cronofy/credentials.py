@@ -1,0 +1,189 @@
+"""Access tokens that are always good: kept in memory, renewed in time, by one process at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+from uuid import uuid4
+
+from contracts.cronofy import TokenGrant
+from contracts.errors import GrantRefused, SyncError, Transient, Unavailable
+from contracts.ports import Clock, Credentials
+
+MARGIN = 60.0
+"""Seconds before its end at which a token counts as ended; of a short life, a tenth."""
+LEASE = 60.0
+"""Seconds for which one process may renew: much longer than the call and the saving together."""
+LOOK_AGAIN = 0.2
+PATIENCE = 75.0
+SAVING = (0.2, 1.0, 3.0)
+"""Pauses between attempts to save what came back."""
+
+
+class CredentialStore(Protocol):
+    """Where tokens are kept. ``lease`` lets one process renew at a time."""
+
+    async def load(self, sub: str) -> Credentials | None: ...
+
+    async def save(self, new: Credentials) -> None: ...
+
+    async def lease(self, sub: str, *, epoch: int, holder: str, seconds: float) -> int | None: ...
+
+    async def keep(self, renewed: Credentials) -> bool: ...
+
+    async def give_back(self, sub: str, epoch: int) -> None: ...
+
+    async def forget(self, sub: str) -> None: ...
+
+
+class StoredTokens:
+    """The TokenSource over the store (DESIGN 9): what comes back is saved before it is used.
+
+    Whoever asks for a token that is being renewed waits for that one renewal, in this process and
+    in the others. A caller that gives up does not stop it.
+    """
+
+    def __init__(
+        self, store: CredentialStore, refresh: Callable[[str], Awaitable[TokenGrant]], clock: Clock
+    ) -> None:
+        self._store = store
+        self._refresh = refresh
+        self._clock = clock
+        self._holder = uuid4().hex
+        self._known: dict[str, Credentials] = {}
+        self._unsaved: dict[str, tuple[str, Credentials]] = {}
+        self._renewals: dict[str, asyncio.Task[str]] = {}
+
+    async def current(self, sub: str) -> str:
+        known = self._known.get(sub)
+        return known.access_token if known and self._lasts(known) else await self._joined(sub, None)
+
+    async def renew(self, sub: str, stale: str) -> str:
+        known = self._known.get(sub)
+        if known and self._lasts(known) and known.access_token != stale:
+            return known.access_token
+        self._known.pop(sub, None)
+        token = await self._joined(sub, stale)
+        # a renewal that was under way did not know yet that this token is refused
+        return token if token != stale else await self._joined(sub, stale)
+
+    async def adopt(self, sub: str, grant: TokenGrant) -> None:
+        """Keep the grant that a person has just given."""
+        if grant.refresh_token is None:
+            raise Transient("Cronofy gave no refresh token")
+        now = self._clock.now().timestamp()
+        new = Credentials(
+            sub=sub,
+            access_token=grant.access_token,
+            refresh_token=grant.refresh_token,
+            expires_at=now + grant.expires_in,
+            saved_at=now,
+            scope=grant.scope,
+        )
+        await self._store.save(new)
+        self._known[sub] = new
+
+    async def refresh_token(self, sub: str) -> str | None:
+        """What revoking needs; None where nothing is kept."""
+        stored = await self._store.load(sub)
+        return stored.refresh_token if stored else None
+
+    async def forget(self, sub: str) -> None:
+        """Erase the account's tokens here and in the store (R21)."""
+        await self._store.forget(sub)
+        self._known.pop(sub, None)
+        self._unsaved.pop(sub, None)
+
+    async def close(self) -> None:
+        """Return when no renewal is under way, so that none is lost half done."""
+        await asyncio.gather(*self._renewals.values(), return_exceptions=True)
+
+    async def _joined(self, sub: str, stale: str | None) -> str:
+        task = self._renewals.get(sub)
+        if task is None:
+            task = asyncio.create_task(self._renewed(sub, stale), name="cronofy-token-renewal")
+            self._renewals[sub] = task
+            task.add_done_callback(lambda done: self._ended(sub, done))
+        return await asyncio.shield(task)
+
+    def _ended(self, sub: str, task: asyncio.Task[str]) -> None:
+        if self._renewals.get(sub) is task:
+            del self._renewals[sub]
+        if not task.cancelled():
+            task.exception()  # seen, also where nobody waits any more
+
+    async def _renewed(self, sub: str, stale: str | None) -> str:
+        patience = self._clock.monotonic() + PATIENCE
+        while self._clock.monotonic() < patience:
+            stored = await self._stored(sub)
+            if self._lasts(stored) and stored.access_token != stale:
+                return self._used(stored)
+            epoch = await self._store.lease(sub, epoch=stored.epoch, holder=self._holder, seconds=LEASE)
+            if epoch is not None:
+                return await self._renewed_alone(replace(stored, epoch=epoch))
+            await self._clock.sleep(LOOK_AGAIN)
+        raise Transient("another process is renewing the access token")
+
+    async def _renewed_alone(self, stored: Credentials) -> str:
+        try:
+            fresh = await self._asked(stored)
+            kept = await self._kept(fresh)
+        except GrantRefused:
+            return await self._second_look(stored)
+        except SyncError:
+            await self._given_back(stored)
+            raise
+        self._unsaved.pop(stored.sub, None)
+        return self._used(fresh if kept else await self._stored(stored.sub))
+
+    async def _asked(self, stored: Credentials) -> Credentials:
+        """The new tokens, from Cronofy or from an earlier answer that could not be saved."""
+        spent, waiting = self._unsaved.get(stored.sub, ("", stored))
+        if spent == stored.refresh_token and self._lasts(waiting):
+            return replace(waiting, epoch=stored.epoch)
+        now = self._clock.now().timestamp()
+        grant = await self._refresh(stored.refresh_token)
+        fresh = replace(
+            stored,
+            access_token=grant.access_token,
+            refresh_token=grant.refresh_token or stored.refresh_token,
+            expires_at=now + grant.expires_in,
+            saved_at=now,
+            scope=grant.scope or stored.scope,
+        )
+        self._unsaved[stored.sub] = (stored.refresh_token, fresh)
+        return fresh
+
+    async def _kept(self, fresh: Credentials) -> bool:
+        for pause in SAVING:
+            with suppress(Unavailable):
+                return await self._store.keep(fresh)
+            await self._clock.sleep(pause)
+        return await self._store.keep(fresh)
+
+    async def _second_look(self, stored: Credentials) -> str:
+        """A refused refresh token is no refusal of the person where another one was saved meanwhile."""
+        newer = await self._stored(stored.sub)
+        if newer.refresh_token != stored.refresh_token and self._lasts(newer):
+            return self._used(newer)
+        await self._given_back(stored)
+        raise GrantRefused("the calendar account no longer allows access")
+
+    async def _given_back(self, stored: Credentials) -> None:
+        with suppress(SyncError):  # it expires by itself
+            await self._store.give_back(stored.sub, stored.epoch)
+
+    async def _stored(self, sub: str) -> Credentials:
+        stored = await self._store.load(sub)
+        if stored is None:
+            raise GrantRefused("no tokens are kept for the calendar account")
+        return stored
+
+    def _used(self, stored: Credentials) -> str:
+        self._known[stored.sub] = stored
+        return stored.access_token
+
+    def _lasts(self, known: Credentials) -> bool:
+        margin = min(MARGIN, (known.expires_at - known.saved_at) / 10)
+        return self._clock.now().timestamp() < known.expires_at - margin

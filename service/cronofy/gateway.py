@@ -1,0 +1,253 @@
+"""Everything this service asks of Cronofy, in the product's words."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from http import HTTPStatus
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from contracts.cronofy import (
+    Calendar,
+    Channel,
+    EventsPage,
+    TokenGrant,
+    UserInfo,
+    parse_calendars,
+    parse_channels,
+)
+from contracts.errors import Malformed, Permanent, Transient, Unanswered
+from contracts.ports import Budget, Clock, TokenSource
+from contracts.tolerant import part
+from contracts.writes import Answer, Write, batch_entry, events_path, rfc3339
+from service.cronofy.oauth import Access, OAuth
+from service.cronofy.transport import LIVE, Request, Transport, Turn, content
+
+LARGEST_BATCH = 50
+ABOUT_THE_WRITE = frozenset({402, 403, 404, 410, 422, 423})
+"""Statuses that judge one write and nothing around it, alone as in a batch."""
+GONE = frozenset({404, 410})
+UNREADABLE_PAGE = frozenset({404, 410, 422})
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventsQuery:
+    """Which events to read. Without from and to: Cronofy's whole window, and our own events of all time."""
+
+    calendar_ids: Sequence[str] = ()
+    tzid: str = "Etc/UTC"
+    from_: date | None = None
+    to: date | None = None
+    last_modified: datetime | None = None
+    include_deleted: bool = False
+    include_managed: bool = False
+    include_moved: bool = False
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        plain = {
+            "tzid": self.tzid,
+            "from": self.from_.isoformat() if self.from_ else None,
+            "to": self.to.isoformat() if self.to else None,
+            "last_modified": rfc3339(self.last_modified) if self.last_modified else None,
+            "include_deleted": "true" if self.include_deleted else None,
+            "include_managed": "true" if self.include_managed else None,
+            "include_moved": "true" if self.include_moved else None,
+        }
+        ids = (("calendar_ids[]", one) for one in self.calendar_ids)
+        return (*((name, value) for name, value in plain.items() if value is not None), *ids)
+
+
+class CronofyGateway:
+    """The Cronofy API. Raises Transient and Permanent errors only; never logs tokens or texts.
+
+    Every call takes its budget first, unless its turn carries a permit that the caller has taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        access: Access,
+        http: httpx.AsyncClient,
+        budget: Budget,
+        tokens: TokenSource,
+        clock: Clock,
+        batch_cost: Literal["request", "entry"] = "request",
+    ) -> None:
+        self._transport = Transport(http, budget, clock)
+        self._tokens = tokens
+        self._api = httpx.URL(access.api_url)
+        self._by_entry = batch_cost == "entry"
+        self.oauth = OAuth(access, self._transport)
+
+    def authorize_url(self, *, state: str, redirect_uri: str) -> str:
+        return self.oauth.authorize_url(state=state, redirect_uri=redirect_uri)
+
+    async def exchange_code(self, code: str, redirect_uri: str) -> TokenGrant:
+        return await self.oauth.exchange_code(code, redirect_uri)
+
+    async def refresh(self, refresh_token: str) -> TokenGrant:
+        return await self.oauth.refresh(refresh_token)
+
+    async def revoke_token(self, refresh_token: str) -> None:
+        await self.oauth.revoke_token(refresh_token)
+
+    async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn = LIVE) -> None:
+        """End one profile's authorisation; one that is gone already is no error (R21)."""
+        path = f"/v1/profiles/{quote(profile_id, safe='')}/revoke"
+        await self._send(sub, Request(method="POST", path=path, body={}, answers=GONE), turn)
+
+    async def userinfo(self, sub: str, *, turn: Turn = LIVE) -> UserInfo:
+        return await self._read(sub, Request(method="GET", path="/v1/userinfo"), UserInfo.parse, turn)
+
+    async def calendars(self, sub: str, *, turn: Turn = LIVE) -> tuple[Calendar, ...]:
+        return await self._read(sub, Request(method="GET", path="/v1/calendars"), parse_calendars, turn)
+
+    async def request_permission(
+        self, sub: str, calendar_ids: Sequence[str], redirect_uri: str, *, turn: Turn = LIVE
+    ) -> str | None:
+        """Ask for the right to edit foreign events; the address to send the person to, None if granted."""
+        wanted = [{"calendar_id": one, "permission_level": "unrestricted"} for one in calendar_ids]
+        body = {"permissions": wanted, "redirect_uri": redirect_uri}
+        answer = await self._send(sub, Request(method="POST", path="/v1/permissions", body=body), turn)
+        url = part(content(answer), "permissions_request").get("url")
+        return url if isinstance(url, str) else None
+
+    # -- events ---------------------------------------------------------------------------------
+
+    @property
+    def largest_batch(self) -> int:
+        """The most writes that one request may carry and the budget can pay."""
+        most = self._transport.most
+        return min(LARGEST_BATCH, most) if self._by_entry and most else LARGEST_BATCH
+
+    def cost(self, writes: int) -> int:
+        """What the budget asks for a request of so many writes (CRONOFY_BATCH_COST)."""
+        return writes if self._by_entry else 1
+
+    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn = LIVE) -> list[Answer]:
+        """Carry out up to 50 writes to different events of one account; an answer for each, in order.
+
+        What concerns one write is its answer; what concerns the request as a whole is raised.
+        """
+        if not 1 <= len(writes) <= LARGEST_BATCH:
+            raise ValueError(f"one request carries 1 to {LARGEST_BATCH} writes, not {len(writes)}")
+        if len({write.key for write in writes}) < len(writes):
+            raise ValueError("one request never carries two writes to one event")
+        if len(writes) == 1:
+            return [await self._write_one(sub, writes[0], turn)]
+        return await self._write_many(sub, writes, turn)
+
+    async def delete_everything(
+        self, sub: str, *, calendar_ids: Sequence[str] | None = None, turn: Turn = LIVE
+    ) -> None:
+        """Delete all events of ours, on the account or on those calendars."""
+        body: dict[str, Any] = {"delete_all": True}
+        if calendar_ids is not None:
+            body = {"calendar_ids": list(calendar_ids)}
+        await self._send(sub, Request(method="DELETE", path="/v1/events", body=body), turn)
+
+    async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE) -> EventsPage:
+        request = Request(method="GET", path="/v1/events", query=query.pairs())
+        return await self._read(sub, request, EventsPage.parse, turn)
+
+    async def next_page(self, sub: str, url: str, *, turn: Turn = LIVE) -> EventsPage:
+        """The page at that address, which must be Cronofy's own; an expired one is Transient: read anew."""
+        if not self._ours(url):
+            raise Permanent("the next page lies outside Cronofy's API: refused")
+        try:
+            return await self._read(sub, Request(method="GET", path=url), EventsPage.parse, turn)
+        except Permanent as error:
+            if error.status in UNREADABLE_PAGE:
+                raise Transient("the next page has expired", status=error.status) from error
+            raise
+
+    async def events(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE) -> AsyncIterator[EventsPage]:
+        """All pages in order, each asked for when the one before has been used."""
+        page = await self.first_page(sub, query, turn=turn)
+        yield page
+        while page.next_page is not None:
+            page = await self.next_page(sub, page.next_page, turn=turn)
+            yield page
+
+    # -- channels -------------------------------------------------------------------------------
+
+    async def channels(self, sub: str, *, turn: Turn = LIVE) -> tuple[Channel, ...]:
+        return await self._read(sub, Request(method="GET", path="/v1/channels"), parse_channels, turn)
+
+    async def create_channel(
+        self, sub: str, callback_url: str, *, calendar_ids: Sequence[str] = (), turn: Turn = LIVE
+    ) -> Channel:
+        """Have notices sent there; asking twice for the same gives the same channel (fact sheet 8)."""
+        body: dict[str, Any] = {"callback_url": callback_url}
+        if calendar_ids:
+            body["filters"] = {"calendar_ids": list(calendar_ids)}
+        request = Request(method="POST", path="/v1/channels", body=body)
+        return await self._read(sub, request, lambda raw: Channel.parse(part(raw, "channel")), turn)
+
+    async def close_channel(self, sub: str, channel_id: str, *, turn: Turn = LIVE) -> None:
+        """No more notices there; a channel that is gone already is no error."""
+        path = f"/v1/channels/{quote(channel_id, safe='')}"
+        await self._send(sub, Request(method="DELETE", path=path, answers=GONE), turn)
+
+    # -- how ------------------------------------------------------------------------------------
+
+    async def _write_one(self, sub: str, write: Write, turn: Turn) -> Answer:
+        path = events_path(write.calendar_id)
+        request = Request(method=write.method, path=path, body=write.body(), answers=ABOUT_THE_WRITE)
+        response = await self._send(sub, request, turn)
+        return Answer.parse(response.status_code, _said(response))
+
+    async def _write_many(self, sub: str, writes: Sequence[Write], turn: Turn) -> list[Answer]:
+        body = {"batch": [batch_entry(write) for write in writes]}
+        request = Request(method="POST", path="/v1/batch", body=body, cost=self.cost(len(writes)))
+        response = await self._send(sub, request, turn)
+        answers = _answers(_said(response))
+        if len(answers) != len(writes):
+            raise Unanswered("the batch's answers do not match its writes", status=response.status_code)
+        if any(answer.status == HTTPStatus.TOO_MANY_REQUESTS for answer in answers):
+            await self._transport.refused(sub, turn)
+        return answers
+
+    async def _send(self, sub: str, request: Request, turn: Turn) -> httpx.Response:
+        return await self._transport.authorised(self._tokens, sub, request, turn)
+
+    async def _read(self, sub: str, request: Request, parse: Callable[[Any], Read], turn: Turn) -> Read:
+        response = await self._send(sub, request, turn)
+        try:
+            return parse(content(response))
+        except Malformed as error:
+            raise Transient(f"Cronofy's answer cannot be read: {error}") from error
+
+    def _ours(self, url: str) -> bool:
+        try:
+            address = httpx.URL(url)
+        except (httpx.InvalidURL, TypeError):
+            return False
+        return _origin(address) == _origin(self._api) and not address.userinfo
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return (url.scheme, url.host, url.port)
+
+
+def _said(response: httpx.Response) -> Any:
+    """The body where there is a readable one; most writes are answered without."""
+    try:
+        return response.json() if response.content else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _answers(said: Any) -> list[Answer]:
+    listed = said.get("batch") if isinstance(said, dict) else None
+    if not isinstance(listed, list):
+        return []
+    return [
+        Answer.parse(entry["status"], entry.get("data"))
+        for entry in listed
+        if isinstance(entry, dict) and isinstance(entry.get("status"), int)
+    ]

@@ -1,0 +1,89 @@
+"""Cronofy's OAuth: the authorize address, and the token endpoint in its three uses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from contracts.cronofy import TokenGrant
+from contracts.errors import Malformed, Transient
+from service.cronofy.statuses import token_error
+from service.cronofy.transport import LIVE, Request, Transport, Turn, content
+
+SCOPE = "read_account list_calendars read_events create_event delete_event"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """Where Cronofy is and who we are there."""
+
+    api_url: str
+    app_url: str
+    client_id: str
+    client_secrets: Sequence[str] = field(repr=False)
+    """Newest first; the first signs in."""
+
+
+class OAuth:
+    """Gets, renews and gives back the grants of Cronofy accounts."""
+
+    def __init__(self, access: Access, transport: Transport) -> None:
+        self._access = access
+        self._transport = transport
+
+    def authorize_url(self, *, state: str, redirect_uri: str, scope: str = SCOPE) -> str:
+        """Where a person allows access; accounts of one browser are not joined (DESIGN 11)."""
+        query = {
+            "response_type": "code",
+            "client_id": self._access.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": scope,
+            "state": state,
+            "avoid_linking": "true",
+        }
+        return f"{self._access.app_url.rstrip('/')}/oauth/authorize?{urlencode(query, quote_via=quote)}"
+
+    async def exchange_code(self, code: str, redirect_uri: str) -> TokenGrant:
+        """The grant behind a code; GrantRefused where the code is unknown, used or of another address."""
+        asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        grant = await self._grant(asked, LIVE)
+        if grant.sub is None:
+            raise Transient("Cronofy's answer does not name the account")
+        return grant
+
+    async def refresh(self, refresh_token: str, *, turn: Turn = LIVE) -> TokenGrant:
+        """A new access token; GrantRefused (``invalid_grant``) where access was withdrawn."""
+        return await self._grant({"grant_type": "refresh_token", "refresh_token": refresh_token}, turn)
+
+    async def revoke_token(self, refresh_token: str) -> None:
+        """End the whole authorisation; one that has ended already is no error (fact sheet 2)."""
+        response = await self._post("/oauth/token/revoke", {"token": refresh_token}, LIVE)
+        if not response.is_success:
+            raise token_error(response.status_code, _word(response), wait=self._transport.wait(response))
+
+    async def _grant(self, asked: Mapping[str, str], turn: Turn) -> TokenGrant:
+        response = await self._post("/oauth/token", asked, turn)
+        if not response.is_success:
+            raise token_error(response.status_code, _word(response), wait=self._transport.wait(response))
+        try:
+            return TokenGrant.parse(content(response))
+        except Malformed as error:
+            raise Transient("Cronofy's grant cannot be read") from error
+
+    async def _post(self, path: str, asked: Mapping[str, str], turn: Turn) -> httpx.Response:
+        client = {"client_id": self._access.client_id, "client_secret": self._access.client_secrets[0]}
+        request = Request(method="POST", path=path, body={**client, **asked})
+        response = await self._transport.plain(request, owner="oauth", turn=turn)
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            await self._transport.refused("oauth", turn)
+        return response
+
+
+def _word(response: httpx.Response) -> str:
+    """The endpoint's own word for what is wrong; the answer is otherwise not looked at."""
+    try:
+        said = response.json()
+    except (ValueError, RecursionError):
+        return ""
+    return str(said.get("error", "")) if isinstance(said, dict) else ""

@@ -1,0 +1,158 @@
+"""One way out to Cronofy: budget, token, time limit and status table, the same for every call."""
+
+import asyncio
+from collections.abc import Container, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import httpx
+
+from contracts.errors import SyncError, Transient
+from contracts.ports import Budget, Clock, Permit, TokenSource
+from service.cronofy.statuses import exception_error, retry_after, status_error
+
+TIME_LIMIT = 10.0
+"""Seconds for one call in all, a renewed token and the repeat included (DESIGN 6)."""
+
+FOREIGN = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
+"""What a request may raise that is not ours."""
+
+DISTRIBUTION = "vorex-calendar-sync"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """For whom a call is made and how urgently; a permit says that its budget was taken already."""
+
+    integration_id: str = ""
+    """Empty: the account itself stands in the budget's queue."""
+    run: bool = False
+    permit: Permit | None = None
+
+
+LIVE = Turn()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One HTTP request to Cronofy; its body is never shown."""
+
+    method: str
+    path: str
+    """Or the absolute address of a further page."""
+    query: tuple[tuple[str, str], ...] = ()
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    cost: int = 1
+    answers: Container[int] = ()
+    """Statuses that are an answer to this request rather than a failure of it."""
+
+
+def open_client(api_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The client that all calls of a process share."""
+    return httpx.AsyncClient(
+        base_url=api_url,
+        transport=transport,
+        timeout=TIME_LIMIT,
+        limits=httpx.Limits(max_connections=100, max_keepalive_connections=40, keepalive_expiry=30),
+        headers={"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "gzip"},
+    )
+
+
+def _user_agent() -> str:
+    try:
+        return f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
+    except PackageNotFoundError:
+        return DISTRIBUTION
+
+
+class Transport:
+    """Sends requests; whatever goes wrong leaves here as an error of ours."""
+
+    def __init__(self, http: httpx.AsyncClient, budget: Budget, clock: Clock) -> None:
+        self._http = http
+        self._budget = budget
+        self._clock = clock
+
+    @property
+    def most(self) -> int | None:
+        """The largest cost of one request."""
+        return self._budget.most
+
+    async def plain(self, request: Request, *, owner: str = "", turn: Turn = LIVE) -> httpx.Response:
+        """Send without a token; any status is returned (the token endpoints)."""
+        turn = await self._paid(request, owner, turn)
+        try:
+            async with asyncio.timeout(TIME_LIMIT):
+                return await self._once(request, owner, turn, token=None)
+        except FOREIGN as error:
+            raise exception_error(error) from error
+
+    async def authorised(
+        self, tokens: TokenSource, sub: str, request: Request, turn: Turn = LIVE
+    ) -> httpx.Response:
+        """Send as that account. A refused token is renewed once and the request repeated once (DESIGN 9)."""
+        if turn.permit is None:
+            await tokens.current(sub)  # so that nothing slow stands between the permit and the sending
+        turn = await self._paid(request, sub, turn)
+        try:
+            async with asyncio.timeout(TIME_LIMIT):
+                response = await self._renewing(tokens, sub, request, turn)
+        except FOREIGN as error:
+            raise exception_error(error) from error
+        await self._judge(response, request, sub, turn)
+        return response
+
+    async def refused(self, owner: str, turn: Turn) -> None:
+        """Let the budget know of a 429; failing to do so must not hide the 429 itself."""
+        with suppress(SyncError):
+            await self._budget.penalise(turn.integration_id or owner)
+
+    def wait(self, response: httpx.Response) -> float | None:
+        """The seconds that the answer asks us to wait."""
+        return retry_after(response.headers.get("Retry-After"), self._clock.now())
+
+    async def _renewing(self, tokens: TokenSource, sub: str, request: Request, turn: Turn) -> httpx.Response:
+        token = await tokens.current(sub)
+        response = await self._once(request, sub, turn, token=token)
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            token = await tokens.renew(sub, token)
+            again = await self._paid(request, sub, replace(turn, permit=None))
+            response = await self._once(request, sub, again, token=token)
+        return response
+
+    async def _paid(self, request: Request, owner: str, turn: Turn) -> Turn:
+        if turn.permit is not None:
+            return turn
+        name = turn.integration_id or owner
+        permit = await self._budget.take(name, cost=request.cost, run=turn.run)
+        return replace(turn, permit=permit)
+
+    async def _once(self, request: Request, owner: str, turn: Turn, *, token: str | None) -> httpx.Response:
+        if turn.permit is not None and turn.permit.until < self._clock.monotonic():
+            await self._paid(request, owner, replace(turn, permit=None))
+        return await self._http.request(
+            request.method,
+            request.path,
+            params=list(request.query) or None,
+            json=request.body,
+            headers={"Authorization": f"Bearer {token}"} if token is not None else None,
+        )
+
+    async def _judge(self, response: httpx.Response, request: Request, sub: str, turn: Turn) -> None:
+        status = response.status_code
+        if response.is_success or status in request.answers:
+            return
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            await self.refused(sub, turn)
+        raise status_error(status, wait=self.wait(response))
+
+
+def content(response: httpx.Response) -> Any:
+    """The answer's JSON; Transient where it is none."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as error:
+        raise Transient("Cronofy's answer cannot be read", status=response.status_code) from error

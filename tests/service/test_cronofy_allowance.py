@@ -1,0 +1,192 @@
+"""The budget's arithmetic (R32, DESIGN 9)."""
+
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from service.cronofy.allowance import (
+    MINUTE,
+    SECOND,
+    SLACK,
+    Allowance,
+    Limit,
+    Queue,
+    limits_of,
+)
+
+LIMITS = limits_of(50, 500)
+NOW = 1_800_000_000_000
+
+
+def wants(count: int, *, integrations: int = 1, cost: int = 1) -> Queue:
+    return Queue(costs=[cost] * count, integrations=integrations)
+
+
+def most_within(span: int, moments: list[int]) -> int:
+    """The most moments in any window of that span, which includes its beginning and not its end."""
+    moments = sorted(moments)
+    return max((sum(1 for at in moments if start <= at < start + span) for start in moments), default=0)
+
+
+def test_r32_the_limits_kept_are_45_a_second_and_475_a_minute_and_0_is_none() -> None:
+    """A little under Cronofy's own."""
+    assert (Limit(requests=45, span=SECOND), Limit(requests=475, span=MINUTE)) == LIMITS
+    assert limits_of(0, 500) == (Limit(requests=475, span=MINUTE),)
+    assert limits_of(50, 0) == (Limit(requests=45, span=SECOND),)
+    assert limits_of(0, 0) == ()
+    assert limits_of(1, 1) == (Limit(requests=1, span=SECOND), Limit(requests=1, span=MINUTE))
+
+
+def test_r32_a_burst_gets_45_at_once_and_the_next_is_told_when_to_come() -> None:
+    """Many waiters are granted in one go."""
+    allowance = Allowance()
+
+    ruling = allowance.rule(NOW, LIMITS, "a", live=wants(60))
+
+    assert ruling.live == 45
+    assert ruling.pause == 1_000
+    assert allowance.rule(NOW + SECOND + SLACK, LIMITS, "a", live=wants(15)).live == 0
+    assert allowance.rule(NOW + SECOND + SLACK + 1, LIMITS, "a", live=wants(15)).live == 15
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=some.lists(
+        some.tuples(
+            some.integers(0, 2500), some.sampled_from("abc"), some.integers(0, 60), some.integers(0, 60)
+        ),
+        max_size=60,
+    ),
+    delays=some.lists(some.integers(0, SLACK), min_size=1, max_size=20),
+)
+def test_r32_no_window_of_the_sendings_holds_more_than_its_limit(
+    steps: list[tuple[int, str, int, int]], delays: list[int]
+) -> None:
+    """Counted at sending, which comes up to SLACK after the grant, in any order."""
+    allowance, now, sendings = Allowance(), NOW, []
+    for pause, process, live, runs in steps:
+        now += pause
+        allowance = Allowance.parse(allowance.text())
+        ruling = allowance.rule(now, LIMITS, process, live=wants(live), runs=wants(runs))
+        for _ in range(ruling.live + ruling.runs):
+            sendings.append(now + delays[len(sendings) % len(delays)])
+
+    assert most_within(SECOND, sendings) <= 45
+    assert most_within(MINUTE, sendings) <= 475
+
+
+def test_r32_a_process_that_always_asks_uses_nearly_all_of_every_minute() -> None:
+    """Exactness costs less than a hundredth."""
+    allowance, now, granted = Allowance(), NOW, []
+    while now < NOW + 4 * MINUTE:
+        ruling = allowance.rule(now, LIMITS, "a", live=wants(100))
+        granted += [now] * ruling.live
+        now += max(1, ruling.pause)
+
+    assert sum(1 for at in granted if NOW + MINUTE <= at < NOW + 4 * MINUTE) >= 3 * 475 * 0.95
+
+
+def test_r32_a_cost_counts_whole_and_one_above_the_limit_needs_an_empty_window() -> None:
+    """CRONOFY_BATCH_COST=entry."""
+    allowance = Allowance()
+
+    assert allowance.rule(NOW, LIMITS, "a", live=wants(3, cost=20)).live == 2
+    later = NOW + SECOND + SLACK + 1
+    assert allowance.rule(later, LIMITS, "a", live=wants(1, cost=50)).live == 1
+    assert allowance.rule(later + 1, LIMITS, "a", live=wants(1)).live == 0
+
+
+def test_r32_runs_leave_the_last_part_to_live_changes() -> None:
+    """A run that has used all it may does not keep a live change waiting."""
+    allowance = Allowance()
+
+    assert allowance.rule(NOW, LIMITS, "a", runs=wants(100)).runs == 42
+    assert allowance.rule(NOW + 1, LIMITS, "b", live=wants(3)).live == 3
+
+
+def test_r32_a_run_gets_nothing_while_a_live_change_waits_anywhere() -> None:
+    """Two priorities, across processes."""
+    allowance = Allowance()
+    allowance.rule(NOW, LIMITS, "a", live=wants(46))
+    free = NOW + SECOND + SLACK + 1
+
+    assert allowance.rule(free, LIMITS, "b", runs=wants(1)).runs == 0
+    assert allowance.rule(free, LIMITS, "a", live=wants(1)).live == 1
+    assert allowance.rule(free, LIMITS, "b", runs=wants(1)).runs == 1
+
+
+def test_r32_a_process_that_never_comes_back_is_not_waited_for() -> None:
+    """Its place is kept for half a second beyond the time at which it would ask."""
+    allowance = Allowance()
+    allowance.rule(NOW, LIMITS, "dead", live=wants(46))
+
+    assert allowance.rule(NOW + 1_400, LIMITS, "b", runs=wants(1)).runs == 0
+    assert allowance.rule(NOW + 1_501, LIMITS, "b", runs=wants(1)).runs == 1
+
+
+def test_r32_what_becomes_free_is_shared_by_the_integrations_that_wait() -> None:
+    """One process with a flood does not starve another with a drop."""
+    allowance = Allowance()
+    allowance.rule(NOW, LIMITS, "flood", live=wants(100))
+    allowance.rule(NOW + 10, LIMITS, "drop", live=wants(1))
+    free = NOW + SECOND + SLACK + 1
+
+    flood = allowance.rule(free, LIMITS, "flood", live=wants(55, integrations=1))
+
+    assert flood.live == 22
+    assert allowance.rule(free, LIMITS, "drop", live=wants(1)).live == 1
+    assert allowance.rule(free + 1, LIMITS, "flood", live=wants(33)).live == 22
+
+
+def test_r32_the_process_served_longest_ago_gets_the_only_free_request() -> None:
+    """Turns alternate, however often one of them asks."""
+    limits = (Limit(requests=1, span=SECOND),)
+    allowance, now, served = Allowance(), NOW, []
+    while len(served) < 10:
+        for process in ("eager", "eager", "patient"):
+            if allowance.rule(now, limits, process, live=wants(1)).live:
+                served.append(process)
+                allowance.rule(now, limits, process, live=wants(1))
+        now += 50
+
+    assert all(one != other for one, other in pairwise(served))
+
+
+def test_two_refusals_of_different_integrations_halve_the_budget_once_and_it_recovers() -> None:
+    """DESIGN 9: refused for two integrations within 10 s."""
+    allowance = Allowance()
+
+    assert [allowance.refuse(NOW, "i-1"), allowance.refuse(NOW + 1, "i-1")] == [False, False]
+    assert allowance.refuse(NOW + 9_000, "i-2")
+    assert not allowance.refuse(NOW + 9_500, "i-3")
+    assert allowance.rule(NOW + 10_000, LIMITS, "a", live=wants(45)).live == 22
+    assert Allowance.parse(allowance.text())._level(NOW + 9_000 + 2 * 30_000) == 0.7
+    assert allowance._level(NOW + 9_000 + 5 * 30_000) == 1.0
+
+
+def test_refusals_far_apart_halve_nothing() -> None:
+    """One integration's own trouble is not the application's."""
+    allowance = Allowance()
+
+    assert not allowance.refuse(NOW, "i-1")
+    assert not allowance.refuse(NOW + 10_000, "i-2")
+
+
+def test_a_clock_set_back_pauses_for_one_window_only() -> None:
+    """The shared clock may be wrong; waiting for it to catch up would be worse."""
+    allowance = Allowance()
+    allowance.rule(NOW + 3_600_000, LIMITS, "a", live=wants(45))
+
+    assert allowance.rule(NOW, LIMITS, "a", live=wants(1)).live == 0
+    assert allowance.rule(NOW + SECOND + SLACK + 1, LIMITS, "a", live=wants(1)).live == 1
+
+
+def test_the_shared_text_keeps_everything_and_stays_small() -> None:
+    """It is read and written at every request."""
+    allowance = Allowance()
+    for number in range(2_000):
+        allowance.rule(NOW + number * 30, LIMITS, f"p-{number % 8}", live=wants(1))
+
+    assert Allowance.parse(allowance.text()) == allowance
+    assert len(allowance.text()) < 4_500
