@@ -32,7 +32,7 @@ up: .env ## every process in a container of its own (needs Docker)
 dependencies: $(VENV)/bin/python
 	@cmp -s requirements.lock $(VENV)/installed.lock || { $(INSTALL); }
 	@cmp -s pyproject.toml $(VENV)/installed.toml || { \
-		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
+		PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
 		cp pyproject.toml $(VENV)/installed.toml; }
 
 $(VENV)/bin/python:
@@ -54,7 +54,7 @@ define INSTALL
 	done=0; said=; \
 	while IFS= read -r line; do \
 		case "$$line" in \
-		"Collecting "*|"Requirement already satisfied"*) done=$$((done + 1)); \
+		"Collecting "*|"Processing "*|"Requirement already satisfied"*) done=$$((done + 1)); \
 			if [ -t 1 ]; then printf '\rFetching dependencies: %d of %d ' $$done $$total; \
 			elif [ $$((done % 10)) -eq 0 ]; then echo "Fetching dependencies: $$done of $$total"; fi;; \
 		"Installing collected"*) [ ! -t 1 ] || echo; echo "Installing them (a minute or so)";; \

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from service import settings
 from service.broker.topology import PERMISSIONS
 from service.settings import Command, Settings
+from tests.support.rabbitmq import RabbitMQ
 from tests.support.repository import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -107,6 +108,26 @@ def test_the_broker_knows_exactly_the_users_of_the_topology() -> None:
     assert stated == {name: (each.configure, each.write, each.read) for name, each in PERMISSIONS.items()}
     assert {user["name"] for user in definitions()["users"]} == set(PERMISSIONS)
     assert all(user["tags"] == [] for user in definitions()["users"])
+
+
+@pytest.mark.rabbitmq
+def test_a_real_broker_takes_the_definitions_as_they_stand(rabbitmq: RabbitMQ) -> None:
+    """Users can sign in with their plain passwords and hold the rights that were stated."""
+    form = definitions()
+    for row in form["users"]:
+        row["name"] = f"compose-{row['name']}"
+    for row in form["permissions"]:
+        row |= {"user": f"compose-{row['user']}", "vhost": rabbitmq.vhost}
+
+    rabbitmq.node.ctl("import_definitions", given=json.dumps(form | {"vhosts": []}))
+
+    assert "Success" in rabbitmq.node.ctl("authenticate_user", "compose-relay", form["users"][1]["password"])
+    told = json.loads(rabbitmq.node.ctl("list_permissions", "-p", rabbitmq.vhost, "--formatter", "json"))
+    rights = {row["user"]: (row["configure"], row["write"], row["read"]) for row in told}
+    stated = {
+        f"compose-{name}": (each.configure, each.write, each.read) for name, each in PERMISSIONS.items()
+    }
+    assert stated.items() <= rights.items()
 
 
 @pytest.mark.parametrize(
