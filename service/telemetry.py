@@ -26,7 +26,11 @@ EventName = Literal[
     "consumer.refused",  # RabbitMQ did not let us consume; tried again
     "consumer.stuck",  # messages wait but none arrives: the channel is rebuilt
     "consumer.lost",  # the channel of a consumer is gone with all that was unsettled on it
+    # -- outbox --
+    "outbox.held",  # nothing is sent: no queue takes the next message; the topology must be mended
+    "outbox.delayed",  # broker or database hinder the sending; it is tried again
     # -- messages --
+    "message.waiting",  # database or broker is gone: nothing is acknowledged until it is back
     "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
     # -- Cronofy --
     "budget.halved",  # Cronofy answered 429 for two integrations within 10 s; recovers step by step

@@ -1,7 +1,7 @@
 """The store: one engine, writing and reading transactions, and the schema's upgrade (DESIGN 10)."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from contracts.ports import Clock
 
 __all__ = ["IntegrityError", "Store"]
 
+ENQUEUED = "messages were put into the outbox"
+"""The mark that ``journal.enqueue`` leaves in its connection's ``info``."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -35,6 +37,8 @@ class Store:
     def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 10) -> None:
         self.url = url
         self._clock = clock
+        self.on_enqueued: Callable[[], None] = lambda: None
+        """Called after a commit that put messages into the outbox."""
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.sqlite else _postgresql_engine(url, pool_size)
 
@@ -44,6 +48,9 @@ class Store:
         with _translated():
             async with self.engine.begin() as connection:
                 yield connection
+                enqueued = connection.info.pop(ENQUEUED, False)
+        if enqueued:
+            self.on_enqueued()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import LogEntry
 from contracts.ports import Outgoing
+from service.store import ENQUEUED
 from service.store.ids import new_id
 from service.store.sets import among
 from service.store.tables import inbox, log_entries, outbox
@@ -103,4 +104,5 @@ async def enqueue(connection: AsyncConnection, messages: Sequence[Outgoing], *, 
     ]
     if rows:
         await connection.execute(insert(outbox), rows)
+        connection.info[ENQUEUED] = True
     return [str(row["id"]) for row in rows]

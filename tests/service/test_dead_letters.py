@@ -1,6 +1,5 @@
 """Dead letters on both databases: kept whole, told once, replayed once (R30)."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,19 +16,6 @@ from service.store.tables import outbox
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 KEY = ("/vorex/acme", "m-1")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database_url(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue(f"{request.param}_url"))
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    opened = Store(database_url)
-    await opened.upgrade()
-    yield opened
-    await opened.close()
 
 
 def a_letter(**different: Any) -> NewLetter:

@@ -1,0 +1,264 @@
+"""Sends what the outbox holds, in its order, until the broker has it (messaging.md 3.6)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from contracts.errors import Permanent, SyncError
+from contracts.ports import Outgoing, Publisher
+from service.store import Store, leases, outbox
+from service.store.journal import enqueue
+
+log = structlog.get_logger(__name__)
+
+LEASE = "outbox"
+LEASE_SECONDS = 30.0
+"""Longer than any publish takes, so that two senders never overlap while both are alive."""
+POLL_SECONDS = 1.0
+WINDOW = 128
+
+Row = tuple[str, Outgoing]
+
+
+class Outbox(Protocol):
+    """A sender of outbox rows."""
+
+    @property
+    def held(self) -> str | None:
+        """Why nothing is sent although something waits; None while all is well."""
+
+    def wake(self) -> None:
+        """Something may have been written."""
+
+    async def run(self) -> None:
+        """Send until ``stop``."""
+
+    def stop(self) -> None:
+        """Begin nothing more; ``run`` returns when what is on its way has been noted."""
+
+    async def flush(self) -> bool:
+        """Send what waits now; whether there may be more."""
+
+
+class StorePublisher:
+    """The publisher's port through the outbox: what it took is in the store (DESIGN 4)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def publish(self, message: Outgoing) -> None:
+        async with self._store.begin() as connection:
+            await enqueue(connection, [message], now=await self._store.now(connection))
+
+
+class LeasedOutbox:
+    """Of all processes of a store one sends at a time, whichever has just written if the lease is free.
+
+    Rows are marked only up to the first that was not confirmed, so that nothing is passed over.
+    """
+
+    def __init__(
+        self, *, store: Store, publisher: Publisher, holder: str, poll: float = POLL_SECONDS
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._holder = holder
+        self._turns = _Turns(self.flush, poll)
+
+    @property
+    def held(self) -> str | None:
+        return self._turns.held
+
+    def wake(self) -> None:
+        self._turns.wake()
+
+    async def run(self) -> None:
+        await self._turns.run()
+
+    def stop(self) -> None:
+        self._turns.stop()
+
+    async def flush(self) -> bool:
+        """Send one window of rows. Raises what hindered the first row that was not confirmed."""
+        async with self._store.read() as connection:
+            if not await outbox.unsent(connection, limit=1):
+                return False
+        epoch, rows = await self._take()
+        if epoch is None:
+            return False
+        confirmed, failure = await self._send(rows)
+        more = failure is None and len(rows) == WINDOW
+        await self._mark(epoch, confirmed, keep=more)
+        if failure is not None:
+            raise failure
+        return more
+
+    async def _take(self) -> tuple[int | None, Sequence[Row]]:
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            epoch = await leases.acquire(
+                connection, LEASE, holder=self._holder, seconds=LEASE_SECONDS, now=now
+            )
+            if epoch is None:
+                return None, ()
+            return epoch, await outbox.load(connection, await outbox.unsent(connection, limit=WINDOW))
+
+    async def _send(self, rows: Sequence[Row]) -> tuple[list[str], BaseException | None]:
+        """All at once on the wire, in their order; the confirmed ones before the first failure, and that."""
+        published = (self._publisher.publish(message) for _, message in rows)
+        answers = await asyncio.gather(*published, return_exceptions=True)
+        confirmed: list[str] = []
+        for (row_id, _), answer in zip(rows, answers, strict=True):
+            if answer is not None:
+                return confirmed, answer
+            confirmed.append(row_id)
+        return confirmed, None
+
+    async def _mark(self, epoch: int, confirmed: Sequence[str], *, keep: bool) -> None:
+        async with self._store.begin() as connection:
+            if await leases.held(connection, LEASE, epoch=epoch):
+                await outbox.mark_sent(connection, confirmed, now=await self._store.now(connection))
+            if not keep:
+                await leases.release(connection, LEASE, epoch=epoch)
+
+
+class Unsettled:
+    """Which outbox rows the embedded broker has been given and not finished with."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[str]] = {}
+        self._done: list[str] = []
+        self.changed: Callable[[], None] = lambda: None
+
+    def given(self, row_id: str, message_id: str) -> None:
+        self._rows.setdefault(message_id, []).append(row_id)
+
+    def taken_back(self, row_id: str, message_id: str) -> None:
+        self._rows[message_id].remove(row_id)
+
+    def settled(self, message_id: str) -> None:
+        """The broker has no copy of this message any more."""
+        if rows := self._rows.pop(message_id, None):
+            self._done += rows
+            self.changed()
+
+    def done(self) -> list[str]:
+        """The rows to mark as sent, each told once."""
+        done, self._done = self._done, []
+        return done
+
+    def undo(self, rows: Sequence[str]) -> None:
+        """They could not be marked; tell them again."""
+        self._done = [*rows, *self._done]
+
+    @property
+    def rows(self) -> set[str]:
+        """All rows that must not be sent now."""
+        return {*self._done, *(row for rows in self._rows.values() for row in rows)}
+
+
+class EmbeddedOutbox:
+    """The outbox of a process that is its own broker: a row is sent when its message was settled (DESIGN 4).
+
+    The broker's memory dies with the process, so the rows are its journal: whatever was not settled
+    is sent again at the next start. There is no lease, for nobody else can send to this broker.
+    """
+
+    def __init__(
+        self, *, store: Store, publisher: Publisher, unsettled: Unsettled, poll: float = POLL_SECONDS
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._unsettled = unsettled
+        self._turns = _Turns(self.flush, poll)
+        unsettled.changed = self._turns.wake
+
+    @property
+    def held(self) -> str | None:
+        return self._turns.held
+
+    def wake(self) -> None:
+        self._turns.wake()
+
+    async def run(self) -> None:
+        await self._turns.run()
+
+    def stop(self) -> None:
+        self._turns.stop()
+
+    async def flush(self) -> bool:
+        """Note what was settled and send one window of what is new. Raises what hindered the sending."""
+        await self._note()
+        away = self._unsettled.rows
+        async with self._store.read() as connection:
+            waiting = await outbox.unsent(connection, limit=len(away) + WINDOW)
+            rows = await outbox.load(connection, [row for row in waiting if row not in away])
+        for row_id, message in rows:
+            await self._send(row_id, message)
+        return len(waiting) == len(away) + WINDOW
+
+    async def _note(self) -> None:
+        if done := self._unsettled.done():
+            try:
+                async with self._store.begin() as connection:
+                    await outbox.mark_sent(connection, done, now=await self._store.now(connection))
+            except BaseException:
+                self._unsettled.undo(done)
+                raise
+
+    async def _send(self, row_id: str, message: Outgoing) -> None:
+        self._unsettled.given(row_id, message.message_id)
+        try:
+            await self._publisher.publish(message)
+        except BaseException:
+            self._unsettled.taken_back(row_id, message.message_id)
+            raise
+
+
+class _Turns:
+    """Calls ``flush`` after a waking and at every poll, and says what hinders it once, not every time."""
+
+    def __init__(self, flush: Callable[[], Awaitable[bool]], poll: float) -> None:
+        self._flush = flush
+        self._poll = poll
+        self._woken = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self.held: str | None = None
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.wake()
+
+    async def run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            if not await self._turn():
+                await self._rest()
+
+    async def _turn(self) -> bool:
+        try:
+            more = await self._flush()
+        except SyncError as error:
+            self._note(error)
+            return False
+        self.held = None
+        return more
+
+    def _note(self, error: SyncError) -> None:
+        if str(error) != self.held:
+            stuck = isinstance(error, Permanent)
+            log.warning("outbox.held" if stuck else "outbox.delayed", reason=str(error))
+        self.held = str(error)
+
+    async def _rest(self) -> None:
+        # what hinders the sending is not mended by something more to send
+        end = self._woken if self.held is None else self._stopping
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._poll):
+                await end.wait()
