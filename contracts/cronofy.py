@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, Self, TypeAlias
 
 from contracts.errors import Malformed
-from contracts.tolerant import instant, part, required, rows, sane_instant, text
+from contracts.tolerant import flag, instant, part, required, rows, sane_instant, text
 from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
 
 __all__ = [
@@ -81,7 +81,7 @@ class CronofyEvent:
     transparency: str | None = None
     status: str | None = None
     participation_status: str | None = None
-    event_private: bool = False
+    event_private: bool | None = None
     recurring: bool = False
     series_identifier: str | None = None
     options: EventOptions = NOTHING_ALLOWED
@@ -109,7 +109,7 @@ class CronofyEvent:
             transparency=text(raw, "transparency"),
             status=text(raw, "status"),
             participation_status=text(raw, "participation_status"),
-            event_private=get("event_private") is True,
+            event_private=flag(raw, "event_private"),
             recurring=get("recurring") is True,
             series_identifier=text(raw, "series_identifier"),
             options=_options(get("options")),

@@ -21,6 +21,11 @@ def text(raw: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def flag(raw: Mapping[str, Any], name: str) -> bool | None:
+    value = raw.get(name)
+    return value if isinstance(value, bool) else None
+
+
 def part(raw: Any, name: str) -> Mapping[str, Any]:
     """The value as an object; an absent or odd one is empty."""
     value = raw.get(name) if isinstance(raw, Mapping) else None

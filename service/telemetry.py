@@ -32,9 +32,16 @@ EventName = Literal[
     # -- messages --
     "message.waiting",  # database or broker is gone: nothing is acknowledged until it is back
     "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
+    "notice.unknown_integration",  # a notice names an integration that is not, or no longer, here
+    "notice.erasure_requested",  # the account's owner asked Cronofy to be forgotten: an operator must act
     # -- Cronofy --
     "budget.halved",  # Cronofy answered 429 for two integrations within 10 s; recovers step by step
     "cronofy.row_unreadable",  # a row of a read was left out: which field breaks which rule, never its text
+    # -- relay and pages --
+    "relay.refused",  # a notice was not taken: the status it was answered with, and why
+    "channel.missing",  # Cronofy's notices for an integration could not be asked for; the keeper asks again
+    "web.refused",  # someone could not be signed in or showed an invalid token: the rule, never the token
+    "web.failed",  # a request failed by a fault of ours or of a server behind us: address, exception
 ]
 """Every log event there is, each with its meaning."""
 

@@ -111,6 +111,7 @@ integration_state = Table(
     Column("reading_since", Moment),
     Column("read_epoch", BigInteger, nullable=False, server_default="0"),
     Column("read_until", Double),
+    Column("read_began_at", Double),
     Column("full_read_at", Moment),
     Column("delayed_since", Moment),
     Column("looked_at", Double),
@@ -328,10 +329,17 @@ runs = Table(
     Column("skipped", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("requested_at", Moment, nullable=False),
+    Column("due_at", Double),
     Column("started_at", Moment),
     Column("ended_at", Moment),
     Column("reason", Text),
     Index("ix_runs_integration", "integration_id", "id"),
+    Index(
+        "ix_runs_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
 
 outbox = Table(

@@ -1,0 +1,126 @@
+"""What a deleted row means, and how deletions are carried out or held (R6, R8, R11, R19)."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from contracts.calendar import (
+    Code,
+    Integration,
+    Item,
+    Link,
+    LinkState,
+    LogAction,
+    LogEntry,
+    Origin,
+    Outcome,
+    event_id,
+)
+from contracts.cronofy import CronofyEvent
+from contracts.vorex import ItemType
+from handlers.compose import compose
+from handlers.entries import Entries
+from handlers.plan import let_go_print
+from handlers.reading import NOTHING, Judgement, Reading, content_of, next_item
+
+
+def judge_gone(
+    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
+) -> Judgement:
+    if _outlived(event, link):
+        return NOTHING
+    entry = Entries(item, integration, reading)
+    link = replace(link, exists_there=False, event_updated=event.updated, read_at=reading.now)
+    behind = link.state in {LinkState.BEHIND, LinkState.RETRYING} and item.revision > link.applied_revision
+    if behind:
+        return _revived(link, item, integration, entry)
+    if item.type is not ItemType.APPOINTMENT:
+        reason = "Deleted in the linked calendar; the record in Vorex stays, its copy is let go."
+        return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))
+    if not integration.event_types.delete:
+        reason = "Deleted in the linked calendar; Delete is not checked, so the appointment stays."
+        return _let_go(link, item, entry(LogAction.LET_GO, Outcome.SKIPPED, Code.DELETE_OFF, reason))
+    return Judgement(link=link, gone=True)
+
+
+def _outlived(event: CronofyEvent, link: Link) -> bool:
+    """Whether the link knows a newer event than the one that is gone."""
+    if link.event_uid is not None and link.event_uid != event.event_uid and link.exists_there:
+        return True
+    if event.updated is None:
+        return False
+    if link.event_updated is not None and event.updated < link.event_updated:
+        return True
+    newest = link.writes[-1] if link.writes else None
+    return newest is not None and event.updated.timestamp() < math.floor(newest.accepted_at or newest.sent_at)
+
+
+def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -> Judgement:
+    """Deleted there, changed here: the change wins (R19), under our own id where the event was foreign."""
+    reason = "Deleted in the linked calendar, changed in Vorex: the change wins."
+    log = entry(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason)
+    if link.origin is Origin.EXTERNAL:
+        ours = event_id(integration.tenant_id, integration.user_id, item.type, item.id)
+        link = replace(
+            link,
+            origin=Origin.OURS,
+            event_id=ours,
+            event_uid=None,
+            may_update=True,
+            may_delete=True,
+            desired=compose(content_of(item)),
+            code=None,
+        )
+    return Judgement(link=replace(link, agreed=None, last_read=None, writes=()), entries=[log])
+
+
+def _let_go(link: Link, item: Item, log: LogEntry) -> Judgement:
+    gone = replace(
+        link,
+        state=LinkState.LET_GO,
+        code=log.code,
+        let_go_print=let_go_print(item.content),
+        writes=(),
+        agreed=None,
+        last_read=None,
+    )
+    return Judgement(link=gone, entries=[log])
+
+
+def carry_out(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
+    """Do a deletion that was read: this person is unassigned; with nobody left it is deleted (R6)."""
+    content = content_of(item)
+    left = tuple(user for user in content.assignees if user != integration.user_id)
+    at = datetime.fromtimestamp(reading.asked_at, UTC)
+    changed = link.event_updated if link.event_updated is not None and link.event_updated <= at else at
+    after = next_item(item, content.model_copy(update={"assignees": left}), integration, changed)
+    if not left:
+        after = replace(after, deleted=True, content=content)
+    ended = replace(
+        link,
+        state=LinkState.AGREED,
+        code=None,
+        desired=None,
+        desired_revision=after.revision,
+        applied_revision=after.revision,
+        applied_hash=None,
+        exists_there=False,
+        agreed=None,
+        last_read=None,
+        writes=(),
+    )
+    reason = (
+        "Deleted in the linked calendar."
+        if not left
+        else "Deleted in the linked calendar: no longer assigned."
+    )
+    entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.DONE, Code.OK, reason)
+    return Judgement(link=ended, item=after, entries=[entry])
+
+
+def hold(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
+    """Keep a deletion for a person's answer (R11)."""
+    held = replace(link, state=LinkState.HELD, code=Code.HELD_DELETION)
+    reason = "Many events were deleted at once; this deletion waits for an answer."
+    entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.HELD, Code.HELD_DELETION, reason)
+    return Judgement(link=held, entries=[entry])

@@ -1,0 +1,316 @@
+"""What Cronofy's answers make of links and messages: pure, the settlement table of DESIGN 6.4, 6.5 and 9."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from contracts.calendar import Code, Link, LinkState, LogAction, Origin, Outcome, Payload
+from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
+from handlers.compose import read_time
+from handlers.outbound import UNFINISHED
+
+VERIFY_AFTER = 20.0
+"""Seconds after which a write whose fate is in doubt is made once more (DESIGN 6.4)."""
+LOOKED_AT = frozenset({403, 404, 423})
+GONE = frozenset({404, 410})
+LOCKED = 423
+TOO_MANY = 429
+SERVER_ERROR = 500
+PASSING = frozenset({401, 408, 409, 425, LOCKED, TOO_MANY})
+"""Refusals that may not be repeated another time."""
+
+
+class Kind(StrEnum):
+    """What came of sending one link."""
+
+    ACCEPTED = "accepted"
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+    HELD = "held"
+    NOT_POSSIBLE = "not_possible"
+    LEFT = "left"
+    """It was not sent: the store says that nothing is to be sent any more."""
+    LOST = "lost"
+    """It was not sent, or its answer does not count: another process holds the claim."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    kind: Kind
+    reason: str = ""
+    code: str = "refused"
+    """A dead letter's code, should it come to that."""
+    holding: Code | None = None
+    unknown: bool = False
+    """Whether it may have been done all the same."""
+    exception: str | None = None
+
+
+ACCEPTED = Result(kind=Kind.ACCEPTED)
+LEFT = Result(kind=Kind.LEFT)
+LOST = Result(kind=Kind.LOST)
+
+
+class Fate(StrEnum):
+    """What a landed link means to the messages that wait for it."""
+
+    DONE = "done"
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+    AGAIN = "again"
+    """A newer state is to be written first."""
+    ELSEWHERE = "elsewhere"
+    """Another process has the link; it is looked after until that one gives it back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """What was sent for a link, and on whose right."""
+
+    revision: int
+    epoch: int
+    applied_hash: str
+    gone: bool
+    verify: bool = False
+    """Whether it is to be made once more in any case: an expired claim was taken over."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """What remains to be tried for a link: the seconds until the next attempt, None after the last."""
+
+    retry_in: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Landing:
+    """The link as it is to be stored, and what is to be told of it."""
+
+    link: Link
+    fate: Fate
+    crossed: bool = False
+    """Whether an item reached the linked calendar (G15)."""
+    keeps_claim: bool = False
+    retry_in: float | None = None
+    verify_in: float | None = None
+    outcome: Outcome | None = None
+    code: Code = Code.OK
+    action: LogAction = LogAction.NONE
+    reason: str = ""
+
+
+def write_of(link: Link, payload: Payload | None) -> Write:
+    """The write that makes the event as the payload says; None deletes it."""
+    if payload is None:
+        if link.origin is Origin.OURS:
+            return Delete(calendar_id=link.calendar_id, event_id=link.event_id)
+        return Delete(calendar_id=link.calendar_id, event_uid=link.event_uid)
+    start, end = payload["start"], payload["end"]
+    if link.origin is Origin.EXTERNAL:
+        place = payload.get("location")
+        return ForeignEdit(
+            calendar_id=link.calendar_id,
+            event_uid=link.event_uid or "",
+            summary=payload["summary"],
+            start=read_time(_edge(start)),
+            end=read_time(_edge(end)),
+            tzid=start["tzid"] if isinstance(start, dict) else "UTC",
+            description=payload.get("description"),
+            location=place["description"] if place is not None else None,
+            transparency=payload.get("transparency"),
+            event_private=payload.get("event_private"),
+        )
+    return Upsert(
+        calendar_id=link.calendar_id,
+        event_id=link.event_id or "",
+        summary=payload["summary"],
+        description=payload["description"],
+        start=read_time(_edge(start)),
+        end=read_time(_edge(end)),
+        tzid=payload["tzid"],
+        location=payload["location"]["description"],
+        transparency=payload["transparency"],
+        event_private=payload["event_private"],
+    )
+
+
+def _edge(value: str | dict[str, str]) -> str:
+    return value if isinstance(value, str) else value["time"]
+
+
+def needs_look(answers: Sequence[Answer]) -> bool:
+    """Whether an answer makes us look at the account and its calendars (DESIGN 9)."""
+    return any(answer.status in LOOKED_AT for answer in answers)
+
+
+def read_answer(answer: Answer, write: Write, *, connected: bool) -> Result:
+    """What one answer says; ``connected`` is what the look found, where one was needed."""
+    if answer.accepted:
+        return ACCEPTED
+    if answer.status in LOOKED_AT and not connected:
+        return Result(kind=Kind.HELD, holding=Code.NOT_CONNECTED)
+    if answer.status in GONE | LOOKED_AT and isinstance(write, Delete) and answer.status != LOCKED:
+        return ACCEPTED
+    reason = _sentence(answer)
+    if answer.status in LOOKED_AT and isinstance(write, ForeignEdit) and answer.status != LOCKED:
+        return Result(kind=Kind.NOT_POSSIBLE, reason=reason)
+    if answer.status in PASSING or answer.status >= SERVER_ERROR:
+        return Result(kind=Kind.TRANSIENT, reason=reason, code="exhausted")
+    return Result(kind=Kind.PERMANENT, reason=reason)
+
+
+def _sentence(answer: Answer) -> str:
+    rules = "; ".join(f"{name}: {rule}" for name, rule in sorted(answer.errors.items()))
+    return f"The calendar refused the event ({answer.status}{': ' + rules if rules else ''})."
+
+
+def land(link: Link, sent: Sent, result: Result, *, mine: bool, now: float, patience: Patience) -> Landing:
+    """Say what becomes of a link, given its row as it is now (DESIGN 6.4)."""
+    if not mine or result.kind is Kind.LOST:
+        return _land_lost(link, sent, result)
+    if result.kind is Kind.ACCEPTED:
+        return _land_accepted(link, sent, now)
+    if link.state not in UNFINISHED or result.kind is Kind.LEFT:
+        return Landing(link=link, fate=Fate.DONE)
+    if link.desired_revision > sent.revision:
+        return Landing(link=link, fate=Fate.AGAIN, keeps_claim=True)
+    return _land_refused(link, sent, result, patience)
+
+
+def _land_lost(link: Link, sent: Sent, result: Result) -> Landing:
+    """Another process took the claim: only a write that was made is in doubt."""
+    made = result.kind is Kind.ACCEPTED or result.unknown
+    reached = link.applied_revision >= sent.revision and link.state not in UNFINISHED
+    return Landing(
+        link=link,
+        fate=Fate.DONE if reached else Fate.ELSEWHERE,
+        keeps_claim=True,
+        verify_in=VERIFY_AFTER if made else None,
+        outcome=Outcome.SKIPPED if made else None,
+        code=Code.CLAIM_LOST,
+        action=_action(link, sent),
+        reason="Another process took this over; the newest state is written once more.",
+    )
+
+
+def _land_accepted(link: Link, sent: Sent, now: float) -> Landing:
+    writes = list(link.writes)
+    if writes and not sent.gone:
+        at = _sent_write(link, sent)
+        writes[at] = replace(writes[at], accepted_at=now)
+    applied = replace(
+        link,
+        applied_revision=max(sent.revision, link.applied_revision),
+        applied_hash=sent.applied_hash,
+        exists_there=not sent.gone,
+        accepted_at=now,
+        writes=tuple(writes),
+    )
+    newest = link.desired_revision <= sent.revision
+    waits = link.state in UNFINISHED
+    if newest and waits:
+        # an external link's code says what the calendar allows, not what went wrong
+        code = link.code if link.origin is Origin.EXTERNAL else None
+        applied = replace(applied, state=LinkState.AGREED, code=code, differs=False)
+    return Landing(
+        link=applied,
+        fate=Fate.DONE if newest or not waits else Fate.AGAIN,
+        crossed=True,
+        keeps_claim=waits and not newest,
+        verify_in=VERIFY_AFTER if sent.verify else None,
+        outcome=Outcome.DONE,
+        action=_action(link, sent),
+        reason="Sent to the linked calendar.",
+    )
+
+
+def _sent_write(link: Link, sent: Sent) -> int:
+    """Which of the remembered writes was accepted: the newest, unless newer ones were wished meanwhile."""
+    ahead = link.desired_revision > sent.revision and link.desired is not None
+    return -2 if ahead and len(link.writes) > 1 else -1
+
+
+def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) -> Landing:
+    action = _action(link, sent)
+    verify_in = VERIFY_AFTER if result.unknown or sent.verify else None
+    match result.kind:
+        case Kind.HELD:
+            held = replace(link, state=LinkState.HELD, code=result.holding)
+            return Landing(
+                link=held,
+                fate=Fate.DONE,
+                outcome=Outcome.HELD if result.holding else None,
+                code=result.holding or Code.OK,
+                action=action,
+                reason="The change is kept until the calendar can be written to again.",
+            )
+        case Kind.NOT_POSSIBLE:
+            frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+            return Landing(
+                link=frozen,
+                fate=Fate.DONE,
+                outcome=Outcome.FAILED,
+                code=Code.NOT_POSSIBLE,
+                action=action,
+                reason=result.reason,
+            )
+        case Kind.TRANSIENT if patience.retry_in is not None:
+            return Landing(
+                link=replace(link, state=LinkState.RETRYING),
+                fate=Fate.TRANSIENT,
+                retry_in=patience.retry_in,
+                verify_in=verify_in,
+                outcome=Outcome.FAILED,
+                code=Code.REFUSED_BY_CALENDAR,
+                action=action,
+                reason=result.reason,
+            )
+    transient = result.kind is Kind.TRANSIENT
+    return Landing(
+        link=replace(link, state=LinkState.FAILED, code=Code.REFUSED_BY_CALENDAR),
+        fate=Fate.TRANSIENT if transient else Fate.PERMANENT,
+        verify_in=None,
+        outcome=Outcome.FAILED,
+        code=Code.REFUSED_BY_CALENDAR,
+        action=action,
+        reason=result.reason,
+    )
+
+
+def _action(link: Link, sent: Sent) -> LogAction:
+    if sent.gone:
+        return LogAction.DELETE
+    return LogAction.UPDATE if link.exists_there else LogAction.CREATE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why a link did not come about for a message."""
+
+    transient: bool
+    reason: str
+    code: str = "refused"
+    integration_id: str | None = None
+    exception: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """How a message ends: done, again after a delay, or as a dead letter."""
+
+    retry_in: int | None = None
+    buried: Failure | None = None
+
+
+DONE = Settlement()
+
+
+def settle(failures: Sequence[Failure], *, attempt: int, delays: Sequence[int]) -> Settlement:
+    """Transient beats permanent; when nothing is transient any more, one permanent buries (DESIGN 6.5)."""
+    if not failures:
+        return DONE
+    passing = [failure for failure in failures if failure.transient]
+    if passing and attempt <= len(delays):
+        return Settlement(retry_in=delays[attempt - 1])
+    lasting = [failure for failure in failures if not failure.transient]
+    return Settlement(buried=(lasting or passing)[0])

@@ -1,0 +1,68 @@
+"""The circumstances of a read, and what a row of it may do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from contracts.calendar import Integration, Item, Link, LogEntry, Trigger
+from contracts.cronofy import CronofyEvent
+from contracts.vorex import ItemContent
+
+FUTURE_SLACK = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """The page that a row came on; moments by the store's clock, in seconds."""
+
+    asked_at: float
+    now: float
+    trigger: Trigger = Trigger.REAL_TIME
+    run_id: str | None = None
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What a row does: the link and the item as they are to be stored, where they change."""
+
+    link: Link | None = None
+    item: Item | None = None
+    entries: Sequence[LogEntry] = ()
+    again: bool = False
+    """The row cannot be judged yet: another read must follow."""
+    gone: bool = False
+    """A deletion that is carried out with the read's last page (R11)."""
+
+
+NOTHING = Judgement()
+
+
+def is_gone(event: CronofyEvent) -> bool:
+    """Deleted, cancelled, or declined by the calendar's owner (R8)."""
+    return event.deleted or event.status == "cancelled" or event.participation_status == "declined"
+
+
+def calendar_time(event: CronofyEvent, reading: Reading) -> datetime:
+    """When the row was changed: Cronofy's word where it is sane, else the time of the read."""
+    asked = datetime.fromtimestamp(reading.asked_at, UTC)
+    updated = event.updated
+    return updated if updated is not None and updated <= asked + FUTURE_SLACK else asked
+
+
+def content_of(item: Item) -> ItemContent:
+    assert item.content is not None
+    return item.content
+
+
+def next_item(item: Item, content: ItemContent, integration: Integration, at: datetime) -> Item:
+    """The item after a change by the calendar: a version more, whoever made the last one."""
+    return replace(
+        item,
+        version=item.version + 1,
+        sync_version=item.version + 1,
+        revision=item.revision + 1,
+        content=content,
+        changed_at=at,
+        changed_by=integration.id,
+    )

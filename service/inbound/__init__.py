@@ -1,0 +1,7 @@
+"""Inbound: notices become reads, reads become My Calendar writes (DESIGN 7)."""
+
+from service.inbound.notices import NoticeHandler
+from service.inbound.reader import Reader
+from service.inbound.runs import RunHandler
+
+__all__ = ["NoticeHandler", "Reader", "RunHandler"]

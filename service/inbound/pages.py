@@ -1,0 +1,240 @@
+"""One page of a read, carried into the store as one transaction (DESIGN 7.4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import Integration, Item, Link, LinkId, LinkState, Origin, Outcome
+from contracts.cronofy import CronofyEvent
+from contracts.envelope import ItemChanged, encode
+from contracts.errors import Transient
+from contracts.ports import Outgoing
+from contracts.vorex import Action, Actor, ActorKind, ItemChangedData
+from handlers.compose import wire_time
+from handlers.deletions import carry_out, hold
+from handlers.inbound import (
+    Known,
+    PageChanges,
+    Twin,
+    event_keys,
+    judge_page,
+    missing_copies,
+    too_many,
+    twin_of,
+)
+from handlers.reading import Reading
+from service.store import Store, inbound, integrations, items, journal, links
+from service.store.ids import new_id
+from service.store.inbound import Turn
+from service.store.journal import MessageKey
+
+INBOUND_QUEUE = "calendar-sync.inbound"
+
+
+class TurnLost(Transient):
+    """Another reader took over this calendar."""
+
+
+class NotSyncing(Transient):
+    """The integration was deactivated or lost its connection while it was read."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Pass:
+    """One read of one calendar, page by page."""
+
+    turn: Turn
+    keys: Sequence[MessageKey] = ()
+    """Messages that are settled with this read."""
+    full: tuple[date, date] | None = None
+    """The days of a full read; None for a read of what changed."""
+    gone: dict[LinkId, tuple[Link, Reading]] = field(default_factory=dict)
+    again: bool = False
+
+
+class Pages:
+    """Carries pages of events into the store; raises TurnLost where the read was taken over."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def apply(
+        self, reading_pass: Pass, events: Sequence[CronofyEvent], *, asked_at: float, last: bool
+    ) -> None:
+        """Everything that one page does, at once or not at all; deletions come with the last page (R11)."""
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            reading = Reading(asked_at=asked_at, now=now)
+            integration = await self._integration(connection, reading_pass.turn.integration_id)
+            known = await self._known(connection, integration, events, reading_pass, last=last)
+            changes = judge_page(events, known, reading, new_id=new_id)
+            _remember_gone(reading_pass, changes, reading)
+            if last:
+                await self._finish_deletions(connection, reading_pass, known, changes)
+                await self._finish_copies(connection, reading_pass, integration, changes)
+            await self._save(connection, integration, changes, now=now)
+            await self._close_page(connection, reading_pass, now=now, last=last)
+
+    async def _integration(self, connection: AsyncConnection, integration_id: str) -> Integration:
+        found = await integrations.load(connection, [integration_id])
+        integration = found.get(IntegrationId(integration_id))
+        if integration is None or not integration.sends:
+            raise NotSyncing
+        return integration
+
+    async def _known(
+        self,
+        connection: AsyncConnection,
+        integration: Integration,
+        events: Sequence[CronofyEvent],
+        reading_pass: Pass,
+        *,
+        last: bool,
+    ) -> Known:
+        found = await links.of_events(
+            connection,
+            integration.id,
+            event_ids={event.event_id for event in events if event.event_id},
+            event_uids={event.event_uid for event in events},
+        )
+        pending = list(reading_pass.gone.values()) if last else []
+        refs = {link.item_ref for link in found} | {link.item_ref for link, _ in pending}
+        known_items = await items.load(connection, refs, lock=True)
+        ids = {link.id for link in found} | {link.id for link, _ in pending}
+        locked = await links.load(connection, ids, lock=True)
+        here = [link for link in locked.values() if link.calendar_id == integration.calendar_id]
+        keys = {key for event in events for key in event_keys(event)}
+        return Known(
+            integration=integration,
+            links=here,
+            items=known_items,
+            prior=await inbound.prior_among(connection, integration, keys),
+            twins=await self._twins(connection, integration, events, here),
+        )
+
+    async def _twins(
+        self,
+        connection: AsyncConnection,
+        integration: Integration,
+        events: Sequence[CronofyEvent],
+        known: Sequence[Link],
+    ) -> frozenset[Twin]:
+        uids = {link.event_uid for link in known}
+        if all(event.event_id or event.event_uid in uids for event in events):
+            return frozenset()
+        payloads = await inbound.copies_of_others(connection, integration)
+        return frozenset(
+            twin_of(payload["summary"], _edge(payload["start"]), _edge(payload["end"]))
+            for payload in payloads
+        )
+
+    async def _finish_deletions(
+        self, connection: AsyncConnection, reading_pass: Pass, known: Known, changes: PageChanges
+    ) -> None:
+        standing = {link.id: link for link in known.links}
+        due = [_still_gone(standing.get(key), *found) for key, found in reading_pass.gone.items()]
+        ready = [pair for pair in due if pair is not None]
+        if not ready:
+            return
+        integration = known.integration
+        now = datetime.fromtimestamp(reading_pass.turn.began_at, UTC)
+        recent = await inbound.recent_deletions(connection, integration.id, now=now)
+        living = await inbound.pairs(connection, integration.id)
+        held = too_many(new=len(ready), recent=recent, pairs=living + recent)
+        decide = hold if held else carry_out
+        for link, reading in ready:
+            item = known.items.get(link.item_ref)
+            if item is not None and not item.deleted:
+                changes.take(decide(link, item, integration, reading))
+        keys = [link.id for link, _ in ready]
+        await inbound.note_deletions(connection, integration.id, keys, held=held, now=now)
+
+    async def _finish_copies(
+        self, connection: AsyncConnection, reading_pass: Pass, integration: Integration, changes: PageChanges
+    ) -> None:
+        """A copy that a complete read did not show is written again (R11)."""
+        if reading_pass.full is None:
+            return
+        first, beyond = reading_pass.full
+        began_at = reading_pass.turn.began_at
+        read_now = {link.id for link in changes.links}
+        candidates = await links.load(connection, await inbound.copies(connection, integration))
+        absent = missing_copies(
+            [link for link in candidates.values() if link.id not in read_now],
+            first=first,
+            beyond=beyond,
+            began_at=began_at,
+        )
+        changes.links.extend(replace(link, state=LinkState.BEHIND, exists_there=False) for link in absent)
+
+    async def _save(
+        self, connection: AsyncConnection, integration: Integration, changes: PageChanges, *, now: float
+    ) -> None:
+        moment = datetime.fromtimestamp(now, UTC)
+        await items.save(connection, [(item, None) for item in changes.items], now=moment)
+        await links.add(connection, changes.new_links, now=moment, touched_at=now)
+        await links.save(connection, changes.links, touched_at=0.0)
+        await journal.log(connection, changes.entries, now=moment)
+        await inbound.add_prior(connection, integration, changes.prior)
+        facts = [_fact(item, integration, moment) for item in changes.items]
+        await journal.enqueue(connection, facts, now=now)
+        if any(entry.outcome is Outcome.DONE for entry in changes.entries):
+            await integrations.synced(connection, [integration.id], moment)
+
+    async def _close_page(
+        self, connection: AsyncConnection, reading_pass: Pass, *, now: float, last: bool
+    ) -> None:
+        moment = datetime.fromtimestamp(now, UTC)
+        turn = reading_pass.turn
+        if last:
+            await journal.record(
+                connection, INBOUND_QUEUE, [(key, "done") for key in reading_pass.keys], now=now
+            )
+            stands = await inbound.end_turn(connection, turn, at=moment)
+            if stands and reading_pass.full is not None:
+                await integrations.change_state(connection, turn.integration_id, full_read_at=moment)
+        else:
+            stands = await inbound.keep_turn(connection, turn, now=now)
+        if not stands:
+            raise TurnLost
+
+
+def _remember_gone(reading_pass: Pass, changes: PageChanges, reading: Reading) -> None:
+    for link in changes.gone:
+        reading_pass.gone[link.id] = (link, reading)
+    reading_pass.again = reading_pass.again or changes.again
+
+
+def _still_gone(standing: Link | None, judged: Link, reading: Reading) -> tuple[Link, Reading] | None:
+    """The judged link, unless it was written since its row was asked for."""
+    if standing is None or (standing.accepted_at or 0.0) > reading.asked_at:
+        return None
+    if standing.state is not LinkState.AGREED and standing.origin is Origin.OURS:
+        return None
+    return judged, reading
+
+
+def _edge(edge: str | dict[str, str]) -> str:
+    return edge if isinstance(edge, str) else wire_time(datetime.fromisoformat(edge["time"]))
+
+
+def _fact(item: Item, integration: Integration, at: datetime) -> Outgoing:
+    """The change as Vorex and the person's other calendars hear of it (DESIGN 5)."""
+    assert item.content is not None
+    action = Action.DELETED if item.deleted else Action.CREATED if item.version == 1 else Action.UPDATED
+    data = ItemChangedData(
+        tenant_id=item.tenant_id,
+        action=action,
+        version=item.version,
+        actor=Actor(kind=ActorKind.CALENDAR_SYNC, id=integration.id),
+        item=item.content,
+    )
+    message = ItemChanged.of(data, id=new_id(), time=at)
+    return Outgoing(
+        exchange=message.exchange,
+        routing_key=message.routing_key,
+        body=encode(message),
+        message_id=message.id,
+    )
