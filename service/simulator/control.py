@@ -228,6 +228,11 @@ def _change_calendar(world: World, request: Request, given: Json) -> Json:
     return {"name": calendar.name, "read_only": calendar.read_only, "deleted": calendar.deleted}
 
 
+def _share_calendar(world: World, request: Request, given: Json) -> Json:
+    world.share_calendar(request.path_params["calendar_id"], given["email"])
+    return {}
+
+
 # What arrived
 
 
@@ -283,6 +288,7 @@ _VERBS: list[tuple[str, str, Verb]] = [
     ("PUT", _EVENT, _change_event),
     ("DELETE", _EVENT, _delete_event),
     ("PUT", "/calendars/{calendar_id}", _change_calendar),
+    ("POST", "/calendars/{calendar_id}/share", _share_calendar),
     ("GET", "/requests", _requests),
     ("DELETE", "/requests", _forget),
     ("GET", "/writes", _writes),

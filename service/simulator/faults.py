@@ -129,6 +129,8 @@ _WORDS = {
 def _fits(name: str, value: Any, kind: type) -> bool:
     if name in _WORDS:
         return value in _WORDS[name]
+    if name == "normalise_text":
+        return isinstance(value, list) and set(value) <= {*TEXT_HABITS, "final_newline"}
     if kind is type(None):
         return value is None or (isinstance(value, int) and not isinstance(value, bool))
     if kind is float:

@@ -12,7 +12,7 @@ from service.simulator.model import (
     Mailbox,
     Profile,
 )
-from service.simulator.provider import finish_sync
+from service.simulator.provider import finish_sync, synchronize
 from service.simulator.state import Json, State
 
 
@@ -37,6 +37,13 @@ def add_calendar(state: State, mailbox: Mailbox, details: Json) -> Calendar:
     for profile in mailbox.profiles:
         bind(state, profile, calendar)
     return calendar
+
+
+def share_calendar(state: State, calendar: Calendar, mailbox: Mailbox) -> None:
+    """One calendar in two people's lists: each account has an id and a cache of its own for it."""
+    mailbox.calendars[calendar.key] = calendar
+    for profile in mailbox.profiles:
+        synchronize(state, bind(state, profile, calendar))
 
 
 def bind(state: State, profile: Profile, calendar: Calendar) -> Binding:

@@ -107,7 +107,7 @@ def calendar_details(binding: Binding) -> Json:
         "calendar_name": calendar.name,
         "calendar_readonly": calendar.read_only,
         "calendar_deleted": calendar.deleted,
-        "calendar_primary": calendar.primary,
+        "calendar_primary": calendar.primary and calendar.mailbox is binding.profile.mailbox,
         "calendar_integrated_conferencing_available": calendar.mailbox.provider != "icloud",
         "calendar_attachments_available": calendar.mailbox.provider != "icloud",
         "permission_level": binding.permission,

@@ -1,6 +1,10 @@
 """The simulator as a process, or beside others in one event loop."""
 
 import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 
@@ -26,18 +30,36 @@ def demo_world(*, client_id: str, client_secret: str) -> World:
     return world
 
 
-def server(world: World, *, host: str, port: int) -> uvicorn.Server:
-    """Ready to be served in any event loop; ``should_exit`` ends it."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            create_app(world),
-            host=host,
-            port=port,
-            log_level="critical",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        ),
+class Server(uvicorn.Server):
+    """Leaves signals to whoever owns the process; ``should_exit`` ends it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def server(world: World) -> Server:
+    """To be run on a socket that is already listening, in any event loop."""
+    config = uvicorn.Config(
+        create_app(world),
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=2,
     )
+    return Server(config)
+
+
+@contextlib.asynccontextmanager
+async def serving(world: World, *, host: str, port: int) -> AsyncIterator[str]:
+    """Serve inside another program; yields the address, on which connections already wait their turn."""
+    with socket.create_server((host, port)) as listening:
+        running = server(world)
+        task = asyncio.create_task(running.serve(sockets=[listening]))
+        try:
+            yield f"http://{host}:{listening.getsockname()[1]}"
+        finally:
+            running.should_exit = True
+            await task
 
 
 async def serve_async(
@@ -47,16 +69,19 @@ async def serve_async(
     client_id: str,
     client_secret: str,
     public_url: str = "",
-    world: World | None = None,
 ) -> None:
-    """Serve until cancelled or told to stop; ``client_secret`` may be a comma-separated list."""
-    world = world or demo_world(client_id=client_id, client_secret=client_secret)
+    """Serve the demo's world until SIGTERM or SIGINT; ``client_secret`` may be a comma-separated list."""
+    world = demo_world(client_id=client_id, client_secret=client_secret)
     world.public_url = public_url.rstrip("/")
-    await server(world, host=host, port=port).serve()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(world, host=host, port=port):
+        await stop.wait()
 
 
 def serve(*, host: str, port: int, client_id: str, client_secret: str, public_url: str = "") -> None:
-    """``calendar-sync simulator``: blocks until the process is told to end."""
+    """``calendar-sync simulator``: blocks until the process is told to end, then returns."""
     asyncio.run(
         serve_async(
             host=host,

@@ -140,6 +140,10 @@ class World(State):
     def add_calendar(self, email: str, name: str, **details: Any) -> Calendar:
         return linking.add_calendar(self, self.mailbox(email), {"name": name, **details})
 
+    def share_calendar(self, calendar_id: str, email: str) -> None:
+        """The calendar also shows among the calendars of another person, whose accounts see it too."""
+        linking.share_calendar(self, self.calendar(calendar_id), self.mailbox(email))
+
     def set_read_only(self, calendar_id: str, read_only: bool = True) -> None:
         self.calendar(calendar_id).read_only = read_only
 
