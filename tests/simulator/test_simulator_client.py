@@ -64,7 +64,7 @@ def client(address: str, request: pytest.FixtureRequest) -> pycronofy.Client:
 
 @pytest.fixture
 def calendar(client: pycronofy.Client) -> str:
-    return client.list_calendars()[0]["calendar_id"]
+    return str(client.list_calendars()[0]["calendar_id"])
 
 
 def an_event(**changes: object) -> dict[str, object]:
@@ -166,8 +166,7 @@ def test_every_include_flag_is_understood(client: pycronofy.Client, world: World
 
 
 def an_iso(hours: int) -> str:
-    moment: datetime = TOMORROW + timedelta(hours=hours)
-    return moment.isoformat()
+    return (TOMORROW + timedelta(hours=hours)).isoformat()
 
 
 def test_free_busy_says_when_but_not_what(client: pycronofy.Client, calendar: str) -> None:

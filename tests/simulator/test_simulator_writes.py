@@ -178,6 +178,19 @@ async def test_a_deleted_external_event_cannot_be_brought_back(world: Any, api: 
     assert {event["summary"] for event in world.events(api.calendar)} == {"Lunch"}
 
 
+async def test_our_own_event_is_not_reached_by_its_event_uid(world: Any, api: Any) -> None:
+    """Accepted, and nothing happens: only external events are written by event_uid."""
+    world.set_permission(api.calendar, "unrestricted")
+    await api.upsert()
+    await world.rest()
+    uid = world.events(api.calendar)[0]["event_uid"]
+    await api.upsert(event_id=None, event_uid=uid, summary="Changed")
+    await api.delete(event_uid=uid)
+    await world.rest()
+
+    assert [event["summary"] for event in world.events(api.calendar)] == ["Replace firewall"]
+
+
 async def test_both_ids_make_a_new_managed_event(world: Any, api: Any) -> None:
     """event_id wins over event_uid."""
     uid = await an_external(world, api)
