@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, Item, Link, LinkId, LinkState, Origin, Outcome
+from contracts.calendar import Integration, IntegrationId, Item, Link, LinkId, LinkState, Origin, Outcome
 from contracts.cronofy import CronofyEvent
 from contracts.envelope import ItemChanged, encode
 from contracts.errors import Transient

@@ -1,0 +1,262 @@
+"""One person's linked calendar at the simulator, a store, and the product's own pieces between them."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from cryptography.fernet import Fernet
+from sqlalchemy import insert, select, update
+
+from contracts.calendar import Integration, Item, Link, Status
+from contracts.cronofy import TokenGrant
+from contracts.envelope import NoticeReceived, RunRequested
+from contracts.messages import NoticeData, RunData
+from contracts.ports import Clock
+from contracts.vorex import ItemType
+from service.accounts.looking import Looker
+from service.cronofy import Access, Cronofy, open_cronofy
+from service.cronofy.budget import NoBudget
+from service.inbound import NoticeHandler, Reader, RunHandler
+from service.simulator.app import create_app
+from service.simulator.clock import ManualClock as SimulatedTime
+from service.simulator.world import World
+from service.store import Store, integrations, items, links, runs
+from service.store.credentials import CredentialsTable
+from service.store.ids import new_id
+from service.store.runs import Run
+from service.store.tables import integration_state, log_entries, outbox
+from service.store.tables import integrations as integrations_table
+from service.store.tables import items as items_table
+from service.store.tables import links as links_table
+from service.store.tables import runs as runs_table
+
+ALL_TYPES = {kind.value: True for kind in ItemType}
+CLIENT = ("simulated", "simulated-secret")
+
+
+class WorldClock:
+    """The product's clock on the simulator's time: who sleeps moves the whole world on."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._world.clock.now(), UTC)
+
+    def monotonic(self) -> float:
+        return self._world.clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._world.advance(seconds)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A message as a consumer hands it to its handler."""
+
+    message: object
+    key: tuple[str, str]
+    queue: str = "calendar-sync.inbound"
+    attempt: int = 1
+    replay_of: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Household:
+    """Everything between a simulated calendar and My Calendar, without a broker."""
+
+    world: World
+    store: Store
+    cronofy: Cronofy
+    reader: Reader
+    notices: NoticeHandler
+    runs: RunHandler
+    looker: Looker
+    clock: Clock
+    calendars: dict[str, str] = field(default_factory=dict)
+    """Calendar id by integration id."""
+
+    async def integration(self, email: str = "ann@example.com", **changes: Any) -> str:
+        """A finished, active integration of that person's first calendar; ``boxes`` are its event types."""
+        boxes: Mapping[str, bool] = changes.pop("boxes", {"create": True, "update": True, "delete": True})
+        if email not in self.world.mailboxes:
+            self.world.add_mailbox(email=email)
+        linked = self.world.link(email)
+        profile = self.world.profiles(email)[-1]
+        name, calendar_id = next(iter(linked.calendar_ids.items()))
+        integration_id = new_id()
+        now = self.clock.now()
+        row: dict[str, Any] = {
+            "id": integration_id,
+            "tenant_id": "acme",
+            "user_id": email.partition("@")[0],
+            "sub": linked.account.account_id,
+            "profile_id": profile.profile_id,
+            "profile_name": email,
+            "provider_name": "google",
+            "provider_service": "google",
+            "account_name": email,
+            "time_zone": "Europe/London",
+            "calendar_id": calendar_id,
+            "calendar_name": name,
+            "permission_level": "sandbox",
+            "active": True,
+            "status": Status.CONNECTED.value,
+            "event_types": {"create": True, "update": True, "delete": True, **boxes},
+            "item_types": ALL_TYPES,
+            "retrieve": {"enabled": False, "past": "today", "future": "today"},
+            "send": {"enabled": False, "past": "today", "future": "today"},
+            "created_at": now,
+            "finished_at": now,
+            "baseline_at": now,
+            **changes,
+        }
+        async with self.store.begin() as connection:
+            await connection.execute(insert(integrations_table), [row])
+            await connection.execute(insert(integration_state), [{"integration_id": integration_id}])
+        grant = TokenGrant(
+            access_token=linked.access_token, refresh_token=linked.refresh_token, expires_in=3600
+        )
+        await self.cronofy.tokens.adopt(linked.account.account_id, grant)
+        self.calendars[integration_id] = calendar_id
+        return integration_id
+
+    async def notice(self, integration_id: str, kind: str = "change", since: datetime | None = None) -> None:
+        """Hand over a notice of Cronofy's as the consumer would."""
+        said: dict[str, Any] = {"type": kind}
+        if kind == "change":
+            said["changes_since"] = (since or self.clock.now()).strftime("%Y-%m-%dT%H:%M:%SZ")
+        data = NoticeData(integration_id=integration_id, received_at=self.clock.now(), notification=said)
+        message = NoticeReceived.of(data, id=new_id(), time=self.clock.now())
+        await self.notices(Message(message=message, key=(message.source, message.id)))
+
+    async def changed(self, integration_id: str) -> None:
+        """Let the world settle, then hand over a notice about everything since an hour ago."""
+        await self.world.advance(5)
+        since = datetime.fromtimestamp(self.world.clock.now() - 3600, UTC)
+        await self.notice(integration_id, since=since)
+
+    async def finish(self, integration_id: str, *, run_id: str | None = None) -> Run:
+        """Do what follows Finish: the run's first step, or its next one; the run afterwards."""
+        now = self.clock.now()
+        if run_id is None:
+            run_id = new_id()
+            row = {
+                "id": run_id,
+                "integration_id": integration_id,
+                "started_by": "ann",
+                "kind": "finish",
+                "state": "waiting",
+                "step": "baseline",
+                "requested_at": now,
+            }
+            async with self.store.begin() as connection:
+                await connection.execute(insert(runs_table), [row])
+        data = RunData(run_id=run_id, integration_id=integration_id, step=0)
+        message = RunRequested.of(data, id=new_id(), time=now)
+        await self.runs(
+            Message(message=message, key=(message.source, message.id), queue="calendar-sync.runs")
+        )
+        async with self.store.read() as connection:
+            run = await runs.find(connection, run_id)
+        assert run is not None
+        return run
+
+    async def make_copy_of_first_link(self, integration_id: str) -> None:
+        """Pretend that this integration wrote its event itself."""
+        async with self.store.begin() as connection:
+            await connection.execute(
+                update(links_table)
+                .where(links_table.c.integration_id == integration_id)
+                .values(origin="ours", event_id="vcs-0")
+            )
+
+    async def items(self) -> list[Item]:
+        """Every item that is not deleted, by title."""
+        async with self.store.read() as connection:
+            refs = (await connection.scalars(select(items_table.c.ref))).all()
+            found = await items.load(connection, refs)
+        living = [item for item in found.values() if not item.deleted and item.content]
+        return sorted(living, key=lambda item: item.content.title if item.content else "")
+
+    async def item(self) -> Item:
+        (only,) = await self.items()
+        return only
+
+    async def links(self) -> list[Link]:
+        async with self.store.read() as connection:
+            ids = (await connection.scalars(select(links_table.c.id))).all()
+            return list((await links.load(connection, ids)).values())
+
+    async def log(self) -> list[tuple[str, str, str, str]]:
+        """Direction, action, outcome and code of every log entry, in their order."""
+        columns = (log_entries.c.direction, log_entries.c.action, log_entries.c.outcome, log_entries.c.code)
+        async with self.store.read() as connection:
+            return [
+                tuple(row) for row in await connection.execute(select(*columns).order_by(log_entries.c.id))
+            ]
+
+    async def facts(self) -> int:
+        """How many messages the outbox holds."""
+        async with self.store.read() as connection:
+            return len((await connection.scalars(select(outbox.c.id))).all())
+
+    async def set(self, integration_id: str, **values: Any) -> None:
+        async with self.store.begin() as connection:
+            await connection.execute(
+                update(integrations_table).where(integrations_table.c.id == integration_id).values(**values)
+            )
+
+    async def state(self, integration_id: str) -> Any:
+        async with self.store.read() as connection:
+            query = select(integration_state).where(integration_state.c.integration_id == integration_id)
+            return (await connection.execute(query)).one()
+
+    async def value(self, integration_id: str) -> Integration:
+        async with self.store.read() as connection:
+            return (await integrations.load(connection, [integration_id]))[integration_id]  # type: ignore[index]
+
+
+@asynccontextmanager
+async def household(database_url: str) -> AsyncIterator[Household]:
+    """A world, a migrated store and the inbound half of the product, on one manual clock."""
+    world = World(clock=SimulatedTime())
+    clock = WorldClock(world)
+    store = Store(database_url, clock=clock)
+    await store.upgrade()
+    access = Access(
+        api_url="http://simulator.test",
+        app_url="http://simulator.test",
+        client_id=CLIENT[0],
+        client_secrets=[CLIENT[1]],
+    )
+    credentials = CredentialsTable(store, [Fernet.generate_key().decode()])
+    cronofy = open_cronofy(
+        access,
+        credentials=credentials,
+        budget=NoBudget(),
+        clock=clock,
+        transport=httpx.ASGITransport(create_app(world)),
+    )
+
+    async def hand_over(_: object) -> None: ...
+
+    looker = Looker(store, cronofy.gateway, hand_over=hand_over)
+    reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
+    try:
+        yield Household(
+            world=world,
+            store=store,
+            cronofy=cronofy,
+            reader=reader,
+            notices=NoticeHandler(store=store, reader=reader, looker=looker),
+            runs=RunHandler(store=store, calendars=cronofy.gateway, looker=looker, clock=clock),
+            looker=looker,
+            clock=clock,
+        )
+    finally:
+        await cronofy.close()
+        await store.close()
