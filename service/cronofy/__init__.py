@@ -1,0 +1,55 @@
+"""Cronofy behind one door: the gateway, the accounts' tokens and the shared budget (DESIGN 9)."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import httpx
+
+from contracts.ports import Budget, Clock
+from service.cronofy.credentials import CredentialStore, StoredTokens
+from service.cronofy.gateway import CronofyGateway, EventsQuery
+from service.cronofy.oauth import Access, OAuth
+from service.cronofy.transport import LIVE, Transport, Turn, open_client
+
+__all__ = [
+    "LIVE",
+    "Access",
+    "Cronofy",
+    "CronofyGateway",
+    "EventsQuery",
+    "StoredTokens",
+    "Turn",
+    "open_cronofy",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cronofy:
+    """What a process needs of Cronofy; ``close`` waits for a renewal of tokens that is under way."""
+
+    gateway: CronofyGateway
+    tokens: StoredTokens
+    budget: Budget
+    http: httpx.AsyncClient = field(repr=False)
+
+    async def close(self) -> None:
+        await self.tokens.close()
+        await self.http.aclose()
+
+
+def open_cronofy(
+    access: Access,
+    *,
+    credentials: CredentialStore,
+    budget: Budget,
+    clock: Clock,
+    batch_cost: Literal["request", "entry"] = "request",
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Cronofy:
+    """One client, one gateway, one cache of tokens for the whole process."""
+    http = open_client(access.api_url, transport=transport)
+    tokens = StoredTokens(credentials, OAuth(access, Transport(http, budget, clock)).refresh, clock)
+    gateway = CronofyGateway(
+        access=access, http=http, budget=budget, tokens=tokens, clock=clock, batch_cost=batch_cost
+    )
+    return Cronofy(gateway=gateway, tokens=tokens, budget=budget, http=http)

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
+import structlog
 
 from contracts.cronofy import (
     Calendar,
@@ -23,13 +24,16 @@ from contracts.ports import Budget, Clock, TokenSource
 from contracts.tolerant import part
 from contracts.writes import Answer, Write, batch_entry, events_path, rfc3339
 from service.cronofy.oauth import Access, OAuth
-from service.cronofy.transport import LIVE, Request, Transport, Turn, content
+from service.cronofy.transport import LIVE, TIME_LIMIT, Request, Transport, Turn, content
+from service.telemetry import EventName
 
 LARGEST_BATCH = 50
 ABOUT_THE_WRITE = frozenset({402, 403, 404, 410, 422, 423})
 """Statuses that judge one write and nothing around it, alone as in a batch."""
 GONE = frozenset({404, 410})
 UNREADABLE_PAGE = frozenset({404, 410, 422})
+
+ROW_UNREADABLE: EventName = "cronofy.row_unreadable"
 
 Read = TypeVar("Read")
 
@@ -76,8 +80,9 @@ class CronofyGateway:
         tokens: TokenSource,
         clock: Clock,
         batch_cost: Literal["request", "entry"] = "request",
+        time_limit: float = TIME_LIMIT,
     ) -> None:
-        self._transport = Transport(http, budget, clock)
+        self._transport = Transport(http, budget, clock, time_limit=time_limit)
         self._tokens = tokens
         self._api = httpx.URL(access.api_url)
         self._by_entry = batch_cost == "entry"
@@ -151,15 +156,14 @@ class CronofyGateway:
         await self._send(sub, Request(method="DELETE", path="/v1/events", body=body), turn)
 
     async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE) -> EventsPage:
-        request = Request(method="GET", path="/v1/events", query=query.pairs())
-        return await self._read(sub, request, EventsPage.parse, turn)
+        return await self._page(sub, Request(method="GET", path="/v1/events", query=query.pairs()), turn)
 
     async def next_page(self, sub: str, url: str, *, turn: Turn = LIVE) -> EventsPage:
         """The page at that address, which must be Cronofy's own; an expired one is Transient: read anew."""
         if not self._ours(url):
             raise Permanent("the next page lies outside Cronofy's API: refused")
         try:
-            return await self._read(sub, Request(method="GET", path=url), EventsPage.parse, turn)
+            return await self._page(sub, Request(method="GET", path=url), turn)
         except Permanent as error:
             if error.status in UNREADABLE_PAGE:
                 raise Transient("the next page has expired", status=error.status) from error
@@ -221,6 +225,15 @@ class CronofyGateway:
             return parse(content(response))
         except Malformed as error:
             raise Transient(f"Cronofy's answer cannot be read: {error}") from error
+
+    async def _page(self, sub: str, request: Request, turn: Turn) -> EventsPage:
+        page = await self._read(sub, request, EventsPage.parse, turn)
+        if page.unreadable:
+            broken = sorted(set(page.unreadable))
+            structlog.get_logger().warning(
+                ROW_UNREADABLE, integration_id=turn.integration_id, rows=len(page.unreadable), rules=broken
+            )
+        return page
 
     def _ours(self, url: str) -> bool:
         try:

@@ -71,7 +71,10 @@ def _user_agent() -> str:
 class Transport:
     """Sends requests; whatever goes wrong leaves here as an error of ours."""
 
-    def __init__(self, http: httpx.AsyncClient, budget: Budget, clock: Clock) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, budget: Budget, clock: Clock, *, time_limit: float = TIME_LIMIT
+    ) -> None:
+        self._time_limit = time_limit
         self._http = http
         self._budget = budget
         self._clock = clock
@@ -85,7 +88,7 @@ class Transport:
         """Send without a token; any status is returned (the token endpoints)."""
         turn = await self._paid(request, owner, turn)
         try:
-            async with asyncio.timeout(TIME_LIMIT):
+            async with asyncio.timeout(self._time_limit):
                 return await self._once(request, owner, turn, token=None)
         except FOREIGN as error:
             raise exception_error(error) from error
@@ -98,7 +101,7 @@ class Transport:
             await tokens.current(sub)  # so that nothing slow stands between the permit and the sending
         turn = await self._paid(request, sub, turn)
         try:
-            async with asyncio.timeout(TIME_LIMIT):
+            async with asyncio.timeout(self._time_limit):
                 response = await self._renewing(tokens, sub, request, turn)
         except FOREIGN as error:
             raise exception_error(error) from error

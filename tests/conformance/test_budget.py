@@ -256,10 +256,18 @@ async def test_r32_one_grant_with_nobody_else_waiting_costs_little(database_url:
     assert sorted(times)[50] < 0.02
 
 
-async def test_a_lost_database_is_told_to_everyone_who_waits(tmp_path: object) -> None:
+async def test_a_lost_database_is_told_to_everyone_who_waits() -> None:
     """Each gets an Unavailable of its own; the next request asks again."""
-    store = Store(f"sqlite+aiosqlite:///{tmp_path}/missing/folder.db")
-    budget = SharedBudget(BudgetRow(store), RealClock(), limits_of(50, 500))
+
+    class Lost:
+        asked = 0
+
+        async def change(self, judge: Callable[[str, float], tuple[str, Result]]) -> Result:
+            self.asked += 1
+            raise Unavailable("the database cannot be used")
+
+    ledger = Lost()
+    budget = SharedBudget(ledger, RealClock(), limits_of(50, 500))
 
     answers = await asyncio.gather(*(budget.take("i-1") for _ in range(3)), return_exceptions=True)
 
@@ -267,7 +275,7 @@ async def test_a_lost_database_is_told_to_everyone_who_waits(tmp_path: object) -
     assert len({id(answer) for answer in answers}) == 3
     with pytest.raises(Unavailable):
         await budget.take("i-1")
-    await store.close()
+    assert ledger.asked == 2
 
 
 async def test_limits_of_0_leave_the_database_alone() -> None:

@@ -64,7 +64,8 @@ def test_r32_no_window_of_the_sendings_holds_more_than_its_limit(
     steps: list[tuple[int, str, int, int]], delays: list[int]
 ) -> None:
     """Counted at sending, which comes up to SLACK after the grant, in any order."""
-    allowance, now, sendings = Allowance(), NOW, []
+    allowance, now = Allowance(), NOW
+    sendings: list[int] = []
     for pause, process, live, runs in steps:
         now += pause
         allowance = Allowance.parse(allowance.text())
@@ -142,7 +143,8 @@ def test_r32_what_becomes_free_is_shared_by_the_integrations_that_wait() -> None
 def test_r32_the_process_served_longest_ago_gets_the_only_free_request() -> None:
     """Turns alternate, however often one of them asks."""
     limits = (Limit(requests=1, span=SECOND),)
-    allowance, now, served = Allowance(), NOW, []
+    allowance, now = Allowance(), NOW
+    served: list[str] = []
     while len(served) < 10:
         for process in ("eager", "eager", "patient"):
             if allowance.rule(now, limits, process, live=wants(1)).live:

@@ -1,0 +1,280 @@
+"""What Cronofy sends is read tolerantly, and what is sent is exactly what DESIGN 6 says."""
+
+import json
+import time
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from contracts.cronofy import (
+    Calendar,
+    Channel,
+    CronofyEvent,
+    EventsPage,
+    Notification,
+    Profile,
+    TokenGrant,
+    UserInfo,
+)
+from contracts.errors import Malformed
+from contracts.writes import Answer, Delete, ForeignEdit, Upsert, batch_entry
+
+BARE = {
+    "calendar_id": "cal_1_a@b",
+    "event_uid": "evt_external_1",
+    "start": "2026-12-03T09:00:00Z",
+    "end": "2026-12-03T10:00:00Z",
+    "deleted": False,
+}
+FULL = {
+    **BARE,
+    "event_id": "vcs-1",
+    "summary": "Dentist",
+    "description": "",
+    "location": {"description": "High Street", "lat": "1.0"},
+    "created": "0000-12-29T00:00:00Z",
+    "updated": "2026-12-01T08:00:00Z",
+    "transparency": "transparent",
+    "status": "tentative",
+    "participation_status": "needs_action",
+    "event_private": True,
+    "recurring": True,
+    "series_identifier": "series",
+    "options": {"delete": True, "update": False},
+    "attendees": [{"email": "a@b", "status": "accepted"}],
+    "something_new": {"deep": [1]},
+}
+
+
+def an_upsert(**different: Any) -> Upsert:
+    given: dict[str, Any] = {
+        "calendar_id": "cal_1",
+        "event_id": "vcs-1",
+        "summary": "Replace firewall",
+        "description": "",
+        "start": datetime(2026, 12, 3, 9, tzinfo=UTC),
+        "end": datetime(2026, 12, 3, 11, tzinfo=UTC),
+        "tzid": "Europe/London",
+        "location": "",
+        "transparency": "opaque",
+        "event_private": False,
+    }
+    return Upsert(**{**given, **different})
+
+
+def test_an_event_with_only_what_is_always_there_is_read() -> None:
+    """Everything else is optional (fact sheet 7)."""
+    event = CronofyEvent.parse(BARE)
+
+    assert event.start == datetime(2026, 12, 3, 9, tzinfo=UTC)
+    assert (event.event_id, event.summary, event.location, event.updated) == (None, None, None, None)
+    assert not event.options.update
+    assert not event.all_day
+
+
+def test_a_full_event_is_read_and_unknown_attributes_are_ignored() -> None:
+    """Empty and absent stay two things; the year 0 is no time."""
+    event = CronofyEvent.parse(FULL)
+
+    assert (event.summary, event.description, event.location) == ("Dentist", "", "High Street")
+    assert event.created is None
+    assert event.updated == datetime(2026, 12, 1, 8, tzinfo=UTC)
+    assert (event.options.delete, event.options.update) == (True, False)
+    assert event.event_private
+    assert event.recurring
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-12-03", date(2026, 12, 3)),
+        ("2026-12-03 09:00:00Z", datetime(2026, 12, 3, 9, tzinfo=UTC)),
+        ("2026-12-03T09:00:00.999Z", datetime(2026, 12, 3, 9, tzinfo=UTC)),
+        (
+            {"time": "2014-09-13T20:00:00+01:00", "tzid": "Europe/London"},
+            datetime(2014, 9, 13, 19, tzinfo=UTC),
+        ),
+        ({"time": "2026-12-03", "tzid": "Etc/UTC"}, date(2026, 12, 3)),
+    ],
+)
+def test_times_and_days_are_read_in_every_documented_form(written: Any, meant: date) -> None:
+    """UTC, with an offset, with a zone beside it, or a day (fact sheet 7, 12)."""
+    event = CronofyEvent.parse({**BARE, "start": written})
+
+    assert event.start == meant
+    assert type(event.start) is type(meant)
+
+
+@pytest.mark.parametrize("nonsense", ["0000-12-29T00:00:00Z", "yesterday", "", 17, None, {"time": 1}])
+def test_a_nonsense_stamp_is_no_stamp(nonsense: Any) -> None:
+    """created and updated are parsed defensively."""
+    assert CronofyEvent.parse({**BARE, "updated": nonsense}).updated is None
+
+
+def test_one_unreadable_row_does_not_hide_its_neighbours() -> None:
+    """It is left out and counted by field and rule."""
+    page = EventsPage.parse(
+        {"pages": {"next_page": ""}, "events": [BARE, {**BARE, "start": "soon"}, {"event_uid": "x"}, FULL]}
+    )
+
+    assert len(page.events) == 2
+    assert page.unreadable == ("start: must be a time or a date", "calendar_id: must be a non-empty text")
+    assert page.next_page is None
+
+
+@pytest.mark.parametrize(
+    ("pages", "following"),
+    [({}, None), ({"next_page": ""}, None), ({"next_page": "https://x/p"}, "https://x/p"), (None, None)],
+)
+def test_the_last_page_has_no_next_one_or_an_empty_one(pages: Any, following: str | None) -> None:
+    """Both are the end (fact sheet 7)."""
+    assert EventsPage.parse({"pages": pages, "events": []}).next_page == following
+
+
+def test_a_page_without_a_list_is_malformed() -> None:
+    """An error page in JSON is not an empty calendar (R11)."""
+    with pytest.raises(Malformed, match="events"):
+        EventsPage.parse({"message": "later"})
+
+
+def test_thousands_of_rows_are_read_in_a_second() -> None:
+    """A full read must not hold up the loop; the bound is a generous one."""
+    text = json.dumps({"events": [FULL] * 3_000})
+    began = time.process_time()
+    EventsPage.parse(json.loads(text))
+
+    assert time.process_time() - began < 1
+
+
+def test_r23_only_a_plain_false_says_that_a_profile_is_not_connected() -> None:
+    """An absent attribute is no refusal."""
+    named = {"profile_id": "pro_1", "profile_name": "me@example.test"}
+
+    assert Profile.parse(named).connected
+    assert not Profile.parse({**named, "profile_connected": False}).connected
+    assert Profile.parse({**named, "profile_initial_sync_required": True}).initial_sync_required
+
+
+def test_userinfo_lists_profiles_with_their_calendars() -> None:
+    """Keys contain dots (fact sheet 3)."""
+    calendar = {"calendar_id": "cal_1", "calendar_name": "Home", "permission_level": "unrestricted"}
+    profile = {"profile_id": "pro_1", "provider_name": "google", "profile_calendars": [calendar]}
+    raw = {"sub": "acc_1", "zoneinfo": "Europe/London", "cronofy.data": {"profiles": [profile]}}
+
+    info = UserInfo.parse(raw)
+
+    assert info.profile("pro_1") == info.profiles[0]
+    assert info.profile("pro_2") is None
+    assert info.profiles[0].calendars[0].unrestricted
+    assert info.profiles[0].calendars[0].provider_name == "google"
+    with pytest.raises(Malformed, match="profiles"):
+        UserInfo.parse({"sub": "acc_1"})
+
+
+def test_a_calendar_says_whether_it_is_read_only_deleted_and_primary() -> None:
+    """Deleted ones stay listed (fact sheet 4)."""
+    calendar = Calendar.parse({"calendar_id": "cal_1", "calendar_deleted": True, "calendar_readonly": True})
+
+    assert (calendar.deleted, calendar.read_only, calendar.primary) == (True, True, False)
+    assert calendar.permission_level == "sandbox"
+
+
+def test_a_grant_keeps_its_tokens_out_of_sight() -> None:
+    """repr is what lands in logs and tracebacks."""
+    grant = TokenGrant.parse({"access_token": "secret-a", "refresh_token": "secret-r", "expires_in": 3600})
+
+    assert "secret" not in repr(grant)
+    assert (grant.access_token, grant.refresh_token, grant.expires_in) == ("secret-a", "secret-r", 3600)
+    assert TokenGrant.parse({"access_token": "a"}).expires_in > 0
+
+
+def test_channels_and_notifications_are_read() -> None:
+    """filters may be missing; unknown types pass (fact sheet 8)."""
+    assert Channel.parse({"channel_id": "chn_1"}).calendar_ids == ()
+    assert Channel.parse({"channel_id": "c", "filters": {"calendar_ids": ["x"]}}).calendar_ids == ("x",)
+    change = Notification.parse(
+        {"notification": {"type": "change", "changes_since": "2026-08-26T09:24:16Z"}, "channel": {}}
+    )
+    assert change.changes_since == datetime(2026, 8, 26, 9, 24, 16, tzinfo=UTC)
+    assert Notification.parse({"type": "brand_new"}).changes_since is None
+
+
+def test_an_upsert_carries_exactly_its_nine_fields() -> None:
+    """DESIGN 6: nothing omitted, nothing else; empty text as an empty text."""
+    assert an_upsert().body() == {
+        "event_id": "vcs-1",
+        "summary": "Replace firewall",
+        "description": "",
+        "start": {"time": "2026-12-03T09:00:00Z", "tzid": "Europe/London"},
+        "end": {"time": "2026-12-03T11:00:00Z", "tzid": "Europe/London"},
+        "tzid": "Europe/London",
+        "location": {"description": ""},
+        "transparency": "opaque",
+        "event_private": False,
+    }
+
+
+def test_r12_whole_days_go_as_dates_and_times_as_whole_seconds() -> None:
+    """Cronofy refuses fractions."""
+    days = an_upsert(start=date(2026, 12, 3), end=date(2026, 12, 4)).body()
+    timed = an_upsert(start=datetime(2026, 12, 3, 9, 0, 0, 999_999, tzinfo=UTC)).body()
+
+    assert (days["start"], days["end"]) == ("2026-12-03", "2026-12-04")
+    assert timed["start"]["time"] == "2026-12-03T09:00:00Z"
+
+
+def test_r10_a_foreign_edit_carries_title_and_time_and_what_changed() -> None:
+    """Of the rest only what Vorex changed (DESIGN 6)."""
+    edit = ForeignEdit(
+        calendar_id="cal_1",
+        event_uid="evt_external_1",
+        summary="Moved",
+        start=date(2026, 12, 3),
+        end=date(2026, 12, 4),
+        tzid="Europe/London",
+        location="",
+    )
+
+    assert edit.body() == {
+        "event_uid": "evt_external_1",
+        "summary": "Moved",
+        "start": "2026-12-03",
+        "end": "2026-12-04",
+        "location": {"description": ""},
+    }
+
+
+def test_a_delete_names_one_event_and_its_batch_entry_the_calendar() -> None:
+    """Never both ids."""
+    assert batch_entry(Delete(calendar_id="cal_1_a@b/c", event_id="vcs-1")) == {
+        "method": "DELETE",
+        "relative_url": "/v1/calendars/cal_1_a@b%2Fc/events",
+        "data": {"event_id": "vcs-1"},
+    }
+    assert Delete(calendar_id="cal_1", event_uid="evt_1").body() == {"event_uid": "evt_1"}
+    for both in ({}, {"event_id": "a", "event_uid": "b"}):
+        with pytest.raises(ValueError, match="one of them"):
+            Delete(calendar_id="cal_1", **both)
+
+
+def test_no_text_of_an_event_is_shown_by_repr() -> None:
+    """What is written and read may be private."""
+    upsert = an_upsert(summary="secret title", description="secret text", location="secret place")
+
+    assert "secret" not in repr(upsert)
+    assert "Dentist" not in repr(CronofyEvent.parse(FULL))
+
+
+@pytest.mark.parametrize(("status", "accepted"), [(199, False), (200, True), (202, True), (300, False)])
+def test_an_answer_is_accepted_from_200_to_299(status: int, accepted: bool) -> None:
+    """402 and 502 are no success, whatever other clients think (fact sheet 13)."""
+    assert Answer(status=status).accepted is accepted
+
+
+def test_the_errors_of_an_answer_are_rules_without_values() -> None:
+    """A description may quote a private text."""
+    data = {"errors": {"summary": [{"key": "errors.required", "description": "secret"}], "end": ["odd"]}}
+
+    assert Answer.parse(422, data).errors == {"summary": "required", "end": "invalid"}
+    assert Answer.parse(202, None).errors == {}
