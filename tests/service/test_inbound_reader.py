@@ -13,9 +13,9 @@ TEN = "2026-12-03T10:00:00Z"
 ELEVEN = "2026-12-03T11:00:00Z"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def home(request: pytest.FixtureRequest) -> AsyncIterator[Household]:
-    async with household(request.getfixturevalue(f"{request.param}_url")) as built:
+@pytest.fixture
+async def home(database_url: str) -> AsyncIterator[Household]:
+    async with household(database_url) as built:
         yield built
 
 

@@ -242,9 +242,7 @@ async def household(database_url: str) -> AsyncIterator[Household]:
         transport=httpx.ASGITransport(create_app(world)),
     )
 
-    async def hand_over(_: object) -> None: ...
-
-    looker = Looker(store, cronofy.gateway, hand_over=hand_over)
+    looker = Looker(store, cronofy.gateway, wake=lambda: None)
     reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
     try:
         yield Household(
