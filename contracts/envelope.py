@@ -151,11 +151,15 @@ def encode(message: Message) -> bytes:
 
 def malformed(error: ValidationError) -> Malformed:
     """The first of pydantic's complaints, in the words that a publisher of messages is told."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    context: Mapping[str, Any] = first.get("ctx", {})
-    path = (*first["loc"], *context.get("at", ()))
+    return complaint(error.errors(include_url=False, include_input=False)[0])
+
+
+def complaint(detail: Mapping[str, Any]) -> Malformed:
+    """One of pydantic's complaints, as it gives them in ``errors()``."""
+    context: Mapping[str, Any] = detail.get("ctx", {})
+    path = (*detail["loc"], *context.get("at", ()))
     field = ".".join(str(part) for part in path) or "body"
-    rule = _RULES.get(context.get("pattern", first["type"]), first["msg"]).format(**context)
+    rule = _RULES.get(context.get("pattern", detail["type"]), detail["msg"]).format(**context)
     return Malformed(field, rule[:1].lower() + rule[1:])
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from contracts.errors import Unavailable
 from contracts.ports import Clock
 
-__all__ = ["IntegrityError", "Store"]
+__all__ = ["AsyncConnection", "IntegrityError", "Store"]
 
 ENQUEUED = "messages were put into the outbox"
 """The mark that ``journal.enqueue`` leaves in its connection's ``info``."""

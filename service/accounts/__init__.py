@@ -1,0 +1,271 @@
+"""The verbs of an integration's life, each once, for the pages, the API and the operators (G4–G16)."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from contracts.calendar import Integration, Status
+from contracts.cronofy import Calendar, Profile, TokenGrant
+from contracts.errors import GrantRefused, SyncError, Transient
+from contracts.messages import IntegrationChange
+from service.accounts.choices import FIRST_EVENT_TYPES, FIRST_ITEM_TYPES, FIRST_RETRIEVE, FIRST_SEND, Choices
+from service.accounts.facts import Wake, integration_changed
+from service.accounts.finishing import Finished, Wanted, check_calendar, check_choices, finish
+from service.accounts.looking import Finding, Looker
+from service.accounts.people import Person
+from service.accounts.refusals import Conflict, Unknown
+from service.cronofy.gateway import CronofyGateway
+from service.cronofy.transport import Turn
+from service.store import IntegrityError, Store, accounts
+from service.store.accounts import Owner, Shown
+from service.store.ids import new_id
+from service.store.integrations import change, change_state
+from service.store.journal import enqueue
+from service.telemetry import EventName
+
+__all__ = ["Accounts", "Grants", "Person"]
+
+NOT_CONNECTED = "Verify that Cronofy has the permission to connect to Vorex, then reconnect."
+NO_CHANNEL: EventName = "channel.missing"
+_log = structlog.get_logger(__name__)
+
+
+class Grants(Protocol):
+    """Who keeps the grants that people give."""
+
+    async def adopt(self, sub: str, grant: TokenGrant) -> None: ...
+
+
+class Accounts:
+    """Connecting, settings and switches. What is not yours is Unknown; what cannot be now, a Conflict."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gateway: CronofyGateway,
+        grants: Grants,
+        callback_address: Callable[[str], str],
+        redirect_uri: str,
+        wake: Wake,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._grants = grants
+        self._callback_address = callback_address
+        self._redirect_uri = redirect_uri
+        self._wake = wake
+        self._looker = Looker(store, gateway, wake=wake)
+
+    # -- connecting -----------------------------------------------------------------------------
+
+    def authorize_url(self, state: str) -> str:
+        """Where the person allows access (G5)."""
+        return self._gateway.authorize_url(state=state, redirect_uri=self._redirect_uri)
+
+    async def connect(self, person: Person, code: str) -> str:
+        """The integration that the person's permission belongs to: a new one, or one that waited for it.
+
+        Raises GrantRefused where the code is no good.
+        """
+        grant = await self._gateway.exchange_code(code, self._redirect_uri)
+        if grant.sub is None or grant.profile is None:
+            raise Transient("Cronofy's grant does not name the calendar account")
+        await self._grants.adopt(grant.sub, grant)
+        integration_id = await self._given(person, grant.sub, grant.profile)
+        await self._look_again(integration_id)
+        return integration_id
+
+    async def _given(self, person: Person, sub: str, profile: Profile) -> str:
+        async with self._store.begin() as connection:
+            waiting = await accounts.to_reconnect(
+                connection,
+                person.owner,
+                provider_name=profile.provider_name,
+                profile_name=profile.profile_name,
+            )
+            for one in waiting:
+                await change(connection, one, sub=sub, profile_id=profile.profile_id, channel_id=None)
+            if waiting:
+                return waiting[0]
+            integration_id = new_id()
+            await accounts.add(
+                connection,
+                id=integration_id,
+                tenant_id=person.tenant_id,
+                user_id=person.user_id,
+                sub=sub,
+                profile_id=profile.profile_id,
+                profile_name=profile.profile_name,
+                provider_name=profile.provider_name,
+                provider_service=profile.provider_service,
+                account_name=profile.profile_name,
+                time_zone=person.time_zone,
+                event_types=FIRST_EVENT_TYPES,
+                item_types=FIRST_ITEM_TYPES,
+                retrieve=FIRST_RETRIEVE,
+                send=FIRST_SEND,
+                created_at=await self._store.moment(connection),
+            )
+        return integration_id
+
+    async def _look_again(self, integration_id: str) -> None:
+        """One permission serves all integrations of an account (R22); what cannot be seen now waits."""
+        async with self._store.read() as connection:
+            affected = await accounts.of_profile(connection, integration_id)
+        with suppress(SyncError):
+            for one in affected:
+                await self._looker.look(one, at_once=True)
+                await self.ensure_channel(one)
+
+    # -- seeing ---------------------------------------------------------------------------------
+
+    async def listed(self, owner: Owner, *, after: str | None = None, limit: int = 50) -> Sequence[Shown]:
+        async with self._store.read() as connection:
+            return await accounts.listed(connection, owner, after=after, limit=limit)
+
+    async def get(self, owner: Owner, integration_id: str) -> Shown:
+        async with self._store.read() as connection:
+            shown = await accounts.find(connection, integration_id)
+        if shown is None or not _owns(owner, shown.integration):
+            raise Unknown("There is no such integration.")
+        return shown
+
+    async def calendars(self, owner: Owner, integration_id: str) -> Sequence[Calendar]:
+        """The account's calendars from Cronofy, without the deleted ones (G7)."""
+        shown = await self.get(owner, integration_id)
+        return await self._calendars(shown.integration)
+
+    async def _calendars(self, integration: Integration) -> Sequence[Calendar]:
+        try:
+            listed = await self._gateway.calendars(integration.sub, turn=Turn(integration_id=integration.id))
+        except GrantRefused as error:
+            with suppress(SyncError):
+                await self._looker.look(integration.id, at_once=True)
+            raise Conflict("not_connected", NOT_CONNECTED) from error
+        profiles = (integration.profile_id, "")
+        return [one for one in listed if not one.deleted and one.profile_id in profiles]
+
+    async def look(self, integration_id: str) -> Finding:
+        """Whether Cronofy still lets us at the calendar, keeping the status true (DESIGN 9)."""
+        return await self._looker.look(integration_id)
+
+    # -- settings -------------------------------------------------------------------------------
+
+    async def finish(self, person: Person, integration_id: str, choices: Choices) -> Finished:
+        """Save all settings; the integration is active and connected from then on (G10).
+
+        The same choices again change nothing. Raises Invalid naming the field, or Conflict.
+        """
+        shown = await self.get(person.owner, integration_id)
+        check_choices(choices)
+        offered = await self._calendars(shown.integration)
+        await self._check_profile(shown.integration)
+        calendar = check_calendar(choices, offered)
+        try:
+            async with self._store.begin() as connection:
+                finished = await finish(
+                    self._store, connection, person.user_id, shown.integration.id, Wanted(choices, calendar)
+                )
+        except IntegrityError as error:
+            raise Conflict("already_linked", "You have linked this calendar already.") from error
+        self._wake()
+        await self._renew_channel(shown)
+        return finished
+
+    async def _check_profile(self, integration: Integration) -> None:
+        turn = Turn(integration_id=integration.id)
+        profile = (await self._gateway.userinfo(integration.sub, turn=turn)).profile(integration.profile_id)
+        if profile is None or not profile.connected:
+            raise Conflict("not_connected", NOT_CONNECTED)
+
+    # -- channels -------------------------------------------------------------------------------
+
+    async def ensure_channel(self, integration_id: str) -> None:
+        """Have Cronofy push the notices of the linked calendar here; nothing where it does so already."""
+        async with self._store.read() as connection:
+            shown = await accounts.find(connection, integration_id)
+        if shown is None or shown.channel_id is not None or not _wants_channel(shown.integration):
+            return
+        integration = shown.integration
+        channel = await self._gateway.create_channel(
+            integration.sub,
+            self._callback_address(integration.id),
+            calendar_ids=[integration.calendar_id or ""],
+            turn=Turn(integration_id=integration.id),
+        )
+        async with self._store.begin() as connection:
+            await change(connection, integration.id, channel_id=channel.channel_id)
+
+    async def ensure_channels(self) -> int:
+        """For the keeper: make every channel that could not be made before; how many are still missing."""
+        async with self._store.read() as connection:
+            lacking = await accounts.without_channel(connection)
+        return len([one for one in lacking if not await self._made(one)])
+
+    async def _made(self, integration_id: str) -> bool:
+        try:
+            await self.ensure_channel(integration_id)
+        except SyncError as error:
+            _log.warning(NO_CHANNEL, integration_id=integration_id, reason=str(error))
+            return False
+        return True
+
+    async def _renew_channel(self, before: Shown) -> None:
+        """After the settings are safe. A channel that cannot be made now is made by the keeper."""
+        integration = before.integration
+        made = await self._made(integration.id)
+        async with self._store.read() as connection:
+            now = await accounts.find(connection, integration.id)
+        if made and before.channel_id and now and now.channel_id != before.channel_id:
+            with suppress(SyncError):
+                await self._gateway.close_channel(integration.sub, before.channel_id)
+
+    # -- switches -------------------------------------------------------------------------------
+
+    async def activate(self, owner: Owner, integration_id: str) -> Shown:
+        """Sync again, and catch up with what happened meanwhile (G11, R20)."""
+        return await self._switch(owner, integration_id, on=True)
+
+    async def deactivate(self, owner: Owner, integration_id: str) -> Shown:
+        """No more sync either way; pairs and connection stay (G11, R20)."""
+        return await self._switch(owner, integration_id, on=False)
+
+    async def _switch(self, owner: Owner, integration_id: str, *, on: bool) -> Shown:
+        async with self._store.begin() as connection:
+            await accounts.lock(connection, integration_id)
+            shown = await accounts.find(connection, integration_id)
+            if shown is None or not _owns(owner, shown.integration):
+                raise Unknown("There is no such integration.")
+            known = shown.integration
+            _check_switch(known, on=on)
+            if known.active is not on:
+                await change(connection, known.id, active=on)
+                if on:
+                    await accounts.release(connection, known.id)
+                    await change_state(connection, known.id, catch_up_wanted=True)
+                word = IntegrationChange.ACTIVATED if on else IntegrationChange.DEACTIVATED
+                fact = integration_changed(known, word, now=await self._store.moment(connection))
+                await enqueue(connection, [fact], now=await self._store.now(connection))
+        self._wake()
+        return await self.get(owner, integration_id)
+
+
+def _check_switch(known: Integration, *, on: bool) -> None:
+    if known.status is Status.SETUP:
+        raise Conflict("setup_unfinished", "Finish the settings first.")
+    if on and known.status is Status.NOT_CONNECTED:
+        raise Conflict("not_connected", NOT_CONNECTED)
+
+
+def _owns(owner: Owner, integration: Integration) -> bool:
+    if integration.tenant_id != owner.tenant_id:
+        return False
+    return owner.user_id is None or integration.user_id == owner.user_id
+
+
+def _wants_channel(integration: Integration) -> bool:
+    connected = integration.status is Status.CONNECTED and integration.finished_at is not None
+    return connected and integration.calendar_id is not None

@@ -1,0 +1,83 @@
+"""What a person chooses in the four tabs, and what they begin with (G7–G10a, R24)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, StringConstraints
+
+from contracts.fields import ANY_TEXT, Strict
+
+Past = Literal["today", "1_week", "2_weeks", "1_month"]
+FutureRetrieved = Literal["today", "1_week", "1_month", "3_months", "6_months"]
+FutureSent = Literal["today", "1_week", "1_month", "3_months", "6_months", "12_months"]
+
+
+class _Form(Strict):
+    """A form is read to the letter: a misspelt box must not pass for an unchecked one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class EventBoxes(_Form):
+    """The event types to sync from the linked calendar (G7)."""
+
+    create: bool
+    update: bool
+    delete: bool
+
+
+class ItemBoxes(_Form):
+    """The calendar items to send to the linked calendar (G8)."""
+
+    appointment: bool
+    crm_activity: bool
+    service_call: bool
+    task: bool
+    todo: bool
+
+
+class RetrieveOption(_Form):
+    """*Retrieve linked calendar items* (G9)."""
+
+    enabled: bool = False
+    past: Past = "today"
+    future: FutureRetrieved = "today"
+
+
+class SendOption(_Form):
+    """*Send my calendar items*, which alone reaches twelve months ahead (G9, R24)."""
+
+    enabled: bool = False
+    past: Past = "today"
+    future: FutureSent = "today"
+
+
+class Choices(_Form):
+    """The whole of an integration's settings, as Finish takes them (G10)."""
+
+    calendar_id: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=ANY_TEXT)]
+    event_types: EventBoxes
+    item_types: ItemBoxes
+    retrieve: RetrieveOption = RetrieveOption()
+    send: SendOption = SendOption()
+
+    @property
+    def imports(self) -> bool:
+        """Whether anything at all may come from the linked calendar."""
+        return any(self.event_types.model_dump().values())
+
+    @property
+    def sends(self) -> bool:
+        """Whether any type of item is to be written to the linked calendar."""
+        return any(self.item_types.model_dump().values())
+
+    @property
+    def wants_run(self) -> bool:
+        return self.retrieve.enabled or self.send.enabled
+
+
+FIRST_EVENT_TYPES: dict[str, Any] = EventBoxes(create=True, update=False, delete=False).model_dump()
+FIRST_ITEM_TYPES: dict[str, Any] = ItemBoxes(
+    appointment=True, crm_activity=True, service_call=True, task=True, todo=True
+).model_dump()
+FIRST_RETRIEVE: dict[str, Any] = RetrieveOption().model_dump()
+FIRST_SEND: dict[str, Any] = SendOption().model_dump()

@@ -1,0 +1,106 @@
+"""Finding out whether an account, its profile and its calendar still serve an integration (R22, R23)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+from contracts.calendar import Integration, Reason, Status
+from contracts.cronofy import Calendar, UserInfo
+from contracts.errors import GrantRefused
+from contracts.messages import IntegrationChange
+from service.accounts.facts import Wake, integration_changed
+from service.cronofy.gateway import CronofyGateway
+from service.cronofy.transport import Turn
+from service.store import AsyncConnection, Store, accounts
+from service.store.integrations import change, change_state
+from service.store.journal import enqueue
+
+Finding = Literal["not_connected", "fine"]
+ONCE_IN = 60.0
+"""Seconds for which what was seen is believed (DESIGN 9)."""
+
+
+class Looker:
+    """Looks at most once a minute at each integration and keeps its status true, in both directions."""
+
+    def __init__(self, store: Store, gateway: CronofyGateway, *, wake: Wake) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._wake = wake
+        self._alone: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def look(self, integration_id: str, *, at_once: bool = False) -> Finding:
+        """Say how the integration stands. Raises Transient where Cronofy does not answer: nothing changes.
+
+        ``at_once`` looks even where someone looked a moment ago: the person has just reconnected.
+        """
+        async with self._alone[integration_id]:
+            async with self._store.read() as connection:
+                shown = await accounts.find(connection, integration_id)
+                now = await self._store.now(connection)
+            if shown is None or shown.integration.status is Status.SETUP:
+                return "not_connected" if shown is None else "fine"
+            fresh = shown.looked_at is not None and now - shown.looked_at < ONCE_IN
+            if fresh and not at_once:
+                return _finding(shown.integration.status)
+            reason = await self._see(shown.integration)
+            return await self._keep(shown.integration, reason)
+
+    async def _see(self, integration: Integration) -> Reason | None:
+        turn = Turn(integration_id=integration.id)
+        try:
+            person = await self._gateway.userinfo(integration.sub, turn=turn)
+            calendars = await self._gateway.calendars(integration.sub, turn=turn)
+        except GrantRefused:
+            return Reason.PERMISSION_WITHDRAWN
+        return judge(integration, person, calendars)
+
+    async def _keep(self, seen: Integration, reason: Reason | None) -> Finding:
+        """Store what was seen, unless the person reconnected or chose another calendar meanwhile."""
+        async with self._store.begin() as connection:
+            await accounts.lock(connection, seen.id)
+            shown = await accounts.find(connection, seen.id)
+            if shown is None:
+                return "not_connected"
+            now = await self._store.now(connection)
+            known = shown.integration
+            if _subject(known) != _subject(seen):
+                return _finding(known.status)
+            await change_state(connection, known.id, looked_at=now)
+            await self._turn(connection, known, reason)
+        self._wake()
+        return "not_connected" if reason else "fine"
+
+    async def _turn(self, connection: AsyncConnection, known: Integration, reason: Reason | None) -> None:
+        status = Status.NOT_CONNECTED if reason else Status.CONNECTED
+        if (known.status, known.reason) == (status, reason):
+            return
+        await change(connection, known.id, status=status.value, reason=reason.value if reason else None)
+        if reason is None and known.active:
+            await accounts.release(connection, known.id)
+            await change_state(connection, known.id, catch_up_wanted=True)
+        word = IntegrationChange.NOT_CONNECTED if reason else IntegrationChange.CONNECTED
+        fact = integration_changed(known, word, reason=reason, now=await self._store.moment(connection))
+        await enqueue(connection, [fact], now=await self._store.now(connection))
+
+
+def judge(integration: Integration, person: UserInfo, calendars: Sequence[Calendar]) -> Reason | None:
+    """What keeps the integration from being connected; None: nothing does. Only definite answers count."""
+    profile = person.profile(integration.profile_id)
+    if profile is None or not profile.connected:
+        return Reason.PERMISSION_WITHDRAWN
+    chosen = next((one for one in calendars if one.calendar_id == integration.calendar_id), None)
+    if chosen is None or chosen.deleted:
+        return Reason.CALENDAR_MISSING
+    if chosen.read_only and integration.item_types:
+        return Reason.CALENDAR_READ_ONLY
+    return None
+
+
+def _subject(integration: Integration) -> tuple[object, ...]:
+    return (integration.sub, integration.profile_id, integration.calendar_id, integration.item_types)
+
+
+def _finding(status: Status) -> Finding:
+    return "not_connected" if status is Status.NOT_CONNECTED else "fine"

@@ -1,0 +1,54 @@
+"""Why a verb is refused to a person: told in their words, never retried (DESIGN 11)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts.errors import SyncError
+
+ConflictCode = Literal[
+    "inactive",
+    "run_in_progress",
+    "not_connected",
+    "setup_unfinished",
+    "already_linked",
+    "nothing_selected",
+    "not_editable",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldError:
+    """One field and the rule that it breaks."""
+
+    field: str
+    rule: str
+    message: str
+
+
+class Refusal(SyncError):
+    """The verb is refused."""
+
+
+class Unknown(Refusal):
+    """There is no such thing, or it is not yours."""
+
+
+class Conflict(Refusal):
+    """The state of things does not allow it."""
+
+    def __init__(self, code: ConflictCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Invalid(Refusal):
+    """What was given breaks a rule."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = tuple(errors)
+
+    @classmethod
+    def one(cls, field: str, rule: str) -> "Invalid":
+        return cls([FieldError(field=field, rule=rule, message=f"{field}: {rule}")])

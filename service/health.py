@@ -1,0 +1,39 @@
+"""``/healthz``, ``/readyz`` and ``/metrics`` of every long-running process (DESIGN 3, 11)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Because = Callable[[], Awaitable[Sequence[str]]]
+"""Names what keeps the process from being ready; empty when nothing does."""
+
+
+async def nothing_wrong() -> Sequence[str]:
+    return ()
+
+
+def health_routes(because: Because) -> list[Route]:
+    """Alive as soon as the loop turns; ready when nothing stands in the way."""
+
+    async def ready(_: Request) -> Response:
+        reasons = list(await because())
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        return JSONResponse({"ready": not reasons, "because": reasons}, status)
+
+    return [
+        Route("/healthz", _alive),
+        Route("/readyz", ready),
+        Route("/metrics", _metrics),
+    ]
+
+
+async def _alive(_: Request) -> Response:
+    return JSONResponse({"healthy": True})
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

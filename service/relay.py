@@ -1,0 +1,162 @@
+"""Where Cronofy pushes its notices: checked, put on the broker, answered; nothing else (DESIGN 7)."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from contracts.envelope import OWN_SOURCE, NoticeReceived
+from contracts.errors import SyncError
+from contracts.fields import rfc3339
+from contracts.ports import Clock, Outgoing, Publisher
+from service.health import Because, health_routes, nothing_wrong
+from service.store.ids import new_id
+from service.telemetry import EventName
+
+LARGEST_NOTICE = 64 * 1024
+SIGNATURE_HEADER = "Cronofy-HMAC-SHA256"
+PATIENCE = 4.0
+"""Seconds for the broker's confirm; Cronofy counts five for the whole answer (fact sheet 8)."""
+
+REFUSED: EventName = "relay.refused"
+_WORD = re.compile(r"[a-z_]{1,64}")
+_log = structlog.get_logger(__name__)
+
+
+class _Refused(Exception):
+    def __init__(self, status: HTTPStatus, because: str) -> None:
+        super().__init__(because)
+        self.status = status
+
+
+class Relay:
+    """Answers one notice after its message is confirmed; knows neither the store nor Cronofy."""
+
+    def __init__(self, publisher: Publisher, secrets: Sequence[str], *, clock: Clock) -> None:
+        if not secrets:
+            raise ValueError("a relay without a secret would believe everyone")
+        self._publisher = publisher
+        self._secrets = tuple(secret.encode() for secret in secrets)
+        self._clock = clock
+
+    async def receive(self, request: Request) -> Response:
+        """Size, signature, form, address, publish: the first that fails is the answer (DESIGN 7)."""
+        try:
+            body = await _body(request)
+            self._verify(body, request.headers.getlist(SIGNATURE_HEADER))
+            kind, notice = _notice(body)
+            integration_id = _integration_id(request.path_params["integration_id"])
+            await self._publish(self._message(integration_id, kind, notice))
+        except _Refused as refused:
+            _log.warning(REFUSED, status=refused.status.value, reason=str(refused))
+            return Response(status_code=refused.status, headers={"Connection": "close"})
+        return Response(status_code=HTTPStatus.ACCEPTED)
+
+    def _verify(self, body: bytes, headers: Sequence[str]) -> None:
+        given = [value.strip().encode("latin-1") for header in headers for value in header.split(",")]
+        matches = [
+            hmac.compare_digest(value, expected)
+            for expected in (_signature(secret, body) for secret in self._secrets)
+            for value in given
+        ]
+        if not any(matches):
+            raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature fits no active secret")
+
+    def _message(self, integration_id: str, kind: str, notice: dict[str, Any]) -> Outgoing:
+        """As received: what is odd inside is the consumer's to judge, where it can be kept and shown."""
+        message_id, now = new_id(), rfc3339(self._clock.now())
+        envelope = {
+            "specversion": "1.0",
+            "type": NoticeReceived.type_word(),
+            "id": message_id,
+            "source": OWN_SOURCE,
+            "time": now,
+            "datacontenttype": "application/json",
+            "data": {
+                "integration_id": integration_id,
+                "received_at": now,
+                "notification": notice["notification"],
+                "channel": notice.get("channel") or {},
+            },
+        }
+        return Outgoing(
+            exchange=NoticeReceived.exchange,
+            routing_key=kind if _WORD.fullmatch(kind) else "unknown",
+            body=json.dumps(envelope).encode(),
+            message_id=message_id,
+        )
+
+    async def _publish(self, message: Outgoing) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._publisher.publish(message)
+        except (SyncError, TimeoutError) as error:
+            because = f"the broker did not confirm: {type(error).__name__}"
+            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, because) from error
+
+
+def relay_routes(publisher: Publisher, secrets: Sequence[str], *, clock: Clock) -> list[Route]:
+    """The notices' address, to stand alone or beside the pages."""
+    relay = Relay(publisher, secrets, clock=clock)
+    return [Route("/cronofy/notices/{integration_id}", relay.receive, methods=["POST"])]
+
+
+def relay_app(
+    publisher: Publisher, secrets: Sequence[str], *, clock: Clock, because: Because = nothing_wrong
+) -> Starlette:
+    """The relay as a process of its own; ``because`` names what keeps it from being ready."""
+    return Starlette(routes=[*relay_routes(publisher, secrets, clock=clock), *health_routes(because)])
+
+
+def _signature(secret: bytes, body: bytes) -> bytes:
+    return base64.b64encode(hmac.digest(secret, body, hashlib.sha256))
+
+
+async def _body(request: Request) -> bytes:
+    """The raw bytes, never more of them than are allowed."""
+    declared = request.headers.get("Content-Length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > LARGEST_NOTICE:
+        raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_NOTICE:
+                raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+    except ClientDisconnect as error:
+        raise _Refused(HTTPStatus.BAD_REQUEST, "the body broke off") from error
+    return bytes(body)
+
+
+def _notice(body: bytes) -> tuple[str, dict[str, Any]]:
+    """The notification's type and the whole object; unknown types are as good as known ones."""
+    try:
+        notice = json.loads(body)
+        kind = notice["notification"]["type"]
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise _Refused(HTTPStatus.BAD_REQUEST, "the body is no notification") from error
+    if not isinstance(kind, str) or not kind:
+        raise _Refused(HTTPStatus.BAD_REQUEST, "notification.type is no text")
+    return kind, notice
+
+
+def _integration_id(text: str) -> str:
+    try:
+        known = str(uuid.UUID(text))
+    except ValueError:
+        known = ""
+    if known != text.lower():
+        raise _Refused(HTTPStatus.NOT_FOUND, "the address names no integration")
+    return known

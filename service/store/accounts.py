@@ -1,0 +1,270 @@
+"""Integrations as their owners see them, and the rows that connecting and settings write (DESIGN 10, 11)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import Code, Integration, LinkState, Status
+from service.store.integrations import integration_of
+from service.store.tables import integration_state, integrations, links, runs, used_tokens
+
+PERSONS_RUNS = ("finish", "sync_now")
+UNFINISHED = ("waiting", "running")
+ONE_HOUR = 3600.0
+"""No two clocks of ours differ by more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """An integration with everything that its page tells (G10–G16, R28)."""
+
+    integration: Integration
+    account_name: str
+    provider_service: str
+    event_types: Mapping[str, bool]
+    item_types: Mapping[str, bool]
+    retrieve: Mapping[str, Any]
+    send: Mapping[str, Any]
+    channel_id: str | None
+    last_sync_at: datetime | None
+    last_checked_at: datetime | None
+    delayed_since: datetime | None
+    looked_at: float | None
+    held_deletions: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """Whose integrations are meant; without a user all of the tenant's."""
+
+    tenant_id: str
+    user_id: str | None
+
+
+def _living() -> Select[Any]:
+    held = (
+        select(func.count())
+        .where(
+            links.c.integration_id == integrations.c.id,
+            links.c.state == LinkState.HELD,
+            links.c.code == Code.HELD_DELETION,
+            links.c.ended_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+    state = integration_state.c
+    return (
+        select(
+            integrations,
+            state.last_sync_at,
+            state.last_checked_at,
+            state.delayed_since,
+            state.looked_at,
+            held.label("held_deletions"),
+        )
+        .join(integration_state, state.integration_id == integrations.c.id)
+        .where(integrations.c.deleted_at.is_(None))
+    )
+
+
+def _shown(row: RowMapping) -> Shown:
+    return Shown(
+        integration=integration_of(row),
+        **{name: row[name] for name in Shown.__dataclass_fields__ if name != "integration"},
+    )
+
+
+async def listed(
+    connection: AsyncConnection, owner: Owner, *, after: str | None = None, limit: int
+) -> Sequence[Shown]:
+    """The owner's integrations, oldest first, beginning behind the id ``after``."""
+    wanted = _living().where(integrations.c.tenant_id == owner.tenant_id)
+    if owner.user_id is not None:
+        wanted = wanted.where(integrations.c.user_id == owner.user_id)
+    if after is not None:
+        wanted = wanted.where(integrations.c.id > after)
+    rows = await connection.execute(wanted.order_by(integrations.c.id).limit(limit))
+    return [_shown(row) for row in rows.mappings()]
+
+
+async def find(connection: AsyncConnection, integration_id: str) -> Shown | None:
+    """The living integration of that id, whosever it is."""
+    rows = await connection.execute(_living().where(integrations.c.id == integration_id))
+    row = rows.mappings().first()
+    return _shown(row) if row is not None else None
+
+
+async def lock(connection: AsyncConnection, integration_id: str) -> None:
+    """Whoever decides by the integration's row is alone with it until the end of the transaction."""
+    await connection.execute(
+        select(integrations.c.id).where(integrations.c.id == integration_id).with_for_update()
+    )
+
+
+async def add(connection: AsyncConnection, **values: Any) -> None:
+    """A new integration and its state row."""
+    await connection.execute(insert(integrations).values(**values))
+    await connection.execute(insert(integration_state).values(integration_id=values["id"]))
+
+
+async def to_reconnect(
+    connection: AsyncConnection, owner: Owner, *, provider_name: str, profile_name: str
+) -> Sequence[str]:
+    """Those of that account that a new grant belongs to: all without connection, else an unfinished one."""
+    rows = await connection.execute(
+        select(integrations.c.id, integrations.c.status)
+        .where(
+            integrations.c.tenant_id == owner.tenant_id,
+            integrations.c.user_id == owner.user_id,
+            integrations.c.provider_name == provider_name,
+            integrations.c.profile_name == profile_name,
+            integrations.c.deleted_at.is_(None),
+            integrations.c.status.in_((Status.NOT_CONNECTED, Status.SETUP)),
+        )
+        .order_by(integrations.c.id)
+    )
+    found = [(row.id, row.status) for row in rows]
+    lost = [one for one, status in found if status == Status.NOT_CONNECTED]
+    return lost or [one for one, _ in found][:1]
+
+
+async def of_profile(connection: AsyncConnection, integration_id: str) -> Sequence[str]:
+    """All living integrations of the same account and profile, this one included: one grant serves all."""
+    mine = select(integrations.c.sub, integrations.c.profile_id).where(integrations.c.id == integration_id)
+    sub, profile_id = (await connection.execute(mine)).one()
+    rows = await connection.scalars(
+        select(integrations.c.id)
+        .where(integrations.c.sub == sub, integrations.c.profile_id == profile_id)
+        .where(integrations.c.deleted_at.is_(None))
+        .order_by(integrations.c.id)
+    )
+    return list(rows)
+
+
+async def links_calendar(connection: AsyncConnection, integration: Integration, calendar_name: str) -> bool:
+    """Whether another integration of the same person links that very calendar (R1)."""
+    found = await connection.scalar(
+        select(integrations.c.id)
+        .where(
+            integrations.c.tenant_id == integration.tenant_id,
+            integrations.c.user_id == integration.user_id,
+            integrations.c.provider_name == integration.provider_name,
+            integrations.c.profile_name == integration.profile_name,
+            integrations.c.calendar_name == calendar_name,
+            integrations.c.deleted_at.is_(None),
+            integrations.c.id != integration.id,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+async def without_channel(connection: AsyncConnection) -> Sequence[str]:
+    """Finished, connected integrations that no notice can reach."""
+    rows = await connection.scalars(
+        select(integrations.c.id)
+        .where(integrations.c.deleted_at.is_(None), integrations.c.channel_id.is_(None))
+        .where(integrations.c.finished_at.is_not(None), integrations.c.status == Status.CONNECTED)
+        .order_by(integrations.c.id)
+    )
+    return list(rows)
+
+
+async def run_in_progress(connection: AsyncConnection, integration_id: str) -> bool:
+    """Whether a run that a person started has not ended; the bare reading at Finish is none (R25)."""
+    rows = await connection.execute(
+        select(runs.c.retrieve, runs.c.send).where(
+            runs.c.integration_id == integration_id,
+            runs.c.kind.in_(PERSONS_RUNS),
+            runs.c.state.in_(UNFINISHED),
+        )
+    )
+    return any(row.retrieve or row.send for row in rows)
+
+
+async def add_run(connection: AsyncConnection, **values: Any) -> None:
+    await connection.execute(insert(runs).values(**values))
+
+
+async def end_readings(connection: AsyncConnection, integration_id: str, *, now: datetime) -> None:
+    """A bare reading at Finish that has not ended is overtaken by a newer one."""
+    await connection.execute(
+        update(runs)
+        .where(
+            runs.c.integration_id == integration_id,
+            runs.c.kind == "finish",
+            runs.c.state.in_(UNFINISHED),
+        )
+        .values(state="cancelled", ended_at=now)
+    )
+
+
+async def release(connection: AsyncConnection, integration_id: str) -> None:
+    """What was held while nothing could be sent is behind from now on, and the first to be swept up (R20).
+
+    Held deletions are not: they wait for a person's answer (R11).
+    """
+    await connection.execute(
+        update(links)
+        .where(
+            links.c.integration_id == integration_id,
+            links.c.state == LinkState.HELD,
+            func.coalesce(links.c.code, "") != Code.HELD_DELETION,
+        )
+        .values(state=LinkState.BEHIND, touched_at=0.0)
+    )
+
+
+async def let_go_elsewhere(connection: AsyncConnection, integration_id: str, calendar_id: str) -> None:
+    """Copies on a calendar that is linked no longer stay there, and are kept alike no longer (R16)."""
+    await connection.execute(
+        update(links)
+        .where(
+            links.c.integration_id == integration_id,
+            links.c.calendar_id != calendar_id,
+            links.c.ended_at.is_(None),
+        )
+        .values(state=LinkState.LET_GO, code=Code.OK, retry_at=None, verify_at=None)
+    )
+
+
+async def forget_reads(connection: AsyncConnection, integration_id: str) -> None:
+    """Whatever was read or noticed spoke of another calendar; a read under way writes nothing more."""
+    state = integration_state.c
+    await connection.execute(
+        update(integration_state)
+        .where(state.integration_id == integration_id)
+        .values(
+            read_epoch=state.read_epoch + 1,
+            noticed_since=None,
+            noticed_at=None,
+            reading_since=None,
+            read_until=None,
+            full_read_at=None,
+        )
+    )
+
+
+async def reading_in_progress(connection: AsyncConnection, integration_id: str) -> bool:
+    """Whether a run from Finish has not ended."""
+    found = await connection.scalar(
+        select(runs.c.id)
+        .where(runs.c.integration_id == integration_id, runs.c.kind == "finish")
+        .where(runs.c.state.in_(UNFINISHED))
+        .limit(1)
+    )
+    return found is not None
+
+
+async def use_token(connection: AsyncConnection, name: str, *, expires_at: float, now: float) -> bool:
+    """Spend a token that is good once; False where it was spent before. Forgets what expired long ago."""
+    await connection.execute(delete(used_tokens).where(used_tokens.c.expires_at < now - ONE_HOUR))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    spent = dialect.insert(used_tokens).values(id=name, expires_at=expires_at).on_conflict_do_nothing()
+    return bool((await connection.execute(spent)).rowcount)

@@ -1,0 +1,97 @@
+"""To Cronofy and back: the person's permission becomes an integration (G5)."""
+
+import hashlib
+import hmac
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Cookie, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+
+from contracts.errors import GrantRefused
+from service.web.desk import AtDesk, Desk, Known, spend, visitor_of
+from service.web.passes import STATE_LIFE, BadToken, OneTime, Visitor
+from service.web.problems import NoEntry
+
+CALLBACK = "/calendar-sync/callback"
+STATE_COOKIE = "calendar_sync_state"
+REFUSED = "/calendar-sync?notice=refused"
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/calendar-sync/connect")
+async def connect(desk: AtDesk, visitor: Known) -> Response:
+    """Send the person to Cronofy with a state that only this browser can bring back."""
+    state = desk.passes.open_state(visitor)
+    answer = RedirectResponse(desk.accounts.authorize_url(state), HTTPStatus.SEE_OTHER)
+    answer.set_cookie(
+        STATE_COOKIE,
+        _fingerprint(state),
+        max_age=int(STATE_LIFE.total_seconds()),
+        path=CALLBACK,
+        secure=desk.https,
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+@router.get(CALLBACK)
+async def callback(
+    request: Request,
+    desk: AtDesk,
+    *,
+    state: str = "",
+    code: str = "",
+    error: str = "",
+    began: Annotated[str, Cookie(alias=STATE_COOKIE)] = "",
+) -> Response:
+    """The permission becomes an integration, or nothing is saved; a state is good once."""
+    pass_ = await _returned(request, desk, state, began)
+    if error:
+        return _to(REFUSED)
+    if not code:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is required")
+    try:
+        integration_id = await desk.accounts.connect(pass_.visitor.person, code)
+    except GrantRefused:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is unknown or was used before") from None
+    return _to(f"/calendar-sync/{integration_id}/settings/linked-calendar")
+
+
+async def _returned(request: Request, desk: Desk, state: str, began: str) -> OneTime:
+    try:
+        pass_ = desk.passes.state(state)
+        _check_starter(pass_.visitor, _visitor_or_none(request), state, began)
+        await spend(desk, pass_)
+    except BadToken as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"state: {error}") from None
+    return pass_
+
+
+def _check_starter(starter: Visitor, visitor: Visitor | None, state: str, began: str) -> None:
+    """Who comes back is who began: else a stranger's permission could be led to one's own list."""
+    known = (
+        visitor.same(starter)
+        if visitor is not None
+        else hmac.compare_digest(_fingerprint(state).encode(), began.encode())
+    )
+    if not known:
+        raise BadToken("was given to someone else")
+
+
+def _visitor_or_none(request: Request) -> Visitor | None:
+    try:
+        return visitor_of(request)
+    except NoEntry:
+        return None
+
+
+def _fingerprint(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _to(address: str) -> Response:
+    answer = RedirectResponse(address, HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(STATE_COOKIE, path=CALLBACK)
+    return answer

@@ -1,0 +1,68 @@
+"""Integrations as JSON: the same verbs as the pages (DESIGN 11)."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from service.accounts.choices import Choices
+from service.store.accounts import Owner
+from service.web.desk import AtDesk, Known
+from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
+from service.web.passes import Visitor
+from service.web.shapes import (
+    CalendarShape,
+    FinishedShape,
+    IntegrationShape,
+    Listed,
+    calendar_form,
+    integration_form,
+)
+
+router = APIRouter(prefix="/integrations", tags=["integrations"])
+
+
+def seen_by(visitor: Visitor) -> Owner:
+    """Whose integrations are shown: one's own, or the tenant's to an administrator."""
+    return Owner(tenant_id=visitor.tenant_id, user_id=None if visitor.sees_tenant else visitor.user_id)
+
+
+@router.get("", response_model=Listed[IntegrationShape])
+async def list_integrations(
+    desk: AtDesk, visitor: Known, after: IdCursor, limit: Limit = FIFTY
+) -> dict[str, Any]:
+    """Your integrations, oldest first; to an administrator all of the tenant's."""
+    found = await desk.accounts.listed(seen_by(visitor), after=after, limit=limit + 1)
+    page = found[:limit]
+    following = page[-1].integration.id if len(found) > limit else None
+    return {"items": [integration_form(one) for one in page], "next": following}
+
+
+@router.get("/{integration_id}", response_model=IntegrationShape)
+async def get_integration(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    return integration_form(await desk.accounts.get(seen_by(visitor), integration_id))
+
+
+@router.get("/{integration_id}/calendars", response_model=Listed[CalendarShape])
+async def list_calendars(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    """The calendars of the connected account, asked of Cronofy now."""
+    calendars = await desk.accounts.calendars(visitor.person.owner, integration_id)
+    return {"items": [calendar_form(one) for one in calendars], "next": None}
+
+
+@router.put("/{integration_id}/settings", response_model=FinishedShape)
+async def put_settings(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, choices: Choices
+) -> dict[str, Any]:
+    """Finish: save everything, activate, and start the run that the options ask for."""
+    finished = await desk.accounts.finish(visitor.person, integration_id, choices)
+    return integration_form(finished.shown) | {"run_id": finished.run_id}
+
+
+@router.post("/{integration_id}/activate", response_model=IntegrationShape)
+async def activate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    return integration_form(await desk.accounts.activate(visitor.person.owner, integration_id))
+
+
+@router.post("/{integration_id}/deactivate", response_model=IntegrationShape)
+async def deactivate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    return integration_form(await desk.accounts.deactivate(visitor.person.owner, integration_id))

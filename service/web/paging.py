@@ -1,0 +1,99 @@
+"""Cursors, limits and ranges: what the API's lists are asked with (DESIGN 11)."""
+
+import uuid
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query
+from pydantic_core import PydanticCustomError
+
+from contracts.calendar import ItemRef
+from contracts.fields import day, instant
+from service.accounts.refusals import Invalid, Unknown
+from service.store.my_calendar import Bound, Place
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+FIFTY = 50
+_BAD_CURSOR = "must be the cursor of an earlier answer"
+
+
+def _integration_id(integration_id: str) -> str:
+    """Anything that is no id names no integration."""
+    if not is_id(integration_id):
+        raise Unknown("There is no such integration.")
+    return integration_id
+
+
+OfIntegration = Annotated[str, Depends(_integration_id)]
+
+
+def is_id(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _id_cursor(after: str | None = None) -> str | None:
+    if after is not None and not is_id(after):
+        raise Invalid.one("after", _BAD_CURSOR)
+    return after
+
+
+IdCursor = Annotated[str | None, Depends(_id_cursor)]
+
+
+def cursor_of(place: Place) -> str:
+    return f"{place.starts_at.timestamp():.0f}~{place.ref}"
+
+
+def _place(after: str | None = None) -> Place | None:
+    if after is None:
+        return None
+    seconds, _, ref = after.partition("~")
+    try:
+        starts_at = datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        starts_at = None
+    if starts_at is None or not is_id(ref):
+        raise Invalid.one("after", _BAD_CURSOR)
+    return Place(starts_at=starts_at, ref=ItemRef(ref))
+
+
+PlaceCursor = Annotated[Place | None, Depends(_place)]
+
+
+def bounds(since: str | None, until: str | None, zone: str) -> tuple[Bound | None, Bound | None]:
+    """Both ends from days of the person's zone or instants; ``until`` is not part of the range.
+
+    A range from a day to the same day is that day.
+    """
+    first = _bound("from", since, zone)
+    last = _bound("to", until, zone, ceiling=True)
+    if first is None or last is None:
+        return first, last
+    if since == until and "T" not in (since or ""):
+        return first, _day_bound(first.day + timedelta(days=1), zone)
+    if last.instant < first.instant:
+        raise Invalid.one("to", "must not be before from")
+    return first, last
+
+
+def _bound(name: str, text: str | None, zone: str, *, ceiling: bool = False) -> Bound | None:
+    if text is None:
+        return None
+    try:
+        if "T" not in text.upper():
+            return _day_bound(day(text), zone)
+        at = instant(text.replace(" ", "+"))
+    except PydanticCustomError:
+        rule = "must be a date or a time with an offset, such as 2026-12-03 or 2026-12-03T09:00:00Z"
+        raise Invalid.one(name, rule) from None
+    local = at.astimezone(ZoneInfo(zone))
+    whole = ceiling and local.time() > time()
+    return Bound(instant=at, day=local.date() + timedelta(days=1 if whole else 0))
+
+
+def _day_bound(whole: date, zone: str) -> Bound:
+    return Bound(instant=datetime.combine(whole, time(), ZoneInfo(zone)).astimezone(UTC), day=whole)

@@ -1,0 +1,107 @@
+"""Every error as problem details (RFC 9457), or as a plain page where a browser asks for one (DESIGN 11)."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from contracts.envelope import complaint
+from contracts.errors import GrantRefused, SyncError, Transient
+from service.accounts.refusals import Conflict, FieldError, Invalid, Unknown
+from service.telemetry import EventName
+
+MEDIA_TYPE = "application/problem+json"
+FAILED: EventName = "web.failed"
+_PLACES = frozenset({"body", "query", "path", "header", "cookie"})
+_log = structlog.get_logger(__name__)
+
+
+class NoEntry(HTTPException):
+    """401: nobody whom Vorex vouches for."""
+
+    def __init__(self, detail: str = "Sign in through Vorex.") -> None:
+        super().__init__(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """The answer that says what is wrong, in the form that the asker understands."""
+    title = HTTPStatus(status).phrase
+    if _is_browser(request):
+        page = f"<!doctype html><html lang=en><title>{title}</title><h1>{title}</h1>"
+        return HTMLResponse(f"{page}<p>{html.escape(detail)}</p></html>", status, headers)
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+
+
+def _is_browser(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
+
+
+def invalid(request: Request, errors: Sequence[FieldError]) -> Response:
+    """422 naming each field and the rule that it breaks."""
+    detail = "; ".join(error.message for error in errors)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return problem(request, status, detail, errors=[asdict(error) for error in errors])
+
+
+def add_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _form)
+    app.add_exception_handler(SyncError, _sync)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise TypeError(type(error).__name__)
+    return problem(request, error.status_code, error.detail, headers=error.headers)
+
+
+async def _form(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise TypeError(type(error).__name__)
+    return invalid(request, [_field_error(detail) for detail in error.errors()])
+
+
+def _field_error(detail: Mapping[str, Any]) -> FieldError:
+    place, *path = detail["loc"]
+    if detail["type"] == "json_invalid":
+        path = []
+    known = complaint({**detail, "loc": path if place in _PLACES else detail["loc"]})
+    return FieldError(field=known.field, rule=known.rule, message=str(known))
+
+
+async def _sync(request: Request, error: Exception) -> Response:
+    detail = str(error)
+    if isinstance(error, Invalid):
+        return invalid(request, error.errors)
+    if isinstance(error, Unknown):
+        return problem(request, HTTPStatus.NOT_FOUND, detail)
+    if isinstance(error, Conflict):
+        return problem(request, HTTPStatus.CONFLICT, detail, code=error.code)
+    if isinstance(error, GrantRefused):
+        return problem(request, HTTPStatus.CONFLICT, detail, code="not_connected")
+    _log.warning(FAILED, path=request.url.path, error=type(error).__name__, reason=detail)
+    if isinstance(error, Transient):
+        headers = {"Retry-After": str(max(1, round(error.retry_after or 5)))}
+        return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
+    return problem(request, HTTPStatus.BAD_GATEWAY, detail)
+
+
+def bug(request: Request, error: Exception) -> Response:
+    """500 without a word of what went wrong, which may hold anything."""
+    _log.error(FAILED, path=request.url.path, error=type(error).__name__)
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here.")
