@@ -102,12 +102,13 @@ class SupervisedConnection:
         # a dead peer is noticed in well under a minute, unless the address asks for something else
         own: dict[str, Any] = {} if "heartbeat=" in self._url else {"heartbeat": HEARTBEAT_SECONDS}
         async with asyncio.timeout(self._timeout):
-            return await aio_pika.connect(
+            connection: AbstractConnection = await aio_pika.connect(
                 self._url,
                 timeout=self._timeout,
                 client_properties={"connection_name": self._name},
                 **own,
             )
+            return connection
 
     async def _supervise(self, first: AbstractConnection) -> None:
         await self._serve(first)

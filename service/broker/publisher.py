@@ -37,6 +37,9 @@ class RabbitPublisher:
                 raise
             raise Unavailable("The connection was lost before the message was confirmed.") from None
         except Exception as exc:
+            # a connection found dead fails without waiting for anything: whoever tries again at once
+            # would never let the loop bring it back
+            await asyncio.sleep(0)
             raise _translated(exc, message) from exc
 
     async def close(self) -> None:

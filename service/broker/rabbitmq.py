@@ -32,6 +32,7 @@ class RabbitBroker:
         self._publisher = RabbitPublisher(self._publishing, timeout=publish_timeout)
         self._declaration = Declaration(self._consuming, topology(retry_delays), timeout=connect_timeout)
         self._watch_seconds = watch_seconds
+        self._timeout = connect_timeout
         self._subscriptions: list[RabbitSubscription] = []
 
     @property
@@ -73,6 +74,7 @@ class RabbitBroker:
             prefetch=prefetch,
             sink=sink,
             watch_seconds=self._watch_seconds,
+            timeout=self._timeout,
         )
         self._subscriptions = [*(each for each in self._subscriptions if not each.closed), subscription]
         await subscription.started()

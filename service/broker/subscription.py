@@ -16,7 +16,8 @@ from service.broker.headers import attempt_of, origin_of, ours, returns_of
 
 log = structlog.get_logger(__name__)
 
-SETUP_SECONDS = 10.0
+LARGEST_WINDOW = 65_535
+"""The prefetch travels in two bytes."""
 generations = count(1)
 
 
@@ -31,12 +32,14 @@ class RabbitSubscription:
         prefetch: int,
         sink: Sink,
         watch_seconds: float,
+        timeout: float,
     ) -> None:
         self._connection = connection
         self._queue = queue
         self._prefetch = prefetch
         self._sink = sink
         self._watch_seconds = watch_seconds
+        self._timeout = timeout
         self._window: Window | None = None
         self._first_attempt = asyncio.Event()
         self._task = asyncio.create_task(self._supervise(), name=f"consume {queue}")
@@ -86,7 +89,7 @@ class RabbitSubscription:
         channel = connection.channel(publisher_confirms=False)
         window = Window(channel, self._queue, prefetch=self._prefetch, sink=self._sink)
         try:
-            async with asyncio.timeout(SETUP_SECONDS):
+            async with asyncio.timeout(self._timeout):
                 await window.consume()
             self._window = window
             self._first_attempt.set()
@@ -107,7 +110,7 @@ class RabbitSubscription:
         """Whether messages are ready that the broker fails to deliver (messaging.md 2.8, rule 2)."""
         seen = window.received
         try:
-            async with asyncio.timeout(SETUP_SECONDS), self._connection.channel() as channel:
+            async with asyncio.timeout(self._timeout), self._connection.channel() as channel:
                 ready = (await channel.declare_queue(self._queue, passive=True)).declaration_result
         except TimeoutError:
             log.warning("consumer.stuck", queue=self._queue, generation=window.generation)
@@ -140,7 +143,7 @@ class Window:
         self._channel = channel
         self._underlay: Any = None
         self._queue = queue
-        self._prefetch = prefetch
+        self._prefetch = min(prefetch, LARGEST_WINDOW)
         self._sink = sink
         self._unsettled: dict[int, None] = {}
         self._gapless = True

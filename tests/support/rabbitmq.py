@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import aio_pika
 
-from service.broker.topology import RETRY_DELAYS, topology
+from service.broker.topology import RETRY_DELAYS, Permission, topology
 from tests.support.servers import Watcher, docker_answers, end, free_port
 
 IMAGE = os.environ.get("TEST_BROKER_IMAGE", "rabbitmq:4-alpine")
@@ -180,6 +180,17 @@ class RabbitMQ:
         self.node.kill()
         self.node.start()
 
+    def url_of(self, user: str) -> str:
+        """The address for a user made by ``add_user``."""
+        return f"amqp://{user}:secret@127.0.0.1:{self.node.port}/{self.vhost}"
+
+    def add_user(self, name: str, allowed: Permission) -> None:
+        """Make the user, or give it these rights in this virtual host too."""
+        if name not in self.node.ctl("list_users"):
+            self.node.ctl("add_user", name, "secret")
+        rights = (allowed.configure, allowed.write, allowed.read)
+        self.node.ctl("set_permissions", "-p", self.vhost, name, *rights)
+
     def queues(self) -> dict[str, int]:
         """Every queue of the virtual host and the messages in it, ready or not."""
         told = self.node.ctl("list_queues", "-p", self.vhost, "name", "messages", "--formatter", "json")
@@ -187,8 +198,8 @@ class RabbitMQ:
         return {row["name"]: row["messages"] for row in rows}
 
     def close_connections(self) -> None:
-        """Cut every connection to the node, as an operator would."""
-        self.node.ctl("close_all_connections", "the test says so")
+        """Cut every connection to the virtual host, as an operator would."""
+        self.node.ctl("close_all_connections", "--vhost", self.vhost, "the test says so")
 
     @contextmanager
     def memory_alarm(self) -> Iterator[None]:
