@@ -31,6 +31,7 @@ EventName = Literal[
     "outbox.delayed",  # broker or database hinder the sending; it is tried again
     # -- messages --
     "message.waiting",  # database or broker is gone: nothing is acknowledged until it is back
+    "letter.replayed",  # an operator sent a dead letter's message again
     "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
     "notice.unknown_integration",  # a notice names an integration that is not, or no longer, here
     "notice.erasure_requested",  # the account's owner asked Cronofy to be forgotten: an operator must act

@@ -69,9 +69,12 @@ async def count(connection: AsyncConnection, matching: Matching) -> int:
     return found or 0
 
 
-async def ids_of(connection: AsyncConnection, matching: Matching, *, limit: int) -> Sequence[str]:
+async def ids_of(
+    connection: AsyncConnection, matching: Matching, *, limit: int, after: str = ""
+) -> Sequence[str]:
     """The oldest matching letters first, in the order in which a replay sends them."""
-    wanted = select(dead_letters.c.id).where(*matching.clauses()).order_by(dead_letters.c.id).limit(limit)
+    later = *matching.clauses(), dead_letters.c.id > after
+    wanted = select(dead_letters.c.id).where(*later).order_by(dead_letters.c.id).limit(limit)
     return (await connection.scalars(wanted)).all()
 
 
