@@ -7,7 +7,6 @@ from typing import Any
 
 import aio_pika
 import pytest
-from yarl import URL
 
 from contracts.errors import Permanent, SyncError, Unavailable, Unroutable
 from service.broker.rabbitmq import RabbitBroker
@@ -183,9 +182,10 @@ async def test_a_silent_wire_is_noticed_and_the_connection_rebuilt(
     rabbitmq: RabbitMQ, broker: RabbitBroker
 ) -> None:
     """Neither end says anything, so only asking shows it (messaging.md 2.8)."""
-    address = URL(rabbitmq.url)
     async with TcpProxy("127.0.0.1", rabbitmq.node.port) as wire:
-        ours = connected_to(str(address.with_port(wire.port)), connect_timeout=1.0)
+        ours = connected_to(
+            rabbitmq.url.replace(f":{rabbitmq.node.port}/", f":{wire.port}/"), connect_timeout=1.0
+        )
         await ours.open()
         taker, subscription = await take(ours, QUEUE_OUTBOUND)
         wire.freeze()
