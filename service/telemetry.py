@@ -29,6 +29,8 @@ EventName = Literal[
     # -- outbox --
     "outbox.held",  # nothing is sent: no queue takes the next message; the topology must be mended
     "outbox.delayed",  # broker or database hinder the sending; it is tried again
+    # -- keeper --
+    "keeper.hindered",  # a chore could not be done this time; it is tried again
     # -- messages --
     "message.waiting",  # database or broker is gone: nothing is acknowledged until it is back
     "letter.replayed",  # an operator sent a dead letter's message again
@@ -43,6 +45,8 @@ EventName = Literal[
     "channel.missing",  # Cronofy's notices for an integration could not be asked for; the keeper asks again
     "web.refused",  # someone could not be signed in or showed an invalid token: the rule, never the token
     "web.failed",  # a request failed by a fault of ours or of a server behind us: address, exception
+    # -- outbound --
+    "outbound.fault",  # something that nobody foresaw: its kind and frames, never its words
 ]
 """Every log event there is, each with its meaning."""
 

@@ -1,0 +1,139 @@
+"""Looks after what was left lying: every chore, every so often, by one keeper at a time (DESIGN 8)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from contracts.errors import SyncError
+from service.accounts.facts import run_requested
+from service.store import Store, leases, outbox, runs
+from service.store.journal import enqueue
+
+log = structlog.get_logger(__name__)
+
+DAY = 86_400.0
+LEASE_SECONDS = 120.0
+"""As long as the slowest chore may take; a keeper that was killed is replaced after this."""
+CHUNK = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chore:
+    """Something to look after."""
+
+    name: str
+    every: float
+    """Seconds between the end of one round and the next."""
+    work: Callable[[], Awaitable[object]] = field(repr=False)
+
+
+class Reader(Protocol):
+    """Who reads linked calendars."""
+
+    async def pending(self) -> Sequence[str]:
+        """Integrations with a notice that nobody is reading for."""
+
+    async def catch_up(self, integration_id: str) -> None:
+        """Read for the notices that were left, if any."""
+
+
+class Keeper:
+    """Does its chores until it is stopped; several keepers share them by leases in the store."""
+
+    def __init__(self, *, store: Store, holder: str, chores: Sequence[Chore]) -> None:
+        self._store = store
+        self._holder = holder
+        self._chores = chores
+        self._stopping = asyncio.Event()
+        self._epochs: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Keep until ``stop``; one chore that fails hinders no other."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for chore in self._chores:
+                    tasks.create_task(self._keep(chore), name=f"keep {chore.name}")
+        finally:
+            with suppress(SyncError):
+                await self._give_back()
+
+    def stop(self) -> None:
+        """Begin nothing more; ``run`` returns when the chores in hand are done."""
+        self._stopping.set()
+
+    async def _keep(self, chore: Chore) -> None:
+        while not self._stopping.is_set():
+            await self._round(chore)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(chore.every):
+                    await self._stopping.wait()
+
+    async def _round(self, chore: Chore) -> None:
+        try:
+            if await self._mine(chore):
+                await chore.work()
+        except Exception as error:  # noqa: BLE001 -- the next round may find the world mended
+            reason = str(error) if isinstance(error, SyncError) else type(error).__name__
+            log.warning("keeper.hindered", chore=chore.name, reason=reason)
+
+    async def _mine(self, chore: Chore) -> bool:
+        name = f"keeper:{chore.name}"
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            seconds = LEASE_SECONDS + chore.every
+            epoch = await leases.acquire(connection, name, holder=self._holder, seconds=seconds, now=now)
+        if epoch is not None:
+            self._epochs[name] = epoch
+        return epoch is not None
+
+    async def _give_back(self) -> None:
+        async with self._store.begin() as connection:
+            for name, epoch in sorted(self._epochs.items()):
+                await leases.release(connection, name, epoch=epoch)
+
+
+def unread_notices(reader: Reader) -> Chore:
+    """Integrations whose notice nobody reads for, because a process died (DESIGN 8)."""
+
+    async def work() -> None:
+        for integration_id in await reader.pending():
+            await reader.catch_up(integration_id)
+
+    return Chore(name="unread notices", every=5.0, work=work)
+
+
+def due_runs(store: Store) -> Chore:
+    """Runs that wait for a moment which has come (R24)."""
+
+    async def work() -> None:
+        async with store.begin() as connection:
+            seconds = await store.now(connection)
+            now = datetime.fromtimestamp(seconds, UTC)
+            due = await runs.take_due(connection, now=seconds)
+            steps = [run_requested(run.id, run.integration_id, step=run.number, now=now) for run in due]
+            await enqueue(connection, steps, now=seconds)
+
+    return Chore(name="due runs", every=2.0, work=work)
+
+
+def old_outbox_rows(store: Store) -> Chore:
+    """Rows sent a day ago are deleted, a small chunk a transaction (messaging.md 3.6)."""
+
+    async def work() -> None:
+        deleted = CHUNK
+        while deleted == CHUNK:
+            async with store.begin() as connection:
+                before = await store.now(connection) - DAY
+                deleted = await outbox.forget_sent(connection, before=before, limit=CHUNK)
+
+    return Chore(name="old outbox rows", every=600.0, work=work)
+
+
+def missing_channels(ensure_channels: Callable[[], Awaitable[int]]) -> Chore:
+    """Channels that Cronofy could not open when they were wanted."""
+    return Chore(name="missing channels", every=60.0, work=ensure_channels)

@@ -1,0 +1,117 @@
+"""What every long-running process does alike: listen, mind its tasks, stop when told to (DESIGN 3)."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from contracts.errors import SyncError
+
+CLOSING_SECONDS = 5
+
+
+class CannotListen(SyncError):
+    """The address is in use or not ours."""
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process that it is a part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket on which connections may already wait; port 0 is a free one. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def port_of(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+def address(host: str, port: int) -> str:
+    """How a person on this machine reaches it."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 -- compared, not bound
+    return f"http://{reachable}:{port}"
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve until the block is left; requests in hand are answered first."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=CLOSING_SECONDS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        yield task
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+class Minder:
+    """Minds the tasks that must live as long as their process; the first that ends stops it all."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    @contextlib.asynccontextmanager
+    async def minding(
+        self, work: Coroutine[Any, Any, None], *, stop: Callable[[], None], name: str
+    ) -> AsyncIterator[None]:
+        """Run beside the block; told to stop when it is left, and awaited."""
+        task = asyncio.create_task(work, name=name)
+        self.mind(task)
+        try:
+            yield
+        finally:
+            stop()
+            await asyncio.wait([task])
+
+    def mind(self, task: "asyncio.Task[None]") -> None:
+        task.add_done_callback(self._ended)
+
+    async def until_stopped(self) -> None:
+        """Return when the process is told to stop. Raises what a minded task died of."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        await self.stopping.wait()
+        if self._failure:
+            raise self._failure
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._failure = self._failure or error
+            self.stopping.set()
+
+
+async def until(condition: Awaitable[None], stopping: asyncio.Event) -> None:
+    """Wait for the first of the two. Raises what the condition raised."""
+    waiting = asyncio.ensure_future(condition)
+    stopped = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait([waiting, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return
+    waiting.result()
