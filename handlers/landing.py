@@ -27,6 +27,8 @@ class Kind(StrEnum):
     TRANSIENT = "transient"
     PERMANENT = "permanent"
     HELD = "held"
+    LET_GO = "let_go"
+    """It was not sent: the integration has another calendar now."""
     NOT_POSSIBLE = "not_possible"
     LEFT = "left"
     """It was not sent: the store says that nothing is to be sent any more."""
@@ -170,10 +172,10 @@ def land(link: Link, sent: Sent, result: Result, *, mine: bool, now: float, pati
         return _land_lost(link, sent, result)
     if result.kind is Kind.ACCEPTED:
         return _land_accepted(link, sent, now)
+    if link.state in UNFINISHED and link.desired_revision > sent.revision:
+        return Landing(link=link, fate=Fate.AGAIN, keeps_claim=True)
     if link.state not in UNFINISHED or result.kind is Kind.LEFT:
         return Landing(link=link, fate=Fate.DONE)
-    if link.desired_revision > sent.revision:
-        return Landing(link=link, fate=Fate.AGAIN, keeps_claim=True)
     return _land_refused(link, sent, result, patience)
 
 
@@ -234,6 +236,8 @@ def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) ->
     action = _action(link, sent)
     verify_in = VERIFY_AFTER if result.unknown or sent.verify else None
     match result.kind:
+        case Kind.LET_GO:
+            return Landing(link=replace(link, state=LinkState.LET_GO), fate=Fate.DONE)
         case Kind.HELD:
             held = replace(link, state=LinkState.HELD, code=result.holding)
             return Landing(
@@ -290,6 +294,7 @@ class Failure:
     transient: bool
     reason: str
     code: str = "refused"
+    field: str | None = None
     integration_id: str | None = None
     exception: str | None = None
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import IntegrationId, Item, ItemRef, Moment
+from contracts.calendar import Integration, IntegrationId, Item, ItemRef, Moment
 from contracts.vorex import ItemContent, ItemType
 from handlers.compose import span
 from service.store.sets import among
-from service.store.tables import item_assignees, items
+from service.store.tables import item_assignees, items, links
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +55,28 @@ async def load(
     return {row["ref"]: item_of(row) for row in rows.mappings()}
 
 
+async def unlinked(
+    connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
+) -> Sequence[Item]:
+    """The person's living items that begin at one of these moments and have no link here (R29)."""
+    here = (
+        exists()
+        .where(links.c.item_ref == items.c.ref)
+        .where(links.c.integration_id == integration.id, links.c.calendar_id == integration.calendar_id)
+    )
+    query = (
+        select(items)
+        .join(item_assignees, item_assignees.c.item_ref == items.c.ref)
+        .where(item_assignees.c.tenant_id == integration.tenant_id)
+        .where(item_assignees.c.user_id == integration.user_id)
+        .where(items.c.starts_at.in_(sorted(starts)), items.c.deleted.is_(False), ~here)
+        .order_by(items.c.ref)
+        .with_for_update(of=items)
+    )
+    rows = await connection.execute(query)
+    return [item_of(row) for row in rows.mappings()]
+
+
 async def save(
     connection: AsyncConnection,
     changed: Sequence[tuple[Item, Carrier | None]],
@@ -72,9 +94,24 @@ async def save(
     await _save_assignees(connection, [item for item, _ in changed])
 
 
+async def add(
+    connection: AsyncConnection, new: Sequence[tuple[Item, Carrier | None]], *, now: datetime
+) -> None:
+    """Store items that were not there; raises IntegrityError where another process was first."""
+    if not new:
+        return
+    ordered = sorted(new, key=lambda pair: pair[0].ref)
+    await connection.execute(insert(items), [_row(item, carrier, now) for item, carrier in ordered])
+    await _add_assignees(connection, [item for item, _ in ordered])
+
+
 async def _save_assignees(connection: AsyncConnection, changed: Sequence[Item]) -> None:
     refs = [item.ref for item in changed]
     await connection.execute(delete(item_assignees).where(among(connection, item_assignees.c.item_ref, refs)))
+    await _add_assignees(connection, changed)
+
+
+async def _add_assignees(connection: AsyncConnection, changed: Sequence[Item]) -> None:
     rows = [
         {"item_ref": item.ref, "tenant_id": item.tenant_id, "user_id": user_id}
         for item in changed

@@ -1,0 +1,186 @@
+"""Lanes: for each integration the links that wait to be sent, and when a lane sends (DESIGN 6.3)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from contracts.calendar import IntegrationId, ItemRef, LinkId
+from contracts.vorex import ItemType
+from contracts.writes import Write
+from handlers.landing import Sent
+
+FULL = 50
+LONGEST_WAIT = 1.0
+MOST_MESSAGES = 200
+REFILL = 100
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Task:
+    """A link that is to be written, with everything that its answer will need."""
+
+    link_id: LinkId
+    integration_id: IntegrationId
+    calendar_id: str
+    write: Write
+    sent: Sent
+    item_ref: ItemRef
+    item_id: str
+    item_type: ItemType
+    title: str | None
+    tenant_id: str
+    message_id: str | None = None
+    attempt: int | None = None
+    since: float = 0.0
+    not_before: float = 0.0
+    alone: bool = False
+    """Whether a request refused as a whole must be tried without its neighbours."""
+    verifies: bool = False
+    """Whether the link is in agreement and only written once more to be sure."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Lane:
+    """The links of one integration."""
+
+    integration_id: IntegrationId
+    waiting: dict[LinkId, Task] = field(default_factory=dict)
+    flying: dict[LinkId, Task] = field(default_factory=dict)
+    """Sent, and their answers not stored yet."""
+    newer: dict[LinkId, Task] = field(default_factory=dict)
+    """What replaces links in flight once they have landed."""
+    busy: bool = False
+    """Whether a request is in the air, or waits for its budget."""
+    not_before: float = 0.0
+    pauses: int = 0
+    behind_in_store: bool = False
+    """Whether the store holds more links for this lane."""
+
+    @property
+    def empty(self) -> bool:
+        return not (self.waiting or self.flying or self.newer or self.busy or self.behind_in_store)
+
+    def put(self, task: Task) -> None:
+        """Queue the link; a newer state takes an older one's place in the queue, never the other way."""
+        if task.link_id in self.flying:
+            known = self.newer.get(task.link_id, self.flying[task.link_id])
+            if task.sent.revision > known.sent.revision or task.sent.epoch != known.sent.epoch:
+                self.newer[task.link_id] = task
+            return
+        known = self.waiting.get(task.link_id, task)
+        if known.sent.revision <= task.sent.revision:
+            task.since = min(task.since, known.since)
+            self.waiting[task.link_id] = task
+
+    def due(self, now: float) -> Iterator[Task]:
+        """The links that may be sent now, oldest first."""
+        if now < self.not_before:
+            return
+        yield from (task for task in self.waiting.values() if task.not_before <= now)
+
+    def take(self, most: int, now: float) -> list[Task]:
+        """Move up to so many links into flight, each event at most once."""
+        chosen: dict[tuple[str, str], Task] = {}
+        for task in self.due(now):
+            if task.alone and chosen:
+                continue
+            chosen.setdefault(task.write.key, task)
+            if len(chosen) >= most or task.alone:
+                break
+        for task in chosen.values():
+            self.flying[task.link_id] = self.waiting.pop(task.link_id)
+        return list(chosen.values())
+
+    def give_back(self, tasks: Iterable[Task]) -> None:
+        """Put links that were not sent back to the head, unless a newer state has taken their place."""
+        kept: dict[LinkId, Task] = {}
+        for task in tasks:
+            self.flying.pop(task.link_id, None)
+            kept[task.link_id] = self.newer.pop(task.link_id, task)
+        self.waiting = kept | {key: task for key, task in self.waiting.items() if key not in kept}
+
+    def land(self, link_id: LinkId) -> Task | None:
+        """The link's answer is stored; what is to be sent next for it, already queued again."""
+        self.flying.pop(link_id, None)
+        following = self.newer.pop(link_id, None)
+        if following is not None:
+            self.put(following)
+        return following
+
+    def drop(self, link_id: LinkId) -> None:
+        """Forget what waits for this link."""
+        self.waiting.pop(link_id, None)
+        self.newer.pop(link_id, None)
+
+    def pause(self, now: float, retry_after: float | None) -> None:
+        """Wait as asked, else 1, 2, 4 … 60 s (DESIGN 9)."""
+        usual = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self.pauses)
+        self.pauses += 1
+        self.not_before = now + (usual if retry_after is None else retry_after)
+
+    def relax(self) -> None:
+        self.pauses = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pressure:
+    """What around the lanes decides when they send."""
+
+    at_rest: bool
+    """Nothing decoded waits, nothing is being taken in, the window has room, nothing comes."""
+    window_full: bool
+    quiet: bool
+    """Nothing is in flight or being written."""
+
+
+class Lanes:
+    """All lanes of a process, in the order of their turns."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[IntegrationId, Lane] = {}
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(list(self._lanes.values()))
+
+    def __getitem__(self, integration_id: IntegrationId) -> Lane:
+        return self._lanes.setdefault(integration_id, Lane(integration_id=integration_id))
+
+    @property
+    def empty(self) -> bool:
+        return all(lane.empty for lane in self._lanes.values())
+
+    @property
+    def in_flight(self) -> int:
+        return sum(1 for lane in self._lanes.values() if lane.busy)
+
+    def held(self) -> list[LinkId]:
+        """Every link whose claim must be kept."""
+        return [
+            link_id
+            for lane in self._lanes.values()
+            for group in (lane.waiting, lane.flying, lane.newer)
+            for link_id in group
+        ]
+
+    def clean(self) -> None:
+        """Forget lanes that have nothing left."""
+        for key in [key for key, lane in self._lanes.items() if lane.empty]:
+            del self._lanes[key]
+
+    def turn(self, lane: Lane) -> None:
+        """The lane has had its turn."""
+        if lane.integration_id in self._lanes:
+            self._lanes[lane.integration_id] = self._lanes.pop(lane.integration_id)
+
+    def ready(self, now: float, pressure: Pressure) -> list[Lane]:
+        """The lanes that are to send now, in the order of their turns."""
+        able = [lane for lane in self if not lane.busy and next(lane.due(now), None) is not None]
+        ready = [lane for lane in able if pressure.at_rest or _presses(lane, now)]
+        if not ready and able and pressure.window_full and pressure.quiet:
+            return [max(able, key=lambda lane: len(lane.waiting))]
+        return ready
+
+
+def _presses(lane: Lane, now: float) -> bool:
+    first = next(lane.due(now))
+    return len(lane.waiting) >= FULL or now - first.since >= LONGEST_WAIT

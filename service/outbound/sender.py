@@ -1,0 +1,198 @@
+"""One request of a lane: budget first, then the re-check, then the writes and their answers (DESIGN 6.3)."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from contracts.calendar import Code, LinkId, LinkState, Status
+from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered
+from contracts.ports import Budget, Permit
+from contracts.writes import Answer
+from handlers.landing import LEFT, LOOKED_AT, LOST, TOO_MANY, Kind, Result, needs_look, read_answer
+from handlers.outbound import UNFINISHED
+from service.crashpoints import crash_point
+from service.cronofy.transport import Turn
+from service.outbound.hand import InHand, Reply
+from service.outbound.lanes import FULL, Lane, Task
+from service.outbound.ports import Cronofy, Looker
+from service.store import outbound as rows
+from service.store.outbound import LEAST_CLAIM, Checked
+from service.telemetry import EventName
+
+log = structlog.get_logger(__name__)
+
+FAULT: EventName = "outbound.fault"
+PAUSE = 1.0
+"""Seconds that a lane waits when the store or the budget cannot be used."""
+
+
+class Sender:
+    """Sends what a lane holds and leaves the answers to the settling."""
+
+    def __init__(self, hand: InHand, *, cronofy: Cronofy, budget: Budget, looker: Looker) -> None:
+        self._hand = hand
+        self._cronofy = cronofy
+        self._budget = budget
+        self._looker = looker
+
+    async def send(self, lane: Lane) -> None:
+        """Make one request at most; every link of it ends up answered, or back in its lane."""
+        most = min(FULL, self._cronofy.largest_batch, max(1, len(lane.waiting)))
+        tasks: list[Task] = []
+        try:
+            permit = await self._budget.take(lane.integration_id, cost=self._cronofy.cost(most))
+            tasks = lane.take(most, self._hand.clock.monotonic())
+            checked, now = await self._check(tasks)
+        except Exception as error:  # noqa: BLE001 -- nothing was sent: the lane waits and tries again
+            self._rest(lane, tasks, error)
+            return
+        fitting = self._fitting(lane, tasks, checked, now)
+        if fitting:
+            sub = checked[fitting[0].link_id].sub
+            await self._request(lane, sub, fitting, permit)
+
+    def _rest(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
+        lane.give_back(tasks)
+        if not isinstance(error, Transient):
+            log.error(FAULT, integration_id=lane.integration_id, exception=frames(error))
+        asked = error.retry_after if isinstance(error, Transient) else None
+        lane.not_before = self._hand.clock.monotonic() + (asked or PAUSE)
+
+    async def _check(self, tasks: Sequence[Task]) -> tuple[dict[LinkId, Checked], float]:
+        if not tasks:
+            return {}, 0.0
+        async with self._hand.store.read() as connection:
+            ids = [task.link_id for task in tasks]
+            checked = await rows.check(connection, ids, me=self._hand.me)
+            return checked, await self._hand.store.now(connection)
+
+    def _fitting(
+        self, lane: Lane, tasks: Sequence[Task], checked: Mapping[LinkId, Checked], now: float
+    ) -> list[Task]:
+        """Those that may be sent; the others are answered, or wait until their claim is renewed."""
+        short, fitting = [], []
+        for task in tasks:
+            found = checked.get(task.link_id)
+            misfit = _misfit(task, found)
+            if misfit is not None:
+                self._answer(task, misfit)
+            elif found is not None and found.until - now < LEAST_CLAIM:
+                short.append(task)
+            else:
+                fitting.append(task)
+        if short:
+            lane.give_back(short)
+            lane.not_before = self._hand.clock.monotonic() + PAUSE
+            self._hand.renewal.set()
+        return fitting
+
+    async def _request(self, lane: Lane, sub: str, tasks: Sequence[Task], permit: Permit) -> None:
+        turn = Turn(integration_id=lane.integration_id, permit=permit)
+        crash_point("outbound.3")
+        try:
+            answers = await self._cronofy.write(sub, [task.write for task in tasks], turn=turn)
+        except Throttled as error:
+            lane.give_back(tasks)
+            lane.pause(self._hand.clock.monotonic(), error.retry_after)
+        except Exception as error:  # noqa: BLE001 -- every failure becomes the links' result
+            await self._refused(lane, tasks, error)
+        else:
+            crash_point("outbound.4")
+            await self._answered(lane, tasks, answers)
+
+    async def _answered(self, lane: Lane, tasks: Sequence[Task], answers: Sequence[Answer]) -> None:
+        connected = not needs_look(answers) or await self._connected(lane)
+        throttled: list[Task] = []
+        for task, answer in zip(tasks, answers, strict=True):
+            if answer.status == TOO_MANY:
+                throttled.append(task)
+            elif connected is None and answer.status in LOOKED_AT:
+                self._answer(task, _transient("Cronofy could not say whether the calendar is still there."))
+            else:
+                self._answer(task, read_answer(answer, task.write, connected=connected is not False))
+        if throttled:
+            lane.give_back(throttled)
+            lane.pause(self._hand.clock.monotonic(), None)
+        else:
+            lane.relax()
+
+    async def _refused(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
+        status = error.status if isinstance(error, Permanent | Transient) else None
+        if status in LOOKED_AT and not isinstance(error, GrantRefused):
+            await self._answered(lane, tasks, [Answer(status=status or 0)] * len(tasks))
+        elif isinstance(error, GrantRefused):
+            gone = await self._connected(lane) is False
+            held = Result(kind=Kind.HELD, holding=Code.NOT_CONNECTED)
+            self._answer_all(tasks, held if gone else _transient(str(error)))
+        elif isinstance(error, Permanent) and len(tasks) > 1:
+            for task in tasks:
+                task.alone = True
+            lane.give_back(tasks)
+        else:
+            self._answer_all(tasks, _failed(error))
+
+    async def _connected(self, lane: Lane) -> bool | None:
+        """What a look at the account says; None where it says nothing."""
+        try:
+            return await self._looker.look(lane.integration_id) == "fine"
+        except Transient:
+            return None
+        except Exception as error:  # noqa: BLE001 -- no finding is a finding: nothing is known
+            log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
+            return None
+
+    def _answer_all(self, tasks: Sequence[Task], result: Result) -> None:
+        for task in tasks:
+            self._answer(task, result)
+
+    def _answer(self, task: Task, result: Result) -> None:
+        self._hand.replies.append(Reply(task=task, result=result))
+
+
+def _misfit(task: Task, found: Checked | None) -> Result | None:
+    """Why the link is not to be sent as the task says; None: it is."""
+    if found is None or not found.mine or found.epoch != task.sent.epoch:
+        return LOST
+    if found.revision != task.sent.revision or not _wants(task, found):
+        return LEFT
+    if found.linked_calendar_id != task.calendar_id:
+        return Result(kind=Kind.LET_GO)
+    if not found.sends:
+        return Result(kind=Kind.HELD, holding=_holding(found))
+    return None
+
+
+def _wants(task: Task, found: Checked) -> bool:
+    return found.state in UNFINISHED or (task.verifies and found.state is LinkState.AGREED)
+
+
+def _holding(found: Checked) -> Code | None:
+    if found.status is not Status.CONNECTED:
+        return Code.NOT_CONNECTED
+    return None if found.active else Code.INACTIVE
+
+
+def _transient(reason: str) -> Result:
+    return Result(kind=Kind.TRANSIENT, reason=reason, code="exhausted")
+
+
+def _failed(error: Exception) -> Result:
+    match error:
+        case Permanent():
+            return Result(kind=Kind.PERMANENT, reason=str(error), code=error.code)
+        case Transient():
+            unknown = isinstance(error, Unanswered)
+            return Result(kind=Kind.TRANSIENT, reason=str(error), code="exhausted", unknown=unknown)
+    log.error(FAULT, exception=frames(error))
+    reason = f"an unexpected {type(error).__name__}"
+    return Result(kind=Kind.TRANSIENT, reason=reason, code="bug", unknown=True, exception=frames(error))
+
+
+def frames(error: BaseException) -> str:
+    """Where an error came from: its kind and the lines it passed, without its words, which may be private."""
+    passed = "".join(
+        f"  {frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}\n"
+        for frame in traceback.extract_tb(error.__traceback__)
+    )
+    return f"{type(error).__name__}\n{passed}"
