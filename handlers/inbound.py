@@ -25,7 +25,7 @@ from contracts.calendar import (
 )
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.compose import canonical, compose, payload_hash, wire_time
+from handlers.compose import canonical, compose, payload_hash, span, wire_time
 from handlers.edits import imported
 from handlers.entries import Entries
 from handlers.judge import judge
@@ -52,6 +52,8 @@ class Known:
     """Keys of events that real-time sync does not bring (R33)."""
     twins: frozenset[Twin] = frozenset()
     """Living copies of other people's syncs on the same calendar (R1)."""
+    equals: Mapping[Twin, Sequence[Item]] = field(default_factory=dict)
+    """Items of this person that are not linked here, by what makes an event equal to them (R29)."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -65,6 +67,8 @@ class PageChanges:
     gone: list[Link] = field(default_factory=list)
     prior: list[str] = field(default_factory=list)
     again: bool = False
+    linked: int = 0
+    """Events that were found to be equal to an item and are linked to it (R29)."""
 
     def take(self, judgement: Judgement) -> None:
         """Add what one row does."""
@@ -87,17 +91,41 @@ def twin_of(title: str, start: str, end: str) -> Twin:
 
 
 def judge_page(
-    events: Iterable[CronofyEvent], known: Known, reading: Reading, *, new_id: Callable[[], str]
+    events: Iterable[CronofyEvent],
+    known: Known,
+    reading: Reading,
+    *,
+    new_id: Callable[[], str],
+    by_name: bool = False,
 ) -> PageChanges:
-    """Everything that the rows of one page do."""
+    """Everything that the rows of one page do.
+
+    ``by_name``: a run asked for them, which brings whatever it finds and deletes nothing (R26).
+    """
     changes = PageChanges()
+    events = [event for event in events if not (by_name and is_gone(event))]
     by_link, foreign = _sorted(events, known)
     for link, rows in by_link:
         item = known.items.get(link.item_ref)
         if item is not None:
             changes.take(judge(_telling(rows), link, item, known.integration, reading))
+    arrive = _arrive_by_name if by_name else _arrive
     for event in foreign:
-        _arrive(event, known, reading, changes, new_id=new_id)
+        arrive(event, known, reading, changes, new_id=new_id)
+    return changes
+
+
+def match_page(
+    events: Iterable[CronofyEvent], known: Known, reading: Reading, *, new_id: Callable[[], str]
+) -> PageChanges:
+    """Link the foreign events that equal an item, and do nothing else (R29)."""
+    changes = PageChanges()
+    _, foreign = _sorted([event for event in events if not is_gone(event)], known)
+    for event in foreign:
+        equal = known.equals.get(_twin_of_event(event), ())
+        if len(equal) == 1 and not event.event_private:
+            _, link = _import(event, known.integration, reading, new_id=new_id)
+            _link_equal(event, equal[0], link, known.integration, reading, changes)
     return changes
 
 
@@ -165,6 +193,62 @@ def _arrive(
         changes.new_links.append(link)
         reason = "Added to the linked calendar."
         changes.entries.append(entry(LogAction.CREATE, Outcome.DONE, Code.OK, reason))
+
+
+def _arrive_by_name(
+    event: CronofyEvent, known: Known, reading: Reading, changes: PageChanges, *, new_id: Callable[[], str]
+) -> None:
+    """The user asked for this event by its range: neither Create nor what was there before counts (R26)."""
+    item, link = _import(event, known.integration, reading, new_id=new_id)
+    twin = _twin_of_event(event)
+    equal = known.equals.get(twin, ())
+    if twin in known.twins:
+        return
+    if len(equal) == 1 and not event.event_private:
+        _link_equal(event, equal[0], link, known.integration, reading, changes)
+        return
+    changes.items.append(item)
+    changes.new_links.append(link)
+    reason = "Retrieved from the linked calendar."
+    entry = Entries(item, known.integration, reading)
+    changes.entries.append(entry(LogAction.CREATE, Outcome.DONE, Code.OK, reason))
+
+
+def _link_equal(  # noqa: PLR0917
+    event: CronofyEvent,
+    item: Item,
+    link: Link,
+    integration: Integration,
+    reading: Reading,
+    changes: PageChanges,
+) -> None:
+    """Equal on both sides, and alone so: linked instead of copied (R29)."""
+    assert item.content is not None
+    payload = compose(item.content)
+    agreed = print_of_event(event, item.content)
+    paired = replace(
+        link,
+        item_ref=item.ref,
+        desired=payload,
+        desired_revision=item.revision,
+        applied_revision=item.revision,
+        applied_hash=payload_hash(payload),
+        agreed=agreed,
+        last_read=agreed,
+    )
+    changes.new_links.append(paired)
+    changes.linked += 1
+    reason = "The same on both sides: linked instead of copied."
+    entry = Entries(item, integration, reading)
+    changes.entries.append(entry(LogAction.LINK, Outcome.DONE, Code.OK, reason))
+
+
+def equal_twin(item: Item) -> Twin | None:
+    """What an event must be to equal this item (R29); None without a date."""
+    times = span(item.content) if item.content else None
+    if item.content is None or times is None:
+        return None
+    return twin_of(item.content.title, wire_time(times[0]), wire_time(times[1]))
 
 
 def _pass_over(changes: PageChanges, keys: list[str], entry: LogEntry) -> None:

@@ -2,6 +2,5 @@
 
 from service.inbound.notices import NoticeHandler
 from service.inbound.reader import Reader
-from service.inbound.runs import RunHandler
 
-__all__ = ["NoticeHandler", "Reader", "RunHandler"]
+__all__ = ["NoticeHandler", "Reader"]

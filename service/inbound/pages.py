@@ -1,12 +1,23 @@
 """One page of a read, carried into the store as one transaction (DESIGN 7.4)."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, IntegrationId, Item, Link, LinkId, LinkState, Origin, Outcome
+from contracts.calendar import (
+    Integration,
+    IntegrationId,
+    Item,
+    Link,
+    LinkId,
+    LinkState,
+    Moment,
+    Origin,
+    Outcome,
+)
 from contracts.cronofy import CronofyEvent
 from contracts.envelope import ItemChanged, encode
 from contracts.errors import Transient
@@ -18,8 +29,10 @@ from handlers.inbound import (
     Known,
     PageChanges,
     Twin,
+    equal_twin,
     event_keys,
     judge_page,
+    match_page,
     missing_copies,
     too_many,
     twin_of,
@@ -76,6 +89,50 @@ class Pages:
                 await self._finish_copies(connection, reading_pass, integration, changes)
             await self._save(connection, integration, changes, now=now)
             await self._close_page(connection, reading_pass, now=now, last=last)
+
+    async def retrieve(
+        self,
+        turn: Turn,
+        events: Sequence[CronofyEvent],
+        *,
+        reading: Reading,
+        matching: bool,
+        then: Callable[[AsyncConnection, PageChanges], Awaitable[None]],
+    ) -> None:
+        """Bring these events because a run asked for them (R26, R29); ``then`` is part of the transaction.
+
+        ``matching``: only link what is equal on both sides, and bring nothing.
+        """
+        async with self._store.begin() as connection:
+            integration = await self._integration(connection, turn.integration_id)
+            known = await self._known(connection, integration, events, Pass(turn=turn), last=False)
+            found = await self._equals(connection, integration, events, known)
+            if matching:
+                changes = match_page(events, found, reading, new_id=new_id)
+            else:
+                changes = judge_page(events, found, reading, new_id=new_id, by_name=True)
+            await self._save(connection, integration, changes, now=reading.now)
+            await then(connection, changes)
+            if not await inbound.keep_turn(connection, turn, now=reading.now):
+                raise TurnLost
+
+    async def _equals(
+        self,
+        connection: AsyncConnection,
+        integration: Integration,
+        events: Sequence[CronofyEvent],
+        known: Known,
+    ) -> Known:
+        """With the person's items that no link here speaks of and that an event may equal (R29)."""
+        starts = {_instant(event.start) for event in events}
+        candidates = await items.unlinked(connection, integration, starts)
+        twins = Counter(_twin(event) for event in events)
+        equals: defaultdict[Twin, list[Item]] = defaultdict(list)
+        for item in candidates:
+            twin = equal_twin(item)
+            if twin is not None and twins[twin] == 1:
+                equals[twin].append(item)
+        return replace(known, equals=equals)
 
     async def _integration(self, connection: AsyncConnection, integration_id: str) -> Integration:
         found = await integrations.load(connection, [integration_id])
@@ -214,6 +271,14 @@ def _still_gone(standing: Link | None, judged: Link, reading: Reading) -> tuple[
     if standing.state is not LinkState.AGREED and standing.origin is Origin.OURS:
         return None
     return judged, reading
+
+
+def _twin(event: CronofyEvent) -> Twin:
+    return twin_of(event.summary or "", wire_time(event.start), wire_time(event.end))
+
+
+def _instant(moment: Moment) -> datetime:
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
 
 
 def _edge(edge: str | dict[str, str]) -> str:

@@ -207,6 +207,7 @@ links = Table(
     Column("verify_at", Double),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("rewrites", JSON),
+    Column("run_id", Id),
     Column("touched_at", Double, nullable=False, server_default="0"),
     Column("created_at", Moment, nullable=False),
     Column("ended_at", Moment),

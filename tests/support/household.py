@@ -10,16 +10,17 @@ import httpx
 from cryptography.fernet import Fernet
 from sqlalchemy import insert, select, update
 
-from contracts.calendar import Integration, Item, Link, Status
+from contracts.calendar import Integration, Item, Link, Status, item_ref
 from contracts.cronofy import TokenGrant
 from contracts.envelope import NoticeReceived, RunRequested
 from contracts.messages import NoticeData, RunData
 from contracts.ports import Clock
-from contracts.vorex import ItemType
+from contracts.vorex import ItemContent, ItemType
 from service.accounts.looking import Looker
 from service.cronofy import Access, Cronofy, open_cronofy
 from service.cronofy.budget import NoBudget
-from service.inbound import NoticeHandler, Reader, RunHandler
+from service.inbound import NoticeHandler, Reader
+from service.runs import RunHandler
 from service.simulator.app import create_app
 from service.simulator.clock import ManualClock as SimulatedTime
 from service.simulator.world import World
@@ -62,6 +63,15 @@ class Message:
     queue: str = "calendar-sync.inbound"
     attempt: int = 1
     replay_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndedRun:
+    """A run as it ended."""
+
+    id: str
+    state: str
+    tally: dict[str, int]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -164,6 +174,79 @@ class Household:
             run = await runs.find(connection, run_id)
         assert run is not None
         return run
+
+    async def run_steps(
+        self,
+        integration_id: str,
+        *,
+        retrieve: Mapping[str, str] | None = None,
+        send: Mapping[str, str] | None = None,
+        steps: int = 50,
+        repeat: bool = False,
+    ) -> str:
+        """Do so many steps of a new run, each twice where asked; its id."""
+        run_id = new_id()
+        row = {
+            "id": run_id,
+            "integration_id": integration_id,
+            "started_by": "ann",
+            "kind": "finish",
+            "state": "waiting",
+            "step": "baseline",
+            "requested_at": self.clock.now(),
+            "retrieve": retrieve,
+            "send": send,
+        }
+        async with self.store.begin() as connection:
+            await connection.execute(insert(runs_table), [row])
+        for number in range(steps):
+            data = RunData(run_id=run_id, integration_id=integration_id, step=number)
+            for _ in range(2 if repeat else 1):
+                message = RunRequested.of(data, id=new_id(), time=self.clock.now())
+                await self.runs(Message(message=message, key=(message.source, message.id)))
+        return run_id
+
+    async def run_to_end(self, integration_id: str, **options: Any) -> EndedRun:
+        """A whole run, and how it ended."""
+        run_id = await self.run_steps(integration_id, **options)
+        async with self.store.read() as connection:
+            row = (await connection.execute(select(runs_table).where(runs_table.c.id == run_id))).one()
+        names = ("found", "created", "updated", "skipped", "failed")
+        return EndedRun(id=run_id, state=row.state, tally={name: getattr(row, name) for name in names})
+
+    async def logged_by(self, run_id: str) -> list[tuple[str, str, str]]:
+        """Trigger, action and outcome of a run's entries."""
+        columns = (log_entries.c.trigger, log_entries.c.action, log_entries.c.outcome)
+        async with self.store.read() as connection:
+            rows = await connection.execute(select(*columns).where(log_entries.c.run_id == run_id))
+            return [tuple(row) for row in rows]
+
+    async def options(self, integration_id: str) -> tuple[Any, Any]:
+        """The stored Retrieve and Send options."""
+        table = integrations_table
+        async with self.store.read() as connection:
+            query = select(table.c.retrieve, table.c.send).where(table.c.id == integration_id)
+            row = (await connection.execute(query)).one()
+            return row.retrieve, row.send
+
+    async def own_item(self, title: str, *, kind: str, start: str, end: str) -> None:
+        """An item of Ann's that Vorex made."""
+        form = {"id": title, "type": kind, "title": title, "start": start, "end": end, "assignees": ["ann"]}
+        item = Item(
+            ref=item_ref("acme", kind, title),
+            tenant_id="acme",
+            type=ItemType(kind),
+            id=title,
+            version=1,
+            vorex_version=1,
+            sync_version=0,
+            revision=1,
+            deleted=False,
+            content=ItemContent.from_json_dict(form),
+            changed_at=self.clock.now(),
+        )
+        async with self.store.begin() as connection:
+            await items.save(connection, [(item, None)], now=self.clock.now())
 
     async def make_copy_of_first_link(self, integration_id: str) -> None:
         """Pretend that this integration wrote its event itself."""

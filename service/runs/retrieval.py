@@ -1,0 +1,127 @@
+"""Retrieve: a range of the linked calendar comes to My Calendar, a page a step (R24, R26, R29)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import LogAction, LogEntry, Outcome, Trigger
+from contracts.cronofy import CronofyEvent, EventsPage
+from contracts.errors import Transient
+from contracts.ports import Clock
+from handlers.inbound import PageChanges
+from handlers.reading import Reading
+from handlers.runs import Span, span_of
+from service.cronofy.gateway import EventsQuery
+from service.inbound.pages import Pages
+from service.inbound.reader import Calendars
+from service.runs.baseline import after_reading
+from service.runs.steps import RETRIEVE, Due, Progress
+from service.store import Store, inbound
+from service.store.inbound import Turn
+from service.store.runs import Tally
+
+ONE_DAY = timedelta(days=1)
+PATIENCE = 0.2
+READING = "Reading the linked calendar."
+
+
+class Retrieval:
+    """One page of the range; ``matching`` links what is equal on both sides and brings nothing."""
+
+    def __init__(self, *, store: Store, calendars: Calendars, progress: Progress, clock: Clock) -> None:
+        self._store, self._calendars, self._progress, self._clock = store, calendars, progress, clock
+        self._pages = Pages(store)
+
+    async def __call__(self, due: Due) -> None:
+        turn = await self._turn(due)
+        try:
+            await self._step(due, turn)
+        finally:
+            async with self._store.begin() as connection:
+                await inbound.give_up_turn(connection, turn)
+
+    async def _step(self, due: Due, turn: Turn) -> None:
+        async with self._store.read() as connection:
+            asked_at = await self._store.now(connection)
+        span = await self._span(due)
+        page = await self._page(due, span)
+        events = [event for event in page.events if span.holds(event.start, event.end)]
+        reading = Reading(asked_at=asked_at, now=asked_at, trigger=Trigger.RUN, run_id=due.run.id)
+
+        async def then(connection: AsyncConnection, changes: PageChanges) -> None:
+            await self._note(connection, due, page, events, changes)
+
+        matching = due.run.step != RETRIEVE
+        await self._pages.retrieve(turn, events, reading=reading, matching=matching, then=then)
+
+    async def _note(
+        self,
+        connection: AsyncConnection,
+        due: Due,
+        page: EventsPage,
+        events: Sequence[CronofyEvent],
+        changes: PageChanges,
+    ) -> None:
+        tally = tally_of(changes.entries, found=len(events))
+        if page.next_page is None:
+            step = after_reading(due.run)
+            await self._progress.go_on(connection, due, step=step, cursor={}, tally=tally)
+            return
+        cursor = {"page": page.next_page}
+        await self._progress.go_on(
+            connection, due, step=due.run.step, cursor=cursor, tally=tally, now_doing=READING
+        )
+
+    async def _page(self, due: Due, span: Span) -> EventsPage:
+        sub, following = due.integration.sub, due.run.cursor.get("page")
+        if following is None:
+            return await self._calendars.first_page(sub, _query(due, span), turn=due.turn)
+        try:
+            return await self._calendars.next_page(sub, following, turn=due.turn)
+        except Transient as error:
+            if error.status is None:
+                raise
+            # The page's address has expired: begin again; what has been brought is known by now.
+            return await self._calendars.first_page(sub, _query(due, span), turn=due.turn)
+
+    async def _span(self, due: Due) -> Span:
+        words = due.run.retrieve if due.run.step == RETRIEVE else due.run.send
+        assert words is not None
+        return span_of(words, now=due.run.requested_at, time_zone=due.integration.time_zone)
+
+    async def _turn(self, due: Due) -> Turn:
+        """No read of the same calendar goes on beside this step, or an event might come twice."""
+        while True:
+            async with self._store.begin() as connection:
+                now = await self._store.now(connection)
+                turn = await inbound.take_turn(connection, due.integration.id, now=now)
+            if turn is not None:
+                return turn
+            await self._clock.sleep(PATIENCE)
+
+
+def tally_of(entries: Sequence[LogEntry], *, found: int) -> Tally:
+    """The counts of a run from what its step logged (R27)."""
+    made = [entry.action for entry in entries if entry.outcome is Outcome.DONE]
+    failed = sum(entry.outcome is Outcome.FAILED for entry in entries)
+    created = made.count(LogAction.CREATE)
+    updated = made.count(LogAction.UPDATE) + made.count(LogAction.LINK)
+    return Tally(
+        done=found,
+        found=found,
+        created=created,
+        updated=updated,
+        failed=failed,
+        skipped=max(0, found - created - updated - failed),
+    )
+
+
+def _query(due: Due, span: Span) -> EventsQuery:
+    assert due.integration.calendar_id is not None
+    return EventsQuery(
+        calendar_ids=(due.integration.calendar_id,),
+        from_=span.first - ONE_DAY,
+        to=span.beyond + ONE_DAY,
+        include_managed=True,
+    )

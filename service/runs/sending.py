@@ -1,0 +1,160 @@
+"""Send: a range of My Calendar goes to the linked calendar, fifty items a step (R24, R26).
+
+A step marks its links as behind and the next one waits for them, so that never more than fifty of a
+run stand in the lane of an integration beside its live changes (R32).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin, event_id
+from contracts.ports import Clock
+from handlers.plan import Write, wish
+from handlers.runs import span_of
+from service.runs.steps import OVER, SEND, Due, Progress
+from service.store import Store, items, links, outgoing
+from service.store.ids import new_id
+from service.store.outgoing import Place
+from service.store.runs import Tally
+
+AT_ONCE = 50
+PATIENCE = 0.1
+LONGEST_WAIT = 20.0
+SENDING = "Sending to the linked calendar."
+
+
+@dataclass(kw_only=True, slots=True)
+class Chosen:
+    """What one step hands to the lanes."""
+
+    new: list[Link] = field(default_factory=list)
+    changed: list[Link] = field(default_factory=list)
+    skipped: int = 0
+
+    @property
+    def ids(self) -> list[LinkId]:
+        return [link.id for link in (*self.new, *self.changed)]
+
+
+class Sending:
+    """One step: wait for what the last one handed over, count it, and hand over the next fifty."""
+
+    def __init__(self, *, store: Store, progress: Progress, clock: Clock) -> None:
+        self._store, self._progress, self._clock = store, progress, clock
+
+    async def __call__(self, due: Due) -> None:
+        handed_over = due.run.cursor.get("links", [])
+        if handed_over and not await self._arrived(handed_over):
+            await self._progress.wait(due, seconds=1.0, now_doing=SENDING)
+            return
+        async with self._store.begin() as connection:
+            tally = await self._counted(connection, due)
+            await self._hand_over(connection, due, tally)
+
+    async def _arrived(self, ids: Sequence[str]) -> bool:
+        """Whether all of these links have been written, or never will be."""
+        waited = 0.0
+        while waited < LONGEST_WAIT:
+            async with self._store.read() as connection:
+                if not await outgoing.unfinished(connection, ids):
+                    return True
+            await self._clock.sleep(PATIENCE)
+            waited += PATIENCE
+        return False
+
+    async def _counted(self, connection: AsyncConnection, due: Due) -> Tally:
+        cursor = due.run.cursor
+        ids = cursor.get("links", [])
+        found = await links.load(connection, ids)
+        failed = sum(link.state is not LinkState.AGREED for link in found.values())
+        created = len(set(cursor.get("new", ())) & {key for key, link in found.items() if _went(link)})
+        return Tally(
+            done=len(ids), created=created, updated=max(0, len(ids) - failed - created), failed=failed
+        )
+
+    async def _hand_over(self, connection: AsyncConnection, due: Due, tally: Tally) -> None:
+        span = span_of(due.run.send or {}, now=due.run.requested_at, time_zone=due.integration.time_zone)
+        place = Place.read(due.run.cursor)
+        refs = await outgoing.next_items(connection, due.integration, span, after=place, limit=AT_ONCE)
+        if not refs:
+            await self._progress.go_on(connection, due, step=OVER, cursor={}, tally=tally)
+            return
+        chosen = await self._choose(connection, due.integration, [ref for ref, _ in refs])
+        await self._mark(connection, chosen, due.run.id)
+        last_ref, last_start = refs[-1]
+        cursor = {
+            **Place(starts_at=last_start, ref=last_ref).as_json(),
+            "links": chosen.ids,
+            "new": [link.id for link in chosen.new],
+        }
+        more = replace(tally, found=len(refs), skipped=chosen.skipped, done=tally.done + chosen.skipped)
+        total = None
+        if not place:
+            total = await outgoing.count_items(connection, due.integration, span)
+        await self._progress.go_on(
+            connection, due, step=SEND, cursor=cursor, tally=more, now_doing=SENDING, total=total
+        )
+
+    async def _choose(
+        self, connection: AsyncConnection, integration: Integration, refs: Sequence[str]
+    ) -> Chosen:
+        stored = await items.load(connection, refs, lock=True)
+        here = {
+            link.item_ref: link
+            for link in await links.of_items(connection, refs, lock=True)
+            if link.integration_id == integration.id and link.calendar_id == integration.calendar_id
+        }
+        chosen = Chosen()
+        for item in stored.values():
+            self._choose_one(chosen, item, integration, here.get(item.ref))
+        return chosen
+
+    def _choose_one(self, chosen: Chosen, item: Item, integration: Integration, link: Link | None) -> None:
+        """A copy that was let go comes back: the person asked for it (R6)."""
+        known = _taken_up(link) if link is not None else None
+        wanted = wish(item, integration, known)
+        if not isinstance(wanted, Write) or (known is not None and known.origin is Origin.EXTERNAL):
+            chosen.skipped += 1
+        elif known is None:
+            chosen.new.append(_first(item, integration, wanted))
+        else:
+            chosen.changed.append(_behind(known, item, wanted))
+
+    async def _mark(self, connection: AsyncConnection, chosen: Chosen, run_id: str) -> None:
+        now = await self._store.moment(connection)
+        await links.add(connection, chosen.new, now=now, touched_at=0.0)
+        await links.save(connection, chosen.changed, touched_at=0.0)
+        await outgoing.note_run(connection, chosen.ids, run_id)
+
+
+def _went(link: Link) -> bool:
+    return link.state is LinkState.AGREED
+
+
+def _taken_up(link: Link) -> Link:
+    if link.state is LinkState.LET_GO or link.code is Code.TYPE_OFF:
+        return replace(link, state=LinkState.BEHIND, code=None, let_go_print=None, applied_hash=None)
+    return link
+
+
+def _behind(link: Link, item: Item, wanted: Write) -> Link:
+    return replace(
+        link, state=LinkState.BEHIND, code=None, desired=wanted.payload, desired_revision=item.revision
+    )
+
+
+def _first(item: Item, integration: Integration, wanted: Write) -> Link:
+    assert integration.calendar_id is not None
+    return Link(
+        id=LinkId(new_id()),
+        integration_id=integration.id,
+        item_ref=item.ref,
+        calendar_id=integration.calendar_id,
+        origin=Origin.OURS,
+        event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
+        state=LinkState.BEHIND,
+        desired_revision=item.revision,
+        desired=wanted.payload,
+    )
