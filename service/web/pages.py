@@ -3,12 +3,13 @@
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
 
+from service.accounts.refusals import Unknown
 from service.web.desk import AtDesk, Known
 from service.web.paging import OfIntegration, bounds
 from service.web.shapes import integration_form, item_form
@@ -28,7 +29,7 @@ TEMPLATES.env.filters["checked"] = lambda boxes: ", ".join(_WORDS[name] for name
 NOTICES = {"refused": "Access was not allowed. Nothing was saved."}
 MONTH = timedelta(days=31)
 MOST = 200
-Tab = Literal["linked-calendar", "your-calendar", "sync-options", "confirmation"]
+TABS = ("linked-calendar", "your-calendar", "sync-options", "confirmation")
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,9 +49,11 @@ async def list_page(request: Request, desk: AtDesk, visitor: Known, notice: str 
 
 @router.get("/calendar-sync/{integration_id}/settings/{tab}")
 async def settings_page(
-    request: Request, desk: AtDesk, visitor: Known, integration_id: OfIntegration, tab: Tab
+    request: Request, desk: AtDesk, visitor: Known, integration_id: OfIntegration, tab: str
 ) -> Response:
     """What is set, and how to set it (G6)."""
+    if tab not in TABS:
+        raise Unknown("There is no such page.")
     shown = await desk.accounts.get(visitor.person.owner, integration_id)
     return _page(request, "settings.html", integration=integration_form(shown), tab=tab)
 

@@ -1,0 +1,123 @@
+"""Looking at an account: what makes an integration Not Connected, and what brings it back (R22, R23)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from contracts.errors import Transient
+from service.store.tables import integration_state, integrations, links
+from tests.support.office import ALL_TYPES, EMAIL, Office, open_office
+
+Act = Callable[[Office, str], None]
+
+
+@pytest.fixture(params=["sqlite_url", pytest.param("postgresql_url", marks=pytest.mark.postgresql)])
+def url(request: pytest.FixtureRequest) -> str:
+    """Both engines."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+async def office(url: str) -> AsyncIterator[Office]:
+    async with open_office(url) as opened:
+        yield opened
+
+
+async def standing(office: Office) -> tuple[str, str | None]:
+    (row,) = await office.rows(integrations)
+    return row["status"], row["reason"]
+
+
+def disconnect(office: Office, _: str) -> None:
+    office.world.disconnect(EMAIL)
+
+
+def revoke(office: Office, _: str) -> None:
+    office.world.revoke(EMAIL)
+
+
+def remove_calendar(office: Office, calendar_id: str) -> None:
+    office.world.set_missing(calendar_id)
+
+
+def lock_calendar(office: Office, calendar_id: str) -> None:
+    office.world.set_read_only(calendar_id)
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (disconnect, "permission_withdrawn"),
+        (revoke, "permission_withdrawn"),
+        (remove_calendar, "calendar_missing"),
+        (lock_calendar, "calendar_read_only"),
+    ],
+)
+async def test_a_definite_answer_makes_it_not_connected(act: Act, reason: str, office: Office) -> None:
+    """R22: with a reason of the closed set, told once as a fact."""
+    integration_id = await office.finished()
+    (row,) = await office.rows(integrations)
+    act(office, row["calendar_id"])
+    for _ in range(2):
+        await office.clock.pass_time(60)
+        assert await office.accounts.look(integration_id) == "not_connected"
+    assert await standing(office) == ("not_connected", reason)
+    assert (await office.facts())[2:] == [("not_connected", reason)]
+
+
+async def test_a_read_only_calendar_serves_who_sends_nothing(office: Office) -> None:
+    integration_id = await office.finished(item_types=dict.fromkeys(ALL_TYPES, False))
+    (row,) = await office.rows(integrations)
+    lock_calendar(office, row["calendar_id"])
+    await office.clock.pass_time(60)
+    assert await office.accounts.look(integration_id) == "fine"
+
+
+@pytest.mark.parametrize("broken", ["GET /v1/userinfo", "GET /v1/calendars"])
+async def test_no_answer_changes_nothing_and_the_next_one_looks_again(broken: str, office: Office) -> None:
+    """R23: time-outs and server errors never make it Not Connected."""
+    integration_id = await office.finished()
+    await office.clock.pass_time(60)
+    office.wire.broken.add(broken)
+    with pytest.raises(Transient):
+        await office.accounts.look(integration_id)
+    assert await standing(office) == ("connected", None)
+    office.wire.broken.clear()
+    office.world.disconnect(EMAIL)
+    assert await office.accounts.look(integration_id) == "not_connected"
+
+
+async def test_it_is_looked_at_once_a_minute(office: Office) -> None:
+    """DESIGN 9: many refused writes ask Cronofy once."""
+    integration_id = await office.finished()
+    await office.clock.pass_time(60)
+    before = office.wire.asked.count("GET /v1/userinfo")
+    answers = await asyncio.gather(*(office.accounts.look(integration_id) for _ in range(5)))
+    assert set(answers) == {"fine"}
+    assert office.wire.asked.count("GET /v1/userinfo") == before + 1
+
+
+async def test_a_connection_that_works_again_catches_up(office: Office) -> None:
+    """R22: what was held is behind, one comparison is wanted, and the fact is told."""
+    integration_id = await office.finished()
+    (row,) = await office.rows(integrations)
+    office.world.disconnect(EMAIL)
+    await office.clock.pass_time(60)
+    assert await office.accounts.look(integration_id) == "not_connected"
+    await office.add_link(integration_id, row["calendar_id"], "held", code="not_connected")
+    office.world.reconnect(EMAIL)
+    await office.clock.pass_time(60)
+    assert await office.accounts.look(integration_id) == "fine"
+    assert await standing(office) == ("connected", None)
+    assert [link["state"] for link in await office.rows(links)] == ["behind"]
+    assert (await office.rows(integration_state))[0]["catch_up_wanted"] is True
+    assert (await office.facts())[2:] == [("not_connected", "permission_withdrawn"), ("connected", None)]
+
+
+async def test_an_unfinished_or_unknown_integration_is_not_looked_at(office: Office) -> None:
+    integration_id = await office.connect()
+    asked = len(office.wire.asked)
+    assert await office.accounts.look(integration_id) == "fine"
+    assert await office.accounts.look("0192e4c1-7a00-7000-8000-0000000000aa") == "not_connected"
+    assert len(office.wire.asked) == asked

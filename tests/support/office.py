@@ -1,0 +1,246 @@
+"""The web application with a real store, the simulator as Cronofy, and people who sign in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import jwt
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+from sqlalchemy import Table, select
+
+from contracts.envelope import IntegrationChanged, decode
+from contracts.ports import Outgoing, Permit
+from service.accounts import Accounts
+from service.accounts.my_calendar import MyCalendar
+from service.cronofy.credentials import StoredTokens
+from service.cronofy.gateway import CronofyGateway
+from service.cronofy.oauth import Access
+from service.cronofy.transport import open_client
+from service.simulator.app import create_app
+from service.simulator.clock import ManualClock as SimulatedTime
+from service.simulator.world import World
+from service.store import Store
+from service.store.credentials import CredentialsTable
+from service.store.tables import items, links, outbox
+from service.web import create_web
+from tests.support.clock import ManualClock
+
+CRONOFY = "http://cronofy.test"
+HERE = "http://sync.test"
+SECRET = "the key with which Vorex signs its users in"
+CLIENT_SECRET = "a client secret"
+EMAIL = "sam@contoso.example"
+ALL_TYPES = ("appointment", "crm_activity", "service_call", "task", "todo")
+OFF = {"enabled": False, "past": "today", "future": "today"}
+
+
+class NoLimit:
+    """A budget that is never short."""
+
+    most = None
+
+    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+        return Permit(until=float("inf"))
+
+    async def penalise(self, integration_id: str) -> None: ...
+
+
+class Breakable(httpx.AsyncBaseTransport):
+    """The way to Cronofy, which a test may cut for some paths."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.broken: set[str] = set()
+        self.asked: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        asked = f"{request.method} {request.url.path}"
+        self.asked.append(asked)
+        if asked in self.broken:
+            raise httpx.ConnectError("cut", request=request)
+        return await self._inner.handle_async_request(request)
+
+
+@dataclass(kw_only=True)
+class Office:
+    """Everything that a test of the pages and the API works with."""
+
+    app: FastAPI
+    store: Store
+    accounts: Accounts
+    gateway: CronofyGateway
+    tokens: StoredTokens
+    world: World
+    wire: Breakable
+    clock: ManualClock
+    client: httpx.AsyncClient
+    woken: list[None] = field(default_factory=list)
+
+    def token(self, user: str = "u-17", tenant: str = "acme", *, key: str = SECRET, **claims: Any) -> str:
+        """What Vorex signs; a claim that is None is left out."""
+        given = {
+            "sub": user,
+            "tenant": tenant,
+            "name": "Sam",
+            "exp": self.clock.now().timestamp() + 300,
+            "jti": uuid4().hex,
+            **claims,
+        }
+        return jwt.encode({name: value for name, value in given.items() if value is not None}, key)
+
+    def bearer(self, user: str = "u-17", tenant: str = "acme", **claims: Any) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(user, tenant, **claims)}"}
+
+    async def sign_in(self, user: str = "u-17", tenant: str = "acme", **claims: Any) -> None:
+        """The session cookie stays with ``client``."""
+        answer = await self.client.get("/sign-in", params={"token": self.token(user, tenant, **claims)})
+        assert answer.status_code == 303, answer.text
+
+    async def authorise(self, state_address: str, choice: str = EMAIL) -> str:
+        """What the person does at Cronofy; where they are sent back to."""
+        cronofy = httpx.ASGITransport(create_app(self.world))
+        async with httpx.AsyncClient(transport=cronofy, base_url=CRONOFY) as browser:
+            answer = await browser.get(f"{state_address}&_approve={choice}")
+        back = answer.headers["Location"]
+        assert back.startswith(f"{HERE}/calendar-sync/callback"), back
+        return str(back)
+
+    async def connect(self, user: str = "u-17", tenant: str = "acme", *, email: str = EMAIL) -> str:
+        """All the way to Cronofy and back; the integration's id."""
+        headers = self.bearer(user, tenant)
+        away = await self.client.get("/calendar-sync/connect", headers=headers)
+        back = await self.authorise(away.headers["Location"], email)
+        answer = await self.client.get(back, headers=headers)
+        assert answer.status_code == 303, answer.text
+        return str(urlsplit(answer.headers["Location"]).path.split("/")[2])
+
+    async def calendars(self, integration_id: str, user: str = "u-17") -> dict[str, str]:
+        """The ids of the account's calendars by their names."""
+        address = f"/api/v1/integrations/{integration_id}/calendars"
+        answer = await self.client.get(address, headers=self.bearer(user))
+        return {one["name"]: one["calendar_id"] for one in answer.json()["items"]}
+
+    async def put(
+        self, integration_id: str, form: dict[str, Any], user: str = "u-17", tenant: str = "acme"
+    ) -> httpx.Response:
+        address = f"/api/v1/integrations/{integration_id}/settings"
+        return await self.client.put(address, json=form, headers=self.bearer(user, tenant))
+
+    async def finished(self, user: str = "u-17", *, calendar: str = "Calendar", **changes: Any) -> str:
+        """A new integration that is set up."""
+        integration_id = await self.connect(user)
+        calendar_id = (await self.calendars(integration_id, user))[calendar]
+        answer = await self.put(integration_id, form(calendar_id, **changes), user)
+        assert answer.status_code == 200, answer.text
+        return integration_id
+
+    async def rows(self, table: Table) -> list[dict[str, Any]]:
+        async with self.store.read() as connection:
+            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+
+    async def sent(self, exchange: str) -> list[Outgoing]:
+        """What the outbox holds for that exchange, in its order."""
+        rows = sorted(await self.rows(outbox), key=lambda row: row["id"])
+        names = ("exchange", "routing_key", "body", "message_id", "mandatory")
+        return [
+            Outgoing(**{name: row[name] for name in names}) for row in rows if row["exchange"] == exchange
+        ]
+
+    async def add_link(
+        self, integration_id: str, calendar_id: str, state: str, *, code: str | None = None, item: str = "1"
+    ) -> None:
+        """An item with a copy of ours on that calendar."""
+        now, ref = self.clock.now(), f"item-{item}"
+        async with self.store.begin() as connection:
+            await connection.execute(
+                items.insert().values(
+                    ref=ref, tenant_id="acme", item_type="task", item_id=item, version=1, vorex_version=1,
+                    sync_version=0, revision=1, deleted=False, changed_at=now, stored_at=now,
+                )
+            )  # fmt: skip
+            await connection.execute(
+                links.insert().values(
+                    id=f"link-{item}", integration_id=integration_id, item_ref=ref, calendar_id=calendar_id,
+                    origin="ours", state=state, code=code, created_at=now,
+                )
+            )  # fmt: skip
+
+    async def facts(self) -> list[tuple[str, str | None]]:
+        """What was told of integrations: the change and its reason."""
+        sent = await self.sent("calendar-sync.integrations")
+        told = [decode(message.body, expected=IntegrationChanged) for message in sent]
+        assert [message.routing_key for message in sent] == [one.routing_key for one in told]
+        assert not any(message.mandatory for message in sent)
+        return [(one.data.change.value, one.data.reason) for one in told]
+
+    async def get(self, path: str, user: str = "u-17", **claims: Any) -> httpx.Response:
+        return await self.client.get(path, headers=self.bearer(user, **claims))
+
+    async def post(self, path: str, user: str = "u-17", **claims: Any) -> httpx.Response:
+        return await self.client.post(path, headers=self.bearer(user, **claims))
+
+
+def form(calendar_id: str, **changes: Any) -> dict[str, Any]:
+    """The settings as the wizard's first values, with these parts replaced."""
+    return {
+        "calendar_id": calendar_id,
+        "event_types": {"create": True, "update": False, "delete": False},
+        "item_types": dict.fromkeys(ALL_TYPES, True),
+        "retrieve": OFF,
+        "send": OFF,
+        **changes,
+    }
+
+
+@asynccontextmanager
+async def open_office(url: str, *, public_url: str = HERE) -> AsyncIterator[Office]:
+    """An office on that database; Sam's account has two calendars, one of them read-only."""
+    clock = ManualClock()
+    world = World(clock=SimulatedTime(), client_id="sync", client_secret=CLIENT_SECRET)
+    holidays = {"name": "Holidays", "read_only": True}
+    world.add_mailbox(email=EMAIL, calendars=("Calendar", "Second", holidays))
+    store = Store(url, clock=clock)
+    await store.upgrade()
+    wire = Breakable(httpx.ASGITransport(create_app(world)))
+    access = Access(api_url=CRONOFY, app_url=CRONOFY, client_id="sync", client_secrets=[CLIENT_SECRET])
+    async with open_client(CRONOFY, transport=wire) as http:
+        table = CredentialsTable(store, [Fernet.generate_key().decode()])
+        tokens = StoredTokens(table, lambda token: gateway.refresh(token), clock)  # noqa: PLW0108 -- made below
+        gateway = CronofyGateway(access=access, http=http, budget=NoLimit(), tokens=tokens, clock=clock)
+        woken: list[None] = []
+        accounts = Accounts(
+            store=store,
+            gateway=gateway,
+            grants=tokens,
+            callback_address=lambda one: f"{public_url}/cronofy/notices/{one}",
+            redirect_uri=f"{public_url}/calendar-sync/callback",
+            wake=lambda: woken.append(None),
+        )
+        app = create_web(
+            store=store,
+            accounts=accounts,
+            my_calendar_of=MyCalendar(store, wake=lambda: woken.append(None)),
+            sign_in_secret=SECRET,
+            public_url=public_url,
+            clock=clock,
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url) as client:
+            yield Office(
+                app=app,
+                store=store,
+                accounts=accounts,
+                gateway=gateway,
+                tokens=tokens,
+                world=world,
+                wire=wire,
+                clock=clock,
+                client=client,
+                woken=woken,
+            )
+    await tokens.close()
+    await store.close()
