@@ -138,7 +138,7 @@ async def _follow_up(
         state="waiting",
         retrieve=_range(choices.retrieve),
         send=_range(choices.send),
-        step=BASELINE if unread else ("retrieve" if choices.retrieve.enabled else "send"),
+        step=BASELINE,
         requested_at=now,
     )
     return run_id, [run_requested(run_id, before.id, step=0, now=now)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -210,26 +210,31 @@ async def release(connection: AsyncConnection, integration_id: str) -> None:
 
     Held deletions are not: they wait for a person's answer (R11).
     """
-    await connection.execute(
-        update(links)
-        .where(
-            links.c.integration_id == integration_id,
-            links.c.state == LinkState.HELD,
-            func.coalesce(links.c.code, "") != Code.HELD_DELETION,
-        )
-        .values(state=LinkState.BEHIND, touched_at=0.0)
+    held = (
+        links.c.integration_id == integration_id,
+        links.c.state == LinkState.HELD,
+        func.coalesce(links.c.code, "") != Code.HELD_DELETION,
     )
+    await _lock_links(connection, *held)
+    await connection.execute(update(links).where(*held).values(state=LinkState.BEHIND, touched_at=0.0))
+
+
+async def _lock_links(connection: AsyncConnection, *which: ColumnElement[bool]) -> None:
+    """In the order of their ids, as everyone locks them, so that no two wait for each other."""
+    await connection.execute(select(links.c.id).where(*which).order_by(links.c.id).with_for_update())
 
 
 async def let_go_elsewhere(connection: AsyncConnection, integration_id: str, calendar_id: str) -> None:
     """Copies on a calendar that is linked no longer stay there, and are kept alike no longer (R16)."""
+    elsewhere = (
+        links.c.integration_id == integration_id,
+        links.c.calendar_id != calendar_id,
+        links.c.ended_at.is_(None),
+    )
+    await _lock_links(connection, *elsewhere)
     await connection.execute(
         update(links)
-        .where(
-            links.c.integration_id == integration_id,
-            links.c.calendar_id != calendar_id,
-            links.c.ended_at.is_(None),
-        )
+        .where(*elsewhere)
         .values(state=LinkState.LET_GO, code=Code.OK, retry_at=None, verify_at=None)
     )
 

@@ -1,10 +1,16 @@
 """Who sees what, paging, and problem details on every route (DESIGN 11)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+import httpx
 import pytest
+from sqlalchemy import text
+from starlette.types import ASGIApp
 
-from tests.support.office import Office, form, open_office
+from contracts.ports import Outgoing
+from service.relay import relay_routes
+from service.web import create_web
+from tests.support.office import CLIENT_SECRET, SECRET, Office, form, open_office
 
 API = "/api/v1/integrations"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
@@ -132,3 +138,53 @@ class TestProblems:
             "/api/v1/my-calendar/items": {"get", "post"},
             "/api/v1/my-calendar/items/{key}": {"put", "delete"},
         }
+
+
+async def test_one_port_serves_pages_api_and_relay(office: Office) -> None:
+    """``up`` (DESIGN 3): the relay's address beside the pages, with its own answers."""
+    published: list[Outgoing] = []
+
+    class Taker:
+        async def publish(self, message: Outgoing) -> None:
+            published.append(message)
+
+    desk = office.app.state.desk
+    app = create_web(
+        store=desk.store,
+        accounts=desk.accounts,
+        my_calendar_of=desk.my_calendar,
+        sign_in_secret=SECRET,
+        public_url=desk.public_url,
+        clock=desk.clock,
+        beside=relay_routes(Taker(), [CLIENT_SECRET], clock=desk.clock),
+    )
+    integration_id = await office.finished()
+    office.world.post = poster(app)
+    await office.world.settle()
+    (message,) = published
+    assert message.routing_key == "verification"
+    assert integration_id.encode() in message.body
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sync.test") as client:
+        assert (await client.get("/readyz")).json()["ready"] is True
+        assert (await client.get(API, headers=office.bearer())).status_code == 200
+        assert (await client.post(f"/cronofy/notices/{NOBODY}", content=b"{}")).status_code == 401
+
+
+def poster(app: ASGIApp) -> Callable[[str, bytes, dict[str, str]], Awaitable[int]]:
+    async def post(url: str, body: bytes, headers: dict[str, str]) -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            return (await client.post(url, content=body, headers=headers)).status_code
+
+    return post
+
+
+async def test_a_page_of_the_log_is_found_by_its_index(office: Office) -> None:
+    """DESIGN 10: the query plan, with any number of entries."""
+    query = (
+        "EXPLAIN QUERY PLAN SELECT * FROM log_entries WHERE integration_id = 'x' "
+        "AND trigger IN ('run') AND id < 'z' ORDER BY id DESC LIMIT 51"
+    )
+    async with office.store.read() as connection:
+        plan = [row.detail for row in await connection.execute(text(query))]
+    assert any("USING INDEX ix_log_entries_page" in step for step in plan)
+    assert not any("SCAN" in step for step in plan)
