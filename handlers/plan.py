@@ -132,7 +132,10 @@ def _wish_external(item: Item, integration: Integration, link: Link) -> Wish:
     payload = compose(content) if content else None
     if content is None or payload is None:
         return _wish_gone(integration, link)
-    changed = differing(print_of_payload(payload, content), link.agreed)
+    wanted = print_of_payload(payload, content)
+    changed = differing(wanted, link.agreed)
+    for write in link.writes:  # what may still arrive is written over too
+        changed |= differing(wanted, write.prints)
     if not changed:
         return Agreed()
     if link.code in _SETTLED_THERE:

@@ -23,7 +23,6 @@ class Claims:
 
     async def renew(self) -> None:
         """Keep everything in the lanes for another while."""
-        self._hand.renewal.clear()
         held = self._hand.lanes.held()
         if held:
             async with self._hand.writing() as connection:

@@ -300,7 +300,7 @@ class OutboundConsumer:
         while True:
             await asyncio.sleep(VISIT)
             now = self._clock.monotonic()
-            if now - renewed >= RENEW or self._hand.renewal.is_set():
+            if now - renewed >= RENEW:
                 renewed = now
                 await self._claims.renew()
             if self._hand.elsewhere:

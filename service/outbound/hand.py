@@ -1,14 +1,14 @@
 """What one outbound process has in hand, shared by intake, senders and settling."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Item, LinkId
-from contracts.ports import Clock, Delivery
+from contracts.ports import Clock
 from handlers.compose import payload_hash
 from handlers.landing import Result, Sent, write_of
 from handlers.outbound import shown_title
@@ -41,9 +41,6 @@ class InHand:
         self.elsewhere: set[LinkId] = set()
         """Links that another process holds and that messages of ours wait for."""
         self.replies: list[Reply] = []
-        self.acknowledge: Callable[[Sequence[Delivery]], asyncio.Future[None]] | None = None
-        self.renewal = asyncio.Event()
-        """Set when a claim is found too short to send on."""
         self.arrived = asyncio.Event()
         """Set when answers or finished messages wait to be settled."""
         self._moves: list[Callable[[], None]] = []

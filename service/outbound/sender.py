@@ -47,7 +47,9 @@ class Sender:
         except Exception as error:  # noqa: BLE001 -- nothing was sent: the lane waits and tries again
             self._rest(lane, tasks, error)
             return
-        fitting = self._fitting(lane, tasks, checked, now)
+        fitting, short = self._fitting(tasks, checked, now)
+        if short:
+            await self._renew(lane, short)
         if fitting:
             sub = checked[fitting[0].link_id].sub
             await self._request(lane, sub, fitting, permit)
@@ -68,10 +70,11 @@ class Sender:
             return checked, await self._hand.store.now(connection)
 
     def _fitting(
-        self, lane: Lane, tasks: Sequence[Task], checked: Mapping[LinkId, Checked], now: float
-    ) -> list[Task]:
-        """Those that may be sent; the others are answered, or wait until their claim is renewed."""
-        short, fitting = [], []
+        self, tasks: Sequence[Task], checked: Mapping[LinkId, Checked], now: float
+    ) -> tuple[list[Task], list[Task]]:
+        """Those that may be sent, and those whose claim is too short for it; the others are answered."""
+        fitting: list[Task] = []
+        short: list[Task] = []
         for task in tasks:
             found = checked.get(task.link_id)
             misfit = _misfit(task, found)
@@ -81,11 +84,18 @@ class Sender:
                 short.append(task)
             else:
                 fitting.append(task)
-        if short:
-            lane.give_back(short)
-            lane.not_before = self._hand.clock.monotonic() + PAUSE
-            self._hand.renewal.set()
-        return fitting
+        return fitting, short
+
+    async def _renew(self, lane: Lane, tasks: Sequence[Task]) -> None:
+        """Lengthen these claims and leave the links for the lane's next request."""
+        lane.give_back(tasks)
+        try:
+            async with self._hand.writing() as connection:
+                now = await self._hand.store.now(connection)
+                ids = [task.link_id for task in tasks]
+                await rows.renew(connection, ids, me=self._hand.me, now=now)
+        except Transient as error:
+            self._rest(lane, (), error)
 
     async def _request(self, lane: Lane, sub: str, tasks: Sequence[Task], permit: Permit) -> None:
         turn = Turn(integration_id=lane.integration_id, permit=permit)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from contracts.calendar import Link, Status
 from contracts.envelope import ItemChanged, encode
-from contracts.ports import Broker, Outgoing, Permit
+from contracts.ports import REPLAY_HEADER, Broker, Delivery, Outgoing, Permit
 from contracts.vorex import ItemChangedData, ItemType
 from contracts.writes import Answer, Delete, Upsert, Write
 from service.broker.memory import MemoryBroker
-from service.broker.topology import ITEMS_EXCHANGE, RETRY_DELAYS
+from service.broker.topology import ITEMS_EXCHANGE, QUEUE_OUTBOUND, REPLAY_EXCHANGE, RETRY_DELAYS
 from service.cronofy.transport import Turn
 from service.outbound import OutboundConsumer
 from service.store import Store, links
@@ -201,9 +201,54 @@ class Outbound:
                 async with asyncio.timeout(20):
                     await consumer.idle()
 
+    async def settled(self, *, seconds: float = 60) -> None:
+        """As ``at_rest``, with the time passing: waits between processes end."""
+
+        async def quiet() -> bool:
+            await self.clock.pass_time(0.25)
+            assert isinstance(self.broker, MemoryBroker)
+            await self.broker.drain()
+            waiting = await self.broker.depth(QUEUE_OUTBOUND)
+            return not waiting and all(consumer.quiet for consumer in self.consumers)
+
+        await until(quiet, seconds=seconds, what="rest")
+
     async def send(self, *messages: Outgoing) -> None:
         await self.publish(*messages)
         await self.at_rest()
+
+    async def ended(self) -> None:
+        """Return when every consumer has stopped."""
+        await asyncio.gather(*self._runs)
+
+    def interrupt(self) -> None:
+        """Cut the broker's channels."""
+        assert isinstance(self.broker, MemoryBroker)
+        self.broker.interrupt()
+
+    async def return_all(self, times: int) -> None:
+        """Hand everything that waits to somebody who dies with it, so many times."""
+        for _ in range(times):
+            idler = await self.broker.subscribe(QUEUE_OUTBOUND, prefetch=1000, sink=_Idler())
+            if isinstance(self.broker, MemoryBroker):
+                await self.broker.drain()
+            await idler.close()
+
+    async def replay(self, letter: Any) -> None:
+        """Send a dead letter again, as an operator's replay does."""
+        async with self.store.begin() as connection:
+            where = dead_letters.c.id == letter["id"]
+            await connection.execute(update(dead_letters).where(where).values(state="replaying"))
+            await connection.execute(delete(inbox).where(inbox.c.message_id == letter["message_id"]))
+        await self.send(
+            Outgoing(
+                exchange=REPLAY_EXCHANGE,
+                routing_key=QUEUE_OUTBOUND,
+                body=letter["body"],
+                message_id=letter["message_id"],
+                headers={REPLAY_HEADER: letter["id"]},
+            )
+        )
 
     async def rows(self, table: Any, *where: Any) -> list[Any]:
         async with self.store.read() as connection:
@@ -230,6 +275,14 @@ class Outbound:
             await consumer.stop()
         await asyncio.gather(*self._runs)
         await self.broker.close()
+
+
+class _Idler:
+    """Takes messages and does nothing."""
+
+    def deliver(self, delivery: Delivery) -> None: ...
+
+    def lost(self, generation: int) -> None: ...
 
 
 @asynccontextmanager
