@@ -88,6 +88,13 @@ class DeadLetters:
         except Conflict:
             return 0
 
+    async def replayable(self, ids: Sequence[str]) -> int:
+        """How many a replay of these would send. Raises NotThere and Conflict as it would."""
+        for letter_id in ids:
+            if (state := (await self.show(letter_id))["state"]) != "open":
+                raise Conflict(f"Dead letter {letter_id} is {state}, not open.")
+        return len(set(ids))
+
     async def count(self, matching: Matching) -> int:
         async with self._store.read() as connection:
             return await letters.count(connection, matching)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 
 import uvicorn
@@ -73,27 +73,23 @@ class Minder:
         self.stopping = asyncio.Event()
         self._failure: BaseException | None = None
 
-    @contextlib.asynccontextmanager
-    async def minding(
-        self, work: Coroutine[Any, Any, None], *, stop: Callable[[], None], name: str
-    ) -> AsyncIterator[None]:
-        """Run beside the block; told to stop when it is left, and awaited."""
+    def listen_to_signals(self) -> None:
+        """From now on SIGTERM and SIGINT ask the process to stop, even while it is being opened."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+
+    def start(self, work: Coroutine[Any, Any, None], *, name: str) -> "asyncio.Task[None]":
+        """Begin something that must go on until the process stops."""
         task = asyncio.create_task(work, name=name)
         self.mind(task)
-        try:
-            yield
-        finally:
-            stop()
-            await asyncio.wait([task])
+        return task
 
     def mind(self, task: "asyncio.Task[None]") -> None:
         task.add_done_callback(self._ended)
 
     async def until_stopped(self) -> None:
         """Return when the process is told to stop. Raises what a minded task died of."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stopping.set)
         await self.stopping.wait()
         if self._failure:
             raise self._failure
@@ -104,14 +100,11 @@ class Minder:
             self.stopping.set()
 
 
-async def until(condition: Awaitable[None], stopping: asyncio.Event) -> None:
-    """Wait for the first of the two. Raises what the condition raised."""
-    waiting = asyncio.ensure_future(condition)
+async def until(waiting: "asyncio.Future[Any]", stopping: asyncio.Event) -> None:
+    """Wait for the first of the two; what is not done when the process stops is cancelled."""
     stopped = asyncio.ensure_future(stopping.wait())
     await asyncio.wait([waiting, stopped], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not waiting.done():
         waiting.cancel()
         await asyncio.wait([waiting])
-        return
-    waiting.result()

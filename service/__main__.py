@@ -1,0 +1,5 @@
+"""``python -m service`` is ``calendar-sync``."""
+
+from service.cli import main
+
+main()

@@ -1,0 +1,102 @@
+"""The composition root: settings in, an open process out (DESIGN 3)."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from contracts.ports import Publisher
+from service.app.gates import Incomplete, check_topology, open_publisher, open_rabbitmq, open_store, plain
+from service.app.ground import Ground, Running
+from service.outbox import StorePublisher
+from service.relay import relay_app, relay_routes
+from service.settings import Settings
+
+__all__ = [
+    "KINDS",
+    "Incomplete",
+    "Running",
+    "check_topology",
+    "consuming",
+    "everything",
+    "keeping",
+    "open_publisher",
+    "open_rabbitmq",
+    "open_store",
+    "relaying",
+    "web",
+]
+
+KINDS = ("outbound", "inbound", "runs")
+
+
+@asynccontextmanager
+async def consuming(settings: Settings, kinds: Sequence[str]) -> AsyncIterator[Running]:
+    """``consume``: one or more kinds of consumer."""
+    async with _ground(settings) as ground:
+        port = await ground.serve_status()
+        store = await ground.open_store()
+        broker = await ground.open_broker()
+        await ground.open_outbox(store, broker)
+        parts = await ground.open_parts(store)
+        await ground.open_consumers(parts, broker, kinds)
+        yield ground.running(port)
+
+
+@asynccontextmanager
+async def keeping(settings: Settings) -> AsyncIterator[Running]:
+    """``keeper``: looks after what was left lying."""
+    async with _ground(settings) as ground:
+        port = await ground.serve_status()
+        store = await ground.open_store()
+        broker = await ground.open_broker()
+        await ground.open_outbox(store, broker)
+        parts = await ground.open_parts(store)
+        ground.open_writer(parts, broker)
+        ground.open_keeper(parts)
+        yield ground.running(port)
+
+
+@asynccontextmanager
+async def relaying(settings: Settings) -> AsyncIterator[Running]:
+    """``relay``: takes Cronofy's notices; it knows no database."""
+    async with _ground(settings) as ground:
+        broker = await ground.open_broker()
+        secrets = plain(settings.cronofy_client_secret)
+        app = relay_app(broker, secrets, clock=ground.clock, because=ground.readiness)
+        yield ground.running(await ground.serve(app, settings.relay_port))
+
+
+@asynccontextmanager
+async def web(settings: Settings) -> AsyncIterator[Running]:
+    """``web``: pages and API. With the embedded broker it is ``up`` that sends what they write."""
+    async with _ground(settings) as ground:
+        store = await ground.open_store()
+        if not settings.embedded_broker:
+            await ground.open_outbox(store, await ground.open_broker())
+        parts = await ground.open_parts(store)
+        yield ground.running(await ground.serve(ground.pages(parts), settings.port))
+
+
+@asynccontextmanager
+async def everything(settings: Settings) -> AsyncIterator[Running]:
+    """``up``: relay, web, all consumers and the keeper; prepares database and broker itself."""
+    async with _ground(settings) as ground:
+        store = await ground.open_store(migrate=True)
+        broker = await ground.open_broker(declare=True)
+        await ground.open_outbox(store, broker)
+        parts = await ground.open_parts(store)
+        await ground.open_consumers(parts, broker, KINDS)
+        ground.open_keeper(parts)
+        notices: Publisher = StorePublisher(store) if settings.embedded_broker else broker
+        beside = relay_routes(notices, plain(settings.cronofy_client_secret), clock=ground.clock)
+        yield ground.running(await ground.serve(ground.pages(parts, beside=beside), settings.port))
+
+
+@asynccontextmanager
+async def _ground(settings: Settings) -> AsyncIterator[Ground]:
+    async with AsyncExitStack() as stack:
+        ground = Ground(settings, stack)
+        ground.minder.listen_to_signals()
+        try:
+            yield ground
+        finally:
+            ground.readiness.stopping()

@@ -1,0 +1,235 @@
+"""The parts of one process, opened one after the other and closed in the reverse order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from contracts.envelope import Message, NoticeReceived, RunRequested
+from contracts.ports import Broker
+from service.accounts.my_calendar import MyCalendar
+from service.app.gates import Parts, check_topology, open_parts, open_rabbitmq, open_store
+from service.broker.memory import MemoryBroker
+from service.broker.topology import QUEUE_INBOUND, QUEUE_RUNS
+from service.clock import SystemClock
+from service.consumer import Consumer
+from service.health import health_routes
+from service.inbound import NoticeHandler
+from service.keeper import Keeper, due_runs, missing_channels, old_outbox_rows, unread_notices
+from service.outbound import OutboundConsumer
+from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
+from service.readiness import Readiness
+from service.runs import RunHandler
+from service.serving import Minder, address, listening, port_of, serving
+from service.settings import Settings
+from service.settling import Handler
+from service.store import Store
+from service.store.ids import new_id
+from service.web import create_web
+
+Stop = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """An open process."""
+
+    minder: Minder
+    address: str
+    """Where its pages, its relay, or at least its health can be asked."""
+
+
+class Ground:
+    """Opens what a process is made of; the order of the calls is the order of shutdown reversed."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        self.clock = SystemClock()
+        self.minder = Minder()
+        self.readiness = Readiness()
+        self._settings = settings
+        self._stack = stack
+        self._holder = new_id()
+        self._unsettled = Unsettled()
+
+    def running(self, port: int) -> Running:
+        """Everything is open."""
+        self.readiness.started()
+        return Running(minder=self.minder, address=address(self._settings.host, port))
+
+    # -- what it stands on ----------------------------------------------------------------------
+
+    async def open_store(self, *, migrate: bool = False) -> Store:
+        store = await open_store(self._settings, self._stack, migrate=migrate)
+        self.readiness.needs_database(store)
+        return store
+
+    async def open_broker(self, *, declare: bool = False) -> Broker:
+        broker = await self._connected()
+        if declare:
+            await broker.declare()
+        await check_topology(broker)
+        self.readiness.needs("broker", lambda: broker.ready)
+        return broker
+
+    async def _connected(self) -> Broker:
+        if not self._settings.embedded_broker:
+            return await open_rabbitmq(self._settings, self._stack)
+        delays, settled = self._settings.retry_delays, self._unsettled.settled
+        broker = MemoryBroker(clock=self.clock, retry_delays=delays, settled=settled)
+        await broker.open()
+        self._stack.push_async_callback(broker.close)
+        return broker
+
+    async def open_outbox(self, store: Store, broker: Broker) -> None:
+        sender: Outbox
+        if self._settings.embedded_broker:
+            sender = EmbeddedOutbox(store=store, publisher=broker, unsettled=self._unsettled)
+        else:
+            sender = LeasedOutbox(store=store, publisher=broker, holder=self._holder)
+        store.on_enqueued = sender.wake
+        self.readiness.needs("outbox", lambda: sender.held is None)
+        task = self.minder.start(sender.run(), name="outbox")
+
+        async def stop() -> None:
+            sender.stop()
+            await asyncio.wait([task])
+
+        self._stack.push_async_callback(stop)
+
+    async def open_parts(self, store: Store) -> Parts:
+        return await open_parts(self._settings, self._stack, store, self.clock)
+
+    # -- what works on it -----------------------------------------------------------------------
+
+    async def open_consumers(self, parts: Parts, broker: Broker, kinds: Iterable[str]) -> None:
+        """All of these stop at the same time, each within the grace time."""
+        stops: list[Stop] = []
+        self._stack.push_async_callback(_stop_all, stops)
+        for kind in kinds:
+            if kind == "outbound":
+                stops.append(self._begin_outbound(parts, broker, takes_messages=True))
+            else:
+                stops.append(await self._begin_loop(self._loop(kind, parts, broker)))
+
+    def open_writer(self, parts: Parts, broker: Broker) -> None:
+        """Writes links that nobody looks after, and takes no messages (DESIGN 8)."""
+        self._stack.push_async_callback(self._begin_outbound(parts, broker, takes_messages=False))
+
+    def open_keeper(self, parts: Parts) -> None:
+        store = parts.store
+        chores = (
+            unread_notices(parts.reader),
+            due_runs(store),
+            missing_channels(parts.accounts.ensure_channels),
+            old_outbox_rows(store),
+        )
+        keeper = Keeper(store=store, holder=self._holder, chores=chores)
+        task = self.minder.start(keeper.run(), name="keeper")
+
+        async def stop() -> None:
+            keeper.stop()
+            await self._ended(task)
+
+        self._stack.push_async_callback(stop)
+
+    def _begin_outbound(self, parts: Parts, broker: Broker, *, takes_messages: bool) -> Stop:
+        settings = self._settings
+        consumer = OutboundConsumer(
+            store=parts.store,
+            broker=broker,
+            cronofy=parts.cronofy.gateway,
+            budget=parts.cronofy.budget,
+            looker=parts.looker,
+            clock=self.clock,
+            instance_id=new_id(),
+            prefetch=settings.prefetch,
+            intake_size=settings.intake_size,
+            concurrency=settings.concurrency,
+            retry_delays=settings.retry_delays,
+            shutdown_grace=settings.shutdown_grace,
+            takes_messages=takes_messages,
+        )
+        self.readiness.needs("outbound", lambda: consumer.ready)
+        task = self.minder.start(consumer.run(), name="outbound")
+
+        async def stop() -> None:
+            await consumer.stop()
+            await asyncio.wait([task])
+
+        return stop
+
+    async def _begin_loop(self, loop: Consumer) -> Stop:
+        await loop.start()
+        self.readiness.needs(loop.queue, lambda: loop.alive)
+
+        async def stop() -> None:
+            await loop.stop(grace=self._settings.shutdown_grace)
+
+        return stop
+
+    def _loop(self, kind: str, parts: Parts, broker: Broker) -> Consumer:
+        store, calendars, looker = parts.store, parts.cronofy.gateway, parts.looker
+        handlers: dict[str, tuple[str, type[Message], Handler]] = {
+            "inbound": (
+                QUEUE_INBOUND,
+                NoticeReceived,
+                NoticeHandler(store=store, reader=parts.reader, looker=looker),
+            ),
+            "runs": (
+                QUEUE_RUNS,
+                RunRequested,
+                RunHandler(store=store, calendars=calendars, looker=looker, clock=self.clock),
+            ),
+        }
+        queue, expected, handler = handlers[kind]
+        return Consumer(
+            queue=queue,
+            expected=expected,
+            handler=handler,
+            broker=broker,
+            store=store,
+            clock=self.clock,
+            delays=self._settings.retry_delays,
+            concurrency=self._settings.concurrency,
+        )
+
+    async def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Wait for it, at most the grace time."""
+        await asyncio.wait([task], timeout=self._settings.shutdown_grace)
+        task.cancel()
+        await asyncio.wait([task])
+
+    # -- what is asked of it --------------------------------------------------------------------
+
+    def pages(self, parts: Parts, *, beside: Iterable[BaseRoute] = ()) -> ASGIApp:
+        """Pages and API."""
+        secret = self._settings.sign_in_secret
+        assert secret is not None
+        return create_web(
+            store=parts.store,
+            accounts=parts.accounts,
+            my_calendar_of=MyCalendar(parts.store, wake=parts.store.on_enqueued),
+            sign_in_secret=secret.get_secret_value(),
+            public_url=self._settings.public_url,
+            clock=self.clock,
+            because=self.readiness,
+            beside=beside,
+        )
+
+    async def serve_status(self) -> int:
+        """Health and metrics alone; open first, so that they can be asked to the end."""
+        return await self.serve(Starlette(routes=health_routes(self.readiness)), self._settings.status_port)
+
+    async def serve(self, app: ASGIApp, port: int) -> int:
+        """The port on which the application is served."""
+        listener = listening(self._settings.host, port)
+        self.minder.mind(await self._stack.enter_async_context(serving(app, listener)))
+        return port_of(listener)
+
+
+async def _stop_all(stops: Sequence[Stop]) -> None:
+    await asyncio.gather(*(stop() for stop in stops))

@@ -1,0 +1,31 @@
+"""``calendar-sync``: parses, calls and prints; every verb lives elsewhere (DESIGN 3)."""
+
+import typer
+
+from service.cli import dead_letters, preparing, processes
+
+app = typer.Typer(
+    name="calendar-sync",
+    help="Keeps each Vorex user's My Calendar and linked calendar alike.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(dead_letters.app, name="dead-letters")
+for command in (
+    processes.up,
+    processes.consume,
+    processes.relay,
+    processes.web,
+    processes.keeper,
+    processes.simulator,
+    preparing.migrate,
+    preparing.topology,
+    preparing.publish,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """The installed command."""
+    app()

@@ -1,0 +1,218 @@
+"""The guide's acceptance walk (G17, G18), taken over HTTP alone as a person with a browser would."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+
+PATIENCE = 60.0
+LOOK_AGAIN = 0.2
+
+Say = Callable[[str], None]
+Json = dict[str, Any]
+
+
+class Failed(Exception):
+    """A step did not end as the guide says; names what came instead."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Walk:
+    """One person's way from signing in to an appointment that crossed in both directions."""
+
+    browser: httpx.AsyncClient
+    """Keeps cookies and follows no redirect by itself."""
+    product: str
+    calendar_provider: str
+    """The simulator's address, where the person looks at the linked calendar."""
+    now: datetime
+    mark: str = field(default_factory=lambda: secrets.token_hex(3))
+    integration_id: str = ""
+    calendar_id: str = ""
+
+    async def sign_in(self, token: str) -> None:
+        answer = await self._get(f"{self.product}/sign-in", token=token)
+        _expect(answer, 303)
+
+    async def connect(self) -> None:
+        """Click to Connect, choose an account at Cronofy, allow access, come back (G5)."""
+        leaving = await self._get(f"{self.product}/calendar-sync/connect")
+        _expect(leaving, 303)
+        asked = await self._get(leaving.headers["location"])
+        _expect(asked, 200)
+        page = _Form.read(asked.text)
+        allowed = await self.browser.post(urljoin(str(asked.url), page.action), data=page.with_an_account())
+        _expect(allowed, 302)
+        back = await self._get(allowed.headers["location"])
+        _expect(back, 303)
+        self.integration_id = back.headers["location"].split("/")[2]
+
+    async def finish(self) -> None:
+        """Choose a calendar and finish with all boxes checked (G7, G8, G10)."""
+        offered = await self._api("GET", f"/integrations/{self.integration_id}/calendars")
+        writable = [calendar for calendar in offered["items"] if not calendar["read_only"]]
+        self.calendar_id = writable[0]["calendar_id"]
+        types = ("appointment", "crm_activity", "service_call", "task", "todo")
+        option = {"enabled": False, "past": "today", "future": "today"}
+        choices = {
+            "calendar_id": self.calendar_id,
+            "event_types": {"create": True, "update": True, "delete": True},
+            "item_types": dict.fromkeys(types, True),
+            "retrieve": option,
+            "send": option,
+        }
+        finished = await self._api("PUT", f"/integrations/{self.integration_id}/settings", json=choices)
+        if not finished["active"]:
+            raise Failed("the integration is not active")
+
+    async def send_an_item(self) -> None:
+        """G17: added in My Calendar, it appears in the linked calendar."""
+        title = f"Site visit {self.mark}"
+        await self._api(
+            "POST",
+            "/my-calendar/items",
+            json={
+                "title": title,
+                "description": "Bring the spare part.",
+                "start": _text(self._day(9)),
+                "end": _text(self._day(10)),
+            },
+        )
+
+        async def appeared() -> bool:
+            events = await self._json(
+                "GET", f"{self._control}/events", params={"calendar_id": self.calendar_id}
+            )
+            return any(event["summary"] == title for event in events["events"])
+
+        await _until(appeared, "the appointment did not appear in the linked calendar")
+
+    async def bring_an_event(self) -> None:
+        """G18: added in the linked calendar, it appears in My Calendar."""
+        title = f"Lunch with Contoso {self.mark}"
+        start, end = _text(self._day(12)), _text(self._day(13))
+        event = {"summary": title, "start": start, "end": end, "tzid": "Europe/London"}
+        await self._json("POST", f"{self._control}/calendars/{self.calendar_id}/events", json=event)
+        days = {"from": _text(self._day(0)), "to": _text(self._day(23))}
+
+        async def appeared() -> bool:
+            items = await self._api("GET", "/my-calendar/items", params=days)
+            return any(item["title"] == title for item in items["items"])
+
+        await _until(appeared, "the event did not appear in My Calendar")
+
+    @property
+    def _control(self) -> str:
+        return f"{self.calendar_provider}/_control"
+
+    def _day(self, hour: int) -> datetime:
+        """Tomorrow at that hour."""
+        return self.now.replace(hour=hour, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+    async def _get(self, address: str, **params: str) -> httpx.Response:
+        return await self.browser.get(address, params=params or None)
+
+    async def _api(self, method: str, path: str, **asked: Any) -> Json:
+        return await self._json(method, f"{self.product}/api/v1{path}", **asked)
+
+    async def _json(self, method: str, address: str, **asked: Any) -> Json:
+        answer = await self.browser.request(method, address, **asked)
+        _expect(answer, 200, 201)
+        found: Json = answer.json()
+        return found
+
+
+async def walk(*, product: str, calendar_provider: str, token: str, say: Say) -> bool:
+    """Take all steps, telling each as it ends; whether all went well."""
+    async with _browser() as browser:
+        person = Walk(
+            browser=browser,
+            product=product,
+            calendar_provider=calendar_provider,
+            now=datetime.now(UTC),
+        )
+        steps: Mapping[str, Callable[[], Awaitable[None]]] = {
+            "Sign in through Vorex": lambda: person.sign_in(token),
+            "G5 Connect a calendar account through Cronofy": person.connect,
+            "G10 Choose a calendar and finish": person.finish,
+            "G17 An appointment added in My Calendar appears in the linked calendar": person.send_an_item,
+            "G18 An event added in the linked calendar appears in My Calendar": person.bring_an_event,
+        }
+        for words, step in steps.items():
+            if not await _went_well(words, step, say):
+                return False
+    return True
+
+
+async def _went_well(words: str, step: Callable[[], Awaitable[None]], say: Say) -> bool:
+    try:
+        await step()
+    except (Failed, httpx.HTTPError, LookupError) as error:
+        say(f"[failed] {words}: {error or type(error).__name__}")
+        return False
+    say(f"[ok] {words}")
+    return True
+
+
+@asynccontextmanager
+async def _browser() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        yield client
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not await condition():  # noqa: ASYNC110 -- over HTTP one can only ask again
+                await asyncio.sleep(LOOK_AGAIN)
+    except TimeoutError:
+        raise Failed(f"{otherwise} within {PATIENCE:.0f} seconds") from None
+
+
+def _expect(answer: httpx.Response, *statuses: int) -> None:
+    if answer.status_code not in statuses:
+        where = f"{answer.request.method} {answer.request.url.path}"
+        raise Failed(f"{where} answered {answer.status_code}: {answer.text[:300]}")
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Form(HTMLParser):
+    """The form of Cronofy's consent page: what it sends along, and its buttons."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action = ""
+        self._hidden: dict[str, str] = {}
+        self._buttons: list[tuple[str, str]] = []
+
+    @classmethod
+    def read(cls, page: str) -> "_Form":
+        form = cls()
+        form.feed(page)
+        return form
+
+    def with_an_account(self) -> dict[str, str]:
+        """What a browser sends when the first account's button is pressed."""
+        account = next(((name, value) for name, value in self._buttons if "@" in value), None)
+        if account is None:
+            raise Failed("Cronofy's page offers no account")
+        return {**self._hidden, account[0]: account[1]}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action = given.get("action", "")
+        elif tag == "input" and given.get("type") == "hidden":
+            self._hidden[given["name"]] = given["value"]
+        elif tag == "button" and "name" in given:
+            self._buttons.append((given["name"], given["value"]))
