@@ -43,6 +43,8 @@ def judge(
     """Say what a row means for the link that it belongs to."""
     if max(link.read_at or 0.0, link.accepted_at or 0.0) > reading.asked_at or _in_flight(link, reading):
         return Judgement(again=True)
+    if _overtaken_deletion(event, link, reading):
+        return Judgement(link=_rewritten(replace(link, exists_there=True), reading))
     if _takes_nothing(link, item):
         return NOTHING
     if is_gone(event):
@@ -55,6 +57,14 @@ def judge(
 def _in_flight(link: Link, reading: Reading) -> bool:
     newest = link.writes[-1] if link.writes else None
     return newest is not None and newest.accepted_at is None and reading.now - newest.sent_at < IN_FLIGHT
+
+
+def _overtaken_deletion(event: CronofyEvent, link: Link, reading: Reading) -> bool:
+    """Whether a copy that was deleted long enough ago still lives: an older write arrived after it."""
+    deleted = link.origin is Origin.OURS and link.desired is None and link.state is LinkState.AGREED
+    if not deleted or not link.desired_revision or link.accepted_at is None or is_gone(event):
+        return False
+    return reading.asked_at - link.accepted_at >= IN_FLIGHT
 
 
 def _takes_nothing(link: Link, item: Item) -> bool:
@@ -125,6 +135,13 @@ def _doubted(link: Link, reading: Reading) -> Link:
     if not settled or newest is None or reading.now - (newest.accepted_at or newest.sent_at) < IN_FLIGHT:
         return link
     return _rewritten(link, reading)
+
+
+def _put_right(link: Link, reading: Reading) -> Link:
+    """The calendar differs, but in nothing that the item could take over: it is written again."""
+    if link.origin is Origin.OURS and link.state is LinkState.AGREED and not link.writes:
+        return _rewritten(link, reading)
+    return _doubted(link, reading)
 
 
 def _judge_edit(
@@ -203,7 +220,7 @@ def _taken(
     before = content_of(item)
     after = edited(before, event, fields)
     if after == before:
-        return Judgement(link=link)
+        return Judgement(link=_put_right(link, reading))
     entry = Entries(item, integration, reading)
     changed = next_item(item, after, integration, calendar_time(event, reading))
     entries = [entry(LogAction.UPDATE, Outcome.DONE, Code.OK, "Changed in the linked calendar.", detail={})]
