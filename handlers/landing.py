@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from contracts.calendar import Code, Link, LinkState, LogAction, Origin, Outcome, Payload
+from contracts.calendar import Code, Link, LinkState, LogAction, Origin, Outcome, Payload, Prints, Written
 from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
 from handlers.compose import read_time
 from handlers.outbound import UNFINISHED
@@ -73,6 +73,7 @@ class Sent:
     epoch: int
     applied_hash: str
     gone: bool
+    prints: Prints | None = None
     verify: bool = False
     """Whether it is to be made once more in any case: an expired claim was taken over."""
 
@@ -196,17 +197,13 @@ def _land_lost(link: Link, sent: Sent, result: Result) -> Landing:
 
 
 def _land_accepted(link: Link, sent: Sent, now: float) -> Landing:
-    writes = list(link.writes)
-    if writes and not sent.gone:
-        at = _sent_write(link, sent)
-        writes[at] = replace(writes[at], accepted_at=now)
     applied = replace(
         link,
         applied_revision=max(sent.revision, link.applied_revision),
         applied_hash=sent.applied_hash,
         exists_there=not sent.gone,
         accepted_at=now,
-        writes=tuple(writes),
+        writes=_accepted(link.writes, sent, now),
     )
     newest = link.desired_revision <= sent.revision
     waits = link.state in UNFINISHED
@@ -226,10 +223,14 @@ def _land_accepted(link: Link, sent: Sent, now: float) -> Landing:
     )
 
 
-def _sent_write(link: Link, sent: Sent) -> int:
-    """Which of the remembered writes was accepted: the newest, unless newer ones were wished meanwhile."""
-    ahead = link.desired_revision > sent.revision and link.desired is not None
-    return -2 if ahead and len(link.writes) > 1 else -1
+def _accepted(writes: Sequence[Written], sent: Sent, now: float) -> tuple[Written, ...]:
+    """The remembered writes, the one that was sent marked; newer ones may have been wished meanwhile."""
+    marked = list(writes)
+    for at in reversed(range(len(marked))):
+        if marked[at].prints == sent.prints:
+            marked[at] = replace(marked[at], accepted_at=now)
+            break
+    return tuple(marked)
 
 
 def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) -> Landing:

@@ -82,9 +82,9 @@ class Claims:
         async with self._hand.store.read() as connection:
             now = await self._hand.store.now(connection)
             found = await rows.neglected(connection, now=now, limit=MOST_SWEPT)
-        return await self.take(found)
+        return await self.take(found, background=True)
 
-    async def take(self, ids: Collection[LinkId]) -> int:
+    async def take(self, ids: Collection[LinkId], *, background: bool = False) -> int:
         """Claim these links and put them into their lanes; how many could be had."""
         if not ids:
             return 0
@@ -101,6 +101,7 @@ class Claims:
             ]
             await rows.save_links(connection, wanted, touched_at=now)
         for task in tasks:
+            task.background = background and not hand.window.waiters(task.link_id)
             hand.elsewhere.discard(task.link_id)
             hand.lanes[task.integration_id].put(task)
         return len(tasks)

@@ -227,9 +227,11 @@ class OutboundConsumer:
         try:
             await (self._taking.alone(first) if dangerous else self._taking.together(taken))
         except BaseException:
-            self._incoming.extendleft(each for each in reversed(taken) if each.generation > self._lost)
+            left = (each for each in reversed(taken) if id(each) not in self._taking.handled)
+            self._incoming.extendleft(each for each in left if each.generation > self._lost)
             raise
         finally:
+            self._taking.handled.clear()
             self._in_intake = 0
             self._hand.moved()
 

@@ -83,6 +83,7 @@ class InHand:
                 epoch=stored.claim_epoch,
                 applied_hash=payload_hash(link.desired),
                 gone=link.desired is None,
+                prints=link.writes[-1].prints if link.writes and link.desired is not None else None,
                 verify=verify,
             ),
             item_ref=item.ref,

@@ -35,6 +35,8 @@ class Task:
     not_before: float = 0.0
     alone: bool = False
     """Whether a request refused as a whole must be tried without its neighbours."""
+    background: bool = False
+    """Whether nobody waits for it: live changes come first (R32)."""
     verifies: bool = False
     """Whether the link is in agreement and only written once more to be sure."""
 
@@ -59,6 +61,11 @@ class Lane:
     @property
     def empty(self) -> bool:
         return not (self.waiting or self.flying or self.newer or self.busy or self.behind_in_store)
+
+    @property
+    def background(self) -> bool:
+        """Whether nothing live waits in the lane."""
+        return all(task.background for task in self.waiting.values())
 
     def put(self, task: Task) -> None:
         """Queue the link; a newer state takes an older one's place in the queue, never the other way."""
@@ -178,7 +185,7 @@ class Lanes:
         ready = [lane for lane in able if pressure.at_rest or _presses(lane, now)]
         if not ready and able and pressure.window_full and pressure.quiet:
             return [max(able, key=lambda lane: len(lane.waiting))]
-        return ready
+        return sorted(ready, key=lambda lane: lane.background)
 
 
 def _presses(lane: Lane, now: float) -> bool:

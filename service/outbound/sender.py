@@ -7,7 +7,7 @@ import structlog
 
 from contracts.calendar import Code, LinkId, LinkState, Status
 from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered
-from contracts.ports import Budget, Permit
+from contracts.ports import Budget
 from contracts.writes import Answer
 from handlers.landing import LEFT, LOOKED_AT, LOST, TOO_MANY, Kind, Result, needs_look, read_answer
 from handlers.outbound import UNFINISHED
@@ -38,11 +38,12 @@ class Sender:
 
     async def send(self, lane: Lane) -> None:
         """Make one request at most; every link of it ends up answered, or back in its lane."""
-        most = min(FULL, self._cronofy.largest_batch, max(1, len(lane.waiting)))
+        run = lane.background
         tasks: list[Task] = []
         try:
-            permit = await self._budget.take(lane.integration_id, cost=self._cronofy.cost(most))
-            tasks = lane.take(most, self._hand.clock.monotonic())
+            paid = self._cronofy.cost(min(self._most, max(1, len(lane.waiting))))
+            permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
+            tasks = lane.take(self._affordable(paid), self._hand.clock.monotonic())
             checked, now = await self._check(tasks)
         except Exception as error:  # noqa: BLE001 -- nothing was sent: the lane waits and tries again
             self._rest(lane, tasks, error)
@@ -52,7 +53,16 @@ class Sender:
             await self._renew(lane, short)
         if fitting:
             sub = checked[fitting[0].link_id].sub
-            await self._request(lane, sub, fitting, permit)
+            turn = Turn(integration_id=lane.integration_id, run=run, permit=permit)
+            await self._request(lane, sub, fitting, turn)
+
+    @property
+    def _most(self) -> int:
+        return min(FULL, self._cronofy.largest_batch)
+
+    def _affordable(self, paid: int) -> int:
+        """How many writes that cost covers: the lane has grown while it waited for its budget."""
+        return self._most if self._cronofy.cost(self._most) <= paid else paid
 
     def _rest(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
         lane.give_back(tasks)
@@ -97,8 +107,7 @@ class Sender:
         except Transient as error:
             self._rest(lane, (), error)
 
-    async def _request(self, lane: Lane, sub: str, tasks: Sequence[Task], permit: Permit) -> None:
-        turn = Turn(integration_id=lane.integration_id, permit=permit)
+    async def _request(self, lane: Lane, sub: str, tasks: Sequence[Task], turn: Turn) -> None:
         crash_point("outbound.3")
         try:
             answers = await self._cronofy.write(sub, [task.write for task in tasks], turn=turn)

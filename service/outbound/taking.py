@@ -42,6 +42,9 @@ class Taking:
         self._hand = hand
         self._settling = settling
         self._hand_over = hand_over
+        self._noted: set[str] = set()
+        self.handled: set[int] = set()
+        """The deliveries of the present call that are dealt with, by identity."""
 
     async def together(self, deliveries: Sequence[Delivery]) -> None:
         """Take these in as one set, the unreadable ones as dead letters."""
@@ -51,15 +54,23 @@ class Taking:
     async def alone(self, delivery: Delivery) -> None:
         """Take in a message that may be what killed this consumer before (DESIGN 6.1)."""
         name = _name(delivery)
-        async with self._hand.writing() as connection:
-            moment = await self._hand.store.moment(connection)
-            noted = await rows.note_suspect(connection, QUEUE_OUTBOUND, name, now=moment)
-        if noted > CRASHES:
+        if await self._note(name) > CRASHES:
             reason = f"The consumer died {CRASHES} times while it had only this message in hand."
             self._refuse(delivery, Failure(transient=False, reason=reason, code="crash_loop"))
             return
         arrived = self._decoded(delivery)
         await self._take([arrived] if arrived else [], suspect=name)
+        self._noted.discard(name)
+
+    async def _note(self, name: str) -> int:
+        """Note it once per life of this process: trying again is no crash."""
+        if name in self._noted:
+            return 0
+        async with self._hand.writing() as connection:
+            moment = await self._hand.store.moment(connection)
+            crashes = await rows.note_suspect(connection, QUEUE_OUTBOUND, name, now=moment)
+        self._noted.add(name)
+        return crashes
 
     def _decoded(self, delivery: Delivery) -> Arrived | None:
         try:
@@ -76,6 +87,7 @@ class Taking:
         entry = entry_without_item(delivery)
         entry.failures[_NO_LINK] = failure
         self._hand.window.add(entry, ())
+        self.handled.add(id(delivery))
 
     async def _take(self, arrived: Sequence[Arrived], *, suspect: str | None = None) -> None:
         if not arrived and suspect is None:
@@ -89,6 +101,7 @@ class Taking:
             return
         crash_point("outbound.2")
         follow(self._hand, taken)
+        self.handled.update(id(each.delivery) for each in arrived)
         await self._settling.acknowledge(taken.finished)
         if taken.outbox:
             await self._hand_over(taken.outbox)

@@ -1,7 +1,6 @@
 """Links: the pairing of items and events."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -66,7 +65,7 @@ def columns_of(link: Link) -> dict[str, Any]:
         "exists_there": link.exists_there,
         "agreed": link.agreed,
         "last_read": link.last_read,
-        "writes": [asdict(write) for write in link.writes],
+        "writes": written(link.writes),
         "read_at": link.read_at,
         "accepted_at": link.accepted_at,
         "event_updated": link.event_updated,
@@ -76,6 +75,14 @@ def columns_of(link: Link) -> dict[str, Any]:
         "rewrites": list(link.rewrites),
         "ended_at": link.ended_at,
     }
+
+
+def written(writes: Iterable[Written]) -> list[dict[str, Any]]:
+    """The writes of a link as they are stored."""
+    return [
+        {"prints": write.prints, "sent_at": write.sent_at, "accepted_at": write.accepted_at}
+        for write in writes
+    ]
 
 
 async def of_items(connection: AsyncConnection, refs: Iterable[str], *, lock: bool = False) -> Sequence[Link]:

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     and_,
     bindparam,
     delete,
     func,
     insert,
+    literal_column,
     or_,
     select,
     union,
@@ -24,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.calendar import Integration, IntegrationId, Item, Link, LinkId, LinkState, Status
 from service.store.integrations import integration_of
 from service.store.items import Carrier
-from service.store.links import columns_of, link_of
+from service.store.links import columns_of, link_of, written
 from service.store.sets import among
 from service.store.tables import attempts, integrations, items, links, suspects
 
@@ -33,6 +35,8 @@ LEAST_CLAIM = 15.0
 UNTOUCHED = 120.0
 """Seconds after which a link that is behind and that nobody holds is looked after again (DESIGN 8)."""
 _UNFINISHED = (LinkState.BEHIND.value, LinkState.RETRYING.value)
+_LITERALLY_UNFINISHED = literal_column("state IN ('behind', 'retrying')", Boolean)
+"""In the very words of the partial index, which a bound parameter would not match."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -197,10 +201,7 @@ def _landed_columns(stored: StoredLink) -> dict[str, Any]:
         "applied_revision": link.applied_revision,
         "applied_hash": link.applied_hash,
         "exists_there": link.exists_there,
-        "writes": [
-            {"prints": write.prints, "sent_at": write.sent_at, "accepted_at": write.accepted_at}
-            for write in link.writes
-        ],
+        "writes": written(link.writes),
         "accepted_at": link.accepted_at,
         "claimed_by": stored.claimed_by,
         "claimed_until": stored.claimed_until,
@@ -314,7 +315,7 @@ async def backlog(
     """The links of one integration that are behind and that nobody holds, oldest first."""
     rows = await connection.scalars(
         select(links.c.id)
-        .where(links.c.integration_id == integration_id, links.c.state.in_(_UNFINISHED))
+        .where(links.c.integration_id == integration_id, _LITERALLY_UNFINISHED)
         .where(links.c.state == LinkState.BEHIND.value, _free(now))
         .order_by(links.c.touched_at)
         .limit(limit)
@@ -327,7 +328,7 @@ async def neglected(connection: AsyncConnection, *, now: float, limit: int) -> l
     behind = and_(links.c.state == LinkState.BEHIND.value, links.c.touched_at < now - UNTOUCHED)
     retrying = and_(links.c.state == LinkState.RETRYING.value, links.c.retry_at <= now)
     unfinished = await _due(
-        connection, and_(links.c.state.in_(_UNFINISHED), or_(behind, retrying)), now=now, limit=limit
+        connection, and_(_LITERALLY_UNFINISHED, or_(behind, retrying)), now=now, limit=limit
     )
     doubtful = and_(links.c.verify_at.is_not(None), links.c.verify_at <= now)
     verified = await _due(connection, doubtful, now=now, limit=limit)

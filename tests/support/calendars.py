@@ -151,7 +151,7 @@ class Outbound:
     async def integration(self, user: str = "u-17", name: str = "Work", **changes: Any) -> str:
         """A finished, active integration of that user."""
         self._made += 1
-        integration_id = f"0000000{self._made}-0000-7000-8000-000000000000"
+        integration_id = f"{self._made:08}-0000-7000-8000-000000000000"
         now = self.clock.now()
         row: dict[str, Any] = {
             "id": integration_id,
