@@ -32,7 +32,7 @@ def judge_gone(
     entry = Entries(item, integration, reading)
     link = replace(link, exists_there=False, event_updated=event.updated, read_at=reading.now)
     behind = link.state in {LinkState.BEHIND, LinkState.RETRYING} and item.revision > link.applied_revision
-    if behind:
+    if behind or _edited_in_vain(event, link):
         return _revived(link, item, integration, entry)
     if item.type is not ItemType.APPOINTMENT:
         reason = "Deleted in the linked calendar; the record in Vorex stays, its copy is let go."
@@ -51,8 +51,20 @@ def _outlived(event: CronofyEvent, link: Link) -> bool:
         return False
     if link.event_updated is not None and event.updated < link.event_updated:
         return True
+    return link.origin is Origin.OURS and _written_since(event, link)
+
+
+def _written_since(event: CronofyEvent, link: Link) -> bool:
+    """Whether we wrote the event after its row was last changed."""
     newest = link.writes[-1] if link.writes else None
-    return newest is not None and event.updated.timestamp() < math.floor(newest.accepted_at or newest.sent_at)
+    if newest is None or event.updated is None:
+        return False
+    return event.updated.timestamp() < math.floor(newest.accepted_at or newest.sent_at)
+
+
+def _edited_in_vain(event: CronofyEvent, link: Link) -> bool:
+    """An edit cannot bring a foreign event back (fact sheet 5): the change that was lost with it wins."""
+    return link.origin is Origin.EXTERNAL and link.desired is not None and _written_since(event, link)
 
 
 def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -> Judgement:
@@ -71,7 +83,8 @@ def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -
             desired=compose(content_of(item)),
             code=None,
         )
-    return Judgement(link=replace(link, agreed=None, last_read=None, writes=()), entries=[log])
+    behind = replace(link, state=LinkState.BEHIND, agreed=None, last_read=None, writes=())
+    return Judgement(link=behind, entries=[log])
 
 
 def _let_go(link: Link, item: Item, log: LogEntry) -> Judgement:
