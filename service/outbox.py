@@ -244,17 +244,18 @@ class _Turns:
     async def _turn(self) -> bool:
         try:
             more = await self._flush()
-        except SyncError as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, what waits must be tried again
             self._note(error)
             return False
         self.held = None
         return more
 
-    def _note(self, error: SyncError) -> None:
-        if str(error) != self.held:
+    def _note(self, error: Exception) -> None:
+        reason = str(error) if isinstance(error, SyncError) else type(error).__name__
+        if reason != self.held:
             stuck = isinstance(error, Permanent)
-            log.warning("outbox.held" if stuck else "outbox.delayed", reason=str(error))
-        self.held = str(error)
+            log.warning("outbox.held" if stuck else "outbox.delayed", reason=reason)
+        self.held = reason
 
     async def _rest(self) -> None:
         # what hinders the sending is not mended by something more to send

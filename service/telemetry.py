@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge
 
 EventName = Literal[
     # -- processes --
+    "process.starting",  # a consumer or keeper answers questions about its health: its port
     "process.started",  # a long-running command is up: its settings (secrets as set / not set), its port
     "process.stopping",  # asked to stop: nothing new is taken
     "process.stopped",  # what was in hand is finished or given back

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import structlog
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
@@ -30,6 +31,8 @@ from service.settling import Handler
 from service.store import Store
 from service.store.ids import new_id
 from service.web import create_web
+
+log = structlog.get_logger(__name__)
 
 Stop = Callable[[], Awaitable[None]]
 
@@ -222,7 +225,9 @@ class Ground:
 
     async def serve_status(self) -> int:
         """Health and metrics alone; open first, so that they can be asked to the end."""
-        return await self.serve(Starlette(routes=health_routes(self.readiness)), self._settings.status_port)
+        port = await self.serve(Starlette(routes=health_routes(self.readiness)), self._settings.status_port)
+        log.info("process.starting", port=port, address=address(self._settings.host, port))
+        return port
 
     async def serve(self, app: ASGIApp, port: int) -> int:
         """The port on which the application is served."""

@@ -1,0 +1,297 @@
+"""The command, as real processes: what people type, what they get, and how it ends (DESIGN 3, 11)."""
+
+import asyncio
+import json
+import signal
+import socket
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.ports import Outgoing
+from contracts.vorex import Action
+from service.broker.rabbitmq import RabbitBroker
+from tests.support.processes import SECRETS, run, started
+
+SAMPLE = Path(__file__).parents[2] / "contracts" / "samples" / "appointment-created.json"
+
+
+@pytest.fixture
+def embedded(sqlite_url: str) -> dict[str, str]:
+    """The settings of one process on a file."""
+    return {**SECRETS, "DATABASE_URL": sqlite_url, "CRONOFY_API_URL": "http://127.0.0.1:9"}
+
+
+@pytest.fixture
+def installed(embedded: dict[str, str], broker_url: str) -> dict[str, str]:
+    """The settings of many processes on a real RabbitMQ; declared and migrated."""
+    return embedded | {"BROKER_URL": broker_url, "SHUTDOWN_GRACE": "5"}
+
+
+def prepared(settings: Mapping[str, str], folder: Path) -> None:
+    for command in ("migrate", "topology"):
+        assert run(command, settings=settings, folder=folder).returncode == 0
+
+
+def an_event(number: int = 1, **data: Any) -> bytes:
+    event = json.loads(SAMPLE.read_text())
+    event["id"] = f"e-{number}"
+    event["data"] |= {"action": Action.CREATED, **data}
+    return json.dumps(event).encode()
+
+
+def letters(settings: Mapping[str, str], folder: Path, *words: str) -> list[dict[str, Any]]:
+    listed = run("dead-letters", "list", "--json", *words, settings=settings, folder=folder)
+    assert listed.returncode == 0, listed.stderr
+    found: list[dict[str, Any]] = json.loads(listed.stdout)["items"]
+    return found
+
+
+@pytest.mark.parametrize("words", [("fly",), ("consume",), ("consume", "everything"), ("up", "--no-such")])
+def test_wrong_usage_ends_with_2(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """0 done, 1 failed, 2 wrong usage."""
+    ended = run(*words, settings={}, folder=tmp_path)
+
+    assert ended.returncode == 2
+    assert b"Traceback" not in ended.stderr
+
+
+def test_all_missing_settings_are_named_at_once(tmp_path: Path) -> None:
+    """One message, exit code 2."""
+    ended = run("consume", "all", settings={}, folder=tmp_path)
+
+    assert ended.returncode == 2
+    for name in (
+        "DATABASE_URL",
+        "BROKER_URL",
+        "CRONOFY_CLIENT_ID",
+        "CRONOFY_CLIENT_SECRET",
+        "ENCRYPTION_KEYS",
+    ):
+        assert f"CALENDAR_SYNC_{name}".encode() in ended.stderr
+    assert ended.stdout == b""
+
+
+@pytest.mark.parametrize("words", [("consume", "all"), ("relay",), ("topology",)])
+def test_what_needs_rabbitmq_says_so(
+    tmp_path: Path, embedded: dict[str, str], words: tuple[str, ...]
+) -> None:
+    """DESIGN 4: memory:// serves one process."""
+    ended = run(*words, settings=embedded, folder=tmp_path)
+
+    assert ended.returncode == 2
+    assert b"needs RabbitMQ" in ended.stderr
+
+
+def test_an_old_schema_is_named_with_its_remedy(tmp_path: Path, embedded: dict[str, str]) -> None:
+    """Exit code 1, a sentence, no traceback."""
+    ended = run("web", settings=embedded, folder=tmp_path)
+
+    assert ended.returncode == 1
+    assert b"the database schema is at nothing" in ended.stderr
+    assert b"calendar-sync migrate" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_a_sentence(tmp_path: Path, embedded: dict[str, str]) -> None:
+    """No traceback for people."""
+    away = embedded | {"DATABASE_URL": "postgresql+asyncpg://nobody:hidden@127.0.0.1:9/none"}
+
+    ended = run("migrate", settings=away, folder=tmp_path)
+
+    assert ended.returncode == 1
+    assert b"the database cannot be reached" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+    assert b"hidden" not in ended.stderr
+
+
+def test_what_is_published_waits_for_up(tmp_path: Path, embedded: dict[str, str]) -> None:
+    """DESIGN 4: handed over through the store, sent by the next up, and counted when it was settled."""
+    assert run("migrate", settings=embedded, folder=tmp_path).returncode == 0
+    lines = b"\n".join([an_event(1), b"", an_event(2, version=0)])
+    published = run("publish", "-", settings=embedded, folder=tmp_path, given=lines)
+    assert published.returncode == 1
+    assert published.stdout.decode().splitlines() == ["line 3: data.version: must be at least 1"]
+    assert _unsent(tmp_path) == 1
+
+    with started("up", settings=embedded, folder=tmp_path) as up:
+        address = up.said("ready ").split()[1]
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        assert httpx.get(f"{address}/readyz").json() == {"ready": True, "because": []}
+        up.await_(lambda: _unsent(tmp_path) == 0, "the settling of what was published")
+        assert up.stop() == 0
+        up.logged("process.stopped")
+
+    assert letters(embedded, tmp_path) == []
+
+
+def _unsent(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "calendar-sync.db")) as database:
+        (count,) = database.execute("SELECT count(*) FROM outbox WHERE sent_at IS NULL").fetchone()
+    return int(count)
+
+
+def test_up_says_when_its_port_is_taken(tmp_path: Path, embedded: dict[str, str]) -> None:
+    """A sentence, exit code 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("up", settings=embedded | {"PORT": port}, folder=tmp_path)
+
+    assert ended.returncode == 1
+    assert f"port {port}".encode() in ended.stderr
+
+
+def test_publish_names_a_file_that_is_not_there(tmp_path: Path, embedded: dict[str, str]) -> None:
+    """Wrong usage."""
+    ended = run("publish", "nowhere.json", settings=embedded, folder=tmp_path)
+
+    assert ended.returncode == 2
+    assert b"nowhere.json" in ended.stderr
+
+
+def test_a_letter_that_does_not_exist_is_a_sentence(tmp_path: Path, embedded: dict[str, str]) -> None:
+    """Exit code 1."""
+    assert run("migrate", settings=embedded, folder=tmp_path).returncode == 0
+
+    for words in (("show", "nowhere"), ("replay", "nowhere"), ("discard", "nowhere", "--reason", "x")):
+        ended = run("dead-letters", *words, settings=embedded, folder=tmp_path)
+        assert ended.returncode == 1
+        assert b"There is no dead letter nowhere." in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("replay",), ("replay", "x", "--all-matching"), ("discard", "x"), ("list", "--since", "yesterday")],
+)
+def test_dead_letters_asked_wrongly_ends_with_2(
+    tmp_path: Path, embedded: dict[str, str], words: tuple[str, ...]
+) -> None:
+    """Nothing is touched."""
+    assert run("dead-letters", *words, settings=embedded, folder=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("broker", ["memory", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
+def test_the_guides_walk(tmp_path: Path, request: pytest.FixtureRequest, broker: str) -> None:
+    """G17, G18: the demonstration ticks every step and stays up, on either broker."""
+    settings: dict[str, str] = {}
+    if broker == "rabbitmq":
+        settings["BROKER_URL"] = request.getfixturevalue("broker_url")
+
+    with started("up", "--demo", settings=settings, folder=tmp_path) as up:
+        address = up.said("ready http").split()[1]
+        assert any(line.startswith("[ok] G17 ") for line in up.out)
+        assert any(line.startswith("[ok] G18 ") for line in up.out)
+        assert not any(line.startswith("[failed]") for line in up.out)
+        assert httpx.get(f"{address}/readyz").status_code == 200
+        assert b"calendar_sync_messages_settled" in httpx.get(f"{address}/metrics").content
+        assert up.stop(signal.SIGINT) == 0
+
+
+def test_a_walk_that_fails_ends_with_1(tmp_path: Path) -> None:
+    """Every step is told as it happens, the failed one with what came instead."""
+    ended = run("up", "--demo", settings={"PUBLIC_URL": "http://127.0.0.1:9"}, folder=tmp_path)
+
+    assert ended.returncode == 1
+    told = ended.stdout.decode().splitlines()
+    assert told[0].startswith("[ok] ")
+    assert told[-1].startswith("[failed] G5 ")
+    assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.rabbitmq
+def test_every_process_stops_when_told_to(tmp_path: Path, installed: dict[str, str]) -> None:
+    """SIGTERM: exit code 0; before that, alive, ready and measured."""
+    prepared(installed, tmp_path)
+    for words in (("consume", "all"), ("consume", "inbound"), ("relay",), ("web",), ("keeper",)):
+        with started(*words, settings=installed, folder=tmp_path) as process:
+            address = process.logged("process.started")["address"]
+            if words[0] in {"consume", "keeper"}:
+                assert str(json.loads(process.err[0])["port"]) in address
+            assert httpx.get(f"{address}/healthz").status_code == 200
+            ready = httpx.get(f"{address}/readyz")
+            assert (ready.status_code, ready.json()) == (200, {"ready": True, "because": []}), words
+            assert httpx.get(f"{address}/metrics").status_code == 200
+            assert process.stop() == 0, words
+            assert process.out == []
+
+
+@pytest.mark.rabbitmq
+def test_a_missing_topology_is_named(tmp_path: Path, installed: dict[str, str]) -> None:
+    """Exit code 1, naming what is missing; topology --check agrees."""
+    assert run("migrate", settings=installed, folder=tmp_path).returncode == 0
+
+    for words in (("consume", "all"), ("relay",), ("web",), ("keeper",), ("publish", str(SAMPLE))):
+        ended = run(*words, settings=installed, folder=tmp_path)
+        assert ended.returncode == 1, words
+        assert b"queue calendar-sync.outbound" in ended.stderr
+        assert b"calendar-sync topology" in ended.stderr
+
+    checked = run("topology", "--check", settings=installed, folder=tmp_path)
+    assert checked.returncode == 1
+    assert b"missing: queue calendar-sync.outbound" in checked.stdout
+    assert run("topology", settings=installed, folder=tmp_path).returncode == 0
+    assert run("topology", "--check", settings=installed, folder=tmp_path).returncode == 0
+
+
+@pytest.mark.rabbitmq
+def test_a_malformed_message_becomes_a_letter_that_operators_can_handle(
+    tmp_path: Path, installed: dict[str, str], broker_url: str
+) -> None:
+    """R30: list, show, discard, undo, replay; each recorded, the last one resolved or open again."""
+    prepared(installed, tmp_path)
+    _publish_raw(broker_url, b'{"specversion":"1.0","id":"bad","source":"/vorex/acme"}')
+    with started("consume", "outbound", settings=installed, folder=tmp_path) as consumer:
+        consumer.logged("process.started")
+        letter = _first_letter(installed, tmp_path)
+        assert (letter["code"], letter["state"]) == ("malformed", "open")
+        letter_id = letter["id"]
+
+        shown = run("dead-letters", "show", letter_id, "--json", settings=installed, folder=tmp_path)
+        assert json.loads(shown.stdout) == letter
+        discarded = run(
+            "dead-letters", "discard", letter_id, "--reason", "a test", settings=installed, folder=tmp_path
+        )
+        assert discarded.returncode == 0
+        assert letters(installed, tmp_path, "--state", "open") == []
+        assert run("dead-letters", "replay", letter_id, settings=installed, folder=tmp_path).returncode == 1
+        assert run("dead-letters", "undo", letter_id, settings=installed, folder=tmp_path).returncode == 0
+        replayed = run("dead-letters", "replay", letter_id, "--json", settings=installed, folder=tmp_path)
+        assert json.loads(replayed.stdout) == {"count": 1}
+        again = _letter_with(installed, tmp_path, "reopened")
+        assert consumer.stop() == 0
+
+    assert again["id"] == letter_id
+    assert [act["act"] for act in again["acts"]] == ["discard", "undo", "replay", "reopened"]
+    assert len(again["attempts"]) == 2
+
+
+def _first_letter(settings: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    for _ in range(30):
+        if found := letters(settings, folder):
+            return found[0]
+    raise AssertionError("no dead letter came about")
+
+
+def _letter_with(settings: Mapping[str, str], folder: Path, act: str) -> dict[str, Any]:
+    for _ in range(30):
+        letter = _first_letter(settings, folder)
+        if any(each["act"] == act for each in letter["acts"]):
+            return letter
+    raise AssertionError(f"nobody did {act}")
+
+
+def _publish_raw(broker_url: str, body: bytes) -> None:
+    async def publish() -> None:
+        broker = RabbitBroker(broker_url)
+        await broker.open()
+        await broker.publish(
+            Outgoing(exchange="vorex.items", routing_key="task.created", body=body, message_id="bad")
+        )
+        await broker.close()
+
+    asyncio.run(publish())
