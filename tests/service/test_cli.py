@@ -6,17 +6,23 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from contracts.ports import Outgoing
 from contracts.vorex import Action
 from service.broker.rabbitmq import RabbitBroker
+from service.clock import SystemClock
+from service.demo import Demo
+from service.settings import Settings
+from service.walk import walk
 from tests.support.processes import SECRETS, run, started
+from tests.support.servers import free_port
 
 SAMPLE = Path(__file__).parents[2] / "contracts" / "samples" / "appointment-created.json"
 
@@ -218,6 +224,40 @@ def test_every_process_stops_when_told_to(tmp_path: Path, installed: dict[str, s
             assert httpx.get(f"{address}/metrics").status_code == 200
             assert process.stop() == 0, words
             assert process.out == []
+
+
+@pytest.mark.rabbitmq
+def test_the_guides_walk_over_separate_processes(tmp_path: Path, installed: dict[str, str]) -> None:
+    """G17, G18 as installed: relay, web, two consumers of everything, keeper and simulator apart."""
+    pages, notices, calendars = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
+    settings = installed | {
+        "PUBLIC_URL": pages,
+        "PORT": pages.rpartition(":")[2],
+        "NOTICES_URL": notices,
+        "RELAY_PORT": notices.rpartition(":")[2],
+        "CRONOFY_API_URL": calendars,
+        "CRONOFY_APP_URL": calendars,
+        "SIMULATOR_PORT": calendars.rpartition(":")[2],
+    }
+    prepared(settings, tmp_path)
+    said: list[str] = []
+    all_words = (("simulator",), ("relay",), ("web",), ("consume", "all"), ("consume", "all"), ("keeper",))
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(started(*words, settings=settings, folder=tmp_path)) for words in all_words
+        ]
+        for process in processes:
+            process.logged("process.started")
+        vorex = Demo(settings=_signing(settings), simulator=calendars)
+        token = vorex.sign_in_token(SystemClock())
+        walking = walk(product=pages, calendar_provider=calendars, token=token, say=said.append)
+        assert asyncio.run(walking), said
+        assert [process.stop() for process in processes] == [0] * len(processes)
+
+
+def _signing(settings: Mapping[str, str]) -> Settings:
+    secret = SecretStr(settings["SIGN_IN_SECRET"])
+    return Settings(_env_file=None).model_copy(update={"sign_in_secret": secret})
 
 
 @pytest.mark.rabbitmq
