@@ -13,13 +13,16 @@ from contracts.errors import Malformed, Permanent, Throttled, Transient, Unavail
 from contracts.messages import RunData
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Outgoing
 from service.broker.memory import MemoryBroker
+from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_RUNS, REPLAY_EXCHANGE
+from service.clock import SystemClock
 from service.consumer import Consumer
 from service.settling import Received
 from service.store import Store, letters, suspects
 from service.store.journal import known, record
 from service.store.letters import Matching
 from tests.support.clock import ManualClock
+from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
 DELAYS = (10, 60)
@@ -413,6 +416,50 @@ async def test_a_malformed_error_of_a_handler_names_its_field(store: Store) -> N
         (letter,) = await ground.letters()
 
     assert (letter["code"], letter["field"]) == ("malformed", "data.step")
+
+
+@pytest.mark.rabbitmq
+async def test_on_rabbitmq_a_message_survives_retries_and_broken_connections(
+    rabbitmq: RabbitMQ, sqlite_url: str
+) -> None:
+    """R30: retried through the broker's queues, done once, off every queue in the end."""
+    store, broker = Store(sqlite_url), RabbitBroker(rabbitmq.url, retry_delays=(1, 2))
+    await store.upgrade()
+    work = Work(store, Transient("busy"), Transient("busy"))
+    consumer = Consumer(
+        queue=QUEUE_RUNS,
+        expected=RunRequested,
+        handler=work,
+        broker=broker,
+        store=store,
+        clock=SystemClock(),
+        delays=(1, 2),
+        concurrency=4,
+    )
+    await broker.open()
+    await broker.declare()
+    await consumer.start()
+    await broker.publish(
+        Outgoing(exchange=COMMANDS_EXCHANGE, routing_key="run.x", body=a_step("m-1"), message_id="m-1")
+    )
+    await until(lambda: len(work.seen) == 2, what="the second attempt")
+    work.gate.clear()
+    await until(lambda: len(work.seen) == 3, what="the third attempt")
+    await asyncio.to_thread(rabbitmq.close_connections)
+    work.gate.set()
+
+    async def settled() -> bool:
+        return consumer.alive and not any(rabbitmq.queues().values())
+
+    await until(settled, seconds=30, what="empty queues")
+    await consumer.stop(grace=5)
+    await broker.close()
+    async with store.read() as connection:
+        assert await known(connection, QUEUE_RUNS, [("/calendar-sync", "m-1")]) == {
+            ("/calendar-sync", "m-1"): "done"
+        }
+    assert [each.attempt for each in work.seen] == [1, 2, 3]
+    await store.close()
 
 
 class Gone:
