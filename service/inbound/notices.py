@@ -9,6 +9,7 @@ import structlog
 from contracts.calendar import Integration
 from contracts.envelope import NoticeReceived
 from contracts.messages import NoticeData
+from service.crashpoints import crash_point
 from service.inbound.pages import INBOUND_QUEUE
 from service.inbound.reader import Looker, Reader
 from service.store import Store, inbound, integrations, journal
@@ -40,6 +41,7 @@ class NoticeHandler:
     async def __call__(self, received: Received) -> None:
         message = received.message
         assert isinstance(message, NoticeReceived)
+        crash_point("inbound.1")
         notice = message.data
         integration = await self._integration(notice)
         if integration is None:
@@ -59,6 +61,7 @@ class NoticeHandler:
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
             await inbound.notice(connection, integration.id, since, now=now)
+        crash_point("inbound.2")
         if integration.sends:
             await self._reader.read(integration.id, noticed_at=now, key=key)
         await self._record([key], "done" if integration.sends else "noted")

@@ -38,6 +38,7 @@ from handlers.inbound import (
     twin_of,
 )
 from handlers.reading import Reading
+from service.crashpoints import crash_point
 from service.store import Store, inbound, integrations, items, journal, links
 from service.store.ids import new_id
 from service.store.inbound import Turn
@@ -89,6 +90,8 @@ class Pages:
                 await self._finish_copies(connection, reading_pass, integration, changes)
             await self._save(connection, integration, changes, now=now)
             await self._close_page(connection, reading_pass, now=now, last=last)
+            crash_point("inbound.3")
+        crash_point("inbound.5" if last else "inbound.4")
 
     async def retrieve(
         self,
