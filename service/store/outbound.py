@@ -6,16 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     and_,
     bindparam,
     delete,
     func,
     insert,
-    literal_column,
     or_,
     select,
+    text,
     union,
     update,
 )
@@ -35,7 +34,7 @@ LEAST_CLAIM = 15.0
 UNTOUCHED = 120.0
 """Seconds after which a link that is behind and that nobody holds is looked after again (DESIGN 8)."""
 _UNFINISHED = (LinkState.BEHIND.value, LinkState.RETRYING.value)
-_LITERALLY_UNFINISHED = literal_column("state IN ('behind', 'retrying')", Boolean)
+_LITERALLY_UNFINISHED = text("state IN ('behind', 'retrying')")
 """In the very words of the partial index, which a bound parameter would not match."""
 
 
@@ -316,7 +315,7 @@ async def backlog(
     rows = await connection.scalars(
         select(links.c.id)
         .where(links.c.integration_id == integration_id, _LITERALLY_UNFINISHED)
-        .where(links.c.state == LinkState.BEHIND.value, _free(now))
+        .where(or_(links.c.retry_at.is_(None), links.c.retry_at <= now), _free(now))
         .order_by(links.c.touched_at)
         .limit(limit)
     )
@@ -325,11 +324,9 @@ async def backlog(
 
 async def neglected(connection: AsyncConnection, *, now: float, limit: int) -> list[LinkId]:
     """Links of sending integrations that nobody holds: behind and untouched, or due again (DESIGN 8)."""
-    behind = and_(links.c.state == LinkState.BEHIND.value, links.c.touched_at < now - UNTOUCHED)
-    retrying = and_(links.c.state == LinkState.RETRYING.value, links.c.retry_at <= now)
-    unfinished = await _due(
-        connection, and_(_LITERALLY_UNFINISHED, or_(behind, retrying)), now=now, limit=limit
-    )
+    left = and_(links.c.retry_at.is_(None), links.c.touched_at < now - UNTOUCHED)
+    overdue = or_(left, links.c.retry_at <= now)
+    unfinished = await _due(connection, and_(_LITERALLY_UNFINISHED, overdue), now=now, limit=limit)
     doubtful = and_(links.c.verify_at.is_not(None), links.c.verify_at <= now)
     verified = await _due(connection, doubtful, now=now, limit=limit)
     return [*dict.fromkeys([*unfinished, *verified])]

@@ -1,0 +1,77 @@
+"""The outbound engine's hot queries use an index on both engines (DESIGN 10)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import IntegrationId
+from service.store import Store
+from service.store import outbound as rows
+
+Query = Callable[[AsyncConnection], Awaitable[Any]]
+QUERIES: dict[str, tuple[Query, set[str]]] = {
+    "a lane's backlog": (
+        lambda connection: rows.backlog(connection, IntegrationId("i"), now=1.0, limit=10),
+        {"ix_links_unfinished"},
+    ),
+    "neglected links": (
+        lambda connection: rows.neglected(connection, now=1.0, limit=10),
+        {"ix_links_unfinished", "ix_links_verify_at"},
+    ),
+    "links of items": (lambda connection: rows.of_items(connection, ["r"]), {"ix_links_item_ref"}),
+    "the re-check": (
+        lambda connection: rows.check(connection, ["l"], me="me"),
+        {"pk_links", "autoindex_links"},
+    ),
+    "links that others hold": (
+        lambda connection: rows.standing(connection, ["l"], me="me", now=1.0),
+        {"pk_links", "autoindex_links"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_hot_queries_use_their_index(store: Store, name: str) -> None:
+    """The plan names it, and no large table is read from end to end."""
+    query, indexes = QUERIES[name]
+    async with store.begin() as connection:
+        if not store.sqlite:
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plans = await explained(connection, query)
+
+    told = "\n".join(plans)
+    assert any(index in told for index in indexes)
+    assert not [line for line in plans if line.strip() == "SCAN links" or "Seq Scan on links" in line]
+
+
+async def explained(connection: AsyncConnection, query: Query) -> list[str]:
+    """The plans of the statements that the query makes."""
+    listening = Listening(connection)
+    await query(listening)  # type: ignore[arg-type]
+    lines: list[str] = []
+    for statement in listening.statements:
+        compiled = statement.compile(connection.sync_engine, compile_kwargs={"literal_binds": True})
+        prefix = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        found = await connection.exec_driver_sql(f"{prefix} {compiled}")
+        lines.extend(str(row[-1]) for row in found)
+    return lines
+
+
+class Listening:
+    """A connection that remembers what it was asked."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+        self.statements: list[Any] = []
+
+    async def execute(self, statement: Any, *arguments: Any) -> Any:
+        self.statements.append(statement)
+        return await self._connection.execute(statement, *arguments)
+
+    async def scalars(self, statement: Any) -> Any:
+        self.statements.append(statement)
+        return await self._connection.scalars(statement)

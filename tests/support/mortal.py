@@ -1,0 +1,64 @@
+"""A consumer in a process of its own that a test may let die; its linked calendar is a file of writes."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from contracts.writes import Answer, Write
+from service.broker.rabbitmq import RabbitBroker
+from service.clock import SystemClock
+from service.cronofy.transport import Turn
+from service.outbound import OutboundConsumer
+from service.store import Store
+from tests.support.calendars import FixedLooker, FreeBudget
+
+
+class FileCalendars:
+    """Appends every write that arrives to a file, so that it outlives the process."""
+
+    largest_batch = 50
+
+    def __init__(self, path: Path, *, refuses: str) -> None:
+        self._path = path
+        self._refuses = refuses
+
+    def cost(self, writes: int) -> int:
+        return 1
+
+    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn) -> Sequence[Answer]:
+        with self._path.open("a") as file:
+            file.writelines(f"{json.dumps([write.method, *write.key, write.body()])}\n" for write in writes)
+            file.flush()
+            os.fsync(file.fileno())
+        return [self._answer(write) for write in writes]
+
+    def _answer(self, write: Write) -> Answer:
+        title = getattr(write, "summary", "")
+        if title.startswith("refused"):
+            return Answer(status=422)
+        return Answer(status=503 if title == self._refuses else 202)
+
+
+async def main(database: str, broker_url: str, calendar: str, refuses: str) -> None:
+    """Consume until killed."""
+    clock = SystemClock()
+    store = Store(database)
+    broker = RabbitBroker(broker_url, retry_delays=(1,))
+    await broker.open()
+    consumer = OutboundConsumer(
+        store=store,
+        broker=broker,
+        cronofy=FileCalendars(Path(calendar), refuses=refuses),
+        budget=FreeBudget(),
+        looker=FixedLooker(),
+        clock=clock,
+        retry_delays=(1,),
+    )
+    await consumer.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
