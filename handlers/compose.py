@@ -5,70 +5,18 @@ import json
 import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
-from html.parser import HTMLParser
 
 from contracts.calendar import Moment, Payload
+from contracts.fields import visible
 from contracts.vorex import DescriptionFormat, ItemContent, ShowAs
+from handlers.plain import plain, tidy
 
 LONGEST_TITLE = 1024
 LONGEST_DESCRIPTION = 4096
 HALF_HOUR = timedelta(minutes=30)
 ONE_DAY = timedelta(days=1)
 
-_LINE_ENDERS = frozenset({"p", "div", "li", "tr"})
-_UNSEEN = frozenset({"script", "style", "head", "title"})
-_BLANKS = re.compile(r"[ \t\r\n\f\v]+")
-_EMPTY_LINES = re.compile(r"\n{3,}")
-
-
-class _Plain(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
-        if tag in _UNSEEN:
-            self._hidden += 1
-        elif tag == "br":
-            self.parts.append("\n")
-        elif tag in _LINE_ENDERS:
-            self._end_line()
-            if tag == "li":
-                self.parts.append("- ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _UNSEEN:
-            self._hidden = max(0, self._hidden - 1)
-        elif tag in _LINE_ENDERS:
-            self._end_line()
-
-    def handle_data(self, data: str) -> None:
-        if self._hidden:
-            return
-        text = _BLANKS.sub(" ", data)
-        if not self.parts or self.parts[-1].endswith(("\n", " ")):
-            text = text.removeprefix(" ")
-        if text:
-            self.parts.append(text)
-
-    def _end_line(self) -> None:
-        if self.parts and not self.parts[-1].endswith("\n"):
-            self.parts.append("\n")
-
-
-def plain(html: str) -> str:
-    """Html as text: ends of blocks become ends of lines, list items begin with ``- `` (R12)."""
-    parser = _Plain()
-    parser.feed(html)
-    parser.close()
-    return tidy("".join(parser.parts))
-
-
-def tidy(text: str) -> str:
-    """Lines without trailing blanks, never more than one empty line in a row, none at the ends."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return _EMPTY_LINES.sub("\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
+_LINE_BREAKS = re.compile(r"[\t\r\n\f\v]+")
 
 
 def canonical(text: str) -> str:
@@ -81,9 +29,15 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+def one_line(text: str) -> str:
+    """Titles have one line."""
+    return _LINE_BREAKS.sub(" ", text)
+
+
 def prefix(item: ItemContent) -> str:
     """What stands before the title of an item that has an account (R13)."""
-    return f"{item.account_name} – " if item.account_name else ""
+    named = item.account_name is not None and visible(item.account_name)
+    return one_line(f"{item.account_name} – ") if named else ""
 
 
 def reference(item: ItemContent) -> str:
@@ -92,18 +46,24 @@ def reference(item: ItemContent) -> str:
 
 
 def summary(item: ItemContent) -> str:
-    return cut(prefix(item) + item.title, LONGEST_TITLE)
+    return cut(prefix(item) + one_line(item.title), LONGEST_TITLE)
 
 
 def description(item: ItemContent) -> str:
     """The item's text, an empty line, its reference; of both only the text is ever cut (R12, R13)."""
-    html = item.description_format is DescriptionFormat.HTML
-    text = plain(item.description) if html else item.description.replace("\r\n", "\n").replace("\r", "\n")
+    text = plain_description(item)
     last = cut(reference(item), LONGEST_DESCRIPTION)
     if not last:
         return cut(text, LONGEST_DESCRIPTION)
     room = LONGEST_DESCRIPTION - len(last) - 2
     return f"{cut(text, room)}\n\n{last}" if text and room > 0 else last
+
+
+def plain_description(item: ItemContent) -> str:
+    """The item's whole text, without its reference (R12)."""
+    if item.description_format is DescriptionFormat.HTML:
+        return plain(item.description)
+    return item.description.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def span(item: ItemContent) -> tuple[Moment, Moment] | None:
@@ -122,7 +82,7 @@ def transparent(item: ItemContent) -> bool:
 def wire_time(moment: Moment) -> str:
     """A date as it is, an instant in UTC with whole seconds and ``Z`` (R12)."""
     if isinstance(moment, datetime):
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
     return moment.isoformat()
 
 

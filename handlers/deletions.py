@@ -14,14 +14,15 @@ from contracts.calendar import (
     LogEntry,
     Origin,
     Outcome,
-    event_id,
 )
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers.compose import compose
 from handlers.entries import Entries
-from handlers.plan import let_go_print
-from handlers.reading import NOTHING, Judgement, Reading, content_of, next_item
+from handlers.plan import let_go_print, renewed
+from handlers.reading import NOTHING, Judgement, Reading, changed_at, content_of, next_item
+
+WAITING = frozenset({LinkState.BEHIND, LinkState.RETRYING, LinkState.HELD, LinkState.FAILED})
 
 
 def judge_gone(
@@ -30,9 +31,9 @@ def judge_gone(
     if _outlived(event, link):
         return NOTHING
     entry = Entries(item, integration, reading)
-    link = replace(link, exists_there=False, event_updated=event.updated, read_at=reading.now)
-    behind = link.state in {LinkState.BEHIND, LinkState.RETRYING} and item.revision > link.applied_revision
-    if behind or _edited_in_vain(event, link):
+    updated = changed_at(event, reading) or link.event_updated
+    link = replace(link, exists_there=False, event_updated=updated, read_at=reading.now)
+    if _never_sent(link, item) or _edited_in_vain(event, link):
         return _revived(link, item, integration, entry)
     if item.type is not ItemType.APPOINTMENT:
         reason = "Deleted in the linked calendar; the record in Vorex stays, its copy is let go."
@@ -54,6 +55,12 @@ def _outlived(event: CronofyEvent, link: Link) -> bool:
     return link.origin is Origin.OURS and _written_since(event, link)
 
 
+def _never_sent(link: Link, item: Item) -> bool:
+    """Whether Vorex changed the item and the calendar never heard of it."""
+    waits = link.state in WAITING or (link.state is LinkState.FROZEN and link.code is Code.NOT_POSSIBLE)
+    return waits and item.revision > link.applied_revision
+
+
 def _written_since(event: CronofyEvent, link: Link) -> bool:
     """Whether we wrote the event after its row was last changed."""
     newest = link.writes[-1] if link.writes else None
@@ -71,19 +78,10 @@ def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -
     """Deleted there, changed here: the change wins (R19), under our own id where the event was foreign."""
     reason = "Deleted in the linked calendar, changed in Vorex: the change wins."
     log = entry(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason)
-    if link.origin is Origin.EXTERNAL:
-        ours = event_id(integration.tenant_id, integration.user_id, item.type, item.id)
-        link = replace(
-            link,
-            origin=Origin.OURS,
-            event_id=ours,
-            event_uid=None,
-            may_update=True,
-            may_delete=True,
-            desired=compose(content_of(item)),
-            code=None,
-        )
-    behind = replace(link, state=LinkState.BEHIND, agreed=None, last_read=None, writes=())
+    link = renewed(link, item, integration)
+    state, code = (link.state, link.code) if link.state is LinkState.FAILED else (LinkState.BEHIND, None)
+    desired = compose(content_of(item))
+    behind = replace(link, state=state, code=code, desired=desired, agreed=None, last_read=None, writes=())
     return Judgement(link=behind, entries=[log])
 
 
@@ -103,32 +101,37 @@ def _let_go(link: Link, item: Item, log: LogEntry) -> Judgement:
 def carry_out(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
     """Do a deletion that was read: this person is unassigned; with nobody left it is deleted (R6)."""
     content = content_of(item)
+    if integration.user_id not in content.assignees:
+        return Judgement(link=_ended(link, item.revision))
     left = tuple(user for user in content.assignees if user != integration.user_id)
     at = datetime.fromtimestamp(reading.asked_at, UTC)
     changed = link.event_updated if link.event_updated is not None and link.event_updated <= at else at
     after = next_item(item, content.model_copy(update={"assignees": left}), integration, changed)
     if not left:
         after = replace(after, deleted=True, content=content)
-    ended = replace(
-        link,
-        state=LinkState.AGREED,
-        code=None,
-        desired=None,
-        desired_revision=after.revision,
-        applied_revision=after.revision,
-        applied_hash=None,
-        exists_there=False,
-        agreed=None,
-        last_read=None,
-        writes=(),
-    )
     reason = (
         "Deleted in the linked calendar."
         if not left
         else "Deleted in the linked calendar: no longer assigned."
     )
     entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.DONE, Code.OK, reason)
-    return Judgement(link=ended, item=after, entries=[entry])
+    return Judgement(link=_ended(link, after.revision), item=after, entries=[entry])
+
+
+def _ended(link: Link, revision: int) -> Link:
+    return replace(
+        link,
+        state=LinkState.AGREED,
+        code=None,
+        desired=None,
+        desired_revision=revision,
+        applied_revision=revision,
+        applied_hash=None,
+        exists_there=False,
+        agreed=None,
+        last_read=None,
+        writes=(),
+    )
 
 
 def hold(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:

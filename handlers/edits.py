@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from contracts.calendar import Moment
+from contracts.calendar import Code, Moment
 from contracts.cronofy import CronofyEvent
 from contracts.fields import visible
 from contracts.vorex import DescriptionFormat, ItemContent, ItemType, ShowAs
-from handlers.compose import HALF_HOUR, ONE_DAY
+from handlers.compose import HALF_HOUR, ONE_DAY, canonical, description, summary
 from handlers.prints import TIME_FIELDS, bare_description, bare_title
 
 MASKED_TITLE = "Private appointment"
@@ -20,6 +20,13 @@ def masked(event: CronofyEvent) -> CronofyEvent:
     if not event.event_private:
         return event
     return replace(event, summary=MASKED_TITLE, description="", location="")
+
+
+def closed_code(event: CronofyEvent) -> Code | None:
+    """Why a foreign event is read-only from Vorex, if it is (R8, R9)."""
+    if event.event_private:
+        return Code.PRIVATE
+    return Code.SERIES if event.recurring else None
 
 
 def imported(event: CronofyEvent, *, item_id: str, user_id: str, time_zone: str) -> ItemContent:
@@ -39,21 +46,39 @@ def imported(event: CronofyEvent, *, item_id: str, user_id: str, time_zone: str)
 def edited(item: ItemContent, event: CronofyEvent, fields: set[str]) -> ItemContent:
     """The item with these fields taken from the event; fields that the event lacks stay."""
     changes: dict[str, Any] = {}
-    if "title" in fields and event.summary is not None:
-        title = _clean(bare_title(event.summary, item))
-        changes["title"] = title if visible(title) else UNTITLED
-    if "description" in fields and event.description is not None:
-        changes["description"] = _clean(bare_description(event.description, item))
-        changes["description_format"] = DescriptionFormat.TEXT
-    if "location" in fields and event.location is not None:
-        changes["location"] = _clean(event.location)
     if fields & set(TIME_FIELDS):
-        changes |= _times(item, event)
-    if "free" in fields:
-        changes["show_as"] = ShowAs.FREE if event.transparency == "transparent" else ShowAs.BUSY
+        changes |= _times(item, event, fields)
+    if "free" in fields and event.transparency is not None:
+        changes |= _shown(item.model_copy(update=changes), event.transparency == "transparent")
     if "private" in fields and event.event_private is not None:
         changes["private"] = event.event_private
-    return item.model_copy(update=changes)
+    return item.model_copy(update=_texts(item, event, fields) | changes)
+
+
+def _texts(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str, Any]:
+    """The texts that say something else than what was written of them, cut or with R13's additions."""
+    changes: dict[str, Any] = {}
+    title = _clean(bare_title(event.summary or "", item))
+    if "title" in fields and event.summary is not None and title != bare_title(summary(item), item):
+        changes["title"] = title if visible(title) else UNTITLED
+    text = _clean(bare_description(event.description or "", item))
+    if (
+        "description" in fields
+        and event.description is not None
+        and text != bare_description(description(item), item)
+    ):
+        changes |= {"description": text, "description_format": DescriptionFormat.TEXT}
+    if "location" in fields and event.location is not None:
+        changes["location"] = _clean(canonical(event.location))
+    return changes
+
+
+def _shown(item: ItemContent, free: bool) -> dict[str, Any]:
+    """Free or busy; a date without a time is free whatever it says, so a busy one gets its end (R14)."""
+    shown: dict[str, Any] = {"show_as": ShowAs.FREE if free else ShowAs.BUSY}
+    if not free and item.all_day and item.start is not None and item.end is None:
+        shown["end"] = item.start + ONE_DAY
+    return shown
 
 
 def values_of(item: ItemContent, fields: set[str]) -> dict[str, object]:
@@ -63,14 +88,19 @@ def values_of(item: ItemContent, fields: set[str]) -> dict[str, object]:
     return {name: form.get(names.get(name, name)) for name in sorted(fields)}
 
 
-def _times(item: ItemContent, event: CronofyEvent) -> dict[str, Any]:
+def _times(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str, Any]:
+    """The edges that differ; the other edge stays as the item has it, to the second."""
     timed = isinstance(event.start, datetime)
-    length = _length(event.start, event.end)
     usual = HALF_HOUR if timed else ONE_DAY
-    open_ended = (
-        item.end is None and item.start is not None and item.all_day == (not timed) and length == usual
-    )
-    end = None if length <= timedelta(0) or open_ended else event.end
+    length = _length(event.start, event.end)
+    end = event.end if length > timedelta(0) else event.start + usual
+    alike = item.start is not None and item.all_day == (not timed)
+    if alike and item.end is None and length in {usual, timedelta(0)}:
+        return {"start": event.start}
+    if alike and "start" not in fields and item.start is not None and item.start < end:
+        return {"end": end}
+    if alike and "end" not in fields and item.end is not None and event.start < item.end:
+        return {"start": event.start}
     return {"start": event.start, "end": end, "all_day": not timed}
 
 

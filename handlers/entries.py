@@ -43,6 +43,28 @@ class Entries:
             detail={} if private else {"lost": values},
         )
 
+    def stopped(self) -> LogEntry:
+        """The calendar and this sync kept overwriting each other (DESIGN 7.3)."""
+        return self._entry(
+            Direction.TO_LINKED_CALENDAR,
+            LogAction.UPDATE,
+            Outcome.FAILED,
+            code=Code.LOOP_STOPPED,
+            reason="The calendar and this sync kept changing the event; it is left alone.",
+            detail={},
+        )
+
+    def not_arrived(self) -> LogEntry:
+        """A foreign event that did not take over what was written (DESIGN 9)."""
+        return self._entry(
+            Direction.TO_LINKED_CALENDAR,
+            LogAction.UPDATE,
+            Outcome.FAILED,
+            code=Code.NOT_POSSIBLE,
+            reason="The calendar accepted the change and did not carry it out.",
+            detail={},
+        )
+
     def _entry(
         self,
         direction: Direction,

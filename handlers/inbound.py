@@ -26,11 +26,11 @@ from contracts.calendar import (
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers.compose import canonical, compose, payload_hash, span, wire_time
-from handlers.edits import imported
+from handlers.edits import closed_code, imported, masked
 from handlers.entries import Entries
 from handlers.judge import judge
 from handlers.prints import print_of_event
-from handlers.reading import Judgement, Reading, calendar_time, is_gone
+from handlers.reading import Judgement, Reading, calendar_time, changed_at, is_gone
 
 DAYS_BACK = 41
 DAYS_AHEAD = 200
@@ -135,15 +135,15 @@ def _sorted(
     ours, uids = _index(known.links)
     rows: dict[LinkId, list[CronofyEvent]] = defaultdict(list)
     found: dict[LinkId, Link] = {}
-    foreign: dict[str, CronofyEvent] = {}
+    foreign: dict[str, list[CronofyEvent]] = defaultdict(list)
     for event in events:
         link = ours.get(event.event_id) if event.event_id else uids.get(event.event_uid)
         if link is not None and not _restored(event, link, known):
             rows[link.id].append(event)
             found[link.id] = link
         elif event.event_id is None:
-            foreign[event.event_uid] = event
-    return [(found[key], rows[key]) for key in found], list(foreign.values())
+            foreign[event.event_uid].append(event)
+    return [(found[key], rows[key]) for key in found], [_telling(each) for each in foreign.values()]
 
 
 def _restored(event: CronofyEvent, link: Link, known: Known) -> bool:
@@ -151,9 +151,10 @@ def _restored(event: CronofyEvent, link: Link, known: Known) -> bool:
     item = known.items.get(link.item_ref)
     if link.origin is not Origin.EXTERNAL or link.exists_there or is_gone(event):
         return False
-    if item is None or not item.deleted or event.updated is None:
+    if item is None or not item.deleted or event.updated is None or link.event_updated is None:
         return False
-    return link.event_updated is not None and event.updated > link.event_updated
+    removed = link.accepted_at or 0.0  # a deletion of ours may not show yet
+    return event.updated > link.event_updated and event.updated.timestamp() > removed
 
 
 def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:
@@ -165,9 +166,12 @@ def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:
 
 
 def _telling(rows: Sequence[CronofyEvent]) -> CronofyEvent:
-    """Of several rows for one event id the living one tells, of several living ones the newest."""
+    """The newest row of each event; of several events under one id a living one tells (DESIGN 7.3)."""
     never = datetime.min.replace(tzinfo=UTC)
-    return max(rows, key=lambda event: (not is_gone(event), event.updated or never))
+    newest: dict[str, CronofyEvent] = {}
+    for event in sorted(rows, key=lambda event: (event.updated or never, not is_gone(event))):
+        newest[event.event_uid] = event
+    return max(newest.values(), key=lambda event: (not is_gone(event), event.updated or never))
 
 
 def _arrive(
@@ -306,15 +310,9 @@ def _import(
         changed_at=calendar_time(event, reading),
         changed_by=integration.id,
         imported_by=integration.id,
-        read_only_reason=_read_only(event),
+        read_only_reason=code.value if (code := closed_code(event)) else None,
     )
     return item, _import_link(event, item, integration, reading, new_id=new_id)
-
-
-def _read_only(event: CronofyEvent) -> str | None:
-    if event.event_private:
-        return Code.PRIVATE.value
-    return Code.SERIES.value if event.recurring else None
 
 
 def _import_link(
@@ -322,9 +320,8 @@ def _import_link(
 ) -> Link:
     assert item.content is not None
     payload = compose(item.content)
-    reason = _read_only(event)
-    private = bool(event.event_private)
-    agreed = print_of_event(_masked_row(event, item), item.content)
+    code = closed_code(event)
+    agreed = print_of_event(masked(event), item.content)
     return Link(
         id=LinkId(new_id()),
         integration_id=integration.id,
@@ -335,7 +332,7 @@ def _import_link(
         event_uid=event.event_uid,
         series_identifier=event.series_identifier,
         state=LinkState.AGREED,
-        code=Code(reason) if reason else None,
+        code=code,
         desired_revision=item.revision,
         desired=payload,
         applied_revision=item.revision,
@@ -344,16 +341,10 @@ def _import_link(
         agreed=agreed,
         last_read=agreed,
         read_at=reading.now,
-        event_updated=event.updated,
-        may_update=event.options.update and not private,
-        may_delete=event.options.delete and not private,
+        event_updated=changed_at(event, reading),
+        may_update=event.options.update and code is None,
+        may_delete=event.options.delete and code is None,
     )
-
-
-def _masked_row(event: CronofyEvent, item: Item) -> CronofyEvent:
-    if not event.event_private or item.content is None:
-        return event
-    return replace(event, summary=item.content.title, description="", location="")
 
 
 def too_many(*, new: int, recent: int, pairs: int) -> bool:

@@ -3,9 +3,7 @@
 Pure. The rules are R5–R10, R18 and R19: echo, not arrived yet, a person's edit, a deletion.
 """
 
-import math
 from dataclasses import replace
-from datetime import timedelta
 
 from contracts.calendar import (
     Code,
@@ -19,38 +17,59 @@ from contracts.calendar import (
     Prints,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.vorex import ItemType
+from contracts.vorex import ItemContent, ItemType
 from handlers.compose import compose, payload_hash
 from handlers.deletions import judge_gone
-from handlers.edits import edited, masked, values_of
+from handlers.edits import closed_code, edited, masked, values_of
 from handlers.entries import Entries
-from handlers.prints import differing, print_of_event, same
-from handlers.reading import NOTHING, Judgement, Reading, calendar_time, content_of, is_gone, next_item
+from handlers.outbound import remembered
+from handlers.plan import Leave, Write, wish
+from handlers.prints import differing, print_of_event, print_of_payload
+from handlers.reading import (
+    NOTHING,
+    Judgement,
+    Reading,
+    calendar_time,
+    changed_at,
+    content_of,
+    is_gone,
+    next_item,
+)
+from handlers.sight import ARRIVAL, Sight, age, look, touched_since
 from handlers.versions import vorex_wins
 
-ARRIVAL = 15 * 60.0
-"""Seconds after which an accepted write counts as arrived, seen or not."""
 IN_FLIGHT = 60.0
 """Seconds after which a write whose answer never came is judged as if accepted when sent."""
 MOST_REWRITES = 6
 REWRITE_WINDOW = 3600.0
-FUTURE_SLACK = timedelta(minutes=5)
 
 
 def judge(
     event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
 ) -> Judgement:
     """Say what a row means for the link that it belongs to."""
+    judged = _judge(event, link, item, integration, reading)
+    after = judged.link
+    if after is None or after.code is not Code.LOOP_STOPPED or link.code is Code.LOOP_STOPPED:
+        return judged
+    stopped = Entries(judged.item or item, integration, reading).stopped()
+    return replace(judged, entries=[*judged.entries, stopped])
+
+
+def _judge(
+    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
+) -> Judgement:
     if max(link.read_at or 0.0, link.accepted_at or 0.0) > reading.asked_at or _in_flight(link, reading):
         return Judgement(again=True)
-    if _overtaken_deletion(event, link, reading):
-        return Judgement(link=_rewritten(replace(link, exists_there=True), reading))
-    if _takes_nothing(link, item):
+    if _overtaken(event, link):
         return NOTHING
+    if _takes_nothing(link, item):
+        survives = _overtaken_deletion(event, link, reading)
+        return Judgement(link=_rewritten(replace(link, exists_there=True), reading)) if survives else NOTHING
+    if link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
+        return _judge_held(event, link, item, integration, reading)
     if is_gone(event):
         return judge_gone(event, link, item, integration, reading)
-    if link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
-        return NOTHING
     return _judge_living(event, link, item, integration, reading)
 
 
@@ -73,39 +92,63 @@ def _takes_nothing(link: Link, item: Item) -> bool:
     return unwanted or stopped or item.content is None or item.deleted
 
 
+def _overtaken(event: CronofyEvent, link: Link) -> bool:
+    """Whether the link knows the event in a newer state than this row."""
+    if event.updated is None or link.event_updated is None or event.event_uid != link.event_uid:
+        return False
+    return event.updated < link.event_updated
+
+
+def _judge_held(
+    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
+) -> Judgement:
+    """A deletion waits for an answer (R11): only an event that came back since ends the wait."""
+    updated = changed_at(event, reading)
+    back = updated is not None and link.event_updated is not None and updated > link.event_updated
+    if is_gone(event) or not back:
+        return NOTHING
+    living = replace(link, state=LinkState.AGREED, code=None)
+    return _judge_living(event, living, item, integration, reading)
+
+
 def _judge_living(
     event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
 ) -> Judgement:
     content = content_of(item)
     event = masked(event) if link.origin is Origin.EXTERNAL else event
     link = _acquainted(link, event, reading)
-    read = print_of_event(event, content)
-    newest = link.writes[-1] if link.writes else None
-    if newest is not None and same(read, newest.prints):
+    read, own = print_of_event(event, content), _own(content)
+    sight = look(link, read, own, updated=changed_at(event, reading), reading=reading)
+    if sight.confirmed:
         return Judgement(link=_confirmed(link, read, item))
-    if same(read, link.last_read) or same(read, link.agreed):
-        return Judgement(link=link)
-    fields = _edited_fields(link, read, reading)
-    if not fields:
-        return Judgement(link=_doubted(link, reading))
-    return _judge_edit(event, link, item, integration, reading, fields=fields, read=read)
+    seen = replace(link, last_read={**(link.last_read or {}), **read})
+    if sight.fields:
+        return _judge_edit(event, seen, item, integration, reading, sight=sight)
+    if not sight.arrived:
+        return _doubted(seen, item, integration, reading, sight=sight)
+    return Judgement(link=replace(seen, differs=link.differs and bool(differing(read, own))))
+
+
+def _own(content: ItemContent) -> Prints:
+    """The prints of what the item should look like there."""
+    payload = compose(content)
+    return print_of_payload(payload, content) if payload else {}
 
 
 def _acquainted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
-    code = link.code
-    if link.origin is Origin.EXTERNAL:
-        code = Code.PRIVATE if event.event_private else Code.SERIES if event.recurring else None
-    return replace(
+    external = link.origin is Origin.EXTERNAL
+    closed = external and (bool(event.event_private) or event.recurring)
+    seen = replace(
         link,
         event_uid=event.event_uid,
         series_identifier=event.series_identifier,
-        may_update=link.origin is Origin.OURS or (event.options.update and not event.event_private),
-        may_delete=link.origin is Origin.OURS or (event.options.delete and not event.event_private),
-        code=code if link.origin is Origin.EXTERNAL and link.state is LinkState.AGREED else link.code,
-        event_updated=event.updated,
+        may_update=not external or (event.options.update and not closed),
+        may_delete=not external or (event.options.delete and not closed),
+        event_updated=changed_at(event, reading) or link.event_updated,
         exists_there=True,
         read_at=reading.now,
     )
+    return replace(seen, code=closed_code(event)) if external and link.state is LinkState.AGREED else seen
 
 
 def _confirmed(link: Link, read: Prints, item: Item) -> Link:
@@ -113,35 +156,27 @@ def _confirmed(link: Link, read: Prints, item: Item) -> Link:
     agreed = {**(link.writes[-1].prints if link.writes else {}), **read}
     settled = link.state is LinkState.AGREED and link.applied_revision == item.revision
     differs = link.differs and not settled
-    return replace(link, agreed=agreed, last_read=read, writes=(), differs=differs)
+    return replace(link, agreed=agreed, last_read=agreed, writes=(), differs=differs)
 
 
-def _edited_fields(link: Link, read: Prints, reading: Reading) -> set[str]:
-    """The fields that a person changed: neither as last written nor as an earlier write left them."""
-    newest = link.writes[-1] if link.writes else None
-    if newest is None:
-        return differing(read, link.last_read or link.agreed)
-    fields = differing(read, newest.prints)
-    if reading.now - (newest.accepted_at or newest.sent_at) >= ARRIVAL:
-        return fields
-    earlier = [link.agreed, link.last_read, *(write.prints for write in link.writes[:-1])]
-    return {name for name in fields if all(name in differing(read, known) for known in earlier if known)}
+def _doubted(
+    link: Link, item: Item, integration: Integration, reading: Reading, *, sight: Sight
+) -> Judgement:
+    """Not arrived yet: nothing is taken, and after a while the newest state is written once more, once.
 
-
-def _doubted(link: Link, reading: Reading) -> Link:
-    """Not arrived yet: nothing is taken, and the newest state is written once more, once (DESIGN 6.4)."""
-    newest = link.writes[-1] if link.writes else None
-    settled = link.state is LinkState.AGREED and newest is not None and link.origin is Origin.OURS
-    if not settled or newest is None or reading.now - (newest.accepted_at or newest.sent_at) < IN_FLIGHT:
-        return link
-    return _rewritten(link, reading)
-
-
-def _put_right(link: Link, reading: Reading) -> Link:
-    """The calendar differs, but in nothing that the item could take over: it is written again."""
-    if link.origin is Origin.OURS and link.state is LinkState.AGREED and not link.writes:
-        return _rewritten(link, reading)
-    return _doubted(link, reading)
+    A foreign event may refuse a write without a word; that is said, and the event left as it is (R10).
+    """
+    newest = link.writes[-1]
+    patience = IN_FLIGHT if sight.passed else ARRIVAL
+    if link.state is not LinkState.AGREED or age(newest, reading) < patience:
+        return Judgement(link=link)
+    if link.origin is Origin.OURS:
+        lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
+        return Judgement(link=link if lately else _rewritten(link, reading))
+    if age(newest, reading) < ARRIVAL:
+        return Judgement(link=link)
+    frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE, writes=())
+    return Judgement(link=frozen, entries=[Entries(item, integration, reading).not_arrived()])
 
 
 def _judge_edit(
@@ -151,24 +186,32 @@ def _judge_edit(
     integration: Integration,
     reading: Reading,
     *,
-    fields: set[str],
-    read: Prints,
+    sight: Sight,
 ) -> Judgement:
     entry = Entries(item, integration, reading)
-    seen = replace(link, last_read=read)
     if not integration.event_types.update:
         log = entry(
             LogAction.UPDATE, Outcome.SKIPPED, Code.UPDATE_OFF, "Update is not checked for this calendar."
         )
-        return Judgement(link=replace(seen, differs=True), entries=[log])
+        return Judgement(link=replace(link, differs=True), entries=[log])
     if item.type is ItemType.SERVICE_CALL and content_of(item).completed:
         log = entry(
             LogAction.UPDATE, Outcome.SKIPPED, Code.DIFFERS, "A completed service call keeps its time."
         )
-        return Judgement(link=replace(seen, differs=True), entries=[log])
-    if _vorex_changed(link, item, read, reading) and _vorex_is_newer(event, item, reading):
-        return _lost_to_vorex(event, seen, item, reading, fields=fields, entry=entry)
-    return _taken(event, seen, item, integration, reading, fields=fields, read=read)
+        return Judgement(link=replace(link, differs=True), entries=[log])
+    if edited(content_of(item), event, sight.fields) == content_of(item):
+        return Judgement(link=_put_right(link, reading))
+    clash = _vorex_changed(event, link, item, integration, reading, sight=sight)
+    if clash and _vorex_is_newer(event, item, reading):
+        return _lost_to_vorex(event, link, item, integration, reading, sight=sight)
+    return _taken(event, link, item, integration, reading, sight=sight, clash=clash)
+
+
+def _put_right(link: Link, reading: Reading) -> Link:
+    """The calendar differs, but in nothing that the item could take over: it is written again."""
+    if link.origin is Origin.OURS and link.state is LinkState.AGREED:
+        return _rewritten(link, reading)
+    return link
 
 
 def _vorex_is_newer(event: CronofyEvent, item: Item, reading: Reading) -> bool:
@@ -181,30 +224,22 @@ def _vorex_is_newer(event: CronofyEvent, item: Item, reading: Reading) -> bool:
     )
 
 
-def _vorex_changed(link: Link, item: Item, read: Prints, reading: Reading) -> bool:
-    """Whether Vorex changed the item since both sides agreed."""
+def _vorex_changed(
+    event: CronofyEvent,
+    link: Link,
+    item: Item,
+    integration: Integration,
+    reading: Reading,
+    *,
+    sight: Sight,
+) -> bool:
+    """Whether the item was changed elsewhere since both sides agreed."""
+    if item.changed_by == integration.id:
+        return False
     if link.state is not LinkState.AGREED and item.revision > link.applied_revision:
         return True
-    return not _arrived(link, read, reading) and not _edited_after(link)
-
-
-def _edited_after(link: Link) -> bool:
-    newest = link.writes[-1] if link.writes else None
-    if newest is None or link.event_updated is None:
-        return newest is None
-    return link.event_updated.timestamp() >= math.floor(newest.accepted_at or newest.sent_at)
-
-
-def _arrived(link: Link, read: Prints, reading: Reading) -> bool:
-    """Whether the newest write is in the calendar, beyond the fields that a person changed since."""
-    newest = link.writes[-1] if link.writes else None
-    if newest is None or (link.agreed is None and len(link.writes) == 1):
-        return True
-    if reading.now - (newest.accepted_at or newest.sent_at) >= ARRIVAL:
-        return True
-    before = link.agreed or link.writes[0].prints
-    moved = differing(newest.prints, before)
-    return bool(moved - differing(read, newest.prints))
+    updated = changed_at(event, reading)
+    return not sight.arrived and not (updated is not None and touched_since(updated, link.writes[-1]))
 
 
 def _taken(
@@ -214,63 +249,74 @@ def _taken(
     integration: Integration,
     reading: Reading,
     *,
-    fields: set[str],
-    read: Prints,
+    sight: Sight,
+    clash: bool,
 ) -> Judgement:
     before = content_of(item)
-    after = edited(before, event, fields)
-    if after == before:
-        return Judgement(link=_put_right(link, reading))
-    entry = Entries(item, integration, reading)
-    changed = next_item(item, after, integration, calendar_time(event, reading))
-    entries = [entry(LogAction.UPDATE, Outcome.DONE, Code.OK, "Changed in the linked calendar.", detail={})]
-    if _vorex_changed(link, item, read, reading):
-        entries.append(entry.lost_by_vorex(values_of(before, fields)))
-    return Judgement(link=_after_edit(link, changed, read, reading), item=changed, entries=entries)
+    changed = next_item(item, edited(before, event, sight.fields), integration, calendar_time(event, reading))
+    if link.origin is Origin.EXTERNAL:
+        code = closed_code(event)
+        changed = replace(changed, read_only_reason=code.value if code else None)
+    entry = Entries(changed, integration, reading)
+    entries = [entry(LogAction.UPDATE, Outcome.DONE, Code.OK, "Changed in the linked calendar.")]
+    if clash:
+        lost = {} if before.private else values_of(before, sight.fields)
+        entries.append(entry.lost_by_vorex(lost))
+    after = _after_edit(link, changed, integration, reading, sight=sight)
+    return Judgement(link=after, item=changed, entries=entries)
 
 
-def _after_edit(link: Link, item: Item, read: Prints, reading: Reading) -> Link:
+def _after_edit(link: Link, item: Item, integration: Integration, reading: Reading, *, sight: Sight) -> Link:
+    if link.state is LinkState.FROZEN:
+        return link
+    if link.state is not LinkState.AGREED or not sight.arrived:
+        return _to_write(link, item, integration, reading)
     payload = compose(content_of(item))
-    wanted = replace(link, desired=payload, desired_revision=item.revision, differs=False)
-    behind = link.state in {LinkState.BEHIND, LinkState.RETRYING, LinkState.FAILED, LinkState.HELD}
-    if behind or link.state is LinkState.FROZEN:
-        return replace(
-            wanted,
-            desired_revision=link.desired_revision if link.state is LinkState.FROZEN else item.revision,
-        )
-    if _arrived(link, read, reading):
-        base = link.writes[-1].prints if link.writes else link.agreed or {}
-        return replace(
-            wanted,
-            agreed={**base, **read},
-            writes=(),
-            applied_revision=item.revision,
-            applied_hash=payload_hash(payload),
-        )
-    return _rewritten(wanted, reading)
+    base = link.writes[-1].prints if link.writes else link.agreed or {}
+    return replace(
+        link,
+        desired=payload,
+        desired_revision=item.revision,
+        agreed={**base, **sight.read},
+        writes=(),
+        applied_revision=item.revision,
+        applied_hash=payload_hash(payload),
+        differs=link.differs and bool(differing(sight.read, _own(content_of(item)))),
+    )
 
 
 def _lost_to_vorex(
     event: CronofyEvent,
     link: Link,
     item: Item,
+    integration: Integration,
     reading: Reading,
     *,
-    fields: set[str],
-    entry: Entries,
+    sight: Sight,
 ) -> Judgement:
-    values = {} if content_of(item).private or event.event_private else _read_values(event, fields)
-    log = entry(
+    hidden = content_of(item).private or event.event_private
+    log = Entries(item, integration, reading)(
         LogAction.UPDATE,
         Outcome.SKIPPED,
         Code.CONFLICT_LOST,
         "Changed on both sides; the change in Vorex wins.",
-        detail={"lost": values},
+        detail={"lost": {} if hidden else _read_values(event, sight.fields)},
     )
-    behind = link.state in {LinkState.BEHIND, LinkState.RETRYING, LinkState.HELD, LinkState.FAILED}
-    if behind or link.state is LinkState.FROZEN:
-        return Judgement(link=replace(link, differs=True), entries=[log])
-    return Judgement(link=_rewritten(replace(link, differs=True), reading), entries=[log])
+    differing_link = replace(link, differs=True)
+    if link.state is not LinkState.AGREED:
+        return Judgement(link=differing_link, entries=[log])
+    return Judgement(link=_to_write(differing_link, item, integration, reading), entries=[log])
+
+
+def _to_write(link: Link, item: Item, integration: Integration, reading: Reading) -> Link:
+    """The link with what is now to be written, so that nothing on its way has the last word."""
+    wished = wish(item, integration, replace(link, differs=True))
+    if isinstance(wished, Leave):
+        return replace(link, state=wished.state, code=wished.code, desired_revision=item.revision)
+    if isinstance(wished, Write):
+        writes = remembered(link, item, wished.payload, reading.now)
+        link = replace(link, desired=wished.payload, desired_revision=item.revision, writes=writes)
+    return _rewritten(link, reading) if link.state in {LinkState.AGREED, LinkState.FAILED} else link
 
 
 def _read_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:

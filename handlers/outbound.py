@@ -29,7 +29,7 @@ from contracts.calendar import (
 from contracts.envelope import ItemChanged
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
 from handlers.compose import compose
-from handlers.plan import Agreed, Leave, Remove, Write, wish
+from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
 from handlers.prints import print_of_payload
 from handlers.versions import Loss, Verdict, judge
 
@@ -214,7 +214,7 @@ def _wanted(
     now: float,
     new_id: Callable[[], str],
 ) -> Choice:
-    base = link if link is not None else _new_link(verdicts.item, integration, new_id)
+    base = renewed(link, verdicts.item, integration) if link else _blank(verdicts.item, integration, new_id)
     state, code = _stance(integration)
     wanted = replace(
         base,
@@ -235,7 +235,7 @@ def _wanted(
     )
 
 
-def _new_link(item: Item, integration: Integration, new_id: Callable[[], str]) -> Link:
+def _blank(item: Item, integration: Integration, new_id: Callable[[], str]) -> Link:
     assert integration.calendar_id is not None
     return Link(
         id=LinkId(new_id()),

@@ -4,12 +4,12 @@ Pure. The rules are R2, R6 (let go), R9, R10, R14, R16, R18 and R20.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Payload
+from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Payload, event_id
 from contracts.vorex import ItemContent
 from handlers.compose import compose, payload_hash, span, wire_time
-from handlers.prints import differing, print_of_payload
+from handlers.prints import print_of_item, print_of_payload
 
 EXTERNAL_ALWAYS = ("summary", "start", "end")
 _SETTLED_THERE = frozenset({Code.SERIES, Code.PRIVATE, Code.LOOP_STOPPED})
@@ -51,10 +51,12 @@ def wish(item: Item, integration: Integration, link: Link | None) -> Wish | None
         link.state is LinkState.LET_GO and _still_let_go(item, link)
     ):
         return Leave(state=LinkState.LET_GO, code=link.code or Code.OK)
-    if not belongs(item, integration):
+    frozen = item.type not in integration.item_types
+    if not belongs(item, integration) and not (frozen and _assigned(item, integration)):
         return _wish_gone(integration, link)
-    if item.type not in integration.item_types:
+    if frozen:
         return Leave(state=LinkState.FROZEN, code=Code.TYPE_OFF)
+    link = renewed(link, item, integration)
     if link.origin is Origin.EXTERNAL:
         return _wish_external(item, integration, link)
     return _wish_copy(item, link)
@@ -62,10 +64,35 @@ def wish(item: Item, integration: Integration, link: Link | None) -> Wish | None
 
 def belongs(item: Item, integration: Integration) -> bool:
     """Whether the item is on this person's calendar at all: theirs, alive, with a date (R2, R14)."""
-    content = item.content
-    if content is None or item.deleted or item.tenant_id != integration.tenant_id:
-        return False
-    return integration.user_id in item.assignees and span(content) is not None
+    dated = item.content is not None and span(item.content) is not None
+    return dated and _assigned(item, integration)
+
+
+def _assigned(item: Item, integration: Integration) -> bool:
+    return item.tenant_id == integration.tenant_id and integration.user_id in item.assignees
+
+
+def renewed(link: Link, item: Item, integration: Integration) -> Link:
+    """A foreign event that is gone cannot be brought back: its item is written anew, as an event of ours.
+
+    Not so a private one, whose text was never known here (R8).
+    """
+    if link.origin is Origin.OURS or link.exists_there or not belongs(item, integration):
+        return link
+    if item.read_only_reason == Code.PRIVATE and item.imported_by == integration.id:
+        return link
+    return replace(
+        link,
+        origin=Origin.OURS,
+        event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
+        event_uid=None,
+        may_update=True,
+        may_delete=True,
+        code=None,
+        agreed=None,
+        last_read=None,
+        writes=(),
+    )
 
 
 def let_go_print(content: ItemContent | None) -> str:
@@ -78,7 +105,8 @@ def let_go_print(content: ItemContent | None) -> str:
 
 
 def _first_wish(item: Item, integration: Integration) -> Wish | None:
-    if item.imported_by == integration.id or item.type not in integration.item_types:
+    never_left = item.imported_by == integration.id == item.changed_by
+    if never_left or item.type not in integration.item_types:
         return None
     if not belongs(item, integration):
         return None
@@ -126,23 +154,32 @@ def _as_applied(link: Link, payload: Payload) -> bool:
 
 
 def _wish_external(item: Item, integration: Integration, link: Link) -> Wish:
-    if link.applied_revision >= item.revision and link.state is LinkState.AGREED:
+    if link.applied_revision >= item.revision and link.state is LinkState.AGREED and not link.differs:
         return Agreed()
     content = item.content
     payload = compose(content) if content else None
     if content is None or payload is None:
         return _wish_gone(integration, link)
-    wanted = print_of_payload(payload, content)
-    changed = differing(wanted, link.agreed)
-    for write in link.writes:  # what may still arrive is written over too
-        changed |= differing(wanted, write.prints)
-    if not changed:
+    changed = _changed_here(link, payload, content)
+    if link.exists_there and not changed:
         return Agreed()
     if link.code in _SETTLED_THERE:
         return Leave(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
-    if not (integration.unrestricted and link.may_update):
+    if not (integration.unrestricted and link.may_update and link.exists_there):
         return Leave(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
     return Write(payload=_external_payload(payload, changed))
+
+
+def _changed_here(link: Link, payload: Payload, content: ItemContent) -> set[str]:
+    """The fields that Vorex changed since they were agreed, or that an earlier write may have left there."""
+    wanted, own = print_of_payload(payload, content), print_of_item(content)
+    known = [link.agreed, link.last_read if link.differs else None, *(each.prints for each in link.writes)]
+    return {
+        name
+        for prints in known
+        for name, value in (prints or {}).items()
+        if name in wanted and value not in {wanted[name], own.get(name)}
+    }
 
 
 def _external_payload(payload: Payload, changed: set[str]) -> Payload:

@@ -1,13 +1,22 @@
 """Canonical prints: how what was written and what is read are compared, field by field (DESIGN 7.3)."""
 
 import hashlib
+import unicodedata
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from contracts.calendar import Payload, Prints
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import canonical, prefix, read_time, reference, wire_time
+from handlers.compose import (
+    canonical,
+    one_line,
+    plain_description,
+    prefix,
+    read_time,
+    reference,
+    wire_time,
+)
 
 TIME_FIELDS = ("start", "end")
 APPOINTMENT_FIELDS = ("title", "description", "location", *TIME_FIELDS, "free", "private")
@@ -22,8 +31,8 @@ def fields_of(item_type: ItemType) -> tuple[str, ...]:
 def print_of_payload(payload: Payload, item: ItemContent) -> Prints:
     """The prints of what is written."""
     values: Prints = {
-        "title": _text(bare_title(payload["summary"], item)),
-        "description": _text(bare_description(payload["description"], item)),
+        "title": _text(payload["summary"]),
+        "description": _text(payload["description"]),
         "location": _text(payload["location"]["description"]),
         "start": _edge(payload["start"]),
         "end": _edge(payload["end"]),
@@ -34,12 +43,10 @@ def print_of_payload(payload: Payload, item: ItemContent) -> Prints:
 
 
 def print_of_event(event: CronofyEvent, item: ItemContent) -> Prints:
-    """The prints of what is read, R13's additions removed; a field that was not sent is left out."""
+    """The prints of what is read; a field that was not sent is left out."""
     values: dict[str, str | bool | None] = {
-        "title": None if event.summary is None else _text(bare_title(event.summary, item)),
-        "description": None
-        if event.description is None
-        else _text(bare_description(event.description, item)),
+        "title": None if event.summary is None else _text(event.summary),
+        "description": None if event.description is None else _text(event.description),
         "location": None if event.location is None else _text(event.location),
         "start": wire_time(event.start),
         "end": wire_time(event.end),
@@ -49,17 +56,25 @@ def print_of_event(event: CronofyEvent, item: ItemContent) -> Prints:
     return {name: value for name in fields_of(item.type) if (value := values[name]) is not None}
 
 
+def print_of_item(item: ItemContent) -> Prints:
+    """The prints of the item's own texts, neither cut nor with R13's additions."""
+    return {
+        "title": _text(one_line(item.title)),
+        "description": _text(plain_description(item)),
+        "location": _text(item.location),
+    }
+
+
 def bare_title(title: str, item: ItemContent) -> str:
-    """The title without the account's name (R13)."""
-    return title.removeprefix(prefix(item))
+    """The title in canonical form without the account's name (R13)."""
+    return canonical(title).removeprefix(unicodedata.normalize("NFC", prefix(item)))
 
 
 def bare_description(text: str, item: ItemContent) -> str:
-    """The description without the reference line (R13)."""
+    """The description in canonical form without the reference line, wherever it stands by now (R13)."""
     clean, line = canonical(text), canonical(reference(item))
-    if line and clean.endswith(line):
-        return canonical(clean.removesuffix(line))
-    return clean
+    before, found, after = f"\n{clean}\n".rpartition(f"\n{line}\n") if line else ("", "", "")
+    return canonical(f"{before}\n{after}") if found else clean
 
 
 def differing(read: Prints, known: Prints | None, among: Collection[str] | None = None) -> set[str]:

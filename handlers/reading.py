@@ -43,11 +43,15 @@ def is_gone(event: CronofyEvent) -> bool:
     return event.deleted or event.status == "cancelled" or event.participation_status == "declined"
 
 
+def changed_at(event: CronofyEvent, reading: Reading) -> datetime | None:
+    """When the row was changed, by Cronofy's word; None where that is missing or not sane."""
+    asked = datetime.fromtimestamp(reading.asked_at, UTC)
+    return event.updated if event.updated is not None and event.updated <= asked + FUTURE_SLACK else None
+
+
 def calendar_time(event: CronofyEvent, reading: Reading) -> datetime:
     """When the row was changed: Cronofy's word where it is sane, else the time of the read."""
-    asked = datetime.fromtimestamp(reading.asked_at, UTC)
-    updated = event.updated
-    return updated if updated is not None and updated <= asked + FUTURE_SLACK else asked
+    return changed_at(event, reading) or datetime.fromtimestamp(reading.asked_at, UTC)
 
 
 def content_of(item: Item) -> ItemContent:

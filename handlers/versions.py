@@ -103,7 +103,8 @@ def _judge_fact(stored: Item, data: ItemChangedData, *, time: datetime) -> Judge
 
 def _judge_concurrent(stored: Item, data: ItemChangedData, *, time: datetime) -> Judged:
     version = max(stored.version, data.version) + 1
-    wins = vorex_wins(
+    # Where Vorex itself made the stored change, its newer version replaces it whatever the clocks say.
+    wins = stored.changed_by is None or vorex_wins(
         stored,
         vorex_time=time,
         calendar_time=stored.changed_at,
