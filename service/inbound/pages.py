@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.calendar import (
     Integration,
     IntegrationId,
@@ -39,7 +37,7 @@ from handlers.inbound import (
 )
 from handlers.reading import Reading
 from service.crashpoints import crash_point
-from service.store import Store, inbound, integrations, items, journal, links
+from service.store import AsyncConnection, Store, inbound, integrations, items, journal, links
 from service.store.ids import new_id
 from service.store.inbound import Turn
 from service.store.journal import MessageKey
@@ -64,6 +62,7 @@ class Pass:
     """Messages that are settled with this read."""
     full: tuple[date, date] | None = None
     """The days of a full read; None for a read of what changed."""
+    for_run: bool = False
     gone: dict[LinkId, tuple[Link, Reading]] = field(default_factory=dict)
     again: bool = False
 
