@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.calendar import LinkId
 from contracts.envelope import LARGEST_BODY, ItemChanged, decode
@@ -21,7 +20,7 @@ from service.outbound.ports import HandOver
 from service.outbound.sender import frames
 from service.outbound.settle import Settling
 from service.outbound.window import Entry
-from service.store import IntegrityError
+from service.store import IntegrityError, SQLAlchemyError
 from service.store import outbound as rows
 from service.telemetry import EventName
 

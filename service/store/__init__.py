@@ -13,13 +13,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contracts.errors import Unavailable
 from contracts.ports import Clock
 
-__all__ = ["AsyncConnection", "IntegrityError", "Store"]
+__all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 
 ENQUEUED = "messages were put into the outbox"
 """The mark that ``journal.enqueue`` leaves in its connection's ``info``."""
