@@ -187,6 +187,10 @@ class OutboundConsumer:
         return self.unsettled < self._prefetch
 
     @property
+    def crowded(self) -> bool:
+        return 2 * self.unsettled > self._prefetch
+
+    @property
     def writing_down(self) -> bool:
         """Whether answers wait for transaction B, or it runs."""
         return self._storing or bool(self._hand.replies or self._hand.window.through)
@@ -256,7 +260,7 @@ class OutboundConsumer:
         await self._refill()
 
     async def _round(self, replies: list[Reply], through: list[Entry]) -> None:
-        full = not self.has_room
+        crowded = self.crowded
         try:
             await self._settling.round(replies, through)
         except (Transient, asyncio.CancelledError):
@@ -265,7 +269,7 @@ class OutboundConsumer:
         except Exception as error:  # noqa: BLE001 -- one of them: found by taking each alone
             log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
             await self._apart(replies, through)
-        if full:
+        if crowded:
             self._dispatch.note_room()
 
     async def _apart(self, replies: Sequence[Reply], through: Sequence[Entry]) -> None:

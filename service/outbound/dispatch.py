@@ -24,6 +24,8 @@ class Surroundings(Protocol):
     @property
     def has_room(self) -> bool: ...
     @property
+    def crowded(self) -> bool: ...
+    @property
     def writing_down(self) -> bool: ...
     @property
     def stopping(self) -> bool: ...
@@ -103,7 +105,8 @@ class Dispatch:
         return Pressure(
             at_rest=at_rest or around.stopping,
             window_full=not around.has_room,
-            quiet=not self.sends and not around.writing_down,
+            crowded=around.crowded,
+            quiet=not (self.sends or around.writing_down or around.taking_in),
         )
 
     def _start(self, lane: Lane) -> None:

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.calendar import Item, LinkId
 from contracts.ports import Clock
 from handlers.compose import payload_hash
@@ -14,7 +12,7 @@ from handlers.landing import Result, Sent, write_of
 from handlers.outbound import shown_title
 from service.outbound.lanes import Lanes, Task
 from service.outbound.window import Window
-from service.store import Store
+from service.store import AsyncConnection, Store
 from service.store.outbound import StoredLink
 
 SETTLE_GAP = 2.0

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef, LinkId, LogEntry, item_ref
 from contracts.envelope import ItemChanged, encode
 from contracts.ports import REPLAY_HEADER, Delivery, Outgoing
@@ -26,7 +24,7 @@ from service.broker.topology import QUEUE_OUTBOUND
 from service.outbound.hand import InHand
 from service.outbound.lanes import MOST_MESSAGES, Task
 from service.outbound.window import Entry, MessageKey, entry_of
-from service.store import dead_letters, items, journal
+from service.store import AsyncConnection, dead_letters, items, journal, suspects
 from service.store import outbound as rows
 from service.store.ids import new_id
 from service.store.items import Carrier
@@ -100,7 +98,7 @@ class TransactionA:
             if fresh:
                 await self._judge(connection, fresh)
             if suspect is not None:
-                await rows.clear_suspect(connection, QUEUE_OUTBOUND, suspect)
+                await suspects.clear(connection, QUEUE_OUTBOUND, [suspect])
         return self._taken
 
     async def _unknown(self, connection: AsyncConnection) -> dict[ItemRef, list[Arrived]]:

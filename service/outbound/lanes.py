@@ -10,6 +10,8 @@ from handlers.landing import Sent
 
 FULL = 50
 LONGEST_WAIT = 1.0
+LONGEST_WAIT_IN_A_CROWD = 2.0
+"""With a backlog a lane may take longer than a second to fill, and sending it half full costs budget."""
 MOST_MESSAGES = 200
 REFILL = 100
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -136,8 +138,10 @@ class Pressure:
     at_rest: bool
     """Nothing decoded waits, nothing is being taken in, the window has room, nothing comes."""
     window_full: bool
+    crowded: bool = False
+    """More than half of the window is taken: there is a backlog."""
     quiet: bool
-    """Nothing is in flight or being written."""
+    """Nothing is in flight, being taken in or being written."""
 
 
 class Lanes:
@@ -182,12 +186,13 @@ class Lanes:
     def ready(self, now: float, pressure: Pressure) -> list[Lane]:
         """The lanes that are to send now, in the order of their turns."""
         able = [lane for lane in self if not lane.busy and next(lane.due(now), None) is not None]
-        ready = [lane for lane in able if pressure.at_rest or _presses(lane, now)]
+        longest = LONGEST_WAIT_IN_A_CROWD if pressure.crowded else LONGEST_WAIT
+        ready = [lane for lane in able if pressure.at_rest or _presses(lane, now, longest)]
         if not ready and able and pressure.window_full and pressure.quiet:
             return [max(able, key=lambda lane: len(lane.waiting))]
         return sorted(ready, key=lambda lane: lane.background)
 
 
-def _presses(lane: Lane, now: float) -> bool:
+def _presses(lane: Lane, now: float, longest: float) -> bool:
     first = next(lane.due(now))
-    return len(lane.waiting) >= FULL or now - first.since >= LONGEST_WAIT
+    return len(lane.waiting) >= FULL or now - first.since >= longest

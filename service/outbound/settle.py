@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Direction, LinkId, LogEntry, Outcome
 from contracts.errors import SyncError
@@ -17,7 +16,7 @@ from service.crashpoints import crash_point
 from service.outbound.hand import InHand, Reply
 from service.outbound.lanes import Task
 from service.outbound.window import Entry
-from service.store import dead_letters, integrations, journal
+from service.store import AsyncConnection, dead_letters, integrations, journal
 from service.store import outbound as rows
 from service.store.dead_letters import NewLetter
 from service.store.outbound import StoredLink

@@ -20,8 +20,7 @@ from service.outbound.ports import HandOver
 from service.outbound.sender import frames
 from service.outbound.settle import Settling
 from service.outbound.window import Entry
-from service.store import IntegrityError, SQLAlchemyError
-from service.store import outbound as rows
+from service.store import IntegrityError, SQLAlchemyError, suspects
 from service.telemetry import EventName
 
 log = structlog.get_logger(__name__)
@@ -53,7 +52,7 @@ class Taking:
     async def alone(self, delivery: Delivery) -> None:
         """Take in a message that may be what killed this consumer before (DESIGN 6.1)."""
         name = _name(delivery)
-        if await self._note(name) > CRASHES:
+        if await self._note(name) >= CRASHES:
             reason = f"The consumer died {CRASHES} times while it had only this message in hand."
             self._refuse(delivery, Failure(transient=False, reason=reason, code="crash_loop"))
             return
@@ -62,12 +61,12 @@ class Taking:
         self._noted.discard(name)
 
     async def _note(self, name: str) -> int:
-        """Note it once per life of this process: trying again is no crash."""
+        """How often a process died over it; noted once per life of this one, for trying again is no crash."""
         if name in self._noted:
             return 0
         async with self._hand.writing() as connection:
             moment = await self._hand.store.moment(connection)
-            crashes = await rows.note_suspect(connection, QUEUE_OUTBOUND, name, now=moment)
+            crashes = await suspects.suspect(connection, QUEUE_OUTBOUND, name, now=moment)
         self._noted.add(name)
         return crashes
 

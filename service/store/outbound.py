@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     bindparam,
-    delete,
     func,
     insert,
     or_,
@@ -27,7 +26,7 @@ from service.store.integrations import integration_of
 from service.store.items import Carrier
 from service.store.links import columns_of, link_of, written
 from service.store.sets import among
-from service.store.tables import attempts, integrations, items, links, suspects
+from service.store.tables import attempts, integrations, items, links
 
 CLAIM_SECONDS = 30.0
 LEAST_CLAIM = 15.0
@@ -242,6 +241,7 @@ async def check(connection: AsyncConnection, ids: Collection[str], *, me: str) -
             integrations.c.status,
             integrations.c.baseline_at,
             integrations.c.deleted_at,
+            integrations.c.removing,
             integrations.c.calendar_id.label("linked_calendar_id"),
         )
         .join(integrations, integrations.c.id == links.c.integration_id)
@@ -259,7 +259,7 @@ def _checked(row: Any, me: str) -> Checked:
         state=LinkState(row.state),
         calendar_id=row.calendar_id,
         sub=row.sub,
-        active=row.active and row.deleted_at is None,
+        active=row.removing or (row.active and row.deleted_at is None),
         status=Status(row.status),
         read_once=row.baseline_at is not None,
         linked_calendar_id=row.linked_calendar_id,
@@ -339,8 +339,8 @@ async def _due(
         select(links.c.id)
         .join(integrations, integrations.c.id == links.c.integration_id)
         .where(condition, _free(now), links.c.ended_at.is_(None))
-        .where(integrations.c.active, integrations.c.status == Status.CONNECTED.value)
-        .where(integrations.c.baseline_at.is_not(None), integrations.c.deleted_at.is_(None))
+        .where(or_(integrations.c.removing, and_(integrations.c.active, integrations.c.deleted_at.is_(None))))
+        .where(integrations.c.status == Status.CONNECTED.value, integrations.c.baseline_at.is_not(None))
         .limit(limit)
     )
     return [LinkId(each) for each in rows]
@@ -348,22 +348,6 @@ async def _due(
 
 def _free(now: float) -> ColumnElement[bool]:
     return or_(links.c.claimed_by.is_(None), func.coalesce(links.c.claimed_until, 0.0) <= now)
-
-
-async def note_suspect(connection: AsyncConnection, consumer: str, message_id: str, *, now: datetime) -> int:
-    """Note that this message is about to be taken in alone; how often that was noted and never taken back."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(suspects).values(consumer=consumer, message_id=message_id, crashes=1, at=now)
-    counted = statement.on_conflict_do_update(
-        index_elements=["consumer", "message_id"], set_={"crashes": suspects.c.crashes + 1, "at": now}
-    )
-    return int(await connection.scalar(counted.returning(suspects.c.crashes)) or 0)
-
-
-async def clear_suspect(connection: AsyncConnection, consumer: str, message_id: str) -> None:
-    await connection.execute(
-        delete(suspects).where(suspects.c.consumer == consumer, suspects.c.message_id == message_id)
-    )
 
 
 async def note_attempts(
