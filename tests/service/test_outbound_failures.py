@@ -317,3 +317,35 @@ async def test_r31_stopping_gives_back_what_is_not_done(world: Outbound) -> None
 
     assert [row["claimed_by"] for row in await world.rows(links_table)] == [None]
     assert await world.broker.depth(QUEUE_OUTBOUND) == 1
+
+
+REFUSING = {
+    True: (
+        "CREATE TRIGGER refusing BEFORE INSERT ON items WHEN NEW.item_id = 'bad' "
+        "BEGIN SELECT RAISE(ABORT, 'no'); END",
+    ),
+    False: (
+        "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN "
+        "IF NEW.item_id = 'bad' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql",
+        "CREATE TRIGGER refusing BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ),
+}
+
+
+async def test_r30_a_set_that_the_database_refuses_is_halved_until_the_bad_message_is_alone(
+    world: Outbound,
+) -> None:
+    """One dead letter; everybody else in the set is done."""
+    await world.integration()
+    async with world.store.begin() as connection:
+        for statement in REFUSING[world.store.sqlite]:
+            await connection.exec_driver_sql(statement)
+    good = [changed(f"i-{number}") for number in range(20)]
+    await world.publish(*good[:13], changed("bad", id="m-bad"), *good[13:])
+    await world.start()
+    await world.at_rest()
+
+    assert len(world.calendars.events) == 20
+    assert [(letter["code"], letter["message_id"]) for letter in await world.letters()] == [
+        ("refused", "m-bad"),
+    ]
