@@ -321,12 +321,16 @@ async def test_r31_stopping_gives_back_what_is_not_done(world: Outbound) -> None
 
 REFUSING = {
     True: (
-        "CREATE TRIGGER refusing BEFORE INSERT ON items WHEN NEW.item_id = 'bad' "
-        "BEGIN SELECT RAISE(ABORT, 'no'); END",
+        (
+            "CREATE TRIGGER refusing BEFORE INSERT ON items WHEN NEW.item_id = 'bad' "
+            "BEGIN SELECT RAISE(ABORT, 'no'); END"
+        ),
     ),
     False: (
-        "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN "
-        "IF NEW.item_id = 'bad' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql",
+        (
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN "
+            "IF NEW.item_id = 'bad' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql"
+        ),
         "CREATE TRIGGER refusing BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
     ),
 }
