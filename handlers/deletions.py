@@ -19,7 +19,8 @@ from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers.compose import compose
 from handlers.entries import Entries
-from handlers.plan import let_go_print, renewed
+from handlers.outbound import holding_code
+from handlers.plan import Write, let_go_print, renewed, wish
 from handlers.reading import NOTHING, Judgement, Reading, changed_at, content_of, next_item
 
 WAITING = frozenset({LinkState.BEHIND, LinkState.RETRYING, LinkState.HELD, LinkState.FAILED})
@@ -140,3 +141,30 @@ def hold(link: Link, item: Item, integration: Integration, reading: Reading) -> 
     reason = "Many events were deleted at once; this deletion waits for an answer."
     entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.HELD, Code.HELD_DELETION, reason)
     return Judgement(link=held, entries=[entry])
+
+
+def keep(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
+    """Undo a deletion that was held: our own copy is written again; a foreign event is gone for good (R11).
+
+    Of a foreign event the item stays, and its pair is let go.
+    """
+    entry = Entries(item, integration, reading)
+    if link.origin is Origin.EXTERNAL:
+        reason = "The deletion was not carried out; the item stays, without its event."
+        return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))
+    absent = replace(
+        link, state=LinkState.AGREED, code=None, exists_there=False, agreed=None, last_read=None, writes=()
+    )
+    match wish(item, integration, absent):
+        case Write(payload=payload):
+            again = replace(
+                absent,
+                state=LinkState.BEHIND if integration.sends else LinkState.HELD,
+                code=None if integration.sends else holding_code(integration),
+                desired=payload,
+                desired_revision=item.revision,
+            )
+            reason = "The deletion was not carried out; the copy is written again."
+            return Judgement(link=again, entries=[entry(LogAction.NONE, Outcome.DONE, Code.OK, reason)])
+    reason = "The deletion was not carried out; there is nothing to be written again."
+    return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))

@@ -10,24 +10,26 @@ from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar, Profile, TokenGrant
 from contracts.errors import GrantRefused, SyncError, Transient
 from contracts.messages import IntegrationChange
+from service.accounts.catching_up import want_catch_up
 from service.accounts.choices import FIRST_EVENT_TYPES, FIRST_ITEM_TYPES, FIRST_RETRIEVE, FIRST_SEND, Choices
 from service.accounts.facts import Wake, integration_changed
 from service.accounts.finishing import Finished, Wanted, check_calendar, check_choices, finish
 from service.accounts.looking import Finding, Looker
-from service.accounts.people import Person
-from service.accounts.refusals import Conflict, Unknown
+from service.accounts.people import Person, owned
+from service.accounts.refusals import Conflict
 from service.cronofy.gateway import CronofyGateway
 from service.cronofy.transport import Turn
-from service.store import IntegrityError, Store, accounts
+from service.store import IntegrityError, Store, accounts, runs
 from service.store.accounts import Owner, Shown
 from service.store.ids import new_id
-from service.store.integrations import change, change_state
+from service.store.integrations import change
 from service.store.journal import enqueue
 from service.telemetry import EventName
 
 __all__ = ["Accounts", "Grants", "Person"]
 
 NOT_CONNECTED = "Verify that Cronofy has the permission to connect to Vorex, then reconnect."
+SWITCHED_OFF = "The integration was deactivated."
 NO_CHANNEL: EventName = "channel.missing"
 _log = structlog.get_logger(__name__)
 
@@ -128,10 +130,7 @@ class Accounts:
 
     async def get(self, owner: Owner, integration_id: str) -> Shown:
         async with self._store.read() as connection:
-            shown = await accounts.find(connection, integration_id)
-        if shown is None or not _owns(owner, shown.integration):
-            raise Unknown("There is no such integration.")
-        return shown
+            return await owned(connection, owner, integration_id)
 
     async def calendars(self, owner: Owner, integration_id: str) -> Sequence[Calendar]:
         """The account's calendars from Cronofy, without the deleted ones (G7)."""
@@ -235,17 +234,15 @@ class Accounts:
 
     async def _switch(self, owner: Owner, integration_id: str, *, on: bool) -> Shown:
         async with self._store.begin() as connection:
-            await accounts.lock(connection, integration_id)
-            shown = await accounts.find(connection, integration_id)
-            if shown is None or not _owns(owner, shown.integration):
-                raise Unknown("There is no such integration.")
-            known = shown.integration
+            known = (await owned(connection, owner, integration_id, lock=True)).integration
             _check_switch(known, on=on)
             if known.active is not on:
                 await change(connection, known.id, active=on)
                 if on:
-                    await accounts.release(connection, known.id)
-                    await change_state(connection, known.id, catch_up_wanted=True)
+                    await want_catch_up(self._store, connection, known)
+                else:
+                    at = await self._store.moment(connection)
+                    await runs.end_all(connection, known.id, reason=SWITCHED_OFF, at=at)
                 word = IntegrationChange.ACTIVATED if on else IntegrationChange.DEACTIVATED
                 fact = integration_changed(known, word, now=await self._store.moment(connection))
                 await enqueue(connection, [fact], now=await self._store.now(connection))
@@ -258,12 +255,6 @@ def _check_switch(known: Integration, *, on: bool) -> None:
         raise Conflict("setup_unfinished", "Finish the settings first.")
     if on and known.status is Status.NOT_CONNECTED:
         raise Conflict("not_connected", NOT_CONNECTED)
-
-
-def _owns(owner: Owner, integration: Integration) -> bool:
-    if integration.tenant_id != owner.tenant_id:
-        return False
-    return owner.user_id is None or integration.user_id == owner.user_id
 
 
 def _wants_channel(integration: Integration) -> bool:

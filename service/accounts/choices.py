@@ -51,6 +51,33 @@ class SendOption(_Form):
     future: FutureSent = "today"
 
 
+class RetrieveRange(_Form):
+    """How far back and ahead the linked calendar is to be brought (R24)."""
+
+    past: Past
+    future: FutureRetrieved
+
+
+class SendRange(_Form):
+    """How far back and ahead My Calendar is to be sent (R24)."""
+
+    past: Past
+    future: FutureSent
+
+
+class SyncRequest(_Form):
+    """What *Sync now* is to do; a direction that is left out is not synced (G12, R24)."""
+
+    retrieve: RetrieveRange | None = None
+    send: SendRange | None = None
+
+
+class HeldAnswer(_Form):
+    """What is to become of deletions that wait for an answer (R11)."""
+
+    answer: Literal["delete", "keep"]
+
+
 class Choices(_Form):
     """The whole of an integration's settings, as Finish takes them (G10)."""
 

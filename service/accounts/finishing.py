@@ -8,15 +8,17 @@ from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar
 from contracts.messages import IntegrationChange
 from contracts.ports import Outgoing
+from service.accounts.catching_up import want_catch_up
 from service.accounts.choices import Choices, RetrieveOption, SendOption
 from service.accounts.facts import integration_changed, run_requested
 from service.accounts.refusals import Conflict, Invalid, Unknown
-from service.store import AsyncConnection, Store, accounts
+from service.store import AsyncConnection, Store, accounts, runs
 from service.store.accounts import Shown
 from service.store.ids import new_id
 from service.store.integrations import change, change_state
 from service.store.journal import enqueue
 
+MOVED = "Another calendar was chosen."
 BASELINE = "baseline"
 """The reading of what was on the calendar before Finish (R33); further steps follow by themselves."""
 
@@ -100,11 +102,11 @@ async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted
         values |= {"baseline_at": None, "channel_id": None}
         await accounts.let_go_elsewhere(connection, known.id, calendar.calendar_id)
         await accounts.forget_reads(connection, known.id)
+        await runs.end_all(connection, known.id, reason=MOVED, at=await store.moment(connection))
+    elif known.finished_at and not (known.active and known.status is Status.CONNECTED):
+        await want_catch_up(store, connection, known)
     await change(connection, known.id, **values)
     await change_state(connection, known.id, looked_at=await store.now(connection))
-    if known.finished_at and not (known.active and known.status is Status.CONNECTED):
-        await accounts.release(connection, known.id)
-        await change_state(connection, known.id, catch_up_wanted=True)
 
 
 async def _facts(store: Store, connection: AsyncConnection, before: Integration) -> list[Outgoing]:
@@ -140,6 +142,7 @@ async def _follow_up(
         send=_range(choices.send),
         step=BASELINE,
         requested_at=now,
+        listed=choices.wants_run,
     )
     return run_id, [run_requested(run_id, before.id, step=0, now=now)]
 

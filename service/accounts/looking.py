@@ -9,6 +9,7 @@ from contracts.calendar import Integration, Reason, Status
 from contracts.cronofy import Calendar, UserInfo
 from contracts.errors import GrantRefused
 from contracts.messages import IntegrationChange
+from service.accounts.catching_up import want_catch_up
 from service.accounts.facts import Wake, integration_changed
 from service.cronofy.gateway import CronofyGateway
 from service.cronofy.transport import Turn
@@ -78,8 +79,7 @@ class Looker:
             return
         await change(connection, known.id, status=status.value, reason=reason.value if reason else None)
         if reason is None and known.active:
-            await accounts.release(connection, known.id)
-            await change_state(connection, known.id, catch_up_wanted=True)
+            await want_catch_up(self._store, connection, known)
         word = IntegrationChange.NOT_CONNECTED if reason else IntegrationChange.CONNECTED
         fact = integration_changed(known, word, reason=reason, now=await self._store.moment(connection))
         await enqueue(connection, [fact], now=await self._store.now(connection))

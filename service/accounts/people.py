@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from service.store.accounts import Owner
+from contracts.calendar import Integration
+from service.accounts.refusals import Unknown
+from service.store import AsyncConnection, accounts
+from service.store.accounts import Owner, Shown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,3 +19,25 @@ class Person:
     @property
     def owner(self) -> Owner:
         return Owner(tenant_id=self.tenant_id, user_id=self.user_id)
+
+
+def owns(owner: Owner, integration: Integration) -> bool:
+    """Whether the integration is theirs, or of the tenant that they speak for."""
+    if integration.tenant_id != owner.tenant_id:
+        return False
+    return owner.user_id is None or integration.user_id == owner.user_id
+
+
+async def owned(
+    connection: AsyncConnection, owner: Owner, integration_id: str, *, lock: bool = False
+) -> Shown:
+    """The owner's living integration; locked, nobody else decides about it until the commit.
+
+    Raises Unknown.
+    """
+    if lock:
+        await accounts.lock(connection, integration_id)
+    shown = await accounts.find(connection, integration_id)
+    if shown is None or not owns(owner, shown.integration):
+        raise Unknown("There is no such integration.")
+    return shown

@@ -1,7 +1,6 @@
 """What each kind of notice makes us do (DESIGN 7.2, 7.5)."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from contracts.calendar import Integration
 from contracts.envelope import NoticeReceived
 from contracts.messages import NoticeData
+from service.accounts.catching_up import want_catch_up
 from service.crashpoints import crash_point
 from service.inbound.pages import INBOUND_QUEUE
 from service.inbound.reader import Looker, Reader
@@ -67,16 +67,15 @@ class NoticeHandler:
         await self._record([key], "done" if integration.sends else "noted")
 
     async def _profile(self, integration: Integration, key: MessageKey) -> None:
-        """The account's profile came or went: see which, and read what may have been missed."""
-        if await self._looker.look(integration.id) == "fine":
-            async with self._store.begin() as connection:
-                now = await self._store.now(connection)
-                since = datetime.fromtimestamp(now, UTC)
-                await inbound.notice(connection, integration.id, since, now=now)
+        """The account's profile came or went: see which, and compare what may have been missed."""
+        fine = await self._looker.look(integration.id) == "fine"
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            if fine:
                 await inbound.hasten_run(connection, integration.id, now=now)
-            if integration.sends:
-                await self._reader.read_all(integration.id)
-        await self._record([key], "done")
+                if integration.active and integration.finished_at is not None:
+                    await want_catch_up(self._store, connection, integration)
+            await journal.record(connection, INBOUND_QUEUE, [(key, "done")], now=now)
 
     async def _integration(self, notice: NoticeData) -> Integration | None:
         async with self._store.read() as connection:

@@ -87,7 +87,7 @@ class Pages:
             if last:
                 await self._finish_deletions(connection, reading_pass, known, changes)
                 await self._finish_copies(connection, reading_pass, integration, changes)
-            await self._save(connection, integration, changes, now=now)
+            await self.save(connection, integration, changes, now=now)
             await self._close_page(connection, reading_pass, now=now, last=last)
             crash_point("inbound.3")
         crash_point("inbound.5" if last else "inbound.4")
@@ -113,7 +113,7 @@ class Pages:
                 changes = match_page(events, found, reading, new_id=new_id)
             else:
                 changes = judge_page(events, found, reading, new_id=new_id, by_name=True)
-            await self._save(connection, integration, changes, now=reading.now)
+            await self.save(connection, integration, changes, now=reading.now)
             await then(connection, changes)
             if not await inbound.keep_turn(connection, turn, now=reading.now):
                 raise TurnLost
@@ -228,9 +228,10 @@ class Pages:
         )
         changes.links.extend(replace(link, state=LinkState.BEHIND, exists_there=False) for link in absent)
 
-    async def _save(
+    async def save(
         self, connection: AsyncConnection, integration: Integration, changes: PageChanges, *, now: float
     ) -> None:
+        """Store what was judged, with its log entries and facts, in the caller's transaction."""
         moment = datetime.fromtimestamp(now, UTC)
         await items.save(connection, [(item, None) for item in changes.items], now=moment)
         await links.add(connection, changes.new_links, now=moment, touched_at=now)

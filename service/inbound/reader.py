@@ -69,12 +69,16 @@ class Reader:
                 async with self._store.read() as connection:
                     noticed_at = await self._store.now(connection)
 
-    async def read_all(self, integration_id: str) -> None:
-        """A full read: 41 days back to 200 ahead; what it does not show is written again (R11)."""
+    async def read_all(self, integration_id: str, *, for_run: bool = False) -> None:
+        """A full read: 41 days back to 200 ahead; what it does not show is written again (R11).
+
+        ``for_run``: it gives way to live changes (R32).
+        """
         async with self._locks[integration_id]:
             turn = await self._turn(integration_id, None)
             if turn is not None:
-                await self._guarded(turn, [], full=reach(datetime.fromtimestamp(turn.began_at, UTC)))
+                full = reach(datetime.fromtimestamp(turn.began_at, UTC))
+                await self._guarded(turn, [], full=full, for_run=for_run)
 
     async def pending(self) -> Sequence[str]:
         """Integrations with a notice that nobody is reading for."""
@@ -111,9 +115,14 @@ class Reader:
         raise Transient("another process has been reading this calendar for too long")
 
     async def _guarded(
-        self, turn: Turn, keys: Sequence[MessageKey], *, full: tuple[date, date] | None
+        self,
+        turn: Turn,
+        keys: Sequence[MessageKey],
+        *,
+        full: tuple[date, date] | None,
+        for_run: bool = False,
     ) -> bool:
-        reading_pass = Pass(turn=turn, keys=keys, full=full)
+        reading_pass = Pass(turn=turn, keys=keys, full=full, for_run=for_run)
         try:
             await self._read_pages(reading_pass)
         except NotSyncing:
@@ -133,7 +142,7 @@ class Reader:
 
     async def _read_pages(self, reading_pass: Pass) -> None:
         integration = await self._integration(reading_pass.turn.integration_id)
-        turn = BudgetTurn(integration_id=integration.id)
+        turn = BudgetTurn(integration_id=integration.id, run=reading_pass.for_run)
         query = _query(integration, reading_pass)
         asked_at = await self._now()
         page = await self._calendars.first_page(integration.sub, query, turn=turn)

@@ -1,24 +1,30 @@
-"""The reading at Finish: what was on the calendar before is remembered, not brought (R24, R33)."""
+"""The first step of every run: Cronofy's own first sync is awaited, and the calendar read once (R24, R33)."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from contracts.calendar import Integration
+from contracts.cronofy import CronofyEvent
 from contracts.errors import Transient
 from handlers.inbound import event_keys, reach, was_there
 from service.cronofy.gateway import EventsQuery
 from service.inbound.reader import Calendars
-from service.runs.steps import MATCH, OVER, RETRIEVE, SEND, Due, Progress
+from service.runs.adoption import Adoption
+from service.runs.steps import BY_ITSELF, MATCH, NOTICES, OVER, RETRIEVE, SEND, Due, Progress
 from service.store import Store, accounts, inbound, integrations
 from service.store.runs import Run, Tally
 
 FIRST_SYNC_POLL = 5.0
 FIRST_SYNC_LIMIT = timedelta(minutes=30)
 STILL_READING = "Cronofy is still reading the calendar."
+STILL_LEAVING = "What an earlier integration added is still being removed."
 NEVER_READ = "Cronofy did not finish reading the calendar within 30 minutes."
 
 
 def after_baseline(run: Run) -> str:
     """What the options ask for next; a Send alone first looks for what is equal on both sides (R29)."""
+    if run.kind in BY_ITSELF:
+        return NOTICES
     if run.retrieve:
         return RETRIEVE
     return MATCH if run.send else OVER
@@ -29,27 +35,31 @@ def after_reading(run: Run) -> str:
 
 
 class Baseline:
-    """The first step of Finish."""
+    """What was on the calendar before Finish is remembered, and not brought; what is known is adopted."""
 
     def __init__(self, *, store: Store, calendars: Calendars, progress: Progress) -> None:
         self._store, self._calendars, self._progress = store, calendars, progress
+        self._adoption = Adoption(store)
 
     async def __call__(self, due: Due) -> None:
-        if due.integration.baseline_at is None:
-            await self._read(due)
-            return
-        async with self._store.begin() as connection:
-            await self._progress.go_on(
-                connection, due, step=after_baseline(due.run), cursor={}, tally=Tally()
-            )
-
-    async def _read(self, due: Due) -> None:
         if not await self._first_sync_done(due):
             await self._wait(due)
+        elif due.integration.baseline_at is None:
+            await self._read(due)
+        else:
+            async with self._store.begin() as connection:
+                await self._progress.go_on(
+                    connection, due, step=after_baseline(due.run), cursor={}, tally=Tally()
+                )
+
+    async def _read(self, due: Due) -> None:
+        if await self._adoption.still_leaving(due.integration):
+            await self._progress.wait(due, seconds=FIRST_SYNC_POLL, now_doing=STILL_LEAVING)
             return
         async with self._store.read() as connection:
-            began = datetime.fromtimestamp(await self._store.now(connection), UTC)
-        keys = await self._prior_keys(due, began)
+            asked_at = await self._store.now(connection)
+        began = datetime.fromtimestamp(asked_at, UTC)
+        keys = await self._take_stock(due, began)
         integration = due.integration
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
@@ -61,7 +71,8 @@ class Baseline:
             await integrations.change_state(
                 connection, integration.id, full_read_at=began, last_checked_at=now
             )
-            await accounts.release(connection, integration.id)
+            if due.run.kind not in BY_ITSELF:
+                await accounts.release(connection, integration.id)
             await self._progress.go_on(
                 connection, due, step=after_baseline(due.run), cursor={}, tally=Tally()
             )
@@ -71,18 +82,29 @@ class Baseline:
         profile = account.profile(due.integration.profile_id)
         return profile is None or not profile.initial_sync_required
 
-    async def _prior_keys(self, due: Due, began: datetime) -> set[str]:
-        page = await self._calendars.first_page(
-            due.integration.sub, _whole(due.integration, began), turn=due.turn
-        )
+    async def _take_stock(self, due: Due, began: datetime) -> set[str]:
+        """The keys of all events that were there; those that earlier integrations knew are adopted."""
+        traces = await self._adoption.traces(due.integration)
         keys: set[str] = set()
+        seen: list[CronofyEvent] = []
+        async for event in self._events(due, began, managed=bool(traces)):
+            if was_there(event, due.integration):
+                keys.update(event_keys(event))
+            if traces:
+                seen.append(event)
+        if traces:
+            await self._adoption.adopt(due, traces, seen, asked_at=began.timestamp())
+        return keys
+
+    async def _events(self, due: Due, began: datetime, *, managed: bool) -> AsyncIterator[CronofyEvent]:
+        sub, query = due.integration.sub, _whole(due.integration, began, managed=managed)
+        page = await self._calendars.first_page(sub, query, turn=due.turn)
         while True:
             for event in page.events:
-                if was_there(event, due.integration):
-                    keys.update(event_keys(event))
+                yield event
             if page.next_page is None:
-                return keys
-            page = await self._calendars.next_page(due.integration.sub, page.next_page, turn=due.turn)
+                return
+            page = await self._calendars.next_page(sub, page.next_page, turn=due.turn)
 
     async def _wait(self, due: Due) -> None:
         """Ask again in a while; after 30 minutes the run fails with that sentence (R24)."""
@@ -94,7 +116,9 @@ class Baseline:
             await self._progress.wait(due, seconds=FIRST_SYNC_POLL, now_doing=STILL_READING)
 
 
-def _whole(integration: Integration, began: datetime) -> EventsQuery:
+def _whole(integration: Integration, began: datetime, *, managed: bool) -> EventsQuery:
     first, beyond = reach(began)
     assert integration.calendar_id is not None
-    return EventsQuery(calendar_ids=(integration.calendar_id,), from_=first, to=beyond)
+    return EventsQuery(
+        calendar_ids=(integration.calendar_id,), from_=first, to=beyond, include_managed=managed
+    )

@@ -9,15 +9,37 @@ from contracts.messages import RunData
 from contracts.ports import Clock
 from service.inbound.reader import Calendars, Looker
 from service.runs.baseline import Baseline
+from service.runs.comparison import Comparison, Notices, Whole, reader_for
+from service.runs.leaving import Cronofy, Leaving
 from service.runs.retrieval import Retrieval
 from service.runs.sending import Sending
-from service.runs.steps import BASELINE, MATCH, RETRIEVE, SEND, Due, Progress, Step
-from service.store import Store, integrations, runs
+from service.runs.steps import (
+    BASELINE,
+    BY_ITSELF,
+    COMPARE,
+    DELETE,
+    MATCH,
+    NOTICES,
+    RETRIEVE,
+    SEND,
+    WHOLE,
+    Due,
+    Overtaken,
+    Progress,
+    Step,
+)
+from service.store import Store, accounts, integrations, runs
 from service.store.journal import MessageKey
 from service.store.runs import Run
 
 WITHDRAWN = "The account's permission was withdrawn."
 NOT_SYNCING = "The integration is not active or not connected."
+GIVING_WAY = "Waiting for the sync that was started by hand."
+GIVING_WAY_SECONDS = 5.0
+
+
+class Accounts(Calendars, Cronofy, Protocol):
+    """All that the steps ask of Cronofy."""
 
 
 class Received(Protocol):
@@ -33,15 +55,20 @@ class Received(Protocol):
 class RunHandler:
     """One message, one step; a step that was done already is acknowledged and not repeated."""
 
-    def __init__(self, *, store: Store, calendars: Calendars, looker: Looker, clock: Clock) -> None:
+    def __init__(self, *, store: Store, calendars: Accounts, looker: Looker, clock: Clock) -> None:
         self._store, self._looker = store, looker
-        self._progress = Progress(store)
-        retrieval = Retrieval(store=store, calendars=calendars, progress=self._progress, clock=clock)
+        self._progress = progress = Progress(store)
+        retrieval = Retrieval(store=store, calendars=calendars, progress=progress, clock=clock)
+        reader = reader_for(store, calendars, looker, clock)
+        self._leaving = Leaving(store=store, cronofy=calendars, progress=progress, clock=clock).steps
         self._steps: dict[str, Step] = {
-            BASELINE: Baseline(store=store, calendars=calendars, progress=self._progress),
+            BASELINE: Baseline(store=store, calendars=calendars, progress=progress),
             RETRIEVE: retrieval,
             MATCH: retrieval,
-            SEND: Sending(store=store, progress=self._progress, clock=clock),
+            SEND: Sending(store=store, progress=progress, clock=clock),
+            NOTICES: Notices(store=store, reader=reader, progress=progress),
+            WHOLE: Whole(store=store, reader=reader, progress=progress),
+            COMPARE: Comparison(store=store, progress=progress),
         }
 
     async def __call__(self, received: Received) -> None:
@@ -52,7 +79,15 @@ class RunHandler:
             async with self._store.begin() as connection:
                 await self._progress.note(connection, received.key)
             return
-        await self._do(Due(run=run, integration=integration, key=received.key))
+        due = Due(run=run, integration=integration, key=received.key)
+        try:
+            await (self._leave(due) if run.kind == DELETE else self._do(due))
+        except Overtaken:
+            async with self._store.begin() as connection:
+                await self._progress.note(connection, received.key)
+
+    async def _leave(self, due: Due) -> None:
+        await self._leaving[due.run.step](due)
 
     async def _do(self, due: Due) -> None:
         integration = due.integration
@@ -60,16 +95,26 @@ class RunHandler:
         if not (integration.sends or (unread and integration.active)):
             await self._progress.end(due, state="failed", reason=NOT_SYNCING)
             return
+        if due.run.kind in BY_ITSELF and await self._gives_way(integration):
+            await self._progress.wait(due, seconds=GIVING_WAY_SECONDS, now_doing=GIVING_WAY)
+            return
         try:
             await self._steps[BASELINE if unread else due.run.step](due)
         except GrantRefused:
             await self._looker.look(integration.id)
             await self._progress.end(due, state="failed", reason=WITHDRAWN)
 
+    async def _gives_way(self, integration: Integration) -> bool:
+        """Whether a run that a person started is under way (R25)."""
+        async with self._store.read() as connection:
+            return await accounts.run_in_progress(connection, integration.id)
+
     async def _load(self, data: RunData) -> tuple[Run | None, Integration | None]:
         async with self._store.read() as connection:
             run = await runs.find(connection, data.run_id)
             found = await integrations.load(connection, [data.integration_id])
         integration = next(iter(found.values()), None)
-        living = integration is not None and integration.deleted_at is None
-        return run, integration if living else None
+        if run is None or integration is None:
+            return None, None
+        deleted = integration.deleted_at is not None
+        return run, integration if deleted is (run.kind == DELETE) else None

@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.calendar import Integration
 from service.accounts.facts import run_requested
 from service.cronofy.transport import Turn
-from service.store import Store, journal, runs
+from service.store import AsyncConnection, Store, journal, runs
 from service.store.journal import MessageKey
 from service.store.runs import Run, Tally
 
 RUNS_QUEUE = "calendar-sync.runs"
-FINISH = "finish"
+FINISH, DELETE = "finish", "delete"
+BY_ITSELF = frozenset({"catch_up", "daily"})
 BASELINE, RETRIEVE, MATCH, SEND, OVER = "baseline", "retrieve", "match", "send", "over"
+NOTICES, WHOLE, COMPARE = "notices", "whole", "compare"
+QUIET, REMOVE, LEAVE, FORGET = "quiet", "remove", "leave", "forget"
+
+
+class Overtaken(Exception):
+    """The step was done by another process, or the run was ended, while this one was at it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +58,9 @@ class Progress:
         now_doing: str = "",
         total: int | None = None,
     ) -> None:
-        """Note this step and ask for the next; after the last one the run is done."""
+        """Note this step and ask for the next; after the last one the run is done. Raises Overtaken."""
+        if not await runs.stands(connection, due.run):
+            raise Overtaken
         now = await self._store.now(connection)
         moment = datetime.fromtimestamp(now, UTC)
         await runs.advance(

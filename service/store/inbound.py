@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,6 +45,12 @@ async def notice(connection: AsyncConnection, integration_id: str, since: dateti
         .where(state.c.integration_id == integration_id)
         .values(noticed_since=oldest, noticed_at=now)
     )
+
+
+async def last_checked(connection: AsyncConnection, integration_id: str) -> datetime | None:
+    """When a read of the calendar last ended well."""
+    query = select(state.c.last_checked_at).where(state.c.integration_id == integration_id)
+    return await connection.scalar(query)
 
 
 async def covered(connection: AsyncConnection, integration_id: str, at: float) -> bool:
@@ -196,6 +202,25 @@ async def note_deletions(
         for key in link_ids
     ]
     await connection.execute(upsert, rows)
+
+
+async def held_deletions(
+    connection: AsyncConnection, integration_id: str, *, limit: int
+) -> Sequence[tuple[str, str]]:
+    """Deletions that wait for an answer: the ids of their links, each with its item's ref."""
+    rows = await connection.execute(
+        select(links.c.id, links.c.item_ref)
+        .join(deletions, deletions.c.link_id == links.c.id)
+        .where(deletions.c.integration_id == integration_id, deletions.c.state == "held")
+        .order_by(links.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.item_ref) for row in rows]
+
+
+async def forget_deletions(connection: AsyncConnection, link_ids: Sequence[str]) -> None:
+    """These were answered by a person, and count no more among the deletions of a day."""
+    await connection.execute(delete(deletions).where(among(connection, deletions.c.link_id, link_ids)))
 
 
 async def hasten_run(connection: AsyncConnection, integration_id: str, *, now: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, LinkState
+from contracts.calendar import Integration, LinkId, LinkState
 from handlers.runs import Span
 from service.store.sets import among
 from service.store.tables import item_assignees, items, links
@@ -82,3 +82,18 @@ async def unfinished(connection: AsyncConnection, ids: Sequence[str]) -> bool:
 async def note_run(connection: AsyncConnection, ids: Sequence[str], run_id: str) -> None:
     """What is written for these links next is that run's doing (R27)."""
     await connection.execute(update(links).where(among(connection, links.c.id, ids)).values(run_id=run_id))
+
+
+async def next_links(
+    connection: AsyncConnection, integration: Integration, *, after: str | None, limit: int
+) -> Sequence[tuple[LinkId, str]]:
+    """The ids of the integration's living links on its calendar in their order, each with its item's ref."""
+    query = select(links.c.id, links.c.item_ref).where(
+        links.c.integration_id == integration.id,
+        links.c.calendar_id == integration.calendar_id,
+        links.c.ended_at.is_(None),
+    )
+    if after is not None:
+        query = query.where(links.c.id > after)
+    rows = await connection.execute(query.order_by(links.c.id).limit(limit))
+    return [(LinkId(row.id), row.item_ref) for row in rows]

@@ -1,17 +1,20 @@
 """Runs: how far each has come, and when its next step is due (R24, R25)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.tables import integrations, runs
 
 ENDED = frozenset({"done", "failed", "cancelled"})
+UNFINISHED = ("waiting", "running")
+RunRow = Mapping[Any, Any]
+"""A run as its page tells it, with the columns of its table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +76,17 @@ async def find(connection: AsyncConnection, run_id: str, *, lock: bool = False) 
 async def wait(connection: AsyncConnection, run_id: str, *, due_at: float, now_doing: str) -> None:
     """Leave the run for later: its next step is requested when it is due."""
     values = {"state": "waiting", "due_at": due_at, "now": now_doing}
-    await connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+    await connection.execute(update(runs).where(_unfinished(run_id)).values(values))
+
+
+def _unfinished(run_id: str) -> Any:
+    return and_(runs.c.id == run_id, runs.c.state.in_(UNFINISHED))
+
+
+async def stands(connection: AsyncConnection, run: Run) -> bool:
+    """Whether the run still is where it was when its step began; nobody moves it until the commit."""
+    current = await find(connection, run.id, lock=True)
+    return current is not None and not current.ended and current.number == run.number
 
 
 async def advance(
@@ -99,9 +112,7 @@ async def advance(
             state="running",
             now=now_doing,
             due_at=None,
-            started_at=select(runs.c.started_at).where(runs.c.id == run.id).scalar_subquery()
-            if run.state == "running"
-            else at,
+            started_at=func.coalesce(runs.c.started_at, at),
             **counted,
             **known,
         )
@@ -118,7 +129,54 @@ async def end(
     connection: AsyncConnection, run_id: str, *, state: str, reason: str | None, at: datetime
 ) -> None:
     values = {"state": state, "reason": reason, "ended_at": at, "due_at": None, "now": None}
-    await connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+    await connection.execute(update(runs).where(_unfinished(run_id)).values(values))
+
+
+async def not_begun(
+    connection: AsyncConnection, integration_id: str, *, kinds: Collection[str]
+) -> str | None:
+    """A run of one of these kinds that waits for its first step."""
+    found: str | None = await connection.scalar(
+        select(runs.c.id)
+        .where(runs.c.integration_id == integration_id, runs.c.kind.in_(sorted(kinds)))
+        .where(runs.c.state == "waiting", runs.c.started_at.is_(None))
+        .limit(1)
+    )
+    return found
+
+
+async def end_all(
+    connection: AsyncConnection,
+    integration_id: str,
+    *,
+    reason: str,
+    at: datetime,
+    kinds: Collection[str] | None = None,
+) -> None:
+    """Cancel what has not ended of an integration's runs, of these kinds or of all."""
+    wanted = update(runs).where(runs.c.integration_id == integration_id, runs.c.state.in_(UNFINISHED))
+    if kinds is not None:
+        wanted = wanted.where(runs.c.kind.in_(sorted(kinds)))
+    values = {"state": "cancelled", "reason": reason, "ended_at": at, "due_at": None, "now": None}
+    await connection.execute(wanted.values(values))
+
+
+async def page(
+    connection: AsyncConnection, integration_id: str, *, before: str | None, limit: int
+) -> Sequence[RunRow]:
+    """The integration's runs as its log lists them, newest first, older than the run ``before``."""
+    wanted = select(runs).where(runs.c.integration_id == integration_id, runs.c.listed)
+    if before is not None:
+        wanted = wanted.where(runs.c.id < before)
+    rows = await connection.execute(wanted.order_by(runs.c.id.desc()).limit(limit))
+    return rows.mappings().all()
+
+
+async def shown(connection: AsyncConnection, run_id: str, *, lock: bool = False) -> RunRow | None:
+    """One listed run as its page tells it."""
+    wanted = select(runs).where(runs.c.id == run_id, runs.c.listed)
+    rows = await connection.execute(wanted.with_for_update() if lock else wanted)
+    return rows.mappings().one_or_none()
 
 
 async def disable_options(connection: AsyncConnection, integration_id: str) -> None:

@@ -84,6 +84,9 @@ integrations = Table(
     Column("finished_at", Moment),
     Column("baseline_at", Moment),
     Column("deleted_at", Moment),
+    # R21: copies are being removed for a deleted integration, and its account has been let go.
+    Column("removing", Boolean, nullable=False, server_default=text("false")),
+    Column("erased_at", Moment),
     Index("ix_integrations_owner", "tenant_id", "user_id"),
     Index("ix_integrations_sub", "sub"),
     # R1: one person links one calendar once; the tombstones of deleted integrations do not count.
@@ -115,7 +118,6 @@ integration_state = Table(
     Column("full_read_at", Moment),
     Column("delayed_since", Moment),
     Column("looked_at", Double),
-    Column("catch_up_wanted", Boolean, nullable=False, server_default=text("false")),
     Index("ix_integration_state_noticed_at", "noticed_at"),
 )
 
@@ -221,6 +223,12 @@ links = Table(
         "touched_at",
         sqlite_where=text("state IN ('behind', 'retrying')"),
         postgresql_where=text("state IN ('behind', 'retrying')"),
+    ),
+    Index(
+        "ix_links_ended_at",
+        "ended_at",
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
     ),
     Index(
         "ix_links_verify_at",
@@ -334,6 +342,7 @@ runs = Table(
     Column("started_at", Moment),
     Column("ended_at", Moment),
     Column("reason", Text),
+    Column("listed", Boolean, nullable=False, server_default=text("true")),
     Index("ix_runs_integration", "integration_id", "id"),
     Index(
         "ix_runs_due_at",

@@ -10,10 +10,13 @@ from starlette.staticfiles import StaticFiles
 
 from contracts.ports import Clock
 from service.accounts import Accounts
+from service.accounts.leaving import Leaving
 from service.accounts.my_calendar import MyCalendar
+from service.accounts.syncing import Syncing
 from service.health import Because, health_routes, nothing_wrong
+from service.inbound.answers import HeldDeletions
 from service.store import Store
-from service.web import connect, integrations, logs, my_calendar, pages, sign_in
+from service.web import connect, integrations, logs, my_calendar, pages, runs, sign_in
 from service.web.desk import Desk
 from service.web.guard import Guard
 from service.web.passes import Passes
@@ -48,6 +51,9 @@ def create_web(
         store=store,
         accounts=accounts,
         my_calendar=my_calendar_of,
+        syncing=Syncing(store),
+        leaving=Leaving(store),
+        held=HeldDeletions(store),
         passes=Passes(sign_in_secret, clock=clock),
         clock=clock,
         public_url=public_url,
@@ -68,6 +74,6 @@ def _api() -> APIRouter:
         dependencies=[Security(HTTPBearer(auto_error=False, bearerFormat="JWT"))],
         responses={status: {"model": Problem} for status in _PROBLEM_STATUSES},
     )
-    for part in (logs, integrations, my_calendar):
+    for part in (logs, runs, integrations, my_calendar):
         api.include_router(part.router)
     return api

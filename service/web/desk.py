@@ -12,7 +12,10 @@ from starlette.exceptions import HTTPException
 
 from contracts.ports import Clock
 from service.accounts import Accounts
+from service.accounts.leaving import Leaving
 from service.accounts.my_calendar import MyCalendar
+from service.accounts.syncing import Syncing
+from service.inbound.answers import HeldDeletions
 from service.store import Store
 from service.store.accounts import use_token
 from service.telemetry import EventName
@@ -33,6 +36,9 @@ class Desk:
     store: Store
     accounts: Accounts
     my_calendar: MyCalendar
+    syncing: Syncing
+    leaving: Leaving
+    held: HeldDeletions
     passes: Passes
     clock: Clock
     public_url: str

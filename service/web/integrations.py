@@ -1,10 +1,12 @@
 """Integrations as JSON: the same verbs as the pages (DESIGN 11)."""
 
+from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from service.accounts.choices import Choices
+from service.accounts.choices import Choices, HeldAnswer
+from service.accounts.leaving import Copies
 from service.store.accounts import Owner
 from service.web.desk import AtDesk, Known
 from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
@@ -14,6 +16,7 @@ from service.web.shapes import (
     FinishedShape,
     IntegrationShape,
     Listed,
+    SettledShape,
     calendar_form,
     integration_form,
 )
@@ -66,3 +69,21 @@ async def activate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) 
 @router.post("/{integration_id}/deactivate", response_model=IntegrationShape)
 async def deactivate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
     return integration_form(await desk.accounts.deactivate(visitor.person.owner, integration_id))
+
+
+@router.post("/{integration_id}/held-deletions", response_model=SettledShape)
+async def answer_held_deletions(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, form: HeldAnswer
+) -> dict[str, Any]:
+    """Carry out the deletions that wait for an answer, or undo them in the calendar (R11)."""
+    await desk.accounts.get(visitor.person.owner, integration_id)
+    return {"count": await desk.held.settle(integration_id, form.answer)}
+
+
+@router.delete("/{integration_id}", status_code=HTTPStatus.ACCEPTED)
+async def delete_integration(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, copies: Copies = "keep"
+) -> Response:
+    """Delete for good; copies that were added to the linked calendar stay or are removed (G13, R21)."""
+    await desk.leaving.delete(visitor.person.owner, integration_id, copies=copies)
+    return Response(status_code=HTTPStatus.ACCEPTED)

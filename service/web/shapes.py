@@ -12,6 +12,7 @@ from contracts.fields import rfc3339
 from service.accounts.choices import EventBoxes, ItemBoxes
 from service.accounts.my_calendar import read_only_reason
 from service.store.accounts import Shown
+from service.store.runs import RunRow
 
 Row = TypeVar("Row")
 
@@ -65,6 +66,40 @@ class IntegrationShape(BaseModel):
 
 class FinishedShape(IntegrationShape):
     run_id: str | None
+
+
+class StartedShape(BaseModel):
+    run_id: str
+
+
+class RangeShape(BaseModel):
+    past: str
+    future: str
+
+
+class RunShape(BaseModel):
+    id: str
+    integration_id: str
+    started_by: str
+    kind: Literal["finish", "sync_now", "catch_up", "daily"]
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    retrieve: RangeShape | None
+    send: RangeShape | None
+    done: int
+    total: int | None
+    now: str | None
+    found: int
+    created: int
+    updated: int
+    skipped: int
+    failed: int
+    started_at: str | None
+    ended_at: str | None
+    reason: str | None
+
+
+class SettledShape(BaseModel):
+    count: int
 
 
 class CalendarShape(BaseModel):
@@ -127,6 +162,12 @@ def calendar_form(calendar: Calendar) -> dict[str, Any]:
 def log_form(entry: Mapping[Any, Any]) -> dict[str, Any]:
     form = {name: entry[name] for name in LogEntryShape.model_fields}
     return form | {"at": rfc3339(entry["at"])}
+
+
+def run_form(row: RunRow) -> dict[str, Any]:
+    """A run and how far it has come (R25, R27)."""
+    form = {name: row[name] for name in RunShape.model_fields}
+    return form | {name: _moment(row[name]) for name in ("started_at", "ended_at")}
 
 
 def item_form(item: Item, *, masked: bool = False) -> dict[str, Any]:

@@ -34,6 +34,9 @@ class TestWhoSeesWhat:
             ("PUT", "/settings"),
             ("POST", "/activate"),
             ("POST", "/deactivate"),
+            ("POST", "/sync"),
+            ("GET", "/runs"),
+            ("DELETE", ""),
             ("GET", "/logs"),
         ],
     )
@@ -129,12 +132,19 @@ class TestProblems:
         paths = answer.json()["paths"]
         assert {path: set(verbs) for path, verbs in paths.items()} == {
             API: {"get"},
-            f"{API}/{{integration_id}}": {"get"},
+            f"{API}/{{integration_id}}": {"get", "delete"},
             f"{API}/{{integration_id}}/calendars": {"get"},
             f"{API}/{{integration_id}}/settings": {"put"},
             f"{API}/{{integration_id}}/activate": {"post"},
             f"{API}/{{integration_id}}/deactivate": {"post"},
+            f"{API}/{{integration_id}}/sync": {"post"},
+            f"{API}/{{integration_id}}/held-deletions": {"post"},
             f"{API}/{{integration_id}}/logs": {"get"},
+            f"{API}/{{integration_id}}/runs": {"get"},
+            f"{API}/{{integration_id}}/runs/{{run}}": {"get"},
+            f"{API}/{{integration_id}}/runs/{{run}}/cancel": {"post"},
+            "/api/v1/runs/{run}": {"get"},
+            "/api/v1/runs/{run}/cancel": {"post"},
             "/api/v1/my-calendar/items": {"get", "post"},
             "/api/v1/my-calendar/items/{key}": {"put", "delete"},
         }

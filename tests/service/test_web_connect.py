@@ -6,7 +6,6 @@ import pytest
 
 from service.store.tables import (
     credentials,
-    integration_state,
     integrations,
     links,
 )
@@ -147,7 +146,7 @@ class TestConnecting:
         (row,) = await office.rows(integrations)
         (profile,) = office.world.profiles(EMAIL)
         assert row["channel_id"] in profile.account.channels
-        assert (await office.rows(integration_state))[0]["catch_up_wanted"] is True
+        assert await office.unfinished("catch_up") == ["waiting"]
         assert await office.facts() == [
             ("connected", None),
             ("activated", None),
@@ -168,9 +167,9 @@ class TestSwitches:
         await office.add_link(integration_id, row["calendar_id"], "held", code="held_deletion", item="2")
         shown = (await office.post(f"{API}/{integration_id}/activate")).json()
         assert (shown["active"], shown["held_deletions"]) == (True, 1)
-        states = {link["code"]: link["state"] for link in await office.rows(links)}
-        assert states == {"inactive": "behind", "held_deletion": "held"}
-        assert (await office.rows(integration_state))[0]["catch_up_wanted"] is True
+        assert {link["state"] for link in await office.rows(links)} == {"held"}
+        assert await office.unfinished("finish") == []
+        assert await office.unfinished("catch_up") == ["waiting"]
         assert (await office.facts())[2:] == [("deactivated", None), ("activated", None)]
 
     async def test_switching_to_where_it_is_changes_nothing(self, office: Office) -> None:

@@ -26,7 +26,7 @@ from service.simulator.clock import ManualClock as SimulatedTime
 from service.simulator.world import World
 from service.store import Store
 from service.store.credentials import CredentialsTable
-from service.store.tables import items, links, outbox
+from service.store.tables import items, links, outbox, runs
 from service.web import create_web
 from tests.support.clock import ManualClock
 
@@ -142,6 +142,11 @@ class Office:
     async def rows(self, table: Table) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
             return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+
+    async def unfinished(self, kind: str) -> list[str]:
+        """The states of the runs of that kind that have not ended."""
+        rows = [row for row in await self.rows(runs) if row["kind"] == kind and row["ended_at"] is None]
+        return [row["state"] for row in rows]
 
     async def sent(self, exchange: str) -> list[Outgoing]:
         """What the outbox holds for that exchange, in its order."""

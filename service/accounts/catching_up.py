@@ -1,0 +1,41 @@
+"""Asks for the comparison of both sides by state (R20, R22, DESIGN 8)."""
+
+from contracts.calendar import Integration
+from service.accounts.facts import run_requested
+from service.store import AsyncConnection, Store, accounts, runs
+from service.store.ids import new_id
+from service.store.journal import enqueue
+
+CATCH_UP = "catch_up"
+DAILY = "daily"
+BY_ITSELF = "calendar-sync"
+OVERTAKEN = "A newer comparison does this one's work."
+FIRST_STEP = "baseline"
+
+
+async def want_catch_up(
+    store: Store, connection: AsyncConnection, integration: Integration, *, kind: str = CATCH_UP
+) -> str:
+    """Have both sides compared; asked for in the caller's transaction. The id of the run that does it.
+
+    One that has not begun serves; one under way would miss what it has passed.
+    """
+    waiting = await runs.not_begun(connection, integration.id, kinds=(CATCH_UP, DAILY))
+    if waiting is not None:
+        return waiting
+    now = await store.moment(connection)
+    await runs.end_all(connection, integration.id, reason=OVERTAKEN, at=now, kinds=(CATCH_UP, DAILY))
+    run_id = new_id()
+    await accounts.add_run(
+        connection,
+        id=run_id,
+        integration_id=integration.id,
+        started_by=BY_ITSELF,
+        kind=kind,
+        state="waiting",
+        step=FIRST_STEP,
+        requested_at=now,
+    )
+    request = run_requested(run_id, integration.id, step=0, now=now)
+    await enqueue(connection, [request], now=await store.now(connection))
+    return run_id

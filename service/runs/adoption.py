@@ -1,0 +1,116 @@
+"""The reading at Finish also finds what earlier integrations of the person knew (R21)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from contracts.calendar import Integration, Item, ItemRef, Link, LinkId, LinkState, LogEntry
+from contracts.cronofy import CronofyEvent
+from handlers.adoption import Tombstone, adopted, carried, pair_up
+from handlers.inbound import PageChanges
+from handlers.reading import Judgement, Reading
+from service.inbound.pages import Pages
+from service.runs.steps import Due
+from service.store import AsyncConnection, Store, integrations, items, links, tombstones
+from service.store.ids import new_id
+from service.store.tombstones import Trace
+
+AT_ONCE = 100
+
+Adopt = Callable[[Tombstone, LinkId], Judgement]
+
+
+class Adoption:
+    """Links events again that were linked before, a hundred a transaction; done twice it does no harm."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pages = Pages(store)
+
+    async def traces(self, integration: Integration) -> Sequence[Trace]:
+        """What the person's deleted integrations left; nothing for most."""
+        async with self._store.read() as connection:
+            return await tombstones.of_person(connection, integration)
+
+    async def still_leaving(self, integration: Integration) -> bool:
+        """Whether copies of a deleted integration are still being removed: they are not to be adopted."""
+        async with self._store.read() as connection:
+            return await tombstones.leaving(connection, integration)
+
+    async def adopt(
+        self, due: Due, traces: Sequence[Trace], events: Sequence[CronofyEvent], *, asked_at: float
+    ) -> None:
+        """Link these events to the items that they stand for."""
+        async with self._store.read() as connection:
+            known = await _tombstones(connection, traces)
+        pairing = pair_up(events, known)
+        integration = due.integration
+        reading = Reading(asked_at=asked_at, now=asked_at)
+        work: list[tuple[Tombstone, Adopt]] = [
+            (each, _adopting(event, integration, reading)) for each, event in pairing.found
+        ]
+        work += [(each, _carrying(integration)) for each in pairing.unseen]
+        for at in range(0, len(work), AT_ONCE):
+            await self._some(integration, work[at : at + AT_ONCE])
+
+    async def _some(self, integration: Integration, work: Sequence[tuple[Tombstone, Adopt]]) -> None:
+        refs = {each.item.ref for each, _ in work}
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            current = await items.load(connection, refs, lock=True)
+            await integrations.load(connection, [integration.id], lock=True)
+            here = await _links_here(connection, integration, refs)
+            changes = PageChanges()
+            for each, adopt in work:
+                known = here.get(each.item.ref)
+                if known is None or _never_sent(known):
+                    fresh = replace(each, item=current.get(each.item.ref, each.item))
+                    _take(changes, adopt(fresh, known.id if known else LinkId(new_id())), known)
+            await self._pages.save(connection, integration, changes, now=now)
+
+
+def _adopting(event: CronofyEvent, integration: Integration, reading: Reading) -> Adopt:
+    return lambda tombstone, link_id: adopted(tombstone, event, integration, reading, link_id)
+
+
+def _carrying(integration: Integration) -> Adopt:
+    return lambda tombstone, link_id: carried(tombstone, integration, link_id)
+
+
+def _take(changes: PageChanges, judgement: Judgement, known: Link | None) -> None:
+    link = judgement.link
+    assert link is not None
+    (changes.links if known else changes.new_links).append(link)
+    item: Item | None = judgement.item
+    entries: Sequence[LogEntry] = judgement.entries
+    changes.items.extend([item] if item else [])
+    changes.entries.extend(entries)
+
+
+def _never_sent(link: Link) -> bool:
+    """A wish from before the reading, of which nothing has left yet."""
+    return link.state is LinkState.HELD and link.applied_revision == 0 and not link.exists_there
+
+
+async def _links_here(
+    connection: AsyncConnection, integration: Integration, refs: set[ItemRef]
+) -> dict[ItemRef, Link]:
+    found = await links.of_items(connection, refs, lock=True)
+    return {
+        link.item_ref: link
+        for link in found
+        if link.integration_id == integration.id and link.calendar_id == integration.calendar_id
+    }
+
+
+async def _tombstones(connection: AsyncConnection, traces: Sequence[Trace]) -> list[Tombstone]:
+    """The newest of each item, with the item."""
+    newest: dict[ItemRef, Trace] = {}
+    for trace in traces:
+        newest.setdefault(trace.item_ref, trace)
+    known = await links.load(connection, [trace.link_id for trace in newest.values()])
+    stored = await items.load(connection, newest)
+    return [
+        Tombstone(link=known[trace.link_id], item=item, same_calendar=trace.same_calendar)
+        for ref, trace in newest.items()
+        if trace.link_id in known and (item := stored.get(ref)) is not None and item.content is not None
+    ]
