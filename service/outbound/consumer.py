@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 FAULT: EventName = "outbound.fault"
 WAITING: EventName = "message.waiting"
 VISIT, RENEW, SWEEP = 0.2, 10.0, 5.0
+BUSY_FOR = 10.0
+"""Seconds after the last find for which every visit sweeps: a run hands over its links bit by bit."""
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 5.0
 
 
@@ -302,7 +304,7 @@ class OutboundConsumer:
 
     async def _look_after(self) -> None:
         """Renew, visit and sweep, each in its time."""
-        renewed = swept = self._clock.monotonic()
+        renewed = swept = found_at = self._clock.monotonic()
         while True:
             await asyncio.sleep(VISIT)
             now = self._clock.monotonic()
@@ -311,9 +313,10 @@ class OutboundConsumer:
                 await self._claims.renew()
             if self._hand.elsewhere:
                 await self._claims.visit()
-            if now - swept >= SWEEP and not self._stopping:
+            pause = SWEEP if now - found_at > BUSY_FOR else VISIT
+            if now - swept >= pause and not self._stopping:
                 swept = now
-                await self._claims.sweep()
+                found_at = now if await self._claims.sweep() else found_at
             if self._settling.unpublished:
                 await self._settling.publish()
             await self._refill()

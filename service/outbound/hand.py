@@ -89,6 +89,7 @@ class InHand:
             item_type=item.type,
             title=shown_title(item.content),
             tenant_id=item.tenant_id,
+            run_id=stored.run_id,
             since=at,
             not_before=at + gap,
         )

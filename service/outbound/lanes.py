@@ -33,6 +33,7 @@ class Task:
     tenant_id: str
     message_id: str | None = None
     attempt: int | None = None
+    run_id: str | None = None
     since: float = 0.0
     not_before: float = 0.0
     alone: bool = False

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from contracts.calendar import Direction, LinkId, LogEntry, Outcome
+from contracts.calendar import Direction, LinkId, LogEntry, Outcome, Trigger
 from contracts.errors import SyncError
 from contracts.ports import ATTEMPT_HEADER, Delivery, Outgoing, Publisher, Subscription
 from handlers.landing import Failure, Fate, Kind, Landing, Patience, Settlement, land, settle
@@ -270,6 +270,8 @@ def _entry(task: Task, landing: Landing, outcome: Outcome) -> LogEntry:
         title=task.title,
         message_id=task.message_id,
         attempt=task.attempt,
+        trigger=Trigger.RUN if task.run_id else Trigger.REAL_TIME,
+        run_id=task.run_id,
     )
 
 

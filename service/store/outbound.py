@@ -49,6 +49,8 @@ class StoredLink:
     verify_at: float | None = None
     attempts: int = 0
     writer: str | None = None
+    run_id: str | None = None
+    """The run that asked for the next write (R27)."""
 
     def held_by_other(self, me: str, now: float) -> bool:
         return self.claimed_by not in {None, me} and (self.claimed_until or 0.0) > now
@@ -98,6 +100,7 @@ def _stored(row: RowMapping) -> StoredLink:
         verify_at=row["verify_at"],
         attempts=row["attempts"],
         writer=row["writer"],
+        run_id=row["run_id"],
     )
 
 
@@ -167,6 +170,7 @@ def _columns(stored: StoredLink) -> dict[str, Any]:
         "verify_at": stored.verify_at,
         "attempts": stored.attempts,
         "writer": stored.writer,
+        "run_id": stored.run_id,
     }
 
 
@@ -207,6 +211,7 @@ def _landed_columns(stored: StoredLink) -> dict[str, Any]:
         "verify_at": stored.verify_at,
         "attempts": stored.attempts,
         "writer": stored.writer,
+        "run_id": stored.run_id if link.state.value in _UNFINISHED else None,
     }
 
 
