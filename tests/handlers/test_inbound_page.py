@@ -1,0 +1,332 @@
+"""What one page of a read brings (R1, R3, R5, R8, R9, R33; DESIGN 7.3)."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from contracts.calendar import Code, EventTypes, Item, Link, LinkState, Origin
+from contracts.cronofy import CronofyEvent
+from contracts.vorex import ItemType
+from handlers.compose import payload_hash
+from handlers.inbound import (
+    Known,
+    PageChanges,
+    event_keys,
+    judge_page,
+    reach,
+    twin_of,
+    was_there,
+)
+from handlers.plan import Agreed, wish
+from tests.builders import (
+    FREELY,
+    HOUR,
+    MINUTE,
+    NINE,
+    NOW,
+    TEN,
+    a_link,
+    a_reading,
+    a_row_of,
+    an_event,
+    an_external_link,
+    an_imported_item,
+    an_integration,
+    an_item,
+    at,
+    payload_of,
+)
+
+SENTINEL = timedelta(seconds=1)
+CREATE_OFF: dict[str, Any] = {"event_types": EventTypes(create=False, update=True, delete=True)}
+
+
+def page(
+    *events: CronofyEvent,
+    links: Sequence[Link] = (),
+    items: Sequence[Item] = (),
+    prior: Sequence[str] = (),
+    twins: Sequence[tuple[str, str, str]] = (),
+    **settings: Any,
+) -> PageChanges:
+    """What these rows do."""
+    known = Known(
+        integration=an_integration(**settings),
+        links=links,
+        items={item.ref: item for item in items},
+        prior=frozenset(prior),
+        twins=frozenset(twins),
+    )
+    numbers = count(1)
+    return judge_page(events, known, a_reading(), new_id=lambda: f"new-{next(numbers)}")
+
+
+def is_nothing(changes: PageChanges) -> bool:
+    """Whether nothing is brought, changed, said or to be deleted."""
+    return not (changes.new_links or changes.items or changes.entries or changes.gone)
+
+
+def codes(changes: PageChanges) -> list[tuple[str, str, str]]:
+    """What is logged."""
+    return [(entry.action.value, entry.outcome.value, entry.code.value) for entry in changes.entries]
+
+
+def test_r3_a_new_event_becomes_an_appointment_of_that_user() -> None:
+    """G18: with version 1, linked and in agreement."""
+    changes = page(an_event(event_uid="theirs"))
+
+    (item,), (link,) = changes.items, changes.new_links
+    assert (item.type, item.assignees, item.version, item.vorex_version) == (
+        ItemType.APPOINTMENT,
+        ("ann",),
+        1,
+        0,
+    )
+    assert (item.sync_version, item.imported_by, item.changed_by) == (1, "one", "one")
+    assert (item.changed_at, item.read_only_reason) == (NOW - MINUTE, None)
+    assert (link.origin, link.event_uid, link.event_id, link.state) == (
+        Origin.EXTERNAL,
+        "theirs",
+        None,
+        LinkState.AGREED,
+    )
+    assert (link.item_ref, link.exists_there, link.may_update, link.may_delete) == (
+        item.ref,
+        True,
+        True,
+        True,
+    )
+    assert link.applied_hash == payload_hash(payload_of(item))
+    assert codes(changes) == [("create", "done", "ok")]
+    assert wish(item, an_integration(), link) == Agreed()
+
+
+def test_r18_an_imported_event_read_again_changes_nothing() -> None:
+    """Whatever its text looks like."""
+    row = an_event(summary=" \r\n", description="x" * 5000, start=NINE, end=NINE, updated=NOW - HOUR)
+    first = page(row)
+    again = page(row, links=first.new_links, items=first.items)
+    assert is_nothing(again)
+
+
+def test_r5_with_create_off_nothing_is_brought_and_it_is_said_once() -> None:
+    """Create checked later counts from then on."""
+    changes = page(an_event(), **CREATE_OFF)
+
+    assert (changes.items, changes.new_links, changes.prior) == ([], [], ["uid:uid"])
+    assert codes(changes) == [("create", "skipped", "create_off")]
+    assert is_nothing(page(an_event(), prior=changes.prior))
+
+
+@pytest.mark.parametrize(
+    "gone", [{"deleted": True}, {"status": "cancelled"}, {"participation_status": "declined"}]
+)
+def test_r8_declined_and_cancelled_events_are_not_imported(gone: dict[str, Any]) -> None:
+    """Nor deleted ones; they may still be accepted."""
+    changes = page(an_event(**gone))
+    assert is_nothing(changes)
+    assert changes.prior == []
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": "tentative"}, {"participation_status": "needs_action"}, {"status": "unknown"}]
+)
+def test_r8_tentative_events_are_imported(answer: dict[str, Any]) -> None:
+    """So are those not yet answered."""
+    assert len(page(an_event(**answer)).items) == 1
+
+
+def test_r8_free_stays_free() -> None:
+    """Show as."""
+    (item,) = page(an_event(transparency="transparent")).items
+    assert item.content is not None
+    assert item.content.show_as == "free"
+
+
+def test_r8_a_private_event_comes_in_masked_and_read_only() -> None:
+    """The log does not tell its text either."""
+    changes = page(an_event(event_private=True, summary="Doctor", description="Knee", location="Clinic"))
+
+    (item,), (link,), (entry,) = changes.items, changes.new_links, changes.entries
+    assert item.content is not None
+    assert (item.content.title, item.content.description) == ("Private appointment", "")
+    assert item.read_only_reason == "private"
+    assert (link.code, link.may_update, link.may_delete) == (Code.PRIVATE, False, False)
+    assert entry.title == "Private appointment"
+    assert "Doctor" not in repr(changes)
+
+
+def test_r9_each_occurrence_of_a_series_is_an_item_of_its_own() -> None:
+    """Read-only, whatever its options say."""
+    rows = [
+        an_event(event_uid=f"o{day}", series_identifier="s", recurring=True, options=FREELY, start=start)
+        for day, start in enumerate([NINE, NINE + timedelta(minutes=10)])
+    ]
+    changes = page(*rows)
+
+    assert [item.read_only_reason for item in changes.items] == ["series", "series"]
+    assert {(link.code, link.may_update, link.series_identifier) for link in changes.new_links} == {
+        (Code.SERIES, False, "s")
+    }
+
+
+def test_r10_what_cronofy_lets_us_do_is_remembered() -> None:
+    """Nothing unless it says so."""
+    (link,) = page(an_event(options=type(FREELY)())).new_links
+    assert (link.may_update, link.may_delete, link.code) == (False, False, None)
+
+
+def test_r1_a_copy_of_another_persons_sync_is_not_imported() -> None:
+    """Title, start and end alike; said once, and remembered."""
+    twin = twin_of("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
+
+    changes = page(an_event(summary="Lunch "), twins=[twin])
+
+    assert (changes.items, changes.prior) == ([], ["uid:uid"])
+    assert codes(changes) == [("create", "skipped", "shared_mailbox")]
+
+
+@pytest.mark.parametrize("other", [{"summary": "Dinner"}, {"start": NINE - HOUR}, {"end": TEN + HOUR}])
+def test_r1_an_event_that_differs_from_the_copy_is_imported(other: dict[str, Any]) -> None:
+    """In any of the three."""
+    twin = twin_of("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
+    assert len(page(an_event(**other), twins=[twin]).items) == 1
+
+
+def test_r33_what_was_there_before_finish_is_not_brought_even_when_it_changes() -> None:
+    """By uid, and later occurrences by their series."""
+    assert is_nothing(page(an_event(summary="Other"), prior=["uid:uid"]))
+    later = an_event(event_uid="later", series_identifier="s", recurring=True)
+    assert is_nothing(page(later, prior=["series:s"]))
+    assert event_keys(later) == ["uid:later", "series:s"]
+
+
+FINISHED = NOW - timedelta(days=30)
+FIRST, BEYOND = reach(FINISHED)
+
+
+@pytest.mark.parametrize(
+    ("times", "brought"),
+    [
+        ({"start": BEYOND, "end": BEYOND + timedelta(days=1)}, False),
+        ({"start": BEYOND - timedelta(days=1), "end": BEYOND}, True),
+        ({"start": FIRST - timedelta(days=2), "end": FIRST - timedelta(days=1)}, False),
+        ({"start": FIRST - timedelta(days=1), "end": FIRST}, True),
+    ],
+)
+def test_r33_an_event_from_before_finish_that_slides_into_reach_is_not_brought(
+    times: dict[str, Any], brought: bool
+) -> None:
+    """The reading at Finish could not see it; its series is remembered with it."""
+    row = an_event(created=FINISHED - HOUR, recurring=True, series_identifier="s", **times)
+    changes = page(row)
+    assert bool(changes.items) is brought
+    assert changes.prior == ([] if brought else ["uid:uid", "series:s"])
+    made_later = an_event(created=FINISHED, **times)
+    assert len(page(made_later).items) == 1
+    unknown = an_event(created=None, **times)
+    assert len(page(unknown).items) == 1
+
+
+def test_r33_the_reading_at_finish_remembers_what_was_made_before() -> None:
+    """Not our own events, nor what was added while it read; what does not say counts as before."""
+    integration = an_integration(finished_at=FINISHED)
+    assert was_there(an_event(created=FINISHED - SENTINEL), integration)
+    assert was_there(an_event(created=None), integration)
+    assert not was_there(an_event(created=FINISHED), integration)
+    assert not was_there(a_row_of(an_item(), created=None), integration)
+    assert not was_there(an_event(created=None), an_integration(finished_at=None))
+
+
+def test_r33_a_read_reaches_41_days_back_and_200_ahead() -> None:
+    """Inside Cronofy's window."""
+    assert reach(NOW) == (date(2026, 10, 21), date(2027, 6, 19))
+
+
+def test_our_own_event_that_no_link_knows_is_never_imported() -> None:
+    """Another integration's, or one whose link ended."""
+    changes = page(a_row_of(an_item()))
+    assert is_nothing(changes)
+
+
+def test_our_own_event_is_found_by_its_id_whatever_its_uid() -> None:
+    """Its uid changes when it is written anew."""
+    item = an_item()
+    changes = page(a_row_of(item, event_uid="anew"), links=[a_link(item)], items=[item])
+    assert is_nothing(changes)
+    assert [link.event_uid for link in changes.links] == ["anew"]
+
+
+def test_of_two_events_under_one_id_the_living_one_tells() -> None:
+    """Deleted there and written anew: whichever row comes first (DESIGN 7.3)."""
+    item = an_item()
+    old = a_row_of(item, event_uid="old", deleted=True, updated=NOW - MINUTE)
+    new = a_row_of(item, event_uid="new", updated=NOW - 2 * MINUTE)
+    for rows in ((old, new), (new, old)):
+        changes = page(*rows, links=[a_link(item, event_uid="old")], items=[item])
+        assert (changes.gone, [link.event_uid for link in changes.links]) == ([], ["new"])
+
+
+@pytest.mark.parametrize("make", [lambda **own: a_row_of(an_item(), **own), an_event])
+def test_of_two_rows_of_one_event_the_newer_tells(make: Any) -> None:
+    """The calendar changed while it was read: deleted last, or alive last."""
+    item, link = (an_item(), a_link()) if make is not an_event else (an_imported_item(), an_external_link())
+    deleted_last = [make(updated=NOW - 2 * MINUTE), make(updated=NOW - MINUTE, deleted=True)]
+    alive_last = [make(updated=NOW - 2 * MINUTE, deleted=True), make(updated=NOW - MINUTE)]
+    for rows, gone in ((deleted_last, 1), (alive_last, 0)):
+        for order in (rows, rows[::-1]):
+            assert len(page(*order, links=[link], items=[item]).gone) == gone
+
+
+def test_a_new_event_that_was_deleted_while_it_was_read_is_not_brought() -> None:
+    """Two rows, whichever comes first."""
+    rows = [an_event(updated=NOW - 2 * MINUTE), an_event(updated=NOW - MINUTE, deleted=True)]
+    for order in (rows, rows[::-1]):
+        assert is_nothing(page(*order))
+
+
+def test_an_event_that_comes_twice_is_brought_once() -> None:
+    """On one page."""
+    assert len(page(an_event(), an_event()).items) == 1
+
+
+def test_a_foreign_event_restored_after_its_appointment_was_deleted_arrives_anew() -> None:
+    """A newer row than the deletion's."""
+    item = an_imported_item(deleted=True)
+    ended = an_external_link(
+        desired=None, desired_revision=2, exists_there=False, event_updated=NOW - 2 * MINUTE
+    )
+    assert len(page(an_event(updated=NOW - MINUTE), links=[ended], items=[item]).new_links) == 1
+    assert is_nothing(page(an_event(updated=NOW - 2 * MINUTE), links=[ended], items=[item]))
+
+
+def test_a_foreign_event_that_vorex_deleted_does_not_come_back_while_it_still_shows() -> None:
+    """The person had changed it just before."""
+    item = an_imported_item(deleted=True, revision=2, changed_by=None)
+    ended = an_external_link(
+        desired=None,
+        desired_revision=2,
+        exists_there=False,
+        accepted_at=at(-30 * SENTINEL),
+        event_updated=NOW - HOUR,
+    )
+    assert is_nothing(page(an_event(updated=NOW - MINUTE), links=[ended], items=[item]))
+
+
+def test_the_deletions_of_a_page_wait_for_the_last_one() -> None:
+    """R11: they are gathered, and nothing is stored of them."""
+    item = an_item()
+    changes = page(a_row_of(item, deleted=True), links=[a_link(item)], items=[item])
+    assert (changes.links, changes.items, len(changes.gone)) == ([], [], 1)
+
+
+def test_one_row_that_must_be_read_again_does_not_hide_the_others() -> None:
+    """Another read follows for it alone."""
+    item = an_item()
+    busy = a_link(item, accepted_at=at(HOUR))
+    changes = page(a_row_of(item, location="Bar"), an_event(event_uid="new"), links=[busy], items=[item])
+    assert changes.again
+    assert len(changes.items) == 1
