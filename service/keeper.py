@@ -4,19 +4,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
 
 from contracts.errors import SyncError
+from service.accounts.catching_up import DAILY, want_catch_up
 from service.accounts.facts import run_requested
-from service.store import Store, leases, outbox, runs
+from service.store import Store, integrations, leases, outbox, runs, tombstones
 from service.store.journal import enqueue
 
 log = structlog.get_logger(__name__)
 
 DAY = 86_400.0
+ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
 LEASE_SECONDS = 120.0
 """As long as the slowest chore may take; a keeper that was killed is replaced after this."""
 CHUNK = 1000
@@ -132,6 +134,33 @@ def old_outbox_rows(store: Store) -> Chore:
                 deleted = await outbox.forget_sent(connection, before=before, limit=CHUNK)
 
     return Chore(name="old outbox rows", every=600.0, work=work)
+
+
+def daily_reads(store: Store) -> Chore:
+    """Events slide into Cronofy's window without notice, so every calendar is read whole once a day."""
+
+    async def work() -> None:
+        async with store.begin() as connection:
+            now = await store.moment(connection)
+            due = await runs.unread_for_long(connection, before=now - ONE_DAY, since=now - ONE_HOUR)
+            found = await integrations.load(connection, due, lock=True)
+            for integration in found.values():
+                await want_catch_up(store, connection, integration, kind=DAILY)
+
+    return Chore(name="daily reads", every=60.0, work=work)
+
+
+def old_tombstones(store: Store) -> Chore:
+    """Pairs of deleted integrations are kept for ninety days (R21)."""
+
+    async def work() -> None:
+        deleted = CHUNK
+        while deleted == CHUNK:
+            async with store.begin() as connection:
+                before = await store.moment(connection) - 90 * ONE_DAY
+                deleted = await tombstones.forget(connection, before=before, limit=CHUNK)
+
+    return Chore(name="old tombstones", every=3600.0, work=work)
 
 
 def missing_channels(ensure_channels: Callable[[], Awaitable[int]]) -> Chore:

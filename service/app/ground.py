@@ -20,7 +20,15 @@ from service.clock import SystemClock
 from service.consumer import Consumer
 from service.health import health_routes
 from service.inbound import NoticeHandler
-from service.keeper import Keeper, due_runs, missing_channels, old_outbox_rows, unread_notices
+from service.keeper import (
+    Keeper,
+    daily_reads,
+    due_runs,
+    missing_channels,
+    old_outbox_rows,
+    old_tombstones,
+    unread_notices,
+)
 from service.outbound import OutboundConsumer
 from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
 from service.readiness import Readiness
@@ -127,8 +135,10 @@ class Ground:
         chores = (
             unread_notices(parts.reader),
             due_runs(store),
+            daily_reads(store),
             missing_channels(parts.accounts.ensure_channels),
             old_outbox_rows(store),
+            old_tombstones(store),
         )
         keeper = Keeper(store=store, holder=self._holder, chores=chores)
         task = self.minder.start(keeper.run(), name="keeper")

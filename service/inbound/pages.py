@@ -234,7 +234,7 @@ class Pages:
         """Store what was judged, with its log entries and facts, in the caller's transaction."""
         moment = datetime.fromtimestamp(now, UTC)
         await items.save(connection, [(item, None) for item in changes.items], now=moment)
-        await links.add(connection, changes.new_links, now=moment, touched_at=now)
+        await links.add(connection, changes.new_links, now=moment, touched_at=0.0)
         await links.save(connection, changes.links, touched_at=0.0)
         await journal.log(connection, changes.entries, now=moment)
         await inbound.add_prior(connection, integration, changes.prior)

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import integrations, runs
+from contracts.calendar import Status
+from service.store.tables import integration_state, integrations, runs
 
 ENDED = frozenset({"done", "failed", "cancelled"})
 UNFINISHED = ("waiting", "running")
+COMPARISONS = ("catch_up", "daily")
 RunRow = Mapping[Any, Any]
 """A run as its page tells it, with the columns of its table."""
 
@@ -185,6 +187,31 @@ async def disable_options(connection: AsyncConnection, integration_id: str) -> N
     row = (await connection.execute(query.with_for_update())).one()
     values = {"retrieve": {**row.retrieve, "enabled": False}, "send": {**row.send, "enabled": False}}
     await connection.execute(update(integrations).where(integrations.c.id == integration_id).values(values))
+
+
+async def unread_for_long(
+    connection: AsyncConnection, *, before: datetime, since: datetime, limit: int = 100
+) -> Sequence[str]:
+    """Syncing integrations last read whole before that moment, and not being compared.
+
+    One whose comparison began after ``since`` is left alone for now, however it ended.
+    """
+    state = integration_state.c
+    compared = (
+        exists()
+        .where(runs.c.integration_id == integrations.c.id, runs.c.kind.in_(COMPARISONS))
+        .where(or_(runs.c.state.in_(UNFINISHED), runs.c.requested_at > since))
+    )
+    rows = await connection.scalars(
+        select(integrations.c.id)
+        .join(integration_state, state.integration_id == integrations.c.id)
+        .where(integrations.c.active, integrations.c.status == Status.CONNECTED.value)
+        .where(integrations.c.deleted_at.is_(None), integrations.c.baseline_at.is_not(None))
+        .where(or_(state.full_read_at.is_(None), state.full_read_at < before), ~compared)
+        .order_by(state.full_read_at, integrations.c.id)
+        .limit(limit)
+    )
+    return rows.all()
 
 
 async def take_due(connection: AsyncConnection, *, now: float, limit: int = 100) -> Sequence[Run]:

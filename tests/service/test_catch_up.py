@@ -1,0 +1,211 @@
+"""Catch-up: after a pause both sides are compared by state, once, within the rules (R11, R20, R22)."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from contracts.vorex import Action
+from service.keeper import daily_reads
+from service.store.integrations import change_state
+from service.store.tables import runs
+from tests.support.village import ANN, NINE, TEN, Village, village
+
+TWO, THREE = "2026-12-03T14:00:00Z", "2026-12-03T15:00:00Z"
+
+
+@pytest.fixture
+async def ann(database_url: str) -> AsyncIterator[Village]:
+    async with village(database_url) as built:
+        yield built
+
+
+def _uid(ann: Village, title: str) -> str:
+    there = ann.town.world.events(ann.calendar)
+    return next(str(event["event_uid"]) for event in there if event["summary"] == title)
+
+
+async def _paused(ann: Village) -> None:
+    """A visit that both sides know, and a meeting from the calendar; then the integration is deactivated."""
+    await ann.say("Visit")
+    ann.add_event("Meeting")
+    await ann.town.rest(reads=False)
+    assert ann.events() == [("Meeting", False), ("Visit", True)]
+    assert await ann.titles() == ["Meeting", "Visit"]
+    await ann.accounts.deactivate(ANN, ann.mine)
+
+
+async def test_r20_while_deactivated_nothing_crosses(ann: Village) -> None:
+    """Neither way; what Vorex changed is noted."""
+    await _paused(ann)
+
+    await ann.say("Visit", title="Second visit")
+    await ann.say("New")
+    ann.add_event("Lunch")
+    await ann.town.rest(reads=False)
+
+    assert ann.events() == [("Lunch", False), ("Meeting", False), ("Visit", True)]
+    assert "Lunch" not in await ann.titles()
+
+
+async def test_r20_activating_again_brings_both_sides_up_to_date(ann: Village) -> None:
+    """Edits, additions and deletions of either side."""
+    await _paused(ann)
+    await ann.say("Visit", title="Second visit")
+    await ann.say("New")
+    ann.add_event("Lunch")
+    await ann.retitle("Meeting", "Renamed")
+    await ann.town.rest(reads=False)
+
+    await ann.accounts.activate(ANN, ann.mine)
+    await ann.rest()
+
+    assert ann.events() == [("Lunch", False), ("New", True), ("Renamed", False), ("Second visit", True)]
+    assert await ann.titles() == ["Lunch", "New", "Renamed", "Second visit"]
+
+
+async def test_r20_what_was_deleted_meanwhile_is_deleted(ann: Village) -> None:
+    """In the calendar, and in Vorex."""
+    await _paused(ann)
+    (uid,) = [e["event_uid"] for e in ann.town.world.events(ann.calendar) if e["summary"] == "Meeting"]
+    ann.town.world.delete_event(ann.calendar, uid)
+    await ann.say("Visit", action=Action.DELETED)
+    await ann.town.rest(reads=False)
+
+    await ann.accounts.activate(ANN, ann.mine)
+    await ann.rest()
+
+    assert ann.events() == []
+    assert await ann.titles() == []
+
+
+async def test_r19_the_newer_change_wins_although_it_was_made_in_the_pause(ann: Village) -> None:
+    """The calendar is read before what was held is sent."""
+    await _paused(ann)
+    await ann.say("Visit", title="From Vorex")
+    await ann.town.pass_time(600)
+    ann.town.world.change_event(ann.calendar, _uid(ann, "Visit"), summary="From the calendar")
+    await ann.town.rest(reads=False)
+
+    await ann.accounts.activate(ANN, ann.mine)
+    await ann.rest()
+
+    assert ("From the calendar", True) in ann.events()
+    assert "From the calendar" in await ann.titles()
+
+
+async def test_r18_nothing_changed_in_the_pause_means_no_write(ann: Village) -> None:
+    """A second look at what is in agreement writes nothing."""
+    await _paused(ann)
+    before = len(ann.town.world.log.writes)
+
+    await ann.accounts.activate(ANN, ann.mine)
+    await ann.rest()
+
+    assert len(ann.town.world.log.writes) == before
+
+
+async def test_r11_a_copy_that_vanished_in_the_pause_is_written_again(ann: Village) -> None:
+    """Absence in a complete read never deletes."""
+    await _paused(ann)
+    calendar = ann.town.world.calendar(ann.calendar)
+    calendar.events.pop(_uid(ann, "Visit"))
+
+    await ann.accounts.activate(ANN, ann.mine)
+    await ann.rest()
+
+    assert "Visit" in await ann.titles()
+
+
+async def test_r22_a_reconnection_catches_up_in_one_comparison(ann: Village) -> None:
+    """What happened while not connected was kept as state."""
+    await _paused(ann)
+    await ann.accounts.activate(ANN, ann.mine)
+    await ann.rest()
+    ann.town.world.disconnect("ann@example.com")
+    await ann.town.pass_time(61)
+    assert await ann.home.looker.look(ann.mine) == "not_connected"
+    await ann.say("Visit", title="Changed meanwhile", start=TWO, end=THREE)
+    await ann.town.rest(reads=False)
+    assert ("Visit", True) in ann.events()
+
+    ann.town.world.reconnect("ann@example.com")
+    await ann.town.pass_time(61)
+    assert await ann.home.looker.look(ann.mine) == "fine"
+    await ann.rest()
+
+    assert ("Changed meanwhile", True) in ann.events()
+    kinds = [(row["kind"], row["state"]) for row in await ann.rows(runs, runs.c.integration_id == ann.mine)]
+    assert kinds == [("catch_up", "done"), ("catch_up", "done")]
+
+
+async def test_r22_the_end_of_cronofys_first_sync_starts_a_comparison(ann: Village) -> None:
+    """DESIGN 7.5."""
+    await ann.home.notice(ann.mine, "profile_initial_sync_completed")
+
+    assert await ann.unfinished() == [("catch_up", "baseline", "waiting")]
+
+
+async def test_r25_a_catch_up_gives_way_to_a_run_that_a_person_starts(ann: Village) -> None:
+    """It waits, and goes on afterwards."""
+    await _paused(ann)
+    await ann.accounts.activate(ANN, ann.mine)
+    run_id = await ann.syncing.start(ANN, ann.mine, None, started_by="ann")
+
+    await ann.rest()
+
+    ended = {row["id"]: row for row in await ann.rows(runs)}
+    (other,) = [row for key, row in ended.items() if key != run_id]
+    assert {row["state"] for row in ended.values()} == {"done"}
+    assert ended[run_id]["ended_at"] <= other["ended_at"]
+
+
+async def test_r25_a_comparison_goes_on_where_it_was_killed(ann: Village) -> None:
+    """Every step is repeated once."""
+    await _paused(ann)
+    await ann.say("New")
+    await ann.town.rest(reads=False)
+    ann.killed = 4
+
+    await ann.accounts.activate(ANN, ann.mine)
+    await ann.rest()
+
+    assert ("New", True) in ann.events()
+    (run,) = await ann.rows(runs)
+    assert (run["state"], run["found"]) == ("done", 3)
+
+
+async def test_every_calendar_is_read_whole_once_a_day(ann: Village) -> None:
+    """DESIGN 8: events slide into Cronofy's window without notice; lost notices are made good."""
+    async with ann.home.store.begin() as connection:
+        for one in ann.town.integrations.values():
+            await change_state(connection, one, full_read_at=ann.town.clock.now())
+    chore = daily_reads(ann.home.store)
+    await chore.work()
+    assert await ann.unfinished() == []
+    ann.add_event("Unannounced")
+    await ann.town.pass_time(timedelta(days=1, minutes=1).total_seconds())
+    ann.town.notices.clear()
+
+    await chore.work()
+    await chore.work()
+    assert len(await ann.unfinished()) == 2
+    await ann.rest()
+
+    assert await ann.titles() == ["Unannounced"]
+    await chore.work()
+    assert await ann.unfinished() == []
+
+
+async def test_r20_deactivating_ends_the_runs_of_an_integration(ann: Village) -> None:
+    """Within a second of the answer: no further step is done."""
+    for at in range(60):
+        await ann.say(f"Item {at:02}", start=NINE, end=TEN)
+    await ann.town.rest(reads=False)
+    run_id = await ann.syncing.start(ANN, ann.mine, None, started_by="ann")
+
+    await ann.accounts.deactivate(ANN, ann.mine)
+    await ann.rest()
+
+    (run,) = await ann.rows(runs, runs.c.id == run_id)
+    assert (run["state"], run["done"]) == ("cancelled", 0)
