@@ -13,7 +13,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as PoolTimeoutError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contracts.errors import Unavailable
@@ -24,6 +33,8 @@ __all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 ENQUEUED = "messages were put into the outbox"
 """The mark that ``journal.enqueue`` leaves in its connection's ``info``."""
 MIGRATIONS = Path(__file__).parent / "migrations"
+ABOUT_THE_DATA = ("21", "22", "23", "54", "XX")
+"""The classes of SQLSTATE that a message's values can bring about; every other says how the server fares."""
 
 
 class Store:
@@ -94,21 +105,33 @@ class Store:
 
 
 class _translated:  # noqa: N801 -- reads as an adjective at its use
-    """Turns lost connections into Unavailable; leaves errors about the data as they are."""
+    """Turns what ails the database into Unavailable; leaves errors about the data as they are."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InterfaceError | OperationalError) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
-        ):
-            raise Unavailable(f"the database cannot be used: {type(error.orig).__name__}") from error
+        if isinstance(error, Exception) and _ails(error):
+            cause = getattr(error, "orig", None) or error
+            raise Unavailable(f"the database cannot be used: {type(cause).__name__}") from error
         if isinstance(error, OSError):
             raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
 
 
+def _ails(error: Exception) -> bool:
+    """Whether it is the database's plight: lost, full, locked out, shutting down, or caught in a deadlock.
+
+    PostgreSQL tells these from refused values by the SQLSTATE alone.
+    """
+    if isinstance(error, InterfaceError | OperationalError | PoolTimeoutError):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return isinstance(state, str) and not state.startswith(ABOUT_THE_DATA)
+
+
 def _sqlite_engine(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": 30})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 30})
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -133,6 +156,7 @@ def _postgresql_engine(url: str, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=5,
         pool_pre_ping=True,
+        hide_parameters=True,  # they are people's appointments, and errors are logged
         connect_args={"server_settings": settings},
     )
 
