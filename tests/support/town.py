@@ -1,6 +1,7 @@
 """Two people, their linked calendars at the simulator, and the whole product between, on one manual clock."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from service.store.ids import new_id
 from tests.support.clock import ManualClock
 from tests.support.household import CLIENT, Household, Message
 
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "100"))
+"""Histories that the convergence test tries of each kind."""
 PEOPLE = ("ann", "bob")
 QUARTER = 960.0
 """Longer than a write may take to arrive (DESIGN 7.3)."""
@@ -65,6 +68,8 @@ class Town:
     """Every message that Vorex has published, for saying it again."""
     versions: dict[str, int] = field(default_factory=dict)
     integrations: dict[str, str] = field(default_factory=dict)
+    toggled: set[str] = field(default_factory=set)
+    """Integrations whose boxes were changed on the way."""
     reading: list[asyncio.Task[None]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
 
@@ -130,7 +135,7 @@ class Town:
         data = NoticeData(integration_id=integration_id, received_at=now, notification=body["notification"])
         message = NoticeReceived.of(data, id=new_id(), time=now)
         task = asyncio.create_task(
-            self.home.notices(Message(message=message, key=(message.source, message.id)))  # type: ignore[arg-type]
+            self.home.notices(Message(message=message, key=(message.source, message.id)))
         )
         self.reading.append(task)
 
