@@ -81,8 +81,17 @@ class Verdicts:
         return self.carrier is not None
 
     @property
+    def bearer(self) -> Received:
+        """The message that the log names: an item may have been stored before its message came."""
+        return self.carrier or self.current[-1]
+
+    @property
     def replay(self) -> bool:
         return any(each.replay for each in self.current)
+
+    def news_to(self, link: Link | None) -> bool:
+        """Whether the link has not heard of this revision yet; what it has is not logged again."""
+        return link is None or link.desired_revision < self.item.revision
 
 
 class Standing(StrEnum):
@@ -184,7 +193,7 @@ def _agreed(item: Item, link: Link) -> Choice:
 
 def _left(verdicts: Verdicts, integration: Integration, link: Link, leave: Leave) -> Choice:
     left = replace(link, state=leave.state, code=leave.code, desired_revision=verdicts.item.revision)
-    told = verdicts.fresh and leave.state is not LinkState.LET_GO
+    told = verdicts.news_to(link) and leave.state is not LinkState.LET_GO
     entry = (
         entry_of(
             verdicts.item,
@@ -193,7 +202,7 @@ def _left(verdicts: Verdicts, integration: Integration, link: Link, leave: Leave
             outcome=Outcome.SKIPPED,
             code=leave.code,
             reason=REASONS.get(leave.code, "The copy is no longer kept alike."),
-            received=verdicts.carrier,
+            received=verdicts.bearer,
         )
         if told
         else None
@@ -231,7 +240,7 @@ def _wanted(
         standing=Standing.DONE if held else Standing.SEND,
         new=link is None,
         changed=wanted != base or link is None,
-        entry=_held_entry(verdicts, wanted) if held and verdicts.fresh else None,
+        entry=_held_entry(verdicts, wanted) if held and verdicts.news_to(link) else None,
     )
 
 
@@ -328,7 +337,7 @@ def _held_entry(verdicts: Verdicts, link: Link) -> LogEntry | None:
         outcome=Outcome.HELD,
         code=link.code,
         reason=REASONS[link.code],
-        received=verdicts.carrier,
+        received=verdicts.bearer,
     )
 
 

@@ -195,6 +195,18 @@ def test_r20_what_may_not_be_sent_is_held_with_its_reason(changes: dict[str, Any
     assert (choice.entry.code if choice.entry else None) == code
 
 
+def test_r20_what_was_stored_before_its_message_came_is_told_as_held_once() -> None:
+    """An appointment added on My Calendar's own page; its message's return tells nothing more."""
+    first = decide(received(), stored(), None, active=False)
+    assert first is not None
+    assert first.entry is not None
+    assert first.entry.message_id is not None
+
+    again = decide(received(), stored(), first.link, active=False)
+    assert again is not None
+    assert again.entry is None
+
+
 def test_an_ended_link_of_the_same_pair_is_taken_up_again() -> None:
     """One row for a pair; its tombstone adopts (R21)."""
     choice = decide(received(2), stored(), first_link(ended_at=datetime(2026, 12, 1, tzinfo=UTC)))
