@@ -129,7 +129,7 @@ async def test_a_missing_or_odd_signature_is_401(
 ) -> None:
     """Nothing of it reaches the broker."""
     raw = json.dumps(CHANGE).encode()
-    headers = {"Cronofy-HMAC-SHA256": signed.encode("latin-1")}
+    headers = httpx.Headers([(b"Cronofy-HMAC-SHA256", signed.encode("latin-1"))])
     assert (await client.post(f"/cronofy/notices/{ID}", content=raw, headers=headers)).status_code == 401
     assert (await client.post(f"/cronofy/notices/{ID}", content=raw)).status_code == 401
     assert broker.published == []

@@ -211,7 +211,7 @@ async def test_items_are_paged_by_start(office: Office) -> None:
     for number in range(5):
         await keep(office, ItemType.TASK, str(number), start=f"2026-12-03T0{number // 2}:00:00Z")
     seen: list[str] = []
-    after = ""
+    after: str | None = ""
     while after is not None:
         page = (await call(office, "GET", f"?limit=2{after and '&after=' + after}")).json()
         seen += [item["id"] for item in page["items"]]
