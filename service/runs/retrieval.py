@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.calendar import LogAction, LogEntry, Outcome, Trigger
 from contracts.cronofy import CronofyEvent, EventsPage
 from contracts.errors import Transient
@@ -17,7 +15,7 @@ from service.inbound.pages import Pages
 from service.inbound.reader import Calendars
 from service.runs.baseline import after_reading
 from service.runs.steps import RETRIEVE, Due, Progress
-from service.store import Store, inbound
+from service.store import AsyncConnection, Store, inbound
 from service.store.inbound import Turn
 from service.store.runs import Tally
 

@@ -7,14 +7,12 @@ run stand in the lane of an integration beside its live changes (R32).
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin, event_id
 from contracts.ports import Clock
 from handlers.plan import Write, wish
 from handlers.runs import span_of
 from service.runs.steps import OVER, SEND, Due, Progress
-from service.store import Store, items, links, outgoing
+from service.store import AsyncConnection, Store, items, links, outgoing
 from service.store.ids import new_id
 from service.store.outgoing import Place
 from service.store.runs import Tally
