@@ -9,27 +9,23 @@ import structlog
 from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar, Profile, TokenGrant
 from contracts.errors import GrantRefused, SyncError, Transient
-from contracts.messages import IntegrationChange
-from service.accounts.catching_up import want_catch_up
 from service.accounts.choices import FIRST_EVENT_TYPES, FIRST_ITEM_TYPES, FIRST_RETRIEVE, FIRST_SEND, Choices
-from service.accounts.facts import Wake, integration_changed
+from service.accounts.facts import Wake
 from service.accounts.finishing import Finished, Wanted, check_calendar, check_choices, finish
 from service.accounts.looking import Finding, Looker
 from service.accounts.people import Person, owned
-from service.accounts.refusals import Conflict
+from service.accounts.refusals import NOT_CONNECTED, Conflict
+from service.accounts.switching import Switching
 from service.cronofy.gateway import CronofyGateway
 from service.cronofy.transport import Turn
-from service.store import IntegrityError, Store, accounts, runs
+from service.store import IntegrityError, Store, accounts
 from service.store.accounts import Owner, Shown
 from service.store.ids import new_id
 from service.store.integrations import change
-from service.store.journal import enqueue
 from service.telemetry import EventName
 
 __all__ = ["Accounts", "Grants", "Person"]
 
-NOT_CONNECTED = "Verify that Cronofy has the permission to connect to Vorex, then reconnect."
-SWITCHED_OFF = "The integration was deactivated."
 NO_CHANNEL: EventName = "channel.missing"
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +56,7 @@ class Accounts:
         self._redirect_uri = redirect_uri
         self._wake = wake
         self._looker = Looker(store, gateway, wake=wake)
+        self._switching = Switching(store)
 
     # -- connecting -----------------------------------------------------------------------------
 
@@ -226,35 +223,11 @@ class Accounts:
 
     async def activate(self, owner: Owner, integration_id: str) -> Shown:
         """Sync again, and catch up with what happened meanwhile (G11, R20)."""
-        return await self._switch(owner, integration_id, on=True)
+        return await self._switching.activate(owner, integration_id)
 
     async def deactivate(self, owner: Owner, integration_id: str) -> Shown:
         """No more sync either way; pairs and connection stay (G11, R20)."""
-        return await self._switch(owner, integration_id, on=False)
-
-    async def _switch(self, owner: Owner, integration_id: str, *, on: bool) -> Shown:
-        async with self._store.begin() as connection:
-            known = (await owned(connection, owner, integration_id, lock=True)).integration
-            _check_switch(known, on=on)
-            if known.active is not on:
-                await change(connection, known.id, active=on)
-                if on:
-                    await want_catch_up(self._store, connection, known)
-                else:
-                    at = await self._store.moment(connection)
-                    await runs.end_all(connection, known.id, reason=SWITCHED_OFF, at=at)
-                word = IntegrationChange.ACTIVATED if on else IntegrationChange.DEACTIVATED
-                fact = integration_changed(known, word, now=await self._store.moment(connection))
-                await enqueue(connection, [fact], now=await self._store.now(connection))
-        self._wake()
-        return await self.get(owner, integration_id)
-
-
-def _check_switch(known: Integration, *, on: bool) -> None:
-    if known.status is Status.SETUP:
-        raise Conflict("setup_unfinished", "Finish the settings first.")
-    if on and known.status is Status.NOT_CONNECTED:
-        raise Conflict("not_connected", NOT_CONNECTED)
+        return await self._switching.deactivate(owner, integration_id)
 
 
 def _wants_channel(integration: Integration) -> bool:

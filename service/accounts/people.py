@@ -23,9 +23,8 @@ class Person:
 
 def owns(owner: Owner, integration: Integration) -> bool:
     """Whether the integration is theirs, or of the tenant that they speak for."""
-    if integration.tenant_id != owner.tenant_id:
-        return False
-    return owner.user_id is None or integration.user_id == owner.user_id
+    mine = owner.user_id in {None, integration.user_id}
+    return mine and owner.tenant_id in {None, integration.tenant_id}
 
 
 async def owned(

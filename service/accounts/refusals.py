@@ -16,6 +16,9 @@ ConflictCode = Literal[
     "not_editable",
 ]
 
+SETUP_FIRST = "Finish the settings first."
+NOT_CONNECTED = "Verify that Cronofy has the permission to connect to Vorex, then reconnect."
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldError:

@@ -8,7 +8,7 @@ from service.accounts.choices import SyncRequest
 from service.accounts.facts import run_requested
 from service.accounts.finishing import BASELINE
 from service.accounts.people import owned
-from service.accounts.refusals import Conflict, Unknown
+from service.accounts.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict, Unknown
 from service.store import AsyncConnection, Store, accounts, runs
 from service.store.accounts import PERSONS_RUNS, Owner, Shown
 from service.store.ids import new_id
@@ -16,9 +16,7 @@ from service.store.integrations import change
 from service.store.journal import enqueue
 from service.store.runs import RunRow
 
-SETUP_FIRST = "Finish the settings first."
 INACTIVE = "The integration is not active; activate it first."
-NOT_CONNECTED = "Verify that Cronofy has the permission to connect to Vorex, then reconnect."
 RUNNING = "A sync is running; wait until it has ended."
 NOTHING = "Choose at least one direction to sync."
 STOPPED = "Cancelled by the user."

@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import dead_letters, preparing, processes
+from service.cli import dead_letters, integrations, preparing, processes
 
 app = typer.Typer(
     name="calendar-sync",
@@ -12,6 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(integrations.app, name="integrations")
 for command in (
     processes.up,
     processes.consume,

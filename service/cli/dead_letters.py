@@ -140,12 +140,12 @@ def _at_the_desk(verb: Callable[[DeadLetters], Awaitable[_T]]) -> _T:
 
     async def work() -> _T:
         async with AsyncExitStack() as stack:
-            return await verb(DeadLetters(await root.open_store(settings, stack), who=_who()))
+            return await verb(DeadLetters(await root.open_store(settings, stack), who=who()))
 
     return run(work)
 
 
-def _who() -> str:
+def who() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):

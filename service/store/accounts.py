@@ -41,9 +41,9 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """Whose integrations are meant; without a user all of the tenant's."""
+    """Whose integrations are meant; without a user all of the tenant's, without a tenant all there are."""
 
-    tenant_id: str
+    tenant_id: str | None
     user_id: str | None
 
 
@@ -84,7 +84,9 @@ async def listed(
     connection: AsyncConnection, owner: Owner, *, after: str | None = None, limit: int
 ) -> Sequence[Shown]:
     """The owner's integrations, oldest first, beginning behind the id ``after``."""
-    wanted = _living().where(integrations.c.tenant_id == owner.tenant_id)
+    wanted = _living()
+    if owner.tenant_id is not None:
+        wanted = wanted.where(integrations.c.tenant_id == owner.tenant_id)
     if owner.user_id is not None:
         wanted = wanted.where(integrations.c.user_id == owner.user_id)
     if after is not None:

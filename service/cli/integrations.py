@@ -1,0 +1,238 @@
+"""``integrations``: see, pause, resume and sync, for operators (DESIGN 3, 11)."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from contracts.calendar import Trigger
+from service import app as root
+from service.accounts.choices import SyncRequest
+from service.accounts.people import owned
+from service.accounts.switching import Switching
+from service.accounts.syncing import Syncing
+from service.cli.dead_letters import who
+from service.cli.speech import FAILED, note, refuse, run, say, say_json, settings_for
+from service.store import Store, accounts, logs
+from service.store.accounts import Owner
+from service.store.runs import ENDED
+from service.web.shapes import integration_form, log_form, run_form
+
+app = typer.Typer(help="Linked calendars and their runs.", no_args_is_help=True)
+
+EVERYONE = Owner(tenant_id=None, user_id=None)
+POLL_SECONDS = 0.5
+BAR = 30
+
+_T = TypeVar("_T")
+Form = dict[str, Any]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Id = Annotated[str, typer.Argument(metavar="ID")]
+After = Annotated[str | None, typer.Option(help="The cursor of the next page.")]
+Limit = Annotated[int, typer.Option(min=1, max=200)]
+Range = Annotated[str | None, typer.Option(metavar="PAST,FUTURE", help="Such as today,1_month.")]
+
+
+class Shown(StrEnum):
+    """Which entries of a log are shown (R27)."""
+
+    RUN = "run"
+    REAL_TIME = "real_time"
+    ALL = "all"
+
+
+TRIGGERS: Mapping[Shown, tuple[Trigger, ...]] = {
+    Shown.RUN: (Trigger.RUN,),
+    Shown.REAL_TIME: (Trigger.REAL_TIME, Trigger.OPERATOR),
+    Shown.ALL: tuple(Trigger),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """An operator sees and touches everyone's."""
+
+    store: Store
+
+    async def page(self, *, after: str | None, limit: int) -> Form:
+        async with self.store.read() as connection:
+            found = await accounts.listed(connection, EVERYONE, after=after, limit=limit + 1)
+        following = found[limit - 1].integration.id if len(found) > limit else None
+        return {"items": [integration_form(one) for one in found[:limit]], "next": following}
+
+    async def show(self, integration_id: str) -> Form:
+        async with self.store.read() as connection:
+            return integration_form(await owned(connection, EVERYONE, integration_id))
+
+    async def switch(self, integration_id: str, *, on: bool) -> Form:
+        switching = Switching(self.store)
+        turn = switching.activate if on else switching.deactivate
+        return integration_form(await turn(EVERYONE, integration_id))
+
+    async def log(self, integration_id: str, shown: Shown, *, after: str | None, limit: int) -> Form:
+        async with self.store.read() as connection:
+            await owned(connection, EVERYONE, integration_id)
+            found = await logs.page(
+                connection, integration_id, triggers=TRIGGERS[shown], before=after, limit=limit + 1
+            )
+        following = found[limit - 1]["id"] if len(found) > limit else None
+        return {"items": [log_form(entry) for entry in found[:limit]], "next": following}
+
+    async def sync(self, integration_id: str, request: SyncRequest | None, *, wait: bool) -> Form:
+        """The run's id, or the whole run once it has ended."""
+        syncing = Syncing(self.store)
+        run_id = await syncing.start(EVERYONE, integration_id, request, started_by=who())
+        if not wait:
+            return {"run_id": run_id}
+        told = ""
+        while True:
+            row = await syncing.shown(EVERYONE, run_id)
+            told = _tell_progress(run_form(row), told)
+            if row["state"] in ENDED:
+                return run_form(row)
+            await asyncio.sleep(POLL_SECONDS)
+
+
+@app.command("list")
+def list_integrations(*, after: After = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """Everyone's, oldest first."""
+    page = _at_the_desk(lambda desk: desk.page(after=after, limit=limit))
+    if as_json:
+        say_json(page)
+        return
+    for one in page["items"]:
+        switch = "active" if one["active"] else "paused"
+        calendar = one["calendar_name"] or "no calendar yet"
+        say(f"{one['id']}  {switch:<6}  {one['status']:<13}  {one['account_name']}  {calendar}")
+    _say_more(page)
+
+
+@app.command()
+def show(integration_id: Id, as_json: AsJson = False) -> None:
+    """One integration whole."""
+    _say_whole(_at_the_desk(lambda desk: desk.show(integration_id)), as_json=as_json)
+
+
+@app.command()
+def pause(integration_id: Id, as_json: AsJson = False) -> None:
+    """Deactivate: no more sync either way; pairs and connection stay."""
+    _say_whole(_at_the_desk(lambda desk: desk.switch(integration_id, on=False)), as_json=as_json)
+
+
+@app.command()
+def resume(integration_id: Id, as_json: AsJson = False) -> None:
+    """Activate, and catch up with what happened meanwhile."""
+    _say_whole(_at_the_desk(lambda desk: desk.switch(integration_id, on=True)), as_json=as_json)
+
+
+@app.command()
+def sync(
+    integration_id: Id,
+    *,
+    retrieve: Range = None,
+    send: Range = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show its progress until it has ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start a run; without ranges in both directions, with the last ones."""
+    request = _request(retrieve, send)
+    form = _at_the_desk(lambda desk: desk.sync(integration_id, request, wait=wait))
+    if as_json:
+        say_json(form)
+    elif not wait:
+        say(f"run {form['run_id']}")
+    else:
+        counts = ", ".join(f"{form[name]} {name}" for name in ("created", "updated", "skipped", "failed"))
+        say(f"{form['state']}: {counts}" + (f" ({form['reason']})" if form["reason"] else ""))
+    if wait and form["state"] != "done":
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def log(
+    integration_id: Id,
+    *,
+    trigger: Annotated[Shown, typer.Option(help="What runs did, the rest, or both.")] = Shown.ALL,
+    after: After = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """What happened, newest first."""
+    page = _at_the_desk(lambda desk: desk.log(integration_id, trigger, after=after, limit=limit))
+    if as_json:
+        say_json(page)
+        return
+    for entry in page["items"]:
+        arrow = "->" if entry["direction"] == "to_linked_calendar" else "<-"
+        what = f"{entry['action']:<7}  {entry['outcome']:<7}  {entry['code']:<13}"
+        say(f"{entry['at']}  {arrow}  {what}  {entry['title'] or ''}  {entry['reason']}")
+    _say_more(page)
+
+
+def _at_the_desk(verb: Callable[[Desk], Awaitable[_T]]) -> _T:
+    settings = settings_for("integrations")
+
+    async def work() -> _T:
+        async with AsyncExitStack() as stack:
+            return await verb(Desk(store=await root.open_store(settings, stack)))
+
+    return run(work)
+
+
+def _request(retrieve: str | None, send: str | None) -> SyncRequest | None:
+    """None where no range is given: the last ones count."""
+    if retrieve is None and send is None:
+        return None
+    form = {"retrieve": _range("--retrieve", retrieve), "send": _range("--send", send)}
+    try:
+        return SyncRequest.model_validate(form)
+    except ValidationError as error:
+        words = "; ".join(f"--{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+        refuse(words)
+
+
+def _range(option: str, text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    past, comma, future = text.partition(",")
+    if not comma:
+        refuse(f"{option} {text}: must be two words such as today,1_month")
+    return {"past": past, "future": future}
+
+
+def _tell_progress(form: Form, told: str) -> str:
+    """One line on standard error, redrawn on a terminal; nothing where nothing changed."""
+    line = f"{_bar(form['done'], form['total'])} {form['now'] or form['state']}"
+    if line != told and sys.stderr.isatty():
+        typer.echo(f"\r\x1b[K{line}", nl=form["state"] in ENDED, err=True)
+    elif line != told:
+        note(line)
+    return line
+
+
+def _bar(done: int, total: int | None) -> str:
+    if not total:
+        return f"[{done}]"
+    filled = min(BAR, BAR * done // total)
+    return f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total}"
+
+
+def _say_whole(form: Form, *, as_json: bool) -> None:
+    if as_json:
+        say_json(form)
+        return
+    for name, value in form.items():
+        if value is not None:
+            say(f"{name}: {value}")
+
+
+def _say_more(page: Form) -> None:
+    if page["next"]:
+        say(f"more: --after {page['next']}")
