@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from contracts.calendar import Integration, Item, Link, LogEntry, Trigger
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent
+from handlers.versions import next_version
 
 FUTURE_SLACK = timedelta(minutes=5)
 
@@ -61,10 +62,11 @@ def content_of(item: Item) -> ItemContent:
 
 def next_item(item: Item, content: ItemContent, integration: Integration, at: datetime) -> Item:
     """The item after a change by the calendar: a version more, whoever made the last one."""
+    version = next_version(item.version)
     return replace(
         item,
-        version=item.version + 1,
-        sync_version=item.version + 1,
+        version=version,
+        sync_version=version,
         revision=item.revision + 1,
         content=content,
         changed_at=at,

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from contracts.calendar import IntegrationId, Item, item_ref
 from contracts.envelope import OWN_SOURCE
+from contracts.fields import LARGEST_VERSION
 from contracts.vorex import ActorKind, ItemChangedData, ItemContent, ItemType
 
 
@@ -36,6 +37,11 @@ class Judged:
     """As it is to be stored from now on."""
     loss: Loss | None = None
     """Set where both sides had changed the item; the winner is then published as a fact."""
+
+
+def next_version(*known: int) -> int:
+    """Above all of these; at the end of the numbers that messages can carry, the last one again."""
+    return min(max(known) + 1, LARGEST_VERSION)
 
 
 def judge(stored: Item | None, data: ItemChangedData, *, time: datetime, source: str) -> Judged:
@@ -102,7 +108,7 @@ def _judge_fact(stored: Item, data: ItemChangedData, *, time: datetime) -> Judge
 
 
 def _judge_concurrent(stored: Item, data: ItemChangedData, *, time: datetime) -> Judged:
-    version = max(stored.version, data.version) + 1
+    version = next_version(stored.version, data.version)
     # Where Vorex itself made the stored change, its newer version replaces it whatever the clocks say.
     wins = stored.changed_by is None or vorex_wins(
         stored,

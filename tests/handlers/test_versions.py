@@ -7,9 +7,21 @@ import pytest
 
 from contracts.calendar import Item
 from contracts.envelope import ItemChanged
+from contracts.fields import LARGEST_VERSION
 from contracts.vorex import Action, ItemType
+from handlers.reading import next_item
 from handlers.versions import Judged, Verdict, judge, vorex_wins
-from tests.builders import HOUR, MINUTE, NOW, a_content, a_fact, a_message, an_imported_item, an_item
+from tests.builders import (
+    HOUR,
+    MINUTE,
+    NOW,
+    a_content,
+    a_fact,
+    a_message,
+    an_imported_item,
+    an_integration,
+    an_item,
+)
 
 RECORDS = [kind for kind in ItemType if kind is not ItemType.APPOINTMENT]
 
@@ -248,3 +260,14 @@ def test_r17_any_order_and_any_repetition_end_at_the_newest() -> None:
     assert item is not None
     assert item.content == a_content(title="v5")
     assert revisions == sorted(revisions)
+
+
+def test_r19_at_the_last_number_a_conflict_is_settled_under_it_again() -> None:
+    """What comes of it can still be published; a person's next edit as well."""
+    stored = edited_there(changed_at=NOW - MINUTE)
+
+    settled = judged(stored, a_message(version=LARGEST_VERSION, seen_version=4)).item
+    assert (settled.version, settled.vorex_version) == (LARGEST_VERSION, LARGEST_VERSION)
+
+    edited = next_item(settled, a_content(title="Theirs"), an_integration(), NOW)
+    assert (edited.version, edited.revision) == (LARGEST_VERSION, settled.revision + 1)
