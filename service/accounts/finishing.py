@@ -99,7 +99,9 @@ async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted
         "finished_at": known.finished_at or await store.moment(connection),
     }
     if calendar.calendar_id != known.calendar_id:
-        values |= {"baseline_at": None, "channel_id": None}
+        # What stands on the new calendar by now was there before (R33).
+        moved_at = await store.moment(connection)
+        values |= {"baseline_at": None, "channel_id": None, "finished_at": moved_at}
         await accounts.let_go_elsewhere(connection, known.id, calendar.calendar_id)
         await accounts.forget_reads(connection, known.id)
         await runs.end_all(connection, known.id, reason=MOVED, at=await store.moment(connection))

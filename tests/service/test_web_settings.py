@@ -233,3 +233,17 @@ class TestSettings:
         assert await office.accounts.look(integration_id) == "not_connected"
         shown = (await office.put(integration_id, form(calendars["Second"]))).json()
         assert (shown["status"], shown["reason"]) == ("connected", None)
+
+
+async def test_r33_what_stands_on_another_calendar_counts_from_its_own_finish(office: Office) -> None:
+    """Choosing another calendar begins anew: what was there before that moment is not brought."""
+    integration_id = await office.finished()
+    (first,) = await office.rows(integrations)
+    await office.clock.pass_time(3600)
+    second = (await office.calendars(integration_id))["Second"]
+
+    await office.put(integration_id, form(second))
+
+    (moved,) = await office.rows(integrations)
+    assert moved["baseline_at"] is None
+    assert moved["finished_at"] > first["finished_at"]
