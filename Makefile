@@ -1,6 +1,6 @@
 # Only make and Python 3.11 or newer are needed; `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix up dependencies rabbitmq
+.PHONY: help run test check fix bench up dependencies rabbitmq
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
@@ -25,6 +25,9 @@ check: dependencies ## format, lint, types, import contracts, dependencies
 fix: dependencies ## formats, and mends what the linter can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+bench: dependencies rabbitmq ## throughput side by side, on a real RabbitMQ and both databases (ARGS="--rounds 5")
+	@$(PY) -m tests.benchmarks $(ARGS)
 
 up: .env ## every process in a container of its own (needs Docker)
 	docker compose up --build
