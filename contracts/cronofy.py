@@ -134,6 +134,8 @@ class EventsPage:
     next_page: str | None = None
     unreadable: tuple[str, ...] = ()
     """For each unreadable row, the field and the rule."""
+    pages: int | None = field(default=None, compare=False)
+    """How many pages there are, by Cronofy's word."""
 
     @classmethod
     def parse(cls, raw: Any) -> Self:
@@ -145,7 +147,13 @@ class EventsPage:
             except Malformed as error:
                 unreadable.append(str(error))
         following = text(part(raw, "pages"), "next_page") or None  # absent or "": the last page
-        return cls(events=tuple(events), next_page=following, unreadable=tuple(unreadable))
+        said = part(raw, "pages").get("total")
+        return cls(
+            events=tuple(events),
+            next_page=following,
+            unreadable=tuple(unreadable),
+            pages=said if isinstance(said, int) else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

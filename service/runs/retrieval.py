@@ -61,14 +61,17 @@ class Retrieval:
         events: Sequence[CronofyEvent],
         changes: PageChanges,
     ) -> None:
-        tally = tally_of(changes.entries, found=len(events))
-        if page.next_page is None:
-            step = after_reading(due.run)
-            await self._progress.go_on(connection, due, step=step, cursor={}, tally=tally)
-            return
-        cursor = {"page": page.next_page}
+        matching = due.run.step != RETRIEVE
+        tally = matched_of(changes) if matching else tally_of(changes.entries, found=len(events))
+        last = page.next_page is None
         await self._progress.go_on(
-            connection, due, step=due.run.step, cursor=cursor, tally=tally, now_doing=READING
+            connection,
+            due,
+            step=after_reading(due.run) if last else due.run.step,
+            cursor={} if last else {"page": page.next_page},
+            tally=tally,
+            now_doing=READING,
+            total=None if matching else _ahead(due, page, len(events)),
         )
 
     async def _page(self, due: Due, span: Span) -> EventsPage:
@@ -97,6 +100,19 @@ class Retrieval:
             if turn is not None:
                 return turn
             await self._clock.sleep(PATIENCE)
+
+
+def _ahead(due: Due, page: EventsPage, events: int) -> int | None:
+    """How much lies before this step: a guess with the first page, exact with the last one."""
+    if page.next_page is None:
+        return events
+    first = "page" not in due.run.cursor
+    return len(page.events) * page.pages if first and page.pages else None
+
+
+def matched_of(changes: PageChanges) -> Tally:
+    """What was found to be the same on both sides before a Send."""
+    return Tally(done=changes.linked, found=changes.linked, updated=changes.linked)
 
 
 def tally_of(entries: Sequence[LogEntry], *, found: int) -> Tally:

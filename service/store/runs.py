@@ -102,9 +102,9 @@ async def advance(
     at: datetime,
     total: int | None = None,
 ) -> None:
-    """Note what a step did and where the next one begins."""
+    """Note what a step did and where the next one begins; ``total`` is what lay before that step."""
     counted = {name: runs.c[name] + value for name, value in _counts(tally).items() if value}
-    known = {} if total is None else {"total": total}
+    known = {} if total is None else {"total": runs.c.done + total}
     await connection.execute(
         update(runs)
         .where(runs.c.id == run.id)

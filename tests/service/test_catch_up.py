@@ -209,3 +209,20 @@ async def test_r20_deactivating_ends_the_runs_of_an_integration(ann: Village) ->
 
     (run,) = await ann.rows(runs, runs.c.id == run_id)
     assert (run["state"], run["done"]) == ("cancelled", 0)
+
+
+async def test_r25_a_run_in_both_directions_tells_how_much_is_done_of_how_much(ann: Village) -> None:
+    """What is in agreement is found and skipped (R18)."""
+    for at in range(3):
+        ann.add_event(f"Event {at}")
+    await ann.say("Visit")
+    await ann.town.rest(reads=False)
+    week = {"past": "1_week", "future": "1_week"}
+    run_id = await ann.start("sync_now", retrieve=week, send=week)
+
+    await ann.rest()
+
+    (run,) = await ann.rows(runs, runs.c.id == run_id)
+    assert (run["state"], run["done"], run["total"]) == ("done", 8, 8)
+    assert (run["found"], run["created"], run["updated"], run["skipped"]) == (8, 0, 0, 8)
+    assert run["failed"] == 0
