@@ -173,10 +173,11 @@ def land(link: Link, sent: Sent, result: Result, *, mine: bool, now: float, pati
         return _land_lost(link, sent, result)
     if result.kind is Kind.ACCEPTED:
         return _land_accepted(link, sent, now)
+    verify_in = VERIFY_AFTER if result.unknown or sent.verify else None
     if link.state in UNFINISHED and link.desired_revision > sent.revision:
-        return Landing(link=link, fate=Fate.AGAIN, keeps_claim=True)
+        return Landing(link=link, fate=Fate.AGAIN, keeps_claim=True, verify_in=verify_in)
     if link.state not in UNFINISHED or result.kind is Kind.LEFT:
-        return Landing(link=link, fate=Fate.DONE)
+        return Landing(link=link, fate=Fate.DONE, verify_in=verify_in)
     return _land_refused(link, sent, result, patience)
 
 

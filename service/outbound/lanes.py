@@ -1,7 +1,7 @@
 """Lanes: for each integration the links that wait to be sent, and when a lane sends (DESIGN 6.3)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.calendar import IntegrationId, ItemRef, LinkId
 from contracts.vorex import ItemType
@@ -43,6 +43,12 @@ class Task:
     verifies: bool = False
     """Whether the link is in agreement and only written once more to be sure."""
 
+    def replaces(self, older: "Task") -> "Task":
+        """Itself, in the place of an older one; another process's write may still be in the air."""
+        if older.sent.verify:
+            self.sent = replace(self.sent, verify=True)
+        return self
+
 
 @dataclass(kw_only=True, slots=True)
 class Lane:
@@ -75,12 +81,12 @@ class Lane:
         if task.link_id in self.flying:
             known = self.newer.get(task.link_id, self.flying[task.link_id])
             if task.sent.revision > known.sent.revision or task.sent.epoch != known.sent.epoch:
-                self.newer[task.link_id] = task
+                self.newer[task.link_id] = task.replaces(known)
             return
         known = self.waiting.get(task.link_id, task)
         if known.sent.revision <= task.sent.revision:
             task.since = min(task.since, known.since)
-            self.waiting[task.link_id] = task
+            self.waiting[task.link_id] = task.replaces(known)
 
     def due(self, now: float) -> Iterator[Task]:
         """The links that may be sent now, oldest first."""
@@ -106,7 +112,7 @@ class Lane:
         kept: dict[LinkId, Task] = {}
         for task in tasks:
             self.flying.pop(task.link_id, None)
-            kept[task.link_id] = self.newer.pop(task.link_id, task)
+            kept[task.link_id] = self.newer.pop(task.link_id, task).replaces(task)
         self.waiting = kept | {key: task for key, task in self.waiting.items() if key not in kept}
 
     def land(self, link_id: LinkId) -> Task | None:

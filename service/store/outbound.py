@@ -332,7 +332,9 @@ async def neglected(connection: AsyncConnection, *, now: float, limit: int) -> l
     left = and_(links.c.retry_at.is_(None), links.c.touched_at < now - UNTOUCHED)
     overdue = or_(left, links.c.retry_at <= now)
     unfinished = await _due(connection, and_(_LITERALLY_UNFINISHED, overdue), now=now, limit=limit)
-    doubtful = and_(links.c.verify_at.is_not(None), links.c.verify_at <= now)
+    # one that is in any other state is written, or not, for another reason
+    agreed = links.c.state == LinkState.AGREED.value
+    doubtful = and_(links.c.verify_at.is_not(None), links.c.verify_at <= now, agreed)
     verified = await _due(connection, doubtful, now=now, limit=limit)
     return [*dict.fromkeys([*unfinished, *verified])]
 

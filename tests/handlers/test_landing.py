@@ -157,6 +157,13 @@ def test_a_failure_of_an_older_state_is_nobodys_concern() -> None:
     assert landed(LEFT, desired_revision=3).fate is Fate.AGAIN
 
 
+@pytest.mark.parametrize("changes", [{"desired_revision": 3}, {"state": LinkState.AGREED}])
+def test_an_older_state_whose_fate_is_unknown_is_verified(changes: dict[str, Any]) -> None:
+    """No answer came: it may yet arrive, after the newer one."""
+    assert landed(replace(TRANSIENT, unknown=True), **changes).verify_in == VERIFY_AFTER
+    assert landed(TRANSIENT, **changes).verify_in is None
+
+
 def test_a_refusal_fails_the_link_and_says_so_in_the_log() -> None:
     """Until a newer revision or a replay."""
     landing = landed(Result(kind=Kind.PERMANENT, reason="422"))

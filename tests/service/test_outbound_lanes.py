@@ -1,5 +1,6 @@
 """When a lane sends, and what it holds (DESIGN 6.3)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,3 +141,18 @@ def test_one_event_is_never_twice_in_a_request_and_a_lone_one_never_with_others(
     assert [one.link_id for one in lane.take(50, 0.0)] == ["a"]
     assert [one.link_id for one in lane.take(50, 0.0)] == ["b"]
     assert [one.link_id for one in lane.take(50, 0.0)] == ["c"]
+
+
+@pytest.mark.parametrize("when", ["waiting", "in flight", "given back"])
+def test_r31_a_newer_state_is_verified_where_the_older_one_was_to_be(when: str) -> None:
+    """An expired claim was taken over: what its old holder sent may land after the newer state as well."""
+    lane = Lane(integration_id=IntegrationId("i"))
+    lane.put(task("a", sent=replace(task().sent, verify=True)))
+    taken = lane.take(50, 0.0) if when != "waiting" else []
+    lane.put(task("a", revision=2))
+    if when == "given back":
+        lane.give_back(taken)
+    if when == "in flight":
+        lane.land(LinkId("a"))
+
+    assert [(one.sent.revision, one.sent.verify) for one in lane.due(9.0)] == [(2, True)]
