@@ -15,6 +15,7 @@ from service.broker.topology import QUEUE_OUTBOUND, retry_exchange
 from service.crashpoints import crash_point
 from service.outbound.hand import InHand, Reply
 from service.outbound.lanes import Task
+from service.outbound.sender import frames
 from service.outbound.window import Entry
 from service.store import AsyncConnection, dead_letters, integrations, journal
 from service.store import outbound as rows
@@ -25,6 +26,7 @@ from service.telemetry import MESSAGES_SETTLED, EventName
 log = structlog.get_logger(__name__)
 
 SETTLED: EventName = "message.settled"
+FAULT: EventName = "outbound.fault"
 MESSAGE_MARGIN = 60.0
 """Seconds after which a link is looked after although its message was to bring it back."""
 
@@ -90,12 +92,12 @@ class Settling:
         )
         sent: list[Entry] = []
         for one, outcome in zip(waiting, outcomes, strict=True):
-            if isinstance(outcome, SyncError):
-                self.unpublished.append(one)
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
+            if outcome is None:
                 sent.append(one[0])
+            else:
+                self.unpublished.append(one)
+            if isinstance(outcome, BaseException) and not isinstance(outcome, SyncError):
+                log.error(FAULT, message_id=one[0].key[1], exception=frames(outcome))
         if sent:
             crash_point("outbound.6")
             await self.acknowledge([entry.delivery for entry in sent])
@@ -241,11 +243,13 @@ class Settling:
             for entry in self._answered(landed):
                 hand.window.answer(entry, task.link_id, landed.failure)
             lane = hand.lanes[task.integration_id]
-            following = lane.land(task.link_id)
-            if landed.landing.fate is Fate.ELSEWHERE:
+            following = lane.land(task.link_id) is not None
+            lost = landed.landing.fate is Fate.ELSEWHERE
+            if lost:
                 lane.drop(task.link_id)
-            waited_for = bool(hand.window.waiters(task.link_id))
-            if following is None and (waited_for or landed.landing.fate is Fate.AGAIN):
+            wanted = bool(hand.window.waiters(task.link_id)) or landed.landing.fate is Fate.AGAIN
+            # what is dropped may stand on a claim that came back to us meanwhile: the store knows
+            if (lost and following) or (wanted and not following):
                 hand.elsewhere.add(task.link_id)
         pairs = (*work.retried, *work.buried)
         ended = {id(entry) for entry in (*work.done, *(entry for entry, _ in pairs))}

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from contracts.calendar import event_id
 from contracts.writes import Upsert, Write
 from service.store import Store
+from service.store.outbound import neglected
 from service.store.tables import links as links_table
 from tests.support.calendars import MemoryCalendars, Outbound, changed, outbound
 from tests.support.clock import ManualClock
@@ -115,6 +116,45 @@ async def test_r31_after_another_process_wrote_the_next_write_waits_two_seconds(
     await world.clock.pass_time(0.2)
     await world.at_rest()
     assert world.calendars.history(OURS) == ["5512 v1", "5512 v2"]
+
+
+async def test_r31_a_claim_that_came_back_while_an_answer_was_awaited_is_used_at_once(
+    world: Outbound,
+) -> None:
+    """Another process took it and gave it back; the newer state must not wait for the next sweep."""
+    await world.integration()
+    await world.start()
+    world.calendars.gate.clear()
+    await world.publish(changed(id="m-1"))
+    await until(lambda: world.calendars.requests)
+    async with world.store.begin() as connection:
+        given_back = {"claimed_by": None, "claim_epoch": 9, "claimed_until": None}
+        await connection.execute(update(links_table).values(**given_back))
+    await world.publish(changed(version=2, id="m-2"))
+
+    async def claimed() -> bool:
+        return [link.claim_epoch for link in await world.links()] == [10]
+
+    await until(claimed)
+    world.calendars.gate.set()
+    await world.at_rest()
+    assert world.calendars.history(OURS) == ["5512 v1", "5512 v2"]
+    assert set(await world.finished()) == {"m-1", "m-2"}
+
+
+async def test_r31_what_cannot_be_verified_does_not_stand_in_the_way_of_what_can(world: Outbound) -> None:
+    """A link that was held or frozen keeps its moment of verification; nobody ever reaches it."""
+    await world.integration()
+    await world.start()
+    await world.send(changed("first"), changed("second"))
+    first, second = sorted(await world.links(), key=lambda link: link.id)
+    due = world.clock.now().timestamp() - 1
+    async with world.store.begin() as connection:
+        await connection.execute(update(links_table).values(verify_at=due))
+        await connection.execute(update(links_table).where(links_table.c.id == first.id).values(state="held"))
+
+    async with world.store.read() as connection:
+        assert await neglected(connection, now=due + 1, limit=1) == [second.id]
 
 
 async def test_r31_what_nobody_looks_after_is_swept_up(world: Outbound) -> None:
