@@ -1,16 +1,21 @@
 """Asks for the comparison of both sides by state (R20, R22, DESIGN 8)."""
 
+from datetime import timedelta
+
 from contracts.calendar import Integration
 from service.accounts.facts import run_requested
 from service.store import AsyncConnection, Store, accounts, runs
 from service.store.ids import new_id
 from service.store.journal import enqueue
+from service.store.runs import COMPARISONS
 
 CATCH_UP = "catch_up"
 DAILY = "daily"
 BY_ITSELF = "calendar-sync"
 OVERTAKEN = "A newer comparison does this one's work."
 FIRST_STEP = "baseline"
+PATIENCE = timedelta(hours=1)
+"""No comparison waits longer for Cronofy's first sync, or for a person's run to begin."""
 
 
 async def want_catch_up(
@@ -18,13 +23,14 @@ async def want_catch_up(
 ) -> str:
     """Have both sides compared; asked for in the caller's transaction. The id of the run that does it.
 
-    One that has not begun serves; one under way would miss what it has passed.
+    One that has not begun serves, unless its request must have gone astray; one under way would miss
+    what it has passed.
     """
-    waiting = await runs.not_begun(connection, integration.id, kinds=(CATCH_UP, DAILY))
+    now = await store.moment(connection)
+    waiting = await runs.not_begun(connection, integration.id, kinds=COMPARISONS, since=now - PATIENCE)
     if waiting is not None:
         return waiting
-    now = await store.moment(connection)
-    await runs.end_all(connection, integration.id, reason=OVERTAKEN, at=now, kinds=(CATCH_UP, DAILY))
+    await runs.end_all(connection, integration.id, reason=OVERTAKEN, at=now, kinds=COMPARISONS)
     run_id = new_id()
     await accounts.add_run(
         connection,

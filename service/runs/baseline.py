@@ -53,7 +53,7 @@ class Baseline:
                 )
 
     async def _read(self, due: Due) -> None:
-        if await self._adoption.still_leaving(due.integration):
+        if await self._adoption.still_leaving(due.integration) and not await self._late(due):
             await self._progress.wait(due, seconds=FIRST_SYNC_POLL, now_doing=STILL_LEAVING)
             return
         async with self._store.read() as connection:
@@ -108,12 +108,15 @@ class Baseline:
 
     async def _wait(self, due: Due) -> None:
         """Ask again in a while; after 30 minutes the run fails with that sentence (R24)."""
-        async with self._store.read() as connection:
-            now = await self._store.moment(connection)
-        if now - due.run.requested_at >= FIRST_SYNC_LIMIT:
+        if await self._late(due):
             await self._progress.end(due, state="failed", reason=NEVER_READ)
         else:
             await self._progress.wait(due, seconds=FIRST_SYNC_POLL, now_doing=STILL_READING)
+
+    async def _late(self, due: Due) -> bool:
+        async with self._store.read() as connection:
+            now = await self._store.moment(connection)
+        return now - due.run.requested_at >= FIRST_SYNC_LIMIT
 
 
 def _whole(integration: Integration, began: datetime, *, managed: bool) -> EventsQuery:

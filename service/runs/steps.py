@@ -10,11 +10,11 @@ from service.accounts.facts import run_requested
 from service.cronofy.transport import Turn
 from service.store import AsyncConnection, Store, journal, runs
 from service.store.journal import MessageKey
-from service.store.runs import Run, Tally
+from service.store.runs import COMPARISONS, Run, Tally
 
 RUNS_QUEUE = "calendar-sync.runs"
 FINISH, DELETE = "finish", "delete"
-BY_ITSELF = frozenset({"catch_up", "daily"})
+BY_ITSELF = frozenset(COMPARISONS)
 BASELINE, RETRIEVE, MATCH, SEND, OVER = "baseline", "retrieve", "match", "send", "over"
 NOTICES, WHOLE, COMPARE = "notices", "whole", "compare"
 QUIET, REMOVE, LEAVE, FORGET = "quiet", "remove", "leave", "forget"

@@ -135,13 +135,13 @@ async def end(
 
 
 async def not_begun(
-    connection: AsyncConnection, integration_id: str, *, kinds: Collection[str]
+    connection: AsyncConnection, integration_id: str, *, kinds: Collection[str], since: datetime
 ) -> str | None:
-    """A run of one of these kinds that waits for its first step."""
+    """A run of one of these kinds, asked for after ``since``, that waits for its first step."""
     found: str | None = await connection.scalar(
         select(runs.c.id)
         .where(runs.c.integration_id == integration_id, runs.c.kind.in_(sorted(kinds)))
-        .where(runs.c.state == "waiting", runs.c.started_at.is_(None))
+        .where(runs.c.state == "waiting", runs.c.started_at.is_(None), runs.c.requested_at > since)
         .limit(1)
     )
     return found
@@ -192,7 +192,7 @@ async def disable_options(connection: AsyncConnection, integration_id: str) -> N
 async def unread_for_long(
     connection: AsyncConnection, *, before: datetime, since: datetime, limit: int = 100
 ) -> Sequence[str]:
-    """Syncing integrations last read whole before that moment, and not being compared.
+    """Syncing integrations last read whole before that moment, and not being compared since then.
 
     One whose comparison began after ``since`` is left alone for now, however it ended.
     """
@@ -200,7 +200,8 @@ async def unread_for_long(
     compared = (
         exists()
         .where(runs.c.integration_id == integrations.c.id, runs.c.kind.in_(COMPARISONS))
-        .where(or_(runs.c.state.in_(UNFINISHED), runs.c.requested_at > since))
+        .where(or_(runs.c.requested_at > since, runs.c.state.in_(UNFINISHED)))
+        .where(runs.c.requested_at > before)
     )
     rows = await connection.scalars(
         select(integrations.c.id)

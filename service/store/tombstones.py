@@ -26,13 +26,8 @@ class Trace:
 
 async def of_person(connection: AsyncConnection, integration: Integration) -> Sequence[Trace]:
     """The tombstones of this integration's owner, the newest first."""
-    same = and_(
-        integrations.c.provider_name == integration.provider_name,
-        integrations.c.profile_name == integration.profile_name,
-        integrations.c.calendar_name == integration.calendar_name,
-    )
     rows = await connection.execute(
-        select(links.c.id, links.c.item_ref, same.label("same"))
+        select(links.c.id, links.c.item_ref, _same_calendar(integration).label("same"))
         .join(integrations, integrations.c.id == links.c.integration_id)
         .where(_of_owner(integration), links.c.ended_at.is_not(None))
         .order_by(links.c.ended_at.desc(), links.c.id.desc())
@@ -44,10 +39,10 @@ async def of_person(connection: AsyncConnection, integration: Integration) -> Se
 
 
 async def leaving(connection: AsyncConnection, integration: Integration) -> bool:
-    """Whether an integration that the owner deleted still has copies to be looked after."""
+    """Whether an integration of the same calendar, deleted by its owner, still has copies to be removed."""
     found = await connection.scalar(
         select(integrations.c.id)
-        .where(_of_owner(integration), integrations.c.deleted_at.is_not(None))
+        .where(_of_owner(integration), _same_calendar(integration), integrations.c.deleted_at.is_not(None))
         .where(integrations.c.erased_at.is_(None))
         .limit(1)
     )
@@ -59,6 +54,15 @@ def _of_owner(integration: Integration) -> ColumnElement[bool]:
         integrations.c.tenant_id == integration.tenant_id,
         integrations.c.user_id == integration.user_id,
         integrations.c.id != integration.id,
+    )
+
+
+def _same_calendar(integration: Integration) -> ColumnElement[bool]:
+    """By its name, as R1 tells calendars apart: Cronofy's ids change when an account is linked again."""
+    return and_(
+        integrations.c.provider_name == integration.provider_name,
+        integrations.c.profile_name == integration.profile_name,
+        integrations.c.calendar_name == integration.calendar_name,
     )
 
 

@@ -226,3 +226,15 @@ async def test_r25_a_run_in_both_directions_tells_how_much_is_done_of_how_much(a
     assert (run["state"], run["done"], run["total"]) == ("done", 8, 8)
     assert (run["found"], run["created"], run["updated"], run["skipped"]) == (8, 0, 0, 8)
     assert run["failed"] == 0
+
+
+async def test_a_comparison_that_went_astray_does_not_end_the_daily_reads(ann: Village) -> None:
+    """The next day's takes its place."""
+    await ann.home.notice(ann.mine, "profile_initial_sync_completed")
+    await ann.town.broker.close()
+    await ann.town.pass_time(timedelta(days=1, hours=1).total_seconds())
+
+    await daily_reads(ann.home.store).work()
+
+    states = [(row["kind"], row["state"]) for row in await ann.rows(runs, runs.c.integration_id == ann.mine)]
+    assert states == [("catch_up", "cancelled"), ("daily", "waiting")]
