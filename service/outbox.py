@@ -84,7 +84,7 @@ class LeasedOutbox:
     async def flush(self) -> bool:
         """Send one window of rows. Raises what hindered the first row that was not confirmed."""
         async with self._store.read() as connection:
-            if not await outbox.unsent(connection, limit=1):
+            if not await outbox.unsent(connection, now=await self._store.now(connection), limit=1):
                 return False
         epoch, rows = await self._take()
         if epoch is None:
@@ -104,7 +104,8 @@ class LeasedOutbox:
             )
             if epoch is None:
                 return None, ()
-            return epoch, await outbox.load(connection, await outbox.unsent(connection, limit=WINDOW))
+            ids = await outbox.unsent(connection, now=now, limit=WINDOW)
+            return epoch, await outbox.load(connection, ids)
 
     async def _send(self, rows: Sequence[Row]) -> tuple[list[str], BaseException | None]:
         """All at once on the wire, in their order; the confirmed ones before the first failure, and that."""
@@ -194,7 +195,8 @@ class EmbeddedOutbox:
         await self._note()
         away = self._unsettled.rows
         async with self._store.read() as connection:
-            waiting = await outbox.unsent(connection, limit=len(away) + WINDOW)
+            now = await self._store.now(connection)
+            waiting = await outbox.unsent(connection, now=now, limit=len(away) + WINDOW)
             rows = await outbox.load(connection, [row for row in waiting if row not in away])
         for row_id, message in rows:
             await self._send(row_id, message)

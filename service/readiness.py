@@ -30,7 +30,7 @@ class Readiness:
         async def asked() -> bool:
             try:
                 async with asyncio.timeout(PATIENCE), store.read() as connection:
-                    await outbox.unsent(connection, limit=1)
+                    await outbox.unsent(connection, now=0.0, limit=1)
             except (SyncError, TimeoutError):
                 return False
             return True

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.envelope import Message
+from contracts.envelope import LARGEST_BODY, Message
 from contracts.errors import Malformed, Permanent, SyncError, Throttled, Transient
+from contracts.fields import LONGEST_ID
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery, Outgoing
 from service.broker.topology import retry_exchange
 from service.store.dead_letters import NewLetter
@@ -172,6 +173,7 @@ def retry_of(delivery: Delivery, message_id: str, decision: Retry) -> Outgoing:
 def letter_of(delivery: Delivery, key: MessageKey, decision: Bury) -> NewLetter:
     """The dead letter that keeps this delivery."""
     source, message_id = key
+    tenant_id, integration_id = _whose(delivery.body)
     return NewLetter(
         queue=delivery.queue,
         source=source,
@@ -180,10 +182,28 @@ def letter_of(delivery: Delivery, key: MessageKey, decision: Bury) -> NewLetter:
         field=decision.field,
         reason=decision.reason,
         exception=decision.exception,
+        tenant_id=tenant_id,
+        integration_id=integration_id,
         routing_key=delivery.routing_key,
         headers={**delivery.headers, ATTEMPT_HEADER: delivery.attempt},
         body=delivery.body,
     )
+
+
+def _whose(body: bytes) -> tuple[str | None, str | None]:
+    """Tenant and integration as far as the message names them."""
+    try:
+        form = json.loads(body) if len(body) <= LARGEST_BODY else None
+    except (ValueError, RecursionError):
+        form = None
+    data = form.get("data") if isinstance(form, dict) else None
+    named = data if isinstance(data, dict) else {}
+    return _word(named.get("tenant_id")), _word(named.get("integration_id"))
+
+
+def _word(value: object) -> str | None:
+    fits = isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
+    return str(value) if fits else None
 
 
 def replayed_by(delivery: Delivery) -> str | None:

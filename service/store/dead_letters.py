@@ -17,7 +17,7 @@ from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 from service.store.ids import new_id
 from service.store.journal import record
 from service.store.sets import among
-from service.store.tables import attempts, dead_letter_acts, dead_letters, inbox
+from service.store.tables import attempts, dead_letter_acts, dead_letters, inbox, integrations
 
 LONGEST_REASON = 2000
 OURSELVES = "calendar-sync"
@@ -64,6 +64,7 @@ async def bury(connection: AsyncConnection, letters: Sequence[NewLetter], *, now
     kept = [_storable(letter) for letter in letters]
     if not kept:
         return
+    kept = await _with_tenants(connection, kept)
     known = await _same_messages(connection, kept)
     tried = await _attempts(connection, kept)
     for letter in kept:
@@ -130,12 +131,17 @@ async def note_attempt(  # noqa: PLR0917 -- the message is named by three words
     await connection.execute(dialect.insert(attempts).values(row).on_conflict_do_nothing())
 
 
-async def start_over(connection: AsyncConnection, queue: str, source: str, message_id: str) -> None:
-    """Forget that this message was ever finished or tried, so that it may come again."""
+async def start_over(
+    connection: AsyncConnection, queue: str, source: str, message_ids: Iterable[str]
+) -> None:
+    """Forget that these messages were ever finished or tried, so that they may come again."""
+    ids = list(message_ids)
     for table in (inbox, attempts):
         await connection.execute(
             delete(table).where(
-                table.c.consumer == queue, table.c.source == source, table.c.message_id == message_id
+                table.c.consumer == queue,
+                table.c.source == source,
+                among(connection, table.c.message_id, ids),
             )
         )
 
@@ -163,6 +169,17 @@ def _storable(letter: NewLetter) -> NewLetter:
         field=None if letter.field is None else _text(letter.field, LONGEST_ID),
         exception=None if letter.exception is None else _text(letter.exception, 4 * LONGEST_REASON),
     )
+
+
+async def _with_tenants(connection: AsyncConnection, letters: Sequence[NewLetter]) -> list[NewLetter]:
+    """Of a letter that names only an integration the tenant is that integration's."""
+    asked = {one.integration_id for one in letters if one.integration_id and one.tenant_id is None}
+    if not asked:
+        return list(letters)
+    owners = select(integrations.c.id, integrations.c.tenant_id)
+    rows = await connection.execute(owners.where(among(connection, integrations.c.id, asked)))
+    known = {row.id: row.tenant_id for row in rows}
+    return [replace(one, tenant_id=one.tenant_id or known.get(one.integration_id)) for one in letters]
 
 
 def _key(letter: NewLetter) -> tuple[str, str, str]:

@@ -87,8 +87,17 @@ def _entry(entry: LogEntry, now: datetime) -> dict[str, Any]:
     }
 
 
-async def enqueue(connection: AsyncConnection, messages: Sequence[Outgoing], *, now: float) -> list[str]:
-    """Put these messages into the outbox, in this order; their outbox ids."""
+async def enqueue(
+    connection: AsyncConnection,
+    messages: Sequence[Outgoing],
+    *,
+    now: float,
+    due: Sequence[tuple[str, float]] = (),
+) -> list[str]:
+    """Put these messages into the outbox, in this order; their outbox ids.
+
+    ``due`` names for each the dead letter that it replays and when it is to be sent.
+    """
     rows: list[dict[str, Any]] = [
         {
             "id": new_id(),
@@ -102,6 +111,8 @@ async def enqueue(connection: AsyncConnection, messages: Sequence[Outgoing], *, 
         }
         for message in messages
     ]
+    for row, (letter_id, moment) in zip(rows, due, strict=False):
+        row |= {"letter_id": letter_id, "due_at": moment}
     if rows:
         await connection.execute(insert(outbox), rows)
         connection.info[ENQUEUED] = True

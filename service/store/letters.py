@@ -3,20 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import SyncError
 from contracts.ports import REPLAY_HEADER, Outgoing
-from service.store import IntegrityError
+from service.store import IntegrityError, outbox
 from service.store.dead_letters import note_acts, start_over
-from service.store.journal import enqueue
+from service.store.ids import new_id
+from service.store.journal import enqueue, record
 from service.store.sets import among
 from service.store.tables import dead_letter_acts, dead_letters
 
 STATES = ("open", "replaying", "resolved", "discarded", "edited")
+ON_ITS_WAY = 2.0
+"""Seconds before its moment from which on a replay is no longer taken back: a sender may hold it."""
 
 
 class NotThere(SyncError):
@@ -25,6 +29,24 @@ class NotThere(SyncError):
 
 class Conflict(SyncError):
     """The dead letter is not in a state that allows this."""
+
+    def __init__(self, sentence: str, *, code: str = "not_open") -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """One message every so often, the first at once."""
+
+    rate: float
+    """Messages a second."""
+    before: int = 0
+    """How many have been given their moment already."""
+    start: float = 0.0
+
+    def moment(self, place: int) -> float:
+        return self.start + (self.before + place) / self.rate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +60,8 @@ class Matching:
     integration: str | None = None
     group: str | None = None
     state: str | None = None
+    tenant: str | None = None
+    """The letters of this tenant, and those of which nobody can tell whose they are."""
 
     def clauses(self) -> list[ColumnElement[bool]]:
         columns = dead_letters.c
@@ -49,7 +73,14 @@ class Matching:
             columns.state: self.state,
         }
         found = [column == value for column, value in asked.items() if value is not None]
+        found += _of_tenant(self.tenant)
         return found if self.since is None else [*found, columns.last_failed_at >= self.since]
+
+
+def _of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
+    if tenant is None:
+        return []
+    return [or_(dead_letters.c.tenant_id == tenant, dead_letters.c.tenant_id.is_(None))]
 
 
 async def page(
@@ -78,10 +109,66 @@ async def ids_of(
     return (await connection.scalars(wanted)).all()
 
 
-async def show(connection: AsyncConnection, letter_id: str) -> RowMapping:
+async def replayable(
+    connection: AsyncConnection, matching: Matching, *, after: str, upto: str, limit: int
+) -> Sequence[tuple[str, str]]:
+    """Matching open letters as their ids and the key of their message, oldest first.
+
+    Left out are those whose message is being replayed by another letter.
+    """
+    letter, other = dead_letters.c, dead_letters.alias()
+    outstanding = (
+        select(other.c.id)
+        .where(
+            other.c.queue == letter.queue,
+            other.c.source == letter.source,
+            other.c.message_id == letter.message_id,
+            other.c.state == "replaying",
+        )
+        .exists()
+    )
+    rows = await connection.execute(
+        select(letter.id, letter.queue, letter.source, letter.message_id)
+        .where(*matching.clauses(), letter.state == "open", letter.id > after, letter.id <= upto)
+        .where(~outstanding)
+        .order_by(letter.id)
+        .limit(limit)
+    )
+    return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
+
+
+async def newest(connection: AsyncConnection) -> str:
+    """The id of the newest letter; empty where there is none."""
+    return await connection.scalar(select(func.max(dead_letters.c.id))) or ""
+
+
+async def groups(connection: AsyncConnection, matching: Matching) -> Sequence[RowMapping]:
+    """The causes of the matching letters, the most frequent first, each with one letter as an example."""
+    letter = dead_letters.c
+    counted = (
+        select(
+            letter.group,
+            func.count().label("count"),
+            func.min(letter.first_failed_at).label("first_failed_at"),
+            func.max(letter.last_failed_at).label("last_failed_at"),
+            func.max(letter.id).label("newest"),
+        )
+        .where(*matching.clauses())
+        .group_by(letter.group)
+        .subquery()
+    )
+    rows = await connection.execute(
+        select(counted, letter.code, letter.queue, letter.reason)
+        .join(dead_letters, letter.id == counted.c.newest)
+        .order_by(counted.c.count.desc(), counted.c.newest.desc())
+    )
+    return rows.mappings().all()
+
+
+async def show(connection: AsyncConnection, letter_id: str, *, tenant: str | None = None) -> RowMapping:
     """One letter whole. Raises NotThere."""
-    found = await connection.execute(select(dead_letters).where(dead_letters.c.id == letter_id))
-    if (row := found.mappings().first()) is None:
+    wanted = select(dead_letters).where(dead_letters.c.id == letter_id, *_of_tenant(tenant))
+    if (row := (await connection.execute(wanted)).mappings().first()) is None:
         raise NotThere(f"There is no dead letter {letter_id}.")
     return row
 
@@ -109,67 +196,147 @@ async def replay(
     who: str,
     now: datetime,
     note: str | None = None,
+    tenant: str | None = None,
+    pace: Pace | None = None,
 ) -> list[str]:
     """Send these messages again as they came, in the caller's transaction; the ids, oldest first.
 
     Each is then *replaying*, unknown to the inbox, and on its way through the outbox with its old id
-    and attempts from 1. Raises NotThere, or Conflict where one is not open or another replay of the
-    same message is outstanding; then the transaction must be left.
+    and attempts from 1, at the pace. Raises NotThere, or Conflict where one is not open or another
+    replay of the same message is outstanding; then the transaction must be left.
     """
     ids = sorted(set(letter_ids))
-    rows = await _locked(connection, ids)
-    for letter_id in ids:
-        await _move(connection, rows, letter_id, before="open", after="replaying")
-        row = rows[letter_id]
-        await start_over(connection, row["queue"], row["source"], row["message_id"])
+    rows = await _moved(connection, ids, before="open", after="replaying", tenant=tenant)
+    for queue, source in sorted({(rows[each]["queue"], rows[each]["source"]) for each in ids}):
+        same = [
+            row["message_id"] for row in rows.values() if (row["queue"], row["source"]) == (queue, source)
+        ]
+        await start_over(connection, queue, source, same)
     again = [_again(rows[letter_id], exchange) for letter_id in ids]
-    await enqueue(connection, again, now=now.timestamp())
+    start = now.timestamp()
+    due = [(each, start if pace is None else pace.moment(place)) for place, each in enumerate(ids)]
+    await enqueue(connection, again, now=start, due=due)
     await note_acts(connection, ids, who=who, act="replay", note=note, now=now)
     return ids
 
 
+async def stop(
+    connection: AsyncConnection,
+    letter_ids: Iterable[str] | None,
+    *,
+    who: str,
+    now: datetime,
+    limit: int,
+    tenant: str | None = None,
+) -> list[str]:
+    """Take back replays whose moment has not come, of these letters or of all; which letters.
+
+    They are open again, and what the inbox knew of them is back.
+    """
+    chosen = None if letter_ids is None else sorted(set(letter_ids))
+    if tenant is not None:
+        mine = Matching(state="replaying", tenant=tenant).clauses()
+        if chosen is not None:
+            mine.append(among(connection, dead_letters.c.id, chosen))
+        chosen = list(await connection.scalars(select(dead_letters.c.id).where(*mine)))
+    due_after = now.timestamp() + ON_ITS_WAY
+    taken = await outbox.take_back(connection, due_after=due_after, letters=chosen, limit=limit)
+    waiting = dead_letters.c.state == "replaying", among(connection, dead_letters.c.id, taken)
+    still = list(await connection.scalars(select(dead_letters.c.id).where(*waiting)))
+    rows = await _moved(connection, sorted(still), before="replaying", after="open", tenant=None)
+    for queue in sorted({row["queue"] for row in rows.values()}):
+        keys = [(row["source"], row["message_id"]) for row in rows.values() if row["queue"] == queue]
+        await record(connection, queue, [(key, "dead") for key in keys], now=now.timestamp())
+    await note_acts(connection, sorted(still), who=who, act="stop", note=None, now=now)
+    return taken
+
+
 async def discard(
-    connection: AsyncConnection, letter_ids: Iterable[str], *, who: str, reason: str, now: datetime
+    connection: AsyncConnection,
+    letter_ids: Iterable[str],
+    *,
+    who: str,
+    reason: str,
+    now: datetime,
+    tenant: str | None = None,
 ) -> None:
     """These messages will not be processed. Raises NotThere, or Conflict where one is not open."""
     ids = sorted(set(letter_ids))
-    rows = await _locked(connection, ids)
-    for letter_id in ids:
-        await _move(connection, rows, letter_id, before="open", after="discarded")
+    await _moved(connection, ids, before="open", after="discarded", tenant=tenant)
     await note_acts(connection, ids, who=who, act="discard", note=reason, now=now)
 
 
-async def undo(connection: AsyncConnection, letter_ids: Iterable[str], *, who: str, now: datetime) -> None:
+async def undo(
+    connection: AsyncConnection,
+    letter_ids: Iterable[str],
+    *,
+    who: str,
+    now: datetime,
+    tenant: str | None = None,
+) -> None:
     """Open discarded letters again. Raises NotThere, or Conflict where one is not discarded."""
     ids = sorted(set(letter_ids))
-    rows = await _locked(connection, ids)
-    for letter_id in ids:
-        await _move(connection, rows, letter_id, before="discarded", after="open")
+    await _moved(connection, ids, before="discarded", after="open", tenant=tenant)
     await note_acts(connection, ids, who=who, act="undo", note=None, now=now)
 
 
-async def _locked(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, RowMapping]:
-    wanted = select(dead_letters).where(among(connection, dead_letters.c.id, ids))
-    rows = await connection.execute(wanted.order_by(dead_letters.c.id).with_for_update())
-    return {row["id"]: row for row in rows.mappings()}
+async def edit(
+    connection: AsyncConnection,
+    letter_id: str,
+    *,
+    message_id: str,
+    source: str,
+    body: bytes,
+    exchange: str,
+    who: str,
+    now: datetime,
+    note: str,
+) -> str:
+    """Send a mended copy under an id of its own, as a letter that is being replayed; that letter's id.
+
+    The letter itself stays as it came and is *edited* from now on. Raises NotThere and Conflict.
+    """
+    rows = await _moved(connection, [letter_id], before="open", after="edited", tenant=None)
+    own = {"id": new_id(), "edited_from": letter_id, "state": "replaying"}
+    child = dict(rows[letter_id]) | own | {"message_id": message_id, "source": source, "body": body}
+    await connection.execute(insert(dead_letters), [child | {"attempts": []}])
+    start = now.timestamp()
+    await enqueue(connection, [_again(child, exchange)], now=start, due=[(child["id"], start)])
+    await note_acts(connection, [letter_id], who=who, act="edit", note=note, now=now)
+    await note_acts(connection, [child["id"]], who=who, act="replay", note=f"edited {letter_id}", now=now)
+    return str(child["id"])
 
 
-async def _move(
-    connection: AsyncConnection, rows: Mapping[str, RowMapping], letter_id: str, *, before: str, after: str
-) -> None:
-    if letter_id not in rows:
-        raise NotThere(f"There is no dead letter {letter_id}.")
-    if (state := rows[letter_id]["state"]) != before:
-        raise Conflict(f"Dead letter {letter_id} is {state}, not {before}.")
+async def _moved(
+    connection: AsyncConnection, ids: Sequence[str], *, before: str, after: str, tenant: str | None
+) -> Mapping[str, RowMapping]:
+    """The letters as they were, all of them moved from the one state to the other, or an error."""
+    wanted = select(dead_letters).where(among(connection, dead_letters.c.id, ids), *_of_tenant(tenant))
+    found = await connection.execute(wanted.order_by(dead_letters.c.id).with_for_update())
+    rows = {row["id"]: row for row in found.mappings()}
+    for letter_id in ids:
+        _check(rows.get(letter_id), letter_id, before)
     try:
         await connection.execute(
-            update(dead_letters).where(dead_letters.c.id == letter_id).values(state=after)
+            update(dead_letters).where(among(connection, dead_letters.c.id, ids)).values(state=after)
         )
     except IntegrityError:
-        raise Conflict(f"Another replay of the message of dead letter {letter_id} is outstanding.") from None
+        raise Conflict(_OUTSTANDING, code="replaying") from None
+    return rows
 
 
-def _again(row: RowMapping, exchange: str) -> Outgoing:
+_OUTSTANDING = "Another replay of the same message is outstanding."
+
+
+def _check(row: RowMapping | None, letter_id: str, wanted: str) -> None:
+    if row is None:
+        raise NotThere(f"There is no dead letter {letter_id}.")
+    if (state := row["state"]) != wanted:
+        code = "replaying" if state == "replaying" else f"not_{wanted}"
+        raise Conflict(f"Dead letter {letter_id} is {state}, not {wanted}.", code=code)
+
+
+def _again(row: Mapping[Any, Any], exchange: str) -> Outgoing:
     return Outgoing(
         exchange=exchange,
         routing_key=row["queue"],

@@ -10,10 +10,25 @@ from service.store.sets import among
 from service.store.tables import outbox
 
 
-async def unsent(connection: AsyncConnection, *, limit: int) -> list[str]:
-    """The ids of rows to send, in the order of sending. By state and not by a cursor: commits overtake."""
-    wanted = select(outbox.c.id).where(outbox.c.sent_at.is_(None)).order_by(outbox.c.id).limit(limit)
-    return list(await connection.scalars(wanted))
+async def unsent(connection: AsyncConnection, *, now: float, limit: int) -> list[str]:
+    """The ids of rows to send now, in the order of sending. By state and not by a cursor: commits overtake.
+
+    Those whose moment has come are first: there are few of them, and the others never end.
+    """
+    due = (
+        select(outbox.c.id)
+        .where(outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None), outbox.c.due_at <= now)
+        .order_by(outbox.c.due_at, outbox.c.id)
+        .limit(limit)
+    )
+    at_once = (
+        select(outbox.c.id)
+        .where(outbox.c.sent_at.is_(None), outbox.c.due_at.is_(None))
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    found = [*await connection.scalars(due), *await connection.scalars(at_once)]
+    return found[:limit]
 
 
 async def load(connection: AsyncConnection, ids: Collection[str]) -> Sequence[tuple[str, Outgoing]]:
@@ -45,11 +60,31 @@ async def mark_sent(connection: AsyncConnection, ids: Collection[str], *, now: f
 
 
 async def waiting(connection: AsyncConnection, *, before: float) -> int:
-    """How many rows written before that moment have not been sent."""
-    found = await connection.scalar(
-        select(func.count()).where(outbox.c.sent_at.is_(None), outbox.c.created_at < before)
+    """How many rows that should have gone out before that moment have not been sent."""
+    unsent_rows = select(func.count()).where(outbox.c.sent_at.is_(None))
+    at_once = unsent_rows.where(outbox.c.due_at.is_(None), outbox.c.created_at < before)
+    paced = unsent_rows.where(outbox.c.due_at.is_not(None), outbox.c.due_at < before)
+    return (await connection.scalar(at_once) or 0) + (await connection.scalar(paced) or 0)
+
+
+async def oldest(connection: AsyncConnection) -> float | None:
+    """Since when the oldest row that should go out at once has waited."""
+    wanted = select(outbox.c.created_at).where(outbox.c.sent_at.is_(None), outbox.c.due_at.is_(None))
+    return await connection.scalar(wanted.order_by(outbox.c.id).limit(1))
+
+
+async def take_back(
+    connection: AsyncConnection, *, due_after: float, letters: Collection[str] | None, limit: int
+) -> list[str]:
+    """Delete replays that go out after that moment, of these letters or of all; the letters' ids."""
+    wanted = select(outbox.c.id, outbox.c.letter_id).where(
+        outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None), outbox.c.due_at > due_after
     )
-    return found or 0
+    if letters is not None:
+        wanted = wanted.where(among(connection, outbox.c.letter_id, letters))
+    rows = (await connection.execute(wanted.order_by(outbox.c.id).limit(limit).with_for_update())).all()
+    await connection.execute(delete(outbox).where(among(connection, outbox.c.id, [row.id for row in rows])))
+    return [row.letter_id for row in rows]
 
 
 async def forget_sent(connection: AsyncConnection, *, before: float, limit: int = 1000) -> int:

@@ -364,11 +364,20 @@ outbox = Table(
     Column("mandatory", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("sent_at", Double),
+    # A replay goes out at its own pace; everything else at once.
+    Column("due_at", Double),
+    Column("letter_id", Id),
     Index(
         "ix_outbox_unsent",
         "id",
-        sqlite_where=text("sent_at IS NULL"),
-        postgresql_where=text("sent_at IS NULL"),
+        sqlite_where=text("sent_at IS NULL AND due_at IS NULL"),
+        postgresql_where=text("sent_at IS NULL AND due_at IS NULL"),
+    ),
+    Index(
+        "ix_outbox_due_at",
+        "due_at",
+        sqlite_where=text("sent_at IS NULL AND due_at IS NOT NULL"),
+        postgresql_where=text("sent_at IS NULL AND due_at IS NOT NULL"),
     ),
     Index("ix_outbox_sent_at", "sent_at"),
 )

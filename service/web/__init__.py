@@ -16,7 +16,7 @@ from service.accounts.syncing import Syncing
 from service.health import Because, health_routes, nothing_wrong
 from service.inbound.answers import HeldDeletions
 from service.store import Store
-from service.web import connect, integrations, logs, my_calendar, pages, runs, sign_in
+from service.web import connect, dead_letters, integrations, logs, my_calendar, pages, runs, sign_in
 from service.web.desk import Desk
 from service.web.guard import Guard
 from service.web.passes import Passes
@@ -64,6 +64,7 @@ def create_web(
     app.router.routes.extend([*health_routes(because), *beside])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_handlers(app)
+    dead_letters.add_handlers(app)
     app.add_middleware(Guard, https=public_url.startswith("https:"))
     return app
 
@@ -74,6 +75,6 @@ def _api() -> APIRouter:
         dependencies=[Security(HTTPBearer(auto_error=False, bearerFormat="JWT"))],
         responses={status: {"model": Problem} for status in _PROBLEM_STATUSES},
     )
-    for part in (logs, runs, integrations, my_calendar):
+    for part in (logs, runs, integrations, my_calendar, dead_letters):
         api.include_router(part.router)
     return api

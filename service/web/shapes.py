@@ -125,6 +125,54 @@ class LogEntryShape(BaseModel):
     run_id: str | None
 
 
+class CountShape(BaseModel):
+    count: int
+
+
+class AttemptShape(BaseModel):
+    at: str
+    error: str
+
+
+class ActShape(BaseModel):
+    at: str
+    who: str
+    act: str
+    note: str | None
+
+
+class LetterShape(BaseModel):
+    id: str
+    queue: str
+    message_id: str
+    source: str
+    code: str
+    field: str | None
+    reason: str
+    exception: str | None
+    attempts: list[AttemptShape]
+    first_failed_at: str
+    last_failed_at: str
+    tenant_id: str | None
+    integration_id: str | None
+    item_key: str | None
+    group: str
+    state: Literal["open", "replaying", "resolved", "discarded", "edited"]
+    body: str
+    body_encoding: Literal["utf-8", "base64"]
+    acts: list[ActShape]
+
+
+class GroupShape(BaseModel):
+    group: str
+    count: int
+    code: str
+    queue: str
+    reason: str
+    first_failed_at: str
+    last_failed_at: str
+
+
 def integration_form(shown: Shown) -> dict[str, Any]:
     """An integration with its settings (G10–G16)."""
     known = shown.integration

@@ -177,7 +177,7 @@ async def test_rows_sent_long_ago_are_deleted_in_small_chunks(store: Store) -> N
     """After a day nobody asks for them; unsent ones stay whatever their age."""
     await written(store, "m-0", "m-1", "m-2", "m-3")
     async with store.begin() as connection:
-        ids = await outbox.unsent(connection, limit=3)
+        ids = await outbox.unsent(connection, now=0.0, limit=3)
         await outbox.mark_sent(connection, ids, now=1000.0)
         assert await outbox.forget_sent(connection, before=1000.0) == 0
         assert await outbox.forget_sent(connection, before=1001.0, limit=2) == 2

@@ -147,6 +147,14 @@ class TestProblems:
             "/api/v1/runs/{run}/cancel": {"post"},
             "/api/v1/my-calendar/items": {"get", "post"},
             "/api/v1/my-calendar/items/{key}": {"put", "delete"},
+            "/api/v1/dead-letters": {"get"},
+            "/api/v1/dead-letters/groups": {"get"},
+            "/api/v1/dead-letters/replay": {"post"},
+            "/api/v1/dead-letters/replay/stop": {"post"},
+            "/api/v1/dead-letters/{letter_id}": {"get"},
+            "/api/v1/dead-letters/{letter_id}/discard": {"post"},
+            "/api/v1/dead-letters/{letter_id}/undo": {"post"},
+            "/api/v1/dead-letters/{letter_id}/edit": {"post"},
         }
 
 

@@ -1,0 +1,222 @@
+"""What operators see of dead letters and do with them (R30, DESIGN 11)."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from service.broker.topology import REPLAY_EXCHANGE
+from service.operations.editing import mended
+from service.operations.forms import Reader, group_form, letter_form
+from service.store import AsyncConnection, Store, letters
+from service.store.ids import new_id
+from service.store.letters import Conflict, Matching, Pace
+
+__all__ = ["DeadLetters", "Grown", "Reader"]
+
+log = structlog.get_logger(__name__)
+
+RATE = 5.0
+"""Messages a second, unless another rate is asked for (DESIGN 11)."""
+_AT_ONCE = 500
+
+
+class Grown(Conflict):
+    """More letters match than the operator has seen."""
+
+
+class DeadLetters:
+    """An operator at the dead letters; each act is recorded with the name (R30).
+
+    ``reader`` is a person of a tenant: shown are the tenant's letters and those whose tenant nobody
+    can tell, for a letter that nobody sees is lost. Without one, at the command line, all are.
+    """
+
+    def __init__(self, store: Store, *, who: str, reader: Reader | None = None) -> None:
+        self._store = store
+        self._who = who
+        self._reader = reader
+        self._tenant = reader.tenant_id if reader else None
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def page(self, matching: Matching, *, after: str | None = None, limit: int = 50) -> dict[str, Any]:
+        """The newest matching letters first, in the API's form, with the cursor of the next page."""
+        async with self._store.read() as connection:
+            rows, further = await letters.page(connection, self._mine(matching), after=after, limit=limit)
+            acts = await letters.acts_of(connection, [row["id"] for row in rows])
+        items = [letter_form(row, acts.get(row["id"], ()), reader=self._reader) for row in rows]
+        return {"items": items, "next": further}
+
+    async def groups(self, matching: Matching) -> dict[str, Any]:
+        """The causes of the matching letters, the most frequent first."""
+        async with self._store.read() as connection:
+            rows = await letters.groups(connection, self._mine(matching))
+        return {"items": [group_form(row) for row in rows], "next": None}
+
+    async def show(self, letter_id: str) -> dict[str, Any]:
+        """One letter in the API's form. Raises NotThere."""
+        async with self._store.read() as connection:
+            row = await letters.show(connection, letter_id, tenant=self._tenant)
+            acts = await letters.acts_of(connection, [letter_id])
+        return letter_form(row, acts.get(letter_id, ()), reader=self._reader)
+
+    async def count(self, matching: Matching) -> int:
+        async with self._store.read() as connection:
+            return await letters.count(connection, self._mine(matching))
+
+    # -- replaying ------------------------------------------------------------------------------
+
+    async def replay(self, ids: Sequence[str], *, rate: float = RATE, note: str | None = None) -> int:
+        """Send these messages again, all or none; how many. Raises NotThere and Conflict."""
+        async with self._store.begin() as connection:
+            start = await self._store.now(connection)
+            return len(await self._send(connection, ids, Pace(rate=rate, start=start), note))
+
+    async def replay_matching(
+        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+    ) -> int:
+        """Send all matching open letters again; how many. Raises Grown where there are more than expected."""
+        count = 0
+        async for sent in self.replaying(matching, expect=expect, rate=rate, note=note):
+            count += sent
+        return count
+
+    async def replaying(
+        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+    ) -> AsyncIterator[int]:
+        """As ``replay_matching``, telling how many after each transaction of a few hundred, oldest first.
+
+        Of several letters of one message only the oldest goes; the others wait for its end. Letters
+        that come while it goes on are left out.
+        """
+        matching = replace(self._mine(matching), state="open")
+        await self._check_expected(matching, expect)
+        async with self._store.read() as connection:
+            pace = Pace(rate=rate, start=await self._store.now(connection))
+            upto, after = await letters.newest(connection), ""
+        while True:
+            async with self._store.read() as connection:
+                found = await letters.replayable(connection, matching, after=after, upto=upto, limit=_AT_ONCE)
+            if not found:
+                return
+            after = found[-1][0]
+            oldest = {key: letter_id for letter_id, key in reversed(found)}
+            sent = await self._all_or_singly(sorted(oldest.values()), pace, note)
+            pace = replace(pace, before=pace.before + sent)
+            yield sent
+
+    async def _check_expected(self, matching: Matching, expect: int | None) -> None:
+        if expect is not None and (present := await self.count(matching)) > expect:
+            raise Grown(
+                f"{present} letters match by now, not {expect}; look again.", code="more_than_expected"
+            )
+
+    async def _all_or_singly(self, ids: Sequence[str], pace: Pace, note: str | None) -> int:
+        """How many were sent; one that somebody else has just taken is passed over."""
+        try:
+            async with self._store.begin() as connection:
+                return len(await self._send(connection, ids, pace, note))
+        except (Conflict, letters.NotThere):
+            if len(ids) == 1:
+                return 0
+        sent = 0
+        for letter_id in ids:
+            sent += await self._all_or_singly([letter_id], replace(pace, before=pace.before + sent), note)
+        return sent
+
+    async def _send(
+        self, connection: AsyncConnection, ids: Sequence[str], pace: Pace, note: str | None
+    ) -> list[str]:
+        sent = await letters.replay(
+            connection,
+            ids,
+            exchange=REPLAY_EXCHANGE,
+            who=self._who,
+            now=await self._store.moment(connection),
+            note=note,
+            tenant=self._tenant,
+            pace=pace,
+        )
+        log.info("letter.replayed", letters=len(sent), first=sent[0] if sent else None, who=self._who)
+        return sent
+
+    async def replayable(self, ids: Sequence[str]) -> int:
+        """How many a replay of these would send. Raises NotThere and Conflict as it would."""
+        for letter_id in ids:
+            if (state := (await self.show(letter_id))["state"]) != "open":
+                code = "replaying" if state == "replaying" else "not_open"
+                raise Conflict(f"Dead letter {letter_id} is {state}, not open.", code=code)
+        return len(set(ids))
+
+    async def would_replay(self, matching: Matching, *, expect: int | None = None) -> int:
+        """How many a replay of these would send at most. Raises Grown as it would."""
+        matching = replace(matching, state="open")
+        await self._check_expected(matching, expect)
+        return await self.count(matching)
+
+    async def stop(self, ids: Sequence[str] | None = None) -> int:
+        """Take back replays that have not gone out yet, of these letters or all; how many."""
+        count, taken = 0, _AT_ONCE
+        while taken == _AT_ONCE:
+            async with self._store.begin() as connection:
+                now = await self._store.moment(connection)
+                found = await letters.stop(
+                    connection, ids, who=self._who, now=now, limit=_AT_ONCE, tenant=self._tenant
+                )
+            taken = len(found)
+            count += taken
+        return count
+
+    # -- giving up, taking back, mending --------------------------------------------------------
+
+    async def discard(self, ids: Sequence[str], *, reason: str) -> int:
+        """Give these messages up, all or none; how many. Raises NotThere and Conflict."""
+        async with self._store.begin() as connection:
+            now = await self._store.moment(connection)
+            await letters.discard(connection, ids, who=self._who, reason=reason, now=now, tenant=self._tenant)
+        return len(set(ids))
+
+    async def undo(self, ids: Sequence[str]) -> int:
+        """Open discarded letters again, and such as wait to be replayed; all or none. Raises as above."""
+        waiting = [one for one in ids if (await self.show(one))["state"] == "replaying"]
+        if waiting and await self.stop(waiting) < len(set(waiting)):
+            raise Conflict("The message is on its way already.", code="replaying")
+        discarded = sorted(set(ids) - set(waiting))
+        async with self._store.begin() as connection:
+            now = await self._store.moment(connection)
+            await letters.undo(connection, discarded, who=self._who, now=now, tenant=self._tenant)
+        return len(set(ids))
+
+    async def edit(self, letter_id: str, data: Mapping[str, Any]) -> str:
+        """Send a malformed message with other data under a new id; the new letter's id.
+
+        Raises NotThere, Conflict, and Malformed naming the field that is still wrong.
+        """
+        async with self._store.begin() as connection:
+            row = await letters.show(connection, letter_id, tenant=self._tenant)
+            if row["code"] != "malformed":
+                raise Conflict("Only malformed messages can be edited.", code="not_malformed")
+            message_id = new_id()
+            body, source, note = mended(
+                row["body"],
+                data,
+                queue=row["queue"],
+                message_id=message_id,
+                first_failed_at=row["first_failed_at"],
+            )
+            return await letters.edit(
+                connection,
+                letter_id,
+                message_id=message_id,
+                source=source,
+                body=body,
+                exchange=REPLAY_EXCHANGE,
+                who=self._who,
+                now=await self._store.moment(connection),
+                note=note,
+            )
+
+    def _mine(self, matching: Matching) -> Matching:
+        return replace(matching, tenant=self._tenant)

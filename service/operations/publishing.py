@@ -1,0 +1,70 @@
+"""Publishing item-changed events as Vorex would (DESIGN 3)."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from contracts.envelope import ItemChanged, decode
+from contracts.errors import Malformed
+from contracts.ports import Outgoing, Publisher
+from service.broker.topology import ITEMS_EXCHANGE
+
+_IN_FLIGHT = 128
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """What became of a file of events."""
+
+    count: int
+    refused: Sequence[str]
+    """A line for each event that is not what it should be, naming its place, its field and the rule."""
+
+
+async def publish_events(text: bytes, publisher: Publisher) -> Published:
+    """Publish item-changed events as Vorex would: one JSON document, or one a line; valid ones only.
+
+    Raises what hinders the publishing; events before it may have gone out, and may go out again.
+    """
+    refused: list[str] = []
+    messages = _valid(text, refused)
+    count = 0
+    while window := list(islice(messages, _IN_FLIGHT)):
+        answers = await asyncio.gather(*map(publisher.publish, window), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        count += len(window)
+    return Published(count=count, refused=refused)
+
+
+def _valid(text: bytes, refused: list[str]) -> Iterator[Outgoing]:
+    for place, body in _events(text):
+        try:
+            message = decode(body, expected=ItemChanged)
+        except Malformed as error:
+            refused.append(f"{place}: {error}")
+            continue
+        yield Outgoing(
+            exchange=ITEMS_EXCHANGE,
+            routing_key=message.routing_key,
+            body=body,
+            message_id=message.id,
+        )
+
+
+def _events(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """Each event with its place: a whole document, the entries of a list, or line by line."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        lines = enumerate(text.split(b"\n"), start=1)
+        yield from ((f"line {number}", line.strip()) for number, line in lines if line.strip())
+        return
+    if not isinstance(whole, list):
+        yield "line 1", text.strip()
+        return
+    for number, entry in enumerate(whole, start=1):
+        yield f"event {number}", json.dumps(entry, ensure_ascii=False).encode(errors="replace")
