@@ -33,8 +33,8 @@ __all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 ENQUEUED = "messages were put into the outbox"
 """The mark that ``journal.enqueue`` leaves in its connection's ``info``."""
 MIGRATIONS = Path(__file__).parent / "migrations"
-ABOUT_THE_DATA = ("21", "22", "23", "54", "XX")
-"""The classes of SQLSTATE that a message's values can bring about; every other says how the server fares."""
+ABOUT_THE_SERVER = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
+"""The classes of SQLSTATE that no message's values can bring about."""
 
 
 class Store:
@@ -127,7 +127,7 @@ def _ails(error: Exception) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return isinstance(state, str) and not state.startswith(ABOUT_THE_DATA)
+    return isinstance(state, str) and state.startswith(ABOUT_THE_SERVER)
 
 
 def _sqlite_engine(url: str) -> AsyncEngine:
