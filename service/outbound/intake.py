@@ -53,6 +53,12 @@ class Arrived:
             ref=item_ref(data.tenant_id, data.item.type.value, data.item.id),
         )
 
+    @property
+    def letter_id(self) -> str | None:
+        """The dead letter that this message replays."""
+        value = self.delivery.headers.get(REPLAY_HEADER)
+        return str(value) if value is not None else None
+
 
 @dataclass(kw_only=True, slots=True)
 class Taken:
@@ -73,8 +79,8 @@ class Taken:
     def finish(self, arrived: Arrived, outcome: str) -> None:
         self.finished.append(arrived.delivery)
         self.outcomes.append((arrived.key, outcome))
-        if arrived.received.replay:
-            self.letters.append(str(arrived.delivery.headers[REPLAY_HEADER]))
+        if arrived.letter_id is not None:
+            self.letters.append(arrived.letter_id)
 
 
 class TransactionA:
@@ -105,10 +111,15 @@ class TransactionA:
         known = await journal.known(connection, QUEUE_OUTBOUND, [each.key for each in self._arrived])
         fresh: dict[ItemRef, list[Arrived]] = defaultdict(list)
         for each in self._arrived:
-            if each.key in known:
-                self._taken.finished.append(each.delivery)
-            else:
+            if each.key not in known:
                 fresh[each.ref].append(each)
+                continue
+            self._taken.finished.append(each.delivery)
+            if each.letter_id is not None and known[each.key] != "dead":
+                self._taken.letters.append(each.letter_id)
+        if not fresh and self._taken.letters:
+            moment = await self._hand.store.moment(connection)
+            await dead_letters.resolve(connection, self._taken.letters, now=moment)
         return fresh
 
     async def _judge(self, connection: AsyncConnection, fresh: dict[ItemRef, list[Arrived]]) -> None:

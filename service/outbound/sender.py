@@ -104,7 +104,7 @@ class Sender:
                 now = await self._hand.store.now(connection)
                 ids = [task.link_id for task in tasks]
                 await rows.renew(connection, ids, me=self._hand.me, now=now)
-        except Transient as error:
+        except Exception as error:  # noqa: BLE001 -- the links that may be sent are sent all the same
             self._rest(lane, (), error)
 
     async def _request(self, lane: Lane, sub: str, tasks: Sequence[Task], turn: Turn) -> None:
@@ -138,12 +138,14 @@ class Sender:
 
     async def _refused(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
         status = error.status if isinstance(error, Permanent | Transient) else None
-        if status in LOOKED_AT and not isinstance(error, GrantRefused):
-            await self._answered(lane, tasks, [Answer(status=status or 0)] * len(tasks))
-        elif isinstance(error, GrantRefused):
-            gone = await self._connected(lane) is False
-            held = Result(kind=Kind.HELD, holding=Code.NOT_CONNECTED)
-            self._answer_all(tasks, held if gone else _transient(str(error)))
+        refused = isinstance(error, GrantRefused)
+        looked_at = status in LOOKED_AT and not refused
+        if looked_at and len(tasks) == 1:
+            await self._answered(lane, tasks, [Answer(status=status or 0)])
+        elif (looked_at or refused) and await self._connected(lane) is False:
+            self._answer_all(tasks, Result(kind=Kind.HELD, holding=Code.NOT_CONNECTED))
+        elif refused:
+            self._answer_all(tasks, _transient(str(error)))
         elif isinstance(error, Permanent) and len(tasks) > 1:
             for task in tasks:
                 task.alone = True

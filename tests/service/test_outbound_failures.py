@@ -4,13 +4,14 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from contracts.calendar import event_id
 from contracts.errors import GrantRefused, Permanent, Throttled, Unanswered, Unavailable
-from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS, retry_exchange
+from contracts.ports import REPLAY_HEADER, Outgoing
+from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE, RETRY_DELAYS, retry_exchange
 from service.store import Store
-from service.store.tables import attempts, suspects
+from service.store.tables import attempts, dead_letters, inbox, suspects
 from service.store.tables import links as links_table
 from tests.support.calendars import Outbound, changed, outbound, raw
 from tests.support.clock import ManualClock
@@ -117,6 +118,31 @@ async def test_r30_a_replay_tries_a_failed_link_again(world: Outbound) -> None:
     (letter,) = await world.letters()
     assert letter["state"] == "resolved"
     assert await world.finished() == {"m-1": "done"}
+
+
+async def test_r30_a_replay_overtaken_by_the_message_itself_resolves_its_letter(world: Outbound) -> None:
+    """It came again because its consumer died after the letter was stored, and was done before the replay."""
+    await world.integration()
+    world.calendars.refused["5512 v1"] = 422
+    await world.start()
+    await world.send(changed(id="m-1"))
+    (letter,) = await world.letters()
+    world.calendars.refused.clear()
+    async with world.store.begin() as connection:
+        await connection.execute(update(dead_letters).values(state="replaying"))
+        await connection.execute(update(inbox).values(outcome="done"))
+    await world.send(
+        Outgoing(
+            exchange=REPLAY_EXCHANGE,
+            routing_key=QUEUE_OUTBOUND,
+            body=letter["body"],
+            message_id="m-1",
+            headers={REPLAY_HEADER: letter["id"]},
+        )
+    )
+
+    (letter,) = await world.letters()
+    assert letter["state"] == "resolved"
 
 
 async def test_r30_a_transient_failure_goes_through_the_retry_queue(world: Outbound) -> None:
@@ -256,6 +282,20 @@ async def test_r30_a_request_refused_as_a_whole_is_tried_link_by_link(world: Out
 
     assert world.calendars.titles == ["a v1", "b v1", "c v1"]
     assert world.calendars.requests == [3, 1, 1, 1]
+
+
+async def test_r30_a_request_refused_as_a_whole_proves_no_deletion(world: Outbound) -> None:
+    """404 for the batch, and the calendar stands: nothing was deleted, so each is tried by itself."""
+    await world.integration()
+    consumer = await world.start()
+    await world.send(changed("a"), changed("b"))
+    await consumer.stop()
+    world.calendars.faults.append(Permanent("no such address", status=404))
+    await world.publish(changed("a", 2, action="deleted"), changed("b", 2, action="deleted"))
+    await world.start()
+    await world.settled()
+
+    assert world.calendars.events == {}
 
 
 async def test_r30_a_message_that_killed_its_consumer_three_times_is_a_crash_loop(world: Outbound) -> None:
