@@ -78,8 +78,7 @@ async def change_state(connection: AsyncConnection, integration_id: str, **value
 
 async def synced(connection: AsyncConnection, ids: Iterable[str], at: datetime) -> None:
     """Move *Last Sync Date* of these integrations: an item crossed (G15, R28)."""
-    await connection.execute(
-        update(integration_state)
-        .where(among(connection, integration_state.c.integration_id, ids))
-        .values(last_sync_at=at)
-    )
+    key = integration_state.c.integration_id
+    # locked in order: two processes that settle the same calendars must not meet crosswise
+    mine = select(key).where(among(connection, key, ids)).order_by(key).with_for_update()
+    await connection.execute(update(integration_state).where(key.in_(mine)).values(last_sync_at=at))

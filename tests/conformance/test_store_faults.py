@@ -3,12 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 
 from contracts.errors import Unavailable
 from service.store import IntegrityError, SQLAlchemyError, Store
+from service.store.integrations import synced
+from service.store.tables import integration_state, integrations
+from tests.support.waiting import until
+
+NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 
 pytestmark = pytest.mark.postgresql
 
@@ -74,3 +80,41 @@ async def test_refused_values_stay_refused_and_are_not_told(store: Store) -> Non
     with pytest.raises(IntegrityError):
         async with store.begin() as connection:
             await connection.execute(insertion, {"id": 1, "word": "again"})
+
+
+async def test_dates_of_several_calendars_are_locked_in_one_order(store: Store) -> None:
+    """Two processes that settle the same calendars never meet crosswise, however the rows lie on disk."""
+    await store.upgrade()
+    async with store.begin() as connection:
+        for key in ("b", "a"):
+            await connection.execute(insert(integrations).values(_integration(key)))
+            await connection.execute(insert(integration_state).values(integration_id=key))
+    row = select(integration_state.c.integration_id).with_for_update(nowait=True)
+
+    async def settle() -> None:
+        async with store.begin() as connection:
+            await synced(connection, ["a", "b"], NOW)
+
+    async with store.begin() as holder:
+        await holder.execute(row.where(integration_state.c.integration_id == "a"))
+        settling = asyncio.create_task(settle())
+        await until(lambda: _waits_for_a_lock(store), what="a process that waits for the first row")
+        async with store.begin() as other:
+            await other.execute(row.where(integration_state.c.integration_id == "b"))
+    await settling
+
+
+async def _waits_for_a_lock(store: Store) -> bool:
+    async with store.read() as connection:
+        waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+        mine = "WHERE NOT l.granted AND a.datname = current_database()"
+        return bool(await connection.scalar(text(waiting + mine)))
+
+
+def _integration(key: str) -> dict[str, object]:
+    words = ("tenant_id", "user_id", "sub", "profile_id", "profile_name", "provider_name")
+    more = ("provider_service", "account_name")
+    boxes: dict[str, dict[str, bool]] = {
+        name: {} for name in ("event_types", "item_types", "retrieve", "send")
+    }
+    return {"id": key, **dict.fromkeys((*words, *more), key), **boxes, "created_at": NOW}
