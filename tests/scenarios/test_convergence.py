@@ -21,6 +21,7 @@ from contracts.cronofy import CronofyEvent
 from contracts.errors import Transient
 from contracts.vorex import Action, ItemContent, ItemType, ShowAs
 from handlers.compose import compose
+from handlers.edits import edited
 from handlers.prints import differing, print_of_event, print_of_payload
 from service.simulator.world import World
 from tests.support.town import EXAMPLES, PEOPLE, Town, town
@@ -250,7 +251,10 @@ def _agrees(link: Link, item: Item | None, truth: Sequence[dict[str, Any]], cale
     assert payload is not None, (link, item)
     read = print_of_event(_row(calendar, found[0]), item.content)
     wanted = print_of_payload(payload, item.content)
-    assert not differing(read, wanted), (differing(read, wanted), link, item, found[0])
+    fields = differing(read, wanted)
+    # The account's name may be missing from a title that a person typed: the item's title is the same (R13).
+    taken_over = edited(item.content, _row(calendar, found[0]), fields)
+    assert taken_over == item.content, (fields, link, item, found[0])
 
 
 def _all_imported(truth: Sequence[dict[str, Any]], mine: Sequence[Link], items: dict[Any, Item]) -> None:
