@@ -65,8 +65,8 @@ async def bury(connection: AsyncConnection, letters: Sequence[NewLetter], *, now
     if not kept:
         return
     kept = await _with_tenants(connection, kept)
-    known = await _same_messages(connection, kept)
-    tried = await _attempts(connection, kept)
+    known = await unsettled(connection, kept)
+    tried = await attempts_at(connection, kept)
     for letter in kept:
         told = _with_last(tried.get(_key(letter), []), letter, now)
         again = next((row for row in known if _is_again(row, letter)), None)
@@ -166,6 +166,7 @@ def _storable(letter: NewLetter) -> NewLetter:
         source=_text(letter.source, LONGEST_ID),
         message_id=_text(letter.message_id, LONGEST_ID),
         reason=_text(letter.reason, LONGEST_REASON),
+        routing_key=_text(letter.routing_key, LONGEST_ID),
         field=None if letter.field is None else _text(letter.field, LONGEST_ID),
         exception=None if letter.exception is None else _text(letter.exception, 4 * LONGEST_REASON),
     )
@@ -186,16 +187,18 @@ def _key(letter: NewLetter) -> tuple[str, str, str]:
     return letter.queue, letter.source, letter.message_id
 
 
-async def _same_messages(connection: AsyncConnection, letters: Sequence[NewLetter]) -> list[RowMapping]:
-    """The letters of these messages that are open or on their way, locked."""
+async def unsettled(connection: AsyncConnection, letters: Sequence[NewLetter]) -> list[RowMapping]:
+    """The letters of these messages, or near them, that are open or on their way, locked."""
     rows = await connection.execute(
         select(dead_letters)
+        .where(among(connection, dead_letters.c.queue, {letter.queue for letter in letters}))
+        .where(among(connection, dead_letters.c.source, {letter.source for letter in letters}))
         .where(among(connection, dead_letters.c.message_id, {letter.message_id for letter in letters}))
-        .where(dead_letters.c.state.in_(("open", "replaying")))
         .order_by(dead_letters.c.id)
         .with_for_update()
     )
-    return list(rows.mappings())
+    # asked for in the query, the state would lead through every open letter there is
+    return [row for row in rows.mappings() if row["state"] in {"open", "replaying"}]
 
 
 def _is_again(row: Mapping[Any, Any], letter: NewLetter) -> bool:
@@ -205,11 +208,14 @@ def _is_again(row: Mapping[Any, Any], letter: NewLetter) -> bool:
     return bool(row["id"] == letter.headers.get(REPLAY_HEADER) or row["body"] == letter.body)
 
 
-async def _attempts(
+async def attempts_at(
     connection: AsyncConnection, letters: Sequence[NewLetter]
 ) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """What was tried with these messages, or near them, by their keys."""
     rows = await connection.execute(
         select(attempts)
+        .where(among(connection, attempts.c.consumer, {letter.queue for letter in letters}))
+        .where(among(connection, attempts.c.source, {letter.source for letter in letters}))
         .where(among(connection, attempts.c.message_id, {letter.message_id for letter in letters}))
         .order_by(attempts.c.attempt)
     )

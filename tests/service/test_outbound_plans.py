@@ -8,9 +8,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import IntegrationId
-from service.store import Store
+from service.store import Store, dead_letters
 from service.store import outbound as rows
+from service.store.dead_letters import NewLetter
 
+LETTER = NewLetter(
+    queue="q", source="s", message_id="m", code="malformed", reason="", routing_key="", headers={}, body=b""
+)
 Query = Callable[[AsyncConnection], Awaitable[Any]]
 QUERIES: dict[str, tuple[Query, set[str]]] = {
     "a lane's backlog": (
@@ -25,6 +29,14 @@ QUERIES: dict[str, tuple[Query, set[str]]] = {
     "the re-check": (
         lambda connection: rows.check(connection, ["l"], me="me"),
         {"pk_links", "autoindex_links"},
+    ),
+    "a message's open letters": (
+        lambda connection: dead_letters.unsettled(connection, [LETTER]),
+        {"ix_dead_letters_message"},
+    ),
+    "a message's attempts": (
+        lambda connection: dead_letters.attempts_at(connection, [LETTER]),
+        {"pk_attempts", "autoindex_attempts"},
     ),
     "links that others hold": (
         lambda connection: rows.standing(connection, ["l"], me="me", now=1.0),
