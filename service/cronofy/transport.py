@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from contracts.errors import SyncError, Transient
+from contracts.errors import SyncError, Throttled, Transient
 from contracts.ports import Budget, Clock, Permit, TokenSource
 from service.cronofy.statuses import exception_error, retry_after, status_error
 
@@ -97,9 +97,9 @@ class Transport:
         self, tokens: TokenSource, sub: str, request: Request, turn: Turn = LIVE
     ) -> httpx.Response:
         """Send as that account. A refused token is renewed once and the request repeated once (DESIGN 9)."""
-        if turn.permit is None:
+        if self._lapsed(turn):
             await tokens.current(sub)  # so that nothing slow stands between the permit and the sending
-        turn = await self._paid(request, sub, turn)
+            turn = await self._paid(request, sub, replace(turn, permit=None))
         try:
             async with asyncio.timeout(self._time_limit):
                 response = await self._renewing(tokens, sub, request, turn)
@@ -122,9 +122,20 @@ class Transport:
         response = await self._once(request, sub, turn, token=token)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             token = await tokens.renew(sub, token)
-            again = await self._paid(request, sub, replace(turn, permit=None))
+            again = await self._paid_again(request, sub, turn)
             response = await self._once(request, sub, again, token=token)
         return response
+
+    def _lapsed(self, turn: Turn) -> bool:
+        return turn.permit is None or turn.permit.until < self._clock.monotonic()
+
+    async def _paid_again(self, request: Request, owner: str, turn: Turn) -> Turn:
+        """Another permit within the time limit; Throttled where none is to be had: nothing is in the air."""
+        try:
+            async with asyncio.timeout(self._time_limit / 2):
+                return await self._paid(request, owner, replace(turn, permit=None))
+        except TimeoutError:
+            raise Throttled("the budget of requests to Cronofy is spent") from None
 
     async def _paid(self, request: Request, owner: str, turn: Turn) -> Turn:
         if turn.permit is not None:
@@ -134,8 +145,8 @@ class Transport:
         return replace(turn, permit=permit)
 
     async def _once(self, request: Request, owner: str, turn: Turn, *, token: str | None) -> httpx.Response:
-        if turn.permit is not None and turn.permit.until < self._clock.monotonic():
-            await self._paid(request, owner, replace(turn, permit=None))
+        if self._lapsed(turn):
+            await self._paid_again(request, owner, turn)
         return await self._http.request(
             request.method,
             request.path,

@@ -45,6 +45,10 @@ class Sender:
             permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
             tasks = lane.take(self._affordable(paid), self._hand.clock.monotonic())
             checked, now = await self._check(tasks)
+            if tasks and permit.until < self._hand.clock.monotonic():
+                # the store was slow, and what is checked before another wait for the budget would be old
+                permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
+                checked, now = await self._check(tasks)
         except Exception as error:  # noqa: BLE001 -- nothing was sent: the lane waits and tries again
             self._rest(lane, tasks, error)
             return

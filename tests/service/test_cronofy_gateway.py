@@ -60,9 +60,14 @@ class Counted:
         self.most = most
         self.taken: list[tuple[str, int, bool]] = []
         self.penalised: list[str] = []
+        self.spent = False
+        self.wait = 0.0
 
     async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
         self.taken.append((integration_id, cost, run))
+        if self.spent:
+            await asyncio.Event().wait()
+        await asyncio.sleep(self.wait)
         return Permit(until=self._clock.monotonic() + 0.2)
 
     async def penalise(self, integration_id: str) -> None:
@@ -90,7 +95,9 @@ class Tokens:
 class Bench:
     """A gateway with everything around it in the test's hand."""
 
-    def __init__(self, *replies: Reply, by_entry: bool = False, most: int | None = None) -> None:
+    def __init__(
+        self, *replies: Reply, by_entry: bool = False, most: int | None = None, time_limit: float = 10.0
+    ) -> None:
         self.clock = ManualClock()
         self.script = Script(*replies)
         self.budget = Counted(self.clock, most)
@@ -102,6 +109,7 @@ class Bench:
             tokens=self.tokens,
             clock=self.clock,
             batch_cost="entry" if by_entry else "request",
+            time_limit=time_limit,
         )
 
 
@@ -321,6 +329,28 @@ async def test_r32_a_fresh_permit_is_not_paid_twice_and_a_stale_one_is_taken_aga
     await bench.gateway.write("acc_1", [an_upsert()], turn=turn)
 
     assert len(bench.budget.taken) == 2
+
+
+async def test_r32_a_budget_that_runs_out_within_the_time_limit_is_no_unanswered_request() -> None:
+    """The token was refused and its renewal took the permit's life; nothing that counts was sent."""
+    bench = Bench(answered(401, {}), time_limit=0.1)
+    turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
+    bench.budget.spent = True
+
+    with pytest.raises(Throttled):
+        await bench.gateway.write("acc_1", [an_upsert()], turn=turn)
+    assert len(bench.script.requests) == 1
+
+
+async def test_r32_whoever_comes_with_a_lapsed_permit_waits_for_another_as_long_as_it_takes() -> None:
+    """Waiting in the budget's line is no time-out of Cronofy's."""
+    bench = Bench(answered(202), time_limit=0.05)
+    turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
+    await bench.clock.pass_time(0.3)
+    bench.budget.wait = 0.2
+
+    (answer,) = await bench.gateway.write("acc_1", [an_upsert()], turn=turn)
+    assert answer.accepted
 
 
 async def test_r32_a_batch_costs_one_request_or_its_entries() -> None:

@@ -1,17 +1,18 @@
 """Several consumers on one store: no two write one link at once, and every message is settled (R31)."""
 
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 from sqlalchemy import update
 
 from contracts.calendar import event_id
+from contracts.ports import Permit
 from contracts.writes import Upsert, Write
 from service.store import Store
 from service.store.outbound import neglected
 from service.store.tables import links as links_table
-from tests.support.calendars import MemoryCalendars, Outbound, changed, outbound
+from tests.support.calendars import FreeBudget, MemoryCalendars, Outbound, changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -177,6 +178,35 @@ async def test_r31_what_nobody_looks_after_is_swept_up(world: Outbound) -> None:
     assert await keeper.sweep() == 1
     await world.at_rest()
     assert world.calendars.titles == ["5512 v1"]
+
+
+class Lapsing(FreeBudget):
+    """Its first permit has lapsed by the time it is used; the second is long in coming."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+        await super().take(integration_id, cost, run)
+        if sum(self.taken.values()) == 1:
+            return Permit(until=float("-inf"))
+        await self._meanwhile()
+        return Permit(until=float("inf"))
+
+
+async def test_r20_what_was_checked_before_a_second_wait_for_the_budget_is_checked_again(
+    world: Outbound,
+) -> None:
+    """The owner deactivated the integration during that wait: nothing is written any more."""
+    integration = await world.integration()
+    world.budget = Lapsing(lambda: world.change_integration(integration, active=False))
+    await world.start()
+    await world.send(changed(id="m-1"))
+
+    assert world.calendars.requests == []
+    assert [(link.state, link.code) for link in await world.links()] == [("held", "inactive")]
+    assert await world.finished() == {"m-1": "done"}
 
 
 async def test_r32_one_integration_with_many_changes_does_not_fill_the_window(world: Outbound) -> None:
