@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from contracts.ports import Publisher
+from service.app.doctor import Finding, examine
 from service.app.gates import Incomplete, check_topology, open_publisher, open_rabbitmq, open_store, plain
 from service.app.ground import Ground, Running
 from service.outbox import StorePublisher
@@ -12,11 +13,13 @@ from service.settings import Settings
 
 __all__ = [
     "KINDS",
+    "Finding",
     "Incomplete",
     "Running",
     "check_topology",
     "consuming",
     "everything",
+    "examine",
     "keeping",
     "open_publisher",
     "open_rabbitmq",

@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import dead_letters, integrations, preparing, processes
+from service.cli import dead_letters, doctor, integrations, preparing, processes
 
 app = typer.Typer(
     name="calendar-sync",
@@ -23,6 +23,7 @@ for command in (
     preparing.migrate,
     preparing.topology,
     preparing.publish,
+    doctor.doctor,
 ):
     app.command()(command)
 

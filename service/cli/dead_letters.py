@@ -1,6 +1,7 @@
-"""``dead-letters``: find, read, replay and discard (R30, DESIGN 11)."""
+"""``dead-letters``: find, read, replay, mend and discard (R30, DESIGN 11)."""
 
 import getpass
+import json
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,9 +12,10 @@ import typer
 
 from contracts.fields import instant
 from service import app as root
-from service.cli.speech import refuse, run, say, say_json, settings_for
+from service.cli.speech import note, read_file, refuse, run, say, say_json, settings_for
+from service.cli.tables import progress, say_table
 from service.clock import SystemClock
-from service.operations import DeadLetters, Matching
+from service.operations import RATE, DeadLetters, Matching
 
 app = typer.Typer(help="Messages that could not be processed.", no_args_is_help=True)
 
@@ -52,14 +54,49 @@ def list_letters(
     if as_json:
         say_json(page)
         return
-    for letter in page["items"]:
-        where = letter["queue"].removeprefix("calendar-sync.")
-        say(
-            f"{letter['id']}  {letter['last_failed_at']}  {letter['state']:<9}  {where:<8}  "
-            f"{letter['code']:<11}  {letter['reason']}"
-        )
+    say_table(
+        ("id", "last failed", "state", "queue", "code", "reason"),
+        [
+            (one["id"], one["last_failed_at"], one["state"], _short(one["queue"]), one["code"], one["reason"])
+            for one in page["items"]
+        ],
+    )
     if page["next"]:
         say(f"more: --after {page['next']}")
+
+
+@app.command()
+def groups(
+    *,
+    queue: Queue = None,
+    reason: Reason = None,
+    since: Since = None,
+    integration: Integration = None,
+    state: State = "open",
+    as_json: AsJson = False,
+) -> None:
+    """Letters with the same cause counted together, the most frequent first."""
+    matching = _matching(
+        queue=queue, code=reason, since=since, integration=integration, group=None, state=state
+    )
+    found = _at_the_desk(lambda desk: desk.groups(matching))
+    if as_json:
+        say_json(found)
+        return
+    say_table(
+        ("group", "count", "queue", "code", "last failed", "reason of the newest"),
+        [
+            (
+                one["group"],
+                str(one["count"]),
+                _short(one["queue"]),
+                one["code"],
+                one["last_failed_at"],
+                one["reason"],
+            )
+            for one in found["items"]
+        ],
+    )
 
 
 @app.command()
@@ -87,26 +124,82 @@ def replay(
     since: Since = None,
     integration: Integration = None,
     group: Group = None,
+    expect: Annotated[int | None, typer.Option(min=0, help="Refuse if more fit than this.")] = None,
+    rate: Annotated[float, typer.Option(min=0.001, max=1000, help="Messages a second.")] = RATE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send messages again; what is newer meanwhile stays as it is."""
+    """Send messages again, so many a second; what is newer meanwhile stays as it is."""
     matching = _matching(
         queue=queue, code=reason, since=since, integration=integration, group=group, state="open"
     )
     if bool(ids) == all_matching:
         refuse("give either ids or --all-matching")
-    count = _at_the_desk(lambda desk: _replayed(desk, ids or [], matching, dry_run=dry_run))
-    if as_json:
-        say_json({"count": count})
+    if all_matching:
+        count = _at_the_desk(
+            lambda desk: _replayed_all(desk, matching, expect=expect, rate=rate, dry_run=dry_run)
+        )
     else:
-        say(f"{'would replay' if dry_run else 'replaying'} {count}")
+        count = _at_the_desk(lambda desk: _replayed(desk, ids or [], rate=rate, dry_run=dry_run))
+    _tell("would replay" if dry_run else "replaying", count, as_json=as_json)
+    if count > rate and not dry_run:
+        note(f"the last goes out in {count / rate:.0f} seconds; to end it: calendar-sync dead-letters stop")
 
 
-async def _replayed(desk: DeadLetters, ids: list[str], matching: Matching, *, dry_run: bool) -> int:
+async def _replayed(desk: DeadLetters, ids: list[str], *, rate: float, dry_run: bool) -> int:
+    return await (desk.replayable(ids) if dry_run else desk.replay(ids, rate=rate))
+
+
+async def _replayed_all(
+    desk: DeadLetters, matching: Matching, *, expect: int | None, rate: float, dry_run: bool
+) -> int:
+    total = await desk.would_replay(matching, expect=expect)
     if dry_run:
-        return await desk.replayable(ids) if ids else await desk.count(matching)
-    return await desk.replay(ids) if ids else await desk.replay_matching(matching)
+        return total
+    count = 0
+    with progress("dead letters", total) as advance:
+        async for sent in desk.replaying(matching, expect=expect, rate=rate):
+            count += sent
+            advance(sent)
+    return count
+
+
+@app.command()
+def stop(as_json: AsJson = False) -> None:
+    """Take back all replays that have not gone out yet; their letters are open again."""
+    _tell("taken back", _at_the_desk(lambda desk: desk.stop()), as_json=as_json)
+
+
+@app.command()
+def edit(
+    letter_id: Annotated[str, typer.Argument(metavar="ID")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The message's data as JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Send a malformed message with other data under a new id; the original is kept."""
+    data = _data(read_file(file))
+
+    async def work(desk: DeadLetters) -> dict[str, Any]:
+        return await desk.show(await desk.edit(letter_id, data))
+
+    letter = _at_the_desk(work)
+    if as_json:
+        say_json(letter)
+    else:
+        say(f"sent again as message {letter['message_id']}, letter {letter['id']}")
+
+
+def _data(text: bytes) -> dict[str, Any]:
+    """The data alone, or a whole message that carries it."""
+    try:
+        form = json.loads(text)
+    except (ValueError, RecursionError):
+        refuse("the file is not JSON")
+    if isinstance(form, dict) and "specversion" in form:
+        form = form.get("data")
+    if not isinstance(form, dict):
+        refuse("the file must hold an object: the message's data")
+    return form
 
 
 @app.command()
@@ -180,6 +273,10 @@ def _moment(text: str) -> datetime:
         return instant(text).astimezone(UTC)
     except ValueError:
         refuse(f"--since {text}: neither a time nor 2h, 3d")
+
+
+def _short(queue: str) -> str:
+    return queue.removeprefix("calendar-sync.")
 
 
 def _lines(name: str, value: Any) -> list[str]:

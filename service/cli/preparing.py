@@ -1,15 +1,13 @@
 """The commands that prepare a database and a broker, and the one that plays Vorex."""
 
-import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contracts.ports import Broker
 from service import app as root
-from service.cli.speech import FAILED, fail, note, refuse, run, say, say_json, settings_for
+from service.cli.speech import FAILED, note, read_file, run, say, say_json, settings_for
 from service.operations import Published, publish_events
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -63,7 +61,7 @@ def publish(
 ) -> None:
     """Publish item-changed events as Vorex would; invalid ones are refused with the field named."""
     settings = settings_for("publish")
-    text = _read(file)
+    text = read_file(file)
 
     async def work() -> Published:
         async with root.open_publisher(settings) as publisher:
@@ -75,14 +73,3 @@ def publish(
     note(f"published {published.count}, refused {len(published.refused)}")
     if published.refused:
         raise typer.Exit(FAILED)
-
-
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except FileNotFoundError:
-        refuse(f"there is no file {file}")
-    except OSError as error:
-        fail(f"{file} cannot be read: {error.strerror}")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import structlog
@@ -72,3 +73,15 @@ def say_json(document: object) -> None:
 def note(line: str) -> None:
     """Progress, which is no result."""
     typer.echo(line, err=True)
+
+
+def read_file(file: str) -> bytes:
+    """What a file holds, or standard input where it is ``-``."""
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except FileNotFoundError:
+        refuse(f"there is no file {file}")
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}")

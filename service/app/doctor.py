@@ -1,0 +1,173 @@
+"""``doctor``: looks at everything that a process stands on, and names the remedy (DESIGN 3)."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from contracts.errors import GrantRefused, SyncError
+from contracts.ports import Broker, Clock
+from service.app.gates import open_parts, open_rabbitmq
+from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
+from service.settings import Command, Settings, problems
+from service.store import Store, accounts, letters, outbox
+from service.store.letters import Matching
+
+LONG_QUEUE = 10_000
+LONG_WAIT = 60.0
+"""Seconds for which nothing waits in the outbox of a healthy installation."""
+_NO_TOKEN = "calendar-sync-doctor"  # noqa: S105 -- refused by Cronofy, and that is the answer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One line of the doctor's."""
+
+    name: str
+    well: bool | None
+    """None where it could not be looked at."""
+    said: str
+    remedy: str | None = None
+
+    @property
+    def line(self) -> str:
+        mark = {True: "ok", False: "failed", None: "skipped"}[self.well]
+        return f"[{mark}] {self.name}: {self.said}" + (f" – {self.remedy}" if self.remedy else "")
+
+    def form(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+    """What was found, one thing after the other; what stands on a broken thing is skipped."""
+    lacking = _settings(settings)
+    yield lacking
+    async with AsyncExitStack() as stack:
+        store = Store(settings.database_url)
+        stack.push_async_callback(store.close)
+        schema = await _schema(store)
+        yield schema
+        broker, found = await _broker(settings, stack)
+        yield found
+        yield await _topology(broker, found)
+        if schema.well:
+            yield await _cronofy(settings, stack, store, clock)
+            yield await _channels(store)
+            yield await _outbox(store)
+            yield await _letters(store)
+        else:
+            for name in ("cronofy", "channels", "outbox", "dead letters"):
+                yield _skipped(name, "the database")
+        for queue in (*WORK_QUEUES, QUEUE_PARKED):
+            yield await _depth(broker, queue)
+
+
+def _settings(settings: Settings) -> Finding:
+    commands: Sequence[Command] = ("up",) if settings.embedded_broker else ("consume", "relay", "web")
+    lines = {line.split(";")[0]: line for command in commands for line in problems(settings, command)}
+    said = "; ".join(lines.values()) or "complete"
+    return Finding(
+        name="settings",
+        well=not lines,
+        said=said,
+        remedy="set them in the environment or in .env" if lines else None,
+    )
+
+
+async def _schema(store: Store) -> Finding:
+    try:
+        difference = await store.behind()
+    except SyncError as error:
+        return _failed("database", str(error), "check CALENDAR_SYNC_DATABASE_URL and that the server runs")
+    if difference:
+        return _failed("database", difference, "run: calendar-sync migrate")
+    return Finding(name="database", well=True, said="reachable, schema up to date")
+
+
+async def _broker(settings: Settings, stack: AsyncExitStack) -> tuple[Broker | None, Finding]:
+    if settings.embedded_broker:
+        return None, Finding(name="broker", well=True, said="embedded in up; it begins and ends with it")
+    try:
+        broker = await open_rabbitmq(settings, stack)
+    except SyncError as error:
+        remedy = "check CALENDAR_SYNC_BROKER_URL and that RabbitMQ runs"
+        return None, _failed("broker", str(error), remedy)
+    return broker, Finding(name="broker", well=True, said="reachable")
+
+
+async def _topology(broker: Broker | None, found: Finding) -> Finding:
+    if broker is None:
+        return _skipped("topology", "the broker") if not found.well else _well("topology", "embedded")
+    try:
+        missing = await broker.missing()
+    except SyncError as error:
+        return _failed("topology", str(error), "see the broker")
+    if missing:
+        return _failed("topology", f"missing {', '.join(missing)}", "run: calendar-sync topology")
+    return _well("topology", "complete")
+
+
+async def _cronofy(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> Finding:
+    """A token that does not exist is refused, and how it is refused tells whether we are known."""
+    remedy = "check CALENDAR_SYNC_CRONOFY_CLIENT_ID, _CLIENT_SECRET and _API_URL"
+    if not (settings.encryption_keys and settings.cronofy_client_id and settings.cronofy_client_secret):
+        return _skipped("cronofy", "the settings")
+    parts = await open_parts(settings, stack, store, clock)
+    try:
+        await parts.cronofy.gateway.refresh(_NO_TOKEN)
+    except GrantRefused:
+        return _well("cronofy", "reachable, it knows this client id and secret")
+    except SyncError as error:
+        return _failed("cronofy", str(error), remedy)
+    return _failed("cronofy", "it gave a token for none", remedy)
+
+
+async def _channels(store: Store) -> Finding:
+    async with store.read() as connection:
+        lacking = await accounts.without_channel(connection)
+    if lacking:
+        said = f"{len(lacking)} integrations get no notices, the first is {lacking[0]}"
+        return _failed("channels", said, "is a keeper running, and NOTICES_URL reachable for Cronofy?")
+    return _well("channels", "every connected integration has one")
+
+
+async def _outbox(store: Store) -> Finding:
+    async with store.read() as connection:
+        late = await outbox.waiting(connection, before=await store.now(connection) - LONG_WAIT)
+    if late:
+        said = f"{late} messages wait for longer than {LONG_WAIT:.0f} seconds"
+        return _failed("outbox", said, "is any process running, and the topology complete?")
+    return _well("outbox", "nothing waits")
+
+
+async def _letters(store: Store) -> Finding:
+    async with store.read() as connection:
+        count = await letters.count(connection, Matching(state="open"))
+    said = f"{count} open"
+    return _well("dead letters", said + (" – see: calendar-sync dead-letters groups" if count else ""))
+
+
+async def _depth(broker: Broker | None, queue: str) -> Finding:
+    if broker is None:
+        return _skipped(queue, "the broker")
+    try:
+        depth = await broker.depth(queue)
+    except SyncError as error:
+        return _failed(queue, str(error), "run: calendar-sync topology")
+    if queue == QUEUE_PARKED and depth:
+        return _failed(queue, f"{depth} messages", "a keeper makes dead letters of them: is one running?")
+    if depth >= LONG_QUEUE:
+        return _failed(queue, f"{depth} messages", "start more consumers, or see their logs")
+    return _well(queue, f"{depth} messages")
+
+
+def _well(name: str, said: str) -> Finding:
+    return Finding(name=name, well=True, said=said)
+
+
+def _failed(name: str, said: str, remedy: str) -> Finding:
+    return Finding(name=name, well=False, said=said, remedy=remedy)
+
+
+def _skipped(name: str, cause: str) -> Finding:
+    return Finding(name=name, well=None, said=f"not looked at, for {cause} is not there")

@@ -1,0 +1,45 @@
+"""``doctor``: one line for each thing that a process stands on, with the remedy (DESIGN 3)."""
+
+from typing import Annotated
+
+import typer
+
+from service import app as root
+from service import telemetry
+from service.cli.speech import FAILED, run, say, say_json
+from service.clock import SystemClock
+from service.settings import Settings, SettingsProblem, load
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Look at settings, database, broker, Cronofy, channels and queues; 1 if anything is wrong."""
+    telemetry.set_up()
+    settings = _settings(as_json=as_json)
+
+    async def work() -> list[root.Finding]:
+        found = []
+        async for finding in root.examine(settings, SystemClock()):
+            found.append(finding)
+            if not as_json:
+                say(finding.line)
+        return found
+
+    findings = run(work)
+    if as_json:
+        say_json({"items": [finding.form() for finding in findings], "next": None})
+    if any(finding.well is False for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _settings(*, as_json: bool) -> Settings:
+    try:
+        return load("doctor")
+    except SettingsProblem as problem:
+        wrong = root.Finding(name="settings", well=False, said="; ".join(problem.lines))
+        if as_json:
+            say_json({"items": [wrong.form()], "next": None})
+        else:
+            say(wrong.line)
+        raise typer.Exit(FAILED) from None

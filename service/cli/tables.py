@@ -1,0 +1,51 @@
+"""Tables and progress for people; programs ask for ``--json``."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from service.cli.speech import note
+
+ENDLESS = 1000
+"""Columns where nobody watches: every row is one line, whatever it says."""
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under headings on standard output; texts are shown as they are, never as markup."""
+    watched = sys.stdout.isatty()
+    table = Table(box=box.SIMPLE_HEAD if watched else None, pad_edge=watched)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading == "id")
+    for row in rows:
+        table.add_row(*(Text(_printable(cell)) for cell in row))
+    Console(file=sys.stdout, width=None if watched else ENDLESS).print(table)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, a line now and then where nobody watches; call it with what was done."""
+    if sys.stderr.isatty():
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda done: bar.advance(task, done)
+        return
+    count = 0
+
+    def advance(done: int) -> None:
+        nonlocal count
+        count += done
+        note(f"{count} of {total} {what}")
+
+    yield advance
+
+
+def _printable(text: str) -> str:
+    """Without what would move the cursor or begin a new line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,157 @@
+"""The operators' commands as real processes: dead letters and the doctor (R30, DESIGN 3, 11)."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.broker.topology import QUEUE_OUTBOUND
+from service.store import Store
+from service.store.dead_letters import NewLetter, bury
+from tests.support.processes import SECRETS, run, started
+from tests.support.servers import free_port
+
+NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
+SAMPLE = json.loads(
+    (Path(__file__).parents[2] / "contracts" / "samples" / "appointment-created.json").read_text()
+)
+
+
+def a_letter(number: int, *, code: str = "malformed") -> NewLetter:
+    message = SAMPLE | {"id": f"e-{number}", "data": SAMPLE["data"] | {"version": 0}}
+    return NewLetter(
+        queue=QUEUE_OUTBOUND,
+        source=SAMPLE["source"],
+        message_id=f"e-{number}",
+        code=code,
+        reason=f"{code}: [bold]must[/bold] be at least 1",
+        routing_key="appointment.created",
+        headers={},
+        body=json.dumps(message).encode(),
+        tenant_id="acme",
+    )
+
+
+async def _with_store(url: str, work: Callable[[Store], Awaitable[Any]]) -> Any:
+    store = Store(url)
+    await store.upgrade()
+    found = await work(store)
+    await store.close()
+    return found
+
+
+async def _fill(store: Store) -> None:
+    async with store.begin() as connection:
+        letters = [*(a_letter(number) for number in range(7)), a_letter(8, code="bug")]
+        await bury(connection, letters, now=NOW)
+
+
+@pytest.fixture
+def settings(sqlite_url: str) -> dict[str, str]:
+    """Seven malformed messages and a bug on a file."""
+    asyncio.run(_with_store(sqlite_url, _fill))
+    return {**SECRETS, "DATABASE_URL": sqlite_url, "CRONOFY_API_URL": "http://127.0.0.1:9"}
+
+
+def letters(settings: Mapping[str, str], folder: Path, *words: str, given: bytes = b"") -> Any:
+    """The JSON document, alone on standard output."""
+    ended = run("dead-letters", *words, "--json", settings=settings, folder=folder, given=given)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def test_letters_are_listed_and_counted_by_cause(settings: dict[str, str], tmp_path: Path) -> None:
+    """R30: tables for people, whose texts are no markup; the same as JSON."""
+    listed = run("dead-letters", "list", settings=settings, folder=tmp_path)
+    assert listed.returncode == 0
+    told = listed.stdout.decode().splitlines()
+    assert len(told) == 9
+    assert "[bold]must[/bold]" in told[1]
+
+    causes = letters(settings, tmp_path, "groups")["items"]
+    assert [(one["count"], one["code"]) for one in causes] == [(7, "malformed"), (1, "bug")]
+    group = causes[1]["group"]
+    assert len(letters(settings, tmp_path, "list", "--group", group)["items"]) == 1
+    assert group in run("dead-letters", "groups", settings=settings, folder=tmp_path).stdout.decode()
+
+
+def test_all_that_match_are_replayed_at_a_rate_and_stopped(settings: dict[str, str], tmp_path: Path) -> None:
+    """R30: counted first; progress goes to standard error; what waits can be taken back."""
+    which = ("--all-matching", "--reason", "malformed")
+    assert letters(settings, tmp_path, "replay", *which, "--dry-run") == {"count": 7}
+    grown = run("dead-letters", "replay", *which, "--expect", "6", settings=settings, folder=tmp_path)
+    assert (grown.returncode, grown.stdout) == (1, b"")
+    assert b"7 letters match by now, not 6" in grown.stderr
+
+    slow = run("dead-letters", "replay", *which, "--rate", "0.01", settings=settings, folder=tmp_path)
+    assert slow.stdout.decode().splitlines() == ["replaying 7"]
+    assert b"7 of 7 dead letters" in slow.stderr
+    assert letters(settings, tmp_path, "stop") == {"count": 6}
+    assert len(letters(settings, tmp_path, "list", "--state", "open")["items"]) == 7
+
+
+def test_a_malformed_message_is_mended_from_a_file(settings: dict[str, str], tmp_path: Path) -> None:
+    """The whole message or its data alone; what is wrong is a sentence and exit code 1."""
+    first, second = letters(settings, tmp_path, "list", "--reason", "malformed")["items"][:2]
+    mended = tmp_path / "mended.json"
+    mended.write_text(json.dumps(SAMPLE))
+    new = letters(settings, tmp_path, "edit", first["id"], str(mended))
+    assert (new["state"], new["id"] != first["id"]) == ("replaying", True)
+    data = json.dumps(SAMPLE["data"]).encode()
+    assert letters(settings, tmp_path, "edit", second["id"], "-", given=data)["state"] == "replaying"
+    assert letters(settings, tmp_path, "show", first["id"])["state"] == "edited"
+
+    third = letters(settings, tmp_path, "list", "--reason", "malformed", "--state", "open")["items"][0]
+    mended.write_text(json.dumps(SAMPLE["data"] | {"version": 0}))
+    wrong = run("dead-letters", "edit", third["id"], str(mended), settings=settings, folder=tmp_path)
+    assert (wrong.returncode, b"data.version: must be at least 1" in wrong.stderr) == (1, True)
+    for text in ("no json", "[]"):
+        mended.write_text(text)
+        odd = run("dead-letters", "edit", third["id"], str(mended), settings=settings, folder=tmp_path)
+        assert odd.returncode == 2
+
+
+def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path: Path, sqlite_url: str) -> None:
+    """One line each; exit code 1."""
+    empty = {"DATABASE_URL": sqlite_url, "BROKER_URL": "amqp://guest:hidden@127.0.0.1:9/"}
+
+    seen = run("doctor", settings=empty, folder=tmp_path)
+
+    told = seen.stdout.decode()
+    assert seen.returncode == 1
+    assert "[failed] settings: " in told
+    assert "CALENDAR_SYNC_CRONOFY_CLIENT_ID" in told
+    assert "run: calendar-sync migrate" in told
+    assert "[failed] broker: " in told
+    assert "[skipped] topology: " in told
+    assert "hidden" not in told
+
+
+@pytest.mark.rabbitmq
+def test_the_doctor_finds_a_whole_installation_well(tmp_path: Path, sqlite_url: str, broker_url: str) -> None:
+    """Settings, database, broker, topology, Cronofy's answer to our name, channels and depths."""
+    port = free_port()
+    whole = {
+        **SECRETS,
+        "DATABASE_URL": sqlite_url,
+        "BROKER_URL": broker_url,
+        "CRONOFY_API_URL": f"http://127.0.0.1:{port}",
+        "SIMULATOR_PORT": str(port),
+    }
+    for command in ("migrate", "topology"):
+        assert run(command, settings=whole, folder=tmp_path).returncode == 0
+    with started("simulator", settings=whole, folder=tmp_path) as simulator:
+        simulator.logged("process.started")
+        seen = run("doctor", "--json", settings=whole, folder=tmp_path)
+        assert seen.returncode == 0, seen.stdout
+        found = {one["name"]: one["well"] for one in json.loads(seen.stdout)["items"]}
+        assert set(found.values()) == {True}
+        assert {"settings", "database", "broker", "topology", "cronofy", "channels"} < set(found)
+        strange = whole | {"CRONOFY_CLIENT_SECRET": "another"}
+        refused = run("doctor", settings=strange, folder=tmp_path)
+        assert refused.returncode == 1
+        assert "[failed] cronofy: " in refused.stdout.decode()
