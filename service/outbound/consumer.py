@@ -275,14 +275,19 @@ class OutboundConsumer:
             self._dispatch.note_room()
 
     async def _apart(self, replies: Sequence[Reply], through: Sequence[Entry]) -> None:
-        for reply in replies:
+        for place, reply in enumerate(replies):
             try:
                 await self._settling.round([reply], [])
+            except Transient:
+                self._hand.replies[:0] = replies[place:]
+                raise
             except Exception as error:  # noqa: BLE001 -- given up by this process; its claim expires
                 self._give_up(reply, error)
         for entry in through:
             try:
                 await self._settling.round([], [entry])
+            except Transient:
+                raise
             except Exception as error:  # noqa: BLE001 -- it cannot be stored, so it is not acknowledged
                 log.error(FAULT, message_id=entry.key[1], exception=frames(error))  # noqa: TRY400 -- as above
                 self._hand.window.set_aside(entry)

@@ -393,3 +393,37 @@ async def test_r30_a_set_that_the_database_refuses_is_halved_until_the_bad_messa
     assert [(letter["code"], letter["message_id"]) for letter in await world.letters()] == [
         ("refused", "m-bad"),
     ]
+
+
+STUMBLING = (
+    "CREATE SEQUENCE tries",
+    (
+        "CREATE FUNCTION stumble() RETURNS trigger AS $$ DECLARE n int := nextval('tries'); BEGIN "
+        "IF n = 1 THEN RAISE EXCEPTION 'no'; END IF; "
+        "IF n = 2 THEN RAISE EXCEPTION 'busy' USING ERRCODE = '40001'; END IF; "
+        "RETURN NEW; END $$ LANGUAGE plpgsql"
+    ),
+    "CREATE TRIGGER stumbling BEFORE INSERT ON log_entries FOR EACH ROW EXECUTE FUNCTION stumble()",
+)
+
+
+@pytest.mark.postgresql
+async def test_r30_a_store_that_goes_away_while_answers_are_taken_one_by_one_costs_no_attempt(
+    postgresql_url: str,
+) -> None:
+    """They are kept, and stored when it is back: what was written is not written again."""
+    clock = ManualClock()
+    store = Store(postgresql_url, clock=clock)
+    await store.upgrade()
+    async with store.begin() as connection:
+        for statement in STUMBLING:
+            await connection.exec_driver_sql(statement)
+    async with outbound(store, clock) as world:
+        await world.integration()
+        await world.start()
+        await world.send(changed(id="m-1"))
+
+        assert len(world.calendars.writes) == 1
+        assert await world.finished() == {"m-1": "done"}
+        assert await world.rows(attempts) == []
+    await store.close()
