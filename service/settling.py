@@ -13,6 +13,7 @@ from contracts.errors import Malformed, Permanent, SyncError, Throttled, Transie
 from contracts.fields import LONGEST_ID
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery, Outgoing
 from service.broker.topology import retry_exchange
+from service.store import SQLAlchemyError
 from service.store.dead_letters import NewLetter
 from service.store.journal import MessageKey
 
@@ -118,6 +119,8 @@ def told(error: BaseException) -> str:
     """
     first, *_ = str(error).splitlines() or [""]
     words = first if isinstance(error, SyncError) else _QUOTED.sub("…", first)[:_LONGEST_MESSAGE]
+    if isinstance(error, SQLAlchemyError):
+        words = ""  # a driver quotes the refused value, cut off before its closing quotation mark
     name = type(error).__name__
     return "\n".join([f"{name}: {words}" if words else name, *_own_frames(error)])
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from contracts.errors import (
     GrantRefused,
@@ -91,6 +92,12 @@ def test_an_outcome_leads_to_one_decision(
 def test_a_wait_is_rounded_up_to_the_next_rung(seconds: float, expected: int) -> None:
     """Never shorter than asked, as long as there is a rung."""
     assert rung(seconds, DELAYS) == expected
+
+
+def test_a_database_error_is_told_without_its_words() -> None:
+    """asyncpg quotes the first forty characters of a refused value, without the second quotation mark."""
+    driver = ValueError("invalid input for query argument $1: 'Dentist, then the lawyer about... (expected)")
+    assert told(DBAPIError("INSERT", {}, driver)).splitlines()[0] == "DBAPIError"
 
 
 def test_an_unforeseen_error_is_told_without_what_it_quotes() -> None:
