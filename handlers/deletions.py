@@ -22,14 +22,13 @@ from handlers.entries import Entries
 from handlers.outbound import holding_code
 from handlers.plan import Write, let_go_print, renewed, wish
 from handlers.reading import NOTHING, Judgement, Reading, changed_at, content_of, next_item
-
-WAITING = frozenset({LinkState.BEHIND, LinkState.RETRYING, LinkState.HELD, LinkState.FAILED})
+from handlers.sight import ARRIVAL, age
 
 
 def judge_gone(
     event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
 ) -> Judgement:
-    if _outlived(event, link):
+    if _outlived(event, link, reading):
         return NOTHING
     entry = Entries(item, integration, reading)
     updated = changed_at(event, reading) or link.event_updated
@@ -45,7 +44,7 @@ def judge_gone(
     return Judgement(link=link, gone=True)
 
 
-def _outlived(event: CronofyEvent, link: Link) -> bool:
+def _outlived(event: CronofyEvent, link: Link, reading: Reading) -> bool:
     """Whether the link knows a newer event than the one that is gone."""
     if link.event_uid is not None and link.event_uid != event.event_uid and link.exists_there:
         return True
@@ -53,13 +52,17 @@ def _outlived(event: CronofyEvent, link: Link) -> bool:
         return False
     if link.event_updated is not None and event.updated < link.event_updated:
         return True
-    return link.origin is Origin.OURS and _written_since(event, link)
+    if link.origin is Origin.EXTERNAL or not _written_since(event, link):
+        return False
+    # Deleted between sending and answer: had the write come after, the event would have been seen by now.
+    before = event.updated.timestamp() < math.floor(link.writes[-1].sent_at)
+    return before or age(link, reading) < ARRIVAL
 
 
 def _never_sent(link: Link, item: Item) -> bool:
     """Whether Vorex changed the item and the calendar never heard of it."""
-    waits = link.state in WAITING or (link.state is LinkState.FROZEN and link.code is Code.NOT_POSSIBLE)
-    return waits and item.revision > link.applied_revision
+    kept_alike = link.state is not LinkState.FROZEN or link.code is Code.NOT_POSSIBLE
+    return kept_alike and item.revision > link.applied_revision
 
 
 def _written_since(event: CronofyEvent, link: Link) -> bool:
@@ -82,7 +85,16 @@ def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -
     link = renewed(link, item, integration)
     state, code = (link.state, link.code) if link.state is LinkState.FAILED else (LinkState.BEHIND, None)
     desired = compose(content_of(item))
-    behind = replace(link, state=state, code=code, desired=desired, agreed=None, last_read=None, writes=())
+    behind = replace(
+        link,
+        state=state,
+        code=code,
+        desired=desired,
+        desired_revision=item.revision,
+        agreed=None,
+        last_read=None,
+        writes=(),
+    )
     return Judgement(link=behind, entries=[log])
 
 

@@ -108,7 +108,7 @@ def judge_page(
     for link, rows in by_link:
         item = known.items.get(link.item_ref)
         if item is not None:
-            changes.take(judge(_telling(rows), link, item, known.integration, reading))
+            changes.take(judge(_telling_of(link, rows), link, item, known.integration, reading))
     arrive = _arrive_by_name if by_name else _arrive
     for event in foreign:
         arrive(event, known, reading, changes, new_id=new_id)
@@ -163,6 +163,13 @@ def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:
     ours = {link.event_id: link for link in ordered if link.event_id and link.origin is Origin.OURS}
     uids = {link.event_uid: link for link in ordered if link.event_uid}
     return ours, uids
+
+
+def _telling_of(link: Link, rows: Sequence[CronofyEvent]) -> CronofyEvent:
+    """What the rows tell of a link: where the event that it knows is gone too, nothing newer lives."""
+    telling = _telling(rows)
+    known = is_gone(telling) and any(row.event_uid == link.event_uid for row in rows)
+    return replace(telling, event_uid=link.event_uid or telling.event_uid) if known else telling
 
 
 def _telling(rows: Sequence[CronofyEvent]) -> CronofyEvent:

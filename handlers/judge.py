@@ -166,14 +166,13 @@ def _doubted(
 
     A foreign event may refuse a write without a word; that is said, and the event left as it is (R10).
     """
-    newest = link.writes[-1]
     patience = IN_FLIGHT if sight.passed else ARRIVAL
-    if link.state is not LinkState.AGREED or age(newest, reading) < patience:
+    if link.state is not LinkState.AGREED or age(link, reading) < patience:
         return Judgement(link=link)
     if link.origin is Origin.OURS:
         lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
         return Judgement(link=link if lately else _rewritten(link, reading))
-    if age(newest, reading) < ARRIVAL:
+    if age(link, reading) < ARRIVAL:
         return Judgement(link=link)
     frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE, writes=())
     return Judgement(link=frozen, entries=[Entries(item, integration, reading).not_arrived()])
@@ -236,7 +235,7 @@ def _vorex_changed(
     """Whether the item was changed elsewhere since both sides agreed."""
     if item.changed_by == integration.id:
         return False
-    if link.state is not LinkState.AGREED and item.revision > link.applied_revision:
+    if item.revision > link.applied_revision:
         return True
     updated = changed_at(event, reading)
     return not sight.arrived and not (updated is not None and touched_since(updated, link.writes[-1]))
@@ -269,7 +268,8 @@ def _taken(
 def _after_edit(link: Link, item: Item, integration: Integration, reading: Reading, *, sight: Sight) -> Link:
     if link.state is LinkState.FROZEN:
         return link
-    if link.state is not LinkState.AGREED or not sight.arrived:
+    unheard = link.applied_revision < item.revision - 1  # of a change that is still on its way to the link
+    if link.state is not LinkState.AGREED or not sight.arrived or unheard:
         return _to_write(link, item, integration, reading)
     payload = compose(content_of(item))
     base = link.writes[-1].prints if link.writes else link.agreed or {}

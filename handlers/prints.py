@@ -57,10 +57,11 @@ def print_of_event(event: CronofyEvent, item: ItemContent) -> Prints:
 
 
 def print_of_item(item: ItemContent) -> Prints:
-    """The prints of the item's own texts, neither cut nor with R13's additions."""
+    """The prints of the item's texts as they would be written were there no limits (R12)."""
+    last = reference(item)
     return {
-        "title": _text(one_line(item.title)),
-        "description": _text(plain_description(item)),
+        "title": _text(prefix(item) + one_line(item.title)),
+        "description": _text(f"{plain_description(item)}\n\n{last}" if last else plain_description(item)),
         "location": _text(item.location),
     }
 

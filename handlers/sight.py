@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.calendar import Link, Origin, Prints, Written
+from contracts.calendar import Link, LinkState, Origin, Prints, Written
 from handlers.prints import differing, same
 from handlers.reading import Reading
 
@@ -34,7 +34,7 @@ def look(link: Link, read: Prints, own: Prints, *, updated: datetime | None, rea
         return Sight(read=read, fields=_changed_at_rest(link, read, own))
     if same(read, newest.prints):
         return Sight(read=read, fields=set(), confirmed=True)
-    late = age(newest, reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
+    late = age(link, reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
     return _look_past(link, newest, read, late=late)
 
 
@@ -66,9 +66,12 @@ def _look_past(link: Link, newest: Written, read: Prints, *, late: bool) -> Sigh
     )
 
 
-def age(write: Written, reading: Reading) -> float:
-    """The seconds since it was accepted; none while it was not."""
-    return reading.now - write.accepted_at if write.accepted_at is not None else 0.0
+def age(link: Link, reading: Reading) -> float:
+    """The seconds since the newest write was accepted; none while it is still to be made."""
+    newest = link.writes[-1]
+    if newest.accepted_at is None and link.state is not LinkState.AGREED:
+        return 0.0
+    return reading.now - (newest.accepted_at if newest.accepted_at is not None else newest.sent_at)
 
 
 def touched_since(updated: datetime, write: Written) -> bool:

@@ -114,6 +114,14 @@ def test_a_deleted_row_is_ignored_where_the_link_knows_a_newer_event(link: dict[
     assert judged(a_row_of(an_item(), deleted=True), a_link(**link)) == NOTHING
 
 
+def test_a_deletion_between_sending_and_answer_counts_once_nothing_came_after_it() -> None:
+    """Had the write come later, its event would show within 15 minutes."""
+    for accepted, gone in ((-14 * MINUTE, False), (-15 * MINUTE, True)):
+        write = a_write(an_item(), sent=accepted - 10 * SECOND, accepted=accepted)
+        row = a_row_of(an_item(), deleted=True, updated=NOW + accepted - 5 * SECOND)
+        assert judged(row, a_link(writes=[write], event_updated=None)).gone is gone
+
+
 def test_a_deletion_after_the_newest_write_counts() -> None:
     """Read back or not."""
     link = a_link(writes=[a_write(an_item(), accepted=-2 * MINUTE)])
@@ -179,6 +187,17 @@ def test_r11_an_event_that_comes_back_ends_the_wait() -> None:
     assert back.link is not None
     assert (back.link.state, back.link.code, back.link.exists_there) == (LinkState.AGREED, None, True)
     assert judged(a_row_of(an_item(), updated=NOW - 2 * MINUTE), held) == NOTHING
+
+
+def test_r19_a_change_that_has_not_reached_the_link_yet_wins_over_a_deletion() -> None:
+    """Another of the person's calendars made it; its fact is on its way."""
+    item = an_item(title="Elsewhere", revision=2, changed_by="two")
+
+    done = judged(a_row_of(an_item(), deleted=True), a_link(), item)
+
+    assert (done.gone, codes(done)) == (False, [("delete", "skipped", "conflict_lost")])
+    assert done.link is not None
+    assert (done.link.desired, done.link.desired_revision) == (payload_of(item), 2)
 
 
 def test_a_deleted_row_of_what_is_gone_already_means_nothing() -> None:

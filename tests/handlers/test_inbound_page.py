@@ -270,6 +270,16 @@ def test_of_two_events_under_one_id_the_living_one_tells() -> None:
         assert (changes.gone, [link.event_uid for link in changes.links]) == ([], ["new"])
 
 
+def test_two_events_under_one_id_that_are_both_gone_are_a_deletion() -> None:
+    """The one that was known, and the one that a late write made."""
+    item = an_item()
+    known = a_row_of(item, event_uid="known", deleted=True, updated=NOW - 2 * MINUTE)
+    unseen = a_row_of(item, event_uid="unseen", deleted=True, updated=NOW - MINUTE)
+    for rows in ((known, unseen), (unseen, known)):
+        changes = page(*rows, links=[a_link(item, event_uid="known")], items=[item])
+        assert len(changes.gone) == 1
+
+
 @pytest.mark.parametrize("make", [lambda **own: a_row_of(an_item(), **own), an_event])
 def test_of_two_rows_of_one_event_the_newer_tells(make: Any) -> None:
     """The calendar changed while it was read: deleted last, or alive last."""

@@ -152,6 +152,18 @@ def test_r17_an_edit_upon_an_older_write_of_ours_does_not_pass_for_the_newest() 
     assert taken.link.state is LinkState.BEHIND
 
 
+def test_r19_a_change_that_has_not_reached_the_link_yet_is_written_with_the_edit() -> None:
+    """Another of the person's calendars made it; its fact is on its way."""
+    item = an_item(title="Elsewhere", revision=2, changed_by="two", changed_at=NOW - 10 * MINUTE)
+
+    taken = judged(a_row_of(OLD, location="Bar"), a_link(OLD), item)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(title="Elsewhere", location="Bar")
+    assert taken.link is not None
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+
+
 def test_r19_two_edits_of_one_person_in_a_row_are_no_conflict() -> None:
     """Of a record, too: Vorex changed nothing."""
     item = an_item(type=ItemType.TASK, revision=2, changed_by="one")
