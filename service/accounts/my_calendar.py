@@ -78,12 +78,13 @@ class MyCalendar:
             await self._publish(connection, person, Action.DELETED, whole, known=known)
         self._wake()
 
+    async def item(self, person: Person, key: str) -> Item:
+        """One of the person's items, whether it can be edited here or not."""
+        async with self._store.read() as connection:
+            return await _known(connection, person, key)
+
     async def _editable(self, connection: AsyncConnection, person: Person, key: str) -> Item:
-        item_type, _, item_id = key.partition(":")
-        ref = item_ref(person.tenant_id, item_type, item_id)
-        known = (await items.load(connection, [ref], lock=True)).get(ref)
-        if known is None or person.user_id not in known.assignees:
-            raise Unknown("There is no such item.")
+        known = await _known(connection, person, key, lock=True)
         if reason := read_only_reason(known):
             raise Conflict("not_editable", reason)
         return known
@@ -106,6 +107,15 @@ class MyCalendar:
         )
         await enqueue(connection, [outgoing], now=await self._store.now(connection))
         return judged.item
+
+
+async def _known(connection: AsyncConnection, person: Person, key: str, *, lock: bool = False) -> Item:
+    item_type, _, item_id = key.partition(":")
+    ref = item_ref(person.tenant_id, item_type, item_id)
+    known = (await items.load(connection, [ref], lock=lock)).get(ref)
+    if known is None or person.user_id not in known.assignees:
+        raise Unknown("There is no such item.")
+    return known
 
 
 def read_only_reason(item: Item) -> str | None:

@@ -1,6 +1,5 @@
 """Every error as problem details (RFC 9457), or as a plain page where a browser asks for one (DESIGN 11)."""
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
@@ -9,16 +8,24 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from contracts.envelope import complaint
 from contracts.errors import GrantRefused, SyncError, Transient
 from service.accounts.refusals import Conflict, FieldError, Invalid, Unknown
 from service.telemetry import EventName
+from service.web.rendering import page
 
 MEDIA_TYPE = "application/problem+json"
 FAILED: EventName = "web.failed"
+HEADINGS = {
+    401: "Please sign in",
+    403: "That was not allowed",
+    404: "Nothing is here",
+    500: "Something went wrong",
+    503: "Not just now",
+}
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 _log = structlog.get_logger(__name__)
 
@@ -41,8 +48,11 @@ def problem(
     """The answer that says what is wrong, in the form that the asker understands."""
     title = HTTPStatus(status).phrase
     if _is_browser(request):
-        page = f"<!doctype html><html lang=en><title>{title}</title><h1>{title}</h1>"
-        return HTMLResponse(f"{page}<p>{html.escape(detail)}</p></html>", status, headers)
+        answer = page(
+            request, "error.html", status=status, heading=HEADINGS.get(status, title), detail=detail
+        )
+        answer.headers.update(headers or {})
+        return answer
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 

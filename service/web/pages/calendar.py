@@ -1,0 +1,176 @@
+"""*My Calendar*: month and day, and appointments added, changed and deleted (G4, G17)."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from http import HTTPStatus
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request, Response
+
+from contracts.calendar import Item
+from service.accounts.my_calendar import read_only_reason
+from service.accounts.refusals import Invalid
+from service.web import words
+from service.web.desk import AtDesk, Desk
+from service.web.pages import grid
+from service.web.pages.appointments import Appointment
+from service.web.pages.grid import Entry
+from service.web.pages.leading import to
+from service.web.pages.people import Form, Guest
+from service.web.paging import bounds
+from service.web.passes import Visitor
+from service.web.rendering import page
+
+HOME = "/my-calendar"
+MOST = 1000
+SHOWN_A_DAY = 4
+FIELDS = {"start": "start_day", "end": "end_day", "body": "description", "time_zone": "start_time"}
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+router = APIRouter(prefix=HOME)
+
+
+@router.get("")
+async def my_calendar(
+    request: Request, desk: AtDesk, visitor: Guest, *, month: str = "", day: str = "", notice: str = ""
+) -> Response:
+    """A month, or one day of it; without either, this month."""
+    today = _now(desk, visitor).date()
+    said = words.NOTICES.get(notice)
+    if (chosen := grid.read_day(day)) is not None:
+        entries = grid.on(chosen, await _entries(desk, visitor, chosen, chosen + grid.DAY))
+        return page(
+            request,
+            "day.html",
+            day=chosen,
+            today=today,
+            entries=entries,
+            before=chosen - grid.DAY,
+            after=chosen + grid.DAY,
+            notice=said,
+            here="my-calendar",
+        )
+    first = grid.read_month(month) or today.replace(day=1)
+    entries = await _entries(desk, visitor, *grid.squares(first))
+    return page(
+        request,
+        "month.html",
+        month=first,
+        today=today,
+        weekdays=WEEKDAYS,
+        weeks=grid.weeks(first, today, entries),
+        shown_a_day=SHOWN_A_DAY,
+        before=grid.previous_month(first),
+        after=grid.next_month(first),
+        notice=said,
+        here="my-calendar",
+    )
+
+
+def _now(desk: Desk, visitor: Visitor) -> datetime:
+    return desk.clock.now().astimezone(ZoneInfo(visitor.time_zone))
+
+
+async def _entries(desk: Desk, visitor: Visitor, first: date, beyond: date) -> list[Entry]:
+    since, until = bounds(first.isoformat(), beyond.isoformat(), visitor.time_zone)
+    found = await desk.my_calendar.items(visitor.person, since=since, until=until, limit=MOST)
+    zone = ZoneInfo(visitor.time_zone)
+    return [entry for item, _ in found if (entry := grid.entry_of(item, zone)) is not None]
+
+
+@router.get("/new")
+async def new_appointment(
+    request: Request, desk: AtDesk, visitor: Guest, *, day: str = "", view: str = ""
+) -> Response:
+    """An empty form on the day that was picked (G17)."""
+    now = _now(desk, visitor)
+    form = Appointment.proposed(grid.read_day(day) or now.date(), now)
+    return _form_page(request, form, {}, view=view)
+
+
+@router.post("/new")
+async def add_appointment(request: Request, desk: AtDesk, form: Form) -> Response:
+    appointment, visitor = Appointment.sent(form), form.visitor
+    if errors := appointment.errors():
+        return _form_page(request, appointment, errors, view=form.text("view"))
+    try:
+        await desk.my_calendar.add(visitor.person, appointment.content(visitor.time_zone))
+    except Invalid as refusal:
+        return _form_page(request, appointment, _sentences(refusal), view=form.text("view"))
+    return _back(appointment, form.text("view"), "added")
+
+
+@router.get("/item")
+async def item_page(request: Request, desk: AtDesk, visitor: Guest, *, key: str, view: str = "") -> Response:
+    """An appointment's form, or what is known of an item that is not edited here, and why."""
+    item = await desk.my_calendar.item(visitor.person, key)
+    zone = ZoneInfo(visitor.time_zone)
+    if reason := read_only_reason(item):
+        content = item.content
+        return page(
+            request,
+            "item.html",
+            item=content,
+            entry=grid.entry_of(item, zone),
+            description=Appointment.of(item, zone).description,
+            reason=words.read_only(reason),
+            here="my-calendar",
+        )
+    return _form_page(request, Appointment.of(item, zone), {}, view=view, item=item)
+
+
+@router.post("/item")
+async def change_appointment(request: Request, desk: AtDesk, form: Form, *, key: str) -> Response:
+    visitor = form.visitor
+    item = await desk.my_calendar.item(visitor.person, key)
+    appointment, view = Appointment.sent(form), form.text("view")
+    if errors := appointment.errors():
+        return _form_page(request, appointment, errors, view=view, item=item)
+    try:
+        content = appointment.content(visitor.time_zone, item)
+        await desk.my_calendar.change(visitor.person, key, content)
+    except Invalid as refusal:
+        return _form_page(request, appointment, _sentences(refusal), view=view, item=item)
+    return _back(appointment, view, "changed")
+
+
+@router.post("/item/delete")
+async def delete_appointment(desk: AtDesk, form: Form, *, key: str) -> Response:
+    visitor = form.visitor
+    item = await desk.my_calendar.item(visitor.person, key)
+    await desk.my_calendar.remove(visitor.person, key)
+    return _back(Appointment.of(item, ZoneInfo(visitor.time_zone)), form.text("view"), "removed")
+
+
+def _form_page(
+    request: Request,
+    form: Appointment,
+    errors: Mapping[str, str],
+    *,
+    view: str,
+    item: Item | None = None,
+) -> Response:
+    return page(
+        request,
+        "appointment.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
+        form=form,
+        errors=errors,
+        key=f"{item.type.value}:{item.id}" if item else None,
+        view="day" if view == "day" else "month",
+        here="my-calendar",
+    )
+
+
+def _sentences(refusal: Invalid) -> dict[str, str]:
+    """The rules of Vorex's own messages, each beside the field of the form that it is about."""
+    return {FIELDS.get(one.field, one.field): f"This {one.rule}." for one in refusal.errors}
+
+
+def _back(appointment: Appointment, view: str, notice: str) -> Response:
+    """Where the person came from, at the day of the appointment."""
+    day = grid.read_day(appointment.start_day)
+    if day is None:
+        return to(HOME, notice=notice)
+    if view == "day":
+        return to(HOME, day=day.isoformat(), notice=notice)
+    return to(HOME, month=day.isoformat()[:7], notice=notice)

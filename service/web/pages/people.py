@@ -1,0 +1,68 @@
+"""Who opens a page, and who sends a form: the form's token vouches for the session it was made in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+
+from service.web.desk import SESSION_COOKIE, desk_of, refused, visitor_of
+from service.web.passes import BadToken, Visitor
+
+TOKEN_FIELD = "csrf_token"  # noqa: S105 -- a field's name
+EXPIRED = "The form is not yours or has expired. Open the page again and send it once more."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """A form that this person sent from a page of ours."""
+
+    visitor: Visitor
+    fields: FormData
+
+    def text(self, name: str) -> str:
+        """The field's text, a file's never; lines end as on every other way in."""
+        value = self.fields.get(name)
+        return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+
+    def checked(self, name: str) -> bool:
+        return name in self.fields
+
+    def boxes(self, names: Mapping[str, str]) -> dict[str, bool]:
+        """Which of these boxes are checked; a browser sends nothing for the others."""
+        return {name: self.checked(name) for name in names}
+
+
+def _guest(request: Request) -> Visitor:
+    visitor = visitor_of(request)
+    request.state.visitor = visitor
+    return visitor
+
+
+async def _sent(request: Request) -> Sent:
+    visitor = _sender(request)
+    request.state.visitor = visitor
+    sent = Sent(visitor=visitor, fields=await request.form())
+    if visitor.session is None:
+        return sent
+    if not desk_of(request).passes.is_form_token(visitor.session, sent.text(TOKEN_FIELD)):
+        raise HTTPException(HTTPStatus.FORBIDDEN, EXPIRED)
+    return sent
+
+
+def _sender(request: Request) -> Visitor:
+    """Whoever the cookie names: a page's form proves its origin by its token, not by a header."""
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if cookie is None or "Authorization" in request.headers:
+        return visitor_of(request)
+    try:
+        return desk_of(request).passes.session(cookie)
+    except BadToken as error:
+        raise refused(error) from None
+
+
+Guest = Annotated[Visitor, Depends(_guest)]
+Form = Annotated[Sent, Depends(_sent)]

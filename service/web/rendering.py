@@ -1,0 +1,74 @@
+"""Templates into answers: escaped, in the person's time zone, with a form token wherever a form is."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request, Response
+from fastapi.templating import Jinja2Templates
+
+from contracts.fields import rfc3339
+from service.web import words
+
+HERE = Path(__file__).parent
+TEMPLATES = Jinja2Templates(directory=HERE / "templates")
+FORM_TOKEN = "form_token"  # noqa: S105 -- the name of a hidden field
+
+
+def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
+    """The template as an answer; ``request.state.visitor`` is whom it greets."""
+    visitor = getattr(request.state, "visitor", None)
+    zone = visitor.time_zone if visitor else "UTC"
+    token = ""
+    if visitor and visitor.session:
+        token = request.app.state.desk.passes.form_token(visitor.session)
+    known = {"visitor": visitor, "zone": zone, FORM_TOKEN: token, **values}
+    return TEMPLATES.TemplateResponse(request, name, known, status_code=status)
+
+
+@cache
+def static(name: str) -> str:
+    """The address of a file of ours, another one whenever its bytes are."""
+    print_ = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={print_}"
+
+
+def moment(at: datetime, zone: str) -> str:
+    """A point in time as the person's clock shows it."""
+    return f"{day_words(at.astimezone(ZoneInfo(zone)))}, {clock(at, zone)}"
+
+
+def clock(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+def day_words(day: date) -> str:
+    """3 December 2026, shortened as a list needs it."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def long_day(day: date) -> str:
+    return f"{day:%A}, {day.day} {day:%B %Y}"
+
+
+def range_words(chosen: Mapping[str, str]) -> str:
+    """How far back and ahead a run looks."""
+    past, future = words.RANGES[chosen["past"]], words.RANGES[chosen["future"]]
+    return f"past: {past}, future: {future}"
+
+
+TEMPLATES.env.trim_blocks = TEMPLATES.env.lstrip_blocks = True
+TEMPLATES.env.globals |= {"static": static, "words": words}
+TEMPLATES.env.filters |= {
+    "clock": clock,
+    "day_words": day_words,
+    "iso": rfc3339,
+    "joined": words.joined,
+    "long_day": long_day,
+    "moment": moment,
+    "range_words": range_words,
+}

@@ -1,0 +1,122 @@
+// Only comfort: every page does all of this, or offers another way to it, without script.
+"use strict";
+
+// Parts that change by themselves are fetched anew, unless the person is busy inside.
+for (const part of document.querySelectorAll("[data-live]")) follow(part.id, Number(part.dataset.live));
+
+function follow(id, seconds) {
+  const again = async () => {
+    const part = document.getElementById(id);
+    if (!part || !part.dataset.live) return;
+    if (!document.hidden && !document.querySelector(".menu")) {
+      try {
+        const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+        if (answer.ok && !answer.redirected) replace(part, await answer.text());
+      } catch { /* the next time */ }
+    }
+    setTimeout(again, seconds * 1000);
+  };
+  setTimeout(again, seconds * 1000);
+}
+
+function replace(part, text) {
+  const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(part.id);
+  if (!fresh || fresh.outerHTML === part.outerHTML) return;
+  const path = part.contains(document.activeElement) ? address(document.activeElement) : null;
+  part.replaceWith(document.adoptNode(fresh));
+  if (path) document.getElementById(part.id).querySelector(path)?.focus();
+}
+
+function address(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const href = element.getAttribute("href");
+  const label = element.getAttribute("aria-label");
+  if (href) return `[href="${CSS.escape(href)}"]`;
+  return label ? `[aria-label="${CSS.escape(label)}"]` : null;
+}
+
+// Ranges can be chosen only where their option is enabled (G9).
+for (const option of document.querySelectorAll("[data-option]")) {
+  const set = () => {
+    const on = option.querySelector("[value=yes]").checked;
+    for (const select of option.querySelectorAll("select")) select.disabled = !on;
+  };
+  option.addEventListener("change", set);
+  set();
+}
+
+// An appointment for the whole day has no times; one that moves keeps its length.
+for (const form of document.querySelectorAll("[data-appointment]")) {
+  const { all_day: whole, start_day: start, end_day: end } = form.elements;
+  const set = () => { for (const time of form.querySelectorAll("[data-time]")) time.hidden = whole.checked; };
+  whole.addEventListener("change", set);
+  let before = start.valueAsNumber;
+  start.addEventListener("change", () => {
+    if (Number.isNaN(start.valueAsNumber)) return;
+    if (!Number.isNaN(end.valueAsNumber) && !Number.isNaN(before)) end.valueAsNumber += start.valueAsNumber - before;
+    before = start.valueAsNumber;
+  });
+  set();
+}
+
+// A day of My Calendar: a menu where it is right-clicked, arrows and N where it has the focus (G17).
+for (const hint of document.querySelectorAll(".comfort")) hint.hidden = false;
+
+const newOn = (day) => `/my-calendar/new?day=${day.dataset.day}${day.dataset.view ? `&view=${day.dataset.view}` : ""}`;
+
+function closeMenu() {
+  const menu = document.querySelector(".menu");
+  menu?.remove();
+  return menu;
+}
+
+document.addEventListener("contextmenu", (event) => {
+  closeMenu();
+  const day = event.target.closest?.("[data-day]");
+  if (!day || event.target.closest(".item, .agenda a")) return;
+  event.preventDefault();
+  const from = document.activeElement;
+  const menu = document.createElement("div");
+  menu.className = "menu";
+  menu.setAttribute("role", "menu");
+  const choices = [["Add appointment", newOn(day)]];
+  if (!day.dataset.view) choices.push(["Open this day", `/my-calendar?day=${day.dataset.day}`]);
+  for (const [word, href] of choices) {
+    const choice = Object.assign(document.createElement("a"), { textContent: word, href });
+    choice.setAttribute("role", "menuitem");
+    menu.append(choice);
+  }
+  document.body.append(menu);
+  const box = day.getBoundingClientRect();
+  const x = event.clientX || box.left + 16, y = event.clientY || box.top + 32;
+  menu.style.left = `${Math.min(x, innerWidth - menu.offsetWidth - 8) + scrollX}px`;
+  menu.style.top = `${Math.min(y, innerHeight - menu.offsetHeight - 8) + scrollY}px`;
+  menu.firstChild.focus();
+  menu.addEventListener("keydown", (key) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[key.key];
+    if (step) {
+      key.preventDefault();
+      const all = [...menu.children];
+      all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
+    } else if (key.key === "Escape" || key.key === "Tab") {
+      closeMenu();
+      from?.focus();
+    }
+  });
+});
+document.addEventListener("click", (event) => { if (!event.target.closest?.(".menu")) closeMenu(); });
+
+document.addEventListener("keydown", (event) => {
+  const day = event.target.closest?.("[data-day]");
+  if (!day || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "n" || event.key === "N" || event.key === "Insert") {
+    event.preventDefault();
+    location.assign(newOn(day));
+    return;
+  }
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 }[event.key];
+  if (!step || !event.target.classList.contains("day")) return;
+  const all = [...document.querySelectorAll(".day")];
+  const next = all[all.indexOf(event.target) + step];
+  if (next) { event.preventDefault(); next.focus(); }
+});
