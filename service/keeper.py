@@ -166,3 +166,15 @@ def old_tombstones(store: Store) -> Chore:
 def missing_channels(ensure_channels: Callable[[], Awaitable[int]]) -> Chore:
     """Channels that Cronofy could not open when they were wanted."""
     return Chore(name="missing channels", every=60.0, work=ensure_channels)
+
+
+def lost_channels(
+    audit: Callable[[], Awaitable[int]], ensure_channels: Callable[[], Awaitable[int]]
+) -> Chore:
+    """Once an hour Cronofy is asked for its channels, and what is missing is made anew (DESIGN 8)."""
+
+    async def work() -> None:
+        if await audit():
+            await ensure_channels()
+
+    return Chore(name="lost channels", every=3600.0, work=work)

@@ -35,6 +35,7 @@ EventName = Literal[
     # -- messages --
     "message.waiting",  # database or broker is gone: nothing is acknowledged until it is back
     "letter.replayed",  # an operator sent a dead letter's message again
+    "letter.imported",  # a message that RabbitMQ gave up was made a dead letter
     "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
     "notice.unknown_integration",  # a notice names an integration that is not, or no longer, here
     "notice.erasure_requested",  # the account's owner asked Cronofy to be forgotten: an operator must act

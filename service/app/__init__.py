@@ -55,6 +55,7 @@ async def keeping(settings: Settings) -> AsyncIterator[Running]:
         parts = await ground.open_parts(store)
         ground.open_writer(parts, broker)
         ground.open_keeper(parts)
+        await ground.open_parked(store, broker)
         yield ground.running(port)
 
 
@@ -89,6 +90,7 @@ async def everything(settings: Settings) -> AsyncIterator[Running]:
         parts = await ground.open_parts(store)
         await ground.open_consumers(parts, broker, KINDS)
         ground.open_keeper(parts)
+        await ground.open_parked(store, broker)
         notices: Publisher = StorePublisher(store) if settings.embedded_broker else broker
         beside = relay_routes(notices, plain(settings.cronofy_client_secret), clock=ground.clock)
         yield ground.running(await ground.serve(ground.pages(parts, beside=beside), settings.port))

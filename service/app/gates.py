@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from contracts.errors import Permanent
 from contracts.ports import Broker, Clock, Publisher
 from service.accounts import Accounts
+from service.accounts.auditing import ChannelAudit
 from service.accounts.looking import Looker
 from service.broker.rabbitmq import RabbitBroker
 from service.cronofy import Cronofy, open_cronofy
@@ -72,6 +73,7 @@ class Parts:
     store: Store
     cronofy: Cronofy
     accounts: Accounts
+    audit: ChannelAudit
     looker: Looker
     reader: Reader
 
@@ -90,7 +92,10 @@ async def open_parts(settings: Settings, stack: AsyncExitStack, store: Store, cl
         wake=store.on_enqueued,
     )
     reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
-    return Parts(store=store, cronofy=cronofy, accounts=accounts, looker=looker, reader=reader)
+    audit = ChannelAudit(
+        store=store, gateway=cronofy.gateway, looker=looker, callback_address=settings.callback_address
+    )
+    return Parts(store=store, cronofy=cronofy, accounts=accounts, audit=audit, looker=looker, reader=reader)
 
 
 def _cronofy(settings: Settings, store: Store, clock: Clock) -> Cronofy:

@@ -24,6 +24,7 @@ from service.keeper import (
     Keeper,
     daily_reads,
     due_runs,
+    lost_channels,
     missing_channels,
     old_outbox_rows,
     old_tombstones,
@@ -31,6 +32,8 @@ from service.keeper import (
 )
 from service.outbound import OutboundConsumer
 from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
+from service.parked import ParkedMessages
+from service.purging import forgetting
 from service.readiness import Readiness
 from service.runs import RunHandler
 from service.serving import Minder, address, listening, port_of, serving
@@ -137,14 +140,33 @@ class Ground:
             due_runs(store),
             daily_reads(store),
             missing_channels(parts.accounts.ensure_channels),
+            lost_channels(parts.audit, parts.accounts.ensure_channels),
             old_outbox_rows(store),
             old_tombstones(store),
+            *forgetting(
+                store,
+                inbox_days=self._settings.inbox_retention_days,
+                log_days=self._settings.log_retention_days,
+            ),
         )
         keeper = Keeper(store=store, holder=self._holder, chores=chores)
         task = self.minder.start(keeper.run(), name="keeper")
 
         async def stop() -> None:
             keeper.stop()
+            await self._ended(task)
+
+        self._stack.push_async_callback(stop)
+
+    async def open_parked(self, store: Store, broker: Broker) -> None:
+        """Makes dead letters of what RabbitMQ gave up (DESIGN 8)."""
+        parked = ParkedMessages(store=store, broker=broker, clock=self.clock)
+        await parked.start()
+        self.readiness.needs("parked", lambda: parked.alive)
+        task = self.minder.start(parked.run(), name="parked messages")
+
+        async def stop() -> None:
+            await parked.stop()
             await self._ended(task)
 
         self._stack.push_async_callback(stop)

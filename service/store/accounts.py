@@ -178,6 +178,20 @@ async def without_channel(connection: AsyncConnection) -> Sequence[str]:
     return list(rows)
 
 
+async def with_channel(connection: AsyncConnection) -> Sequence[Shown]:
+    """Finished, connected integrations that we believe notices can reach."""
+    wanted = _living().where(integrations.c.channel_id.is_not(None))
+    wanted = wanted.where(integrations.c.finished_at.is_not(None), integrations.c.status == Status.CONNECTED)
+    rows = await connection.execute(wanted.order_by(integrations.c.id))
+    return [_shown(row) for row in rows.mappings()]
+
+
+async def forget_channel(connection: AsyncConnection, integration_id: str, channel_id: str | None) -> None:
+    """The channel is gone; one that was made meanwhile stays."""
+    mine = integrations.c.id == integration_id, integrations.c.channel_id == channel_id
+    await connection.execute(update(integrations).where(*mine).values(channel_id=None))
+
+
 async def run_in_progress(connection: AsyncConnection, integration_id: str) -> bool:
     """Whether a run that a person started has not ended; the bare reading at Finish is none (R25)."""
     rows = await connection.execute(

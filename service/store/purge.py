@@ -1,0 +1,89 @@
+"""Deleting what nobody asks for any more, a small chunk a transaction, each found by an index (DESIGN 8)."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import (
+    attempts,
+    dead_letter_acts,
+    dead_letters,
+    inbox,
+    log_entries,
+    suspects,
+    used_tokens,
+)
+
+UNSETTLED = ("open", "replaying")
+"""States of a letter whose message is not done with: the inbox must go on knowing it."""
+SETTLED = ("resolved", "discarded", "edited")
+
+
+async def forget_inbox(connection: AsyncConnection, *, before: float, limit: int) -> int:
+    """Messages finished before that moment, except those of dead letters that wait for somebody."""
+    letter = dead_letters.c
+    waiting = (
+        select(letter.id)
+        .where(
+            letter.queue == inbox.c.consumer,
+            letter.source == inbox.c.source,
+            letter.message_id == inbox.c.message_id,
+            letter.state.in_(UNSETTLED),
+        )
+        .exists()
+    )
+    key = inbox.c.consumer, inbox.c.source, inbox.c.message_id
+    old = select(*key).where(inbox.c.processed_at < before, ~waiting)
+    return await _forget(connection, inbox, key, old.order_by(inbox.c.processed_at).limit(limit))
+
+
+async def forget_log_entries(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    old = select(log_entries.c.id).where(log_entries.c.at < before).order_by(log_entries.c.at).limit(limit)
+    return await _forget(connection, log_entries, (log_entries.c.id,), old)
+
+
+async def forget_attempts(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """Failed attempts; a dead letter keeps its own."""
+    key = attempts.c.consumer, attempts.c.source, attempts.c.message_id, attempts.c.attempt
+    old = select(*key).where(attempts.c.at < before).order_by(attempts.c.at).limit(limit)
+    return await _forget(connection, attempts, key, old)
+
+
+async def forget_suspects(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """Messages that were taken in hand alone and never came back; there are few of them."""
+    key = suspects.c.consumer, suspects.c.message_id
+    return await _forget(connection, suspects, key, select(*key).where(suspects.c.at < before).limit(limit))
+
+
+async def forget_tokens(connection: AsyncConnection, *, before: float, limit: int) -> int:
+    """Tokens that were good once and have expired."""
+    old = select(used_tokens.c.id).where(used_tokens.c.expires_at < before)
+    query = old.order_by(used_tokens.c.expires_at).limit(limit)
+    return await _forget(connection, used_tokens, (used_tokens.c.id,), query)
+
+
+async def forget_letters(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """Dead letters that are done with, nothing having happened to them since that moment."""
+    letter = dead_letters.c
+    lately = select(dead_letter_acts.c.id).where(
+        dead_letter_acts.c.letter_id == letter.id, dead_letter_acts.c.at >= before
+    )
+    old = (
+        select(letter.id)
+        .where(letter.state.in_(SETTLED), letter.last_failed_at < before, ~lately.exists())
+        .order_by(letter.id)
+        .limit(limit)
+    )
+    ids = list(await connection.scalars(old.with_for_update()))
+    await connection.execute(delete(dead_letter_acts).where(dead_letter_acts.c.letter_id.in_(ids)))
+    await connection.execute(delete(dead_letters).where(letter.id.in_(ids)))
+    return len(ids)
+
+
+async def _forget(
+    connection: AsyncConnection, table: Table, key: tuple[Column[Any], ...], old: Select[Any]
+) -> int:
+    which = key[0].in_(old) if len(key) == 1 else tuple_(*key).in_(old)
+    return (await connection.execute(delete(table).where(which))).rowcount

@@ -1,0 +1,81 @@
+"""The hourly look at Cronofy's channels (DESIGN 8, R22)."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.accounts.auditing import ChannelAudit
+from service.accounts.looking import Looker
+from service.keeper import lost_channels
+from service.store.integrations import change
+from service.store.tables import integrations
+from tests.support.office import HERE, Office, open_office
+
+
+@pytest.fixture
+async def office(sqlite_url: str) -> AsyncIterator[Office]:
+    async with open_office(sqlite_url) as opened:
+        yield opened
+
+
+def an_audit(office: Office) -> ChannelAudit:
+    return ChannelAudit(
+        store=office.store,
+        gateway=office.gateway,
+        looker=Looker(office.store, office.gateway, wake=lambda: None),
+        callback_address=lambda one: f"{HERE}/cronofy/notices/{one}",
+    )
+
+
+async def channel_of(office: Office, integration_id: str) -> str | None:
+    rows = {row["id"]: row for row in await office.rows(integrations)}
+    channel_id: str | None = rows[integration_id]["channel_id"]
+    return channel_id
+
+
+async def test_a_channel_that_cronofy_has_stays(office: Office) -> None:
+    """Nothing is made anew without need."""
+    integration_id = await office.finished()
+    before = await channel_of(office, integration_id)
+    office.wire.asked.clear()
+
+    await lost_channels(an_audit(office), office.accounts.ensure_channels).work()
+
+    assert await channel_of(office, integration_id) == before
+    assert office.wire.asked == ["GET /v1/channels"]
+
+
+async def test_a_channel_that_is_gone_is_made_anew(office: Office) -> None:
+    """Without it no change in the calendar would be noticed until the daily read."""
+    integration_id = await office.finished()
+    before = await channel_of(office, integration_id)
+    async with office.store.read() as connection:
+        sub = (await connection.execute(integrations.select())).mappings().one()["sub"]
+    assert before is not None
+    await office.gateway.close_channel(sub, before)
+
+    await lost_channels(an_audit(office), office.accounts.ensure_channels).work()
+
+    after = await channel_of(office, integration_id)
+    assert after is not None
+    assert [channel.channel_id for channel in await office.gateway.channels(sub)] == [after]
+
+
+async def test_a_channel_of_another_calendar_does_not_count(office: Office) -> None:
+    """Relinking an account gives its calendars new ids."""
+    integration_id = await office.finished()
+    async with office.store.begin() as connection:
+        await change(connection, integration_id, calendar_id="cal_after_relinking")
+
+    assert await an_audit(office)() == 1
+    assert await channel_of(office, integration_id) is None
+
+
+async def test_an_account_that_cannot_be_asked_changes_nothing(office: Office) -> None:
+    """R23: the next round asks again."""
+    integration_id = await office.finished()
+    before = await channel_of(office, integration_id)
+    office.wire.broken.add("GET /v1/channels")
+
+    assert await an_audit(office)() == 0
+    assert await channel_of(office, integration_id) == before

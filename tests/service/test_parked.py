@@ -1,0 +1,155 @@
+"""Messages that the broker gave up become dead letters, whatever they are (R30, DESIGN 8)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from contracts.errors import Unavailable
+from contracts.ports import REPLAY_HEADER
+from service.broker.memory import MemoryBroker
+from service.broker.topology import (
+    DEAD_EXCHANGE,
+    DELIVERY_LIMIT,
+    QUEUE_INBOUND,
+    QUEUE_OUTBOUND,
+    QUEUE_PARKED,
+    REPLAY_EXCHANGE,
+)
+from service.parked import PAUSE, ParkedMessages
+from service.store import Store, letters
+from service.store.journal import known, record
+from service.store.letters import Matching
+from tests.support.brokers import Taker, item
+from tests.support.clock import ManualClock
+from tests.support.waiting import until
+
+BODY = b'{"id":"m-1","source":"/vorex/acme","data":{"tenant_id":"acme"}}'
+NOTICE = b'{"id":"n-1","source":"/calendar-sync","type":"com.cronofy.notice.received.v1"}'
+
+
+class Fragile(Store):
+    """A store that can be taken away."""
+
+    gone = False
+
+    def begin(self) -> Any:
+        if self.gone:
+            raise Unavailable("the database cannot be reached")
+        return super().begin()
+
+
+class Ground:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.clock = ManualClock()
+        self.broker = MemoryBroker(clock=self.clock)
+        self.parked = ParkedMessages(store=store, broker=self.broker, clock=self.clock)
+
+    async def letters(self) -> list[dict[str, Any]]:
+        async with self.store.read() as connection:
+            found, _ = await letters.page(connection, Matching())
+        return [dict(row) for row in found]
+
+    async def imported(self, count: int) -> list[dict[str, Any]]:
+        async def there() -> bool:
+            return len(await self.letters()) == count and await self.broker.depth(QUEUE_PARKED) == 0
+
+        await until(there, what=f"{count} letters")
+        await self.broker.drain()
+        return await self.letters()
+
+
+@asynccontextmanager
+async def importing(store: Store) -> AsyncIterator[Ground]:
+    ground = Ground(store)
+    await ground.broker.open()
+    await ground.broker.declare()
+    await ground.parked.start()
+    task = asyncio.create_task(ground.parked.run())
+    try:
+        yield ground
+    finally:
+        await ground.parked.stop()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(task, 5)
+        await ground.broker.close()
+
+
+async def test_a_message_returned_too_often_is_a_letter_of_its_queue(store: Store) -> None:
+    """T17, the broker's verdict: bytes, id, routing key and the queue that gave it up."""
+    async with importing(store) as ground:
+        await ground.broker.publish(item("m-1", body=BODY))
+        for _ in range(DELIVERY_LIMIT + 1):
+            returning = await ground.broker.subscribe(QUEUE_OUTBOUND, prefetch=1, sink=Taker())
+            await ground.broker.drain()
+            await returning.close()
+        (letter,) = await ground.imported(1)
+
+    assert (letter["code"], letter["queue"], letter["state"]) == ("delivery_limit", QUEUE_OUTBOUND, "open")
+    assert (letter["message_id"], letter["source"], letter["tenant_id"]) == ("m-1", "/vorex/acme", "acme")
+    assert (letter["body"], letter["routing_key"]) == (BODY, "task.created")
+
+
+@pytest.mark.parametrize(
+    ("body", "queue"), [(NOTICE, QUEUE_INBOUND), (b"\xff", QUEUE_OUTBOUND), (b"[]", QUEUE_OUTBOUND)]
+)
+async def test_where_nobody_says_who_gave_it_up_its_kind_does(store: Store, body: bytes, queue: str) -> None:
+    """So that a replay finds a queue, whatever was parked by hand."""
+    async with importing(store) as ground:
+        await ground.broker.publish(item(exchange=DEAD_EXCHANGE, body=body))
+        (letter,) = await ground.imported(1)
+
+    assert (letter["queue"], letter["body"]) == (queue, body)
+
+
+async def test_a_message_that_was_done_with_is_only_acknowledged(store: Store) -> None:
+    """Its record is there; only the acknowledgement was lost each time."""
+    async with store.begin() as connection:
+        await record(connection, QUEUE_OUTBOUND, [(("/vorex/acme", "m-1"), "done")], now=0.0)
+
+    async with importing(store) as ground:
+        await ground.broker.publish(item("m-1", exchange=DEAD_EXCHANGE, body=BODY))
+        await ground.broker.publish(item("n-1", exchange=DEAD_EXCHANGE, body=NOTICE))
+        (letter,) = await ground.imported(1)
+
+    assert letter["message_id"] == "n-1"
+
+
+async def test_a_replay_that_is_given_up_opens_its_letter_again(store: Store) -> None:
+    """The story of one message is one row."""
+    async with importing(store) as ground:
+        await ground.broker.publish(item("m-1", exchange=DEAD_EXCHANGE, body=BODY))
+        (letter,) = await ground.imported(1)
+        async with store.begin() as connection:
+            now = await store.moment(connection)
+            await letters.replay(connection, [letter["id"]], exchange=REPLAY_EXCHANGE, who="olga", now=now)
+        headers = {REPLAY_HEADER: letter["id"]}
+        await ground.broker.publish(item("m-1", exchange=DEAD_EXCHANGE, body=BODY, headers=headers))
+
+        async def open_again() -> bool:
+            return bool((await ground.letters())[0]["state"] == "open")
+
+        await until(open_again)
+        assert len(await ground.letters()) == 1
+
+
+async def test_nothing_is_acknowledged_while_the_database_is_gone(database_url: str) -> None:
+    """T11: it waits, and goes on where it was."""
+    store = Fragile(database_url)
+    await store.upgrade()
+    store.gone = True
+    async with importing(store) as ground:
+        await ground.broker.publish(item("m-1", exchange=DEAD_EXCHANGE, body=BODY))
+        await until(lambda: ground.clock._sleepers, what="a pause")
+        store.gone = False
+        await ground.clock.pass_time(PAUSE)
+        (letter,) = await ground.imported(1)
+        async with store.read() as connection:
+            key = ("/vorex/acme", "m-1")
+            assert await known(connection, QUEUE_OUTBOUND, [key]) == {key: "dead"}
+    await store.close()
+
+    assert letter["message_id"] == "m-1"

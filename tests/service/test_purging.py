@@ -1,0 +1,148 @@
+"""What is forgotten and when, in small chunks while traffic goes on (DESIGN 4, 8, 10)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, insert, select, text
+
+from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
+from service.keeper import Chore
+from service.purging import CHUNK, forgetting
+from service.store import Store, letters
+from service.store.dead_letters import NewLetter, bury, note_attempt
+from service.store.ids import new_id
+from service.store.journal import known, record
+from service.store.tables import attempts, dead_letters, inbox, log_entries, suspects, used_tokens
+from tests.support.clock import START, ManualClock
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def clocked(database_url: str) -> Any:
+    """A store whose clock the test moves."""
+    opened = Store(database_url, clock=ManualClock())
+    await opened.upgrade()
+    yield opened
+    await opened.close()
+
+
+def chores(store: Store) -> dict[str, Chore]:
+    return {chore.name: chore for chore in forgetting(store, inbox_days=30, log_days=90)}
+
+
+async def count(store: Store, table: Table) -> int:
+    async with store.read() as connection:
+        return len((await connection.execute(select(table))).all())
+
+
+def a_letter(message_id: str) -> NewLetter:
+    return NewLetter(
+        queue=QUEUE_OUTBOUND,
+        source="/vorex/acme",
+        message_id=message_id,
+        code="refused",
+        reason="no",
+        routing_key="task.created",
+        headers={},
+        body=message_id.encode(),
+    )
+
+
+async def test_the_inbox_forgets_after_its_days_but_never_an_open_letter(clocked: Store) -> None:
+    """T23: whatever the age, a letter that waits for somebody keeps its id known."""
+    old, young = START - 31 * DAY, START - 29 * DAY
+    async with clocked.begin() as connection:
+        await bury(connection, [a_letter(each) for each in ("open", "replaying", "discarded")], now=old)
+        await record(connection, QUEUE_OUTBOUND, [(("/vorex/acme", "done"), "done")], now=old.timestamp())
+        await record(connection, QUEUE_OUTBOUND, [(("/vorex/acme", "young"), "done")], now=young.timestamp())
+        ids = {row.message_id: row.id for row in await connection.execute(select(dead_letters))}
+        await letters.discard(connection, [ids["discarded"]], who="olga", reason="x", now=old)
+
+    await chores(clocked)["old inbox rows"].work()
+
+    async with clocked.begin() as connection:
+        keys = [("/vorex/acme", each) for each in ("open", "replaying", "discarded", "done", "young")]
+        left = await known(connection, QUEUE_OUTBOUND, keys)
+        assert {message_id for _, message_id in left} == {"open", "replaying", "young"}
+        await letters.replay(connection, [ids["open"]], exchange=REPLAY_EXCHANGE, who="olga", now=START)
+
+
+async def test_more_than_a_chunk_is_forgotten_while_others_write(clocked: Store) -> None:
+    """Between two chunks there is room for the traffic."""
+    old = (START - 31 * DAY).timestamp()
+    rows = [(("/vorex/acme", f"m-{number}"), "done") for number in range(2 * CHUNK + 1)]
+    async with clocked.begin() as connection:
+        await record(connection, QUEUE_OUTBOUND, rows, now=old)
+    purge = asyncio.ensure_future(chores(clocked)["old inbox rows"].work())
+    for number in range(20):
+        async with clocked.begin() as connection:
+            key = ("/vorex/acme", f"new-{number}")
+            await record(connection, QUEUE_OUTBOUND, [(key, "done")], now=START.timestamp())
+    await purge
+
+    assert await count(clocked, inbox) == 20
+
+
+async def test_logs_attempts_suspects_and_tokens_are_forgotten_by_age(clocked: Store) -> None:
+    """LOG_RETENTION_DAYS for the log, the inbox's days for attempts; tokens once they have expired."""
+    async with clocked.begin() as connection:
+        for age in (1, 31, 91):
+            at = START - age * DAY
+            await connection.execute(insert(log_entries), [_entry(at)])
+            await note_attempt(connection, QUEUE_OUTBOUND, "/vorex/acme", f"m-{age}", 1, "busy", now=at)
+            suspect = {"consumer": QUEUE_OUTBOUND, "message_id": f"m-{age}", "crashes": 1, "at": at}
+            await connection.execute(insert(suspects), [suspect])
+            token = {"id": f"t-{age}", "expires_at": (START + (2 - age) * DAY).timestamp()}
+            await connection.execute(insert(used_tokens), [token])
+
+    for chore in chores(clocked).values():
+        await chore.work()
+
+    left = {
+        table.name: await count(clocked, table) for table in (log_entries, attempts, suspects, used_tokens)
+    }
+    assert left == {"log_entries": 2, "attempts": 1, "suspects": 1, "used_tokens": 1}
+
+
+async def test_letters_that_are_done_with_are_forgotten_with_their_acts(clocked: Store) -> None:
+    """After the log's days without any act; open ones never."""
+    old = START - 91 * DAY
+    async with clocked.begin() as connection:
+        await bury(connection, [a_letter(each) for each in ("open", "gone", "lately")], now=old)
+        ids = {row.message_id: row.id for row in await connection.execute(select(dead_letters))}
+        await letters.discard(connection, [ids["gone"]], who="olga", reason="x", now=old)
+        await letters.discard(connection, [ids["lately"]], who="olga", reason="x", now=START - DAY)
+
+    await chores(clocked)["old dead letters"].work()
+
+    async with clocked.read() as connection:
+        left = set(await connection.scalars(select(dead_letters.c.message_id)))
+    assert left == {"open", "lately"}
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("SELECT consumer FROM inbox WHERE processed_at < 1 ORDER BY processed_at", "ix_inbox_processed_at"),
+        ("SELECT id FROM log_entries WHERE at < '2026' ORDER BY at", "ix_log_entries_at"),
+        ("SELECT consumer FROM attempts WHERE at < '2026' ORDER BY at", "ix_attempts_at"),
+        ("SELECT id FROM used_tokens WHERE expires_at < 1 ORDER BY expires_at", "ix_used_tokens_expires_at"),
+    ],
+)
+async def test_what_is_old_is_found_by_an_index(sqlite_url: str, query: str, index: str) -> None:
+    """DESIGN 10: the query plan."""
+    store = Store(sqlite_url)
+    await store.upgrade()
+    async with store.read() as connection:
+        plan = [row.detail for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {query} LIMIT 9"))]
+    await store.close()
+    assert any(index in step for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan)
+
+
+def _entry(at: datetime) -> dict[str, Any]:
+    words = ("trigger", "direction", "action", "outcome", "code", "reason")
+    return {"id": new_id(), "integration_id": "i-1", "at": at.astimezone(UTC), **dict.fromkeys(words, "x")}
