@@ -1,7 +1,7 @@
 """One page of a read, carried into the store as one transaction (DESIGN 7.4)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
@@ -9,6 +9,7 @@ from contracts.calendar import (
     Integration,
     IntegrationId,
     Item,
+    ItemRef,
     Link,
     LinkId,
     LinkState,
@@ -86,7 +87,7 @@ class Pages:
             _remember_gone(reading_pass, changes, reading)
             if last:
                 await self._finish_deletions(connection, reading_pass, known, changes)
-                await self._finish_copies(connection, reading_pass, integration, changes)
+                _finish_copies(reading_pass, known, changes)
             await self.save(connection, integration, changes, now=now)
             await self._close_page(connection, reading_pass, now=now, last=last)
             crash_point("inbound.3")
@@ -107,7 +108,10 @@ class Pages:
         """
         async with self._store.begin() as connection:
             integration = await self._integration(connection, turn.integration_id)
-            known = await self._known(connection, integration, events, Pass(turn=turn), last=False)
+            alike = await self._unlinked(connection, integration, events)
+            known = await self._known(
+                connection, integration, events, Pass(turn=turn), last=False, also=alike
+            )
             found = await self._equals(connection, integration, events, known)
             if matching:
                 changes = match_page(events, found, reading, new_id=new_id)
@@ -126,15 +130,19 @@ class Pages:
         known: Known,
     ) -> Known:
         """With the person's items that no link here speaks of and that an event may equal (R29)."""
-        starts = {_instant(event.start) for event in events}
-        candidates = await items.unlinked(connection, integration, starts)
+        candidates = await self._unlinked(connection, integration, events)
         twins = Counter(_twin(event) for event in events)
         equals: defaultdict[Twin, list[Item]] = defaultdict(list)
-        for item in candidates:
+        for item in (known.items[ref] for ref in candidates if ref in known.items):
             twin = equal_twin(item)
             if twin is not None and twins[twin] == 1:
                 equals[twin].append(item)
         return replace(known, equals=equals)
+
+    async def _unlinked(
+        self, connection: AsyncConnection, integration: Integration, events: Sequence[CronofyEvent]
+    ) -> Sequence[ItemRef]:
+        return await items.unlinked(connection, integration, {_instant(event.start) for event in events})
 
     async def _integration(self, connection: AsyncConnection, integration_id: str) -> Integration:
         found = await integrations.load(connection, [integration_id])
@@ -151,7 +159,9 @@ class Pages:
         reading_pass: Pass,
         *,
         last: bool,
+        also: Collection[ItemRef] = (),
     ) -> Known:
+        """What bears on these events, locked as everybody locks: items, then links, each by key."""
         found = await links.of_events(
             connection,
             integration.id,
@@ -159,9 +169,11 @@ class Pages:
             event_uids={event.event_uid for event in events},
         )
         pending = list(reading_pass.gone.values()) if last else []
-        refs = {link.item_ref for link in found} | {link.item_ref for link, _ in pending}
+        refs = {link.item_ref for link in found} | {link.item_ref for link, _ in pending} | {*also}
         known_items = await items.load(connection, refs, lock=True)
         ids = {link.id for link in found} | {link.id for link, _ in pending}
+        if last and reading_pass.full is not None:
+            ids |= {link.id for link in await self._absent(connection, reading_pass, integration)}
         locked = await links.load(connection, ids, lock=True)
         here = [link for link in locked.values() if link.calendar_id == integration.calendar_id]
         keys = {key for event in events for key in event_keys(event)}
@@ -210,23 +222,11 @@ class Pages:
         keys = [link.id for link, _ in ready]
         await inbound.note_deletions(connection, integration.id, keys, held=held, now=now)
 
-    async def _finish_copies(
-        self, connection: AsyncConnection, reading_pass: Pass, integration: Integration, changes: PageChanges
-    ) -> None:
-        """A copy that a complete read did not show is written again (R11)."""
-        if reading_pass.full is None:
-            return
-        first, beyond = reading_pass.full
-        began_at = reading_pass.turn.began_at
-        read_now = {link.id for link in changes.links}
+    async def _absent(
+        self, connection: AsyncConnection, reading_pass: Pass, integration: Integration
+    ) -> Sequence[Link]:
         candidates = await links.load(connection, await inbound.copies(connection, integration))
-        absent = missing_copies(
-            [link for link in candidates.values() if link.id not in read_now],
-            first=first,
-            beyond=beyond,
-            began_at=began_at,
-        )
-        changes.links.extend(replace(link, state=LinkState.BEHIND, exists_there=False) for link in absent)
+        return _missing(reading_pass, candidates.values())
 
     async def save(
         self, connection: AsyncConnection, integration: Integration, changes: PageChanges, *, now: float
@@ -259,6 +259,20 @@ class Pages:
             stands = await inbound.keep_turn(connection, turn, now=now)
         if not stands:
             raise TurnLost
+
+
+def _missing(reading_pass: Pass, candidates: Iterable[Link]) -> Sequence[Link]:
+    if reading_pass.full is None:
+        return ()
+    first, beyond = reading_pass.full
+    return missing_copies(candidates, first=first, beyond=beyond, began_at=reading_pass.turn.began_at)
+
+
+def _finish_copies(reading_pass: Pass, known: Known, changes: PageChanges) -> None:
+    """A copy that a complete read did not show is written again (R11)."""
+    shown = {link.id for link in changes.links}
+    absent = _missing(reading_pass, [link for link in known.links if link.id not in shown])
+    changes.links.extend(replace(link, state=LinkState.BEHIND, exists_there=False) for link in absent)
 
 
 def _remember_gone(reading_pass: Pass, changes: PageChanges, reading: Reading) -> None:

@@ -1,6 +1,6 @@
 """Integrations, their state rows and what they mean to a message."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -48,17 +48,6 @@ async def load(
     wanted = select(integrations).where(among(connection, integrations.c.id, ids)).order_by(integrations.c.id)
     rows = await connection.execute(wanted.with_for_update() if lock else wanted)
     return {row["id"]: integration_of(row) for row in rows.mappings()}
-
-
-async def of_users(connection: AsyncConnection, user_ids: Iterable[str]) -> Sequence[Integration]:
-    """All living, finished integrations of these users, whatever their tenant: compare it yourself."""
-    rows = await connection.execute(
-        select(integrations)
-        .where(among(connection, integrations.c.user_id, user_ids))
-        .where(integrations.c.deleted_at.is_(None), integrations.c.status != Status.SETUP)
-        .order_by(integrations.c.id)
-    )
-    return [integration_of(row) for row in rows.mappings()]
 
 
 async def change(connection: AsyncConnection, integration_id: str, **values: Any) -> bool:

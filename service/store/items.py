@@ -57,24 +57,25 @@ async def load(
 
 async def unlinked(
     connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
-) -> Sequence[Item]:
-    """The person's living items that begin at one of these moments and have no link here (R29)."""
+) -> Sequence[ItemRef]:
+    """The person's living items that begin at one of these moments and have no link here (R29).
+
+    Nothing is locked: whoever acts on them locks the items first and asks again.
+    """
     here = (
         exists()
         .where(links.c.item_ref == items.c.ref)
         .where(links.c.integration_id == integration.id, links.c.calendar_id == integration.calendar_id)
     )
     query = (
-        select(items)
+        select(items.c.ref)
         .join(item_assignees, item_assignees.c.item_ref == items.c.ref)
         .where(item_assignees.c.tenant_id == integration.tenant_id)
         .where(item_assignees.c.user_id == integration.user_id)
         .where(items.c.starts_at.in_(sorted(starts)), items.c.deleted.is_(False), ~here)
         .order_by(items.c.ref)
-        .with_for_update(of=items)
     )
-    rows = await connection.execute(query)
-    return [item_of(row) for row in rows.mappings()]
+    return [ItemRef(ref) for ref in await connection.scalars(query)]
 
 
 async def save(

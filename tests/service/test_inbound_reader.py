@@ -1,11 +1,15 @@
 """Reading a linked calendar, against the simulator and a real store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text, update
 
 from contracts.calendar import LinkState, Origin
+from service.store import Store
+from service.store.tables import links as links_table
 from tests.support.household import Household, household
 
 NINE = "2026-12-03T09:00:00Z"
@@ -347,3 +351,36 @@ async def test_r28_last_checked_moves_without_anything_crossing(home: Household)
     state = await home.state(mine)
     assert state.last_sync_at is None
     assert state.last_checked_at >= home.clock.now() - timedelta(seconds=10)
+
+
+async def test_r11_a_missing_copy_is_written_again_in_its_newest_form(home: Household) -> None:
+    """Also where Vorex changes it while the read ends."""
+    mine = await home.integration()
+    _add(home, mine)
+    await home.changed(mine)
+    await home.make_copy_of_first_link(mine)
+    (link,) = await home.links()
+    assert link.desired is not None
+    newer = {**link.desired, "summary": "Newer"}
+    home.world.faults.change(next_empty_reads=1)
+    await home.world.advance(60)
+
+    async with home.store.begin() as connection:
+        reading = None if home.store.sqlite else asyncio.create_task(home.reader.read_all(mine))
+        statement = update(links_table).where(links_table.c.id == link.id)
+        await connection.execute(statement.values(desired=newer, desired_revision=7))
+        await _until_blocked(home.store, reading)
+    await (reading or home.reader.read_all(mine))
+
+    (after,) = await home.links()
+    assert (after.state, after.desired_revision) == (LinkState.BEHIND, 7)
+    assert after.desired == newer
+
+
+async def _until_blocked(store: Store, reading: asyncio.Task[None] | None) -> None:
+    """Wait until the reader waits for this transaction's lock, where the engine can tell."""
+    query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    while reading is not None and not reading.done():
+        async with store.read() as connection:
+            if await connection.scalar(query):
+                return
