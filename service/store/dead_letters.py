@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.fields import LONGEST_ID
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
+from service.store import suspects
 from service.store.ids import new_id
 from service.store.journal import record
 from service.store.sets import among
@@ -144,6 +145,7 @@ async def start_over(
                 among(connection, table.c.message_id, ids),
             )
         )
+    await suspects.clear(connection, queue, ids)
 
 
 def fingerprint(code: str, reason: str, exception: str | None) -> str:
