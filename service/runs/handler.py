@@ -1,13 +1,14 @@
 """Does the step of a run that is due, once, whoever is asked how often (R24, R25)."""
 
+from contextlib import suppress
 from typing import Protocol
 
 from contracts.calendar import Integration
 from contracts.envelope import RunRequested
-from contracts.errors import GrantRefused
+from contracts.errors import GrantRefused, Permanent, SyncError, Throttled
 from contracts.messages import RunData
 from contracts.ports import Clock
-from service.inbound.reader import Calendars, Looker
+from service.inbound.reader import LOOK_CLOSER, Calendars, Looker
 from service.runs.baseline import Baseline
 from service.runs.comparison import Comparison, Notices, Whole, reader_for
 from service.runs.leaving import Cronofy, Leaving
@@ -36,6 +37,7 @@ WITHDRAWN = "The account's permission was withdrawn."
 NOT_SYNCING = "The integration is not active or not connected."
 GIVING_WAY = "Waiting for the sync that was started by hand."
 GIVING_WAY_SECONDS = 5.0
+WENT_WRONG = "Something went wrong here."
 
 
 class Accounts(Calendars, Cronofy, Protocol):
@@ -51,12 +53,21 @@ class Received(Protocol):
     @property
     def key(self) -> MessageKey: ...
 
+    @property
+    def attempt(self) -> int: ...
+
 
 class RunHandler:
-    """One message, one step; a step that was done already is acknowledged and not repeated."""
+    """One message, one step; a step that was done already is acknowledged and not repeated.
 
-    def __init__(self, *, store: Store, calendars: Accounts, looker: Looker, clock: Clock) -> None:
-        self._store, self._looker = store, looker
+    ``attempts`` is how often a step is tried: with the last one the run fails, for a run that can never
+    go on would keep the next one out, and every comparison waiting (R25).
+    """
+
+    def __init__(
+        self, *, store: Store, calendars: Accounts, looker: Looker, clock: Clock, attempts: int = 6
+    ) -> None:
+        self._store, self._looker, self._attempts = store, looker, attempts
         self._progress = progress = Progress(store)
         retrieval = Retrieval(store=store, calendars=calendars, progress=progress, clock=clock)
         reader = reader_for(store, calendars, looker, clock)
@@ -81,7 +92,7 @@ class RunHandler:
             return
         due = Due(run=run, integration=integration, key=received.key)
         try:
-            await (self._leave(due) if run.kind == DELETE else self._do(due))
+            await (self._leave(due) if run.kind == DELETE else self._do(due, received.attempt))
         except Overtaken:
             async with self._store.begin() as connection:
                 await self._progress.note(connection, received.key)
@@ -89,7 +100,38 @@ class RunHandler:
     async def _leave(self, due: Due) -> None:
         await self._leaving[due.run.step](due)
 
-    async def _do(self, due: Due) -> None:
+    async def _do(self, due: Due, attempt: int) -> None:
+        try:
+            await self._advance(due)
+        except Overtaken:
+            raise
+        except Exception as error:
+            if not await self._explained(due, error):
+                if self._is_last(error, attempt):
+                    await self._fail(due, str(error) if isinstance(error, SyncError) else WENT_WRONG)
+                raise
+
+    async def _explained(self, due: Due, error: Exception) -> bool:
+        """Whether the account or its calendar is gone, which is no fault of the message (R23)."""
+        if not isinstance(error, Permanent) or error.status not in LOOK_CLOSER:
+            return False
+        with suppress(Permanent):
+            if await self._looker.look(due.integration.id) == "not_connected":
+                await self._progress.end(due, state="failed", reason=NOT_SYNCING)
+                return True
+        return False
+
+    def _is_last(self, error: Exception, attempt: int) -> bool:
+        if isinstance(error, Permanent):
+            return True
+        return attempt >= self._attempts and not isinstance(error, Throttled)
+
+    async def _fail(self, due: Due, reason: str) -> None:
+        async with self._store.begin() as connection:
+            at = await self._store.moment(connection)
+            await runs.end(connection, due.run.id, state="failed", reason=reason, at=at)
+
+    async def _advance(self, due: Due) -> None:
         integration = due.integration
         unread = integration.baseline_at is None
         if not (integration.sends or (unread and integration.active)):

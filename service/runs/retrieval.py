@@ -10,7 +10,7 @@ from contracts.ports import Clock
 from handlers.inbound import PageChanges
 from handlers.reading import Reading
 from handlers.runs import Span, span_of
-from service.cronofy.gateway import EventsQuery
+from service.cronofy.gateway import UNREADABLE_PAGE, EventsQuery
 from service.inbound.pages import Pages
 from service.inbound.reader import Calendars
 from service.runs.baseline import after_reading
@@ -21,6 +21,8 @@ from service.store.runs import Tally
 
 ONE_DAY = timedelta(days=1)
 PATIENCE = 0.2
+MOST_RESTARTS = 3
+"""So often a reading begins again because its next page's address has expired; then attempts count."""
 READING = "Reading the linked calendar."
 
 
@@ -43,12 +45,12 @@ class Retrieval:
         async with self._store.read() as connection:
             asked_at = await self._store.now(connection)
         span = await self._span(due)
-        page = await self._page(due, span)
+        page, restarts = await self._page(due, span)
         events = [event for event in page.events if span.holds(event.start, event.end)]
         reading = Reading(asked_at=asked_at, now=asked_at, trigger=Trigger.RUN, run_id=due.run.id)
 
         async def then(connection: AsyncConnection, changes: PageChanges) -> None:
-            await self._note(connection, due, page, events, changes)
+            await self._note(connection, due, page, events, changes, restarts=restarts)
 
         matching = due.run.step != RETRIEVE
         await self._pages.retrieve(turn, events, reading=reading, matching=matching, then=then)
@@ -60,6 +62,8 @@ class Retrieval:
         page: EventsPage,
         events: Sequence[CronofyEvent],
         changes: PageChanges,
+        *,
+        restarts: int,
     ) -> None:
         matching = due.run.step != RETRIEVE
         tally = matched_of(changes) if matching else tally_of(changes.entries, found=len(events))
@@ -68,23 +72,25 @@ class Retrieval:
             connection,
             due,
             step=after_reading(due.run) if last else due.run.step,
-            cursor={} if last else {"page": page.next_page},
+            cursor={} if last else {"page": page.next_page, "restarts": restarts},
             tally=tally,
             now_doing=READING,
             total=None if matching else _ahead(due, page, len(events)),
         )
 
-    async def _page(self, due: Due, span: Span) -> EventsPage:
+    async def _page(self, due: Due, span: Span) -> tuple[EventsPage, int]:
+        """The page that is due, and how often the reading has begun again for it."""
         sub, following = due.integration.sub, due.run.cursor.get("page")
-        if following is None:
-            return await self._calendars.first_page(sub, _query(due, span), turn=due.turn)
-        try:
-            return await self._calendars.next_page(sub, following, turn=due.turn)
-        except Transient as error:
-            if error.status is None:
-                raise
+        restarts: int = due.run.cursor.get("restarts", 0)
+        if following is not None:
+            try:
+                return await self._calendars.next_page(sub, following, turn=due.turn), restarts
+            except Transient as error:
+                if error.status not in UNREADABLE_PAGE or restarts >= MOST_RESTARTS:
+                    raise
             # The page's address has expired: begin again; what has been brought is known by now.
-            return await self._calendars.first_page(sub, _query(due, span), turn=due.turn)
+            restarts += 1
+        return await self._calendars.first_page(sub, _query(due, span), turn=due.turn), restarts
 
     async def _span(self, due: Due) -> Span:
         words = due.run.retrieve if due.run.step == RETRIEVE else due.run.send

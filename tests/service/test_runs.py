@@ -4,8 +4,13 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from contracts.calendar import LinkState
-from tests.support.household import Household, household
+from contracts.calendar import LinkState, Status
+from contracts.envelope import RunRequested
+from contracts.errors import Permanent, SyncError, Transient
+from contracts.messages import RunData
+from service.store import accounts
+from service.store.ids import new_id
+from tests.support.household import Household, Message, household
 
 NINE = "2026-12-03T09:00:00Z"
 TEN = "2026-12-03T10:00:00Z"
@@ -140,3 +145,81 @@ async def test_r29_two_candidates_are_not_linked(home: Household) -> None:
     await home.run_to_end(mine, retrieve=WEEK)
 
     assert await _titles(home) == ["Visit", "Visit", "Visit"]
+
+
+async def _step(home: Household, mine: str, run_id: str, number: int, *, attempt: int = 1) -> None:
+    data = RunData(run_id=run_id, integration_id=mine, step=number)
+    message = RunRequested.of(data, id=new_id(), time=home.clock.now())
+    await home.runs(Message(message=message, key=(message.source, message.id), attempt=attempt))
+
+
+async def _busy(home: Household, mine: str) -> bool:
+    async with home.store.read() as connection:
+        return await accounts.run_in_progress(connection, mine)
+
+
+async def test_r25_a_run_that_cronofy_refuses_has_failed_and_keeps_no_other_out(home: Household) -> None:
+    """Its message goes to the operators; the person can start the next one."""
+    mine = await _with_events(home, {})
+    run_id = await home.run_steps(mine, retrieve=WEEK, steps=1)
+    home.world.faults.change(next_errors=1, error_status=402)
+
+    with pytest.raises(Permanent):
+        await _step(home, mine, run_id, 1)
+
+    assert not await _busy(home, mine)
+
+
+@pytest.mark.parametrize(("attempt", "goes_on"), [(5, True), (6, False)])
+async def test_r25_a_run_fails_with_its_last_attempt(home: Household, attempt: int, goes_on: bool) -> None:
+    """What is tried no more must not stand as running for ever."""
+    mine = await _with_events(home, {})
+    run_id = await home.run_steps(mine, retrieve=WEEK, steps=1)
+    home.world.faults.change(next_errors=-1, error_status=500)
+
+    with pytest.raises(Transient):
+        await _step(home, mine, run_id, 1, attempt=attempt)
+
+    assert await _busy(home, mine) is goes_on
+
+
+async def test_r23_a_run_on_a_calendar_that_is_gone_ends_and_says_so(home: Household) -> None:
+    """Which is no fault of the message: the integration is not connected, and no dead letter is made."""
+    mine = await _with_events(home, {})
+    run_id = await home.run_steps(mine, retrieve=WEEK, steps=1)
+    home.world.set_missing(home.calendars[mine])
+    home.world.faults.change(next_errors=1, error_status=404)
+
+    await _step(home, mine, run_id, 1)
+
+    assert not await _busy(home, mine)
+    assert (await home.value(mine)).status is Status.NOT_CONNECTED
+
+
+async def test_r24_a_page_that_fails_is_read_again_and_not_the_whole_range(home: Household) -> None:
+    """Else a calendar whose second page Cronofy cannot give would be read from its first for ever."""
+    mine = await _with_events(home, *({"summary": f"Event {at:02}"} for at in range(15)))
+    home.world.faults.change(page_size=10)
+    run_id = await home.run_steps(mine, retrieve=WEEK, steps=2)
+    home.world.faults.change(next_errors=-1, error_status=503)
+    with pytest.raises(SyncError):
+        await _step(home, mine, run_id, 2)
+    home.world.faults.change(next_errors=1, error_status=503)
+
+    with pytest.raises(SyncError):
+        await _step(home, mine, run_id, 2)
+
+
+async def test_r24_a_reading_begins_again_only_so_often(home: Household) -> None:
+    """Where no next page can ever be had, the attempts count."""
+    mine = await _with_events(home, *({"summary": f"Event {at:02}"} for at in range(15)))
+    home.world.faults.change(page_size=10, page_seconds=0.5)
+    run_id = await home.run_steps(mine, retrieve=WEEK, steps=2)
+
+    for number in (2, 3, 4):
+        await home.world.advance(2)
+        await _step(home, mine, run_id, number)
+    await home.world.advance(2)
+
+    with pytest.raises(Transient):
+        await _step(home, mine, run_id, 5)
