@@ -83,6 +83,7 @@ class Pages:
             reading = Reading(asked_at=asked_at, now=now)
             integration = await self._integration(connection, reading_pass.turn.integration_id)
             known = await self._known(connection, integration, events, reading_pass, last=last)
+            integration = known.integration
             changes = judge_page(events, known, reading, new_id=new_id)
             _remember_gone(reading_pass, changes, reading)
             if last:
@@ -112,6 +113,7 @@ class Pages:
             known = await self._known(
                 connection, integration, events, Pass(turn=turn), last=False, also=alike
             )
+            integration = known.integration
             found = await self._equals(connection, integration, events, known)
             if matching:
                 changes = match_page(events, found, reading, new_id=new_id)
@@ -144,8 +146,11 @@ class Pages:
     ) -> Sequence[ItemRef]:
         return await items.unlinked(connection, integration, {_instant(event.start) for event in events})
 
-    async def _integration(self, connection: AsyncConnection, integration_id: str) -> Integration:
-        found = await integrations.load(connection, [integration_id])
+    async def _integration(
+        self, connection: AsyncConnection, integration_id: str, *, lock: bool = False
+    ) -> Integration:
+        """Locked, nobody deactivates or deletes it before the commit."""
+        found = await integrations.load(connection, [integration_id], lock=lock)
         integration = found.get(IntegrationId(integration_id))
         if integration is None or not integration.sends:
             raise NotSyncing
@@ -161,7 +166,7 @@ class Pages:
         last: bool,
         also: Collection[ItemRef] = (),
     ) -> Known:
-        """What bears on these events, locked as everybody locks: items, then links, each by key."""
+        """What bears on these events, locked as everybody locks: items, integration, links, each by key."""
         found = await links.of_events(
             connection,
             integration.id,
@@ -171,6 +176,7 @@ class Pages:
         pending = list(reading_pass.gone.values()) if last else []
         refs = {link.item_ref for link in found} | {link.item_ref for link, _ in pending} | {*also}
         known_items = await items.load(connection, refs, lock=True)
+        integration = await self._integration(connection, integration.id, lock=True)
         ids = {link.id for link in found} | {link.id for link, _ in pending}
         if last and reading_pass.full is not None:
             ids |= {link.id for link in await self._absent(connection, reading_pass, integration)}
@@ -206,6 +212,9 @@ class Pages:
     ) -> None:
         standing = {link.id: link for link in known.links}
         due = [_still_gone(standing.get(key), *found) for key, found in reading_pass.gone.items()]
+        reading_pass.again = reading_pass.again or any(
+            _moved_on(standing.get(key), judged) for key, (judged, _) in reading_pass.gone.items()
+        )
         ready = [pair for pair in due if pair is not None]
         if not ready:
             return
@@ -282,12 +291,17 @@ def _remember_gone(reading_pass: Pass, changes: PageChanges, reading: Reading) -
 
 
 def _still_gone(standing: Link | None, judged: Link, reading: Reading) -> tuple[Link, Reading] | None:
-    """The judged link, unless it was written since its row was asked for."""
-    if standing is None or (standing.accepted_at or 0.0) > reading.asked_at:
+    """The judged link, unless it was written, or its item changed, since its row was asked for."""
+    if standing is None or _moved_on(standing, judged) or (standing.accepted_at or 0.0) > reading.asked_at:
         return None
     if standing.state is not LinkState.AGREED and standing.origin is Origin.OURS:
         return None
     return judged, reading
+
+
+def _moved_on(standing: Link | None, judged: Link) -> bool:
+    """Whether Vorex changed the item since the row was judged; another read weighs the two (R19)."""
+    return standing is not None and standing.desired_revision != judged.desired_revision
 
 
 def _twin(event: CronofyEvent) -> Twin:

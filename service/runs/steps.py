@@ -8,7 +8,7 @@ from typing import Any
 from contracts.calendar import Integration
 from service.accounts.facts import run_requested
 from service.cronofy.transport import Turn
-from service.store import AsyncConnection, Store, journal, runs
+from service.store import AsyncConnection, Store, accounts, journal, runs
 from service.store.journal import MessageKey
 from service.store.runs import COMPARISONS, Run, Tally
 
@@ -59,6 +59,9 @@ class Progress:
         total: int | None = None,
     ) -> None:
         """Note this step and ask for the next; after the last one the run is done. Raises Overtaken."""
+        finished = step == OVER and due.run.kind == FINISH
+        if finished:
+            await accounts.lock(connection, due.integration.id)  # before the run, as whoever cancels it does
         if not await runs.stands(connection, due.run):
             raise Overtaken
         now = await self._store.now(connection)
@@ -75,7 +78,7 @@ class Progress:
         )
         await self.note(connection, due.key)
         if step == OVER:
-            if due.run.kind == FINISH:
+            if finished:
                 await runs.disable_options(connection, due.integration.id)
             await runs.end(connection, due.run.id, state="done", reason=None, at=moment)
         else:

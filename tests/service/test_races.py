@@ -1,0 +1,148 @@
+"""Changes that come while a read or a run is under way, each met where it hurts most (R19, R21, R25)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from contracts.calendar import LinkState
+from contracts.cronofy import EventsPage, UserInfo
+from contracts.envelope import RunRequested
+from contracts.messages import RunData
+from handlers.compose import compose
+from service.cronofy.gateway import CronofyGateway, EventsQuery
+from service.cronofy.transport import Turn
+from service.inbound import Reader
+from service.store import AsyncConnection, Store, accounts, inbound, integrations, items, links, runs
+from service.store.ids import new_id
+from tests.support.household import Household, Message, household
+from tests.support.waiting import until
+
+NINE = "2026-12-03T09:00:00Z"
+TEN = "2026-12-03T10:00:00Z"
+ELEVEN = "2026-12-03T11:00:00Z"
+
+
+@pytest.fixture
+async def home(database_url: str) -> AsyncIterator[Household]:
+    async with household(database_url) as built:
+        yield built
+
+
+@pytest.fixture
+async def rows(postgresql_url: str) -> AsyncIterator[Household]:
+    """On the engine where two transactions can write at the same time."""
+    async with household(postgresql_url) as built:
+        yield built
+
+
+class Interrupted:
+    """Cronofy, with something happening once between two pages."""
+
+    def __init__(self, gateway: CronofyGateway, between: Callable[[], Awaitable[None]]) -> None:
+        self._gateway, self._between = gateway, between
+
+    async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn) -> EventsPage:
+        return await self._gateway.first_page(sub, query, turn=turn)
+
+    async def next_page(self, sub: str, url: str, *, turn: Turn) -> EventsPage:
+        between, self._between = self._between, _nothing
+        await between()
+        return await self._gateway.next_page(sub, url, turn=turn)
+
+    async def userinfo(self, sub: str, *, turn: Turn) -> UserInfo:
+        return await self._gateway.userinfo(sub, turn=turn)
+
+
+def _add(home: Household, mine: str, **fields: str) -> str:
+    (event,) = home.world.add_event(home.calendars[mine], **fields)
+    return str(event["event_uid"])
+
+
+async def test_r19_a_change_in_vorex_between_two_pages_outlives_a_deletion_there(home: Household) -> None:
+    """The deletion was judged with the first page and is carried out with the last one."""
+    mine = await home.integration()
+    uid = _add(home, mine, summary="Visit", start=NINE, end=TEN)
+    await home.changed(mine)
+    home.world.delete_event(home.calendars[mine], uid)
+    _add(home, mine, summary="Later", start=TEN, end=ELEVEN)
+    home.world.faults.change(page_size=1)
+
+    async def vorex_changes() -> None:
+        item = next(one for one in await home.items() if one.content and one.content.title == "Visit")
+        (link,) = [one for one in await home.links() if one.item_ref == item.ref]
+        assert item.content is not None
+        content = item.content.model_copy(update={"title": "Second visit"})
+        changed = replace(item, version=2, vorex_version=2, revision=2, content=content, changed_by=None)
+        behind = replace(link, state=LinkState.BEHIND, desired_revision=2, desired=compose(content))
+        async with home.store.begin() as connection:
+            await items.save(connection, [(changed, None)], now=home.clock.now())
+            await links.save(connection, [behind], touched_at=0.0)
+
+    between = Interrupted(home.cronofy.gateway, vorex_changes)
+    reader = Reader(store=home.store, calendars=between, looker=home.looker, clock=home.clock)
+    await home.world.advance(5)
+    async with home.store.begin() as connection:
+        now = home.clock.now()
+        await inbound.notice(connection, mine, now - timedelta(hours=1), now=now.timestamp())
+    await reader.catch_up(mine)
+
+    assert [one.content.title for one in await home.items() if one.content] == ["Later", "Second visit"]
+
+
+async def _nothing() -> None: ...
+
+
+@asynccontextmanager
+async def _holding(store: Store) -> AsyncIterator[AsyncConnection]:
+    """A transaction that does not wait for long."""
+    async with store.begin() as connection:
+        await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        yield connection
+
+
+async def _blocked(store: Store, task: "asyncio.Task[None]") -> None:
+    async def waiting() -> bool:
+        async with store.read() as connection:
+            count = await connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        return task.done() or bool(count)
+
+    await until(waiting, what="the other transaction's wait")
+
+
+@pytest.mark.postgresql
+async def test_r21_a_page_under_way_brings_nothing_to_a_deleted_integration(rows: Household) -> None:
+    """Its pairs would belong to nobody, and linking again would double them."""
+    mine = await rows.integration()
+    _add(rows, mine, summary="Visit", start=NINE, end=TEN)
+    async with _holding(rows.store) as connection:
+        await accounts.lock(connection, mine)
+        await integrations.change(connection, mine, active=False, deleted_at=rows.clock.now())
+        reading = asyncio.create_task(rows.changed(mine))
+        await _blocked(rows.store, reading)
+    await reading
+
+    assert await rows.items() == []
+
+
+@pytest.mark.postgresql
+async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_out(rows: Household) -> None:
+    """Whoever cancels or deactivates holds the integration first and its runs afterwards."""
+    mine = await rows.integration()
+    week = {"past": "1_week", "future": "1_week"}
+    run_id = await rows.run_steps(mine, retrieve=week, steps=1)
+    data = RunData(run_id=run_id, integration_id=mine, step=1)
+    message = RunRequested.of(data, id=new_id(), time=rows.clock.now())
+    async with _holding(rows.store) as connection:
+        await accounts.lock(connection, mine)
+        step = asyncio.create_task(rows.runs(Message(message=message, key=(message.source, message.id))))
+        await _blocked(rows.store, step)
+        run = await runs.find(connection, run_id, lock=True)
+    await step
+
+    assert run is not None
+    assert not run.ended
