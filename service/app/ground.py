@@ -217,7 +217,13 @@ class Ground:
             "runs": (
                 QUEUE_RUNS,
                 RunRequested,
-                RunHandler(store=store, calendars=calendars, looker=looker, clock=self.clock),
+                RunHandler(
+                    store=store,
+                    calendars=calendars,
+                    looker=looker,
+                    clock=self.clock,
+                    attempts=len(self._settings.retry_delays) + 1,
+                ),
             ),
         }
         queue, expected, handler = handlers[kind]
