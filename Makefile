@@ -12,7 +12,7 @@ help: ## this list
 run: dependencies ## the whole product in one process, with a simulated Cronofy and the guide's walk
 	@$(PY) -m service up --demo
 
-test: dependencies rabbitmq ## all tests, on a real RabbitMQ and PostgreSQL (ARGS= for pytest)
+test: dependencies rabbitmq chromium ## all tests, on a real RabbitMQ, PostgreSQL and browser (ARGS= for pytest)
 	@$(PY) -m pytest $(ARGS)
 
 check: dependencies ## format, lint, types, import contracts, dependencies
@@ -76,6 +76,16 @@ rabbitmq:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 			apt-get install -qq -y --no-install-recommends rabbitmq-server >/dev/null \
 			|| echo "rabbitmq-server could not be installed"; \
+	fi
+
+# Google's build serves as well; without any, the tests of the pages in a browser say so loudly.
+chromium:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium for the tests"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core >/dev/null \
+			|| echo "chromium could not be installed"; \
 	fi
 
 .env: $(if $(wildcard .env),,dependencies)
