@@ -13,6 +13,7 @@ import structlog
 from contracts.envelope import Message, decode
 from contracts.errors import SyncError, Transient, Unavailable
 from contracts.ports import Broker, Clock, Delivery, Subscription
+from service.gate import Gate
 from service.settling import (
     MOST_CRASHES,
     SUSPICIOUS_RETURNS,
@@ -57,6 +58,7 @@ class Consumer:
         clock: Clock,
         delays: Sequence[int],
         concurrency: int,
+        gate: Gate | None = None,
     ) -> None:
         self.queue = queue
         self._expected: type[Message] = expected
@@ -74,21 +76,41 @@ class Consumer:
         self._locks: WeakValueDictionary[MessageKey, asyncio.Lock] = WeakValueDictionary()
         self._subscription: Subscription | None = None
         self._loop: asyncio.Task[None] | None = None
+        self._gate = gate or Gate(queue=queue, clock=clock)
+        self._minding: asyncio.Task[None] | None = None
 
     @property
     def alive(self) -> bool:
         """Whether messages arrive and are handled."""
         turning = self._loop is not None and not self._loop.done()
-        return turning and self._subscription is not None and self._subscription.alive
+        arriving = self._subscription is not None and self._subscription.alive
+        return turning and (arriving or self._gate.resting)
 
     async def start(self) -> None:
-        self._subscription = await self._broker.subscribe(self.queue, prefetch=self._prefetch, sink=self)
+        await self._subscribe()
         self._loop = asyncio.create_task(self._run(), name=f"consume {self.queue}")
+        minding = self._gate.mind(give_back=self._give_back, take_again=self._subscribe)
+        self._minding = asyncio.create_task(minding, name=f"gate of {self.queue}")
+
+    async def _subscribe(self) -> None:
+        self._subscription = await self._broker.subscribe(self.queue, prefetch=self._prefetch, sink=self)
+
+    async def _give_back(self) -> None:
+        """Return what nobody has in hand; what is in hand is finished first."""
+        self._waiting.clear()
+        if self._in_hand:
+            await asyncio.wait(self._in_hand)
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await subscription.close()
+        self._waiting.clear()
 
     async def stop(self, *, grace: float) -> None:
         """Take nothing more, finish what is in hand within the grace time, give back the rest."""
         self._stopping = True
         self._arrived.set()
+        if self._minding:
+            self._minding.cancel()
         if self._loop:
             await asyncio.wait([self._loop], timeout=grace)
             self._loop.cancel()
@@ -118,16 +140,18 @@ class Consumer:
 
     async def _take(self) -> None:
         await self._room.acquire()
+        await self._gate.passed(lambda: self._stopping)
         if self._stopping or not self._waiting:
             self._room.release()
             return
         delivery = self._waiting.popleft()
-        if delivery.returns < SUSPICIOUS_RETURNS:
+        suspicious = delivery.returns >= SUSPICIOUS_RETURNS
+        if not self._gate.brake.try_one() and not suspicious:
             self._begin(delivery)
             return
         if self._in_hand:
             await asyncio.wait(self._in_hand)
-        await asyncio.wait([self._begin(delivery, suspicious=True)])
+        await asyncio.wait([self._begin(delivery, suspicious=suspicious)])
 
     def _begin(self, delivery: Delivery, *, suspicious: bool = False) -> "asyncio.Task[None]":
         task = asyncio.create_task(self._attend(delivery, suspicious=suspicious))
@@ -143,6 +167,7 @@ class Consumer:
         async with self._locks.setdefault(key, asyncio.Lock()):
             if isinstance(message, Exception):
                 decision = decide(message, delivery.attempt, delays=self._delays)
+                self._gate.brake.learned_nothing()
             else:
                 decision = await self._decided(delivery, message, key, suspicious=suspicious)
             await self._insist(lambda: self._carry_out(delivery, key, decision, suspicious=suspicious))
@@ -168,7 +193,17 @@ class Consumer:
             replay_of=replayed_by(delivery),
         )
         error = await self._insist(lambda: self._outcome(received))
-        return decide(error, delivery.attempt, delays=self._delays)
+        decision = decide(error, delivery.attempt, delays=self._delays)
+        self._tell_brake(error, decision)
+        return decision
+
+    def _tell_brake(self, error: Exception | None, decision: Decision) -> None:
+        if error is None:
+            self._gate.brake.went_well()
+        elif isinstance(error, SyncError):
+            self._gate.brake.learned_nothing()
+        else:
+            self._gate.brake.bug(buried=isinstance(decision, Bury))
 
     async def _outcome(self, received: Received) -> Exception | None:
         """What the handler raised. Raises Unavailable while it is the database that is gone."""
@@ -215,8 +250,8 @@ class Consumer:
             await self._broker.publish(retry_of(delivery, key[1], decision))
 
     async def _acknowledge(self, delivery: Delivery) -> None:
-        assert self._subscription is not None
-        await self._subscription.ack([delivery])
+        if self._subscription is not None:
+            await self._subscription.ack([delivery])
 
     async def _insist(self, step: Callable[[], Awaitable[_T]]) -> _T:
         """Repeat a step until database and broker let it happen; meanwhile nothing is acknowledged."""

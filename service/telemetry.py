@@ -26,6 +26,8 @@ EventName = Literal[
     "consumer.started",  # deliveries of a queue can arrive
     "consumer.refused",  # RabbitMQ did not let us consume; tried again
     "consumer.stuck",  # messages wait but none arrives: the channel is rebuilt
+    "consumer.paused",  # the brake or the breaker: no message is taken for a while, or the window went back
+    "consumer.resumed",  # messages are taken again
     "consumer.lost",  # the channel of a consumer is gone with all that was unsettled on it
     # -- outbox --
     "outbox.held",  # nothing is sent: no queue takes the next message; the topology must be mended
@@ -40,6 +42,8 @@ EventName = Literal[
     "notice.unknown_integration",  # a notice names an integration that is not, or no longer, here
     "notice.erasure_requested",  # the account's owner asked Cronofy to be forgotten: an operator must act
     # -- Cronofy --
+    "cronofy.down",  # call after call failed: nothing is sent until a probe is answered
+    "cronofy.back",  # Cronofy answers again
     "budget.halved",  # Cronofy answered 429 for two integrations within 10 s; recovers step by step
     "cronofy.row_unreadable",  # a row of a read was left out: which field breaks which rule, never its text
     # -- relay and pages --
@@ -71,6 +75,8 @@ MESSAGES_SETTLED = Counter(
     ["queue", "outcome"],
 )
 CRONOFY_REQUESTS = Counter("calendar_sync_cronofy_requests", "Requests that Cronofy answered", ["status"])
+BREAKER_OPEN = Gauge("calendar_sync_breaker_open", "1 while Cronofy is down and nothing is sent to it")
+BRAKE_ON = Gauge("calendar_sync_brake_on", "1 while a consumer pauses because of bug after bug", ["queue"])
 LANES = Gauge("calendar_sync_lanes", "Integrations with links that wait to be sent")
 LANE_LINKS = Gauge("calendar_sync_lane_links", "Links that wait to be sent")
 

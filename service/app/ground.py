@@ -15,9 +15,10 @@ from contracts.ports import Broker
 from service.accounts.my_calendar import MyCalendar
 from service.app.gates import Parts, check_topology, open_parts, open_rabbitmq, open_store
 from service.broker.memory import MemoryBroker
-from service.broker.topology import QUEUE_INBOUND, QUEUE_RUNS
+from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
 from service.clock import SystemClock
 from service.consumer import Consumer
+from service.gate import Gate
 from service.health import health_routes
 from service.inbound import NoticeHandler
 from service.keeper import (
@@ -187,6 +188,7 @@ class Ground:
             retry_delays=settings.retry_delays,
             shutdown_grace=settings.shutdown_grace,
             takes_messages=takes_messages,
+            gate=self._gate(QUEUE_OUTBOUND, parts),
         )
         self.readiness.needs("outbound", lambda: consumer.ready)
         task = self.minder.start(consumer.run(), name="outbound")
@@ -236,7 +238,14 @@ class Ground:
             clock=self.clock,
             delays=self._settings.retry_delays,
             concurrency=self._settings.concurrency,
+            gate=self._gate(queue, parts),
         )
+
+    def _gate(self, queue: str, parts: Parts) -> Gate:
+        """Pauses this consumer; not ready while it is bug after bug that pauses it (DESIGN 9)."""
+        gate = Gate(queue=queue, clock=self.clock, breaker=parts.cronofy.breaker)
+        self.readiness.needs(f"brake of {queue}", lambda: not gate.brake.on)
+        return gate
 
     async def _ended(self, task: "asyncio.Task[None]") -> None:
         """Wait for it, at most the grace time."""

@@ -6,6 +6,7 @@ from typing import Literal
 import httpx
 
 from contracts.ports import Budget, Clock
+from service.cronofy.breaker import Breaker
 from service.cronofy.credentials import CredentialStore, StoredTokens
 from service.cronofy.gateway import CronofyGateway, EventsQuery
 from service.cronofy.oauth import Access, OAuth
@@ -30,9 +31,11 @@ class Cronofy:
     gateway: CronofyGateway
     tokens: StoredTokens
     budget: Budget
+    breaker: Breaker
     http: httpx.AsyncClient = field(repr=False)
 
     async def close(self) -> None:
+        await self.breaker.close()
         await self.tokens.close()
         await self.http.aclose()
 
@@ -48,8 +51,15 @@ def open_cronofy(
 ) -> Cronofy:
     """One client, one gateway, one cache of tokens for the whole process."""
     http = open_client(access.api_url, transport=transport)
-    tokens = StoredTokens(credentials, OAuth(access, Transport(http, budget, clock)).refresh, clock)
+    way = Transport(http, budget, clock)
+    tokens = StoredTokens(credentials, OAuth(access, way).refresh, clock)
     gateway = CronofyGateway(
-        access=access, http=http, budget=budget, tokens=tokens, clock=clock, batch_cost=batch_cost
+        access=access,
+        http=http,
+        budget=budget,
+        tokens=tokens,
+        clock=clock,
+        batch_cost=batch_cost,
+        breaker=way.breaker,
     )
-    return Cronofy(gateway=gateway, tokens=tokens, budget=budget, http=http)
+    return Cronofy(gateway=gateway, tokens=tokens, budget=budget, breaker=way.breaker, http=http)

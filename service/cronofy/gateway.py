@@ -23,6 +23,7 @@ from contracts.errors import Malformed, Permanent, Transient, Unanswered
 from contracts.ports import Budget, Clock, TokenSource
 from contracts.tolerant import part
 from contracts.writes import Answer, Write, batch_entry, events_path, rfc3339
+from service.cronofy.breaker import Breaker
 from service.cronofy.oauth import Access, OAuth
 from service.cronofy.transport import LIVE, TIME_LIMIT, Request, Transport, Turn, content
 from service.telemetry import EventName
@@ -81,8 +82,9 @@ class CronofyGateway:
         clock: Clock,
         batch_cost: Literal["request", "entry"] = "request",
         time_limit: float = TIME_LIMIT,
+        breaker: Breaker | None = None,
     ) -> None:
-        self._transport = Transport(http, budget, clock, time_limit=time_limit)
+        self._transport = Transport(http, budget, clock, time_limit=time_limit, breaker=breaker)
         self._tokens = tokens
         self._api = httpx.URL(access.api_url)
         self._by_entry = batch_cost == "entry"

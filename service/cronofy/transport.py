@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 
-from contracts.errors import SyncError, Throttled, Transient
+from contracts.errors import SyncError, Throttled, Transient, Unanswered, Unavailable
 from contracts.ports import Budget, Clock, Permit, TokenSource
+from service.cronofy.breaker import Breaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
+from service.telemetry import CRONOFY_REQUESTS
 
 TIME_LIMIT = 10.0
 """Seconds for one call in all, a renewed token and the repeat included (DESIGN 6)."""
@@ -72,9 +74,16 @@ class Transport:
     """Sends requests; whatever goes wrong leaves here as an error of ours."""
 
     def __init__(
-        self, http: httpx.AsyncClient, budget: Budget, clock: Clock, *, time_limit: float = TIME_LIMIT
+        self,
+        http: httpx.AsyncClient,
+        budget: Budget,
+        clock: Clock,
+        *,
+        time_limit: float = TIME_LIMIT,
+        breaker: Breaker | None = None,
     ) -> None:
         self._time_limit = time_limit
+        self.breaker = breaker or Breaker(clock, self._probe)
         self._http = http
         self._budget = budget
         self._clock = clock
@@ -89,9 +98,11 @@ class Transport:
         turn = await self._paid(request, owner, turn)
         try:
             async with asyncio.timeout(self._time_limit):
-                return await self._once(request, owner, turn, token=None)
+                response = await self._once(request, owner, turn, token=None)
         except FOREIGN as error:
-            raise exception_error(error) from error
+            raise self._foreign(error, turn.integration_id or owner) from error
+        self._heard(response, turn.integration_id or owner)
+        return response
 
     async def authorised(
         self, tokens: TokenSource, sub: str, request: Request, turn: Turn = LIVE
@@ -104,7 +115,8 @@ class Transport:
             async with asyncio.timeout(self._time_limit):
                 response = await self._renewing(tokens, sub, request, turn)
         except FOREIGN as error:
-            raise exception_error(error) from error
+            raise self._foreign(error, turn.integration_id or sub) from error
+        self._heard(response, turn.integration_id or sub)
         await self._judge(response, request, sub, turn)
         return response
 
@@ -116,6 +128,23 @@ class Transport:
     def wait(self, response: httpx.Response) -> float | None:
         """The seconds that the answer asks us to wait."""
         return retry_after(response.headers.get("Retry-After"), self._clock.now())
+
+    def _foreign(self, error: Exception, owner: str) -> SyncError:
+        ours = exception_error(error)
+        if isinstance(ours, Unavailable | Unanswered):
+            self.breaker.failed(owner, unreachable=True)
+        return ours
+
+    def _heard(self, response: httpx.Response, owner: str) -> None:
+        CRONOFY_REQUESTS.labels(str(response.status_code)).inc()
+        if response.is_server_error:
+            self.breaker.failed(owner, unreachable=False)
+        else:
+            self.breaker.answered()
+
+    async def _probe(self) -> None:
+        """Ask for something without a token: to be refused is an answer too."""
+        await self.plain(Request(method="GET", path="/v1/userinfo"), owner="breaker")
 
     async def _renewing(self, tokens: TokenSource, sub: str, request: Request, turn: Turn) -> httpx.Response:
         token = await tokens.current(sub)

@@ -12,6 +12,7 @@ from contracts.ports import Broker, Budget, Clock, Delivery, Subscription
 from handlers.landing import Failure
 from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS
 from service.crashpoints import crash_point
+from service.gate import Gate
 from service.outbound.claims import Claims
 from service.outbound.dispatch import Dispatch
 from service.outbound.hand import InHand, Reply
@@ -61,12 +62,16 @@ class OutboundConsumer:
         shutdown_grace: float = 20.0,
         hand_over: HandOver = _nobody,
         takes_messages: bool = True,
+        gate: Gate | None = None,
     ) -> None:
         self._broker, self._clock = broker, clock
         self._prefetch, self._intake_size, self._grace = prefetch, intake_size, shutdown_grace
         self._takes_messages = takes_messages
         self._hand = InHand(store=store, clock=clock, me=instance_id or new_id())
+        self._gate = gate or Gate(queue=QUEUE_OUTBOUND, clock=clock)
+        self._hand.halted = lambda: self._gate.halted
         self._settling = Settling(self._hand, publisher=broker, delays=retry_delays)
+        self._settling.brake = self._gate.brake
         self._taking = Taking(self._hand, self._settling, hand_over)
         self._claims = Claims(self._hand)
         sender = Sender(self._hand, cronofy=cronofy, budget=budget, looker=looker)
@@ -104,7 +109,8 @@ class OutboundConsumer:
     @property
     def ready(self) -> bool:
         """Whether messages can arrive and be stored."""
-        alive = not self._takes_messages or (self._subscription is not None and self._subscription.alive)
+        arriving = self._subscription is not None and self._subscription.alive
+        alive = arriving or not self._takes_messages or self._gate.resting
         return alive and self._reachable and not self._stopping
 
     async def run(self) -> None:
@@ -112,18 +118,32 @@ class OutboundConsumer:
         if self._stopping:
             return
         if self._takes_messages:
-            self._subscription = await self._broker.subscribe(
-                QUEUE_OUTBOUND, prefetch=self._prefetch, sink=self
-            )
-            self._settling.subscription = self._subscription
+            await self._subscribe()
         loops = [
             asyncio.create_task(self._forever(step), name=f"outbound {step.__name__}")
             for step in (self._take_in, self._settle, self._look_after)
         ]
+        if self._takes_messages:
+            minding = self._gate.mind(give_back=self._give_back, take_again=self._subscribe)
+            loops.append(asyncio.create_task(minding, name="outbound gate"))
         try:
             await self._over.wait()
         finally:
             await self._end(loops)
+
+    async def _subscribe(self) -> None:
+        self._subscription = await self._broker.subscribe(QUEUE_OUTBOUND, prefetch=self._prefetch, sink=self)
+        self._settling.subscription = self._subscription
+
+    async def _give_back(self) -> None:
+        """Leave the window to the broker while nothing can be done; the links stay in their lanes."""
+        subscription, self._subscription = self._subscription, None
+        self._settling.subscription = None
+        if subscription is not None:
+            await subscription.close()
+        held = (*self._incoming, *(entry.delivery for entry in self._hand.window.entries.values()))
+        for generation in {delivery.generation for delivery in held}:
+            self.lost(generation)
 
     async def stop(self) -> None:
         """Take nothing more, finish what is in hand within the grace, give the rest back."""
@@ -225,13 +245,20 @@ class OutboundConsumer:
         while not self._incoming:
             self._come.clear()
             await self._come.wait()
+        await self._gate.passed(lambda: self._stopping)
+        if not self._incoming:
+            return
         crash_point("outbound.1")
         first = self._incoming[0]
         dangerous = first.returns >= SUSPICIOUS
-        taken = [self._incoming.popleft()] if dangerous else self._next_set()
+        trial = self._gate.brake.try_one()
+        alone = trial or dangerous
+        taken = [self._incoming.popleft()] if alone else self._next_set()
         self._in_intake = len(taken)
         try:
             await (self._taking.alone(first) if dangerous else self._taking.together(taken))
+            if trial and not self._hand.window.holds(first):
+                self._gate.brake.learned_nothing()
         except BaseException:
             left = (each for each in reversed(taken) if id(each) not in self._taking.handled)
             self._incoming.extendleft(each for each in left if each.generation > self._lost)

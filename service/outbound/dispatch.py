@@ -52,6 +52,8 @@ class Dispatch:
             return False
         if not self._around.stopping:
             return self._hand.lanes.empty
+        if self._hand.halted():
+            return True
         now = self._hand.clock.monotonic()
         return not any(next(lane.due(now), None) for lane in self._hand.lanes)
 
@@ -85,7 +87,7 @@ class Dispatch:
         """Start every sender that may start now."""
         lanes = self._hand.lanes
         free = self._concurrency - len(self.sends)
-        if free > 0:
+        if free > 0 and not self._hand.halted():
             for lane in lanes.ready(self._hand.clock.monotonic(), self._pressure())[:free]:
                 self._start(lane)
         lanes.clean()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from contracts.calendar import Code, LinkId, LinkState, Status
-from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered
+from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered, Unavailable
 from contracts.ports import Budget
 from contracts.writes import Answer
 from handlers.landing import LEFT, LOOKED_AT, LOST, TOO_MANY, Kind, Result, needs_look, read_answer
@@ -141,6 +141,9 @@ class Sender:
             lane.relax()
 
     async def _refused(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
+        if isinstance(error, Unavailable) and self._hand.halted():
+            lane.give_back(tasks)  # it is Cronofy, not these writes: they wait for its return, unburnt
+            return
         status = error.status if isinstance(error, Permanent | Transient) else None
         refused = isinstance(error, GrantRefused)
         looked_at = status in LOOKED_AT and not refused

@@ -13,6 +13,7 @@ from contracts.ports import ATTEMPT_HEADER, Delivery, Outgoing, Publisher, Subsc
 from handlers.landing import Failure, Fate, Kind, Landing, Patience, Settlement, land, settle
 from service.broker.topology import QUEUE_OUTBOUND, retry_exchange
 from service.crashpoints import crash_point
+from service.gate import Brake
 from service.outbound.hand import InHand, Reply
 from service.outbound.lanes import Task
 from service.outbound.sender import frames
@@ -62,6 +63,7 @@ class Settling:
         self._publisher = publisher
         self._delays = tuple(delays)
         self.subscription: Subscription | None = None
+        self.brake: Brake | None = None
         self.unpublished: list[tuple[Entry, Settlement]] = []
         """Messages whose retry the broker has not confirmed yet."""
 
@@ -76,6 +78,8 @@ class Settling:
         await self.acknowledge([entry.delivery for entry, _ in work.buried])
         self._hand.window.settled([*work.done, *(entry for entry, _ in work.buried)])
         _count(work)
+        if self.brake is not None:
+            _tell(self.brake, work)
         self.unpublished.extend(work.retried)
         await self.publish()
 
@@ -320,6 +324,18 @@ def _retry(entry: Entry, settlement: Settlement) -> Outgoing:
         message_id=delivery.message_id or entry.key[1],
         headers={**delivery.headers, ATTEMPT_HEADER: delivery.attempt + 1},
     )
+
+
+def _tell(brake: Brake, work: Round) -> None:
+    """What this round says of our own code (DESIGN 9)."""
+    if work.done:
+        brake.went_well()
+    tried = [(settlement.buried, False) for _, settlement in work.retried]
+    for failure, buried in (*tried, *((failure, True) for _, failure in work.buried)):
+        if failure is not None and failure.code == "bug":
+            brake.bug(buried=buried)
+        else:
+            brake.learned_nothing()
 
 
 def _count(work: Round) -> None:

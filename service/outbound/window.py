@@ -55,6 +55,10 @@ class Window:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether this delivery still waits for something."""
+        return any(entry.delivery is delivery for entry in self.entries.values())
+
     def load(self, integration_id: IntegrationId) -> int:
         """How many messages wait in this integration's lane."""
         return self._loads[integration_id]

@@ -1,0 +1,90 @@
+"""Cronofy is down for everyone: nothing is sent until a call of our own is answered (DESIGN 9)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from contracts.errors import SyncError
+from contracts.ports import Clock
+from service.telemetry import BREAKER_OPEN, EventName
+
+log = structlog.get_logger(__name__)
+
+DOWN: EventName = "cronofy.down"
+BACK: EventName = "cronofy.back"
+FAILURES = 5
+"""So many calls in a row without one answer make an outage."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds between two probes."""
+CALM = 60.0
+"""Seconds after which an outage is a new one, and not the last one come back."""
+
+
+class Breaker:
+    """Opens after calls failed in a row: unreachable, or with server errors for several integrations.
+
+    While it is open a synthetic call, never a message, finds out when Cronofy is back.
+    """
+
+    def __init__(self, clock: Clock, probe: Callable[[], Awaitable[object]]) -> None:
+        self._clock = clock
+        self._probe = probe
+        self._failures = 0
+        self._owners: set[str] = set()
+        self._unreachable = False
+        self._probing: asyncio.Task[None] | None = None
+        self._pause = FIRST_PAUSE
+        self._closed_at: float | None = None
+        self.open = False
+
+    def answered(self) -> None:
+        """Cronofy answered something, whatever it was: it is there."""
+        self._failures, self._unreachable = 0, False
+        self._owners.clear()
+        if self.open:
+            self.open = False
+            self._closed_at = self._clock.monotonic()
+            BREAKER_OPEN.set(0)
+            log.info(BACK)
+
+    def failed(self, owner: str, *, unreachable: bool) -> None:
+        """No answer, or a server error: one integration's alone says nothing of the others."""
+        self._failures += 1
+        self._owners.add(owner)
+        self._unreachable |= unreachable
+        everyone = self._unreachable or len(self._owners) > 1
+        if not self.open and everyone and self._failures >= FAILURES:
+            self._trip()
+
+    async def close(self) -> None:
+        """Probe no longer."""
+        if self._probing is not None:
+            self._probing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._probing
+
+    def _trip(self) -> None:
+        self.open = True
+        BREAKER_OPEN.set(1)
+        log.warning(DOWN, failures=self._failures, unreachable=self._unreachable)
+        if self._closed_at is None or self._clock.monotonic() - self._closed_at > CALM:
+            self._pause = FIRST_PAUSE
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.create_task(self._until_back(), name="cronofy-breaker")
+
+    async def _until_back(self) -> None:
+        while self.open:
+            await self._clock.sleep(self._pause)
+            self._pause = min(LONGEST_PAUSE, 2 * self._pause)
+            if self.open:
+                await self._ask()
+
+    async def _ask(self) -> None:
+        try:
+            await self._probe()
+        except SyncError:
+            return
+        except Exception as error:  # noqa: BLE001 -- whatever it is, an outage without a prober never ends
+            log.warning(DOWN, reason=type(error).__name__)
