@@ -85,9 +85,8 @@ class Accounts:
                 provider_name=profile.provider_name,
                 profile_name=profile.profile_name,
             )
-            for one in waiting:
-                await change(connection, one, sub=sub, profile_id=profile.profile_id, channel_id=None)
             if waiting:
+                await accounts.hand_over(connection, waiting, sub=sub, profile_id=profile.profile_id)
                 return waiting[0]
             integration_id = new_id()
             await accounts.add(

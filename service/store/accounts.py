@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Code, Integration, LinkState, Status
 from service.store.integrations import integration_of
-from service.store.tables import integration_state, integrations, links, runs, used_tokens
+from service.store.tables import credentials, integration_state, integrations, links, runs, used_tokens
 
 PERSONS_RUNS = ("finish", "sync_now")
 UNFINISHED = ("waiting", "running")
@@ -134,6 +134,19 @@ async def to_reconnect(
     found = [(row.id, row.status) for row in rows]
     lost = [one for one, status in found if status == Status.NOT_CONNECTED]
     return lost or [one for one, _ in found][:1]
+
+
+async def hand_over(connection: AsyncConnection, ids: Sequence[str], *, sub: str, profile_id: str) -> None:
+    """Give these integrations a new grant; the tokens that it replaces are erased, unless others use them."""
+    mine = integrations.c.id.in_(ids)
+    query = select(integrations.c.sub).where(mine, integrations.c.sub != sub).order_by(integrations.c.id)
+    before = set(await connection.scalars(query.with_for_update()))
+    grant = {"sub": sub, "profile_id": profile_id, "channel_id": None}
+    await connection.execute(update(integrations).where(mine).values(**grant))
+    used = select(integrations.c.sub).where(integrations.c.erased_at.is_(None))
+    await connection.execute(
+        delete(credentials).where(credentials.c.sub.in_(before), credentials.c.sub.not_in(used))
+    )
 
 
 async def of_profile(connection: AsyncConnection, integration_id: str) -> Sequence[str]:

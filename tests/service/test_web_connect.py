@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import update
 
 from service.store.tables import (
     credentials,
@@ -153,6 +154,20 @@ class TestConnecting:
             ("not_connected", "permission_withdrawn"),
             ("connected", None),
         ]
+
+    async def test_r21_the_tokens_that_a_new_grant_replaces_are_erased(self, office: Office) -> None:
+        """Where Cronofy makes another account of it: nobody would think of them at the deletion."""
+        integration_id = await office.finished()
+        async with office.store.begin() as connection:
+            for table in (integrations, credentials):
+                await connection.execute(update(table).values(sub="acc_before"))
+            await connection.execute(update(integrations).values(status="not_connected"))
+
+        assert await office.connect() == integration_id
+
+        (row,) = await office.rows(integrations)
+        assert row["sub"] != "acc_before"
+        assert [one["sub"] for one in await office.rows(credentials)] == [row["sub"]]
 
 
 class TestSwitches:
