@@ -156,7 +156,7 @@ class RunHandler:
             run = await runs.find(connection, data.run_id)
             found = await integrations.load(connection, [data.integration_id])
         integration = next(iter(found.values()), None)
-        if run is None or integration is None:
+        if run is None or integration is None or run.integration_id != integration.id:
             return None, None
         deleted = integration.deleted_at is not None
         return run, integration if deleted is (run.kind == DELETE) else None

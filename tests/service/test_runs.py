@@ -8,7 +8,7 @@ from contracts.calendar import LinkState, Status
 from contracts.envelope import RunRequested
 from contracts.errors import Permanent, SyncError, Transient
 from contracts.messages import RunData
-from service.store import accounts
+from service.store import accounts, runs
 from service.store.ids import new_id
 from tests.support.household import Household, Message, household
 
@@ -223,3 +223,17 @@ async def test_r24_a_reading_begins_again_only_so_often(home: Household) -> None
 
     with pytest.raises(Transient):
         await _step(home, mine, run_id, 5)
+
+
+async def test_a_step_that_names_another_integration_than_its_run_does_nothing(home: Household) -> None:
+    """A run belongs to one integration, and so to one tenant, whatever its message says."""
+    mine = await _with_events(home, {})
+    run_id = await home.run_steps(mine, retrieve=WEEK, steps=1)
+    others = await home.integration("bob@example.com")
+
+    await _step(home, others, run_id, 1)
+
+    async with home.store.read() as connection:
+        run = await runs.find(connection, run_id)
+    assert run is not None
+    assert run.number == 1
