@@ -47,7 +47,7 @@ REASONS: Words = {
     "calendar_read_only": "The linked calendar has become read-only.",
 }
 RUN_KINDS: Words = {
-    "finish": "Finish",
+    "finish": "Sync at Finish",
     "sync_now": "Sync now",
     "catch_up": "Catching up",
     "daily": "Daily comparison",
