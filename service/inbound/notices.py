@@ -59,6 +59,7 @@ class NoticeHandler:
     async def _change(self, integration: Integration, notice: NoticeData, key: MessageKey) -> None:
         since = notice.changes_since or notice.received_at
         async with self._store.begin() as connection:
+            await inbound.hold_turns(connection, integration.id)
             now = await self._store.now(connection)
             await inbound.notice(connection, integration.id, since, now=now)
         crash_point("inbound.2")

@@ -30,6 +30,12 @@ class Turn:
     began_at: float
 
 
+async def hold_turns(connection: AsyncConnection, integration_id: str) -> None:
+    """Nobody begins to read this calendar before the commit: what is noticed now is for the next one."""
+    mine = state.c.integration_id == integration_id
+    await connection.execute(select(state.c.read_epoch).where(mine).with_for_update())
+
+
 async def notice(connection: AsyncConnection, integration_id: str, since: datetime, *, now: float) -> None:
     """Remember that there may be changes since then (DESIGN 7.2)."""
     row = (

@@ -146,3 +146,24 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
 
     assert run is not None
     assert not run.ended
+
+
+@pytest.mark.postgresql
+async def test_a_notice_is_not_served_by_a_read_that_began_without_it(rows: Household) -> None:
+    """It came while that read was beginning, and speaks of changes that the read does not ask for."""
+    mine = await rows.integration()
+    _add(rows, mine, summary="Visit", start=NINE, end=TEN)
+    await rows.world.advance(600)
+    async with _holding(rows.store) as connection:
+        await connection.execute(text("SELECT 1 FROM integration_state FOR UPDATE"))
+        noticing = asyncio.create_task(rows.notice(mine, since=rows.clock.now() - timedelta(hours=1)))
+        await _blocked(rows.store, noticing)
+        await rows.world.advance(5)
+        await inbound.notice(connection, mine, rows.clock.now(), now=rows.clock.now().timestamp())
+        turn = await inbound.take_turn(connection, mine, now=rows.clock.now().timestamp())
+        assert turn is not None
+        await inbound.end_turn(connection, turn, at=rows.clock.now())
+        await rows.world.advance(1)
+    await noticing
+
+    assert [one.content.title for one in await rows.items() if one.content] == ["Visit"]
