@@ -27,13 +27,14 @@ from service.settling import (
     decide,
     identity_of,
     letter_of,
+    note_age,
     replayed_by,
     retry_of,
 )
 from service.store import Store, suspects
 from service.store.dead_letters import bury, note_attempt, resolve
 from service.store.journal import MessageKey, known
-from service.telemetry import MESSAGES_SETTLED
+from service.telemetry import ATTEMPTS, DEAD_LETTERS, MESSAGES_SETTLED, RETRIES
 
 log = structlog.get_logger(__name__)
 
@@ -169,6 +170,7 @@ class Consumer:
                 decision = decide(message, delivery.attempt, delays=self._delays)
                 self._gate.brake.learned_nothing()
             else:
+                note_age(self._clock.now(), message.time, delivery)
                 decision = await self._decided(delivery, message, key, suspicious=suspicious)
             await self._insist(lambda: self._carry_out(delivery, key, decision, suspicious=suspicious))
             await self._acknowledge(delivery)
@@ -265,8 +267,7 @@ class Consumer:
         raise AssertionError("pauses never end")
 
     def _say(self, delivery: Delivery, key: MessageKey, decision: Decision, *, seconds: float) -> None:
-        outcome = type(decision).__name__.lower()
-        MESSAGES_SETTLED.labels(self.queue, outcome).inc()
+        outcome = _count(self.queue, decision, delivery.attempt)
         log.info(
             "message.settled",
             queue=self.queue,
@@ -277,6 +278,24 @@ class Consumer:
             **_details(decision),
             seconds=round(seconds, 3),
         )
+
+
+def _count(queue: str, decision: Decision, attempt: int) -> str:
+    """The outcome's word."""
+    match decision:
+        case Bury():
+            outcome = "dead"
+            DEAD_LETTERS.labels(queue, decision.code).inc()
+        case Retry():
+            outcome = "retry"
+            throttled = decision.attempt == attempt
+            RETRIES.labels(queue, "throttled" if throttled else "transient").inc()
+        case Done():
+            outcome = "done"
+    if outcome != "retry":
+        ATTEMPTS.labels(queue).observe(attempt)
+    MESSAGES_SETTLED.labels(queue, outcome).inc()
+    return outcome
 
 
 def _details(decision: Decision) -> dict[str, object]:

@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from contracts.envelope import LARGEST_BODY, Message
@@ -16,6 +17,7 @@ from service.broker.topology import retry_exchange
 from service.store import SQLAlchemyError
 from service.store.dead_letters import NewLetter
 from service.store.journal import MessageKey
+from service.telemetry import MESSAGE_AGE, QUEUE_AGE
 
 MOST_CRASHES = 3
 """So often may a process die over one message before the message is given up (DESIGN 6.1)."""
@@ -207,6 +209,15 @@ def _whose(body: bytes) -> tuple[str | None, str | None]:
 def _word(value: object) -> str | None:
     fits = isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
     return str(value) if fits else None
+
+
+def note_age(now: datetime, said_at: datetime, delivery: Delivery) -> None:
+    """Measure how long a message has waited; one that comes again says nothing of the queue."""
+    if delivery.attempt > 1 or REPLAY_HEADER in delivery.headers:
+        return
+    age = max(0.0, (now - said_at).total_seconds())
+    MESSAGE_AGE.labels(delivery.queue).observe(age)
+    QUEUE_AGE.labels(delivery.queue).set(age)
 
 
 def replayed_by(delivery: Delivery) -> str | None:

@@ -41,6 +41,7 @@ async def consuming(settings: Settings, kinds: Sequence[str]) -> AsyncIterator[R
         await ground.open_outbox(store, broker)
         parts = await ground.open_parts(store)
         await ground.open_consumers(parts, broker, kinds)
+        ground.open_gauges(store, broker)
         yield ground.running(port)
 
 
@@ -56,6 +57,7 @@ async def keeping(settings: Settings) -> AsyncIterator[Running]:
         ground.open_writer(parts, broker)
         ground.open_keeper(parts)
         await ground.open_parked(store, broker)
+        ground.open_gauges(store, broker)
         yield ground.running(port)
 
 
@@ -91,6 +93,7 @@ async def everything(settings: Settings) -> AsyncIterator[Running]:
         await ground.open_consumers(parts, broker, KINDS)
         ground.open_keeper(parts)
         await ground.open_parked(store, broker)
+        ground.open_gauges(store, broker)
         notices: Publisher = StorePublisher(store) if settings.embedded_broker else broker
         beside = relay_routes(notices, plain(settings.cronofy_client_secret), clock=ground.clock)
         yield ground.running(await ground.serve(ground.pages(parts, beside=beside), settings.port))

@@ -19,6 +19,7 @@ from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
 from service.clock import SystemClock
 from service.consumer import Consumer
 from service.gate import Gate
+from service.gauges import Gauges
 from service.health import health_routes
 from service.inbound import NoticeHandler
 from service.keeper import (
@@ -156,6 +157,16 @@ class Ground:
         async def stop() -> None:
             keeper.stop()
             await self._ended(task)
+
+        self._stack.push_async_callback(stop)
+
+    def open_gauges(self, store: Store, broker: Broker) -> None:
+        """Measures, every so often, what nobody comes by (DESIGN 3)."""
+        task = self.minder.start(Gauges(store=store, broker=broker, clock=self.clock).run(), name="gauges")
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait([task])
 
         self._stack.push_async_callback(stop)
 

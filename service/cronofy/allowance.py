@@ -148,16 +148,17 @@ class Allowance:
         lately = self.level < 1.0 and now - self.level_at < REFUSALS_WITHIN
         if len(self.refused) == 1 or lately:
             return False
-        self.level, self.level_at = max(LEAST_LEVEL, self._level(now) * FACTOR), now
+        self.level, self.level_at = max(LEAST_LEVEL, self.present_level(now) * FACTOR), now
         self.refused = {}
         return True
 
-    def _level(self, now: int) -> float:
+    def present_level(self, now: int) -> float:
+        """The share of the limits that is used, recovered step by step."""
         steps = max(0, now - self.level_at) // STEP_EVERY
         return min(1.0, self.level + STEP * steps)
 
     def _caps(self, limits: Sequence[Limit], now: int) -> list[Limit]:
-        level = self._level(now)
+        level = self.present_level(now)
         return [Limit(requests=_part(one.requests, level), span=one.span + SLACK) for one in limits]
 
     def _tidy(self, now: int) -> None:

@@ -202,7 +202,8 @@ class TransactionA:
         self._end(verdict, by_message, entries, waits)
 
     def _entry(self, arrived: Arrived, item: Item) -> Entry:
-        return entry_of(arrived.delivery, arrived.key, item.tenant_id, item)
+        said_at = arrived.received.message.time
+        return entry_of(arrived.delivery, arrived.key, item.tenant_id, item, said_at=said_at)
 
     def _place(
         self, choice: Choice, stored: StoredLink | None, verdict: Verdicts, entries: Sequence[Entry]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from contracts.calendar import Direction, LinkId, LogEntry, Outcome, Trigger
+from contracts.calendar import Code, Direction, LinkId, LogEntry, Outcome, Trigger
 from contracts.errors import SyncError
 from contracts.ports import ATTEMPT_HEADER, Delivery, Outgoing, Publisher, Subscription
 from handlers.landing import Failure, Fate, Kind, Landing, Patience, Settlement, land, settle
@@ -22,7 +22,15 @@ from service.store import AsyncConnection, dead_letters, integrations, journal
 from service.store import outbound as rows
 from service.store.dead_letters import NewLetter
 from service.store.outbound import StoredLink
-from service.telemetry import MESSAGES_SETTLED, EventName
+from service.telemetry import (
+    ACCEPTED_AFTER,
+    ATTEMPTS,
+    CLAIMS_LOST,
+    DEAD_LETTERS,
+    MESSAGES_SETTLED,
+    RETRIES,
+    EventName,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -242,8 +250,10 @@ class Settling:
     def _follow(self, work: Round) -> None:
         """Let the memory follow what was committed."""
         hand = self._hand
+        now = hand.clock.now()
         for landed in work.landed:
             task = landed.reply.task
+            _measure(landed, self._answered(landed), now)
             for entry in self._answered(landed):
                 hand.window.answer(entry, task.link_id, landed.failure)
             lane = hand.lanes[task.integration_id]
@@ -338,6 +348,15 @@ def _tell(brake: Brake, work: Round) -> None:
             brake.learned_nothing()
 
 
+def _measure(landed: Landed, entries: Iterable[Entry], now: datetime) -> None:
+    if landed.landing.code is Code.CLAIM_LOST:
+        CLAIMS_LOST.inc()
+    if landed.landing.crossed:
+        for entry in entries:
+            if entry.said_at is not None:
+                ACCEPTED_AFTER.observe(max(0.0, (now - entry.said_at).total_seconds()))
+
+
 def _count(work: Round) -> None:
     for outcome, entries in (
         ("done", work.done),
@@ -346,7 +365,13 @@ def _count(work: Round) -> None:
     ):
         if entries:
             MESSAGES_SETTLED.labels(QUEUE_OUTBOUND, outcome).inc(len(entries))
+    for entry in (*work.done, *(entry for entry, _ in work.buried)):
+        ATTEMPTS.labels(QUEUE_OUTBOUND).observe(entry.delivery.attempt)
+    for _, settlement in work.retried:
+        bug = settlement.buried is not None and settlement.buried.code == "bug"
+        RETRIES.labels(QUEUE_OUTBOUND, "bug" if bug else "transient").inc()
     for entry, failure in work.buried:
+        DEAD_LETTERS.labels(QUEUE_OUTBOUND, failure.code).inc()
         log.warning(
             SETTLED,
             queue=QUEUE_OUTBOUND,

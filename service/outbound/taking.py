@@ -20,6 +20,7 @@ from service.outbound.ports import HandOver
 from service.outbound.sender import frames
 from service.outbound.settle import Settling
 from service.outbound.window import Entry
+from service.settling import note_age
 from service.store import IntegrityError, SQLAlchemyError, suspects
 from service.telemetry import EventName
 
@@ -100,6 +101,9 @@ class Taking:
         crash_point("outbound.2")
         follow(self._hand, taken)
         self.handled.update(id(each.delivery) for each in arrived)
+        now = self._hand.clock.now()
+        for each in arrived:
+            note_age(now, each.received.message.time, each.delivery)
         await self._settling.acknowledge(taken.finished)
         if taken.outbox:
             await self._hand_over(taken.outbox)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from contracts.calendar import IntegrationId, Item, ItemRef, LinkId
 from contracts.ports import REPLAY_HEADER, Delivery
@@ -21,6 +22,8 @@ class Entry:
     item_ref: ItemRef | None = None
     item_key: str | None = None
     revision: int = 0
+    said_at: datetime | None = None
+    """When it happened in Vorex; not told of a replay, whose age is the operator's."""
     waiting: dict[LinkId, IntegrationId] = field(default_factory=dict)
     failures: dict[LinkId, Failure] = field(default_factory=dict)
     superseded: bool = False
@@ -128,8 +131,9 @@ class Window:
             del self._loads[integration_id]
 
 
-def entry_of(delivery: Delivery, key: MessageKey, tenant_id: str, item: Item) -> Entry:
+def entry_of(delivery: Delivery, key: MessageKey, tenant_id: str, item: Item, *, said_at: datetime) -> Entry:
     return Entry(
+        said_at=None if REPLAY_HEADER in delivery.headers else said_at,
         delivery=delivery,
         key=key,
         tenant_id=tenant_id,

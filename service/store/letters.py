@@ -137,6 +137,13 @@ async def replayable(
     return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
 
 
+async def open_by_code(connection: AsyncConnection) -> Mapping[str, int]:
+    """How many letters of each code wait for an operator."""
+    letter = dead_letters.c
+    counted = select(letter.code, func.count().label("letters")).where(letter.state == "open")
+    return {row.code: row.letters for row in await connection.execute(counted.group_by(letter.code))}
+
+
 async def newest(connection: AsyncConnection) -> str:
     """The id of the newest letter; empty where there is none."""
     return await connection.scalar(select(func.max(dead_letters.c.id))) or ""

@@ -163,8 +163,8 @@ def test_two_refusals_of_different_integrations_halve_the_budget_once_and_it_rec
     assert allowance.refuse(NOW + 9_000, "i-2")
     assert not allowance.refuse(NOW + 9_500, "i-3")
     assert allowance.rule(NOW + 10_000, LIMITS, "a", live=wants(45)).live == 22
-    assert Allowance.parse(allowance.text())._level(NOW + 9_000 + 2 * 30_000) == 0.7
-    assert allowance._level(NOW + 9_000 + 5 * 30_000) == 1.0
+    assert Allowance.parse(allowance.text()).present_level(NOW + 9_000 + 2 * 30_000) == 0.7
+    assert allowance.present_level(NOW + 9_000 + 5 * 30_000) == 1.0
 
 
 def test_refusals_far_apart_halve_nothing() -> None:

@@ -1,0 +1,110 @@
+"""Every figure that an alert needs, measured and explained (DESIGN 3, messaging.md 2.10)."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from service.broker.memory import MemoryBroker
+from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
+from service.clock import SystemClock
+from service.cronofy.budget import open_budget
+from service.gauges import Gauges
+from service.store import Store, letters
+from service.store.budget import BudgetRow
+from service.store.dead_letters import NewLetter, bury
+from service.store.journal import enqueue
+from tests.support.brokers import item
+from tests.support.calendars import Outbound, changed, outbound
+from tests.support.clock import ManualClock
+
+README = Path(__file__).parents[2] / "README.md"
+PREFIX = "calendar_sync_"
+
+
+def value(name: str, **labels: str) -> float:
+    """A sample as Prometheus would read it; one that never was is 0."""
+    return REGISTRY.get_sample_value(f"{PREFIX}{name}", labels) or 0.0
+
+
+def test_every_metric_is_explained_in_the_readme() -> None:
+    """And nothing is explained that is not measured."""
+    measured = set()
+    for metric in REGISTRY.collect():
+        if metric.name.startswith(PREFIX):
+            measured.add(f"{metric.name}_total" if metric.type == "counter" else metric.name)
+    rows = [line.split("|")[1] for line in README.read_text().splitlines() if line.startswith(f"| `{PREFIX}")]
+    explained = {word.strip(" `").partition("{")[0] for row in rows for word in row.split("`, `")}
+    assert measured == explained
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[Outbound]:
+    clock = ManualClock()
+    store = Store(database_url, clock=clock)
+    await store.upgrade()
+    async with outbound(store, clock) as made:
+        yield made
+    await store.close()
+
+
+async def test_what_becomes_of_messages_is_counted_by_class(world: Outbound) -> None:
+    """Outcomes, dead letters, attempts, ages, and the way from event to acceptance."""
+    names = ("messages_settled_total", "dead_letters_total", "attempts_count", "message_age_seconds_count")
+    labels = (
+        {"queue": QUEUE_OUTBOUND, "outcome": "done"},
+        {"queue": QUEUE_OUTBOUND, "code": "refused"},
+        {"queue": QUEUE_OUTBOUND},
+        {"queue": QUEUE_OUTBOUND},
+    )
+
+    def figures() -> list[float]:
+        told = [value(name, **label) for name, label in zip(names, labels, strict=True)]
+        return [*told, value("accepted_after_seconds_count")]
+
+    before = figures()
+    await world.integration()
+    world.calendars.refused["bad v1"] = 422
+    await world.start()
+    await world.send(changed("a"), changed("b"))
+    await world.send(changed("bad"))
+
+    assert [now - then for now, then in zip(figures(), before, strict=True)] == [2, 1, 3, 3, 2]
+
+
+async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None:
+    """What no message passes by; a replay that is not due yet is no lag."""
+    broker = MemoryBroker(clock=ManualClock())
+    await broker.open()
+    await broker.declare()
+    await broker.publish(item("m-1"))
+    budget = open_budget(BudgetRow(store), SystemClock(), per_second=50, per_minute=500)
+    for _ in range(3):
+        await budget.take("one")
+    async with store.begin() as connection:
+        now = await store.moment(connection)
+        letter = NewLetter(
+            queue=QUEUE_OUTBOUND, source="s", message_id="m", code="bug", reason="r", routing_key="k",
+            headers={}, body=b"",
+        )  # fmt: skip
+        other = NewLetter(
+            queue=QUEUE_OUTBOUND, source="s", message_id="n", code="bug", reason="r", routing_key="k",
+            headers={}, body=b"",
+        )  # fmt: skip
+        await bury(connection, [letter, other], now=now)
+        first, *_ = await letters.ids_of(connection, letters.Matching(), limit=9)
+        pace = letters.Pace(rate=0.001, before=1, start=now.timestamp())
+        await letters.replay(connection, [first], exchange=REPLAY_EXCHANGE, who="olga", now=now, pace=pace)
+        await enqueue(connection, [item("late")], now=now.timestamp() - 90)
+
+    gauges = Gauges(store=store, broker=broker, clock=ManualClock())
+    for look in (gauges.queues, gauges.outbox, gauges.letters, gauges.budget):
+        await look()
+
+    assert value("queue_messages", queue=QUEUE_OUTBOUND) == 1
+    assert (value("outbox_messages"), value("outbox_age_seconds") >= 90) == (1, True)
+    assert value("open_letters", code="bug") == 1
+    assert value("budget_used", window="minute") == 3
+    assert value("budget_level") == 1
+    await broker.close()
