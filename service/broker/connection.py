@@ -113,7 +113,7 @@ class SupervisedConnection:
     async def _supervise(self, first: AbstractConnection) -> None:
         await self._serve(first)
         waits = pauses(longest=5.0)
-        while True:
+        while self._task is not None:  # a cancellation may be lost in the library; being closed is not
             await asyncio.sleep(next(waits))
             try:
                 connection = await self._connect()

@@ -41,6 +41,7 @@ class RabbitSubscription:
         self._watch_seconds = watch_seconds
         self._timeout = timeout
         self._window: Window | None = None
+        self._closed = False
         self._first_attempt = asyncio.Event()
         self._task = asyncio.create_task(self._supervise(), name=f"consume {queue}")
 
@@ -65,6 +66,7 @@ class RabbitSubscription:
             await window.settle(current)
 
     async def close(self) -> None:
+        self._closed = True
         window, self._window = self._window, None
         if window:
             window.shut()
@@ -74,7 +76,8 @@ class RabbitSubscription:
 
     async def _supervise(self) -> None:
         waits = pauses(longest=2.0)
-        while True:
+        # The library may turn a cancellation into an error of its channel: the mark outlives that.
+        while not self._closed:
             try:
                 await self._live()
                 waits = pauses(longest=2.0)

@@ -10,7 +10,7 @@ from handlers.landing import Sent
 
 FULL = 50
 LONGEST_WAIT = 1.0
-LONGEST_WAIT_IN_A_CROWD = 2.0
+LONGEST_WAIT_IN_A_CROWD = 5.0
 """With a backlog a lane may take longer than a second to fill, and sending it half full costs budget."""
 MOST_MESSAGES = 200
 REFILL = 100
