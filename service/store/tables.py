@@ -314,6 +314,7 @@ log_entries = Table(
     Column("run_id", Id),
     Column("detail", JSON),
     Index("ix_log_entries_page", "integration_id", "trigger", "id"),
+    Index("ix_log_entries_run_id", "run_id", "id"),
     Index("ix_log_entries_at", "at"),
 )
 
