@@ -154,6 +154,8 @@ def _acquainted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
 def _confirmed(link: Link, read: Prints, item: Item) -> Link:
     """The newest write was read back: both sides agree on it."""
     agreed = {**(link.writes[-1].prints if link.writes else {}), **read}
+    if link.state is LinkState.FROZEN and link.code is Code.NOT_POSSIBLE:
+        link = replace(link, state=LinkState.AGREED, code=None)  # it was possible, and late
     settled = link.state is LinkState.AGREED and link.applied_revision == item.revision
     differs = link.differs and not settled
     return replace(link, agreed=agreed, last_read=agreed, writes=(), differs=differs)
@@ -169,12 +171,12 @@ def _doubted(
     patience = IN_FLIGHT if sight.passed else ARRIVAL
     if link.state is not LinkState.AGREED or age(link, reading) < patience:
         return Judgement(link=link)
-    if link.origin is Origin.OURS:
+    if link.origin is Origin.OURS or sight.passed:
         lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
         return Judgement(link=link if lately else _rewritten(link, reading))
     if age(link, reading) < ARRIVAL:
         return Judgement(link=link)
-    frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE, writes=())
+    frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
     return Judgement(link=frozen, entries=[Entries(item, integration, reading).not_arrived()])
 
 
@@ -269,7 +271,11 @@ def _after_edit(link: Link, item: Item, integration: Integration, reading: Readi
     if link.state is LinkState.FROZEN:
         return link
     unheard = link.applied_revision < item.revision - 1  # of a change that is still on its way to the link
-    if link.state is not LinkState.AGREED or not sight.arrived or unheard:
+    still = differing(sight.read, _own(content_of(item)))
+    lacking = link.origin is Origin.OURS and bool(
+        still & sight.fields
+    )  # R13's additions, removed with the edit
+    if link.state is not LinkState.AGREED or not sight.arrived or unheard or lacking:
         return _to_write(link, item, integration, reading)
     payload = compose(content_of(item))
     base = link.writes[-1].prints if link.writes else link.agreed or {}
@@ -281,7 +287,7 @@ def _after_edit(link: Link, item: Item, integration: Integration, reading: Readi
         writes=(),
         applied_revision=item.revision,
         applied_hash=payload_hash(payload),
-        differs=link.differs and bool(differing(sight.read, _own(content_of(item)))),
+        differs=link.differs and bool(still),
     )
 
 

@@ -20,6 +20,7 @@ from tests.builders import (
     TEN,
     a_content,
     a_link,
+    a_reading,
     a_row_of,
     a_write,
     an_event,
@@ -116,6 +117,16 @@ def test_r19_an_edit_made_before_our_accepted_write_arrived_is_merged_and_writte
     assert taken.link is not None
     assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
     assert taken.link.writes[-1].prints == prints_of(taken.item)
+
+
+def test_r17_an_edit_of_the_very_field_that_is_on_its_way_is_written_again() -> None:
+    """Nothing shows whether our write arrived before it or will come after it."""
+    taken = judged(a_row_of(OLD, summary="Third", updated=NOW - 5 * SECOND), a_pending_link(), NEW)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(title="Third")
+    assert taken.link is not None
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
 
 
 def test_r19_an_edit_upon_our_arrived_write_is_no_conflict() -> None:
@@ -263,6 +274,25 @@ def test_r10_a_foreign_event_that_does_not_take_over_what_was_written_is_left_so
     assert late.link is not None
     assert (late.link.state, late.link.code) == (LinkState.FROZEN, Code.NOT_POSSIBLE)
     assert codes(late) == [("update", "failed", "not_possible")]
+    told = a_reading(asked_at=at(HOUR), now=at(HOUR))
+    assert is_echo(judged(row, late.link, after, reading=told))
+    arrived = judged(an_event(summary="Ours", updated=NOW + MINUTE), late.link, after, reading=told).link
+    assert arrived is not None
+    assert (arrived.state, arrived.code) == (LinkState.AGREED, None)
+
+
+def test_r17_an_older_write_that_shows_on_a_foreign_event_is_written_over() -> None:
+    """It takes edits; they came in the wrong order."""
+    between = an_imported_item(title="Between")
+    after = an_imported_item(title="Ours", revision=2, changed_by=None)
+    writes = [a_write(between, accepted=-3 * MINUTE), a_write(after, accepted=-2 * MINUTE)]
+    link = an_external_link(after, agreed=prints_of(an_imported_item()), last_read=None, writes=writes)
+
+    late = judged(an_event(summary="Between"), link, after)
+
+    assert late.item is None
+    assert late.link is not None
+    assert late.link.state is LinkState.BEHIND
 
 
 def test_r19_of_a_foreign_event_only_what_vorex_changed_is_written_with_the_merge() -> None:

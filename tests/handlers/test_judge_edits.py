@@ -125,6 +125,18 @@ def test_r13_what_this_sync_adds_comes_back_when_a_person_removes_it() -> None:
     assert restored.link.state is LinkState.BEHIND
 
 
+def test_r13_an_edit_that_removes_what_this_sync_added_is_taken_and_the_rest_restored() -> None:
+    """The new title gets its prefix."""
+    item = an_item(account_name="Contoso")
+
+    taken = judged(a_row_of(item, summary="Dinner"), a_link(item), item)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(title="Dinner", account_name="Contoso")
+    assert taken.link is not None
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+
+
 def test_r15_a_completed_appointment_stays_free() -> None:
     """Busy is nothing that it could take over."""
     item = an_item(completed=True)

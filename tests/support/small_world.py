@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from contracts.calendar import Integration, IntegrationId, Item, ItemRef, Link, LinkState, Origin
+from contracts.calendar import Integration, IntegrationId, Item, ItemRef, Link, LinkState, LogEntry, Origin
 from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.envelope import ItemChanged
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
@@ -71,6 +71,7 @@ class SmallWorld:
         self.messages: list[ItemChanged] = []
         self.facts: list[ItemChanged] = []
         self.flights: list[Flight] = []
+        self.told: list[LogEntry] = []
 
     # Time and names
 
@@ -208,6 +209,7 @@ class SmallWorld:
         for link in changes.gone:
             if self._still_gone(link, reading):
                 changes.take(carry_out(link, self.items[link.item_ref], integration, reading))
+        self.told.extend(changes.entries)
         for item in changes.items:
             self.save(item)
         written = 0
