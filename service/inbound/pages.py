@@ -13,6 +13,8 @@ from contracts.calendar import (
     Link,
     LinkId,
     LinkState,
+    LogAction,
+    LogEntry,
     Moment,
     Origin,
     Outcome,
@@ -211,7 +213,12 @@ class Pages:
         self, connection: AsyncConnection, reading_pass: Pass, known: Known, changes: PageChanges
     ) -> None:
         standing = {link.id: link for link in known.links}
-        due = [_still_gone(standing.get(key), *found) for key, found in reading_pass.gone.items()]
+        alive = {link.id for link in changes.links if link.exists_there}
+        due = [
+            _still_gone(standing.get(key), *found)
+            for key, found in reading_pass.gone.items()
+            if key not in alive
+        ]
         reading_pass.again = reading_pass.again or any(
             _moved_on(standing.get(key), judged) for key, (judged, _) in reading_pass.gone.items()
         )
@@ -249,7 +256,7 @@ class Pages:
         await inbound.add_prior(connection, integration, changes.prior)
         facts = [_fact(item, integration, moment) for item in changes.items]
         await journal.enqueue(connection, facts, now=now)
-        if any(entry.outcome is Outcome.DONE for entry in changes.entries):
+        if any(_crossed(entry) for entry in changes.entries):
             await integrations.synced(connection, [integration.id], moment)
 
     async def _close_page(
@@ -290,11 +297,18 @@ def _remember_gone(reading_pass: Pass, changes: PageChanges, reading: Reading) -
     reading_pass.again = reading_pass.again or changes.again
 
 
+def _crossed(entry: LogEntry) -> bool:
+    """Whether an item crossed; a copy that is let go does not (R28)."""
+    return entry.outcome is Outcome.DONE and entry.action is not LogAction.LET_GO
+
+
 def _still_gone(standing: Link | None, judged: Link, reading: Reading) -> tuple[Link, Reading] | None:
     """The judged link, unless it was written, or its item changed, since its row was asked for."""
     if standing is None or _moved_on(standing, judged) or (standing.accepted_at or 0.0) > reading.asked_at:
         return None
-    if standing.state is not LinkState.AGREED and standing.origin is Origin.OURS:
+    if standing.exists_there and (standing.read_at or 0.0) > reading.now:
+        return None  # a living row of the same event came on a later page
+    if standing.state in {LinkState.BEHIND, LinkState.RETRYING} and standing.origin is Origin.OURS:
         return None
     return judged, reading
 

@@ -9,6 +9,7 @@ from sqlalchemy import text, update
 
 from contracts.calendar import LinkState, Origin
 from service.store import Store
+from service.store.tables import items as items_table
 from service.store.tables import links as links_table
 from tests.support.household import Household, household
 
@@ -384,3 +385,22 @@ async def _until_blocked(store: Store, reading: asyncio.Task[None] | None) -> No
         async with store.read() as connection:
             if await connection.scalar(query):
                 return
+
+
+async def test_r28_a_copy_that_is_let_go_moves_no_last_sync_date(home: Household) -> None:
+    """R6: the record stays, so nothing crossed."""
+    mine = await home.integration()
+    uid = _add(home, mine)
+    await home.changed(mine)
+    await home.make_copy_of_first_link(mine)
+    async with home.store.begin() as connection:
+        await connection.execute(update(items_table).values(item_type="task"))
+    before = (await home.state(mine)).last_sync_at
+    await home.world.advance(60)
+    home.world.delete_event(home.calendars[mine], uid)
+
+    await home.changed(mine)
+
+    (link,) = await home.links()
+    assert link.state is LinkState.LET_GO
+    assert (await home.state(mine)).last_sync_at == before
