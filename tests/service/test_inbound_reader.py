@@ -343,7 +343,7 @@ async def test_many_pages_arrive_whole(home: Household) -> None:
     assert {link.origin for link in await home.links()} == {Origin.EXTERNAL}
 
 
-async def test_r28_last_checked_moves_without_anything_crossing(home: Household) -> None:
+async def test_g15_r28_last_checked_moves_without_anything_crossing(home: Household) -> None:
     """*Last Sync Date* does not."""
     mine = await home.integration()
 
