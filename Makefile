@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test check fix bench up dependencies rabbitmq
 VENV := .venv
+# Tests side by side, each worker with servers of its own; one by one on a broker that was given.
+WORKERS := $(if $(TEST_BROKER_URL),0,logical)
 PY := $(VENV)/bin/python
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 FITS := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
@@ -13,7 +15,7 @@ run: dependencies ## the whole product in one process, with a simulated Cronofy 
 	@$(PY) -m service up --demo
 
 test: dependencies rabbitmq chromium ## all tests, on a real RabbitMQ, PostgreSQL and browser (ARGS= for pytest)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: dependencies ## format, lint, types, import contracts, dependencies
 	$(PY) -m ruff format --check .

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,17 @@ async def postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
 def sqlite_url(tmp_path: Path) -> str:
     """The address of a database file that does not exist yet."""
     return f"sqlite+aiosqlite:///{tmp_path / 'calendar-sync.db'}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of a parallel run hands over what it missed."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["absent"] = dict(ABSENT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    ABSENT.update(getattr(node, "workeroutput", {}).get("absent", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
