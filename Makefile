@@ -1,6 +1,6 @@
 # Only make and Python 3.11 or newer are needed; `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench up dependencies rabbitmq
+.PHONY: help run test faults check fix bench up dependencies rabbitmq
 VENV := .venv
 # Tests side by side, each worker with servers of its own; one by one on a broker that was given.
 WORKERS := $(if $(TEST_BROKER_URL),0,logical)
@@ -16,6 +16,9 @@ run: dependencies ## the whole product in one process, with a simulated Cronofy 
 
 test: dependencies rabbitmq chromium ## all tests, on a real RabbitMQ, PostgreSQL and browser (ARGS= for pytest)
 	@$(PY) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal $(ARGS)
+
+faults: dependencies rabbitmq ## every fault in full size; make test runs the same tests shortened
+	@FAULTS=full $(PY) -m pytest tests/faults -o timeout=3600 $(ARGS)
 
 check: dependencies ## format, lint, types, import contracts, dependencies
 	$(PY) -m ruff format --check .

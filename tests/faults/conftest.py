@@ -1,0 +1,21 @@
+"""The store on both engines: what outlives a fault must do so on either."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.store import Store
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty database, once of each engine."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    opened = Store(database_url)
+    await opened.upgrade()
+    yield opened
+    await opened.close()
