@@ -104,14 +104,21 @@ def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID")],
     as_json: AsJson = False,
 ) -> None:
-    """One letter whole."""
-    letter = _at_the_desk(lambda desk: desk.show(letter_id))
+    """One letter whole, the integration as it stands, and what a replay would do now."""
+
+    async def work(desk: DeadLetters) -> dict[str, Any]:
+        return await desk.show(letter_id) | await desk.context(letter_id)
+
+    letter = _at_the_desk(work)
     if as_json:
         say_json(letter)
         return
+    forecast = letter.pop("forecast")
     for name, value in letter.items():
         for line in _lines(name, value):
             say(line)
+    for one in forecast:
+        say(f"replayed now: {one['said']}")
 
 
 @app.command()
@@ -282,4 +289,6 @@ def _short(queue: str) -> str:
 def _lines(name: str, value: Any) -> list[str]:
     if isinstance(value, list):
         return [f"{name}: {'  '.join(str(part) for part in each.values() if part)}" for each in value]
+    if isinstance(value, dict):
+        return [f"{name}: {'  '.join(f'{key}={part}' for key, part in value.items())}"] if value else []
     return [] if value is None else [f"{name}: {value}"]

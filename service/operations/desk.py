@@ -8,6 +8,7 @@ import structlog
 
 from service.broker.topology import REPLAY_EXCHANGE
 from service.operations.editing import mended
+from service.operations.forecasting import context
 from service.operations.forms import Reader, group_form, letter_form
 from service.store import AsyncConnection, Store, letters
 from service.store.ids import new_id
@@ -61,6 +62,15 @@ class DeadLetters:
             row = await letters.show(connection, letter_id, tenant=self._tenant)
             acts = await letters.acts_of(connection, [letter_id])
         return letter_form(row, acts.get(letter_id, ()), reader=self._reader)
+
+    async def context(self, letter_id: str) -> dict[str, Any]:
+        """What stands around a letter: headers, integration, and what a replay would do now. Raises NotThere.
+
+        ``forecast`` is a list of ``{"outcome", "integration_id", "said"}``; nothing is written for it.
+        """
+        async with self._store.read() as connection:
+            row = await letters.show(connection, letter_id, tenant=self._tenant)
+            return await context(self._store, connection, row, reader=self._reader)
 
     async def count(self, matching: Matching) -> int:
         async with self._store.read() as connection:

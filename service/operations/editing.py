@@ -20,7 +20,7 @@ from service.operations.forms import MASK, PRIVATE_TEXTS, says_private
 
 LONGEST_NOTE = 2000
 _NOTHING = object()
-_SPOKEN_ON: Mapping[str, type[Message]] = {
+SPOKEN_ON: Mapping[str, type[ItemChanged | NoticeReceived | RunRequested]] = {
     QUEUE_OUTBOUND: ItemChanged,
     QUEUE_INBOUND: NoticeReceived,
     QUEUE_RUNS: RunRequested,
@@ -39,7 +39,7 @@ def mended(
     old = before.get("data")
     old = old if isinstance(old, dict) else {}
     new = _unmasked(data, old)
-    expected = _SPOKEN_ON[queue]
+    expected = SPOKEN_ON[queue]
     form = before | {
         "specversion": "1.0",
         "type": expected.type_word(),

@@ -50,6 +50,12 @@ async def load(
     return {row["id"]: integration_of(row) for row in rows.mappings()}
 
 
+async def row_of(connection: AsyncConnection, integration_id: str) -> RowMapping | None:
+    """The row of an integration, deleted ones included."""
+    found = await connection.execute(select(integrations).where(integrations.c.id == integration_id))
+    return found.mappings().first()
+
+
 async def change(connection: AsyncConnection, integration_id: str, **values: Any) -> bool:
     """Set these columns of an integration; whether it exists."""
     result = await connection.execute(

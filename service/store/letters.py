@@ -137,6 +137,14 @@ async def replayable(
     return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
 
 
+async def is_outstanding(connection: AsyncConnection, row: Mapping[Any, Any]) -> bool:
+    """Whether a replay of this letter's message is on its way, by whichever letter."""
+    letter = dead_letters.c
+    same = (getattr(letter, name) == row[name] for name in ("queue", "source", "message_id"))
+    found = await connection.scalar(select(letter.id).where(*same, letter.state == "replaying").limit(1))
+    return found is not None
+
+
 async def open_by_code(connection: AsyncConnection) -> Mapping[str, int]:
     """How many letters of each code wait for an operator."""
     letter = dead_letters.c

@@ -105,11 +105,11 @@ def _stored(row: RowMapping) -> StoredLink:
 
 
 async def targets(
-    connection: AsyncConnection, wanted: Collection[Item], old: Iterable[str]
+    connection: AsyncConnection, wanted: Collection[Item], old: Iterable[str], *, lock: bool = True
 ) -> list[Integration]:
     """The integrations of these items' assignees and those with a link to one of the ``old`` items.
 
-    Set-up and deleted ones are left out; the rows are kept from changing until the commit.
+    Set-up and deleted ones are left out; where locked, the rows are kept from changing until the commit.
     """
     users = {user for item in wanted for user in item.assignees}
     owned = (
@@ -120,13 +120,13 @@ async def targets(
     linked = select(links.c.integration_id).where(
         among(connection, links.c.item_ref, old), links.c.ended_at.is_(None)
     )
-    rows = await connection.execute(
+    query = (
         select(integrations)
         .where(integrations.c.id.in_(union(owned, linked)))
         .where(integrations.c.deleted_at.is_(None), integrations.c.status != Status.SETUP.value)
         .order_by(integrations.c.id)
-        .with_for_update(read=True)
     )
+    rows = await connection.execute(query.with_for_update(read=True) if lock else query)
     return [integration_of(row) for row in rows.mappings()]
 
 

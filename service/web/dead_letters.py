@@ -17,7 +17,7 @@ from service.web.desk import AtDesk, Known
 from service.web.paging import FIFTY, IdCursor, Limit, is_id
 from service.web.passes import Role
 from service.web.problems import problem
-from service.web.shapes import CountShape, GroupShape, LetterShape, Listed
+from service.web.shapes import CountShape, GroupShape, LetterContextShape, LetterShape, Listed
 
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
@@ -143,6 +143,12 @@ async def list_groups(operator: Operator, asked: Asked) -> dict[str, Any]:
 @router.get("/{letter_id}", response_model=LetterShape)
 async def get_letter(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
     return await operator.show(letter_id)
+
+
+@router.get("/{letter_id}/context", response_model=LetterContextShape)
+async def get_context(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
+    """Headers, the integration as it stands, and what a replay would do now; nothing is written."""
+    return await operator.context(letter_id)
 
 
 @router.post("/replay", status_code=HTTPStatus.ACCEPTED, response_model=CountShape)

@@ -163,6 +163,29 @@ class LetterShape(BaseModel):
     acts: list[ActShape]
 
 
+class LettersIntegrationShape(BaseModel):
+    id: str
+    user_id: str
+    account_name: str
+    calendar_name: str | None
+    active: bool
+    status: Literal["connected", "not_connected", "setup", "deleted"]
+    reason: str | None
+
+
+class ForecastShape(BaseModel):
+    outcome: str
+    integration_id: str | None
+    said: str
+
+
+class LetterContextShape(BaseModel):
+    headers: dict[str, str | int]
+    routing_key: str
+    integration: LettersIntegrationShape | None
+    forecast: list[ForecastShape]
+
+
 class GroupShape(BaseModel):
     group: str
     count: int

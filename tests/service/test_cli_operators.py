@@ -79,6 +79,23 @@ def test_letters_are_listed_and_counted_by_cause(settings: dict[str, str], tmp_p
     assert group in run("dead-letters", "groups", settings=settings, folder=tmp_path).stdout.decode()
 
 
+def test_a_letter_is_shown_with_what_a_replay_would_do(settings: dict[str, str], tmp_path: Path) -> None:
+    """R30: message, headers, attempts and forecast, for people and as JSON."""
+    first = letters(settings, tmp_path, "list")["items"][0]
+
+    shown = letters(settings, tmp_path, "show", first["id"])
+    assert shown["forecast"] == [
+        {
+            "outcome": "malformed",
+            "integration_id": None,
+            "said": "Still malformed: data.version: must be at least 1.",
+        }
+    ]
+    told = run("dead-letters", "show", first["id"], settings=settings, folder=tmp_path).stdout.decode()
+    assert "replayed now: Still malformed: data.version: must be at least 1." in told
+    assert SAMPLE["data"]["item"]["title"] in told
+
+
 def test_all_that_match_are_replayed_at_a_rate_and_stopped(settings: dict[str, str], tmp_path: Path) -> None:
     """R30: counted first; progress goes to standard error; what waits can be taken back."""
     which = ("--all-matching", "--reason", "malformed")

@@ -171,6 +171,24 @@ class TestReading:
         assert letter["body"] == a_body().decode()
         assert letter["attempts"] == [{"at": letter["first_failed_at"], "error": letter["reason"]}]
 
+    async def test_what_stands_around_a_letter_is_told_beside_it(self, office: Office) -> None:
+        """R30: headers, the integration as it stands, and what a replay would do now."""
+        integration_id = await office.finished()
+        body = a_body(version=1)
+        (letter_id,) = await buried(office, a_letter(body=body, integration_id=integration_id))
+
+        answer = await office.get(f"{API}/{letter_id}/context", "olga", role="operator")
+
+        told = answer.json()
+        assert set(told) == {"headers", "routing_key", "integration", "forecast"}
+        assert told["integration"]["account_name"] == "sam@contoso.example"
+        assert told["integration"]["status"] == "connected"
+        (one,) = told["forecast"]
+        assert (one["outcome"], one["integration_id"]) == ("held", integration_id)
+        assert "has not been read for the first time yet" in one["said"]
+        for path, role in ((f"/{NOBODY}/context", "operator"), (f"/{letter_id}/context", "administrator")):
+            assert (await office.get(f"{API}{path}", "olga", role=role)).status_code == 404
+
     async def test_letters_are_found_by_every_filter(self, office: Office) -> None:
         await buried(office, a_letter(1))
         await buried(office, a_letter(2, queue=QUEUE_INBOUND, code="bug", integration_id=NOBODY), later=60)
