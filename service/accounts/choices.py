@@ -86,6 +86,8 @@ class Choices(_Form):
     item_types: ItemBoxes
     retrieve: RetrieveOption = RetrieveOption()
     send: SendOption = SendOption()
+    copies: Literal["move", "leave"] = "leave"
+    """What becomes of our copies on the calendar that was linked before, where another is chosen (R16)."""
 
     @property
     def imports(self) -> bool:

@@ -12,7 +12,7 @@ from service.accounts.catching_up import want_catch_up
 from service.accounts.choices import Choices, RetrieveOption, SendOption
 from service.accounts.facts import integration_changed, run_requested
 from service.accounts.refusals import Conflict, Invalid, Unknown
-from service.store import AsyncConnection, Store, accounts, runs
+from service.store import AsyncConnection, Store, accounts, moving, runs
 from service.store.accounts import Shown
 from service.store.ids import new_id
 from service.store.integrations import change, change_state
@@ -66,14 +66,29 @@ async def finish(
     before = await _found(connection, integration_id)
     if await accounts.links_calendar(connection, before.integration, calendar.name):
         raise Conflict("already_linked", "You have linked this calendar already.")
-    if choices.wants_run and await accounts.run_in_progress(connection, integration_id):
+    moves = await _moves(connection, before.integration, choices)
+    if (choices.wants_run or moves) and await accounts.run_in_progress(connection, integration_id):
         raise Conflict("run_in_progress", "A sync is running; wait until it has ended.")
     await _save(store, connection, before, wanted)
     facts = await _facts(store, connection, before.integration)
-    run_id, requests = await _follow_up(store, connection, user_id, before.integration, choices)
+    listed = choices.wants_run or moves
+    run_id, requests = await _follow_up(
+        store, connection, user_id, before.integration, choices, listed=listed
+    )
     await enqueue(connection, [*facts, *requests], now=await store.now(connection))
     shown = await _found(connection, integration_id)
-    return Finished(shown=shown, run_id=run_id if choices.wants_run else None)
+    return Finished(shown=shown, run_id=run_id if listed else None)
+
+
+async def _moves(connection: AsyncConnection, before: Integration, choices: Choices) -> bool:
+    """Whether copies are to follow to the calendar that is chosen now; marked so, or left for good (R16)."""
+    if before.calendar_id is None or choices.calendar_id == before.calendar_id:
+        return False
+    if choices.copies == "leave":
+        await moving.forget(connection, before.id)
+        return False
+    await moving.mark(connection, before)
+    return await moving.count(connection, before.id) > 0
 
 
 async def _found(connection: AsyncConnection, integration_id: str) -> Shown:
@@ -122,7 +137,13 @@ async def _facts(store: Store, connection: AsyncConnection, before: Integration)
 
 
 async def _follow_up(
-    store: Store, connection: AsyncConnection, user_id: str, before: Integration, choices: Choices
+    store: Store,
+    connection: AsyncConnection,
+    user_id: str,
+    before: Integration,
+    choices: Choices,
+    *,
+    listed: bool,
 ) -> tuple[str | None, list[Outgoing]]:
     """The run that reads the calendar, brings what the options ask for, or both; none where none is due."""
     moved = choices.calendar_id != before.calendar_id
@@ -144,7 +165,7 @@ async def _follow_up(
         send=_range(choices.send),
         step=BASELINE,
         requested_at=now,
-        listed=choices.wants_run,
+        listed=listed,
     )
     return run_id, [run_requested(run_id, before.id, step=0, now=now)]
 

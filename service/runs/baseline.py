@@ -7,11 +7,12 @@ from contracts.calendar import Integration
 from contracts.cronofy import CronofyEvent
 from contracts.errors import Transient
 from handlers.inbound import event_keys, reach, was_there
+from handlers.runs import span_of
 from service.cronofy.gateway import EventsQuery
 from service.inbound.reader import Calendars
 from service.runs.adoption import Adoption
-from service.runs.steps import BY_ITSELF, MATCH, NOTICES, OVER, RETRIEVE, SEND, Due, Progress
-from service.store import Store, accounts, inbound, integrations
+from service.runs.steps import BY_ITSELF, MATCH, MOVE, NOTICES, OVER, RETRIEVE, SEND, Due, Progress
+from service.store import AsyncConnection, Store, accounts, inbound, integrations, moving
 from service.store.runs import Run, Tally
 
 FIRST_SYNC_POLL = 5.0
@@ -30,8 +31,16 @@ def after_baseline(run: Run) -> str:
     return MATCH if run.send else OVER
 
 
-def after_reading(run: Run) -> str:
-    return SEND if run.send else OVER
+def after_reading(run: Run, time_zone: str) -> str:
+    """Equals are looked for as far as Send reaches, also beyond what Retrieve has brought (R29)."""
+    if not run.send:
+        return OVER
+    if run.step == MATCH or not run.retrieve:
+        return SEND
+    brought, sent = (
+        span_of(words, now=run.requested_at, time_zone=time_zone) for words in (run.retrieve, run.send)
+    )
+    return SEND if brought.first <= sent.first and sent.beyond <= brought.beyond else MATCH
 
 
 class Baseline:
@@ -48,9 +57,13 @@ class Baseline:
             await self._read(due)
         else:
             async with self._store.begin() as connection:
-                await self._progress.go_on(
-                    connection, due, step=after_baseline(due.run), cursor={}, tally=Tally()
-                )
+                await self._go_on(connection, due)
+
+    async def _go_on(self, connection: AsyncConnection, due: Due) -> None:
+        """Copies that are to follow from another calendar come first (R16)."""
+        unmoved = await moving.count(connection, due.integration.id)
+        step = MOVE if unmoved else after_baseline(due.run)
+        await self._progress.go_on(connection, due, step=step, cursor={}, tally=Tally())
 
     async def _read(self, due: Due) -> None:
         if await self._adoption.still_leaving(due.integration) and not await self._late(due):
@@ -73,9 +86,7 @@ class Baseline:
             )
             if due.run.kind not in BY_ITSELF:
                 await accounts.release(connection, integration.id)
-            await self._progress.go_on(
-                connection, due, step=after_baseline(due.run), cursor={}, tally=Tally()
-            )
+            await self._go_on(connection, due)
 
     async def _first_sync_done(self, due: Due) -> bool:
         account = await self._calendars.userinfo(due.integration.sub, turn=due.turn)

@@ -12,6 +12,7 @@ from service.inbound.reader import LOOK_CLOSER, Calendars, Looker
 from service.runs.baseline import Baseline
 from service.runs.comparison import Comparison, Notices, Whole, reader_for
 from service.runs.leaving import Cronofy, Leaving
+from service.runs.moving import Moving, Writer
 from service.runs.retrieval import Retrieval
 from service.runs.sending import Sending
 from service.runs.steps import (
@@ -20,6 +21,7 @@ from service.runs.steps import (
     COMPARE,
     DELETE,
     MATCH,
+    MOVE,
     NOTICES,
     RETRIEVE,
     SEND,
@@ -40,7 +42,7 @@ GIVING_WAY_SECONDS = 5.0
 WENT_WRONG = "Something went wrong here."
 
 
-class Accounts(Calendars, Cronofy, Protocol):
+class Accounts(Calendars, Cronofy, Writer, Protocol):
     """All that the steps ask of Cronofy."""
 
 
@@ -74,6 +76,7 @@ class RunHandler:
         self._leaving = Leaving(store=store, cronofy=calendars, progress=progress, clock=clock).steps
         self._steps: dict[str, Step] = {
             BASELINE: Baseline(store=store, calendars=calendars, progress=progress),
+            MOVE: Moving(store=store, cronofy=calendars, progress=progress, clock=clock),
             RETRIEVE: retrieval,
             MATCH: retrieval,
             SEND: Sending(store=store, progress=progress, clock=clock),

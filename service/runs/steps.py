@@ -16,6 +16,7 @@ RUNS_QUEUE = "calendar-sync.runs"
 FINISH, DELETE = "finish", "delete"
 BY_ITSELF = frozenset(COMPARISONS)
 BASELINE, RETRIEVE, MATCH, SEND, OVER = "baseline", "retrieve", "match", "send", "over"
+MOVE = "move"
 NOTICES, WHOLE, COMPARE = "notices", "whole", "compare"
 QUIET, REMOVE, LEAVE, FORGET = "quiet", "remove", "leave", "forget"
 

@@ -47,7 +47,7 @@ class Owner:
     user_id: str | None
 
 
-def _living() -> Select[Any]:
+def living() -> Select[Any]:
     held = (
         select(func.count())
         .where(
@@ -73,7 +73,7 @@ def _living() -> Select[Any]:
     )
 
 
-def _shown(row: RowMapping) -> Shown:
+def shown_of(row: RowMapping) -> Shown:
     return Shown(
         integration=integration_of(row),
         **{name: row[name] for name in Shown.__dataclass_fields__ if name != "integration"},
@@ -84,7 +84,7 @@ async def listed(
     connection: AsyncConnection, owner: Owner, *, after: str | None = None, limit: int
 ) -> Sequence[Shown]:
     """The owner's integrations, oldest first, beginning behind the id ``after``."""
-    wanted = _living()
+    wanted = living()
     if owner.tenant_id is not None:
         wanted = wanted.where(integrations.c.tenant_id == owner.tenant_id)
     if owner.user_id is not None:
@@ -92,14 +92,14 @@ async def listed(
     if after is not None:
         wanted = wanted.where(integrations.c.id > after)
     rows = await connection.execute(wanted.order_by(integrations.c.id).limit(limit))
-    return [_shown(row) for row in rows.mappings()]
+    return [shown_of(row) for row in rows.mappings()]
 
 
 async def find(connection: AsyncConnection, integration_id: str) -> Shown | None:
     """The living integration of that id, whosever it is."""
-    rows = await connection.execute(_living().where(integrations.c.id == integration_id))
+    rows = await connection.execute(living().where(integrations.c.id == integration_id))
     row = rows.mappings().first()
-    return _shown(row) if row is not None else None
+    return shown_of(row) if row is not None else None
 
 
 async def lock(connection: AsyncConnection, integration_id: str) -> None:
@@ -193,10 +193,10 @@ async def without_channel(connection: AsyncConnection) -> Sequence[str]:
 
 async def with_channel(connection: AsyncConnection) -> Sequence[Shown]:
     """Finished, connected integrations that we believe notices can reach."""
-    wanted = _living().where(integrations.c.channel_id.is_not(None))
+    wanted = living().where(integrations.c.channel_id.is_not(None))
     wanted = wanted.where(integrations.c.finished_at.is_not(None), integrations.c.status == Status.CONNECTED)
     rows = await connection.execute(wanted.order_by(integrations.c.id))
-    return [_shown(row) for row in rows.mappings()]
+    return [shown_of(row) for row in rows.mappings()]
 
 
 async def forget_channel(connection: AsyncConnection, integration_id: str, channel_id: str | None) -> None:
@@ -207,14 +207,13 @@ async def forget_channel(connection: AsyncConnection, integration_id: str, chann
 
 async def run_in_progress(connection: AsyncConnection, integration_id: str) -> bool:
     """Whether a run that a person started has not ended; the bare reading at Finish is none (R25)."""
-    rows = await connection.execute(
-        select(runs.c.retrieve, runs.c.send).where(
-            runs.c.integration_id == integration_id,
-            runs.c.kind.in_(PERSONS_RUNS),
-            runs.c.state.in_(UNFINISHED),
-        )
+    found = await connection.scalar(
+        select(runs.c.id)
+        .where(runs.c.integration_id == integration_id, runs.c.kind.in_(PERSONS_RUNS))
+        .where(runs.c.state.in_(UNFINISHED), runs.c.listed)
+        .limit(1)
     )
-    return any(row.retrieve or row.send for row in rows)
+    return found is not None
 
 
 async def add_run(connection: AsyncConnection, **values: Any) -> None:

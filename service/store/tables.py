@@ -210,6 +210,8 @@ links = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("rewrites", JSON),
     Column("run_id", Id),
+    # R16: a copy on a calendar that is linked no longer, which is to follow to the one that is.
+    Column("moving", Boolean, nullable=False, server_default=text("false")),
     Column("touched_at", Double, nullable=False, server_default="0"),
     Column("created_at", Moment, nullable=False),
     Column("ended_at", Moment),
@@ -223,6 +225,19 @@ links = Table(
         "touched_at",
         sqlite_where=text("state IN ('behind', 'retrying')"),
         postgresql_where=text("state IN ('behind', 'retrying')"),
+    ),
+    Index(
+        "ix_links_standing",
+        "integration_id",
+        sqlite_where=text("state IN ('held', 'failed')"),
+        postgresql_where=text("state IN ('held', 'failed')"),
+    ),
+    Index(
+        "ix_links_moving",
+        "integration_id",
+        "id",
+        sqlite_where=text("moving"),
+        postgresql_where=text("moving"),
     ),
     Index(
         "ix_links_ended_at",
@@ -313,7 +328,8 @@ log_entries = Table(
     Column("attempt", Integer),
     Column("run_id", Id),
     Column("detail", JSON),
-    Index("ix_log_entries_page", "integration_id", "trigger", "id"),
+    # The filters of the log's page stand behind its order, so that no row is read to be passed over.
+    Index("ix_log_entries_page", "integration_id", "trigger", "id", "direction", "outcome", "item_type"),
     Index("ix_log_entries_run_id", "run_id", "id"),
     Index("ix_log_entries_at", "at"),
 )
@@ -441,6 +457,16 @@ leases = Table(
     Column("holder", Text, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("until", Double, nullable=False),
+)
+
+# What each process last told of itself: rates and pauses that no other process could know.
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("told_at", Double, nullable=False),
+    Column("said", JSON, nullable=False),
+    Index("ix_processes_told_at", "told_at"),
 )
 
 used_tokens = Table(

@@ -9,6 +9,9 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, ItemRef, LinkId, LinkState, Origin
+from handlers.adoption import Tombstone
+from service.store.items import load as load_items
+from service.store.links import load as load_links
 from service.store.runs import UNFINISHED
 from service.store.tables import credentials, deletions, integrations, links, prior_events, runs
 
@@ -35,6 +38,20 @@ async def of_person(connection: AsyncConnection, integration: Integration) -> Se
     return [
         Trace(link_id=LinkId(row.id), item_ref=ItemRef(row.item_ref), same_calendar=bool(row.same))
         for row in rows
+    ]
+
+
+async def known(connection: AsyncConnection, traces: Sequence[Trace]) -> list[Tombstone]:
+    """The newest pair of each of these items that still has a content."""
+    newest: dict[ItemRef, Trace] = {}
+    for trace in traces:
+        newest.setdefault(trace.item_ref, trace)
+    pairs = await load_links(connection, [trace.link_id for trace in newest.values()])
+    stored = await load_items(connection, newest)
+    return [
+        Tombstone(link=pairs[trace.link_id], item=item, same_calendar=trace.same_calendar)
+        for ref, trace in newest.items()
+        if trace.link_id in pairs and (item := stored.get(ref)) is not None and item.content is not None
     ]
 
 
@@ -84,7 +101,7 @@ async def bury_links(
     mine = links.c.integration_id == integration.id
     which = [mine, links.c.ended_at.is_(None)]
     if but_copies:
-        which.append(~_copies(integration))
+        which.append(~copies_there(integration))
     await connection.execute(delete(deletions).where(deletions.c.integration_id == integration.id))
     await connection.execute(delete(prior_events).where(prior_events.c.integration_id == integration.id))
     await connection.execute(select(links.c.id).where(*which).order_by(links.c.id).with_for_update())
@@ -94,7 +111,7 @@ async def bury_links(
     )
 
 
-def _copies(integration: Integration) -> ColumnElement[bool]:
+def copies_there(integration: Integration) -> ColumnElement[bool]:
     """What this sync added to the calendar, or may have added with an answer that never came."""
     unsure = (*WAITING, LinkState.FAILED.value)
     return and_(
@@ -143,7 +160,7 @@ async def unremoved(connection: AsyncConnection, integration_id: str) -> bool:
 async def count_copies(connection: AsyncConnection, integration: Integration) -> int:
     """How many copies *remove* would remove; shown before the question (R21)."""
     query = select(func.count()).where(
-        links.c.integration_id == integration.id, links.c.ended_at.is_(None), _copies(integration)
+        links.c.integration_id == integration.id, links.c.ended_at.is_(None), copies_there(integration)
     )
     return await connection.scalar(query) or 0
 

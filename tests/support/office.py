@@ -28,15 +28,15 @@ from service.store import Store
 from service.store.credentials import CredentialsTable
 from service.store.tables import items, links, outbox, runs
 from service.web import create_web
+from tests.support.choices import ALL_TYPES, OFF, form
 from tests.support.clock import ManualClock
 
+__all__ = ["ALL_TYPES", "OFF", "Office", "form", "open_office"]
 CRONOFY = "http://cronofy.test"
 HERE = "http://sync.test"
 SECRET = "the key with which Vorex signs its users in"
 CLIENT_SECRET = "a client secret"
 EMAIL = "sam@contoso.example"
-ALL_TYPES = ("appointment", "crm_activity", "service_call", "task", "todo")
-OFF = {"enabled": False, "past": "today", "future": "today"}
 
 
 class NoLimit:
@@ -188,18 +188,6 @@ class Office:
 
     async def post(self, path: str, user: str = "u-17", **claims: Any) -> httpx.Response:
         return await self.client.post(path, headers=self.bearer(user, **claims))
-
-
-def form(calendar_id: str, **changes: Any) -> dict[str, Any]:
-    """The settings as the wizard's first values, with these parts replaced."""
-    return {
-        "calendar_id": calendar_id,
-        "event_types": {"create": True, "update": False, "delete": False},
-        "item_types": dict.fromkeys(ALL_TYPES, True),
-        "retrieve": OFF,
-        "send": OFF,
-        **changes,
-    }
 
 
 @asynccontextmanager
