@@ -12,6 +12,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from contracts.errors import Unavailable
+from service.broker.wire import read_leniently
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ class SupervisedConnection:
     """Opens, watches and reopens one connection until it is closed."""
 
     def __init__(self, url: str, *, name: str, timeout: float) -> None:
+        read_leniently()
         self._url = url
         self._name = name
         self._timeout = timeout

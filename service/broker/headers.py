@@ -3,26 +3,50 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.ports import ATTEMPT_HEADER
+from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 
 CONTENT_TYPE = "application/cloudevents+json"
+OWN_HEADERS = (ATTEMPT_HEADER, REPLAY_HEADER)
+
+
+LARGEST_HEADERS = 16_384
+"""Bytes of names and values: the headers of one message must fit one frame, ours added (messaging.md 4, T27)."""
+MOST_ATTEMPTS = 1_000_000
+"""Beyond it nobody has counted."""
 
 
 def ours(headers: Mapping[str, Any]) -> dict[str, str | int]:
-    """Application headers only: the broker writes ``x-`` headers and sometimes believes a client's."""
-    return {
+    """Application headers only: the broker writes ``x-`` headers and sometimes believes a client's.
+
+    Of a publisher's own as many are kept as have room beside this service's; texts with U+0000 never,
+    for no PostgreSQL would look them up.
+    """
+    plain = {
         name: value
         for name, value in headers.items()
-        if not name.lower().startswith("x-") and isinstance(value, str | int)
+        if not name.lower().startswith("x-") and isinstance(value, str | int) and "\0" not in str(value)
     }
+    kept: dict[str, str | int] = {}
+    room = LARGEST_HEADERS
+    for name in sorted(plain, key=lambda name: name not in OWN_HEADERS):
+        room -= _size(name, plain[name])
+        if room >= 0:
+            kept[name] = plain[name]
+    return kept
+
+
+def _size(name: str, value: str | int) -> int:
+    words = [name, value] if isinstance(value, str) else [name]
+    return sum(len(word.encode(errors="replace")) for word in words) + 16
 
 
 def attempt_of(headers: Mapping[str, Any]) -> int:
     """Our own counter, from 1; a value that is no such number counts as the first attempt."""
     try:
-        return max(1, int(headers.get(ATTEMPT_HEADER, 1)))
-    except (TypeError, ValueError):
+        counted = int(headers.get(ATTEMPT_HEADER, 1))
+    except (TypeError, ValueError, OverflowError):
         return 1
+    return counted if 1 <= counted <= MOST_ATTEMPTS else 1
 
 
 def returns_of(headers: Mapping[str, Any], *, redelivered: bool) -> int:

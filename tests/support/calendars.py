@@ -131,7 +131,7 @@ class Outbound:
         usual: dict[str, Any] = {"shutdown_grace": 5.0, "retry_delays": RETRY_DELAYS}
         made = OutboundConsumer(
             store=self.store,
-            broker=self.broker,
+            broker=options.pop("broker", self.broker),
             cronofy=options.pop("cronofy", self.calendars),
             budget=self.budget,
             looker=self.looker,
