@@ -27,12 +27,12 @@ from handlers.comparing import compared
 from handlers.compose import compose, payload_hash, span, wire_time
 from handlers.edits import closed_code, masked
 from handlers.entries import Entries
-from handlers.inbound import Twin, twin_of
 from handlers.judge import judge
 from handlers.outbound import REASONS, entry_of
 from handlers.plan import belongs
 from handlers.prints import print_of_event
 from handlers.reading import Judgement, Reading, is_gone
+from handlers.twins import Twin, twin_of, twin_of_event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,18 +87,14 @@ def _alive(tombstone: Tombstone) -> bool:
 
 
 def _take_equals(pairing: Pairing, waiting: dict[ItemRef, Tombstone], events: Sequence[CronofyEvent]) -> None:
-    there = {_twin(event): event for event in events if not event.event_private}
-    often = Counter(_twin(event) for event in events)
+    there = {twin_of_event(event): event for event in events if not event.event_private}
+    often = Counter(twin_of_event(event) for event in events)
     here = Counter(twin for each in waiting.values() if (twin := _twin_of_item(each.item)))
     for ref, each in list(waiting.items()):
         twin = _twin_of_item(each.item)
         if twin in there and often[twin] == 1 and here[twin] == 1:
             pairing.found.append((each, there[twin]))
             del waiting[ref]
-
-
-def _twin(event: CronofyEvent) -> Twin:
-    return twin_of(event.summary or "", wire_time(event.start), wire_time(event.end))
 
 
 def _twin_of_item(item: Item) -> Twin | None:
@@ -112,6 +108,11 @@ def _twin_of_item(item: Item) -> Twin | None:
 def _stands_unseen(each: Tombstone) -> bool:
     foreign = each.link.origin is Origin.EXTERNAL and each.link.exists_there
     return foreign and each.same_calendar and _alive(each)
+
+
+def never_sent(link: Link) -> bool:
+    """A wish from before the reading, of which nothing has left yet."""
+    return link.state is LinkState.HELD and link.applied_revision == 0 and not link.exists_there
 
 
 def adopted(

@@ -25,20 +25,18 @@ from contracts.calendar import (
 )
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.compose import canonical, compose, payload_hash, span, wire_time
+from handlers.compose import compose, payload_hash
 from handlers.edits import closed_code, imported, masked
 from handlers.entries import Entries
 from handlers.judge import judge
 from handlers.prints import print_of_event
 from handlers.reading import Judgement, Reading, calendar_time, changed_at, is_gone
+from handlers.twins import Twin, twin_of_event
 
 DAYS_BACK = 41
 DAYS_AHEAD = 200
 MOST_FREE_DELETIONS = 10
 LARGEST_FREE_SHARE = 3
-
-Twin = tuple[str, str, str]
-"""Title, start and end of a copy, in canonical form."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,10 +84,6 @@ def event_keys(event: CronofyEvent) -> list[str]:
     return [*keys, f"series:{event.series_identifier}"] if event.series_identifier else keys
 
 
-def twin_of(title: str, start: str, end: str) -> Twin:
-    return canonical(title), start, end
-
-
 def judge_page(
     events: Iterable[CronofyEvent],
     known: Known,
@@ -122,7 +116,7 @@ def match_page(
     changes = PageChanges()
     _, foreign = _sorted([event for event in events if not is_gone(event)], known)
     for event in foreign:
-        equal = known.equals.get(_twin_of_event(event), ())
+        equal = known.equals.get(twin_of_event(event), ())
         if len(equal) == 1 and not event.event_private:
             _, link = _import(event, known.integration, reading, new_id=new_id)
             _link_equal(event, equal[0], link, known.integration, reading, changes)
@@ -196,7 +190,7 @@ def _arrive(
     if not integration.event_types.create:
         reason = "Create is not checked for this calendar."
         _pass_over(changes, keys, entry(LogAction.CREATE, Outcome.SKIPPED, Code.CREATE_OFF, reason))
-    elif _twin_of_event(event) in known.twins:
+    elif twin_of_event(event) in known.twins:
         reason = "A copy that another person's sync put on this shared calendar."
         _pass_over(changes, keys, entry(LogAction.CREATE, Outcome.SKIPPED, Code.SHARED_MAILBOX, reason))
     else:
@@ -211,7 +205,7 @@ def _arrive_by_name(
 ) -> None:
     """The user asked for this event by its range: neither Create nor what was there before counts (R26)."""
     item, link = _import(event, known.integration, reading, new_id=new_id)
-    twin = _twin_of_event(event)
+    twin = twin_of_event(event)
     equal = known.equals.get(twin, ())
     if twin in known.twins:
         return
@@ -254,22 +248,10 @@ def _link_equal(  # noqa: PLR0917
     changes.entries.append(entry(LogAction.LINK, Outcome.DONE, Code.OK, reason))
 
 
-def equal_twin(item: Item) -> Twin | None:
-    """What an event must be to equal this item (R29); None without a date."""
-    times = span(item.content) if item.content else None
-    if item.content is None or times is None:
-        return None
-    return twin_of(item.content.title, wire_time(times[0]), wire_time(times[1]))
-
-
 def _pass_over(changes: PageChanges, keys: list[str], entry: LogEntry) -> None:
     """Say once why an event is not brought; boxes checked later count from then on."""
     changes.prior.extend(keys[:1])
     changes.entries.append(entry)
-
-
-def _twin_of_event(event: CronofyEvent) -> Twin:
-    return twin_of(event.summary or "", wire_time(event.start), wire_time(event.end))
 
 
 def _slid_in(event: CronofyEvent, integration: Integration) -> bool:

@@ -118,6 +118,11 @@ class Accounts:
                 await self._looker.look(one, at_once=True)
                 await self.ensure_channel(one)
 
+    @property
+    def gateway(self) -> CronofyGateway:
+        """Cronofy, for who only reads."""
+        return self._gateway
+
     # -- seeing ---------------------------------------------------------------------------------
 
     async def listed(self, owner: Owner, *, after: str | None = None, limit: int = 50) -> Sequence[Shown]:

@@ -1,6 +1,5 @@
 """One page of a read, carried into the store as one transaction (DESIGN 7.4)."""
 
-from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
@@ -24,21 +23,18 @@ from contracts.envelope import ItemChanged, encode
 from contracts.errors import Transient
 from contracts.ports import Outgoing
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData
-from handlers.compose import wire_time
 from handlers.deletions import carry_out, hold
 from handlers.inbound import (
     Known,
     PageChanges,
-    Twin,
-    equal_twin,
     event_keys,
     judge_page,
     match_page,
     missing_copies,
     too_many,
-    twin_of,
 )
 from handlers.reading import Reading
+from handlers.twins import Twin, equals_among, twin_of_payload
 from service.crashpoints import crash_point
 from service.store import AsyncConnection, Store, inbound, integrations, items, journal, links
 from service.store.ids import new_id
@@ -135,13 +131,8 @@ class Pages:
     ) -> Known:
         """With the person's items that no link here speaks of and that an event may equal (R29)."""
         candidates = await self._unlinked(connection, integration, events)
-        twins = Counter(_twin(event) for event in events)
-        equals: defaultdict[Twin, list[Item]] = defaultdict(list)
-        for item in (known.items[ref] for ref in candidates if ref in known.items):
-            twin = equal_twin(item)
-            if twin is not None and twins[twin] == 1:
-                equals[twin].append(item)
-        return replace(known, equals=equals)
+        free = [known.items[ref] for ref in candidates if ref in known.items]
+        return replace(known, equals=equals_among(events, free))
 
     async def _unlinked(
         self, connection: AsyncConnection, integration: Integration, events: Sequence[CronofyEvent]
@@ -204,10 +195,7 @@ class Pages:
         if all(event.event_id or event.event_uid in uids for event in events):
             return frozenset()
         payloads = await inbound.copies_of_others(connection, integration)
-        return frozenset(
-            twin_of(payload["summary"], _edge(payload["start"]), _edge(payload["end"]))
-            for payload in payloads
-        )
+        return frozenset(twin_of_payload(payload) for payload in payloads)
 
     async def _finish_deletions(
         self, connection: AsyncConnection, reading_pass: Pass, known: Known, changes: PageChanges
@@ -318,16 +306,8 @@ def _moved_on(standing: Link | None, judged: Link) -> bool:
     return standing is not None and standing.desired_revision != judged.desired_revision
 
 
-def _twin(event: CronofyEvent) -> Twin:
-    return twin_of(event.summary or "", wire_time(event.start), wire_time(event.end))
-
-
 def _instant(moment: Moment) -> datetime:
     return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
-
-
-def _edge(edge: str | dict[str, str]) -> str:
-    return edge if isinstance(edge, str) else wire_time(datetime.fromisoformat(edge["time"]))
 
 
 def _fact(item: Item, integration: Integration, at: datetime) -> Outgoing:

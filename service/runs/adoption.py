@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from contracts.calendar import Integration, Item, ItemRef, Link, LinkId, LinkState, LogEntry
+from contracts.calendar import Integration, Item, ItemRef, Link, LinkId, LogEntry
 from contracts.cronofy import CronofyEvent
-from handlers.adoption import Tombstone, adopted, carried, pair_up
+from handlers.adoption import Tombstone, adopted, carried, never_sent, pair_up
 from handlers.inbound import PageChanges
 from handlers.reading import Judgement, Reading
 from service.inbound.pages import Pages
@@ -41,7 +41,7 @@ class Adoption:
     ) -> None:
         """Link these events to the items that they stand for."""
         async with self._store.read() as connection:
-            known = await _tombstones(connection, traces)
+            known = await tombstones.known(connection, traces)
         pairing = pair_up(events, known)
         integration = due.integration
         reading = Reading(asked_at=asked_at, now=asked_at)
@@ -62,7 +62,7 @@ class Adoption:
             changes = PageChanges()
             for each, adopt in work:
                 known = here.get(each.item.ref)
-                if known is None or _never_sent(known):
+                if known is None or never_sent(known):
                     fresh = replace(each, item=current.get(each.item.ref, each.item))
                     _take(changes, adopt(fresh, known.id if known else LinkId(new_id())), known)
             await self._pages.save(connection, integration, changes, now=now)
@@ -86,11 +86,6 @@ def _take(changes: PageChanges, judgement: Judgement, known: Link | None) -> Non
     changes.entries.extend(entries)
 
 
-def _never_sent(link: Link) -> bool:
-    """A wish from before the reading, of which nothing has left yet."""
-    return link.state is LinkState.HELD and link.applied_revision == 0 and not link.exists_there
-
-
 async def _links_here(
     connection: AsyncConnection, integration: Integration, refs: set[ItemRef]
 ) -> dict[ItemRef, Link]:
@@ -100,17 +95,3 @@ async def _links_here(
         for link in found
         if link.integration_id == integration.id and link.calendar_id == integration.calendar_id
     }
-
-
-async def _tombstones(connection: AsyncConnection, traces: Sequence[Trace]) -> list[Tombstone]:
-    """The newest of each item, with the item."""
-    newest: dict[ItemRef, Trace] = {}
-    for trace in traces:
-        newest.setdefault(trace.item_ref, trace)
-    known = await links.load(connection, [trace.link_id for trace in newest.values()])
-    stored = await items.load(connection, newest)
-    return [
-        Tombstone(link=known[trace.link_id], item=item, same_calendar=trace.same_calendar)
-        for ref, trace in newest.items()
-        if trace.link_id in known and (item := stored.get(ref)) is not None and item.content is not None
-    ]

@@ -71,7 +71,7 @@ class Retrieval:
         await self._progress.go_on(
             connection,
             due,
-            step=after_reading(due.run) if last else due.run.step,
+            step=after_reading(due.run, due.integration.time_zone) if last else due.run.step,
             cursor={} if last else {"page": page.next_page, "restarts": restarts},
             tally=tally,
             now_doing=READING,

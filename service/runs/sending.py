@@ -7,10 +7,10 @@ run stand in the lane of an integration beside its live changes (R32).
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin, event_id
+from contracts.calendar import Integration, Link, LinkId, LinkState
 from contracts.ports import Clock
-from handlers.plan import Write, wish
 from handlers.runs import span_of
+from handlers.sending import sent
 from service.runs.steps import OVER, SEND, Due, Progress
 from service.store import AsyncConnection, Store, items, links, outgoing
 from service.store.ids import new_id
@@ -106,19 +106,13 @@ class Sending:
         }
         chosen = Chosen()
         for item in stored.values():
-            self._choose_one(chosen, item, integration, here.get(item.ref))
+            known = here.get(item.ref)
+            wanted = sent(item, integration, known, new_id=new_id)
+            if wanted is None:
+                chosen.skipped += 1
+            else:
+                (chosen.new if known is None else chosen.changed).append(wanted)
         return chosen
-
-    def _choose_one(self, chosen: Chosen, item: Item, integration: Integration, link: Link | None) -> None:
-        """A copy that was let go comes back: the person asked for it (R6)."""
-        known = _taken_up(link) if link is not None else None
-        wanted = wish(item, integration, known)
-        if not isinstance(wanted, Write) or (known is not None and known.origin is Origin.EXTERNAL):
-            chosen.skipped += 1
-        elif known is None:
-            chosen.new.append(_first(item, integration, wanted))
-        else:
-            chosen.changed.append(_behind(known, item, wanted))
 
     async def _mark(self, connection: AsyncConnection, chosen: Chosen, run_id: str) -> None:
         now = await self._store.moment(connection)
@@ -129,30 +123,3 @@ class Sending:
 
 def _went(link: Link) -> bool:
     return link.state is LinkState.AGREED
-
-
-def _taken_up(link: Link) -> Link:
-    if link.state is LinkState.LET_GO or link.code is Code.TYPE_OFF:
-        return replace(link, state=LinkState.BEHIND, code=None, let_go_print=None, applied_hash=None)
-    return link
-
-
-def _behind(link: Link, item: Item, wanted: Write) -> Link:
-    return replace(
-        link, state=LinkState.BEHIND, code=None, desired=wanted.payload, desired_revision=item.revision
-    )
-
-
-def _first(item: Item, integration: Integration, wanted: Write) -> Link:
-    assert integration.calendar_id is not None
-    return Link(
-        id=LinkId(new_id()),
-        integration_id=integration.id,
-        item_ref=item.ref,
-        calendar_id=integration.calendar_id,
-        origin=Origin.OURS,
-        event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
-        state=LinkState.BEHIND,
-        desired_revision=item.revision,
-        desired=wanted.payload,
-    )

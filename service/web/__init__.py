@@ -15,6 +15,7 @@ from service.accounts.my_calendar import MyCalendar
 from service.accounts.syncing import Syncing
 from service.health import Because, health_routes, nothing_wrong
 from service.inbound.answers import HeldDeletions
+from service.rehearsal import Rehearsal
 from service.store import Store
 from service.web import connect, dead_letters, integrations, logs, my_calendar, pages, runs, sign_in
 from service.web.desk import Desk
@@ -54,6 +55,7 @@ def create_web(
         syncing=Syncing(store),
         leaving=Leaving(store),
         held=HeldDeletions(store),
+        rehearsal=Rehearsal(store=store, people=accounts, calendars=accounts.gateway),
         passes=Passes(sign_in_secret, clock=clock),
         clock=clock,
         public_url=public_url,

@@ -16,6 +16,7 @@ from service.accounts.leaving import Leaving
 from service.accounts.my_calendar import MyCalendar
 from service.accounts.syncing import Syncing
 from service.inbound.answers import HeldDeletions
+from service.rehearsal import Rehearsal
 from service.store import Store
 from service.store.accounts import use_token
 from service.telemetry import EventName
@@ -39,6 +40,7 @@ class Desk:
     syncing: Syncing
     leaving: Leaving
     held: HeldDeletions
+    rehearsal: Rehearsal
     passes: Passes
     clock: Clock
     public_url: str

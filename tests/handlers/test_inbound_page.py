@@ -17,10 +17,10 @@ from handlers.inbound import (
     event_keys,
     judge_page,
     reach,
-    twin_of,
     was_there,
 )
 from handlers.plan import Agreed, wish
+from handlers.twins import twin_of
 from tests.builders import (
     FREELY,
     HOUR,

@@ -1,0 +1,78 @@
+"""The store as it would be by now: what is stored, under what the rehearsal has done so far."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+
+from contracts.calendar import Integration, Item, ItemRef, Link, LinkId, Moment
+from contracts.cronofy import CronofyEvent
+from handlers.inbound import Known, PageChanges
+from handlers.twins import Twin, equals_among, twin_of_payload
+from service.store import AsyncConnection, inbound, items, links
+
+
+@dataclass(kw_only=True, slots=True)
+class Stage:
+    """Reads like the store and takes changes that nobody else ever sees."""
+
+    integration: Integration
+    links: dict[LinkId, Link] = field(default_factory=dict)
+    items: dict[ItemRef, Item] = field(default_factory=dict)
+
+    def take(self, changes: PageChanges) -> None:
+        self.links |= {link.id: link for link in (*changes.links, *changes.new_links)}
+        self.items |= {item.ref: item for item in changes.items}
+
+    async def known(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> Known:
+        """What bears on these events (compare ``Pages`` of the inbound side, which locks as well)."""
+        ids = {event.event_id for event in events if event.event_id}
+        uids = {event.event_uid for event in events}
+        stored = await links.of_events(connection, self.integration.id, event_ids=ids, event_uids=uids)
+        here = self._over(stored, [one for one in self.links.values() if _speaks_of(one, ids, uids)])
+        free = await self._unlinked(connection, events)
+        found = await self.load(connection, {link.item_ref for link in here} | free)
+        return Known(
+            integration=self.integration,
+            links=here,
+            items=found,
+            prior=frozenset(),
+            twins=await self._twins(connection),
+            equals=equals_among(events, [found[ref] for ref in free if ref in found]),
+        )
+
+    async def load(self, connection: AsyncConnection, refs: Iterable[ItemRef]) -> dict[ItemRef, Item]:
+        wanted = set(refs)
+        stored = await items.load(connection, wanted - self.items.keys())
+        return stored | {ref: self.items[ref] for ref in wanted & self.items.keys()}
+
+    async def links_of(self, connection: AsyncConnection, refs: Iterable[str]) -> dict[ItemRef, Link]:
+        """The integration's links of these items on its calendar."""
+        wanted = set(refs)
+        stored = await links.of_items(connection, wanted)
+        played = [link for link in self.links.values() if link.item_ref in wanted]
+        return {link.item_ref: link for link in self._over(stored, played)}
+
+    def _over(self, stored: Iterable[Link], played: Iterable[Link]) -> list[Link]:
+        whole = {link.id: link for link in stored} | {link.id: link for link in played}
+        return [
+            link
+            for link in whole.values()
+            if link.integration_id == self.integration.id and link.calendar_id == self.integration.calendar_id
+        ]
+
+    async def _unlinked(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> set[ItemRef]:
+        starts = {_instant(event.start) for event in events}
+        stored = await items.unlinked(connection, self.integration, starts)
+        return set(stored) - {link.item_ref for link in self.links.values()}
+
+    async def _twins(self, connection: AsyncConnection) -> frozenset[Twin]:
+        payloads = await inbound.copies_of_others(connection, self.integration)
+        return frozenset(twin_of_payload(payload) for payload in payloads)
+
+
+def _speaks_of(link: Link, ids: set[str], uids: set[str]) -> bool:
+    return link.event_id in ids or link.event_uid in uids
+
+
+def _instant(moment: Moment) -> datetime:
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
