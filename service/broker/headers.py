@@ -10,7 +10,7 @@ OWN_HEADERS = (ATTEMPT_HEADER, REPLAY_HEADER)
 
 
 LARGEST_HEADERS = 16_384
-"""Bytes of names and values: the headers of one message must fit one frame, ours added (messaging.md 4, T27)."""
+"""Bytes of names and values: all headers of a message, with ours added, must fit one frame (T27)."""
 MOST_ATTEMPTS = 1_000_000
 """Beyond it nobody has counted."""
 
