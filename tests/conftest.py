@@ -13,6 +13,8 @@ from tests.support.postgresql import PostgreSQL
 from tests.support.rabbitmq import Node, RabbitMQ, VirtualHosts
 from tests.support.servers import ABSENT, absent
 
+pytest_plugins = ("tests.support.secrecy",)
+
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:

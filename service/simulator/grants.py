@@ -4,6 +4,8 @@ from service.simulator.linking import add_calendar, add_mailbox, enter_account, 
 from service.simulator.model import Account, Application, Code, Grant, Profile
 from service.simulator.state import Json, State
 
+TOKEN = "tok"  # noqa: S105 - the beginning of one
+"""How every token begins, so that one that leaks is recognised wherever it stands."""
 _CODE_SECONDS = 600
 _FOREVER = float("inf")
 
@@ -47,14 +49,18 @@ def exchange_code(state: State, application: Application, data: Json) -> Json:
 
 def issue(state: State, account: Account, scope: str) -> Json:
     """A new pair of tokens."""
-    refresh_token = state.hex(32)
+    refresh_token = _token(state)
     state.refresh_tokens[refresh_token] = Grant(account=account, scope=scope, expires=_FOREVER)
     return {**_access(state, account, scope), "refresh_token": refresh_token}
 
 
+def _token(state: State) -> str:
+    return TOKEN + state.hex(32 - len(TOKEN))
+
+
 def _access(state: State, account: Account, scope: str) -> Json:
     seconds = state.faults.access_token_seconds
-    token = state.hex(32)
+    token = _token(state)
     state.access_tokens[token] = Grant(account=account, scope=scope, expires=state.clock.now() + seconds)
     return {"token_type": "bearer", "access_token": token, "expires_in": seconds, "scope": scope}
 

@@ -22,6 +22,8 @@ PATIENT = 20_000
 ACCOUNT = "Gustav Google (gustav.google@example.test)"
 WIDE, PHONE = (1440, 900), (360, 740)
 
+pytestmark = pytest.mark.says("a sign-in token")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Town:

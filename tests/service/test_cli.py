@@ -181,6 +181,7 @@ def test_dead_letters_asked_wrongly_ends_with_2(
     assert run("dead-letters", *words, settings=embedded, folder=tmp_path).returncode == 2
 
 
+@pytest.mark.says("a sign-in token")
 @pytest.mark.parametrize("broker", ["memory", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
 def test_the_guides_walk(tmp_path: Path, request: pytest.FixtureRequest, broker: str) -> None:
     """G17, G18: the demonstration ticks every step and stays up, on either broker."""

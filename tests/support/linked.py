@@ -18,8 +18,8 @@ class Account:
     sub: str
     calendar_id: str
     profile_id: str = "pro_1"
-    access_token: str = "access"
-    refresh_token: str = "refresh"
+    access_token: str = "planted-access-token"
+    refresh_token: str = "planted-refresh-token"
 
     @classmethod
     def told(cls, linked: Mapping[str, Any], **details: str) -> "Account":

@@ -15,14 +15,16 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
+from tests.support.secrecy import CLIENT_SECRET, SIGN_IN_SECRET, heard, planted
+
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "service")
 
 SECRETS: Mapping[str, str] = {
     "CRONOFY_CLIENT_ID": "client",
-    "CRONOFY_CLIENT_SECRET": "client-secret",
-    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-    "SIGN_IN_SECRET": "a secret with at least thirty-two bytes",
+    "CRONOFY_CLIENT_SECRET": CLIENT_SECRET,
+    "ENCRYPTION_KEYS": planted(Fernet.generate_key().decode()),
+    "SIGN_IN_SECRET": SIGN_IN_SECRET,
 }
 FREE_PORTS: Mapping[str, str] = {
     "PORT": "0",
@@ -43,7 +45,7 @@ def run(
     *words: str, settings: Mapping[str, str], folder: Path, given: bytes = b"", seconds: float = 60
 ) -> "subprocess.CompletedProcess[bytes]":
     """A command that ends by itself."""
-    return subprocess.run(
+    ended = subprocess.run(
         [*COMMAND, *words],
         check=False,
         capture_output=True,
@@ -52,6 +54,9 @@ def run(
         input=given,
         timeout=seconds,
     )
+    for output in (ended.stdout, ended.stderr):
+        heard(output.decode(errors="replace"))
+    return ended
 
 
 @dataclass(kw_only=True)
@@ -126,6 +131,8 @@ def started(*words: str, settings: Mapping[str, str], folder: Path) -> Iterator[
             process.kill()
         process.wait()
         watched.finish_reading()
+        for lines in (watched.out, watched.err):
+            heard("\n".join(lines))
         for stream in (process.stdout, process.stderr):
             if stream:
                 stream.close()

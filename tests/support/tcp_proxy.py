@@ -1,8 +1,21 @@
-"""A wire between a client and a server that a test can stop without either end being told."""
+"""A wire between a client and a server that a test can stop, cut or half cut."""
 
 import asyncio
+import socket
+import struct
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Self
+
+
+@dataclass(kw_only=True, eq=False)
+class Pair:
+    """One connection: the client's end and the server's."""
+
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    deaf: bool = False
+    """Whether the client hears nothing any more, not even that the server is gone."""
 
 
 class TcpProxy:
@@ -10,11 +23,12 @@ class TcpProxy:
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._up, self._down = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pairs: set[Pair] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.thaw()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -29,26 +43,71 @@ class TcpProxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def freeze(self) -> None:
-        self._flowing.clear()
+        """Nothing passes in either direction."""
+        self._up.clear()
+        self._down.clear()
+
+    def freeze_answers(self) -> None:
+        """What the client says arrives; what the server answers does not."""
+        self._down.clear()
 
     def thaw(self) -> None:
-        self._flowing.set()
+        self._up.set()
+        self._down.set()
+
+    def reset(self) -> None:
+        """Break every connection with a RST at both ends."""
+        for pair in self._pairs:
+            for end in (pair.client, pair.server):
+                _reset(end)
+
+    def half_open(self) -> None:
+        """Take the server away from every connection; its client is never told."""
+        for pair in self._pairs:
+            pair.deaf = True
+            _reset(pair.server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task:
             self._tasks.add(task)
-        there, back = await asyncio.open_connection(*self._target)
-        with suppress(OSError, asyncio.CancelledError):
-            await asyncio.gather(self._forward(reader, back), self._forward(there, writer))
-        for end in (writer, back):
+        pair = None
+        try:
+            there, back = await asyncio.open_connection(*self._target)
+            pair = Pair(client=writer, server=back)
+            self._pairs.add(pair)
+            await asyncio.gather(
+                self._forward(reader, back, self._up, pair), self._forward(there, writer, self._down, pair)
+            )
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            await self._close(writer, pair)
+
+    async def _close(self, writer: asyncio.StreamWriter, pair: Pair | None) -> None:
+        if pair:
+            self._pairs.discard(pair)
+        for end in (writer, pair.server) if pair else (writer,):
             end.close()
             with suppress(OSError, asyncio.CancelledError):
                 await end.wait_closed()
 
-    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            await self._flowing.wait()
-            sink.write(data)
-            await sink.drain()
-        sink.close()
+    async def _forward(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, flowing: asyncio.Event, pair: Pair
+    ) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                await flowing.wait()
+                if not pair.deaf:
+                    sink.write(data)
+                    await sink.drain()
+        if not (pair.deaf and sink is pair.client):
+            sink.close()
+
+
+def _reset(end: asyncio.StreamWriter) -> None:
+    """Close without a farewell."""
+    raw: socket.socket | None = end.get_extra_info("socket")
+    if raw is not None and raw.fileno() >= 0:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.transport.abort()
