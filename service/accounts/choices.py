@@ -9,6 +9,7 @@ from contracts.fields import ANY_TEXT, Strict
 Past = Literal["today", "1_week", "2_weeks", "1_month"]
 FutureRetrieved = Literal["today", "1_week", "1_month", "3_months", "6_months"]
 FutureSent = Literal["today", "1_week", "1_month", "3_months", "6_months", "12_months"]
+Copies = Literal["move", "leave"]
 
 
 class _Form(Strict):
@@ -86,7 +87,7 @@ class Choices(_Form):
     item_types: ItemBoxes
     retrieve: RetrieveOption = RetrieveOption()
     send: SendOption = SendOption()
-    copies: Literal["move", "leave"] = "leave"
+    copies: Copies = "leave"
     """What becomes of our copies on the calendar that was linked before, where another is chosen (R16)."""
 
     @property

@@ -21,9 +21,10 @@ WEEK = {"enabled": True, "past": "1_week", "future": "1_week"}
 
 
 @pytest.fixture
-async def ann(database_url: str) -> AsyncIterator[Village]:
-    """Ann with a second calendar, empty so far."""
-    async with village(database_url) as built:
+async def ann(request: pytest.FixtureRequest) -> AsyncIterator[Village]:
+    """Ann with a second calendar, empty so far; on both engines where the test says so."""
+    name = "database_url" if "database_url" in request.fixturenames else "sqlite_url"
+    async with village(request.getfixturevalue(name)) as built:
         built.town.world.add_calendar("ann@example.com", "Second")
         yield built
 
@@ -62,6 +63,7 @@ async def _reasons(ann: Village, run_id: str | None) -> list[tuple[str, str, str
     return sorted((row["action"], row["outcome"], row["code"]) for row in rows)
 
 
+@pytest.mark.usefixtures("database_url")
 async def test_r16_copies_follow_to_the_calendar_that_is_chosen(ann: Village) -> None:
     """Created here, removed there; what the calendar's owner added there stays."""
     await _settled(ann)
@@ -121,6 +123,7 @@ async def test_r16_a_type_that_is_unchecked_with_it_stays_and_the_log_says_so(an
     assert ("none", "skipped", "type_off") in await _reasons(ann, run_id)
 
 
+@pytest.mark.usefixtures("database_url")
 async def test_r16_changes_that_arrive_meanwhile_are_not_lost(ann: Village) -> None:
     """A change, a deletion and a new item, while the copies are on their way."""
     await _settled(ann, items=4)
@@ -137,6 +140,7 @@ async def test_r16_changes_that_arrive_meanwhile_are_not_lost(ann: Village) -> N
     assert _on(ann, _second(ann)) == [("Changed", True), ("New", True), ("Visit 03", True)]
 
 
+@pytest.mark.usefixtures("database_url")
 async def test_r16_a_kill_at_any_step_loses_and_doubles_nothing(ann: Village) -> None:
     """More copies than one step holds, and every step handled twice."""
     await _settled(ann, items=53)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.store.tables import integrations, runs
+from service.store.tables import integrations, links, runs
 from tests.support.office import ALL_TYPES, Office, open_office
 from tests.support.pages import Browser
 
@@ -235,3 +235,51 @@ async def test_an_unknown_tab_is_404(browser: Browser) -> None:
     base = browser.page.path.rpartition("/")[0]
     assert (await browser.open(f"{base}/nothing")).status == 404
     assert (await browser.open(base)).path == f"{base}/linked-calendar"
+
+
+async def _with_another_calendar(office: Office) -> tuple[Browser, str, dict[str, str]]:
+    """Two copies are on the linked calendar, and another one is chosen."""
+    integration_id = await office.finished()
+    calendars = await office.calendars(integration_id)
+    for item in ("1", "2"):
+        await office.add_link(integration_id, calendars["Calendar"], "behind", item=item)
+    await office.sign_in()
+    browser = Browser(client=office.client)
+    await browser.open(f"{LIST}/{integration_id}/settings/linked-calendar")
+    await browser.press("Confirmation", changes={"calendar_id": calendars["Second"]})
+    return browser, integration_id, calendars
+
+
+async def test_r16_another_calendar_makes_the_wizard_ask_what_becomes_of_the_copies(office: Office) -> None:
+    """With their number; they are left where they are unless the person says otherwise."""
+    browser, _, calendars = await _with_another_calendar(office)
+
+    assert "2 copies that this sync added are on Calendar." in browser.page.words
+    assert browser.page.forms[0].boxes["copies"] == [("move", False), ("leave", True)]
+    assert (await saved(office))["calendar_id"] == calendars["Calendar"]
+
+    await browser.press("Linked Calendar", changes={"copies": "move"})
+    page = await browser.press("Confirmation")
+    assert page.forms[0].boxes["copies"] == [("move", True), ("leave", False)]
+    assert [row["moving"] for row in await office.rows(links)] == [False, False]
+
+
+@pytest.mark.parametrize("copies", ["move", "leave"])
+async def test_r16_finish_does_with_the_copies_what_was_answered(copies: str, office: Office) -> None:
+    """Moving them is a sync that the list shows; nothing happens before."""
+    browser, _, calendars = await _with_another_calendar(office)
+
+    page = await browser.press("Finish", changes={"copies": copies})
+
+    assert (page.path, (await saved(office))["calendar_id"]) == (LIST, calendars["Second"])
+    moved = copies == "move"
+    assert [row["moving"] for row in await office.rows(links)] == [moved, moved]
+    assert [row["listed"] for row in await office.rows(runs) if row["ended_at"] is None] == [moved]
+
+
+async def test_r16_the_same_calendar_asks_nothing(office: Office) -> None:
+    """Nor does a first set-up."""
+    browser, integration_id, calendars = await _with_another_calendar(office)
+    await browser.open(f"{LIST}/{integration_id}/settings/linked-calendar")
+    page = await browser.press("Confirmation", changes={"calendar_id": calendars["Calendar"]})
+    assert "copies" not in page.forms[0].boxes

@@ -247,3 +247,19 @@ async def test_r33_what_stands_on_another_calendar_counts_from_its_own_finish(of
     (moved,) = await office.rows(integrations)
     assert moved["baseline_at"] is None
     assert moved["finished_at"] > first["finished_at"]
+
+
+async def test_r16_the_api_says_what_becomes_of_copies_on_the_old_calendar(office: Office) -> None:
+    """``copies``: move or leave, and leave where it is not said; nothing else."""
+    integration_id = await office.finished()
+    calendars = await office.calendars(integration_id)
+    await office.add_link(integration_id, calendars["Calendar"], "behind")
+
+    refused = await office.put(integration_id, form(calendars["Second"], copies="burn"))
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "copies")
+    moved = await office.put(integration_id, form(calendars["Second"], copies="move"))
+    assert moved.json()["run_id"] is not None
+    again = await office.put(integration_id, form(calendars["Calendar"], copies="move"))
+    assert (again.status_code, again.json()["code"]) == (409, "run_in_progress")
+    left = await office.put(integration_id, form(calendars["Calendar"]))
+    assert (left.status_code, left.json()["run_id"]) == (200, None)

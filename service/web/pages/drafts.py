@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contracts.cronofy import Calendar
 from contracts.fields import Strict
-from service.accounts.choices import Choices, EventBoxes, ItemBoxes, RetrieveOption, SendOption
+from service.accounts.choices import Choices, Copies, EventBoxes, ItemBoxes, RetrieveOption, SendOption
 from service.accounts.refusals import Invalid
 from service.store.accounts import Shown
 from service.web.desk import Desk, desk_of
@@ -30,6 +30,7 @@ class _Kept(Strict):
     item_types: ItemBoxes
     retrieve: RetrieveOption
     send: SendOption
+    copies: Copies = "leave"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,8 @@ class Draft:
     item_types: dict[str, bool] = field(default_factory=dict)
     retrieve: dict[str, Any] = field(default_factory=dict)
     send: dict[str, Any] = field(default_factory=dict)
+    copies: Copies = "leave"
+    """What becomes of copies on the calendar that was linked before (R16)."""
 
     @classmethod
     def of(cls, shown: Shown) -> Self:
@@ -73,7 +76,9 @@ class Draft:
         """All of it as Finish takes it."""
         if self.calendar_id is None:
             raise Invalid.one("calendar_id", NOT_CHOSEN)
-        form = {name: getattr(self, name) for name in ("event_types", "item_types", "retrieve", "send")}
+        form = {
+            name: getattr(self, name) for name in ("event_types", "item_types", "retrieve", "send", "copies")
+        }
         return Choices.model_validate({"calendar_id": self.calendar_id, **form})
 
 

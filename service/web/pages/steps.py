@@ -38,6 +38,8 @@ def merged(tab: str, draft: Draft, form: Sent, calendars: Sequence[Calendar]) ->
             retrieve=_option("retrieve", draft.retrieve, form),
             send=_option("send", draft.send, form),
         )
+    if tab == "confirmation" and form.text("copies"):
+        return replace(draft, copies="move" if form.text("copies") == "move" else "leave")
     return draft
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from contracts.cronofy import Calendar
 from service.accounts.choices import SyncRequest
 from service.accounts.refusals import Conflict, Invalid, Unknown
+from service.rehearsal import Rehearsed
 from service.store.accounts import Shown
 from service.web import words
 from service.web.desk import AtDesk, Desk
@@ -23,6 +24,7 @@ from service.web.rendering import page
 
 FIRST = "linked-calendar"
 OPTIONS = "sync-options"
+LAST = "confirmation"
 NO_DIRECTION = "Enable at least one direction to sync."
 router = APIRouter(prefix=f"{LIST}/{{integration_id}}")
 
@@ -34,10 +36,18 @@ async def settings(integration_id: OfIntegration, visitor: Guest) -> Response:  
 
 @router.get("/settings/{tab}")
 async def step(
-    request: Request, desk: AtDesk, visitor: Guest, *, integration_id: OfIntegration, tab: str
+    request: Request,
+    desk: AtDesk,
+    visitor: Guest,
+    *,
+    integration_id: OfIntegration,
+    tab: str,
+    rehearse: str = "",
 ) -> Response:
-    """One of the four tabs, with what was chosen so far (G6)."""
+    """One of the four tabs, with what was chosen so far (G6); the last one rehearses Finish when asked."""
     wizard = await _opened(request, desk, visitor, integration_id, tab)
+    if rehearse and tab == LAST:
+        return await wizard.rehearsed()
     return await wizard.shown_at(tab, wizard.draft, {})
 
 
@@ -89,6 +99,12 @@ class _Wizard:
     async def _calendars(self) -> Sequence[Calendar]:
         return await self.desk.accounts.calendars(self.visitor.person.owner, self._id)
 
+    async def _copies(self, draft: Draft) -> int:
+        """How many copies of ours another calendar would leave behind, or take along (R16)."""
+        if draft.calendar_id == self.shown.integration.calendar_id:
+            return 0
+        return await self.desk.leaving.copies(self.visitor.person.owner, self._id)
+
     async def merged(self, tab: str, form: Sent) -> Draft:
         """The draft with what that step's form says."""
         calendars = await self._calendars() if tab == FIRST else ()
@@ -97,7 +113,27 @@ class _Wizard:
     def kept(self, answer: Response, draft: Draft) -> Response:
         return drafts.keep(answer, self.desk, self.visitor, self.shown, draft)
 
-    async def shown_at(self, tab: str, draft: Draft, errors: Mapping[str, str]) -> Response:
+    async def rehearsed(self) -> Response:
+        """What Finish would do, as far as it can be known before; where it would refuse, why."""
+        try:
+            found = await self.desk.rehearsal.of(self.visitor.person, self._id, self.draft.choices())
+        except Invalid:
+            _, errors = _wrong_calendar(self.draft)
+            return await self.shown_at(LAST, self.draft, {}, refusal=next(iter(errors.values())))
+        except Conflict as conflict:
+            refusal = words.COMPLAINTS.get(conflict.code, str(conflict))
+            return await self.shown_at(LAST, self.draft, {}, refusal=refusal)
+        return await self.shown_at(LAST, self.draft, {}, rehearsal=found)
+
+    async def shown_at(
+        self,
+        tab: str,
+        draft: Draft,
+        errors: Mapping[str, str],
+        *,
+        rehearsal: Rehearsed | None = None,
+        refusal: str | None = None,
+    ) -> Response:
         """That step; without a connection there are no calendars to show, and the list says so."""
         calendars: Sequence[Calendar] = ()
         if tab == FIRST:
@@ -114,7 +150,10 @@ class _Wizard:
             finished=self.shown.integration.finished_at is not None,
             draft=draft,
             calendars=calendars,
+            copies=await self._copies(draft) if tab == LAST else 0,
             errors=errors,
+            rehearsal=rehearsal,
+            refusal=refusal,
             tab=tab,
             tabs=steps.TABS,
             options=steps.OPTIONS,
@@ -131,7 +170,7 @@ class _Wizard:
             tab, errors = _wrong_calendar(draft)
             return await self.shown_at(tab, draft, errors)
         except Conflict as conflict:
-            return await self._refused("confirmation", draft, conflict)
+            return await self._refused(LAST, draft, conflict)
         return drafts.drop(to(LIST, notice="finished"), self.shown)
 
     async def sync(self, draft: Draft) -> Response:
