@@ -19,9 +19,12 @@ class Pair:
 
 
 class TcpProxy:
-    """Forwards bytes both ways until frozen; a frozen wire is open and silent."""
+    """Forwards bytes both ways until frozen; a frozen wire is open and silent.
 
-    def __init__(self, host: str, port: int) -> None:
+    The server is at a port, or at the path of a socket.
+    """
+
+    def __init__(self, host: str, port: int | None = None) -> None:
         self._target = (host, port)
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -31,16 +34,25 @@ class TcpProxy:
         self.thaw()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self.accept()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._server:
-            self._server.close()
+        self.refuse()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def accept(self) -> None:
+        """Let clients in, at the port where they were let in before."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def refuse(self) -> None:
+        """Let nobody in any more, as where no server runs; who is in stays."""
+        if self._server:
+            self._server.close()
+        self._server = None
 
     def freeze(self) -> None:
         """Nothing passes in either direction."""
@@ -73,7 +85,7 @@ class TcpProxy:
             self._tasks.add(task)
         pair = None
         try:
-            there, back = await asyncio.open_connection(*self._target)
+            there, back = await self._reach()
             pair = Pair(client=writer, server=back)
             self._pairs.add(pair)
             await asyncio.gather(
@@ -83,6 +95,10 @@ class TcpProxy:
             pass
         finally:
             await self._close(writer, pair)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = self._target
+        return await (asyncio.open_connection(host, port) if port else asyncio.open_unix_connection(host))
 
     async def _close(self, writer: asyncio.StreamWriter, pair: Pair | None) -> None:
         if pair:
