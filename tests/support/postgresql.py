@@ -73,7 +73,7 @@ class PostgreSQL:
     @asynccontextmanager
     async def wired(self, database: str) -> AsyncIterator[tuple[TcpProxy, str]]:
         """A wire to the server that a test may cut, and the database's address behind it."""
-        place = (self._url.host, self._url.port or 5432)
+        place = (self._url.host or "127.0.0.1", self._url.port or 5432)
         folder = self._url.query.get("host")
         async with TcpProxy(f"{folder}/.s.PGSQL.5432") if folder else TcpProxy(*place) as wire:
             behind = make_url(self.url(database)).set(host="127.0.0.1", port=wire.port, query={})
