@@ -7,6 +7,7 @@ from contracts.ports import Publisher
 from service.app.doctor import Finding, examine
 from service.app.gates import Incomplete, check_topology, open_publisher, open_rabbitmq, open_store, plain
 from service.app.ground import Ground, Running
+from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS
 from service.outbox import StorePublisher
 from service.relay import relay_app, relay_routes
 from service.settings import Settings
@@ -28,7 +29,9 @@ __all__ = [
     "web",
 ]
 
-KINDS = ("outbound", "inbound", "runs")
+QUEUES = {"outbound": QUEUE_OUTBOUND, "inbound": QUEUE_INBOUND, "runs": QUEUE_RUNS}
+"""What each kind of consumer takes from."""
+KINDS = tuple(QUEUES)
 
 
 @asynccontextmanager
@@ -42,6 +45,7 @@ async def consuming(settings: Settings, kinds: Sequence[str]) -> AsyncIterator[R
         parts = await ground.open_parts(store)
         await ground.open_consumers(parts, broker, kinds)
         ground.open_gauges(store, broker)
+        ground.open_reports(store, does=f"consume {', '.join(kinds)}", takes=[QUEUES[one] for one in kinds])
         yield ground.running(port)
 
 
@@ -58,6 +62,7 @@ async def keeping(settings: Settings) -> AsyncIterator[Running]:
         ground.open_keeper(parts)
         await ground.open_parked(store, broker)
         ground.open_gauges(store, broker)
+        ground.open_reports(store, does="keeper", takes=[QUEUE_PARKED])
         yield ground.running(port)
 
 
@@ -76,10 +81,12 @@ async def web(settings: Settings) -> AsyncIterator[Running]:
     """``web``: pages and API. With the embedded broker it is ``up`` that sends what they write."""
     async with _ground(settings) as ground:
         store = await ground.open_store()
+        broker = None
         if not settings.embedded_broker:
-            await ground.open_outbox(store, await ground.open_broker())
+            broker = await ground.open_broker()
+            await ground.open_outbox(store, broker)
         parts = await ground.open_parts(store)
-        yield ground.running(await ground.serve(ground.pages(parts), settings.port))
+        yield ground.running(await ground.serve(ground.pages(parts, depths=broker), settings.port))
 
 
 @asynccontextmanager
@@ -94,9 +101,11 @@ async def everything(settings: Settings) -> AsyncIterator[Running]:
         ground.open_keeper(parts)
         await ground.open_parked(store, broker)
         ground.open_gauges(store, broker)
+        ground.open_reports(store, does="up", takes=[*QUEUES.values(), QUEUE_PARKED])
         notices: Publisher = StorePublisher(store) if settings.embedded_broker else broker
         beside = relay_routes(notices, plain(settings.cronofy_client_secret), clock=ground.clock)
-        yield ground.running(await ground.serve(ground.pages(parts, beside=beside), settings.port))
+        pages = ground.pages(parts, depths=broker, beside=beside)
+        yield ground.running(await ground.serve(pages, settings.port))
 
 
 @asynccontextmanager

@@ -32,11 +32,13 @@ from service.keeper import (
     old_tombstones,
     unread_notices,
 )
+from service.operations import Depths, Watch
 from service.outbound import OutboundConsumer
 from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
 from service.parked import ParkedMessages
 from service.purging import forgetting
 from service.readiness import Readiness
+from service.reports import Reports
 from service.runs import RunHandler
 from service.serving import Minder, address, listening, port_of, serving
 from service.settings import Settings
@@ -170,6 +172,19 @@ class Ground:
 
         self._stack.push_async_callback(stop)
 
+    def open_reports(self, store: Store, *, does: str, takes: Sequence[str]) -> None:
+        """Tells the store what only this process knows, for the operations page of any other one."""
+        holder = self._holder
+        reports = Reports(store=store, clock=self.clock, process_id=holder, does=does, takes=takes)
+        task = self.minder.start(reports.run(), name="reports")
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+            await reports.leave()
+
+        self._stack.push_async_callback(stop)
+
     async def open_parked(self, store: Store, broker: Broker) -> None:
         """Makes dead letters of what RabbitMQ gave up (DESIGN 8)."""
         parked = ParkedMessages(store=store, broker=broker, clock=self.clock)
@@ -266,9 +281,12 @@ class Ground:
 
     # -- what is asked of it --------------------------------------------------------------------
 
-    def pages(self, parts: Parts, *, beside: Iterable[BaseRoute] = ()) -> ASGIApp:
-        """Pages and API."""
-        secret = self._settings.sign_in_secret
+    def pages(
+        self, parts: Parts, *, depths: Depths | None = None, beside: Iterable[BaseRoute] = ()
+    ) -> ASGIApp:
+        """Pages and API; ``depths`` counts what waits in the queues."""
+        settings = self._settings
+        secret = settings.sign_in_secret
         assert secret is not None
         return create_web(
             store=parts.store,
@@ -279,6 +297,12 @@ class Ground:
             clock=self.clock,
             because=self.readiness,
             beside=beside,
+            watch=Watch(
+                parts.store,
+                depths=depths,
+                per_second=settings.cronofy_requests_per_second,
+                per_minute=settings.cronofy_requests_per_minute,
+            ),
         )
 
     async def serve_status(self) -> int:

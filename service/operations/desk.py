@@ -75,6 +75,16 @@ class DeadLetters:
     async def count(self, matching: Matching) -> int:
         async with self._store.read() as connection:
             return await letters.count(connection, self._mine(matching))
+    async def by_state(self, matching: Matching) -> Mapping[str, int]:
+        """How many letters match in each state."""
+        async with self._store.read() as connection:
+            return await replays.by_state(connection, replace(self._mine(matching), state=None))
+
+    async def progress(self, since: str = "") -> Progress:
+        """How far replays have come that began after the act of that id."""
+        async with self._store.read() as connection:
+            return await replays.progress(connection, tenant=self._tenant, since=since)
+
 
     # -- replaying ------------------------------------------------------------------------------
 
@@ -173,6 +183,11 @@ class DeadLetters:
             async with self._store.begin() as connection:
                 now = await self._store.moment(connection)
                 found = await letters.stop(
+    async def oldest(self, matching: Matching, *, limit: int) -> Sequence[str]:
+        """The letters that a replay of these would send first."""
+        async with self._store.read() as connection:
+            return await letters.ids_of(connection, self._mine(matching), limit=limit)
+
                     connection, ids, who=self._who, now=now, limit=_AT_ONCE, tenant=self._tenant
                 )
             taken = len(found)

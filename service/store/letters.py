@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import SyncError
 from contracts.ports import REPLAY_HEADER, Outgoing
+from handlers.pacing import Pace
 from service.store import IntegrityError, outbox
 from service.store.dead_letters import note_acts, start_over
 from service.store.ids import new_id
@@ -36,20 +37,6 @@ class Conflict(SyncError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
-    """One message every so often, the first at once."""
-
-    rate: float
-    """Messages a second."""
-    before: int = 0
-    """How many have been given their moment already."""
-    start: float = 0.0
-
-    def moment(self, place: int) -> float:
-        return self.start + (self.before + place) / self.rate
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Matching:
     """Which letters; what is None does not matter."""
 
@@ -60,6 +47,8 @@ class Matching:
     integration: str | None = None
     group: str | None = None
     state: str | None = None
+    reason: str | None = None
+    """A part of the reason, in letters of any size."""
     tenant: str | None = None
     """The letters of this tenant, and those of which nobody can tell whose they are."""
 
@@ -74,6 +63,8 @@ class Matching:
         }
         found = [column == value for column, value in asked.items() if value is not None]
         found += _of_tenant(self.tenant)
+        if self.reason:
+            found.append(columns.reason.icontains(self.reason, autoescape=True))
         return found if self.since is None else [*found, columns.last_failed_at >= self.since]
 
 
@@ -217,8 +208,8 @@ async def replay(
     """Send these messages again as they came, in the caller's transaction; the ids, oldest first.
 
     Each is then *replaying*, unknown to the inbox, and on its way through the outbox with its old id
-    and attempts from 1, at the pace. Raises NotThere, or Conflict where one is not open or another
-    replay of the same message is outstanding; then the transaction must be left.
+    and attempts from 1, at the pace or else at once. Raises NotThere, or Conflict where one is not
+    open or another replay of the same message is outstanding; then the transaction must be left.
     """
     ids = sorted(set(letter_ids))
     rows = await _moved(connection, ids, before="open", after="replaying", tenant=tenant)
@@ -229,7 +220,7 @@ async def replay(
         await start_over(connection, queue, source, same)
     again = [_again(rows[letter_id], exchange) for letter_id in ids]
     start = now.timestamp()
-    due = [(each, start if pace is None else pace.moment(place)) for place, each in enumerate(ids)]
+    due = [(each, None if pace is None else pace.moment(rows[each]["integration_id"])) for each in ids]
     await enqueue(connection, again, now=start, due=due)
     await note_acts(connection, ids, who=who, act="replay", note=note, now=now)
     return ids
@@ -316,7 +307,7 @@ async def edit(
     child = dict(rows[letter_id]) | own | {"message_id": message_id, "source": source, "body": body}
     await connection.execute(insert(dead_letters), [child | {"attempts": []}])
     start = now.timestamp()
-    await enqueue(connection, [_again(child, exchange)], now=start, due=[(child["id"], start)])
+    await enqueue(connection, [_again(child, exchange)], now=start, due=[(child["id"], None)])
     await note_acts(connection, [letter_id], who=who, act="edit", note=note, now=now)
     await note_acts(connection, [child["id"]], who=who, act="replay", note=f"edited {letter_id}", now=now)
     return str(child["id"])

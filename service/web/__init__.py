@@ -12,12 +12,24 @@ from contracts.ports import Clock
 from service.accounts import Accounts
 from service.accounts.leaving import Leaving
 from service.accounts.my_calendar import MyCalendar
+from service.accounts.stories import Stories
 from service.accounts.syncing import Syncing
 from service.health import Because, health_routes, nothing_wrong
 from service.inbound.answers import HeldDeletions
+from service.operations import Watch
 from service.rehearsal import Rehearsal
 from service.store import Store
-from service.web import connect, dead_letters, integrations, logs, my_calendar, pages, runs, sign_in
+from service.web import (
+    connect,
+    dead_letters,
+    integrations,
+    logs,
+    my_calendar,
+    operations,
+    pages,
+    runs,
+    sign_in,
+)
 from service.web.desk import Desk
 from service.web.guard import Guard
 from service.web.passes import Passes
@@ -39,6 +51,7 @@ def create_web(
     clock: Clock,
     because: Because = nothing_wrong,
     beside: Iterable[BaseRoute] = (),
+    watch: Watch | None = None,
 ) -> FastAPI:
     """Pages and API; ``beside`` adds routes of another part, the relay's where one process is everything."""
     app = FastAPI(
@@ -55,7 +68,9 @@ def create_web(
         syncing=Syncing(store),
         leaving=Leaving(store),
         held=HeldDeletions(store),
+        stories=Stories(store),
         rehearsal=Rehearsal(store=store, people=accounts, calendars=accounts.gateway),
+        watch=watch or Watch(store),
         passes=Passes(sign_in_secret, clock=clock),
         clock=clock,
         public_url=public_url,
@@ -77,6 +92,6 @@ def _api() -> APIRouter:
         dependencies=[Security(HTTPBearer(auto_error=False, bearerFormat="JWT"))],
         responses={status: {"model": Problem} for status in _PROBLEM_STATUSES},
     )
-    for part in (logs, runs, integrations, my_calendar, dead_letters):
+    for part in (logs, runs, integrations, my_calendar, dead_letters, operations):
         api.include_router(part.router)
     return api

@@ -13,9 +13,9 @@ from contracts.errors import Malformed
 from contracts.fields import Identifier, Text, instant, wrong
 from service.accounts.refusals import Invalid, Unknown
 from service.operations import Conflict, DeadLetters, Matching, NotThere, Reader
-from service.web.desk import AtDesk, Known
+from service.web.desk import AtDesk, Desk, Known
 from service.web.paging import FIFTY, IdCursor, Limit, is_id
-from service.web.passes import Role
+from service.web.passes import Role, Visitor
 from service.web.problems import problem
 from service.web.shapes import CountShape, GroupShape, LetterContextShape, LetterShape, Listed
 
@@ -23,6 +23,8 @@ router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
 Code = Literal["malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug"]
 State = Literal["open", "replaying", "resolved", "discarded", "edited"]
+Part = Annotated[Text, Field(max_length=200)]
+"""Of a reason, in letters of any size."""
 MOST_IDS = 1000
 FASTEST = 1000.0
 _NO_LETTER = "There is no such dead letter."
@@ -32,8 +34,13 @@ def _operator(desk: AtDesk, visitor: Known) -> DeadLetters:
     """To whoever is no operator there are no dead letters: 404 for what is not yours."""
     if visitor.role is not Role.OPERATOR:
         raise Unknown(_NO_LETTER)
-    reader = Reader(tenant_id=visitor.tenant_id, user_id=visitor.user_id)
-    return DeadLetters(desk.store, who=visitor.user_id, reader=reader)
+    return desk_of_letters(desk, visitor)
+
+
+def desk_of_letters(desk: Desk, operator: Visitor) -> DeadLetters:
+    """Where this operator reads and acts, under the own name."""
+    reader = Reader(tenant_id=operator.tenant_id, user_id=operator.user_id)
+    return DeadLetters(desk.store, who=operator.user_id, reader=reader)
 
 
 def _letter_id(letter_id: str) -> str:
@@ -61,6 +68,7 @@ class Filter(Form):
     since: str | None = None
     integration: Identifier | None = None
     group: Identifier | None = None
+    reason: Part | None = None
 
     def matching(self, *, state: State | None = "open", at: str = "filter.since") -> Matching:
         return Matching(
@@ -69,6 +77,7 @@ class Filter(Form):
             since=_since(self.since, at),
             integration=self.integration,
             group=self.group,
+            reason=self.reason,
             state=state,
         )
 
@@ -117,9 +126,10 @@ def _asked(  # noqa: PLR0917 -- each is a query parameter
     since: str | None = None,
     integration: Identifier | None = None,
     group: Identifier | None = None,
+    reason: Part | None = None,
     state: State | None = None,
 ) -> Matching:
-    asked = Filter(queue=queue, code=code, since=since, integration=integration, group=group)
+    asked = Filter(queue=queue, code=code, since=since, integration=integration, group=group, reason=reason)
     return asked.matching(state=state, at="since")
 
 

@@ -14,8 +14,10 @@ from contracts.ports import Clock
 from service.accounts import Accounts
 from service.accounts.leaving import Leaving
 from service.accounts.my_calendar import MyCalendar
+from service.accounts.stories import Stories
 from service.accounts.syncing import Syncing
 from service.inbound.answers import HeldDeletions
+from service.operations import Watch
 from service.rehearsal import Rehearsal
 from service.store import Store
 from service.store.accounts import use_token
@@ -41,6 +43,8 @@ class Desk:
     leaving: Leaving
     held: HeldDeletions
     rehearsal: Rehearsal
+    stories: Stories
+    watch: Watch
     passes: Passes
     clock: Clock
     public_url: str

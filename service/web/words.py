@@ -109,3 +109,48 @@ def joined(boxes: Mapping[str, bool], words: Words) -> str:
 def read_only(reason: str | None) -> str | None:
     """Why an item cannot be edited, in a person's words (R8, R9)."""
     return READ_ONLY.get(reason, reason) if reason else None
+QUEUES: Words = {
+    "calendar-sync.outbound": "outbound",
+    "calendar-sync.inbound": "inbound",
+    "calendar-sync.runs": "runs",
+}
+LETTER_CODES: Words = {
+    "malformed": "Malformed",
+    "refused": "Refused",
+    "not_allowed": "Not allowed",
+    "exhausted": "Attempts used up",
+    "crash_loop": "Crash loop",
+    "delivery_limit": "Given up by RabbitMQ",
+    "bug": "Bug",
+}
+LETTER_STATES: Words = {
+    "open": "Open",
+    "replaying": "Being replayed",
+    "resolved": "Resolved",
+    "discarded": "Discarded",
+    "edited": "Edited",
+}
+LETTER_ACTS: Words = {
+    "replay": "Replayed",
+    "stop": "Replay stopped",
+    "discard": "Discarded",
+    "undo": "Taken back",
+    "edit": "Edited",
+    "resolved": "Went well",
+    "reopened": "Failed again",
+}
+SINCE: Words = {"": "Any time", "1h": "Last hour", "1d": "Last 24 hours", "7d": "Last 7 days"}
+    "started": "A sync was started.",
+    "letters_discarded": "Discarded. Nothing is lost: it can be taken back under Discarded.",
+    "letters_undone": "Open again.",
+    "replays_stopped": "Stopped. What had not gone out is open again.",
+    "letter_replayed": "On its way again. What becomes of it will show here.",
+    "letter_edited": "The mended message is on its way. The original is kept.",
+    "replaying": "It is being replayed already.",
+    "not_open": "It is not open any more: somebody else has just dealt with it.",
+    "not_discarded": "It is not discarded any more.",
+    "not_malformed": "Only malformed messages can be edited.",
+    "more_than_expected": "More messages match by now. Look at them once more before you replay them.",
+    "nothing_chosen": "Choose at least one message first.",
+    "no_reason": "Give a reason: whoever takes this back will want to know it.",
+    "no_rate": "Give a rate between 0.1 and 1,000 messages a second.",

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
-from service.web.pages import calendar, exchange, listing, logs, wizard
+from service.web.pages import calendar, exchange, letters, listing, logs, operations, wizard
 
 router = APIRouter(include_in_schema=False)
 
@@ -15,5 +15,5 @@ async def first_page() -> Response:
     return RedirectResponse("/calendar-sync", HTTPStatus.SEE_OTHER)
 
 
-for _part in (exchange, calendar, listing, logs, wizard):
+for _part in (exchange, calendar, listing, logs, wizard, letters, operations):
     router.include_router(_part.router)

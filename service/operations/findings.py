@@ -1,0 +1,86 @@
+"""What needs a person, worst first, each in a sentence (DESIGN 11, operations)."""
+
+from collections.abc import Iterator
+
+from service.broker.topology import QUEUE_PARKED
+from service.operations.consequences import WHEN
+from service.operations.overview import SILENT, Case, Finding, Overview, QueueLine
+
+LATE = 60.0
+"""Seconds after which what waits in the outbox, or in a queue, is worth a sentence."""
+STOPPED, SLOW, SOON, LATER, LETTERS, QUIET, NOTED = range(7)
+"""How much a thing matters: what stops everybody, then whose items are wrong how soon, then the rest."""
+
+
+def of_everything(told: Overview) -> Iterator[Finding]:
+    """What is wrong with the whole of it."""
+    for queue in told.queues:
+        yield from _of_queue(queue)
+    if told.down_since is not None:
+        yield Finding(
+            about="cronofy", key=None, rank=(STOPPED, 0),
+            said="Cronofy does not answer, so nothing is sent to it",
+            detail="Nothing is lost, no attempt is used up; it goes on by itself when a probe is answered.",
+        )  # fmt: skip
+    if told.outbox_age > LATE:
+        yield Finding(
+            about="outbox", key=None, rank=(STOPPED, 2),
+            said=f"{told.outbox_waiting:,} messages wait to be handed to RabbitMQ",
+            detail="Is any process running, and the topology complete? `calendar-sync doctor` says which.",
+        )  # fmt: skip
+    if told.level < 1:
+        yield Finding(
+            about="cronofy", key=None, rank=(NOTED, 0),
+            said=f"Cronofy asked us to slow down: {told.level:.0%} of the budget is used",
+            detail="Somebody else uses the same Cronofy application. It recovers step by step.",
+        )  # fmt: skip
+    if told.open_letters:
+        number = told.open_letters
+        yield Finding(
+            about="letters", key=None, rank=(LETTERS, -number),
+            said=f"{number:,} {'message' if number == 1 else 'messages'} could not be processed",
+            detail="Each is kept as a dead letter until somebody replays, mends or discards it.",
+        )  # fmt: skip
+
+
+def _of_queue(queue: QueueLine) -> Iterator[Finding]:
+    waiting = queue.waiting or 0
+    if queue.braked_since is not None:
+        yield Finding(
+            about="queue", key=queue.name, rank=(STOPPED, -waiting),
+            said=f"The consumer of {queue.name} pauses, for message after message met a fault of ours",
+            detail="One message is tried every minute. The dead letters with code bug tell what went wrong.",
+        )  # fmt: skip
+    if waiting and not queue.consumers and queue.name != QUEUE_PARKED:
+        yield Finding(
+            about="queue", key=queue.name, rank=(STOPPED, -waiting),
+            said=f"Nobody takes the {waiting:,} messages of {queue.name}",
+            detail=f"No process that takes from it spoke in the last {SILENT:.0f} seconds: start a consumer.",
+        )  # fmt: skip
+    elif waiting and queue.age is not None and queue.age > LATE:
+        yield Finding(
+            about="queue", key=queue.name, rank=(SLOW, -waiting),
+            said=f"Messages of {queue.name} wait for {_long(queue.age)}",
+            detail=f"{waiting:,} wait. If it grows for minutes, start more consumers.",
+        )  # fmt: skip
+    if waiting and queue.name == QUEUE_PARKED:
+        yield Finding(
+            about="queue", key=queue.name, rank=(LETTERS, -waiting),
+            said=f"{waiting:,} messages were given up by RabbitMQ",
+            detail="A keeper makes dead letters of them: is one running?",
+        )  # fmt: skip
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 2 * LATE else f"{seconds / 60:.0f} minutes"
+
+
+def of_case(case: Case) -> Finding:
+    known = case.shown.integration
+    who = f"{known.user_id} · {case.shown.account_name}"
+    when = case.harm.when
+    urgency = QUIET if when is None else SOON if when in WHEN[:2] else LATER
+    return Finding(
+        about="integration", key=known.id, who=who, said=case.said, detail=case.detail,
+        rank=(urgency, case.harm.rank),
+    )  # fmt: skip

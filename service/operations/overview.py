@@ -1,0 +1,106 @@
+"""How everything stands now, as values (DESIGN 11, operations)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from service.operations.consequences import Harm, trouble
+from service.store.accounts import Shown
+from service.store.standing import Backlog, Concern
+
+SILENT = 30.0
+"""Seconds after which a process that said nothing counts as gone."""
+
+About = Literal["integration", "letters", "queue", "cronofy", "outbox"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that needs a person, and where to begin."""
+
+    about: About
+    key: str | None
+    """The integration or the queue."""
+    said: str
+    detail: str
+    who: str | None = None
+    rank: tuple[int, int] = (9, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueLine:
+    """One queue, over all processes that take from it."""
+
+    name: str
+    waiting: int | None
+    """None where the broker cannot be asked from here."""
+    age: float | None
+    """Seconds of the message that was taken last."""
+    a_minute: Mapping[str, float] = field(default_factory=dict)
+    consumers: int = 0
+    braked_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """What of the budget is used."""
+
+    span: str
+    used: int
+    limit: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessLine:
+    """A process and when it was heard last."""
+
+    does: str
+    host: str
+    pid: int
+    ago: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """The operations page."""
+
+    at: datetime
+    findings: Sequence[Finding]
+    queues: Sequence[QueueLine]
+    budget: Sequence[Window]
+    level: float
+    down_since: datetime | None
+    outbox_waiting: int
+    outbox_age: float
+    open_letters: int
+    replaying: int
+    processes: Sequence[ProcessLine]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One integration that needs somebody, with everything that is known of it."""
+
+    shown: Shown
+    concerns: Sequence[Concern]
+    backlog: Backlog
+    letters: int
+    harm: Harm
+
+    @property
+    def said(self) -> str:
+        return self.harm.said or _calmly(self.shown)
+
+    @property
+    def detail(self) -> str:
+        more = f" {self.harm.more:,} more in the next 7 days." if self.harm.more else ""
+        return trouble(self.shown, self.backlog, self.letters) + more
+
+
+def _calmly(shown: Shown) -> str:
+    if shown.held_deletions:
+        return "Deletions wait for an answer"
+    if shown.integration.status == "not_connected":
+        return "A linked calendar is not connected"
+    return "A linked calendar is behind"

@@ -1,0 +1,46 @@
+"""What each process last told of itself, for whoever looks from another one (DESIGN 11, operations)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.tables import processes
+
+FORGOTTEN_AFTER = 3600.0
+"""Seconds after which the last words of a process that was killed are of no use."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """A process's last words."""
+
+    id: str
+    told_at: float
+    """By the database's clock."""
+    said: Mapping[str, Any]
+
+
+async def tell(connection: AsyncConnection, process_id: str, said: Mapping[str, Any], *, now: float) -> None:
+    """Replace what this process said before; what processes long gone said is forgotten."""
+    await connection.execute(delete(processes).where(processes.c.told_at < now - FORGOTTEN_AFTER))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    values = {"told_at": now, "said": dict(said)}
+    new = dialect.insert(processes).values(id=process_id, **values)
+    await connection.execute(new.on_conflict_do_update(index_elements=["id"], set_=values))
+
+
+async def leave(connection: AsyncConnection, process_id: str) -> None:
+    """Forget a process that ends in order."""
+    await connection.execute(delete(processes).where(processes.c.id == process_id))
+
+
+async def heard(connection: AsyncConnection, *, since: float) -> Sequence[Heard]:
+    """The processes that spoke at that moment or later, the oldest first."""
+    rows = await connection.execute(
+        select(processes).where(processes.c.told_at >= since).order_by(processes.c.id)
+    )
+    return [Heard(id=row.id, told_at=row.told_at, said=row.said) for row in rows]
