@@ -1,7 +1,7 @@
 """Sends what the outbox holds, in its order, until the broker has it (messaging.md 3.6)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -9,7 +9,7 @@ import structlog
 
 from contracts.errors import Permanent, SyncError
 from contracts.ports import Outgoing, Publisher
-from service.store import Store, leases, outbox
+from service.store import AsyncConnection, Store, leases, outbox
 from service.store.journal import enqueue
 
 log = structlog.get_logger(__name__)
@@ -19,6 +19,8 @@ LEASE_SECONDS = 30.0
 """Longer than any publish takes, so that two senders never overlap while both are alive."""
 POLL_SECONDS = 1.0
 WINDOW = 128
+LATE = 3.0
+"""Seconds after its moment from which on a replay counts as delayed, and with it all that follow."""
 
 Row = tuple[str, Outgoing]
 
@@ -104,7 +106,7 @@ class LeasedOutbox:
             )
             if epoch is None:
                 return None, ()
-            ids = await outbox.unsent(connection, now=now, limit=WINDOW)
+            ids = await _at_pace(connection, await outbox.unsent(connection, now=now, limit=WINDOW), now)
             return epoch, await outbox.load(connection, ids)
 
     async def _send(self, rows: Sequence[Row]) -> tuple[list[str], BaseException | None]:
@@ -124,6 +126,22 @@ class LeasedOutbox:
                 await outbox.mark_sent(connection, confirmed, now=await self._store.now(connection))
             if not keep:
                 await leases.release(connection, LEASE, epoch=epoch)
+
+
+async def _at_pace(
+    connection: AsyncConnection, ids: list[str], now: float, *, sparing: Collection[str] = ()
+) -> list[str]:
+    """Those of these rows that may go out now.
+
+    After a standstill the replays that came due meanwhile do not go out all at once: they and all
+    behind them move on, and keep their distances (R30).
+    """
+    late = await outbox.lateness(connection, ids, now=now)
+    if late <= LATE:
+        return ids
+    await outbox.put_off(connection, late, sparing=sparing)
+    again = await outbox.unsent(connection, now=now, limit=WINDOW + len(sparing))
+    return [each for each in again if each not in sparing]
 
 
 class Unsettled:
@@ -197,7 +215,12 @@ class EmbeddedOutbox:
         async with self._store.read() as connection:
             now = await self._store.now(connection)
             waiting = await outbox.unsent(connection, now=now, limit=len(away) + WINDOW)
-            rows = await outbox.load(connection, [row for row in waiting if row not in away])
+            new = [row for row in waiting if row not in away]
+            late = await outbox.lateness(connection, new, now=now) > LATE
+            rows = () if late else await outbox.load(connection, new)
+        if late:
+            async with self._store.begin() as connection:
+                rows = await outbox.load(connection, await _at_pace(connection, new, now, sparing=away))
         for row_id, message in rows:
             await self._send(row_id, message)
         return len(waiting) == len(away) + WINDOW

@@ -1,5 +1,6 @@
 """``dead-letters``: find, read, replay, mend and discard (R30, DESIGN 11)."""
 
+import asyncio
 import getpass
 import json
 import re
@@ -134,6 +135,7 @@ def replay(
     expect: Annotated[int | None, typer.Option(min=0, help="Refuse if more fit than this.")] = None,
     rate: Annotated[float, typer.Option(min=0.001, max=1000, help="Messages a second.")] = RATE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until all have come through.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send messages again, so many a second; what is newer meanwhile stays as it is."""
@@ -149,12 +151,33 @@ def replay(
     else:
         count = _at_the_desk(lambda desk: _replayed(desk, ids or [], rate=rate, dry_run=dry_run))
     _tell("would replay" if dry_run else "replaying", count, as_json=as_json)
-    if count > rate and not dry_run:
+    if dry_run or not count:
+        return
+    if wait:
+        _at_the_desk(_until_through)
+    elif count > rate:
         note(f"the last goes out in {count / rate:.0f} seconds; to end it: calendar-sync dead-letters stop")
 
 
 async def _replayed(desk: DeadLetters, ids: list[str], *, rate: float, dry_run: bool) -> int:
     return await (desk.replayable(ids) if dry_run else desk.replay(ids, rate=rate))
+
+
+async def _until_through(desk: DeadLetters) -> None:
+    """Show how many replays are under way, until there are none; to go away changes nothing."""
+    left = await _under_way(desk)
+    with progress("replays", left) as advance:
+        while left:
+            await asyncio.sleep(1)
+            now_left = await _under_way(desk)
+            if now_left < left:
+                advance(left - now_left)
+            left = now_left
+
+
+async def _under_way(desk: DeadLetters) -> int:
+    found = await desk.progress()
+    return found.waiting + found.on_the_way
 
 
 async def _replayed_all(

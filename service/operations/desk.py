@@ -6,21 +6,24 @@ from typing import Any
 
 import structlog
 
+from handlers.pacing import USUAL_RATE, Pace
 from service.broker.topology import REPLAY_EXCHANGE
 from service.operations.editing import mended
 from service.operations.forecasting import context
 from service.operations.forms import Reader, group_form, letter_form
-from service.store import AsyncConnection, Store, letters
+from service.store import AsyncConnection, Store, letters, outbox, replays
 from service.store.ids import new_id
-from service.store.letters import Conflict, Matching, Pace
+from service.store.letters import Conflict, Matching
+from service.store.replays import Progress
 
 __all__ = ["DeadLetters", "Grown", "Reader"]
 
 log = structlog.get_logger(__name__)
 
-RATE = 5.0
+RATE = USUAL_RATE
 """Messages a second, unless another rate is asked for (DESIGN 11)."""
-_AT_ONCE = 500
+_AT_ONCE = 250
+"""Letters in a transaction: their bodies are in memory together."""
 
 
 class Grown(Conflict):
@@ -72,9 +75,6 @@ class DeadLetters:
             row = await letters.show(connection, letter_id, tenant=self._tenant)
             return await context(self._store, connection, row, reader=self._reader)
 
-    async def count(self, matching: Matching) -> int:
-        async with self._store.read() as connection:
-            return await letters.count(connection, self._mine(matching))
     async def by_state(self, matching: Matching) -> Mapping[str, int]:
         """How many letters match in each state."""
         async with self._store.read() as connection:
@@ -85,14 +85,20 @@ class DeadLetters:
         async with self._store.read() as connection:
             return await replays.progress(connection, tenant=self._tenant, since=since)
 
+    async def count(self, matching: Matching) -> int:
+        async with self._store.read() as connection:
+            return await letters.count(connection, self._mine(matching))
 
     # -- replaying ------------------------------------------------------------------------------
 
     async def replay(self, ids: Sequence[str], *, rate: float = RATE, note: str | None = None) -> int:
-        """Send these messages again, all or none; how many. Raises NotThere and Conflict."""
+        """Send these messages again, all or none; how many. Raises NotThere and Conflict.
+
+        A single one goes out at once, however many others wait for their moment.
+        """
         async with self._store.begin() as connection:
-            start = await self._store.now(connection)
-            return len(await self._send(connection, ids, Pace(rate=rate, start=start), note))
+            pace = await self._pace(connection, rate) if len(set(ids)) > 1 else None
+            return len(await self._send(connection, ids, pace, note))
 
     async def replay_matching(
         self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
@@ -114,7 +120,7 @@ class DeadLetters:
         matching = replace(self._mine(matching), state="open")
         await self._check_expected(matching, expect)
         async with self._store.read() as connection:
-            pace = Pace(rate=rate, start=await self._store.now(connection))
+            pace = await self._pace(connection, rate)
             upto, after = await letters.newest(connection), ""
         while True:
             async with self._store.read() as connection:
@@ -123,9 +129,7 @@ class DeadLetters:
                 return
             after = found[-1][0]
             oldest = {key: letter_id for letter_id, key in reversed(found)}
-            sent = await self._all_or_singly(sorted(oldest.values()), pace, note)
-            pace = replace(pace, before=pace.before + sent)
-            yield sent
+            yield await self._all_or_singly(sorted(oldest.values()), pace, note)
 
     async def _check_expected(self, matching: Matching, expect: int | None) -> None:
         if expect is not None and (present := await self.count(matching)) > expect:
@@ -141,13 +145,16 @@ class DeadLetters:
         except (Conflict, letters.NotThere):
             if len(ids) == 1:
                 return 0
-        sent = 0
-        for letter_id in ids:
-            sent += await self._all_or_singly([letter_id], replace(pace, before=pace.before + sent), note)
-        return sent
+        return sum([await self._all_or_singly([letter_id], pace, note) for letter_id in ids])
+
+    async def _pace(self, connection: AsyncConnection, rate: float) -> Pace:
+        """From now on, in the gaps that the replays leave which wait already."""
+        pace = Pace(rate=rate, start=await self._store.now(connection))
+        pace.takes(await outbox.paced(connection))
+        return pace
 
     async def _send(
-        self, connection: AsyncConnection, ids: Sequence[str], pace: Pace, note: str | None
+        self, connection: AsyncConnection, ids: Sequence[str], pace: Pace | None, note: str | None
     ) -> list[str]:
         sent = await letters.replay(
             connection,
@@ -176,6 +183,11 @@ class DeadLetters:
         await self._check_expected(matching, expect)
         return await self.count(matching)
 
+    async def oldest(self, matching: Matching, *, limit: int) -> Sequence[str]:
+        """The letters that a replay of these would send first."""
+        async with self._store.read() as connection:
+            return await letters.ids_of(connection, self._mine(matching), limit=limit)
+
     async def stop(self, ids: Sequence[str] | None = None) -> int:
         """Take back replays that have not gone out yet, of these letters or all; how many."""
         count, taken = 0, _AT_ONCE
@@ -183,11 +195,6 @@ class DeadLetters:
             async with self._store.begin() as connection:
                 now = await self._store.moment(connection)
                 found = await letters.stop(
-    async def oldest(self, matching: Matching, *, limit: int) -> Sequence[str]:
-        """The letters that a replay of these would send first."""
-        async with self._store.read() as connection:
-            return await letters.ids_of(connection, self._mine(matching), limit=limit)
-
                     connection, ids, who=self._who, now=now, limit=_AT_ONCE, tenant=self._tenant
                 )
             taken = len(found)

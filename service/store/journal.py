@@ -92,11 +92,11 @@ async def enqueue(
     messages: Sequence[Outgoing],
     *,
     now: float,
-    due: Sequence[tuple[str, float]] = (),
+    due: Sequence[tuple[str, float | None]] = (),
 ) -> list[str]:
     """Put these messages into the outbox, in this order; their outbox ids.
 
-    ``due`` names for each the dead letter that it replays and when it is to be sent.
+    ``due`` names for each the dead letter that it replays and when it is to be sent; None is at once.
     """
     rows: list[dict[str, Any]] = [
         {

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.ports import Outgoing
 from service.store.sets import among
-from service.store.tables import outbox
+from service.store.tables import dead_letters, outbox
 
 
 async def unsent(connection: AsyncConnection, *, now: float, limit: int) -> list[str]:
@@ -71,6 +71,31 @@ async def oldest(connection: AsyncConnection) -> float | None:
     """Since when the oldest row that should go out at once has waited."""
     wanted = select(outbox.c.created_at).where(outbox.c.sent_at.is_(None), outbox.c.due_at.is_(None))
     return await connection.scalar(wanted.order_by(outbox.c.id).limit(1))
+
+
+async def paced(connection: AsyncConnection) -> list[tuple[float, str | None]]:
+    """The replays that wait for their moment, each with the integration of its letter."""
+    rows = await connection.execute(
+        select(outbox.c.due_at, dead_letters.c.integration_id)
+        .join(dead_letters, dead_letters.c.id == outbox.c.letter_id)
+        .where(outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None))
+    )
+    return [(row.due_at, row.integration_id) for row in rows]
+
+
+async def lateness(connection: AsyncConnection, ids: Collection[str], *, now: float) -> float:
+    """For how long the first of these has been due; 0 where none had a moment of its own."""
+    oldest = await connection.scalar(
+        select(func.min(outbox.c.due_at)).where(among(connection, outbox.c.id, ids))
+    )
+    return 0.0 if oldest is None else max(0.0, now - oldest)
+
+
+async def put_off(connection: AsyncConnection, seconds: float, *, sparing: Collection[str] = ()) -> None:
+    """Move every replay that waits by so much, so that they keep their distances."""
+    waits = outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None)
+    spared = among(connection, outbox.c.id, sparing)
+    await connection.execute(update(outbox).where(*waits, ~spared).values(due_at=outbox.c.due_at + seconds))
 
 
 async def take_back(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from handlers.pacing import Pace
 from service.broker.memory import MemoryBroker
 from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.clock import SystemClock
@@ -94,7 +95,7 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
         )  # fmt: skip
         await bury(connection, [letter, other], now=now)
         first, *_ = await letters.ids_of(connection, letters.Matching(), limit=9)
-        pace = letters.Pace(rate=0.001, before=1, start=now.timestamp())
+        pace = Pace(rate=0.001, start=now.timestamp() + 1000)
         await letters.replay(connection, [first], exchange=REPLAY_EXCHANGE, who="olga", now=now, pace=pace)
         await enqueue(connection, [item("late")], now=now.timestamp() - 90)
 

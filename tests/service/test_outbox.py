@@ -272,3 +272,40 @@ def _unsent_are(store: Store, ids: list[str]) -> Callable[[], object]:
         return await unsent(store) == ids
 
     return check
+
+
+async def test_after_a_standstill_replays_keep_their_distances(store: Store) -> None:
+    """R30: they are spaced by sending; what came due meanwhile does not go out all at once."""
+    wire = Wire()
+    sender = a_sender(store, wire)
+    async with store.begin() as connection:
+        now = await store.now(connection)
+        due = [("letter", now - 60 + 20 * number) for number in range(6)]
+        await enqueue(connection, [a_fact(f"r-{number}") for number in range(6)], now=now, due=due)
+        await enqueue(connection, [a_fact("m-1")], now=now)
+
+    while await sender.flush():
+        pass
+
+    assert sorted(wire.sent) == ["m-1", "r-0"]
+    async with store.read() as connection:
+        wanted = select(table.c.due_at).where(table.c.sent_at.is_(None)).order_by(table.c.due_at)
+        moments = list(await connection.scalars(wanted))
+    assert [moment - now for moment in moments] == pytest.approx([20, 40, 60, 80, 100], abs=15)
+
+
+async def test_the_embedded_outbox_keeps_their_distances_too(store: Store) -> None:
+    """What the broker has already been given is not moved."""
+    wire = Wire()
+    unsettled = Unsettled()
+    sender = EmbeddedOutbox(store=store, publisher=wire, unsettled=unsettled)
+    async with store.begin() as connection:
+        now = await store.now(connection)
+        due = [("letter", now - 60 + 20 * number) for number in range(3)]
+        await enqueue(connection, [a_fact(f"r-{number}") for number in range(3)], now=now, due=due)
+
+    await sender.flush()
+    await sender.flush()
+
+    assert wire.sent == ["r-0"]
+    assert len(unsettled.rows) == 1
