@@ -18,6 +18,7 @@ Cut = Literal["large", "slow", "silent", "first_sync"]
 class Doing(StrEnum):
     """What Finish would do, in the order in which a page tells it."""
 
+    MOVE = "move"
     ADD_THERE = "add_there"
     ADD_HERE = "add_here"
     LINK = "link"

@@ -10,6 +10,7 @@ from contracts.calendar import (
     EventTypes,
     Integration,
     ItemRef,
+    Link,
     LinkId,
     LinkState,
     LogAction,
@@ -21,7 +22,9 @@ from contracts.cronofy import Calendar, CronofyEvent, EventsPage
 from contracts.errors import Permanent, Transient
 from contracts.vorex import ItemType
 from handlers.adoption import Tombstone, adopted, carried, never_sent, pair_up
+from handlers.compose import payload_hash
 from handlers.inbound import Known, PageChanges, judge_page, match_page, reach
+from handlers.moving import follow
 from handlers.reading import Judgement, Reading, is_gone
 from handlers.runs import Span, span_of
 from handlers.sending import sent
@@ -34,7 +37,7 @@ from service.cronofy.transport import Turn
 from service.inbound.reader import Calendars
 from service.rehearsal.outcome import Cut, Doing, Line, Rehearsed
 from service.rehearsal.stage import Stage
-from service.store import Store, accounts, outgoing, tombstones
+from service.store import Store, accounts, moving, outgoing, tombstones
 from service.store.ids import new_id
 from service.store.outgoing import Place
 
@@ -111,13 +114,14 @@ class Rehearsal:
         play = _Play(stage=Stage(integration=integration), choices=choices, now=now)
         known = shown.integration
         anew = known.baseline_at is None or known.calendar_id != calendar.calendar_id
-        await self._bounded(play, anew=anew)
+        moves = choices.copies == "move" and known.calendar_id not in {None, calendar.calendar_id}
+        await self._bounded(play, anew=anew, moved_from=known if moves else None)
         return play.found
 
-    async def _bounded(self, play: _Play, *, anew: bool) -> None:
+    async def _bounded(self, play: _Play, *, anew: bool, moved_from: Integration | None) -> None:
         try:
             async with asyncio.timeout(self._patience):
-                await self._play(play, anew=anew)
+                await self._play(play, anew=anew, moved_from=moved_from)
         except _CutShort as cut:
             play.found.cut = cut.why
         except TimeoutError:
@@ -125,11 +129,13 @@ class Rehearsal:
         except (Transient, Permanent):
             play.found.cut = "silent"
 
-    async def _play(self, play: _Play, *, anew: bool) -> None:
+    async def _play(self, play: _Play, *, anew: bool, moved_from: Integration | None) -> None:
         """The steps of the real run, in their order (compare service/runs)."""
         retrieve, send = _range(play.choices.retrieve), _range(play.choices.send)
         if anew:
             await self._adopt(play)
+        if moved_from is not None:
+            await self._move(play, moved_from)
         if retrieve or send:
             await self._check_first_sync(play)
         if retrieve:
@@ -172,6 +178,22 @@ class Rehearsal:
         for each in pairing.unseen:
             if each.item.ref not in here:
                 _take(play, each, carried(each, play.integration, LinkId(new_id())))
+
+    # -- copies that follow to another calendar (R16) ----------------------------------------------
+
+    async def _move(self, play: _Play, moved_from: Integration) -> None:
+        async with self._store.read() as connection:
+            refs = await moving.copies(connection, moved_from, limit=MOST_ITEMS + 1)
+            found = await play.stage.load(connection, refs)
+            here = await play.stage.links_of(connection, refs)
+        if len(refs) > MOST_ITEMS:
+            raise _CutShort("large")
+        for item in found.values():
+            wanted = follow(item, play.integration, here.get(item.ref), new_id=new_id)
+            doing = Doing.LEAVE if wanted is None else Doing.MOVE
+            play.found.note(doing, item.ref, Line.of_item(item))
+            if wanted is not None and wanted.link is not None:
+                play.stage.links[wanted.link.id] = _written(wanted.link)
 
     # -- Retrieve, and what is equal on both sides (R26, R29) --------------------------------------
 
@@ -239,6 +261,17 @@ def _finished(known: Integration, choices: Choices, calendar: Calendar, now: dat
         item_types=frozenset(ItemType(name) for name, checked in types.items() if checked),
         finished_at=known.finished_at or now,
         baseline_at=now,
+    )
+
+
+def _written(link: Link) -> Link:
+    """The link once Cronofy has taken it."""
+    return replace(
+        link,
+        state=LinkState.AGREED,
+        exists_there=True,
+        applied_revision=link.desired_revision,
+        applied_hash=payload_hash(link.desired),
     )
 
 

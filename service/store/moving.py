@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, LinkId, LinkState
+from contracts.calendar import Integration, ItemRef, LinkId, LinkState
 from service.store.sets import among
 from service.store.tables import links
 from service.store.tombstones import copies_there
@@ -75,6 +75,13 @@ async def following(
         .limit(limit)
     )
     return [(LinkId(row.id), row.item_ref) for row in rows]
+
+
+async def copies(connection: AsyncConnection, before: Integration, *, limit: int) -> Sequence[ItemRef]:
+    """The items whose copies would follow, were another calendar chosen now."""
+    which = (links.c.integration_id == before.id, copies_there(before), links.c.ended_at.is_(None))
+    query = select(links.c.item_ref).where(*which).order_by(links.c.id).limit(limit)
+    return [ItemRef(ref) for ref in await connection.scalars(query)]
 
 
 async def still(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[tuple[LinkId, str]]:

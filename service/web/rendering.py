@@ -46,6 +46,26 @@ def clock(at: datetime, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
 
 
+def seconds(at: datetime, zone: str) -> str:
+    """A moment of the day, as exact as a story needs it."""
+    return f"{at.astimezone(ZoneInfo(zone)):%H:%M:%S}"
+
+
+def value(given: object, zone: str) -> str:
+    """A field's value that was not kept, as a person reads it."""
+    if not isinstance(given, str):
+        return "Yes" if given else "No"
+    try:
+        return when(datetime.fromisoformat(given) if "T" in given else date.fromisoformat(given), zone)
+    except ValueError:
+        return given
+
+
+def when(at: date, zone: str) -> str:
+    """A moment, or a whole day."""
+    return moment(at, zone) if isinstance(at, datetime) else f"{day_words(at)}, all day"
+
+
 def day_words(day: date) -> str:
     """3 December 2026, shortened as a list needs it."""
     return f"{day.day} {day:%b %Y}"
@@ -71,4 +91,7 @@ TEMPLATES.env.filters |= {
     "long_day": long_day,
     "moment": moment,
     "range_words": range_words,
+    "seconds": seconds,
+    "value": value,
+    "when": when,
 }

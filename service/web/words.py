@@ -30,6 +30,55 @@ RANGES: Words = {
     "6_months": "6 months",
     "12_months": "12 months",
 }
+REHEARSAL: Words = {
+    "move": "Will move {n} to {calendar}",
+    "add_there": "Will add {n} to {calendar}",
+    "add_here": "Will add {n} to My Calendar",
+    "link": "Will link {n} that are already in both",
+    "change_there": "Will update {n} on {calendar}",
+    "change_here": "Will update {n} on My Calendar",
+}
+REHEARSAL_CUT: Words = {
+    "large": "There is a lot on these calendars. The numbers count what was looked at first; "
+    "Finish goes through all of it.",
+    "slow": "Cronofy took its time, so the numbers count only what was read until now. "
+    "Finish works at its own pace.",
+    "silent": "Cronofy does not answer just now, so this cannot be told before. Finish waits for it.",
+    "first_sync": "Cronofy is still reading the calendar for the first time, so this cannot be told yet. "
+    "Finish waits for it.",
+}
+STANDING: Words = {
+    "confirmed": "On your calendar",
+    "accepted": "On its way: taken by Cronofy, not read back yet",
+    "on_its_way": "On its way",
+    "delayed": "Delayed: it is tried again by itself",
+    "not_connected": "Waiting: not connected",
+    "inactive": "Waiting: sync is not active",
+    "first_reading": "Waiting: the calendar is read first",
+    "answer": "Waiting: its deletion needs your answer",
+    "refused": "Not on your calendar: it was refused",
+    "let_go": "No longer kept alike",
+    "frozen": "Left as it is on your calendar",
+    "removed": "Removed from your calendar",
+    "type_off": "Not sent: items of this type are not selected",
+    "not_sent": "Not on this calendar",
+}
+STANDING_CODES: Words = {
+    "type_off": "Items of this type are no longer sent to this calendar.",
+    "series": "The event is part of a series, which cannot be changed from outside.",
+    "private": "The event is private there, and read-only here.",
+    "not_possible": "The calendar does not allow this event to be changed from outside.",
+    "loop_stopped": "The calendar and this sync kept changing each other.",
+}
+FIELDS: Words = {
+    "title": "Subject",
+    "description": "Description",
+    "location": "Location",
+    "start": "Start",
+    "end": "End",
+    "free": "Shown as free",
+    "private": "Private",
+}
 PROVIDERS: Words = {
     "office365": "Office 365",
     "exchange": "Exchange",

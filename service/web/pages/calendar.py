@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from contracts.calendar import Item
 from service.accounts.my_calendar import read_only_reason
 from service.accounts.refusals import Invalid
+from service.accounts.stories import Story
 from service.web import words
 from service.web.desk import AtDesk, Desk
 from service.web.pages import grid
@@ -113,9 +114,11 @@ async def item_page(request: Request, desk: AtDesk, visitor: Guest, *, key: str,
             entry=grid.entry_of(item, zone),
             description=Appointment.of(item, zone).description,
             reason=words.read_only(reason),
+            story=await desk.stories.of(visitor.person, item),
             here="my-calendar",
         )
-    return _form_page(request, Appointment.of(item, zone), {}, view=view, item=item)
+    story = await desk.stories.of(visitor.person, item)
+    return _form_page(request, Appointment.of(item, zone), {}, view=view, item=item, story=story)
 
 
 @router.post("/item")
@@ -148,6 +151,7 @@ def _form_page(
     *,
     view: str,
     item: Item | None = None,
+    story: Story | None = None,
 ) -> Response:
     return page(
         request,
@@ -157,6 +161,7 @@ def _form_page(
         errors=errors,
         key=f"{item.type.value}:{item.id}" if item else None,
         view="day" if view == "day" else "month",
+        story=story,
         here="my-calendar",
     )
 

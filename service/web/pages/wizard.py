@@ -63,6 +63,8 @@ async def stepped(
         return await wizard.finish(draft)
     if wanted == "sync":
         return await wizard.sync(draft)
+    if wanted == "rehearse":
+        return wizard.kept(to(f"{_address(integration_id, LAST)}?rehearse=yes#rehearsal"), draft)
     if wanted not in steps.TABS:
         wanted = steps.neighbours(tab)["next"] or tab
     if errors := steps.refused(tab, draft) if steps.skips_ahead(tab, wanted) else {}:

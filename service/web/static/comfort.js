@@ -35,6 +35,22 @@ function address(element) {
   return label ? `[aria-label="${CSS.escape(label)}"]` : null;
 }
 
+// What takes a while comes after the page; without script a button asks for it.
+for (const part of document.querySelectorAll("[data-fetch]")) bring(part);
+
+async function bring(part) {
+  const waiting = Object.assign(document.createElement("p"), { className: "waiting", textContent: part.dataset.fetching });
+  const asking = part.querySelectorAll(":scope > :not(h3)");
+  for (const one of asking) one.hidden = true;
+  part.append(waiting);
+  try {
+    const answer = await fetch(part.dataset.fetch, { headers: { Accept: "text/html" } });
+    if (answer.ok && !answer.redirected) return replace(part, await answer.text());
+  } catch { /* the button is still there */ }
+  waiting.remove();
+  for (const one of asking) one.hidden = false;
+}
+
 // Ranges can be chosen only where their option is enabled (G9).
 for (const option of document.querySelectorAll("[data-option]")) {
   const set = () => {

@@ -1,0 +1,96 @@
+"""How an item stands on one linked calendar, as its owner is told: pure, from what the link knows."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Status
+
+
+class Standing(StrEnum):
+    """A closed set; each has its sentence on the item's page."""
+
+    CONFIRMED = "confirmed"
+    """It was read back from Cronofy, as it was last written."""
+    ACCEPTED = "accepted"
+    """Cronofy took it, and it has not been read back yet."""
+    ON_ITS_WAY = "on_its_way"
+    DELAYED = "delayed"
+    NOT_CONNECTED = "not_connected"
+    INACTIVE = "inactive"
+    FIRST_READING = "first_reading"
+    ANSWER = "answer"
+    """Its deletion waits for a person's answer (R11)."""
+    REFUSED = "refused"
+    LET_GO = "let_go"
+    FROZEN = "frozen"
+    REMOVED = "removed"
+    TYPE_OFF = "type_off"
+    NOT_SENT = "not_sent"
+
+
+SETTLED = frozenset(set(Standing) - {Standing.ACCEPTED, Standing.ON_ITS_WAY, Standing.DELAYED})
+_HELD = {
+    Code.HELD_DELETION: Standing.ANSWER,
+    Code.NOT_CONNECTED: Standing.NOT_CONNECTED,
+    Code.INACTIVE: Standing.INACTIVE,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """How the item stands, since when, and the code behind it where it has one."""
+
+    standing: Standing
+    at: datetime | None = None
+    code: Code | None = None
+    differs: bool = False
+
+    @property
+    def settled(self) -> bool:
+        return self.standing in SETTLED
+
+
+def told(item: Item, integration: Integration, link: Link | None, *, delayed: datetime | None) -> Told:
+    """``delayed``: since when Cronofy takes nothing from this integration (R23)."""
+    if link is None or link.ended_at is not None or link.calendar_id != integration.calendar_id:
+        off = item.type not in integration.item_types
+        return Told(standing=Standing.TYPE_OFF if off else Standing.NOT_SENT)
+    waiting = _told_waiting(integration, link, delayed)
+    if waiting is not None:
+        return waiting
+    match link.state:
+        case LinkState.FAILED:
+            return Told(standing=Standing.REFUSED, code=link.code)
+        case LinkState.LET_GO:
+            return Told(standing=Standing.LET_GO, code=link.code)
+        case LinkState.FROZEN:
+            return Told(standing=Standing.FROZEN, code=link.code, differs=link.differs)
+    return _told_at_rest(link)
+
+
+def _told_waiting(integration: Integration, link: Link, delayed: datetime | None) -> Told | None:
+    if link.state is LinkState.HELD:
+        return Told(standing=_HELD.get(link.code or Code.OK, Standing.FIRST_READING), code=link.code)
+    if link.state not in {LinkState.BEHIND, LinkState.RETRYING}:
+        return None
+    if integration.status is Status.NOT_CONNECTED:
+        return Told(standing=Standing.NOT_CONNECTED)
+    if not integration.active:
+        return Told(standing=Standing.INACTIVE)
+    if link.state is LinkState.RETRYING or delayed is not None:
+        return Told(standing=Standing.DELAYED, at=delayed)
+    return Told(standing=Standing.ON_ITS_WAY)
+
+
+def _told_at_rest(link: Link) -> Told:
+    if not link.exists_there:
+        return Told(standing=Standing.REMOVED, at=_moment(link.accepted_at))
+    unread = link.accepted_at is not None and (link.read_at or 0.0) < link.accepted_at
+    if link.origin is Origin.OURS and (unread or link.writes):
+        return Told(standing=Standing.ACCEPTED, at=_moment(link.accepted_at), differs=link.differs)
+    return Told(standing=Standing.CONFIRMED, at=_moment(link.read_at), differs=link.differs)
+
+
+def _moment(at: float | None) -> datetime | None:
+    return datetime.fromtimestamp(at, UTC) if at is not None else None
