@@ -13,12 +13,13 @@ from service.accounts.choices import FIRST_EVENT_TYPES, FIRST_ITEM_TYPES, FIRST_
 from service.accounts.facts import Wake
 from service.accounts.finishing import Finished, Wanted, check_calendar, check_choices, finish
 from service.accounts.looking import Finding, Looker
+from service.accounts.parting import Parting
 from service.accounts.people import Person, owned
 from service.accounts.refusals import NOT_CONNECTED, Conflict
 from service.accounts.switching import Switching
 from service.cronofy.gateway import CronofyGateway
 from service.cronofy.transport import Turn
-from service.store import IntegrityError, Store, accounts
+from service.store import AsyncConnection, IntegrityError, Store, accounts
 from service.store.accounts import Owner, Shown
 from service.store.ids import new_id
 from service.store.integrations import change
@@ -57,6 +58,7 @@ class Accounts:
         self._wake = wake
         self._looker = Looker(store, gateway, wake=wake)
         self._switching = Switching(store)
+        self._parting = Parting(store, gateway)
 
     # -- connecting -----------------------------------------------------------------------------
 
@@ -73,18 +75,17 @@ class Accounts:
         if grant.sub is None or grant.profile is None:
             raise Transient("Cronofy's grant does not name the calendar account")
         await self._grants.adopt(grant.sub, grant)
+        async with self._store.read() as connection:
+            replaced = await accounts.granted(connection, await _waiting(connection, person, grant.profile))
+        await self._parting.part(replaced, sub=grant.sub, profile_id=grant.profile.profile_id)
         integration_id = await self._given(person, grant.sub, grant.profile)
         await self._look_again(integration_id)
+        await self._parting.close_old(replaced)
         return integration_id
 
     async def _given(self, person: Person, sub: str, profile: Profile) -> str:
         async with self._store.begin() as connection:
-            waiting = await accounts.to_reconnect(
-                connection,
-                person.owner,
-                provider_name=profile.provider_name,
-                profile_name=profile.profile_name,
-            )
+            waiting = await _waiting(connection, person, profile)
             if waiting:
                 await accounts.hand_over(connection, waiting, sub=sub, profile_id=profile.profile_id)
                 return waiting[0]
@@ -232,6 +233,16 @@ class Accounts:
     async def deactivate(self, owner: Owner, integration_id: str) -> Shown:
         """No more sync either way; pairs and connection stay (G11, R20)."""
         return await self._switching.deactivate(owner, integration_id)
+
+
+async def _waiting(connection: AsyncConnection, person: Person, profile: Profile) -> Sequence[str]:
+    """The person's integrations that this permission belongs to."""
+    return await accounts.to_reconnect(
+        connection,
+        person.owner,
+        provider_name=profile.provider_name,
+        profile_name=profile.profile_name,
+    )
 
 
 def _wants_channel(integration: Integration) -> bool:

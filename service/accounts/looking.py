@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from contracts.calendar import Integration, Reason, Status
@@ -16,6 +17,7 @@ from service.cronofy.transport import Turn
 from service.store import AsyncConnection, Store, accounts
 from service.store.integrations import change, change_state
 from service.store.journal import enqueue
+from service.store.renumbering import renumber
 
 Finding = Literal["not_connected", "fine"]
 ONCE_IN = 60.0
@@ -45,19 +47,22 @@ class Looker:
             fresh = shown.looked_at is not None and now - shown.looked_at < ONCE_IN
             if fresh and not at_once:
                 return _finding(shown.integration.status)
-            reason = await self._see(shown.integration)
-            return await self._keep(shown.integration, reason)
+            reason, elsewhere = await self._see(shown.integration)
+            return await self._keep(shown.integration, reason, elsewhere)
 
-    async def _see(self, integration: Integration) -> Reason | None:
+    async def _see(self, integration: Integration) -> tuple[Reason | None, str | None]:
+        """What is in the way, and the linked calendar's id where Cronofy has given it another one."""
         turn = Turn(integration_id=integration.id)
         try:
             person = await self._gateway.userinfo(integration.sub, turn=turn)
             calendars = await self._gateway.calendars(integration.sub, turn=turn)
         except GrantRefused:
-            return Reason.PERMISSION_WITHDRAWN
-        return judge(integration, person, calendars)
+            return Reason.PERMISSION_WITHDRAWN, None
+        elsewhere = renumbered(integration, calendars)
+        now = replace(integration, calendar_id=elsewhere) if elsewhere else integration
+        return judge(now, person, calendars), elsewhere
 
-    async def _keep(self, seen: Integration, reason: Reason | None) -> Finding:
+    async def _keep(self, seen: Integration, reason: Reason | None, elsewhere: str | None) -> Finding:
         """Store what was seen, unless the person reconnected or chose another calendar meanwhile."""
         async with self._store.begin() as connection:
             await accounts.lock(connection, seen.id)
@@ -69,7 +74,11 @@ class Looker:
             if _subject(known) != _subject(seen):
                 return _finding(known.status)
             await change_state(connection, known.id, looked_at=now)
+            if elsewhere is not None:
+                await renumber(connection, known, elsewhere)
             await self._turn(connection, known, reason)
+            if elsewhere is not None and reason is None and known.active:
+                await want_catch_up(self._store, connection, known)
         self._wake()
         return "not_connected" if reason else "fine"
 
@@ -96,6 +105,22 @@ def judge(integration: Integration, person: UserInfo, calendars: Sequence[Calend
     if chosen.read_only and integration.item_types:
         return Reason.CALENDAR_READ_ONLY
     return None
+
+
+def renumbered(integration: Integration, calendars: Sequence[Calendar]) -> str | None:
+    """Another id under which the linked calendar is listed: linking an account again may give it one.
+
+    A calendar is told by its name (R1); one that is listed under the known id is the one, even if deleted.
+    """
+    if any(one.calendar_id == integration.calendar_id for one in calendars):
+        return None
+    profiles = (integration.profile_id, "")
+    same = [
+        one.calendar_id
+        for one in calendars
+        if one.name == integration.calendar_name and one.profile_id in profiles and not one.deleted
+    ]
+    return same[0] if len(same) == 1 else None
 
 
 def _subject(integration: Integration) -> tuple[object, ...]:

@@ -184,6 +184,8 @@ def _misfit(task: Task, found: Checked | None) -> Result | None:
         return LOST
     if found.revision != task.sent.revision or not _wants(task, found):
         return LEFT
+    if found.calendar_id != task.calendar_id:
+        return LEFT  # Cronofy gave the calendar another id: written there by whoever comes next
     if found.linked_calendar_id != task.calendar_id:
         return Result(kind=Kind.LET_GO)
     if not found.sends:

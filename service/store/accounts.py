@@ -136,6 +136,39 @@ async def to_reconnect(
     return lost or [one for one, _ in found][:1]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Granted:
+    """The grant that an integration lives on, and its channel."""
+
+    integration_id: str
+    sub: str
+    profile_id: str
+    channel_id: str | None
+
+
+async def granted(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[Granted]:
+    """The grants of these integrations as they stand."""
+    table = integrations.c
+    query = select(table.id, table.sub, table.profile_id, table.channel_id).where(table.id.in_(ids))
+    rows = await connection.execute(query.order_by(table.id))
+    return [
+        Granted(integration_id=row.id, sub=row.sub, profile_id=row.profile_id, channel_id=row.channel_id)
+        for row in rows
+    ]
+
+
+async def uses_profile(connection: AsyncConnection, sub: str, profile_id: str, *, but: Sequence[str]) -> bool:
+    """Whether an integration other than these needs that profile, one that is being deleted included."""
+    table = integrations.c
+    found = await connection.scalar(
+        select(table.id)
+        .where(table.sub == sub, table.profile_id == profile_id)
+        .where(table.erased_at.is_(None), table.id.not_in(but))
+        .limit(1)
+    )
+    return found is not None
+
+
 async def hand_over(connection: AsyncConnection, ids: Sequence[str], *, sub: str, profile_id: str) -> None:
     """Give these integrations a new grant; the tokens that it replaces are erased, unless others use them."""
     mine = integrations.c.id.in_(ids)
