@@ -12,7 +12,8 @@ import structlog
 from contracts.errors import SyncError
 from service.accounts.catching_up import DAILY, want_catch_up
 from service.accounts.facts import run_requested
-from service.store import Store, integrations, leases, outbox, runs, tombstones
+from service.store import Store, integrations, leases, outbox, runs, standstill, tombstones
+from service.store import delays as delays_of
 from service.store.journal import enqueue
 
 log = structlog.get_logger(__name__)
@@ -121,6 +122,35 @@ def due_runs(store: Store) -> Chore:
             await enqueue(connection, steps, now=seconds)
 
     return Chore(name="due runs", every=2.0, work=work)
+
+
+def delays(store: Store) -> Chore:
+    """Says on the page since when changes wait that time-outs, 5xx, 429 or the budget hold up (R23).
+
+    Nothing is written while nothing begins or ends.
+    """
+
+    async def work() -> None:
+        async with store.read() as connection:
+            late = await delays_of.late(connection, now=await store.now(connection))
+            marked = await delays_of.marked(connection)
+        began = {one: since for one, since in late.items() if one not in marked}
+        ended = marked - late.keys()
+        if began or ended:
+            async with store.begin() as connection:
+                await delays_of.mark(connection, began, ended)
+
+    return Chore(name="delays", every=15.0, work=work)
+
+
+def runs_at_a_standstill(store: Store) -> Chore:
+    """Runs whose message was lost, by whatever way: their step is asked for again (R25)."""
+
+    async def work() -> None:
+        async with store.begin() as connection:
+            await standstill.rouse(connection, now=await store.moment(connection))
+
+    return Chore(name="runs at a standstill", every=300.0, work=work)
 
 
 def old_outbox_rows(store: Store) -> Chore:

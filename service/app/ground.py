@@ -30,6 +30,7 @@ from service.keeper import (
     missing_channels,
     old_outbox_rows,
     old_tombstones,
+    runs_at_a_standstill,
     unread_notices,
 )
 from service.operations import Depths, Watch
@@ -142,6 +143,7 @@ class Ground:
         chores = (
             unread_notices(parts.reader),
             due_runs(store),
+            runs_at_a_standstill(store),
             daily_reads(store),
             missing_channels(parts.accounts.ensure_channels),
             lost_channels(parts.audit, parts.accounts.ensure_channels),

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.fields import LONGEST_ID
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
-from service.store import suspects
+from service.store import standstill, suspects
 from service.store.ids import new_id
 from service.store.journal import record
 from service.store.sets import among
@@ -78,6 +78,8 @@ async def bury(connection: AsyncConnection, letters: Sequence[NewLetter], *, now
     for queue in sorted({letter.queue for letter in kept}):
         dead = {((letter.source, letter.message_id), "dead") for letter in kept if letter.queue == queue}
         await record(connection, queue, sorted(dead), now=now.timestamp())
+    steps = [(letter.body, letter.reason) for letter in kept if letter.queue == standstill.QUEUE]
+    await standstill.end_given_up(connection, steps, at=now)
 
 
 async def resolve(connection: AsyncConnection, letter_ids: Iterable[str], *, now: datetime) -> None:
@@ -266,13 +268,15 @@ async def _reopen(
 ) -> None:
     replayed = row["state"] == "replaying"
     before = row["attempts"] if replayed else []
+    headers = {name: value for name, value in letter.headers.items() if name != REPLAY_HEADER}
+    came_by = {"routing_key": row["routing_key"], "headers": headers}  # a replay has another key
     if replayed:
         acted = {"who": OURSELVES, "act": "reopened", "note": letter.reason}
         await note_acts(connection, [row["id"]], now=now, **acted)
     await connection.execute(
         update(dead_letters)
         .where(dead_letters.c.id == row["id"])
-        .values(state="open", attempts=[*before, *told], last_failed_at=now, **_cause(letter))
+        .values(state="open", attempts=[*before, *told], last_failed_at=now, **_cause(letter) | came_by)
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select, update
@@ -114,6 +114,7 @@ async def advance(
             state="running",
             now=now_doing,
             due_at=None,
+            moved_at=at,
             started_at=func.coalesce(runs.c.started_at, at),
             **counted,
             **known,
@@ -220,5 +221,6 @@ async def take_due(connection: AsyncConnection, *, now: float, limit: int = 100)
     query = select(runs).where(runs.c.due_at <= now).limit(limit).with_for_update(skip_locked=True)
     due = [_run_of(row) for row in await connection.execute(query)]
     for run in due:
-        await connection.execute(update(runs).where(runs.c.id == run.id).values(due_at=None))
+        moved = datetime.fromtimestamp(now, UTC)
+        await connection.execute(update(runs).where(runs.c.id == run.id).values(due_at=None, moved_at=moved))
     return due

@@ -360,6 +360,7 @@ runs = Table(
     Column("ended_at", Moment),
     Column("reason", Text),
     Column("listed", Boolean, nullable=False, server_default=text("true")),
+    Column("moved_at", Moment),
     Index("ix_runs_integration", "integration_id", "id"),
     Index(
         "ix_runs_due_at",
