@@ -21,6 +21,7 @@ from service.cli.dead_letters import who
 from service.cli.speech import FAILED, note, refuse, run, say, say_json, settings_for
 from service.store import Store, accounts, logs
 from service.store.accounts import Owner
+from service.store.logs import Wanted
 from service.store.runs import ENDED
 from service.web.shapes import integration_form, log_form, run_form
 
@@ -79,11 +80,15 @@ class Desk:
     async def log(self, integration_id: str, shown: Shown, *, after: str | None, limit: int) -> Form:
         async with self.store.read() as connection:
             await owned(connection, EVERYONE, integration_id)
-            found = await logs.page(
-                connection, integration_id, triggers=TRIGGERS[shown], before=after, limit=limit + 1
+            page = await logs.page(
+                connection,
+                integration_id,
+                triggers=TRIGGERS[shown],
+                before=after,
+                limit=limit,
+                wanted=Wanted(masked=True),
             )
-        following = found[limit - 1]["id"] if len(found) > limit else None
-        return {"items": [log_form(entry) for entry in found[:limit]], "next": following}
+        return {"items": [log_form(entry) for entry in page.entries], "next": page.following}
 
     async def sync(self, integration_id: str, request: SyncRequest | None, *, wait: bool) -> Form:
         """The run's id, or the whole run once it has ended."""

@@ -1,13 +1,68 @@
 """Reading an integration's log, page by page, newest first (G14, R27)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Trigger
-from service.store.tables import log_entries
+from handlers.edits import MASKED_TITLE
+from service.store.sets import among
+from service.store.tables import items, log_entries
+
+LOOKED_THROUGH = 10_000
+"""So many entries at most are read for a word; a page that found too little says how far it came."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which entries; what is None does not matter."""
+
+    direction: str | None = None
+    outcome: str | None = None
+    item_type: str | None = None
+    q: str | None = None
+    """A part of the title or the reason, in letters of any size."""
+    masked: bool = False
+    """For another reader than the owner: what has become private is neither shown nor found by its title."""
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """What the index alone can decide."""
+        entry = log_entries.c
+        asked = {
+            entry.direction: self.direction,
+            entry.outcome: self.outcome,
+            entry.item_type: self.item_type,
+        }
+        return [column == value for column, value in asked.items() if value is not None]
+
+    def says(self) -> ColumnElement[bool] | None:
+        if not self.q:
+            return None
+        title = log_entries.c.title.icontains(self.q, autoescape=True)
+        told = and_(title, ~exists().where(_private())) if self.masked else title
+        return or_(told, log_entries.c.reason.icontains(self.q, autoescape=True))
+
+
+def _private() -> ColumnElement[bool]:
+    is_private: ColumnElement[bool] = items.c.content["private"].as_boolean().is_(True)
+    return and_(items.c.ref == log_entries.c.item_ref, is_private)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Entries, and where the next page begins."""
+
+    entries: Sequence[Mapping[Any, Any]]
+    following: str | None
+    """The cursor of what is older."""
+    ended_early: bool = False
+    """Whether more may be found further back, because only so many were looked through."""
+
+
+EVERYTHING = Wanted()
 
 
 async def page(
@@ -17,13 +72,50 @@ async def page(
     triggers: Sequence[Trigger],
     before: str | None = None,
     limit: int,
-) -> Sequence[RowMapping]:
+    wanted: Wanted = EVERYTHING,
+) -> Page:
     """At most ``limit`` entries of these triggers, older than the entry ``before``."""
-    wanted = select(log_entries).where(
-        log_entries.c.integration_id == integration_id,
-        log_entries.c.trigger.in_([trigger.value for trigger in triggers]),
-    )
+    mine = [log_entries.c.integration_id == integration_id, *wanted.clauses()]
     if before is not None:
-        wanted = wanted.where(log_entries.c.id < before)
-    rows = await connection.execute(wanted.order_by(log_entries.c.id.desc()).limit(limit))
-    return rows.mappings().all()
+        mine.append(log_entries.c.id < before)
+    floor, says = None, wanted.says()
+    if says is not None:
+        floor = await connection.scalar(_floor(triggers, mine))
+        mine += [says] if floor is None else [says, log_entries.c.id >= floor]
+    newest = _newest(triggers, select(log_entries).where(*mine), limit + 1)
+    rows = await connection.execute(select(newest).order_by(newest.c.id.desc()).limit(limit + 1))
+    found = rows.mappings().all()
+    entries = await _masked(connection, found[:limit]) if wanted.masked else found[:limit]
+    if len(found) > limit:
+        return Page(entries=entries, following=entries[-1]["id"])
+    return Page(entries=entries, following=floor, ended_early=floor is not None)
+
+
+def _newest(triggers: Sequence[Trigger], wanted: Select[Any], limit: int) -> Subquery:
+    """The newest of each trigger by its own stretch of the index: together they would have to be sorted."""
+    stretches = [
+        wanted.where(log_entries.c.trigger == trigger.value).order_by(log_entries.c.id.desc()).limit(limit)
+        for trigger in triggers
+    ]
+    return union_all(*(select(one.subquery()) for one in stretches)).subquery()
+
+
+def _floor(triggers: Sequence[Trigger], mine: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """The oldest entry that is looked through, where there are older ones."""
+    ids = _newest(triggers, select(log_entries.c.id).where(*mine), LOOKED_THROUGH + 1)
+    last = select(ids.c.id).order_by(ids.c.id.desc()).offset(LOOKED_THROUGH - 1).limit(2).subquery()
+    at = select(last.c.id).order_by(last.c.id.desc()).limit(1)
+    older = select(last.c.id).order_by(last.c.id).limit(1)
+    return select(at.scalar_subquery()).where(at.scalar_subquery() != older.scalar_subquery())
+
+
+async def _masked(
+    connection: AsyncConnection, entries: Sequence[Mapping[Any, Any]]
+) -> Sequence[Mapping[Any, Any]]:
+    """The entries without the titles of what is private now, whatever it was then."""
+    refs = {one["item_ref"] for one in entries if one["item_ref"]}
+    is_private = items.c.content["private"].as_boolean().is_(True)
+    hidden = set(
+        await connection.scalars(select(items.c.ref).where(among(connection, items.c.ref, refs), is_private))
+    )
+    return [{**one, "title": MASKED_TITLE} if one["item_ref"] in hidden else one for one in entries]

@@ -1,18 +1,25 @@
 """An integration's log as JSON (G14, R27)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from pydantic import Field
 
-from contracts.calendar import Trigger
+from contracts.calendar import Direction, Outcome, Trigger
+from contracts.fields import Text
+from contracts.vorex import ItemType
 from service.store import logs
+from service.store.logs import Wanted
 from service.web.desk import AtDesk, Known
 from service.web.integrations import seen_by
 from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
 from service.web.shapes import Listed, LogEntryShape, log_form
 
 Filter = Literal["run", "real_time", "all"]
+LONGEST_Q = 200
+Part = Annotated[Text, Field(max_length=LONGEST_Q)]
 TRIGGERS: Mapping[Filter, Sequence[Trigger]] = {
     "run": (Trigger.RUN,),
     "real_time": (Trigger.REAL_TIME, Trigger.OPERATOR),
@@ -22,6 +29,16 @@ TRIGGERS: Mapping[Filter, Sequence[Trigger]] = {
 router = APIRouter(prefix="/integrations/{integration_id}/logs", tags=["logs"])
 
 
+def _wanted(
+    direction: Direction | None = None,
+    outcome: Outcome | None = None,
+    item_type: ItemType | None = None,
+    q: Part | None = None,
+) -> Wanted:
+    """``q`` is a part of the title or the reason."""
+    return Wanted(direction=direction, outcome=outcome, item_type=item_type, q=q)
+
+
 @router.get("", response_model=Listed[LogEntryShape])
 async def list_log(
     desk: AtDesk,
@@ -29,15 +46,18 @@ async def list_log(
     integration_id: OfIntegration,
     *,
     after: IdCursor,
+    asked: Annotated[Wanted, Depends(_wanted)],
     trigger: Filter = "run",
     limit: Limit = FIFTY,
 ) -> dict[str, Any]:
-    """What happened, newest first: what runs did, or the rest, or both."""
-    await desk.accounts.get(seen_by(visitor), integration_id)
+    """What happened, newest first: what runs did, or the rest, or both.
+
+    With ``q`` a page may hold fewer entries than were asked for and still have a next one.
+    """
+    shown = await desk.accounts.get(seen_by(visitor), integration_id)
+    wanted = replace(asked, masked=shown.integration.user_id != visitor.user_id)
     async with desk.store.read() as connection:
-        found = await logs.page(
-            connection, integration_id, triggers=TRIGGERS[trigger], before=after, limit=limit + 1
+        page = await logs.page(
+            connection, integration_id, triggers=TRIGGERS[trigger], before=after, limit=limit, wanted=wanted
         )
-    page = found[:limit]
-    following = page[-1]["id"] if len(found) > limit else None
-    return {"items": [log_form(entry) for entry in page], "next": following}
+    return {"items": [log_form(entry) for entry in page.entries], "next": page.following}

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request, Response
 from service.web import words
 from service.web.dead_letters import OfLetter, desk_of_letters
 from service.web.desk import AtDesk
-from service.web.pages import editing, replaying
+from service.web.pages.editing import router as editing
 from service.web.pages.filtering import OfFilter
 from service.web.pages.operations import LETTERS, Operator
+from service.web.pages.replaying import router as replaying
 from service.web.pages.timing import told_moments
 from service.web.paging import IdCursor, is_id
 from service.web.rendering import page
@@ -53,7 +54,7 @@ async def list_page(
     )
 
 
-router.include_router(replaying.router)
+router.include_router(replaying)
 
 
 @router.get("/{letter_id}")
@@ -98,4 +99,4 @@ def _mended(acts: Sequence[Mapping[str, Any]]) -> str | None:
     return found[0] if found and is_id(found[0]) else None
 
 
-router.include_router(editing.router)
+router.include_router(editing)

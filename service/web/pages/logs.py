@@ -1,17 +1,22 @@
 """*Logs*: runs first with the items inside, real-time changes behind a second filter (G14, R25, R27)."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
 
 from service.accounts.refusals import Conflict, Unknown
 from service.accounts.watching import entries_of_run
 from service.store import logs as log_store
 from service.store.accounts import PERSONS_RUNS
+from service.store.logs import Page, Wanted
 from service.store.runs import ENDED, RunRow
 from service.web import words
 from service.web.desk import AtDesk, Desk
-from service.web.logs import TRIGGERS
+from service.web.logs import LONGEST_Q, TRIGGERS, Filter
+from service.web.pages.exporting import as_csv
 from service.web.pages.leading import LIST, to
 from service.web.pages.listing import card
 from service.web.pages.people import Form, Guest
@@ -24,6 +29,39 @@ BY_ITSELF = "Calendar Sync"
 router = APIRouter(prefix=f"{LIST}/{{integration_id}}")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Narrowed:
+    """The filter as the address has it; a word of no closed set asks for nothing."""
+
+    trigger: Filter
+    wanted: Wanted
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is asked for beside the trigger."""
+        names = ("direction", "outcome", "item_type", "q")
+        return {name: value for name in names if (value := getattr(self.wanted, name))}
+
+    @property
+    def query(self) -> str:
+        return urlencode({"trigger": self.trigger, **self.given})
+
+
+def _narrowed(
+    trigger: str = "run", direction: str = "", outcome: str = "", item_type: str = "", q: str = ""
+) -> Narrowed:
+    wanted = Wanted(
+        direction=direction if direction in words.DIRECTIONS else None,
+        outcome=outcome if outcome in words.OUTCOMES else None,
+        item_type=item_type if item_type in words.ITEM_TYPE else None,
+        q=q.replace("\0", "").strip()[:LONGEST_Q] or None,
+    )
+    return Narrowed(trigger="real_time" if trigger == "real_time" else "run", wanted=wanted)
+
+
+Asked = Annotated[Narrowed, Depends(_narrowed)]
+
+
 @router.get("/logs")
 async def logs_page(
     request: Request,
@@ -32,36 +70,55 @@ async def logs_page(
     *,
     integration_id: OfIntegration,
     after: IdCursor,
-    trigger: str = "run",
+    asked: Asked,
 ) -> Response:
-    """One row for each run, or for each change that crossed by itself; newest first."""
-    owner = visitor.person.owner
-    shown = await desk.accounts.get(owner, integration_id)
-    if trigger == "real_time":
-        rows = await _real_time(desk, integration_id, after)
-    else:
-        found = await desk.syncing.listed(owner, integration_id, after=after, limit=A_PAGE + 1)
-        rows = [told(run, visitor) for run in found]
+    """One row for each run, or for each change; newest first. A filter asks for changes, of runs as well."""
+    shown = await desk.accounts.get(visitor.person.owner, integration_id)
+    runs_alone = asked.trigger == "run" and not asked.given
+    found = await (_runs if runs_alone else _entries)(desk, visitor, integration_id, asked, after)
     return page(
         request,
         "logs.html",
         one=card(shown),
-        trigger="real_time" if trigger == "real_time" else "run",
-        rows=rows[:A_PAGE],
-        following=rows[A_PAGE - 1]["id"] if len(rows) > A_PAGE else None,
+        asked=asked,
+        runs_alone=runs_alone,
+        rows=found.entries,
+        following=found.following,
+        ended_early=found.ended_early,
         first=after is None,
-        live=any(not row.get("ended", True) for row in rows),
+        live=any(not row.get("ended", True) for row in found.entries),
         here="calendar-sync",
     )
 
 
-async def _real_time(desk: Desk, integration_id: str, after: str | None) -> list[dict[str, Any]]:
-    triggers = TRIGGERS["real_time"]
+async def _runs(
+    desk: Desk, visitor: Visitor, integration_id: str, _asked: Narrowed, after: str | None
+) -> Page:
+    owner = visitor.person.owner
+    found = await desk.syncing.listed(owner, integration_id, after=after, limit=A_PAGE + 1)
+    rows = [told(run, visitor) for run in found[:A_PAGE]]
+    return Page(entries=rows, following=rows[-1]["id"] if len(found) > A_PAGE else None)
+
+
+async def _entries(
+    desk: Desk, _visitor: Visitor, integration_id: str, asked: Narrowed, after: str | None
+) -> Page:
+    triggers = TRIGGERS[asked.trigger]
     async with desk.store.read() as connection:
-        found = await log_store.page(
-            connection, integration_id, triggers=triggers, before=after, limit=A_PAGE + 1
+        return await log_store.page(
+            connection, integration_id, triggers=triggers, before=after, limit=A_PAGE, wanted=asked.wanted
         )
-    return [dict(row) for row in found]
+
+
+@router.get("/logs.csv")
+async def logs_as_csv(
+    desk: AtDesk, visitor: Guest, *, integration_id: OfIntegration, asked: Asked
+) -> Response:
+    """The same entries as the page shows, all of them; on the first tab what syncs did, item by item."""
+    await desk.accounts.get(visitor.person.owner, integration_id)
+    lines = as_csv(desk.store, integration_id, triggers=TRIGGERS[asked.trigger], wanted=asked.wanted)
+    headers = {"Content-Disposition": 'attachment; filename="calendar-sync-log.csv"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def told(run: RunRow, visitor: Visitor) -> dict[str, Any]:
