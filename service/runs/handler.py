@@ -8,6 +8,7 @@ from contracts.envelope import RunRequested
 from contracts.errors import GrantRefused, Permanent, SyncError, Throttled
 from contracts.messages import RunData
 from contracts.ports import Clock
+from service.inbound.pages import NotSyncing
 from service.inbound.reader import LOOK_CLOSER, Calendars, Looker
 from service.runs.baseline import Baseline
 from service.runs.comparison import Comparison, Notices, Whole, reader_for
@@ -145,6 +146,8 @@ class RunHandler:
             return
         try:
             await self._steps[BASELINE if unread else due.run.step](due)
+        except NotSyncing:
+            await self._progress.end(due, state="failed", reason=NOT_SYNCING)
         except GrantRefused:
             await self._looker.look(integration.id)
             await self._progress.end(due, state="failed", reason=WITHDRAWN)

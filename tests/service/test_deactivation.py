@@ -1,0 +1,187 @@
+"""Deactivating stops both directions and runs at once, also for what was taken in before (G11, R20)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from contracts.cronofy import EventsPage, UserInfo
+from contracts.ports import Permit
+from service.accounts.switching import Switching
+from service.cronofy.gateway import EventsQuery
+from service.cronofy.transport import Turn
+from service.inbound import Reader
+from service.inbound.reader import Calendars
+from service.runs import RunHandler
+from service.store import Store
+from service.store.accounts import Owner
+from service.store.tables import links, runs
+from tests.support.calendars import FreeBudget, Outbound, changed, outbound
+from tests.support.clock import ManualClock
+from tests.support.household import Household, household
+from tests.support.village import ANN, NINE, TEN, Village, village
+from tests.support.waiting import until
+
+OWNER = Owner(tenant_id="acme", user_id="u-17")
+WEEK = {"past": "1_week", "future": "1_week"}
+MANY = 120
+
+
+@pytest.fixture
+async def world(sqlite_url: str) -> AsyncIterator[Outbound]:
+    clock = ManualClock()
+    store = Store(sqlite_url, clock=clock)
+    await store.upgrade()
+    async with outbound(store, clock) as opened:
+        yield opened
+    await store.close()
+
+
+@pytest.fixture
+async def home(sqlite_url: str) -> AsyncIterator[Household]:
+    async with household(sqlite_url) as built:
+        yield built
+
+
+@pytest.fixture
+async def ann(sqlite_url: str) -> AsyncIterator[Village]:
+    async with village(sqlite_url) as built:
+        yield built
+
+
+async def test_r20_a_full_lane_sends_nothing_more_after_the_answer(world: Outbound) -> None:
+    """One request is in the air, the lane behind it is full: only what was in the air arrives."""
+    mine = await world.integration()
+    world.calendars.gate.clear()
+    await world.start(prefetch=200)
+    await world.publish(*(changed(f"i-{at:03}") for at in range(MANY)))
+    await until(lambda: world.calendars.requests, what="a request in the air")
+
+    await Switching(world.store).deactivate(OWNER, mine)
+    in_the_air = world.calendars.requests[0]
+    world.calendars.gate.set()
+    await world.at_rest()
+
+    assert world.calendars.requests == [in_the_air]
+    assert len(world.calendars.events) == in_the_air < MANY
+    assert len(await world.finished()) == MANY
+    waiting = [link for link in await world.rows(links) if not link["exists_there"]]
+    assert {(link["state"], link["code"]) for link in waiting} == {("held", "inactive")}
+
+
+async def test_r20_what_waited_for_its_budget_is_not_sent_either(world: Outbound) -> None:
+    """The lane asks the store once more after every wait."""
+    mine = await world.integration()
+
+    world.budget = Late(lambda: Switching(world.store).deactivate(OWNER, mine))
+    await world.start()
+    await world.send(changed("one"))
+
+    assert world.calendars.requests == []
+
+
+class Late(FreeBudget):
+    """Its owner deactivates the integration while the lane waits for a permit."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+        await self._meanwhile()
+        return await super().take(integration_id, cost, run)
+
+
+class Interrupted:
+    """The linked calendar, whose owner deactivates the integration while a page is on its way."""
+
+    def __init__(self, inner: Calendars, at_page: int, then: Callable[[], Awaitable[object]]) -> None:
+        self._inner, self._left, self._then = inner, at_page, then
+
+    async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn) -> EventsPage:
+        page = await self._inner.first_page(sub, query, turn=turn)
+        await self._passed()
+        return page
+
+    async def next_page(self, sub: str, url: str, *, turn: Turn) -> EventsPage:
+        page = await self._inner.next_page(sub, url, turn=turn)
+        await self._passed()
+        return page
+
+    async def userinfo(self, sub: str, *, turn: Turn) -> UserInfo:
+        return await self._inner.userinfo(sub, turn=turn)
+
+    async def _passed(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            await self._then()
+
+
+async def _with_events(home: Household, number: int) -> str:
+    mine = await home.integration()
+    for at in range(number):
+        home.world.add_event(home.calendars[mine], summary=f"Event {at:02}", start=NINE, end=TEN)
+    await home.world.advance(30)
+    home.world.faults.change(page_size=10)
+    return mine
+
+
+async def test_r20_a_read_that_is_under_way_brings_nothing_more(home: Household) -> None:
+    """The page that comes in after the answer is not applied, though Cronofy has sent it."""
+    mine = await _with_events(home, 25)
+    switching = Switching(home.store)
+    calendars = Interrupted(home.cronofy.gateway, 2, lambda: switching.deactivate(ANN, mine))
+    reader = Reader(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
+
+    await reader.read_all(mine)
+
+    assert len(await home.items()) == 10
+
+
+async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(home: Household) -> None:
+    """The run says that it was ended by the deactivation."""
+    mine = await _with_events(home, 25)
+    switching = Switching(home.store)
+    inner = home.cronofy.gateway
+
+    class Accounts(Interrupted):
+        largest_batch = inner.largest_batch
+        write, close_channel, revoke_profile = inner.write, inner.close_channel, inner.revoke_profile
+
+    calendars = Accounts(inner, 2, lambda: switching.deactivate(ANN, mine))
+    home.runs = RunHandler(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
+
+    run = await home.run_to_end(mine, retrieve=WEEK, steps=6)
+
+    assert (run.state, run.tally["created"]) == ("cancelled", 10)
+    assert len(await home.items()) == 10
+
+
+async def test_r20_a_send_that_is_under_way_ends_and_sends_nothing_more(ann: Village) -> None:
+    """Not more than the fifty that had been handed over; those that were not sent wait for the activation."""
+    types = dict.fromkeys(("appointment", "crm_activity", "service_call", "task", "todo"), False)
+    await ann.home.set(ann.mine, item_types=types)
+    for at in range(60):
+        await ann.say(f"Item {at:02}")
+    await ann.town.rest(reads=False)
+    await ann.home.set(ann.mine, item_types={**types, "appointment": True})
+    switching = Switching(ann.home.store)
+    before = ann.town.world.log.writes.copy()
+
+    async def handed_over() -> bool:
+        await ann.town.outbox.flush()
+        return bool(await ann.her_links())
+
+    await ann.start("sync_now", send=WEEK)
+    await until(handed_over, what="the first fifty")
+    await switching.deactivate(ANN, ann.mine)
+    sent = len(ann.town.world.log.writes) - len(before)
+    await ann.rest()
+
+    assert len(ann.town.world.log.writes) - len(before) == sent
+    (run,) = await ann.rows(runs, runs.c.kind == "sync_now")
+    assert (run["state"], run["reason"]) == ("cancelled", "The integration was deactivated.")
+    assert len(await ann.her_links()) == 50
+
+    await switching.activate(ANN, ann.mine)
+    await ann.rest()
+    assert len(ann.events()) == 50
