@@ -20,8 +20,10 @@ log = structlog.get_logger(__name__)
 
 DAY = 86_400.0
 ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
-LEASE_SECONDS = 120.0
-"""As long as the slowest chore may take; a keeper that was killed is replaced after this."""
+LEASE_SECONDS = 30.0
+"""A keeper that was killed is replaced after this, and a beat."""
+BEATS = 3
+"""How often a lease is renewed within its length."""
 CHUNK = 1000
 
 
@@ -46,19 +48,34 @@ class Reader(Protocol):
 
 
 class Keeper:
-    """Does its chores until it is stopped; several keepers share them by leases in the store."""
+    """Does its chores until it is stopped; several keepers share them by leases in the store.
 
-    def __init__(self, *, store: Store, holder: str, chores: Sequence[Chore]) -> None:
+    The leases are renewed while it lives, so that they can be short: one that was killed is replaced
+    within the lease's length and a beat.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        holder: str,
+        chores: Sequence[Chore],
+        lease: float = LEASE_SECONDS,
+    ) -> None:
         self._store = store
         self._holder = holder
         self._chores = chores
+        self._lease = lease
         self._stopping = asyncio.Event()
+        self._mine = {chore.name: asyncio.Event() for chore in chores}
         self._epochs: dict[str, int] = {}
+        self._held_until = 0.0
 
     async def run(self) -> None:
         """Keep until ``stop``; one chore that fails hinders no other."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._hold(), name="keeper's leases")
                 for chore in self._chores:
                     tasks.create_task(self._keep(chore), name=f"keep {chore.name}")
         finally:
@@ -68,36 +85,67 @@ class Keeper:
     def stop(self) -> None:
         """Begin nothing more; ``run`` returns when the chores in hand are done."""
         self._stopping.set()
+        for mine in self._mine.values():
+            mine.set()
 
     async def _keep(self, chore: Chore) -> None:
-        while not self._stopping.is_set():
+        while True:
+            await self._mine[chore.name].wait()
+            if self._stopping.is_set():
+                return
             await self._round(chore)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(chore.every):
-                    await self._stopping.wait()
+            await self._rest(chore.every)
 
     async def _round(self, chore: Chore) -> None:
         try:
-            if await self._mine(chore):
-                await chore.work()
+            await chore.work()
         except Exception as error:  # noqa: BLE001 -- the next round may find the world mended
-            reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-            log.warning("keeper.hindered", chore=chore.name, reason=reason)
+            _say_hindered(chore.name, error)
 
-    async def _mine(self, chore: Chore) -> bool:
-        name = f"keeper:{chore.name}"
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _hold(self) -> None:
+        """Take the leases that nobody has and renew one's own, as long as anything is in hand."""
+        while not self._stopping.is_set():
+            try:
+                await self._beat()
+            except Exception as error:  # noqa: BLE001 -- as above; meanwhile the leases run out
+                _say_hindered("leases", error)
+                if asyncio.get_running_loop().time() > self._held_until:
+                    self._epochs = {}
+            if not self._stopping.is_set():
+                for name, mine in self._mine.items():
+                    (mine.set if _lease(name) in self._epochs else mine.clear)()
+            await self._rest(self._lease / BEATS)
+
+    async def _beat(self) -> None:
+        asked_at = asyncio.get_running_loop().time()
         async with self._store.begin() as connection:
-            now = await self._store.now(connection)
-            seconds = LEASE_SECONDS + chore.every
-            epoch = await leases.acquire(connection, name, holder=self._holder, seconds=seconds, now=now)
-        if epoch is not None:
-            self._epochs[name] = epoch
-        return epoch is not None
+            self._epochs = await leases.hold(
+                connection,
+                [_lease(name) for name in self._mine],
+                holder=self._holder,
+                seconds=self._lease,
+                now=await self._store.now(connection),
+            )
+        self._held_until = asked_at + self._lease
 
     async def _give_back(self) -> None:
         async with self._store.begin() as connection:
             for name, epoch in sorted(self._epochs.items()):
                 await leases.release(connection, name, epoch=epoch)
+
+
+def _lease(chore: str) -> str:
+    return f"keeper:{chore}"
+
+
+def _say_hindered(chore: str, error: Exception) -> None:
+    reason = str(error) if isinstance(error, SyncError) else type(error).__name__
+    log.warning("keeper.hindered", chore=chore, reason=reason)
 
 
 def unread_notices(reader: Reader) -> Chore:

@@ -19,6 +19,7 @@ from service.inbound import Reader
 from service.outbox import StorePublisher
 from service.settings import Settings
 from service.store import Store
+from service.store.alone import alone
 from service.store.budget import BudgetRow
 from service.store.credentials import CredentialsTable
 
@@ -29,10 +30,17 @@ class Incomplete(Permanent):
     """Something that another command prepares is missing."""
 
 
-async def open_store(settings: Settings, stack: AsyncExitStack, *, migrate: bool = False) -> Store:
-    """The store with the schema that this program needs. Raises Incomplete where it is another."""
+async def open_store(
+    settings: Settings, stack: AsyncExitStack, *, migrate: bool = False, only: bool = False
+) -> Store:
+    """The store with the schema that this program needs. Raises Incomplete where it is another.
+
+    ``only``: for one process at a time. Raises Occupied where there is one.
+    """
     store = Store(settings.database_url)
     stack.push_async_callback(store.close)
+    if only:
+        await stack.enter_async_context(alone(store))
     if migrate:
         await store.upgrade()
     elif (difference := await store.behind()) is not None:

@@ -25,6 +25,7 @@ from service.inbound import NoticeHandler
 from service.keeper import (
     Keeper,
     daily_reads,
+    delays,
     due_runs,
     lost_channels,
     missing_channels,
@@ -82,7 +83,9 @@ class Ground:
     # -- what it stands on ----------------------------------------------------------------------
 
     async def open_store(self, *, migrate: bool = False) -> Store:
-        store = await open_store(self._settings, self._stack, migrate=migrate)
+        """Who prepares it with messages in its own memory is the only one (DESIGN 4)."""
+        only = migrate and self._settings.embedded_broker
+        store = await open_store(self._settings, self._stack, migrate=migrate, only=only)
         self.readiness.needs_database(store)
         return store
 
@@ -145,6 +148,7 @@ class Ground:
             due_runs(store),
             runs_at_a_standstill(store),
             daily_reads(store),
+            delays(store),
             missing_channels(parts.accounts.ensure_channels),
             lost_channels(parts.audit, parts.accounts.ensure_channels),
             old_outbox_rows(store),
@@ -284,7 +288,12 @@ class Ground:
     # -- what is asked of it --------------------------------------------------------------------
 
     def pages(
-        self, parts: Parts, *, depths: Depths | None = None, beside: Iterable[BaseRoute] = ()
+        self,
+        parts: Parts,
+        *,
+        depths: Depths | None = None,
+        beside: Iterable[BaseRoute] = (),
+        framed: bool = False,
     ) -> ASGIApp:
         """Pages and API; ``depths`` counts what waits in the queues."""
         settings = self._settings
@@ -299,6 +308,7 @@ class Ground:
             clock=self.clock,
             because=self.readiness,
             beside=beside,
+            framed=framed,
             watch=Watch(
                 parts.store,
                 depths=depths,

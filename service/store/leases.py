@@ -1,9 +1,12 @@
 """Leases: a piece of shared work belongs to one process for a limited time (DESIGN 8, 10)."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.sets import among
 from service.store.tables import leases
 
 
@@ -24,6 +27,25 @@ async def acquire(
         update(leases).where(leases.c.name == name).values(holder=holder, epoch=epoch, until=now + seconds),
     )
     return int(epoch)
+
+
+async def hold(
+    connection: AsyncConnection, names: Sequence[str], *, holder: str, seconds: float, now: float
+) -> dict[str, int]:
+    """Renew the holder's leases among these and take the free ones; the epochs of all that it has now."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    free = [{"name": name, "holder": "", "epoch": 0, "until": 0.0} for name in sorted(names)]
+    await connection.execute(dialect.insert(leases).on_conflict_do_nothing(), free)
+    these = among(connection, leases.c.name, names)
+    found = await connection.execute(select(leases).where(these).order_by(leases.c.name).with_for_update())
+    rows = found.all()
+    kept = {row.name: row.epoch for row in rows if row.holder == holder and row.until > now}
+    taken = {row.name: row.epoch + 1 for row in rows if row.until <= now}
+    for some, epoch in ((kept, leases.c.epoch), (taken, leases.c.epoch + 1)):
+        if some:
+            mine = update(leases).where(among(connection, leases.c.name, some))
+            await connection.execute(mine.values(holder=holder, epoch=epoch, until=now + seconds))
+    return {name: int(epoch) for name, epoch in {**kept, **taken}.items()}
 
 
 async def held(connection: AsyncConnection, name: str, *, epoch: int) -> bool:

@@ -1,20 +1,36 @@
 """The keeper: what was left lying is found, by one keeper at a time (DESIGN 8)."""
 
 import asyncio
+import sys
+import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
-from contracts.errors import Unavailable
-from service.keeper import DAY, Chore, Keeper, due_runs, old_outbox_rows, unread_notices
+from contracts.errors import Unanswered, Unavailable
+from service.keeper import DAY, Chore, Keeper, delays, due_runs, old_outbox_rows, unread_notices
 from service.store import Store
 from service.store.ids import new_id
-from service.store.tables import outbox
+from service.store.tables import integration_state, leases, outbox
+from tests.support.calendars import changed, outbound
+from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
+KEEPS_FOR_EVER = """
+import asyncio, pathlib, sys
+from service.keeper import Chore, Keeper
+from service.store import Store
+
+async def work():
+    pathlib.Path(sys.argv[2]).touch()
+
+chore = Chore(name="rounds", every=0.1, work=work)
+asyncio.run(Keeper(store=Store(sys.argv[1]), holder="a", chores=[chore], lease=3.0).run())
+"""
 
 
 class Rounds:
@@ -23,9 +39,16 @@ class Rounds:
     def __init__(self, *, failing: bool = False) -> None:
         self.done = 0
         self.failing = failing
+        self._seen = 0.0
+
+    @property
+    def stands(self) -> bool:
+        """Whether no round has begun for a while."""
+        return time.monotonic() - self._seen > 0.3
 
     async def __call__(self) -> None:
         self.done += 1
+        self._seen = time.monotonic()
         if self.failing:
             raise Unavailable("Cronofy cannot be reached")
 
@@ -48,8 +71,10 @@ class Notices:
 
 
 @asynccontextmanager
-async def keeping(store: Store, *chores: Chore, holder: str = "a") -> AsyncIterator[None]:
-    keeper = Keeper(store=store, holder=holder, chores=chores)
+async def keeping(
+    store: Store, *chores: Chore, holder: str = "a", lease: float = 30.0
+) -> AsyncIterator[None]:
+    keeper = Keeper(store=store, holder=holder, chores=chores, lease=lease)
     task = asyncio.create_task(keeper.run())
     try:
         yield
@@ -86,6 +111,103 @@ async def test_of_two_keepers_one_does_a_chore_and_the_other_takes_over(store: S
         assert second.done == 0
     async with keeping(store, second.chore, holder="b"):
         await until(lambda: second.done >= 1)
+
+
+async def test_a_keeper_that_was_killed_is_replaced_when_its_lease_is_over(
+    store: Store, database_url: str, tmp_path: Path
+) -> None:
+    """SIGKILL gives nothing back; the epoch says that somebody else has the chore now."""
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KEEPS_FOR_EVER, database_url, str(tmp_path / "round")
+    )
+    try:
+        await until((tmp_path / "round").exists, seconds=60)
+        second = Rounds()
+        async with keeping(store, second.chore, holder="b", lease=1.0):
+            await asyncio.sleep(0)
+            assert second.done == 0
+            killed.kill()
+            await until(lambda: second.done >= 1, seconds=30)
+            async with store.read() as connection:
+                lease = (await connection.execute(select(leases))).one()
+        assert (lease.holder, lease.epoch > 1) == ("b", True)
+    finally:
+        if killed.returncode is None:
+            with suppress(ProcessLookupError):
+                killed.kill()
+        await killed.wait()
+
+
+async def test_a_keeper_that_cannot_renew_its_leases_stops_its_chores(store: Store) -> None:
+    """Who does not know whether another has them does nothing; the chores go on once they are back."""
+    rounds = Rounds()
+    async with keeping(store, rounds.chore, holder="a", lease=1.0):
+        await until(lambda: rounds.done >= 1)
+        async with store.begin() as connection:
+            now = await store.now(connection)
+            await connection.execute(update(leases).values(holder="b", epoch=9, until=now + 2))
+        await until(lambda: rounds.stands)
+        done = rounds.done
+        await until(lambda: rounds.done > done)
+
+
+async def test_a_delay_is_noted_and_ends_when_the_changes_have_crossed(store: Store) -> None:
+    """R23: *delayed since* is the moment since which the oldest change waits."""
+    clock = ManualClock()
+    own = Store(store.url, clock=clock)
+    async with outbound(own, clock) as world:
+        home, calm = await world.integration(), await world.integration("u-22")
+        off = await world.integration("u-33", active=False)
+        world.calendars.faults.extend([Unanswered("no answer")] * 2)
+        await world.start(retry_delays=(10, 60))
+        began = clock.now()
+        await world.send(changed(assignees=["u-17", "u-33"]))
+        await delays(own).work()
+        assert await delayed(own) == {}
+
+        await clock.pass_time(10)
+        await world.at_rest()
+        await delays(own).work()
+        assert set(await delayed(own)) == {home}
+        assert began <= (await delayed(own))[home] <= clock.now()
+        first = await delayed(own)
+        await clock.pass_time(45)
+        await delays(own).work()
+        assert await delayed(own) == first
+
+        await clock.pass_time(60)
+        await world.settled()
+        assert world.calendars.titles == ["5512 v1"]
+        await delays(own).work()
+        assert await delayed(own) == {}
+        assert {calm, off}.isdisjoint(first)
+    await own.close()
+
+
+async def test_notices_that_nobody_can_read_for_are_a_delay_too(store: Store) -> None:
+    """R23: in both directions; an integration that is not connected waits for a person instead."""
+    clock = ManualClock()
+    own = Store(store.url, clock=clock)
+    async with outbound(own, clock) as world:
+        home, lost = await world.integration(), await world.integration("u-22", status="not_connected")
+        moment = clock.now().timestamp()
+        async with own.begin() as connection:
+            await connection.execute(update(integration_state).values(noticed_at=moment - 61))
+        await delays(own).work()
+        assert set(await delayed(own)) == {home}
+        async with own.begin() as connection:
+            await connection.execute(update(integration_state).values(noticed_at=None))
+        await delays(own).work()
+        assert await delayed(own) == {}
+        assert lost != home
+    await own.close()
+
+
+async def delayed(store: Store) -> dict[str, datetime]:
+    state = integration_state.c
+    async with store.read() as connection:
+        rows = await connection.execute(select(state.integration_id, state.delayed_since))
+        return {row.integration_id: row.delayed_since for row in rows if row.delayed_since is not None}
 
 
 async def test_unread_notices_are_read(store: Store) -> None:
