@@ -13,8 +13,8 @@ LEAST_SUCCESS, BEYOND_SUCCESS = 200, 300
 
 
 def rfc3339(moment: datetime) -> str:
-    """Whole seconds in UTC with ``Z``; Cronofy refuses fractions (fact sheet 1)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Whole seconds in UTC with ``Z``, the year in four digits; Cronofy refuses fractions (fact sheet 1)."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _when(value: datetime | date, zone: str) -> Any:

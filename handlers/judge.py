@@ -18,9 +18,9 @@ from contracts.calendar import (
 )
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import compose, payload_hash
+from handlers.compose import compose, payload_hash, wire_time
 from handlers.deletions import judge_gone
-from handlers.edits import closed_code, edited, masked, values_of
+from handlers.edits import both_values, closed_code, edited, masked, values_of
 from handlers.entries import Entries
 from handlers.outbound import remembered
 from handlers.plan import Leave, Write, wish
@@ -65,7 +65,7 @@ def _judge(
         return NOTHING
     if _takes_nothing(link, item):
         survives = _overtaken_deletion(event, link, reading)
-        return Judgement(link=_rewritten(replace(link, exists_there=True), reading)) if survives else NOTHING
+        return Judgement(link=rewritten(replace(link, exists_there=True), reading)) if survives else NOTHING
     if link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
         return _judge_held(event, link, item, integration, reading)
     if is_gone(event):
@@ -173,7 +173,7 @@ def _doubted(
         return Judgement(link=link)
     if link.origin is Origin.OURS or sight.passed:
         lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
-        return Judgement(link=link if lately else _rewritten(link, reading))
+        return Judgement(link=link if lately else rewritten(link, reading))
     if age(link, reading) < ARRIVAL:
         return Judgement(link=link)
     frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
@@ -211,7 +211,7 @@ def _judge_edit(
 def _put_right(link: Link, reading: Reading) -> Link:
     """The calendar differs, but in nothing that the item could take over: it is written again."""
     if link.origin is Origin.OURS and link.state is LinkState.AGREED:
-        return _rewritten(link, reading)
+        return rewritten(link, reading)
     return link
 
 
@@ -261,8 +261,8 @@ def _taken(
     entry = Entries(changed, integration, reading)
     entries = [entry(LogAction.UPDATE, Outcome.DONE, Code.OK, "Changed in the linked calendar.")]
     if clash:
-        lost = {} if before.private else values_of(before, sight.fields)
-        entries.append(entry.lost_by_vorex(lost))
+        kept, lost = (values_of(each, sight.fields) for each in (content_of(changed), before))
+        entries.append(entry.lost_by_vorex(kept=kept, lost=lost, private=before.private))
     after = _after_edit(link, changed, integration, reading, sight=sight)
     return Judgement(link=after, item=changed, entries=entries)
 
@@ -306,7 +306,11 @@ def _lost_to_vorex(
         Outcome.SKIPPED,
         Code.CONFLICT_LOST,
         "Changed on both sides; the change in Vorex wins.",
-        detail={"lost": {} if hidden else _read_values(event, sight.fields)},
+        detail=both_values(
+            kept=values_of(content_of(item), sight.fields),
+            lost=_read_values(event, sight.fields),
+            private=hidden,
+        ),
     )
     differing_link = replace(link, differs=True)
     if link.state is not LinkState.AGREED:
@@ -322,7 +326,7 @@ def _to_write(link: Link, item: Item, integration: Integration, reading: Reading
     if isinstance(wished, Write):
         writes = remembered(link, item, wished.payload, reading.now)
         link = replace(link, desired=wished.payload, desired_revision=item.revision, writes=writes)
-    return _rewritten(link, reading) if link.state in {LinkState.AGREED, LinkState.FAILED} else link
+    return rewritten(link, reading) if link.state in {LinkState.AGREED, LinkState.FAILED} else link
 
 
 def _read_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:
@@ -330,15 +334,15 @@ def _read_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:
         "title": event.summary,
         "description": event.description,
         "location": event.location,
-        "start": event.start.isoformat(),
-        "end": event.end.isoformat(),
-        "free": event.transparency == "transparent",
+        "start": wire_time(event.start),
+        "end": wire_time(event.end),
+        "free": "free" if event.transparency == "transparent" else "busy",
         "private": event.event_private,
     }
     return {name: seen[name] for name in sorted(fields)}
 
 
-def _rewritten(link: Link, reading: Reading) -> Link:
+def rewritten(link: Link, reading: Reading) -> Link:
     """Behind because of a read; too often within an hour and the link stops (DESIGN 7.3)."""
     recent = [at for at in link.rewrites if at > reading.now - REWRITE_WINDOW]
     if len(recent) >= MOST_REWRITES:

@@ -97,7 +97,9 @@ class MemoryBroker:
 
     def _store(self, queues: Sequence[str], message: Outgoing) -> None:
         if not queues:
-            self._settled(message.message_id)
+            if message.message_id not in self._copies:
+                self._settled(message.message_id)
+            return
         self._copies[message.message_id] += len(queues)
         for name in queues:
             self._put(
@@ -135,15 +137,24 @@ class MemoryBroker:
             subscription.lose()
         self._wake()
 
+    @property
+    def copies(self) -> Mapping[str, int]:
+        """How many copies of each message there are that nobody has settled."""
+        return self._copies
+
     def has(self, queue: str) -> bool:
         return queue in self._queues
 
     def settle(self, stored: _Stored) -> None:
         """Note that one copy has been acknowledged."""
         self._copies[stored.message_id] -= 1
-        if not self._copies[stored.message_id]:
-            del self._copies[stored.message_id]
-            self._settled(stored.message_id)
+        self._note_end(stored.message_id)
+
+    def _note_end(self, message_id: str) -> None:
+        """A message of which no copy is left is told once, and not counted any more."""
+        if not self._copies[message_id]:
+            del self._copies[message_id]
+            self._settled(message_id)
 
     def give_back(self, queue: str, unsettled: Sequence[_Stored]) -> None:
         """Put these at the head again, in their old order, or where they go after too many returns."""
@@ -168,6 +179,7 @@ class MemoryBroker:
         for name in destinations(self._declared, DEAD_EXCHANGE, stored.routing_key) or ():
             self._copies[stored.message_id] += 1
             self._put(self._queues[name], replace(stored, returns=0, origin=queue))
+        self._note_end(stored.message_id)
 
     def _put(self, queue: "_MemoryQueue", stored: _Stored) -> None:
         due = self._clock.monotonic() + queue.delay

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
 from contracts.calendar import (
+    Code,
     Integration,
     IntegrationId,
     Item,
@@ -24,6 +25,7 @@ from contracts.errors import Transient
 from contracts.ports import Outgoing
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData
 from handlers.deletions import carry_out, hold
+from handlers.entries import Entries
 from handlers.inbound import (
     Known,
     PageChanges,
@@ -33,6 +35,7 @@ from handlers.inbound import (
     missing_copies,
     too_many,
 )
+from handlers.judge import rewritten
 from handlers.reading import Reading
 from handlers.twins import Twin, equals_among, twin_of_payload
 from service.crashpoints import crash_point
@@ -86,7 +89,7 @@ class Pages:
             _remember_gone(reading_pass, changes, reading)
             if last:
                 await self._finish_deletions(connection, reading_pass, known, changes)
-                _finish_copies(reading_pass, known, changes)
+                await _finish_copies(connection, reading_pass, known, changes, reading)
             await self.save(connection, integration, changes, now=now)
             await self._close_page(connection, reading_pass, now=now, last=last)
             crash_point("inbound.3")
@@ -272,11 +275,22 @@ def _missing(reading_pass: Pass, candidates: Iterable[Link]) -> Sequence[Link]:
     return missing_copies(candidates, first=first, beyond=beyond, began_at=reading_pass.turn.began_at)
 
 
-def _finish_copies(reading_pass: Pass, known: Known, changes: PageChanges) -> None:
-    """A copy that a complete read did not show is written again (R11)."""
+async def _finish_copies(
+    connection: AsyncConnection,
+    reading_pass: Pass,
+    known: Known,
+    changes: PageChanges,
+    reading: Reading,
+) -> None:
+    """A copy that a complete read did not show is written again (R11), within the limit of DESIGN 7.3."""
     shown = {link.id for link in changes.links}
     absent = _missing(reading_pass, [link for link in known.links if link.id not in shown])
-    changes.links.extend(replace(link, state=LinkState.BEHIND, exists_there=False) for link in absent)
+    again = [rewritten(replace(link, exists_there=False), reading) for link in absent]
+    changes.links.extend(again)
+    if stopped := {link.item_ref for link in again if link.code is Code.LOOP_STOPPED}:
+        left_alone = await items.load(connection, stopped)
+        told = [Entries(item, known.integration, reading).stopped() for item in left_alone.values()]
+        changes.entries.extend(told)
 
 
 def _remember_gone(reading_pass: Pass, changes: PageChanges, reading: Reading) -> None:

@@ -18,7 +18,7 @@ from contracts.cronofy import (
     UserInfo,
 )
 from contracts.errors import Malformed
-from contracts.writes import Answer, Delete, ForeignEdit, Upsert, batch_entry
+from contracts.writes import Answer, Delete, ForeignEdit, Upsert, batch_entry, rfc3339
 
 BARE = {
     "calendar_id": "cal_1_a@b",
@@ -278,3 +278,15 @@ def test_the_errors_of_an_answer_are_rules_without_values() -> None:
 
     assert Answer.parse(422, data).errors == {"summary": "required", "end": "invalid"}
     assert Answer.parse(202, None).errors == {}
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(14, 5, 1, tzinfo=UTC), "0014-05-01T00:00:00Z"),
+        (datetime(2026, 12, 3, 9, 0, 0, 999_999, tzinfo=UTC), "2026-12-03T09:00:00Z"),
+    ],
+)
+def test_moments_have_four_digits_for_the_year_and_whole_seconds(moment: datetime, text: str) -> None:
+    """RFC 3339; a mistyped year is the person's own."""
+    assert rfc3339(moment) == text

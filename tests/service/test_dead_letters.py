@@ -162,6 +162,18 @@ async def test_a_replay_that_fails_reopens_the_same_letter_and_counts_on(store: 
     assert await replayed(store, letter_id) == [letter_id]
 
 
+async def test_a_letter_keeps_the_key_that_its_message_came_with(store: Store) -> None:
+    """A replay travels by the name of its queue, and says so in a header; neither is the message's own."""
+    (letter_id,) = await buried(store, a_letter())
+    await replayed(store, letter_id)
+
+    again = a_letter(routing_key=QUEUE_OUTBOUND, headers={REPLAY_HEADER: letter_id, ATTEMPT_HEADER: 2})
+    await buried(store, again)
+
+    row = await shown(store, letter_id)
+    assert (row["routing_key"], row["headers"]) == ("task.created", {ATTEMPT_HEADER: 2})
+
+
 async def test_a_replay_that_succeeds_resolves_its_letter(store: Store) -> None:
     """Nobody needs to look at it again."""
     (letter_id,) = await buried(store, a_letter())

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text, update
 
-from contracts.calendar import LinkState, Origin
+from contracts.calendar import Code, LinkState, Origin
+from handlers.judge import MOST_REWRITES
 from service.store import Store
 from service.store.tables import items as items_table
 from service.store.tables import links as links_table
@@ -376,6 +377,28 @@ async def test_r11_a_missing_copy_is_written_again_in_its_newest_form(home: Hous
     (after,) = await home.links()
     assert (after.state, after.desired_revision) == (LinkState.BEHIND, 7)
     assert after.desired == newer
+
+
+async def test_a_copy_that_never_shows_is_not_written_for_ever(home: Household) -> None:
+    """DESIGN 7.3: more than six writes of one link in an hour because of reads, and it is left alone."""
+    mine = await home.integration()
+    _add(home, mine)
+    await home.changed(mine)
+    await home.make_copy_of_first_link(mine)
+    (link,) = await home.links()
+    now = home.clock.now().timestamp()
+    often = [now - 60 * each for each in range(MOST_REWRITES)]
+    async with home.store.begin() as connection:
+        statement = update(links_table).where(links_table.c.id == link.id)
+        await connection.execute(statement.values(rewrites=often))
+    home.world.faults.change(next_empty_reads=1)
+    await home.world.advance(60)
+
+    await home.reader.read_all(mine)
+
+    (after,) = await home.links()
+    assert (after.state, after.code) == (LinkState.FROZEN, Code.LOOP_STOPPED)
+    assert any("loop_stopped" in entry for entry in await home.log())
 
 
 async def _until_blocked(store: Store, reading: asyncio.Task[None] | None) -> None:

@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.ports import ATTEMPT_HEADER, Delivery
+from contracts.ports import ATTEMPT_HEADER, Delivery, Outgoing
 from service.broker.memory import MemoryBroker
-from service.broker.topology import DELIVERY_LIMIT, QUEUE_OUTBOUND, QUEUE_PARKED, retry_exchange
+from service.broker.topology import (
+    DELIVERY_LIMIT,
+    INTEGRATIONS_EXCHANGE,
+    QUEUE_OUTBOUND,
+    QUEUE_PARKED,
+    retry_exchange,
+)
 from tests.support.brokers import Taker, item, take
 from tests.support.clock import ManualClock
 
@@ -37,6 +43,27 @@ async def test_a_message_that_returns_too_often_ends_in_the_last_net(broker: Mem
     assert (got.message_id, got.routing_key, got.origin) == ("m-1", "todo.deleted", QUEUE_OUTBOUND)
     assert taker.deliveries[-1].returns == DELIVERY_LIMIT
     assert await broker.depth(QUEUE_OUTBOUND) == 0
+
+
+async def test_what_nobody_takes_is_told_at_once_and_leaves_no_trace() -> None:
+    """Facts about integrations have no queue of ours: a year of them must not fill the memory."""
+    settled: list[str] = []
+    broker = MemoryBroker(clock=ManualClock(), retry_delays=(1,), settled=settled.append)
+    await broker.open()
+    await broker.declare()
+    fact = Outgoing(
+        exchange=INTEGRATIONS_EXCHANGE,
+        routing_key="integration.deleted",
+        body=b"{}",
+        message_id="f-1",
+        mandatory=False,
+    )
+
+    await broker.publish(fact)
+
+    assert settled == ["f-1"]
+    assert not broker.copies
+    await broker.close()
 
 
 async def test_an_id_is_settled_when_no_copy_of_it_is_left() -> None:
