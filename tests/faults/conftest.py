@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.store import Store
+from tests.support.knobs import FULL
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -16,6 +17,17 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     opened = Store(database_url)
+    await opened.upgrade()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)] if FULL else ["sqlite"]
+)
+async def some_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    """A store where the engine hardly matters: in full size both of them, else the one that is there at once."""
+    opened = Store(str(request.getfixturevalue(f"{request.param}_url")))
     await opened.upgrade()
     yield opened
     await opened.close()

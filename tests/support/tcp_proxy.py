@@ -54,6 +54,11 @@ class TcpProxy:
             self._server.close()
         self._server = None
 
+    @property
+    def connections(self) -> int:
+        """How many are open now."""
+        return len(self._pairs)
+
     def freeze(self) -> None:
         """Nothing passes in either direction."""
         self._up.clear()
