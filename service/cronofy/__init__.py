@@ -10,7 +10,7 @@ from service.cronofy.breaker import Breaker
 from service.cronofy.credentials import CredentialStore, StoredTokens
 from service.cronofy.gateway import CronofyGateway, EventsQuery
 from service.cronofy.oauth import Access, OAuth
-from service.cronofy.transport import LIVE, Transport, Turn, open_client
+from service.cronofy.transport import LIVE, TIME_LIMIT, Transport, Turn, open_client
 
 __all__ = [
     "LIVE",
@@ -48,10 +48,11 @@ def open_cronofy(
     clock: Clock,
     batch_cost: Literal["request", "entry"] = "request",
     transport: httpx.AsyncBaseTransport | None = None,
+    time_limit: float = TIME_LIMIT,
 ) -> Cronofy:
     """One client, one gateway, one cache of tokens for the whole process."""
     http = open_client(access.api_url, transport=transport)
-    way = Transport(http, budget, clock)
+    way = Transport(http, budget, clock, time_limit=time_limit)
     tokens = StoredTokens(credentials, OAuth(access, way).refresh, clock)
     gateway = CronofyGateway(
         access=access,
@@ -60,6 +61,7 @@ def open_cronofy(
         tokens=tokens,
         clock=clock,
         batch_cost=batch_cost,
+        time_limit=time_limit,
         breaker=way.breaker,
     )
     return Cronofy(gateway=gateway, tokens=tokens, budget=budget, breaker=way.breaker, http=http)

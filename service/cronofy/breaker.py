@@ -25,6 +25,7 @@ CALM = 60.0
 class Breaker:
     """Opens after calls failed in a row: unreachable, or with server errors for several integrations.
 
+    Where only one integration met them, a call without any decides whether it is that one alone.
     While it is open a synthetic call, never a message, finds out when Cronofy is back.
     """
 
@@ -35,6 +36,7 @@ class Breaker:
         self._owners: set[str] = set()
         self._unreachable = False
         self._probing: asyncio.Task[None] | None = None
+        self._wondering: asyncio.Task[None] | None = None
         self._pause = FIRST_PAUSE
         self._closed_at: float | None = None
         self.open = False
@@ -54,16 +56,20 @@ class Breaker:
         self._failures += 1
         self._owners.add(owner)
         self._unreachable |= unreachable
-        everyone = self._unreachable or len(self._owners) > 1
-        if not self.open and everyone and self._failures >= FAILURES:
+        if self.open or self._failures < FAILURES:
+            return
+        if self._unreachable or len(self._owners) > 1:
             self._trip()
+        elif self._wondering is None or self._wondering.done():
+            self._wondering = asyncio.create_task(self._ask(), name="cronofy-breaker")
 
     async def close(self) -> None:
         """Probe no longer."""
-        if self._probing is not None:
-            self._probing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._probing
+        for task in (self._probing, self._wondering):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     def _trip(self) -> None:
         self.open = True

@@ -1,5 +1,6 @@
 """Cronofy's OAuth: the authorize address, and the token endpoint in its three uses."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
@@ -74,10 +75,17 @@ class OAuth:
     async def _post(self, path: str, asked: Mapping[str, str], turn: Turn) -> httpx.Response:
         client = {"client_id": self._access.client_id, "client_secret": self._access.client_secrets[0]}
         request = Request(method="POST", path=path, body={**client, **asked})
-        response = await self._transport.plain(request, owner="oauth", turn=turn)
+        owner = _owner(asked)
+        response = await self._transport.plain(request, owner=owner, turn=turn)
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            await self._transport.refused("oauth", turn)
+            await self._transport.refused(owner, turn)
         return response
+
+
+def _owner(asked: Mapping[str, str]) -> str:
+    """A name for the account in question, of which only its grant is known here."""
+    grant = " ".join(asked.values())
+    return f"oauth {hashlib.sha256(grant.encode()).hexdigest()[:12]}"
 
 
 def _word(response: httpx.Response) -> str:

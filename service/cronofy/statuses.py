@@ -53,8 +53,10 @@ EXCEPTIONS: tuple[tuple[type[Exception], Callable[[str], SyncError]], ...] = (
 
 
 def status_error(status: int, *, wait: float | None = None, detail: str = "") -> SyncError:
-    """The error for a status that is not a success."""
+    """The error for a status that is not a success; who says when to come back only asks us to wait."""
     kind, sentence = _kind(status)
+    if kind is Unavailable and wait is not None:
+        kind = Throttled
     message = f"{sentence} ({status}{': ' + detail if detail else ''})"
     if issubclass(kind, Transient):
         return kind(message, retry_after=wait, status=status)

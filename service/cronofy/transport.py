@@ -1,7 +1,7 @@
 """One way out to Cronofy: budget, token, time limit and status table, the same for every call."""
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Awaitable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -147,13 +147,21 @@ class Transport:
         await self.plain(Request(method="GET", path="/v1/userinfo"), owner="breaker")
 
     async def _renewing(self, tokens: TokenSource, sub: str, request: Request, turn: Turn) -> httpx.Response:
-        token = await tokens.current(sub)
+        token = await self._token(tokens.current(sub))
         response = await self._once(request, sub, turn, token=token)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            token = await tokens.renew(sub, token)
+            token = await self._token(tokens.renew(sub, token))
             again = await self._paid_again(request, sub, turn)
             response = await self._once(request, sub, again, token=token)
         return response
+
+    async def _token(self, asked: Awaitable[str]) -> str:
+        """The token; Throttled where its renewal takes another process too long: nothing is in the air."""
+        try:
+            async with asyncio.timeout(self._time_limit / 2):
+                return await asked
+        except TimeoutError:
+            raise Throttled("the access token is being renewed") from None
 
     def _lapsed(self, turn: Turn) -> bool:
         return turn.permit is None or turn.permit.until < self._clock.monotonic()

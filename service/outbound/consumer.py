@@ -19,6 +19,7 @@ from service.outbound.hand import InHand, Reply
 from service.outbound.ports import Cronofy, HandOver, Looker
 from service.outbound.sender import Sender, frames
 from service.outbound.settle import Settling
+from service.outbound.spill import spill
 from service.outbound.taking import SUSPICIOUS, Taking
 from service.outbound.window import Entry
 from service.store import Store
@@ -342,6 +343,7 @@ class OutboundConsumer:
             now = self._clock.monotonic()
             if now - renewed >= RENEW:
                 renewed = now
+                spill(self._hand)
                 await self._claims.renew()
             if self._hand.elsewhere:
                 await self._claims.visit()

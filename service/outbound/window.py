@@ -29,6 +29,8 @@ class Entry:
     superseded: bool = False
     stored: bool = False
     """Whether a part of its work is left to the store."""
+    since: float = 0.0
+    """When it was first seen waiting, by this process's clock."""
     gone: bool = False
     """Whether its channel was lost: it will come again."""
 

@@ -29,8 +29,13 @@ class Account:
         return cls(sub=linked["account_id"], calendar_id=calendar_id, **tokens, **details)
 
 
-async def link(world: Outbound, user: str, account: Account, **changes: Any) -> str:
-    """That person's finished and active integration; its tokens are sealed with the processes' key."""
+async def link(
+    world: Outbound, user: str, account: Account, *, at: float | None = None, **changes: Any
+) -> str:
+    """That person's finished and active integration; its tokens are sealed with the processes' key.
+
+    They last for an hour from now, or from that moment.
+    """
     integration_id = await world.integration(
         user,
         sub=account.sub,
@@ -38,7 +43,7 @@ async def link(world: Outbound, user: str, account: Account, **changes: Any) -> 
         calendar_id=account.calendar_id,
         **changes,
     )
-    now = time.time()
+    now = time.time() if at is None else at
     tokens = Credentials(
         sub=account.sub,
         access_token=account.access_token,
