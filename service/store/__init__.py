@@ -32,6 +32,9 @@ __all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 
 ENQUEUED = "messages were put into the outbox"
 """The mark that ``journal.enqueue`` leaves in its connection's ``info``."""
+ANSWER_WITHIN = 40.0
+"""Seconds after which a server that says nothing is given up; its own limit for a statement is 30."""
+CONNECT_WITHIN = 10.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 ABOUT_THE_SERVER = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
 """The classes of SQLSTATE that no message's values can bring about."""
@@ -45,13 +48,22 @@ class Store:
     Connection failures surface as Unavailable.
     """
 
-    def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        pool_size: int = 10,
+        answer_within: float = ANSWER_WITHIN,
+    ) -> None:
         self.url = url
         self._clock = clock
         self.on_enqueued: Callable[[], None] = lambda: None
         """Called after a commit that put messages into the outbox."""
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if self.sqlite else _postgresql_engine(url, pool_size)
+        self.engine = (
+            _sqlite_engine(url) if self.sqlite else _postgresql_engine(url, pool_size, answer_within)
+        )
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -149,7 +161,7 @@ def _sqlite_engine(url: str) -> AsyncEngine:
     return engine
 
 
-def _postgresql_engine(url: str, pool_size: int) -> AsyncEngine:
+def _postgresql_engine(url: str, pool_size: int, answer_within: float) -> AsyncEngine:
     settings = {"statement_timeout": "30000", "idle_in_transaction_session_timeout": "30000"}
     return create_async_engine(
         url,
@@ -157,7 +169,11 @@ def _postgresql_engine(url: str, pool_size: int) -> AsyncEngine:
         max_overflow=5,
         pool_pre_ping=True,
         hide_parameters=True,  # they are people's appointments, and errors are logged
-        connect_args={"server_settings": settings},
+        connect_args={
+            "server_settings": settings,
+            "timeout": min(CONNECT_WITHIN, answer_within),
+            "command_timeout": answer_within,
+        },
     )
 
 
