@@ -1,7 +1,9 @@
 """The composition root: settings in, an open process out (DESIGN 3)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.routing import BaseRoute
 
 from contracts.ports import Publisher
 from service.app.doctor import Finding, examine
@@ -90,8 +92,13 @@ async def web(settings: Settings) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def everything(settings: Settings) -> AsyncIterator[Running]:
-    """``up``: relay, web, all consumers and the keeper; prepares database and broker itself."""
+async def everything(
+    settings: Settings, *, beside: Iterable[BaseRoute] = (), framed: bool = False
+) -> AsyncIterator[Running]:
+    """``up``: relay, web, all consumers and the keeper; prepares database and broker itself.
+
+    ``beside`` and ``framed``: pages of the demonstration, which shows ours in a frame.
+    """
     async with _ground(settings) as ground:
         store = await ground.open_store(migrate=True)
         broker = await ground.open_broker(declare=True)
@@ -103,8 +110,8 @@ async def everything(settings: Settings) -> AsyncIterator[Running]:
         ground.open_gauges(store, broker)
         ground.open_reports(store, does="up", takes=[*QUEUES.values(), QUEUE_PARKED])
         notices: Publisher = StorePublisher(store) if settings.embedded_broker else broker
-        beside = relay_routes(notices, plain(settings.cronofy_client_secret), clock=ground.clock)
-        pages = ground.pages(parts, depths=broker, beside=beside)
+        relay = relay_routes(notices, plain(settings.cronofy_client_secret), clock=ground.clock)
+        pages = ground.pages(parts, depths=broker, beside=[*relay, *beside], framed=framed)
         yield ground.running(await ground.serve(pages, settings.port))
 
 

@@ -14,6 +14,7 @@ from service import app as root
 from service.cli.speech import FAILED, run, say, settings_for
 from service.clock import SystemClock
 from service.demo import CLIENT_ID, CLIENT_SECRET, Demo, at_its_port, demonstration
+from service.demo.stage import STAGE, Stage
 from service.serving import address, listening, until
 from service.settings import Command, Settings
 from service.simulator.server import serve_async
@@ -118,7 +119,10 @@ async def _everything(settings: Settings) -> bool:
 
 async def _demonstrate(settings: Settings) -> bool:
     """Whether the walk failed."""
-    async with demonstration(at_its_port(settings)) as demo, root.everything(demo.settings) as running:
+    async with (
+        demonstration(at_its_port(settings)) as demo,
+        root.everything(demo.settings, beside=Stage(demo.simulator).routes(), framed=True) as running,
+    ):
         log.info("process.started", command="up", address=running.address, settings=demo.settings.summary())
         walking = asyncio.ensure_future(_walk(demo, running))
         await until(walking, running.minder.stopping)
@@ -126,6 +130,7 @@ async def _demonstrate(settings: Settings) -> bool:
             if not walking.result():
                 return True
             say(f"Sign in as the demo user: {_link(demo, running)}")
+            say(f"Or both calendars side by side: {_link(demo, running, STAGE)}")
             say(f"The linked calendar, as Cronofy's stand-in shows it: {demo.simulator}")
             say(f"ready {running.address}")
         await running.minder.until_stopped()
@@ -139,5 +144,6 @@ async def _walk(demo: Demo, running: root.Running) -> bool:
     return await walk(product=running.address, calendar_provider=demo.simulator, token=token, say=say)
 
 
-def _link(demo: Demo, running: root.Running) -> str:
-    return f"{running.address}/sign-in?token={demo.sign_in_token(SystemClock())}"
+def _link(demo: Demo, running: root.Running, page: str = "") -> str:
+    following = f"&next={page}" if page else ""
+    return f"{running.address}/sign-in?token={demo.sign_in_token(SystemClock())}{following}"

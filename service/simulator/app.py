@@ -11,6 +11,7 @@ from service.simulator.clock import ManualClock
 from service.simulator.consent import add_consent_pages
 from service.simulator.control import add_control
 from service.simulator.gate import Handler, guarded
+from service.simulator.owner_pages import add_owner_pages
 from service.simulator.world import World
 
 _EVENTS = "/v1/calendars/{calendar_id}/events"
@@ -60,5 +61,6 @@ def create_app(world: World) -> FastAPI:
     for method, path, handler in _OPEN:
         app.add_api_route(path, guarded(world, handler, open_to_all=True), methods=[method])
     add_consent_pages(app, world)
+    add_owner_pages(app, world)
     add_control(app, world)
     return app

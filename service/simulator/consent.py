@@ -141,7 +141,10 @@ def _provider_section(word: str, mailboxes: list[Mailbox]) -> str:
         f"{html.escape(m.name)} ({html.escape(m.email)})</button></li>"
         for m in mailboxes
     )
-    return f"<h2>{html.escape(word)}</h2><ul>{buttons or '<li>no account here</li>'}</ul>"
+    return (
+        f'<section class="card"><h2>{html.escape(word)}</h2>'
+        f'<ul class="plain">{buttons or "<li>no account here</li>"}</ul></section>'
+    )
 
 
 def _permissions_page(state: State) -> Endpoint:
@@ -180,7 +183,9 @@ def _button(word: str) -> str:
 
 def _page(title: str, body: str, status: int = 200) -> Response:
     return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<h1>{title}</h1>{body}</html>",
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,"><link rel="stylesheet" href="/provider/provider.css">'
+        f"<title>{title}</title><header><h1>{title}</h1></header><main>{body}</main></html>",
         status,
     )

@@ -51,6 +51,7 @@ def create_web(
     clock: Clock,
     because: Because = nothing_wrong,
     beside: Iterable[BaseRoute] = (),
+    framed: bool = False,
     watch: Watch | None = None,
 ) -> FastAPI:
     """Pages and API; ``beside`` adds routes of another part, the relay's where one process is everything."""
@@ -82,7 +83,7 @@ def create_web(
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_handlers(app)
     dead_letters.add_handlers(app)
-    app.add_middleware(Guard, https=public_url.startswith("https:"))
+    app.add_middleware(Guard, https=public_url.startswith("https:"), framed=framed)
     return app
 
 

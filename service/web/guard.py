@@ -29,9 +29,14 @@ STATIC = "/static/"
 class Guard:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, framed: bool = False) -> None:
+        """``framed``: pages of ours may show others of ours in a frame, as the demonstration does."""
         self._app = app
         self._more = {"Strict-Transport-Security": "max-age=31536000"} if https else {}
+        if framed:
+            policy = "Content-Security-Policy"
+            itself = HEADERS[policy].replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+            self._more |= {policy: itself, "X-Frame-Options": "SAMEORIGIN"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

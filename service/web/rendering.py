@@ -19,7 +19,9 @@ TEMPLATES = Jinja2Templates(directory=HERE / "templates")
 FORM_TOKEN = "form_token"  # noqa: S105 -- the name of a hidden field
 
 
-def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
+def page(
+    request: Request, name: str, *, status: int = 200, among: Jinja2Templates | None = None, **values: Any
+) -> Response:
     """The template as an answer; ``request.state.visitor`` is whom it greets."""
     visitor = getattr(request.state, "visitor", None)
     zone = visitor.time_zone if visitor else "UTC"
@@ -27,7 +29,7 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> Re
     if visitor and visitor.session:
         token = request.app.state.desk.passes.form_token(visitor.session)
     known = {"visitor": visitor, "zone": zone, FORM_TOKEN: token, **values}
-    return TEMPLATES.TemplateResponse(request, name, known, status_code=status)
+    return (among or TEMPLATES).TemplateResponse(request, name, known, status_code=status)
 
 
 @cache

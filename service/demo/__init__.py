@@ -1,4 +1,4 @@
-"""What ``up --demo`` adds: a stand-in for Cronofy, the secrets that are missing, and somebody to sign in."""
+"""What ``up --demo`` adds: a stand-in for Cronofy, missing secrets, somebody to sign in, and a stage."""
 
 import secrets
 import tempfile

@@ -1,0 +1,84 @@
+"""Both calendars side by side, with a dispatcher's panel: part of ``up --demo`` and of nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from fastapi import APIRouter, Request, Response
+from fastapi.templating import Jinja2Templates
+from jinja2 import ChoiceLoader, FileSystemLoader
+from starlette.routing import BaseRoute
+
+from service.demo.vorex import Act, Dispatcher
+from service.store import Store
+from service.web.desk import AtDesk, Desk
+from service.web.guard import HEADERS
+from service.web.pages.leading import to
+from service.web.pages.people import Form, Guest
+from service.web.passes import Visitor
+from service.web.rendering import TEMPLATES, page
+
+STAGE = "/demo"
+NOTICES = {
+    "assign": "Vorex published: a service call was assigned to you.",
+    "reassign": "Vorex published: the service call went to Alex.",
+    "take_back": "Vorex published: the service call came back to you.",
+    "complete": "Vorex published: the service call is completed.",
+    "delete": "Vorex published: the service call was deleted.",
+}
+_FOLDER = FileSystemLoader(Path(__file__).parent / "templates")
+_LOADERS = [_FOLDER, *filter(None, [TEMPLATES.env.loader])]
+_AMONG = Jinja2Templates(env=TEMPLATES.env.overlay(loader=ChoiceLoader(_LOADERS)))
+
+
+class Stage:
+    """Its page and its verb; ``simulator`` is the address of the provider's side."""
+
+    def __init__(self, simulator: str) -> None:
+        self._simulator = simulator
+        self._dispatchers: dict[int, Dispatcher] = {}
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """To be served beside the pages."""
+        router = APIRouter(prefix=STAGE, include_in_schema=False)
+        router.add_api_route("", self.show, methods=["GET"])
+        router.add_api_route("/vorex", self.publish, methods=["POST"])
+        return router.routes
+
+    async def show(self, request: Request, desk: AtDesk, visitor: Guest, *, notice: str = "") -> Response:
+        """My Calendar on the one side, the linked calendar on the other."""
+        calendar_id = await _linked(desk, visitor)
+        answer = page(
+            request,
+            "stage.html",
+            among=_AMONG,
+            calls=await self._dispatcher(desk.store).calls(visitor.person),
+            linked=f"{self._simulator}/owner/{calendar_id}" if calendar_id else self._simulator,
+            notice=NOTICES.get(notice),
+            here="demo",
+        )
+        policy = HEADERS["Content-Security-Policy"]
+        answer.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self' {self._simulator}"
+        return answer
+
+    async def publish(self, desk: AtDesk, form: Form) -> Response:
+        """What the dispatcher does in Vorex."""
+        dispatcher, person = self._dispatcher(desk.store), form.visitor.person
+        act = form.text("act")
+        if act == "assign":
+            await dispatcher.assign(person)
+        else:
+            known = next((word for word in get_args(Act) if word == act), None)
+            if known is None:
+                return to(STAGE)
+            await dispatcher.change(person, form.text("call"), known)
+        return to(STAGE, notice=act)
+
+    def _dispatcher(self, store: Store) -> Dispatcher:
+        return self._dispatchers.setdefault(id(store), Dispatcher(store=store))
+
+
+async def _linked(desk: Desk, visitor: Visitor) -> str | None:
+    """The person's first linked calendar."""
+    listed = await desk.accounts.listed(visitor.person.owner, limit=1)
+    return listed[0].integration.calendar_id if listed else None
