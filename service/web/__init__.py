@@ -30,6 +30,7 @@ from service.web import (
     runs,
     sign_in,
 )
+from service.web.description import describe
 from service.web.desk import Desk
 from service.web.guard import Guard
 from service.web.passes import Passes
@@ -81,6 +82,7 @@ def create_web(
         app.include_router(part.router)
     app.router.routes.extend([*health_routes(because), *beside])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    describe(app)
     add_handlers(app)
     dead_letters.add_handlers(app)
     app.add_middleware(Guard, https=public_url.startswith("https:"), framed=framed)

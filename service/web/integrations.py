@@ -80,7 +80,7 @@ async def answer_held_deletions(
     return {"count": await desk.held.settle(integration_id, form.answer)}
 
 
-@router.delete("/{integration_id}", status_code=HTTPStatus.ACCEPTED)
+@router.delete("/{integration_id}", status_code=HTTPStatus.ACCEPTED, response_class=Response)
 async def delete_integration(
     desk: AtDesk, visitor: Known, integration_id: OfIntegration, copies: Copies = "keep"
 ) -> Response:

@@ -15,6 +15,7 @@ from service.store.my_calendar import Bound, Place
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 FIFTY = 50
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _BAD_CURSOR = "must be the cursor of an earlier answer"
 
 
@@ -35,7 +36,9 @@ def is_id(text: str) -> bool:
         return False
 
 
-def _id_cursor(after: str | None = None) -> str | None:
+def _id_cursor(
+    after: Annotated[str | None, Query(json_schema_extra={"pattern": f"^{_UUID}$"})] = None,
+) -> str | None:
     if after is not None and not is_id(after):
         raise Invalid.one("after", _BAD_CURSOR)
     return after
@@ -48,7 +51,9 @@ def cursor_of(place: Place) -> str:
     return f"{place.starts_at.timestamp():.0f}~{place.ref}"
 
 
-def _place(after: str | None = None) -> Place | None:
+def _place(
+    after: Annotated[str | None, Query(json_schema_extra={"pattern": f"^[0-9]{{1,10}}~{_UUID}$"})] = None,
+) -> Place | None:
     if after is None:
         return None
     seconds, _, ref = after.partition("~")

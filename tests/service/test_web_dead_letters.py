@@ -15,6 +15,7 @@ from service.operations import MASK
 from service.store.dead_letters import NewLetter, bury, resolve
 from service.store.journal import known
 from service.store.tables import outbox
+from tests.support.letters import DATA, ITEM, a_body, a_letter
 from tests.support.office import Office, open_office
 
 API = "/api/v1/dead-letters"
@@ -24,48 +25,12 @@ FIELDS = {
     "first_failed_at", "last_failed_at", "tenant_id", "integration_id", "item_key", "group", "state",
     "body", "body_encoding", "acts",
 }  # fmt: skip
-ITEM = {"id": "1", "type": "task", "title": "Call", "start": "2026-12-03T09:00:00Z", "assignees": ["u-17"]}
-DATA: dict[str, Any] = {
-    "tenant_id": "acme",
-    "action": "created",
-    "version": 0,
-    "actor": {"kind": "user", "id": "u-17"},
-    "item": ITEM,
-}
 
 
 @pytest.fixture
 async def office(sqlite_url: str) -> AsyncIterator[Office]:
     async with open_office(sqlite_url) as opened:
         yield opened
-
-
-def a_body(number: int = 1, **data: Any) -> bytes:
-    event = {
-        "specversion": "1.0",
-        "id": f"e-{number}",
-        "type": "com.vorex.calendar.item.changed.v1",
-        "source": "/vorex/acme",
-        "time": "2026-12-01T08:00:00Z",
-        "data": DATA | data,
-    }
-    return json.dumps(event).encode()
-
-
-def a_letter(number: int = 1, **different: Any) -> NewLetter:
-    given: dict[str, Any] = {
-        "queue": QUEUE_OUTBOUND,
-        "source": "/vorex/acme",
-        "message_id": f"e-{number}",
-        "code": "malformed",
-        "field": "data.version",
-        "reason": "data.version: must be at least 1",
-        "routing_key": "task.created",
-        "headers": {},
-        "body": a_body(number),
-        "tenant_id": "acme",
-    }
-    return NewLetter(**(given | different))
 
 
 async def buried(office: Office, *letters: NewLetter, later: float = 0) -> list[str]:

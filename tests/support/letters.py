@@ -1,0 +1,44 @@
+"""Dead letters as tests bury them: an item-changed message with a version that it may not have."""
+
+import json
+from typing import Any
+
+from service.broker.topology import QUEUE_OUTBOUND
+from service.store.dead_letters import NewLetter
+
+ITEM = {"id": "1", "type": "task", "title": "Call", "start": "2026-12-03T09:00:00Z", "assignees": ["u-17"]}
+DATA: dict[str, Any] = {
+    "tenant_id": "acme",
+    "action": "created",
+    "version": 0,
+    "actor": {"kind": "user", "id": "u-17"},
+    "item": ITEM,
+}
+
+
+def a_body(number: int = 1, **data: Any) -> bytes:
+    event = {
+        "specversion": "1.0",
+        "id": f"e-{number}",
+        "type": "com.vorex.calendar.item.changed.v1",
+        "source": "/vorex/acme",
+        "time": "2026-12-01T08:00:00Z",
+        "data": DATA | data,
+    }
+    return json.dumps(event).encode()
+
+
+def a_letter(number: int = 1, **different: Any) -> NewLetter:
+    given: dict[str, Any] = {
+        "queue": QUEUE_OUTBOUND,
+        "source": "/vorex/acme",
+        "message_id": f"e-{number}",
+        "code": "malformed",
+        "field": "data.version",
+        "reason": "data.version: must be at least 1",
+        "routing_key": "task.created",
+        "headers": {},
+        "body": a_body(number),
+        "tenant_id": "acme",
+    }
+    return NewLetter(**(given | different))
