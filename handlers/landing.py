@@ -155,14 +155,19 @@ def read_answer(answer: Answer, write: Write, *, connected: bool) -> Result:
     if answer.status in GONE | LOOKED_AT and isinstance(write, Delete) and answer.status != LOCKED:
         return ACCEPTED
     reason = _sentence(answer)
-    if answer.status in LOOKED_AT and isinstance(write, ForeignEdit) and answer.status != LOCKED:
-        return Result(kind=Kind.NOT_POSSIBLE, reason=reason)
+    if answer.status in LOOKED_AT and answer.status != LOCKED:
+        kind = Kind.NOT_POSSIBLE if isinstance(write, ForeignEdit) else Kind.PERMANENT
+        return Result(kind=kind, reason=reason, code="not_allowed")
     if answer.status in PASSING or answer.status >= SERVER_ERROR:
         return Result(kind=Kind.TRANSIENT, reason=reason, code="exhausted")
     return Result(kind=Kind.PERMANENT, reason=reason)
 
 
 def _sentence(answer: Answer) -> str:
+    if answer.status == LOCKED:
+        return f"The calendar is locked for now ({answer.status})."
+    if answer.status in LOOKED_AT:
+        return f"The calendar does not allow this ({answer.status}); account and calendar are in order."
     rules = "; ".join(f"{name}: {rule}" for name, rule in sorted(answer.errors.items()))
     return f"The calendar refused the event ({answer.status}{': ' + rules if rules else ''})."
 

@@ -39,6 +39,7 @@ EventName = Literal[
     "letter.replayed",  # an operator sent a dead letter's message again
     "letter.imported",  # a message that RabbitMQ gave up was made a dead letter
     "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
+    "messages.settled",  # many at once, all of them plainly: how many by outcome
     "notice.unknown_integration",  # a notice names an integration that is not, or no longer, here
     "notice.erasure_requested",  # the account's owner asked Cronofy to be forgotten: an operator must act
     # -- Cronofy --

@@ -17,6 +17,7 @@ from service.gate import Brake
 from service.outbound.hand import InHand, Reply
 from service.outbound.lanes import Task
 from service.outbound.sender import frames
+from service.outbound.telling import tell_ended
 from service.outbound.window import Entry
 from service.store import AsyncConnection, dead_letters, integrations, journal
 from service.store import outbound as rows
@@ -24,17 +25,12 @@ from service.store.dead_letters import NewLetter
 from service.store.outbound import StoredLink
 from service.telemetry import (
     ACCEPTED_AFTER,
-    ATTEMPTS,
     CLAIMS_LOST,
-    DEAD_LETTERS,
-    MESSAGES_SETTLED,
-    RETRIES,
     EventName,
 )
 
 log = structlog.get_logger(__name__)
 
-SETTLED: EventName = "message.settled"
 FAULT: EventName = "outbound.fault"
 MESSAGE_MARGIN = 60.0
 """Seconds after which a link is looked after although its message was to bring it back."""
@@ -85,7 +81,7 @@ class Settling:
         await self.acknowledge([entry.delivery for entry in work.done])
         await self.acknowledge([entry.delivery for entry, _ in work.buried])
         self._hand.window.settled([*work.done, *(entry for entry, _ in work.buried)])
-        _count(work)
+        tell_ended(work.done, work.retried, work.buried)
         if self.brake is not None:
             _tell(self.brake, work)
         self.unpublished.extend(work.retried)
@@ -355,28 +351,3 @@ def _measure(landed: Landed, entries: Iterable[Entry], now: datetime) -> None:
         for entry in entries:
             if entry.said_at is not None:
                 ACCEPTED_AFTER.observe(max(0.0, (now - entry.said_at).total_seconds()))
-
-
-def _count(work: Round) -> None:
-    for outcome, entries in (
-        ("done", work.done),
-        ("retry", [entry for entry, _ in work.retried]),
-        ("dead", [entry for entry, _ in work.buried]),
-    ):
-        if entries:
-            MESSAGES_SETTLED.labels(QUEUE_OUTBOUND, outcome).inc(len(entries))
-    for entry in (*work.done, *(entry for entry, _ in work.buried)):
-        ATTEMPTS.labels(QUEUE_OUTBOUND).observe(entry.delivery.attempt)
-    for _, settlement in work.retried:
-        bug = settlement.buried is not None and settlement.buried.code == "bug"
-        RETRIES.labels(QUEUE_OUTBOUND, "bug" if bug else "transient").inc()
-    for entry, failure in work.buried:
-        DEAD_LETTERS.labels(QUEUE_OUTBOUND, failure.code).inc()
-        log.warning(
-            SETTLED,
-            queue=QUEUE_OUTBOUND,
-            message_id=entry.key[1],
-            attempt=entry.delivery.attempt,
-            outcome="dead",
-            reason=failure.reason,
-        )

@@ -19,6 +19,7 @@ from service.outbound.intake import Arrived, Taken, TransactionA, follow
 from service.outbound.ports import HandOver
 from service.outbound.sender import frames
 from service.outbound.settle import Settling
+from service.outbound.telling import tell_finished
 from service.outbound.window import Entry
 from service.settling import note_age
 from service.store import IntegrityError, SQLAlchemyError, suspects
@@ -105,6 +106,7 @@ class Taking:
         for each in arrived:
             note_age(now, each.received.message.time, each.delivery)
         await self._settling.acknowledge(taken.finished)
+        tell_finished(taken.finished, taken.outcomes)
         if taken.outbox:
             await self._hand_over(taken.outbox)
 

@@ -1,5 +1,6 @@
 """The window: messages in hand, what each still waits for, which are through (DESIGN 6.2, 6.5)."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Entry:
     """Whether a part of its work is left to the store."""
     since: float = 0.0
     """When it was first seen waiting, by this process's clock."""
+    taken_at: float = field(default_factory=time.monotonic)
     gone: bool = False
     """Whether its channel was lost: it will come again."""
 

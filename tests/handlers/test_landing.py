@@ -103,6 +103,23 @@ def test_the_answers_of_a_batch_are_read_by_one_table(
     assert read_answer(Answer(status=status), write, connected=connected).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (422, "refused", "The calendar refused the event (422)."),
+        (403, "not_allowed", "The calendar does not allow this (403); account and calendar are in order."),
+        (404, "not_allowed", "The calendar does not allow this (404); account and calendar are in order."),
+        (423, "exhausted", "The calendar is locked for now (423)."),
+        (503, "exhausted", "The calendar refused the event (503)."),
+    ],
+)
+def test_a_refusal_has_a_dead_letters_code_and_a_sentence(status: int, code: str, said: str) -> None:
+    """DESIGN 9, 11: what the event says is refused; what may not be done at all is not allowed."""
+    result = read_answer(Answer(status=status), UPSERT, connected=True)
+
+    assert (result.code, result.reason) == (code, said)
+
+
 def test_an_accepted_newest_state_agrees_and_gives_the_claim_back() -> None:
     """Accepted, not confirmed: the write is still remembered."""
     landing = landed(ACCEPTED)

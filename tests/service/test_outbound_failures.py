@@ -270,6 +270,10 @@ async def test_r23_a_refusal_though_nothing_is_wrong_is_permanent_and_a_deletion
     world.calendars.faults.append(404)
     await world.send(changed("new", id="m-new"))
     assert (await world.finished())["m-new"] == "dead"
+    (letter,) = await world.letters()
+    assert letter["code"] == "not_allowed"
+    assert letter["reason"] == "The calendar does not allow this (404); account and calendar are in order."
+    assert ("create", "failed", "refused_by_calendar") in await world.logged()
 
 
 async def test_r30_a_request_refused_as_a_whole_is_tried_link_by_link(world: Outbound) -> None:
