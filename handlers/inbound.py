@@ -52,6 +52,8 @@ class Known:
     """Living copies of other people's syncs on the same calendar (R1)."""
     equals: Mapping[Twin, Sequence[Item]] = field(default_factory=dict)
     """Items of this person that are not linked here, by what makes an event equal to them (R29)."""
+    undecided: bool = False
+    """Whether an equal event may still come on a later page, so that nothing can be decided about one."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -67,6 +69,8 @@ class PageChanges:
     again: bool = False
     linked: int = 0
     """Events that were found to be equal to an item and are linked to it (R29)."""
+    left: list[tuple[Twin, str]] = field(default_factory=list)
+    """Events, by their uids, about which is decided when all of their equals are known (R29)."""
 
     def take(self, judgement: Judgement) -> None:
         """Add what one row does."""
@@ -116,8 +120,11 @@ def match_page(
     changes = PageChanges()
     _, foreign = _sorted([event for event in events if not is_gone(event)], known)
     for event in foreign:
-        equal = known.equals.get(twin_of_event(event), ())
-        if len(equal) == 1 and not event.event_private:
+        twin = twin_of_event(event)
+        equal = known.equals.get(twin, ())
+        if len(equal) == 1 and known.undecided:
+            changes.left.append((twin, event.event_uid))
+        elif len(equal) == 1 and not event.event_private:
             _, link = _import(event, known.integration, reading, new_id=new_id)
             _link_equal(event, equal[0], link, known.integration, reading, changes)
     return changes
@@ -208,6 +215,9 @@ def _arrive_by_name(
     twin = twin_of_event(event)
     equal = known.equals.get(twin, ())
     if twin in known.twins:
+        return
+    if len(equal) == 1 and known.undecided:
+        changes.left.append((twin, event.event_uid))
         return
     if len(equal) == 1 and not event.event_private:
         _link_equal(event, equal[0], link, known.integration, reading, changes)

@@ -33,15 +33,20 @@ def equal_twin(item: Item) -> Twin | None:
     return twin_of(item.content.title, wire_time(times[0]), wire_time(times[1]))
 
 
-def equals_among(events: Sequence[CronofyEvent], items: Iterable[Item]) -> Mapping[Twin, Sequence[Item]]:
-    """The items that equal an event of these which has no equal itself."""
-    twins = Counter(twin_of_event(event) for event in events)
+def equals_of(items: Iterable[Item]) -> Mapping[Twin, Sequence[Item]]:
+    """These items by what makes an event equal to them."""
     equals: defaultdict[Twin, list[Item]] = defaultdict(list)
     for item in items:
         twin = equal_twin(item)
-        if twin is not None and twins[twin] == 1:
+        if twin is not None:
             equals[twin].append(item)
     return equals
+
+
+def equals_among(events: Sequence[CronofyEvent], items: Iterable[Item]) -> Mapping[Twin, Sequence[Item]]:
+    """The items that equal an event of these which has no equal itself."""
+    twins = Counter(twin_of_event(event) for event in events)
+    return {twin: alike for twin, alike in equals_of(items).items() if twins[twin] == 1}
 
 
 def _edge(edge: str | dict[str, str]) -> str:

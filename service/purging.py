@@ -34,6 +34,9 @@ def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, 
     async def letters(connection: AsyncConnection, before: datetime) -> int:
         return await purge.forget_letters(connection, before=before, limit=CHUNK)
 
+    async def equals(connection: AsyncConnection, before: datetime) -> int:
+        return await purge.forget_equals(connection, before=before, limit=CHUNK)
+
     async def tokens(connection: AsyncConnection, before: datetime) -> int:
         return await purge.forget_tokens(connection, before=before.timestamp(), limit=CHUNK)
 
@@ -44,6 +47,7 @@ def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, 
         _chore(store, "old attempts", attempts, of_messages, every=AN_HOUR),
         _chore(store, "old suspects", suspects, of_messages, every=AN_HOUR),
         _chore(store, "old dead letters", letters, of_logs, every=AN_HOUR),
+        _chore(store, "old equals", equals, timedelta(days=1), every=AN_HOUR),
         _chore(store, "used tokens", tokens, timedelta(hours=1), every=AN_HOUR),
     )
 

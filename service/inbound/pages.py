@@ -1,8 +1,9 @@
 """One page of a read, carried into the store as one transaction (DESIGN 7.4)."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from typing import Protocol
 
 from contracts.calendar import (
     Code,
@@ -37,7 +38,7 @@ from handlers.inbound import (
 )
 from handlers.judge import rewritten
 from handlers.reading import Reading
-from handlers.twins import Twin, equals_among, twin_of_payload
+from handlers.twins import Twin, twin_of_payload
 from service.crashpoints import crash_point
 from service.store import AsyncConnection, Store, inbound, integrations, items, journal, links
 from service.store.ids import new_id
@@ -45,6 +46,7 @@ from service.store.inbound import Turn
 from service.store.journal import MessageKey
 
 INBOUND_QUEUE = "calendar-sync.inbound"
+AT_ONCE = 200
 
 
 class TurnLost(Transient):
@@ -66,7 +68,30 @@ class Pass:
     """The days of a full read; None for a read of what changed."""
     for_run: bool = False
     gone: dict[LinkId, tuple[Link, Reading]] = field(default_factory=dict)
+    held: bool | None = None
+    """Whether its deletions wait for an answer (R11); None: to be decided with the last page."""
     again: bool = False
+
+
+class Equals(Protocol):
+    """Which events are alone in what a run reads, so that they may be linked to an equal item (R29)."""
+
+    async def due(
+        self, connection: AsyncConnection, events: Sequence[CronofyEvent]
+    ) -> Sequence[CronofyEvent]:
+        """Those of a page about which something is to be decided now."""
+
+    async def among(
+        self,
+        connection: AsyncConnection,
+        known: Known,
+        events: Sequence[CronofyEvent],
+        free: Sequence[ItemRef],
+    ) -> Known:
+        """With the items that no link here speaks of and that one of these events alone equals."""
+
+    async def note(self, connection: AsyncConnection, changes: PageChanges) -> None:
+        """Remember what could not be decided."""
 
 
 class Pages:
@@ -78,7 +103,19 @@ class Pages:
     async def apply(
         self, reading_pass: Pass, events: Sequence[CronofyEvent], *, asked_at: float, last: bool
     ) -> None:
-        """Everything that one page does, at once or not at all; deletions come with the last page (R11)."""
+        """Everything that one page does, at once or not at all; deletions come with the last page (R11).
+
+        So many deletions that one transaction would last too long are done in parts (DESIGN 10).
+        """
+        if last and len(reading_pass.gone) > AT_ONCE:
+            await self._page(reading_pass, events, asked_at=asked_at, last=False)
+            await self._delete_in_parts(reading_pass)
+            events = ()
+        await self._page(reading_pass, events, asked_at=asked_at, last=last)
+
+    async def _page(
+        self, reading_pass: Pass, events: Sequence[CronofyEvent], *, asked_at: float, last: bool
+    ) -> None:
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
             reading = Reading(asked_at=asked_at, now=now)
@@ -89,7 +126,6 @@ class Pages:
             _remember_gone(reading_pass, changes, reading)
             if last:
                 await self._finish_deletions(connection, reading_pass, known, changes)
-                await _finish_copies(connection, reading_pass, known, changes, reading)
             await self.save(connection, integration, changes, now=now)
             await self._close_page(connection, reading_pass, now=now, last=last)
             crash_point("inbound.3")
@@ -102,40 +138,33 @@ class Pages:
         *,
         reading: Reading,
         matching: bool,
+        equals: Equals,
         then: Callable[[AsyncConnection, PageChanges], Awaitable[None]],
     ) -> None:
         """Bring these events because a run asked for them (R26, R29); ``then`` is part of the transaction.
 
-        ``matching``: only link what is equal on both sides, and bring nothing.
+        ``matching``: only link what is equal on both sides, and bring nothing. ``equals`` says which
+        events have no equal in the whole range; where nobody knows yet, they are left for a second look.
         """
         async with self._store.begin() as connection:
             integration = await self._integration(connection, turn.integration_id)
+            events = await equals.due(connection, events)
             alike = await self._unlinked(connection, integration, events)
             known = await self._known(
                 connection, integration, events, Pass(turn=turn), last=False, also=alike
             )
             integration = known.integration
-            found = await self._equals(connection, integration, events, known)
+            free = await self._unlinked(connection, integration, events)
+            found = await equals.among(connection, known, events, free)
             if matching:
                 changes = match_page(events, found, reading, new_id=new_id)
             else:
                 changes = judge_page(events, found, reading, new_id=new_id, by_name=True)
             await self.save(connection, integration, changes, now=reading.now)
+            await equals.note(connection, changes)
             await then(connection, changes)
             if not await inbound.keep_turn(connection, turn, now=reading.now):
                 raise TurnLost
-
-    async def _equals(
-        self,
-        connection: AsyncConnection,
-        integration: Integration,
-        events: Sequence[CronofyEvent],
-        known: Known,
-    ) -> Known:
-        """With the person's items that no link here speaks of and that an event may equal (R29)."""
-        candidates = await self._unlinked(connection, integration, events)
-        free = [known.items[ref] for ref in candidates if ref in known.items]
-        return replace(known, equals=equals_among(events, free))
 
     async def _unlinked(
         self, connection: AsyncConnection, integration: Integration, events: Sequence[CronofyEvent]
@@ -174,8 +203,6 @@ class Pages:
         known_items = await items.load(connection, refs, lock=True)
         integration = await self._integration(connection, integration.id, lock=True)
         ids = {link.id for link in found} | {link.id for link, _ in pending}
-        if last and reading_pass.full is not None:
-            ids |= {link.id for link in await self._absent(connection, reading_pass, integration)}
         locked = await links.load(connection, ids, lock=True)
         here = [link for link in locked.values() if link.calendar_id == integration.calendar_id]
         keys = {key for event in events for key in event_keys(event)}
@@ -197,8 +224,26 @@ class Pages:
         uids = {link.event_uid for link in known}
         if all(event.event_id or event.event_uid in uids for event in events):
             return frozenset()
-        payloads = await inbound.copies_of_others(connection, integration)
+        starts = {_instant(event.start) for event in events}
+        payloads = await inbound.copies_of_others(connection, integration, starts)
         return frozenset(twin_of_payload(payload) for payload in payloads)
+
+    async def _delete_in_parts(self, reading_pass: Pass) -> None:
+        """Whether they are held is decided once, for all of them."""
+        async with self._store.read() as connection:
+            reading_pass.held = await _hold(connection, reading_pass, new=len(reading_pass.gone))
+        pending, reading_pass.gone = sorted(reading_pass.gone.items()), {}
+        for at in range(0, len(pending), AT_ONCE):
+            part = replace(reading_pass, gone=dict(pending[at : at + AT_ONCE]))
+            async with self._store.begin() as connection:
+                now = await self._store.now(connection)
+                integration = await self._integration(connection, part.turn.integration_id)
+                known = await self._known(connection, integration, (), part, last=True)
+                changes = PageChanges()
+                await self._finish_deletions(connection, part, known, changes)
+                await self.save(connection, known.integration, changes, now=now)
+                await self._close_page(connection, part, now=now, last=False)
+            reading_pass.again = reading_pass.again or part.again
 
     async def _finish_deletions(
         self, connection: AsyncConnection, reading_pass: Pass, known: Known, changes: PageChanges
@@ -218,9 +263,9 @@ class Pages:
             return
         integration = known.integration
         now = datetime.fromtimestamp(reading_pass.turn.began_at, UTC)
-        recent = await inbound.recent_deletions(connection, integration.id, now=now)
-        living = await inbound.pairs(connection, integration.id)
-        held = too_many(new=len(ready), recent=recent, pairs=living + recent)
+        held = reading_pass.held
+        if held is None:
+            held = await _hold(connection, reading_pass, new=len(ready))
         decide = hold if held else carry_out
         for link, reading in ready:
             item = known.items.get(link.item_ref)
@@ -229,11 +274,35 @@ class Pages:
         keys = [link.id for link, _ in ready]
         await inbound.note_deletions(connection, integration.id, keys, held=held, now=now)
 
-    async def _absent(
-        self, connection: AsyncConnection, reading_pass: Pass, integration: Integration
-    ) -> Sequence[Link]:
-        candidates = await links.load(connection, await inbound.copies(connection, integration))
-        return _missing(reading_pass, candidates.values())
+    async def write_again(self, reading_pass: Pass) -> None:
+        """Copies that a complete read did not show are written again, a few hundred a transaction (R11)."""
+        after: str | None = ""
+        while reading_pass.full is not None and after is not None:
+            after = await self._write_some_again(reading_pass, reading_pass.full, after)
+
+    async def _write_some_again(self, reading_pass: Pass, full: tuple[date, date], after: str) -> str | None:
+        """The next of them, within the limit of DESIGN 7.3; the last link looked at, or None."""
+        turn, (first, beyond) = reading_pass.turn, full
+        async with self._store.read() as connection:
+            unseen = await inbound.unseen_copies(
+                connection, turn.integration_id, since=turn.began_at, after=after, limit=AT_ONCE
+            )
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            reading = Reading(asked_at=turn.began_at, now=now)
+            known_items = await items.load(connection, {ref for _, ref in unseen}, lock=True)
+            integration = await self._integration(connection, turn.integration_id, lock=True)
+            found = await links.load(connection, [key for key, _ in unseen], lock=True)
+            here = [link for link in found.values() if link.calendar_id == integration.calendar_id]
+            changes = PageChanges()
+            for link in missing_copies(here, first=first, beyond=beyond, began_at=turn.began_at):
+                again = rewritten(replace(link, exists_there=False), reading)
+                changes.links.append(again)
+                item = known_items.get(again.item_ref)
+                if again.code is Code.LOOP_STOPPED and item is not None:
+                    changes.entries.append(Entries(item, integration, reading).stopped())
+            await self.save(connection, integration, changes, now=now)
+        return unseen[-1][0] if len(unseen) == AT_ONCE else None
 
     async def save(
         self, connection: AsyncConnection, integration: Integration, changes: PageChanges, *, now: float
@@ -268,29 +337,13 @@ class Pages:
             raise TurnLost
 
 
-def _missing(reading_pass: Pass, candidates: Iterable[Link]) -> Sequence[Link]:
-    if reading_pass.full is None:
-        return ()
-    first, beyond = reading_pass.full
-    return missing_copies(candidates, first=first, beyond=beyond, began_at=reading_pass.turn.began_at)
-
-
-async def _finish_copies(
-    connection: AsyncConnection,
-    reading_pass: Pass,
-    known: Known,
-    changes: PageChanges,
-    reading: Reading,
-) -> None:
-    """A copy that a complete read did not show is written again (R11), within the limit of DESIGN 7.3."""
-    shown = {link.id for link in changes.links}
-    absent = _missing(reading_pass, [link for link in known.links if link.id not in shown])
-    again = [rewritten(replace(link, exists_there=False), reading) for link in absent]
-    changes.links.extend(again)
-    if stopped := {link.item_ref for link in again if link.code is Code.LOOP_STOPPED}:
-        left_alone = await items.load(connection, stopped)
-        told = [Entries(item, known.integration, reading).stopped() for item in left_alone.values()]
-        changes.entries.extend(told)
+async def _hold(connection: AsyncConnection, reading_pass: Pass, *, new: int) -> bool:
+    """Whether so many deletions more are too many for a day."""
+    turn = reading_pass.turn
+    began = datetime.fromtimestamp(turn.began_at, UTC)
+    recent = await inbound.recent_deletions(connection, turn.integration_id, now=began)
+    living = await inbound.pairs(connection, turn.integration_id)
+    return too_many(new=new, recent=recent, pairs=living + recent)
 
 
 def _remember_gone(reading_pass: Pass, changes: PageChanges, reading: Reading) -> None:

@@ -152,6 +152,7 @@ class Reader:
             page = await self._calendars.next_page(integration.sub, page.next_page, turn=turn)
         await self._vouch(integration, reading_pass, page, turn)
         await self._pages.apply(reading_pass, page.events, asked_at=asked_at, last=True)
+        await self._pages.write_again(reading_pass)
 
     async def _vouch(
         self, integration: Integration, reading_pass: Pass, page: EventsPage, turn: BudgetTurn

@@ -36,7 +36,7 @@ class Stage:
             links=here,
             items=found,
             prior=frozenset(),
-            twins=await self._twins(connection),
+            twins=await self._twins(connection, events),
             equals=equals_among(events, [found[ref] for ref in free if ref in found]),
         )
 
@@ -65,8 +65,9 @@ class Stage:
         stored = await items.unlinked(connection, self.integration, starts)
         return set(stored) - {link.item_ref for link in self.links.values()}
 
-    async def _twins(self, connection: AsyncConnection) -> frozenset[Twin]:
-        payloads = await inbound.copies_of_others(connection, self.integration)
+    async def _twins(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> frozenset[Twin]:
+        starts = {_instant(event.start) for event in events}
+        payloads = await inbound.copies_of_others(connection, self.integration, starts)
         return frozenset(twin_of_payload(payload) for payload in payloads)
 
 

@@ -50,10 +50,9 @@ class Leaving:
         integration = due.integration
         able = integration.status is Status.CONNECTED and integration.baseline_at is not None
         removing = able and due.run.cursor.get("copies") == "remove"
+        await self._bury(due, but_copies=removing)
         async with self._store.begin() as connection:
-            now = await self._store.moment(connection)
             await change(connection, integration.id, removing=removing)
-            await tombstones.bury_links(connection, integration, but_copies=removing, now=now)
             await self._go_on(connection, due, REMOVE if removing else LEAVE)
 
     async def _remove(self, due: Due) -> None:
@@ -69,11 +68,24 @@ class Leaving:
         if not late and await self._waited(lambda connection: self._unremoved(connection, due)):
             await self._progress.wait(due, seconds=SHORTLY, now_doing=REMOVING)
             return
+        await self._bury(due, but_copies=False)
         async with self._store.begin() as connection:
-            now = await self._store.moment(connection)
             await change(connection, due.integration.id, removing=False)
-            await tombstones.bury_links(connection, due.integration, but_copies=False, now=now)
             await self._go_on(connection, due, LEAVE)
+
+    async def _bury(self, due: Due, *, but_copies: bool) -> None:
+        """A few hundred pairs a transaction (DESIGN 10); again after a kill, it goes on where it was."""
+        integration, buried = due.integration, AT_ONCE
+        while buried == AT_ONCE:
+            async with self._store.begin() as connection:
+                now = await self._store.moment(connection)
+                buried = await tombstones.bury_links(
+                    connection, integration, but_copies=but_copies, now=now, limit=AT_ONCE
+                )
+        forgotten = AT_ONCE
+        while forgotten == AT_ONCE:
+            async with self._store.begin() as connection:
+                forgotten = await tombstones.forget_prior(connection, integration.id, limit=AT_ONCE)
 
     async def _leave(self, due: Due) -> None:
         """Say that this integration needs the account no longer, and whether it was the last that did."""
@@ -120,9 +132,9 @@ class Leaving:
         now = await self._store.now(connection)
         return await tombstones.in_flight(connection, due.integration.id, now=now)
 
-    @staticmethod
-    async def _unremoved(connection: AsyncConnection, due: Due) -> bool:
-        return await tombstones.unremoved(connection, due.integration.id)
+    async def _unremoved(self, connection: AsyncConnection, due: Due) -> bool:
+        waits = await tombstones.unremoved(connection, due.integration.id)
+        return waits or await self._in_flight(connection, due)
 
     async def _waited(self, hindered: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
         """Whether it is still so after a little while."""

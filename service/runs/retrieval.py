@@ -1,10 +1,12 @@
 """Retrieve: a range of the linked calendar comes to My Calendar, a page a step (R24, R26, R29)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from contracts.calendar import LogAction, LogEntry, Outcome, Trigger
-from contracts.cronofy import CronofyEvent, EventsPage
+from contracts.cronofy import EventsPage
 from contracts.errors import Transient
 from contracts.ports import Clock
 from handlers.inbound import PageChanges
@@ -14,6 +16,7 @@ from service.cronofy.gateway import UNREADABLE_PAGE, EventsQuery
 from service.inbound.pages import Pages
 from service.inbound.reader import Calendars
 from service.runs.baseline import after_reading
+from service.runs.equals import Look, RunEquals
 from service.runs.steps import RETRIEVE, Due, Progress
 from service.store import AsyncConnection, Store, inbound
 from service.store.inbound import Turn
@@ -49,33 +52,34 @@ class Retrieval:
         events = [event for event in page.events if span.holds(event.start, event.end)]
         reading = Reading(asked_at=asked_at, now=asked_at, trigger=Trigger.RUN, run_id=due.run.id)
 
+        equals = RunEquals(due.run.id, _look(due, page))
+
         async def then(connection: AsyncConnection, changes: PageChanges) -> None:
-            await self._note(connection, due, page, events, changes, restarts=restarts)
+            left = await equals.left(connection)
+            decided = equals.looked_at - len(changes.left)
+            step = _Step(page=page, decided=decided, restarts=restarts, left=left)
+            await self._note(connection, due, step, changes)
+            if step.last and not left:
+                await equals.forget(connection)
 
         matching = due.run.step != RETRIEVE
-        await self._pages.retrieve(turn, events, reading=reading, matching=matching, then=then)
+        await self._pages.retrieve(turn, events, reading=reading, matching=matching, equals=equals, then=then)
 
-    async def _note(
-        self,
-        connection: AsyncConnection,
-        due: Due,
-        page: EventsPage,
-        events: Sequence[CronofyEvent],
-        changes: PageChanges,
-        *,
-        restarts: int,
-    ) -> None:
-        matching = due.run.step != RETRIEVE
-        tally = matched_of(changes) if matching else tally_of(changes.entries, found=len(events))
-        last = page.next_page is None
+    async def _note(self, connection: AsyncConnection, due: Due, step: "_Step", changes: PageChanges) -> None:
+        matching, pairing = due.run.step != RETRIEVE, bool(due.run.cursor.get("pairing"))
+        tally = matched_of(changes) if matching else tally_of(changes.entries, found=step.decided)
+        over = step.last and not step.left
+        cursor: dict[str, Any] = {"pairing": True} if pairing or step.last else {}
+        if not step.last:
+            cursor |= {"page": step.page.next_page, "restarts": step.restarts}
         await self._progress.go_on(
             connection,
             due,
-            step=after_reading(due.run, due.integration.time_zone) if last else due.run.step,
-            cursor={} if last else {"page": page.next_page, "restarts": restarts},
+            step=after_reading(due.run, due.integration.time_zone) if over else due.run.step,
+            cursor={} if over else cursor,
             tally=tally,
             now_doing=READING,
-            total=None if matching else _ahead(due, page, len(events)),
+            total=None if matching or pairing else _ahead(due, step),
         )
 
     async def _page(self, due: Due, span: Span) -> tuple[EventsPage, int]:
@@ -108,12 +112,34 @@ class Retrieval:
             await self._clock.sleep(PATIENCE)
 
 
-def _ahead(due: Due, page: EventsPage, events: int) -> int | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Step:
+    """What one page came to."""
+
+    page: EventsPage
+    decided: int
+    """Events that were brought, linked or passed over."""
+    restarts: int
+    left: int
+    """Events of the whole range that wait for the second reading (R29)."""
+
+    @property
+    def last(self) -> bool:
+        return self.page.next_page is None
+
+
+def _look(due: Due, page: EventsPage) -> Look:
+    if due.run.cursor.get("pairing"):
+        return "second"
+    return "only" if page.next_page is None and "page" not in due.run.cursor else "first"
+
+
+def _ahead(due: Due, step: _Step) -> int | None:
     """How much lies before this step: a guess with the first page, exact with the last one."""
-    if page.next_page is None:
-        return events
+    if step.last:
+        return step.decided + step.left
     first = "page" not in due.run.cursor
-    return len(page.events) * page.pages if first and page.pages else None
+    return len(step.page.events) * step.page.pages if first and step.page.pages else None
 
 
 def matched_of(changes: PageChanges) -> Tally:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, LinkState, Origin, Payload, Status
 from service.store.sets import among
-from service.store.tables import deletions, integration_state, integrations, links, prior_events, runs
+from service.store.tables import deletions, integration_state, integrations, items, links, prior_events, runs
 
 READ_LEASE = 60.0
 """Seconds for which a reader that has stopped speaking keeps others out."""
@@ -154,11 +154,15 @@ async def add_prior(connection: AsyncConnection, integration: Integration, keys:
         await connection.execute(dialect.insert(prior_events).on_conflict_do_nothing(), rows)
 
 
-async def copies_of_others(connection: AsyncConnection, integration: Integration) -> Sequence[Payload]:
-    """What other people's syncs keep on the very same calendar (R1)."""
+async def copies_of_others(
+    connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
+) -> Sequence[Payload]:
+    """What other people's syncs keep at these moments on the very same calendar (R1)."""
     rows = await connection.scalars(
         select(links.c.desired)
         .join(integrations, integrations.c.id == links.c.integration_id)
+        .join(items, items.c.ref == links.c.item_ref)
+        .where(items.c.tenant_id == integration.tenant_id, items.c.starts_at.in_(sorted(starts)))
         .where(integrations.c.provider_name == integration.provider_name)
         .where(integrations.c.profile_name == integration.profile_name)
         .where(integrations.c.calendar_name == integration.calendar_name)
@@ -238,15 +242,22 @@ async def hasten_run(connection: AsyncConnection, integration_id: str, *, now: f
     )
 
 
-async def copies(connection: AsyncConnection, integration: Integration) -> Sequence[str]:
-    """The ids of the living copies of ours on the calendar."""
-    rows = await connection.scalars(
-        select(links.c.id).where(
-            links.c.integration_id == integration.id,
-            links.c.calendar_id == integration.calendar_id,
+async def unseen_copies(
+    connection: AsyncConnection, integration_id: str, *, since: float, after: str, limit: int
+) -> Sequence[tuple[str, str]]:
+    """The next copies of ours that no read has shown and no write reached since then, with their items."""
+    rows = await connection.execute(
+        select(links.c.id, links.c.item_ref)
+        .where(
+            links.c.integration_id == integration_id,
             links.c.origin == Origin.OURS,
             links.c.state == LinkState.AGREED,
             links.c.exists_there,
+            links.c.id > after,
         )
+        .where(or_(links.c.read_at.is_(None), links.c.read_at < since))
+        .where(or_(links.c.accepted_at.is_(None), links.c.accepted_at < since))
+        .order_by(links.c.id)
+        .limit(limit)
     )
-    return rows.all()
+    return [(row.id, row.item_ref) for row in rows]

@@ -12,6 +12,8 @@ from service.store.tables import (
     dead_letters,
     inbox,
     log_entries,
+    run_equals,
+    runs,
     suspects,
     used_tokens,
 )
@@ -62,6 +64,13 @@ async def forget_tokens(connection: AsyncConnection, *, before: float, limit: in
     old = select(used_tokens.c.id).where(used_tokens.c.expires_at < before)
     query = old.order_by(used_tokens.c.expires_at).limit(limit)
     return await _forget(connection, used_tokens, (used_tokens.c.id,), query)
+
+
+async def forget_equals(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """What runs that were ended before their time had left to decide (R29)."""
+    key = run_equals.c.run_id, run_equals.c.event_uid
+    old = select(*key).join(runs, runs.c.id == run_equals.c.run_id).where(runs.c.ended_at < before)
+    return await _forget(connection, run_equals, key, old.limit(limit))
 
 
 async def forget_letters(connection: AsyncConnection, *, before: datetime, limit: int) -> int:

@@ -370,6 +370,16 @@ runs = Table(
     ),
 )
 
+run_equals = Table(
+    "run_equals",
+    metadata,
+    Column("run_id", Id, nullable=False),
+    Column("event_uid", Text, nullable=False),
+    Column("twin", String(64), nullable=False),
+    PrimaryKeyConstraint("run_id", "event_uid"),
+    Index("ix_run_equals_twin", "run_id", "twin"),
+)
+
 outbox = Table(
     "outbox",
     metadata,

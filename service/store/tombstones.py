@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, ItemRef, LinkId, LinkState, Origin
@@ -13,8 +13,11 @@ from handlers.adoption import Tombstone
 from service.store.items import load as load_items
 from service.store.links import load as load_links
 from service.store.runs import UNFINISHED
+from service.store.sets import among
 from service.store.tables import credentials, deletions, integrations, links, prior_events, runs
 
+ARRIVAL = 10.0
+"""Seconds within which an accepted write usually stands on the calendar: 202 does not say so (DESIGN 9)."""
 WAITING = (LinkState.BEHIND.value, LinkState.RETRYING.value)
 
 
@@ -84,31 +87,50 @@ def _same_calendar(integration: Integration) -> ColumnElement[bool]:
 
 
 async def in_flight(connection: AsyncConnection, integration_id: str, *, now: float) -> bool:
-    """Whether somebody holds a link of the integration, and so may be writing it."""
+    """Whether somebody may be writing a link, or what was accepted may not have arrived yet."""
+    held = and_(links.c.claimed_by.is_not(None), links.c.claimed_until > now)
     found = await connection.scalar(
         select(links.c.id)
-        .where(links.c.integration_id == integration_id, links.c.claimed_by.is_not(None))
-        .where(links.c.claimed_until > now)
+        .where(links.c.integration_id == integration_id)
+        .where(or_(held, links.c.accepted_at > now - ARRIVAL))
         .limit(1)
     )
     return found is not None
 
 
 async def bury_links(
-    connection: AsyncConnection, integration: Integration, *, but_copies: bool, now: datetime
-) -> None:
-    """Make tombstones of the integration's links; ``but_copies`` leaves those that are to be removed."""
-    mine = links.c.integration_id == integration.id
-    which = [mine, links.c.ended_at.is_(None)]
+    connection: AsyncConnection,
+    integration: Integration,
+    *,
+    but_copies: bool,
+    now: datetime,
+    limit: int = 1000,
+) -> int:
+    """Make tombstones of the next links of the integration, at most ``limit``; how many.
+
+    ``but_copies`` leaves those that are to be removed.
+    """
+    which = [links.c.integration_id == integration.id, links.c.ended_at.is_(None)]
     if but_copies:
         which.append(~copies_there(integration))
-    await connection.execute(delete(deletions).where(deletions.c.integration_id == integration.id))
-    await connection.execute(delete(prior_events).where(prior_events.c.integration_id == integration.id))
-    await connection.execute(select(links.c.id).where(*which).order_by(links.c.id).with_for_update())
+    query = select(links.c.id).where(*which).order_by(links.c.id).limit(limit).with_for_update()
+    chosen = list(await connection.scalars(query))
     still = case((links.c.state.in_(WAITING), LinkState.HELD.value), else_=links.c.state)
+    values = {"ended_at": now, "state": still, "retry_at": None, "verify_at": None}
+    await connection.execute(update(links).where(among(connection, links.c.id, chosen)).values(values))
+    await connection.execute(delete(deletions).where(among(connection, deletions.c.link_id, chosen)))
+    return len(chosen)
+
+
+async def forget_prior(connection: AsyncConnection, integration_id: str, *, limit: int) -> int:
+    """What was on the calendar before Finish matters no more; at most ``limit`` events, how many."""
+    key = prior_events.c.calendar_id, prior_events.c.event_key
+    mine = prior_events.c.integration_id == integration_id
+    chosen = (await connection.execute(select(*key).where(mine).limit(limit))).all()
     await connection.execute(
-        update(links).where(*which).values(ended_at=now, state=still, retry_at=None, verify_at=None)
+        delete(prior_events).where(mine, tuple_(*key).in_([tuple(row) for row in chosen]))
     )
+    return len(chosen)
 
 
 def copies_there(integration: Integration) -> ColumnElement[bool]:

@@ -4,56 +4,29 @@
 """
 
 import asyncio
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from contracts.calendar import Code, Item, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.errors import Transient
-from contracts.vorex import Action, ItemContent, ItemType, ShowAs
 from handlers.compose import compose
 from handlers.edits import edited
 from handlers.prints import differing, print_of_event, print_of_payload
 from service.simulator.world import World
-from tests.support.town import EXAMPLES, PEOPLE, Town, town
+from tests.support import lives
+from tests.support.histories import EVERYDAY, WHOLE_LIVES, Step, do, steps
+from tests.support.knobs import examples
+from tests.support.reused import Reused
+from tests.support.village import Village, village
 
-DAY = datetime(2026, 12, 3, tzinfo=UTC)
+EXAMPLES = examples("CONVERGENCE_EXAMPLES", 30)
 STILL = frozenset({Code.LOOP_STOPPED, Code.TYPE_OFF, Code.NOT_POSSIBLE, Code.HELD_DELETION})
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that somebody does; numbers choose among what there is."""
-
-    what: str
-    who: str
-    which: int
-    value: int
-
-
-STEPS = st.builds(
-    Step,
-    st.sampled_from(
-        ["create"] * 3
-        + ["move", "retitle", "describe", "undate", "delete", "reassign", "share", "complete"]
-        + ["add event"] * 3
-        + ["move event", "retitle event", "delete event", "edit ours", "move ours", "delete ours"]
-        + ["change type", "toggle event type", "toggle item type"]
-        + ["repeat", "notice", "notice", "wait", "wait", "settle", "lose notices"]
-    ),
-    st.sampled_from(PEOPLE),
-    st.integers(0, 9),
-    st.integers(0, 7),
-)
 
 
 def kindly(world: World) -> None:
@@ -82,132 +55,6 @@ def sparsely(world: World) -> None:
     world.faults.change(read_lag=1.0, sparse_events=True, page_size=2, empty_next_page=True)
 
 
-def _span(value: int) -> dict[str, Any]:
-    start = DAY + timedelta(hours=8 + value)
-    return {"start": start, "end": start + timedelta(hours=1)}
-
-
-async def _items(place: Town, kinds: Callable[[Item], bool] = lambda _: True) -> list[Item]:
-    living = [item for item in await place.home.items() if kinds(item)]
-    return sorted(living, key=lambda item: item.ref)
-
-
-async def _change(place: Town, step: Step, **changes: Any) -> None:
-    known = await _items(place)
-    if not known:
-        return
-    content = known[step.which % len(known)].content
-    assert content is not None
-    await place.say(content.model_copy(update=changes), action=Action.UPDATED)
-
-
-async def _create(place: Town, step: Step) -> None:
-    kind = list(ItemType)[step.value % len(ItemType)] if step.which % 2 else ItemType.APPOINTMENT
-    number = len(place.said)
-    content = ItemContent(
-        id=f"{number}",
-        type=kind,
-        title=f"Item {number}",
-        description="One\n\n\nTwo  ",
-        account_name="Contoso" if step.value % 3 == 0 else None,
-        assignees=(step.who,),
-        **_span(step.value),
-    )
-    await place.say(content, action=Action.CREATED)
-
-
-async def _delete(place: Town, step: Step) -> None:
-    known = await _items(place)
-    if known:
-        content = known[step.which % len(known)].content
-        assert content is not None
-        await place.say(content, action=Action.DELETED)
-
-
-async def _event(place: Town, step: Step, *, ours: bool, **fields: Any) -> None:
-    calendar = place.home.calendars[place.integrations[step.who]]
-    events = [e for e in place.world.events(calendar) if not e["deleted"] and bool(e["event_id"]) is ours]
-    if not events:
-        return
-    uid = events[step.which % len(events)]["event_uid"]
-    if fields:
-        place.world.change_event(calendar, uid, **fields)
-    else:
-        place.world.delete_event(calendar, uid)
-    await place.world.settle()
-
-
-async def _change_type(place: Town, step: Step) -> None:
-    """A task becomes a to-do, say: the old record goes, a new one with the same number comes."""
-    known = await _items(place)
-    if not known:
-        return
-    content = known[step.which % len(known)].content
-    assert content is not None
-    kind = list(ItemType)[step.value % len(ItemType)]
-    if kind is not content.type:
-        await place.say(content, action=Action.DELETED)
-        await place.say(content.model_copy(update={"type": kind}), action=Action.CREATED)
-
-
-async def _toggle(place: Town, step: Step, column: str, names: Sequence[str]) -> None:
-    integration_id = place.integrations[step.who]
-    value = await place.home.value(integration_id)
-    boxes = {
-        "event_types": asdict(value.event_types),
-        "item_types": {kind.value: kind in value.item_types for kind in ItemType},
-    }[column]
-    name = names[step.which % len(names)]
-    await place.home.set(integration_id, **{column: {**boxes, name: not boxes[name]}})
-    place.toggled.add(integration_id)
-
-
-def _wire(value: int) -> dict[str, str]:
-    return {name: moment.strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in _span(value).items()}
-
-
-async def _add_event(place: Town, step: Step) -> None:
-    calendar = place.home.calendars[place.integrations[step.who]]
-    place.world.add_event(calendar, summary=f"Event {step.value}", **_wire(step.value))
-    await place.world.settle()
-
-
-async def _lose(place: Town) -> None:
-    place.notices.clear()
-
-
-async def _do(place: Town, step: Step) -> None:
-    calendar_edit = {"summary": f"Edited {step.value}"}
-    other = PEOPLE[1 - PEOPLE.index(step.who)]
-    verbs: dict[str, Callable[[], Any]] = {
-        "create": lambda: _create(place, step),
-        "move": lambda: _change(place, step, **_span(step.value)),
-        "retitle": lambda: _change(place, step, title=f"Renamed {step.value}"),
-        "describe": lambda: _change(place, step, description=f"Text {step.value}", show_as=ShowAs.FREE),
-        "undate": lambda: _change(place, step, start=None, end=None),
-        "delete": lambda: _delete(place, step),
-        "reassign": lambda: _change(place, step, assignees=(step.who,)),
-        "share": lambda: _change(place, step, assignees=(step.who, other)),
-        "complete": lambda: _change(place, step, completed=True),
-        "add event": lambda: _add_event(place, step),
-        "move event": lambda: _event(place, step, ours=False, **_wire(step.value)),
-        "retitle event": lambda: _event(place, step, ours=False, **calendar_edit),
-        "delete event": lambda: _event(place, step, ours=False),
-        "edit ours": lambda: _event(place, step, ours=True, **calendar_edit),
-        "move ours": lambda: _event(place, step, ours=True, **_wire(step.value)),
-        "delete ours": lambda: _event(place, step, ours=True),
-        "change type": lambda: _change_type(place, step),
-        "toggle event type": lambda: _toggle(place, step, "event_types", ("create", "update", "delete")),
-        "toggle item type": lambda: _toggle(place, step, "item_types", [kind.value for kind in ItemType]),
-        "repeat": lambda: place.repeat(step.which),
-        "notice": lambda: place.notice(step.which),
-        "lose notices": lambda: _lose(place),
-        "wait": lambda: place.pass_time(step.value * 3.0),
-        "settle": place.settle,
-    }
-    await verbs[step.what]()
-
-
 # -- what must hold at rest ---------------------------------------------------------------------------
 
 
@@ -215,19 +62,25 @@ def _row(calendar: str, event: dict[str, Any]) -> CronofyEvent:
     return CronofyEvent.parse({**event, "calendar_id": calendar})
 
 
-async def _check(place: Town) -> None:
+async def _check(here: Village) -> None:
+    place = here.town
     items = {item.ref: item for item in await place.home.items()}
     links = await place.home.links()
     for person, integration_id in place.integrations.items():
-        calendar = place.home.calendars[integration_id]
+        calendar = here.calendar_of(person)
         truth = [event for event in place.world.events(calendar) if not event["deleted"]]
-        mine = [link for link in links if link.integration_id == integration_id]
+        value = await place.home.value(integration_id)
+        mine = [
+            link
+            for link in links
+            if link.integration_id == integration_id and link.calendar_id == value.calendar_id
+        ]
         _no_event_twice(truth, mine)
         for link in mine:
             _agrees(link, items.get(link.item_ref), truth, calendar)
-        if integration_id not in place.toggled:
+        if person not in place.toggled:
             _all_imported(truth, mine, items)
-            _all_sent(person, mine, items)
+            _all_sent(person, mine, [item for item in items.values() if item.type in value.item_types])
 
 
 def _no_event_twice(truth: Sequence[dict[str, Any]], mine: Sequence[Link]) -> None:
@@ -264,39 +117,105 @@ def _all_imported(truth: Sequence[dict[str, Any]], mine: Sequence[Link], items: 
             assert event["event_uid"] in known, event
 
 
-def _all_sent(person: str, mine: Sequence[Link], items: dict[Any, Item]) -> None:
+def _all_sent(person: str, mine: Sequence[Link], items: Sequence[Item]) -> None:
     linked = {link.item_ref for link in mine}
-    for item in items.values():
+    for item in items:
         if person in item.assignees and item.content is not None and item.content.start is not None:
             assert item.ref in linked, item
 
 
-async def _again_changes_nothing(place: Town) -> None:
+async def _synced(here: Village) -> None:
+    """Everything within reach is brought and sent because Ann asked for it (R26)."""
+    await lives.sync(here, retrieve=lives.WIDE, send=lives.WIDE)
+    await here.rest()
+    await here.town.rest()
+    assert await here.unfinished() == []
+
+
+async def _complete(here: Village) -> None:
+    """After a wide sync nothing is on one side only."""
+    items = {item.ref: item for item in await here.home.items()}
+    value = await here.home.value(here.mine)
+    mine = [
+        link
+        for link in await here.home.links()
+        if link.integration_id == here.mine and link.calendar_id == value.calendar_id
+    ]
+    truth = [event for event in here.town.world.events(here.calendar) if not event["deleted"]]
+    _all_imported(truth, mine, items)
+    there = {link.item_ref for link in mine if link.exists_there or link.code in STILL}
+    for item in items.values():
+        wanted = item.type in value.item_types and "ann" in item.assignees
+        if wanted and item.content is not None and item.content.start is not None:
+            assert item.ref in there, (item, [link for link in mine if link.item_ref == item.ref])
+
+
+async def _again_changes_nothing(here: Village) -> None:
+    """Messages once more, a run once more, a day once more: no write, no new version (R18)."""
+    place = here.town
     before = len(place.world.log.writes)
+    versions = {item.ref: item.version for item in await here.home.items()}
     for message in place.said[-10:]:
         await place.broker.publish(message)
-    await place.rest()
+    await _synced(here)
     written = list(place.world.log.writes)[before:]
     assert not written, written
+    assert {item.ref: item.version for item in await here.home.items()} == versions
 
 
-async def _live(steps: Sequence[Step], manner: Callable[[World], None]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite+aiosqlite:///{Path(folder) / 'town.db'}"
-        async with town(url, change=manner) as place:
-            for step in steps:
-                await _do(place, step)
-            place.world.faults.change(error_ratio=0.0)
-            await place.rest()
-            await _check(place)
-            await _again_changes_nothing(place)
-            assert all(isinstance(error, Transient) for error in place.failures), place.failures
+async def _nothing_is_left(here: Village) -> None:
+    """R21: what was to be removed is removed."""
+    ours = [e for e in here.town.world.events(here.calendar_of("ann")) if e["event_id"] and not e["deleted"]]
+    assert here.last_left == "keep" or not ours, ours
+
+
+async def _all_on(here: Village) -> None:
+    """Ann links her calendar again if she has to, reconnects, activates, and answers what waits."""
+    await here.rest()
+    if not here.linked:
+        await _nothing_is_left(here)
+        await lives.come_back(here, 0, 0)
+    await lives.reconnect(here)
+    await lives.activate(here)
+    await here.rest()
+    await lives.answer(here, 1)
+    await here.rest()
+
+
+async def _live(history: Sequence[Step], manner: Callable[[World], None], reused: Reused) -> None:
+    async with village(change=manner, reused=reused) as here:
+        place = here.town
+        place.world.add_calendar("ann@example.com", "Second")
+        for step in history:
+            await do(here, step)
+        place.world.faults.change(error_ratio=0.0)
+        await _all_on(here)
+        await place.rest()
+        await _check(here)
+        await _synced(here)
+        await _check(here)
+        await _complete(here)
+        await _again_changes_nothing(here)
+        assert all(isinstance(error, Transient) for error in place.failures), place.failures
+
+
+@pytest.fixture
+def reused(tmp_path: Path) -> Iterator[tuple[asyncio.Runner, Reused]]:
+    with asyncio.Runner() as runner:
+        made = Reused(tmp_path / "histories.db")
+        runner.run(made.open())
+        yield runner, made
+        runner.run(made.close())
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("manner", [kindly, unkindly, sparsely])
-def test_r17_r18_r19_both_calendars_agree_at_rest_whatever_happened(manner: Callable[[World], None]) -> None:
+@pytest.mark.parametrize("names", [EVERYDAY, WHOLE_LIVES], ids=["days", "lives"])
+def test_r17_r18_r19_both_calendars_agree_at_rest_whatever_happened(
+    manner: Callable[[World], None], names: list[str], reused: tuple[asyncio.Runner, Reused]
+) -> None:
     """One event per item, both sides alike by the rules, and a second sync writes nothing."""
+    runner, made = reused
 
     @settings(
         max_examples=EXAMPLES,
@@ -305,8 +224,8 @@ def test_r17_r18_r19_both_calendars_agree_at_rest_whatever_happened(manner: Call
         phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
         print_blob=True,
     )
-    @given(st.lists(STEPS, min_size=1, max_size=25))
-    def live(steps: list[Step]) -> None:
-        asyncio.run(_live(steps, manner))
+    @given(steps(names))
+    def live(history: list[Step]) -> None:
+        runner.run(_live(history, manner, made))
 
     live()

@@ -16,17 +16,24 @@ from contracts.fields import rfc3339
 from contracts.messages import NoticeData
 from contracts.ports import Delivery, Outgoing
 from contracts.vorex import Action
+from service.accounts.looking import Looker
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND
+from service.clock import SystemClock
 from service.crashpoints import KILLED
+from service.cronofy import Access, open_cronofy
+from service.cronofy.budget import NoBudget
+from service.inbound import NoticeHandler, Reader
 from service.simulator.server import serving
 from service.simulator.world import World
 from service.store import Store
+from service.store.credentials import CredentialsTable
 from service.store.ids import new_id
 from service.store.tables import inbox, integration_state, items, leases, outbox
 from tests.support.brokers import take
 from tests.support.calendars import Outbound, outbound
 from tests.support.clock import ManualClock
+from tests.support.household import Message
 from tests.support.linked import Account, link
 from tests.support.processes import SECRETS, Started, started
 from tests.support.waiting import until
@@ -36,10 +43,16 @@ FIRST, LATER = ("one", "two", "three", "four"), ("five", "six", "seven", "eight"
 FINAL = {"one": False, "two, moved": False, "three": True, "four": False} | dict.fromkeys(LATER, False)
 """The titles on My Calendar at the end, and whether their item is deleted."""
 
-POINTS = ("inbound.1#2", "inbound.2#2", "inbound.3#3", "inbound.4#2", "inbound.5#2")
-"""Each in the second notice's read, with pages of three rows: the first notice's read has two pages."""
+POINTS = ("inbound.1", "inbound.2", "inbound.3#2", "inbound.4", "inbound.5")
+"""Each in the read of three pages for the only notice that this process ever sees.
 
-pytestmark = pytest.mark.rabbitmq
+A process that also made an earlier read would pass the first two points once more whenever that one is tried
+again, and so might die too soon.
+"""
+LATEST = 120.0
+"""Seconds for a process to start, read and end where many others want the processor."""
+
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(300)]
 
 
 @dataclass(kw_only=True)
@@ -68,8 +81,7 @@ class Ground:
         self.calendar.delete_event(self.calendar_id, uids["three"])
         self.add(*LATER)
 
-    async def notice(self) -> str:
-        """What the relay publishes when Cronofy tells of changes; the message's id."""
+    def _notice(self) -> NoticeReceived:
         now = datetime.now(UTC)
         since = rfc3339(now - timedelta(minutes=5))
         data = NoticeData(
@@ -77,7 +89,30 @@ class Ground:
             received_at=now,
             notification={"type": "change", "changes_since": since},
         )
-        message = NoticeReceived.of(data, id=new_id(), time=now)
+        return NoticeReceived.of(data, id=new_id(), time=now)
+
+    async def read(self) -> str:
+        """A notice that nothing disturbs; its id."""
+        message = self._notice()
+        access = Access(
+            api_url=self.settings["CRONOFY_API_URL"],
+            app_url=self.settings["CRONOFY_API_URL"],
+            client_id=SECRETS["CRONOFY_CLIENT_ID"],
+            client_secrets=[SECRETS["CRONOFY_CLIENT_SECRET"]],
+        )
+        store, clock = self.world.store, SystemClock()
+        tokens = CredentialsTable(store, [SECRETS["ENCRYPTION_KEYS"]])
+        cronofy = open_cronofy(access, credentials=tokens, budget=NoBudget(), clock=clock)
+        looker = Looker(store, cronofy.gateway, wake=lambda: None)
+        reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
+        handle = NoticeHandler(store=store, reader=reader, looker=looker)
+        await handle(Message(message=message, key=(message.source, message.id)))
+        await cronofy.close()
+        return message.id
+
+    async def notice(self) -> str:
+        """What the relay publishes when Cronofy tells of changes; the message's id."""
+        message = self._notice()
         await self.world.publish(
             Outgoing(
                 exchange=message.exchange,
@@ -183,16 +218,15 @@ async def test_r30_killed_while_reading_and_started_again_all_is_as_if_nothing_h
 ) -> None:
     """Every event one item, every change one fact by one id, the notice settled and nothing left."""
     ground.add(*FIRST)
-    before = await ground.notice()
+    before = await ground.read()
+    ground.change_things()
+    fatal = await ground.notice()
     with ground.consumer(crash_at=point) as doomed:
-        await until(lambda: ground.done(before), seconds=40, what="the first read")
-        ground.change_things()
-        fatal = await ground.notice()
         assert await _ended(doomed) == KILLED
     await ground.let_the_rights_of_the_dead_expire()
     with ground.consumer() as consumer:
-        await until(lambda: ground.done(before, fatal), seconds=40, what="the second read")
-        await until(lambda: _all_told(ground), what="the facts on the broker")
+        await until(lambda: ground.done(before, fatal), seconds=LATEST, what="the second read")
+        await until(lambda: _all_told(ground), seconds=LATEST, what="the facts on the broker")
         assert await asyncio.to_thread(consumer.stop) == 0
     await ground.as_it_should_be()
     assert await ground.world.broker.depth(QUEUE_INBOUND) == 0
@@ -200,7 +234,7 @@ async def test_r30_killed_while_reading_and_started_again_all_is_as_if_nothing_h
 
 
 async def _ended(process: Started) -> int:
-    return await asyncio.to_thread(process.process.wait, 40)
+    return await asyncio.to_thread(process.process.wait, LATEST)
 
 
 async def _all_told(ground: Ground) -> bool:

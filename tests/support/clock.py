@@ -17,6 +17,11 @@ class ManualClock:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._elapsed)
 
+    def begin_again(self) -> None:
+        """Back to the start, and nobody sleeps."""
+        self._elapsed = 0.0
+        self._sleepers.clear()
+
     def monotonic(self) -> float:
         return self._elapsed
 

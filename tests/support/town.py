@@ -1,14 +1,15 @@
 """Two people, their linked calendars at the simulator, and the whole product between, on one manual clock."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
 from cryptography.fernet import Fernet
+from sqlalchemy import update
 
 from contracts.calendar import Item
 from contracts.envelope import ItemChanged, NoticeReceived, decode, encode
@@ -30,14 +31,18 @@ from service.simulator.world import World
 from service.store import Store
 from service.store.credentials import CredentialsTable
 from service.store.ids import new_id
+from service.store.tables import integration_state, links
 from tests.support.clock import ManualClock
 from tests.support.household import CLIENT, Household, Message
+from tests.support.reused import Reused, Watched
 
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "100"))
-"""Histories that the convergence test tries of each kind."""
 PEOPLE = ("ann", "bob")
 QUARTER = 960.0
 """Longer than a write may take to arrive (DESIGN 7.3)."""
+FORGOTTEN = 61.0
+"""Seconds after which nothing is left of the rights of a process that died (DESIGN 6.2)."""
+
+Work = Callable[[], Awaitable[None]]
 
 
 @dataclass(kw_only=True)
@@ -59,6 +64,8 @@ class Town:
 
     home: Household
     broker: MemoryBroker
+    hire: Callable[[], OutboundConsumer]
+    """Another process that sends."""
     outbound: OutboundConsumer
     outbox: LeasedOutbox
     clock: ManualClock
@@ -71,6 +78,9 @@ class Town:
     toggled: set[str] = field(default_factory=set)
     """Integrations whose boxes were changed on the way."""
     reading: list[asyncio.Task[None]] = field(default_factory=list)
+    work: dict[asyncio.Task[None], Work] = field(default_factory=dict)
+    """What each of these does, for doing it again when its process has died."""
+    sending: list[asyncio.Task[None]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
 
     @property
@@ -134,10 +144,54 @@ class Town:
         now = self.clock.now()
         data = NoticeData(integration_id=integration_id, received_at=now, notification=body["notification"])
         message = NoticeReceived.of(data, id=new_id(), time=now)
-        task = asyncio.create_task(
-            self.home.notices(Message(message=message, key=(message.source, message.id)))
-        )
+        received = Message(message=message, key=(message.source, message.id))
+        self.handle(lambda: self.home.notices(received))
+
+    # -- processes ------------------------------------------------------------------------------
+
+    def handle(self, work: Work) -> None:
+        """Have a consumer see to it."""
+
+        async def handled() -> None:
+            await work()
+
+        task = asyncio.create_task(handled())
         self.reading.append(task)
+        self.work[task] = work
+
+    def start_sending(self) -> None:
+        self.sending.append(asyncio.create_task(self.outbound.run()))
+
+    async def kill(self) -> None:
+        """Every consumer dies in the midst of what it does; others go on when its rights have lapsed."""
+        store = self.home.store
+        if isinstance(store, Watched):
+            await store.between_transactions()
+        dying = [task for task in self.reading if not task.done()]
+        for task in (*dying, *self.sending):
+            task.cancel()
+        await asyncio.gather(*dying, *self.sending, return_exceptions=True)
+        self.sending.clear()
+        await self._leave_rights_behind()
+        self.outbound = self.hire()
+        self.start_sending()
+        await self.pass_time(FORGOTTEN)
+        for task in dying:
+            self.handle(self.work[task])
+
+    async def _leave_rights_behind(self) -> None:
+        """Who dies gives nothing back."""
+        now = self.clock.now().timestamp()
+        rights = {"claimed_by": "the dead", "claimed_until": now + 30.0}
+        async with self.home.store.begin() as connection:
+            await connection.execute(
+                update(links).where(links.c.state.in_(("behind", "retrying"))).values(rights)
+            )
+            await connection.execute(
+                update(integration_state)
+                .where(integration_state.c.reading_since.is_not(None))
+                .values(read_until=now + 60.0)
+            )
 
     async def settle(self) -> None:
         """Everything that can happen without time passing has happened."""
@@ -163,6 +217,7 @@ class Town:
     def _ended(self, task: asyncio.Task[None]) -> bool:
         if not task.done():
             return False
+        self.work.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failures.append(error)
         return True
@@ -174,7 +229,7 @@ class Town:
         for _ in range(4 if reads else 0):
             before = len(self.world.log.writes)
             for integration_id in self.integrations.values():
-                self.reading.append(asyncio.create_task(self.home.reader.read_all(integration_id)))
+                self.handle(partial(self.home.reader.read_all, integration_id))
                 await self.settle()
             await self._quarter()
             if len(self.world.log.writes) == before:
@@ -189,15 +244,33 @@ class Town:
             await self.notice(0)
         await self.settle()
         for integration_id in await self.home.reader.pending():
-            self.reading.append(asyncio.create_task(self.home.reader.catch_up(integration_id)))
+            self.handle(partial(self.home.reader.catch_up, integration_id))
         await self.settle()
         await self.outbound.sweep()
         await self.settle()
 
 
 @asynccontextmanager
-async def town(database_url: str, *, change: Callable[[World], None] = lambda _: None) -> AsyncIterator[Town]:
-    """A town with an active integration for each person."""
+async def town(
+    database_url: str = "", *, change: Callable[[World], None] = lambda _: None, reused: Reused | None = None
+) -> AsyncIterator[Town]:
+    """A town with an active integration for each person, on a store of its own or on one used before."""
+    if reused is not None:
+        async with reused.emptied(), _town(reused.store, reused.clock, change) as place:
+            yield place
+        return
+    clock = ManualClock()
+    store = Store(database_url, clock=clock)
+    await store.upgrade()
+    try:
+        async with _town(store, clock, change) as place:
+            yield place
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _town(store: Store, clock: ManualClock, change: Callable[[World], None]) -> AsyncIterator[Town]:
     waiting: list[tuple[str, dict[str, Any]]] = []
 
     async def post(url: str, body: bytes, headers: Any) -> int:
@@ -205,9 +278,6 @@ async def town(database_url: str, *, change: Callable[[World], None] = lambda _:
         return 202
 
     world = World(clock=SimulatedTime(), post=post)
-    clock = ManualClock()
-    store = Store(database_url, clock=clock)
-    await store.upgrade()
     access = Access(
         api_url="http://simulator.test",
         app_url="http://simulator.test",
@@ -238,16 +308,26 @@ async def town(database_url: str, *, change: Callable[[World], None] = lambda _:
         looker=looker,
         clock=clock,
     )
-    outbound = OutboundConsumer(
-        store=store,
-        broker=broker,
-        cronofy=cronofy.gateway,
-        budget=cronofy.budget,
-        looker=looker,
-        clock=clock,
-    )
+
+    def hire() -> OutboundConsumer:
+        return OutboundConsumer(
+            store=store,
+            broker=broker,
+            cronofy=cronofy.gateway,
+            budget=cronofy.budget,
+            looker=looker,
+            clock=clock,
+        )
+
     place = Town(
-        home=home, broker=broker, outbound=outbound, outbox=outbox, clock=clock, tap=tap, notices=waiting
+        home=home,
+        broker=broker,
+        hire=hire,
+        outbound=hire(),
+        outbox=outbox,
+        clock=clock,
+        tap=tap,
+        notices=waiting,
     )
     for person in PEOPLE:
         integration_id = await home.integration(f"{person}@example.com", permission_level="unrestricted")
@@ -260,15 +340,14 @@ async def town(database_url: str, *, change: Callable[[World], None] = lambda _:
     await world.settle()
     waiting.clear()
     change(world)
-    running = asyncio.create_task(outbound.run())
+    place.start_sending()
     try:
         yield place
     finally:
         for task in place.reading:
             task.cancel()
         await asyncio.gather(*place.reading, return_exceptions=True)
-        await outbound.stop()
-        await running
+        await place.outbound.stop()
+        await asyncio.gather(*place.sending)
         await broker.close()
         await cronofy.close()
-        await store.close()

@@ -1,6 +1,5 @@
 """The town with runs that go on by themselves, and what people do with integrations as a whole."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,6 +43,12 @@ class Village:
     mine: str
     """Her integration's id."""
     subscription: list[Subscription] = field(default_factory=list)
+    linked: bool = True
+    """Whether she has an integration; without one ``mine`` is the deleted one."""
+    chosen: str = "Calendar"
+    """The calendar of hers that is linked."""
+    last_left: str = "keep"
+    """What became of the copies when she last deleted her integration."""
     killed: int = 0
     """How many of the next steps are handled and then die before they are acknowledged."""
 
@@ -56,19 +61,30 @@ class Village:
         """Her calendar's id at Cronofy."""
         return self.home.calendars[self.mine]
 
+    def calendar_of(self, person: str) -> str:
+        """The provider's key of the calendar that they look at, linked or not."""
+        name = self.chosen if person == "ann" else "Calendar"
+        calendars = self.town.world.mailboxes[f"{person}@example.com"].calendars.values()
+        return next(calendar.key for calendar in calendars if calendar.name == name)
+
+    def calendar_id(self) -> str:
+        """What Cronofy calls the calendar of hers that is chosen."""
+        bound = [each for profile in self.town.world.profiles("ann@example.com") for each in profile.bindings]
+        return next(each.calendar_id for each in bound if each.calendar.name == self.chosen)
+
     # -- the consumer of runs -------------------------------------------------------------------
 
     def deliver(self, delivery: Delivery) -> None:
-        self.town.reading.append(asyncio.create_task(self._handle(delivery)))
+        self.town.handle(lambda: self._handle(delivery))
 
     def lost(self, generation: int) -> None: ...
 
     async def _handle(self, delivery: Delivery) -> None:
         message = decode(delivery.body, expected=RunRequested)
-        for _ in range(MOST_ATTEMPTS):
+        for attempt in range(1, MOST_ATTEMPTS + 1):
             key = (message.source, message.id)
             try:
-                await self.home.runs(Message(message=message, key=key, queue=QUEUE_RUNS))
+                await self.home.runs(Message(message=message, key=key, queue=QUEUE_RUNS, attempt=attempt))
                 if not self.killed:
                     break
                 self.killed -= 1
@@ -131,13 +147,26 @@ class Village:
 
     async def link_again(self, **options: Any) -> None:
         """She connects the same calendar anew and finishes the settings; ``options`` are Finish's."""
+        await self.relink(**options)
+        await self.rest()
+
+    async def relink(self, **options: Any) -> None:
+        """As ``link_again``, and nothing has followed yet."""
         row = {"provider_name": "google", "permission_level": "unrestricted", "baseline_at": None}
         ranges = {name: options.pop(name, None) for name in ("retrieve", "send")}
+        row |= {"calendar_name": self.chosen}
         self.mine = await self.home.integration("ann@example.com", **row | options)
+        self.linked = True
+        self.home.calendars[self.mine] = self.calendar_id()
+        await self.home.set(self.mine, calendar_id=self.calendar)
         self.town.integrations["ann"] = self.mine
         self.town.world.set_permission(self.calendar, str(options.get("permission_level", "unrestricted")))
         await self.start("finish", **ranges)
-        await self.rest()
+
+    async def work(self) -> None:
+        """What can be done now is done."""
+        await due_runs(self.home.store).work()
+        await self.town.settle()
 
     async def start(self, kind: str, **ranges: Any) -> str:
         """A run as Finish begins it; its id."""
@@ -175,9 +204,9 @@ class Village:
 
 
 @asynccontextmanager
-async def village(database_url: str) -> AsyncIterator[Village]:
-    """A town whose runs are handled; Ann's integration has a channel."""
-    async with town(database_url) as place:
+async def village(database_url: str = "", **options: Any) -> AsyncIterator[Village]:
+    """A town whose runs are handled; Ann's integration has a channel. ``options`` are the town's."""
+    async with town(database_url, **options) as place:
         home = place.home
         accounts = Accounts(
             store=home.store,

@@ -1,0 +1,205 @@
+"""What a history is made of: the things that two people, Vorex and their machines do."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from contracts.calendar import Item
+from contracts.vorex import Action, ItemContent, ItemType, ShowAs
+from tests.support.lives import VERBS as LIVES
+from tests.support.town import PEOPLE, Town
+from tests.support.village import Village
+
+DAY = datetime(2026, 12, 3, tzinfo=UTC)
+CROWD = 12
+"""More deletions than a day may see without a question (R11)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that somebody does; numbers choose among what there is."""
+
+    what: str
+    who: str
+    which: int
+    value: int
+
+
+def steps(names: list[str]) -> st.SearchStrategy[list[Step]]:
+    """Histories of so many things."""
+    one = st.builds(
+        Step, st.sampled_from(names), st.sampled_from(PEOPLE), st.integers(0, 9), st.integers(0, 7)
+    )
+    return st.lists(one, min_size=1, max_size=25)
+
+
+async def do(here: Village, step: Step) -> None:
+    """Do that one thing."""
+    if step.what in LIVES:
+        await LIVES[step.what](here, step.which, step.value)
+    else:
+        await VERBS[step.what](here, step)
+
+
+# -- in Vorex ---------------------------------------------------------------------------------------
+
+
+async def _change(place: Town, step: Step, **changes: Any) -> None:
+    content = await _known(place, step)
+    if content is not None:
+        await place.say(content.model_copy(update=changes), action=Action.UPDATED)
+
+
+async def _known(place: Town, step: Step) -> ItemContent | None:
+    known: list[Item] = sorted(await place.home.items(), key=lambda item: item.ref)
+    return known[step.which % len(known)].content if known else None
+
+
+async def _create(place: Town, step: Step) -> None:
+    kind = list(ItemType)[step.value % len(ItemType)] if step.which % 2 else ItemType.APPOINTMENT
+    number = len(place.said)
+    content = ItemContent(
+        id=f"{number}",
+        type=kind,
+        title=f"Item {number}",
+        description="One\n\n\nTwo  ",
+        account_name="Contoso" if step.value % 3 == 0 else None,
+        assignees=(step.who,),
+        **_span(step.value),
+    )
+    await place.say(content, action=Action.CREATED)
+
+
+async def _delete(place: Town, step: Step) -> None:
+    content = await _known(place, step)
+    if content is not None:
+        await place.say(content, action=Action.DELETED)
+
+
+async def _change_type(place: Town, step: Step) -> None:
+    """A task becomes a to-do, say: the old record goes, a new one with the same number comes."""
+    content = await _known(place, step)
+    kind = list(ItemType)[step.value % len(ItemType)]
+    if content is not None and kind is not content.type:
+        await place.say(content, action=Action.DELETED)
+        await place.say(content.model_copy(update={"type": kind}), action=Action.CREATED)
+
+
+async def _crowd(place: Town, step: Step) -> None:
+    for _ in range(CROWD):
+        await _create(place, step)
+
+
+def _span(value: int) -> dict[str, Any]:
+    start = DAY + timedelta(hours=8 + value)
+    return {"start": start, "end": start + timedelta(hours=1)}
+
+
+# -- at a linked calendar ---------------------------------------------------------------------------
+
+
+async def _event(here: Village, step: Step, *, ours: bool, **fields: Any) -> None:
+    calendar = here.calendar_of(step.who)
+    world = here.town.world
+    events = [e for e in world.events(calendar) if not e["deleted"] and bool(e["event_id"]) is ours]
+    if not events:
+        return
+    uid = events[step.which % len(events)]["event_uid"]
+    if fields:
+        world.change_event(calendar, uid, **fields)
+    else:
+        world.delete_event(calendar, uid)
+    await world.settle()
+
+
+async def _add_event(here: Village, step: Step) -> None:
+    here.town.world.add_event(here.calendar_of(step.who), summary=f"Event {step.value}", **_wire(step.value))
+    await here.town.world.settle()
+
+
+async def _clear(here: Village, step: Step) -> None:
+    """All events of a calendar are deleted at once (R11)."""
+    calendar = here.calendar_of(step.who)
+    for event in here.town.world.events(calendar):
+        if not event["deleted"]:
+            here.town.world.delete_event(calendar, event["event_uid"])
+    await here.town.world.settle()
+
+
+def _wire(value: int) -> dict[str, str]:
+    return {name: moment.strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in _span(value).items()}
+
+
+# -- at home ----------------------------------------------------------------------------------------
+
+
+async def _toggle(here: Village, step: Step, column: str) -> None:
+    """A box is checked, or unchecked, by the person who is not Ann: she has a form for it."""
+    place = here.town
+    integration_id = place.integrations["bob"]
+    value = await place.home.value(integration_id)
+    boxes = {
+        "event_types": {name: getattr(value.event_types, name) for name in ("create", "update", "delete")},
+        "item_types": {kind.value: kind in value.item_types for kind in ItemType},
+    }[column]
+    name = list(boxes)[step.which % len(boxes)]
+    await place.home.set(integration_id, **{column: {**boxes, name: not boxes[name]}})
+    place.toggled.add("bob")
+
+
+async def _lose(here: Village, _: Step) -> None:
+    here.town.notices.clear()
+
+
+def _other(step: Step) -> str:
+    return PEOPLE[1 - PEOPLE.index(step.who)]
+
+
+def _edited(step: Step) -> dict[str, str]:
+    return {"summary": f"Edited {step.value}"}
+
+
+Verb = Callable[[Village, Step], Awaitable[None]]
+VERBS: dict[str, Verb] = {
+    "create": lambda here, step: _create(here.town, step),
+    "crowd": lambda here, step: _crowd(here.town, step),
+    "move": lambda here, step: _change(here.town, step, **_span(step.value)),
+    "retitle": lambda here, step: _change(here.town, step, title=f"Renamed {step.value}"),
+    "describe": lambda here, step: _change(
+        here.town, step, description=f"Text {step.value}", show_as=ShowAs.FREE
+    ),
+    "undate": lambda here, step: _change(here.town, step, start=None, end=None),
+    "delete": lambda here, step: _delete(here.town, step),
+    "reassign": lambda here, step: _change(here.town, step, assignees=(step.who,)),
+    "share": lambda here, step: _change(here.town, step, assignees=(step.who, _other(step))),
+    "complete": lambda here, step: _change(here.town, step, completed=True),
+    "change type": lambda here, step: _change_type(here.town, step),
+    "repeat": lambda here, step: here.town.repeat(step.which),
+    "add event": _add_event,
+    "move event": lambda here, step: _event(here, step, ours=False, **_wire(step.value)),
+    "retitle event": lambda here, step: _event(here, step, ours=False, **_edited(step)),
+    "delete event": lambda here, step: _event(here, step, ours=False),
+    "edit ours": lambda here, step: _event(here, step, ours=True, **_edited(step)),
+    "move ours": lambda here, step: _event(here, step, ours=True, **_wire(step.value)),
+    "delete ours": lambda here, step: _event(here, step, ours=True),
+    "clear": _clear,
+    "toggle event type": lambda here, step: _toggle(here, step, "event_types"),
+    "toggle item type": lambda here, step: _toggle(here, step, "item_types"),
+    "notice": lambda here, step: here.town.notice(step.which),
+    "lose notices": _lose,
+    "wait": lambda here, step: here.town.pass_time(step.value * 3.0),
+    "settle": lambda here, _: here.town.settle(),
+}
+EVERYDAY = (
+    ["create"] * 3
+    + ["move", "retitle", "describe", "undate", "delete", "reassign", "share", "complete", "change type"]
+    + ["add event"] * 3
+    + ["move event", "retitle event", "delete event", "edit ours", "move ours", "delete ours"]
+    + ["repeat", "notice", "notice", "wait", "wait", "settle", "lose notices"]
+)
+"""What goes on all day between Vorex and two calendars."""
+WHOLE_LIVES = [*EVERYDAY, *LIVES, "crowd", "clear", "toggle event type", "toggle item type"]
+"""That, and what happens to an integration as a whole (G9–G16)."""
