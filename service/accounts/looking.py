@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from contracts.calendar import Integration, Reason, Status
@@ -47,22 +47,25 @@ class Looker:
             fresh = shown.looked_at is not None and now - shown.looked_at < ONCE_IN
             if fresh and not at_once:
                 return _finding(shown.integration.status)
-            reason, elsewhere = await self._see(shown.integration)
-            return await self._keep(shown.integration, reason, elsewhere)
+            return await self._keep(shown.integration, await self._see(shown.integration))
 
-    async def _see(self, integration: Integration) -> tuple[Reason | None, str | None]:
-        """What is in the way, and the linked calendar's id where Cronofy has given it another one."""
+    async def _see(self, integration: Integration) -> "_Seen":
         turn = Turn(integration_id=integration.id)
         try:
             person = await self._gateway.userinfo(integration.sub, turn=turn)
             calendars = await self._gateway.calendars(integration.sub, turn=turn)
         except GrantRefused:
-            return Reason.PERMISSION_WITHDRAWN, None
+            return _Seen(reason=Reason.PERMISSION_WITHDRAWN)
         elsewhere = renumbered(integration, calendars)
         now = replace(integration, calendar_id=elsewhere) if elsewhere else integration
-        return judge(now, person, calendars), elsewhere
+        linked = next((one for one in calendars if one.calendar_id == now.calendar_id), None)
+        return _Seen(
+            reason=judge(now, person, calendars),
+            elsewhere=elsewhere,
+            permission=linked.permission_level if linked else None,
+        )
 
-    async def _keep(self, seen: Integration, reason: Reason | None, elsewhere: str | None) -> Finding:
+    async def _keep(self, seen: Integration, found: "_Seen") -> Finding:
         """Store what was seen, unless the person reconnected or chose another calendar meanwhile."""
         async with self._store.begin() as connection:
             await accounts.lock(connection, seen.id)
@@ -74,13 +77,15 @@ class Looker:
             if _subject(known) != _subject(seen):
                 return _finding(known.status)
             await change_state(connection, known.id, looked_at=now)
-            if elsewhere is not None:
-                await renumber(connection, known, elsewhere)
-            await self._turn(connection, known, reason)
-            if elsewhere is not None and reason is None and known.active:
+            if found.elsewhere is not None:
+                await renumber(connection, known, found.elsewhere)
+            if found.permission not in {None, known.permission_level}:
+                await change(connection, known.id, permission_level=found.permission)
+            await self._turn(connection, known, found.reason)
+            if found.elsewhere is not None and found.reason is None and known.active:
                 await want_catch_up(self._store, connection, known)
         self._wake()
-        return "not_connected" if reason else "fine"
+        return "not_connected" if found.reason else "fine"
 
     async def _turn(self, connection: AsyncConnection, known: Integration, reason: Reason | None) -> None:
         status = Status.NOT_CONNECTED if reason else Status.CONNECTED
@@ -92,6 +97,18 @@ class Looker:
         word = IntegrationChange.NOT_CONNECTED if reason else IntegrationChange.CONNECTED
         fact = integration_changed(known, word, reason=reason, now=await self._store.moment(connection))
         await enqueue(connection, [fact], now=await self._store.now(connection))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What a look found."""
+
+    reason: Reason | None
+    """What is in the way."""
+    elsewhere: str | None = None
+    """The linked calendar's id where Cronofy has given it another one."""
+    permission: str | None = None
+    """Whether its owner's own events may be edited now (R10); that can be granted and withdrawn later."""
 
 
 def judge(integration: Integration, person: UserInfo, calendars: Sequence[Calendar]) -> Reason | None:

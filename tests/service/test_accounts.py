@@ -115,6 +115,18 @@ async def test_a_connection_that_works_again_catches_up(office: Office) -> None:
     assert (await office.facts())[2:] == [("not_connected", "permission_withdrawn"), ("connected", None)]
 
 
+async def test_r10_a_permission_that_is_granted_or_withdrawn_later_is_seen(office: Office) -> None:
+    """Missing, it keeps nothing else from crossing: the integration stays connected (R22's closed set)."""
+    integration_id = await office.finished()
+    (row,) = await office.rows(integrations)
+    for level in ("unrestricted", "sandbox"):
+        office.world.set_permission(row["calendar_id"], level)
+        await office.clock.pass_time(61)
+        assert await office.accounts.look(integration_id) == "fine"
+        (seen,) = await office.rows(integrations)
+        assert (seen["permission_level"], seen["status"]) == (level, "connected")
+
+
 async def test_an_unfinished_or_unknown_integration_is_not_looked_at(office: Office) -> None:
     integration_id = await office.connect()
     asked = len(office.wire.asked)
