@@ -18,6 +18,7 @@ from contracts.calendar import (
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers.compose import compose
+from handlers.edits import both_values, values_of
 from handlers.entries import Entries
 from handlers.outbound import holding_code
 from handlers.plan import Write, let_go_print, renewed, wish
@@ -81,7 +82,10 @@ def _edited_in_vain(event: CronofyEvent, link: Link) -> bool:
 def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -> Judgement:
     """Deleted there, changed here: the change wins (R19), under our own id where the event was foreign."""
     reason = "Deleted in the linked calendar, changed in Vorex: the change wins."
-    log = entry(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason)
+    content = content_of(item)
+    kept = values_of(content, {"title", "start", "end"})
+    detail = both_values(kept=kept, lost={"deleted": True}, private=content.private)
+    log = entry(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason, detail=detail)
     link = renewed(link, item, integration)
     state, code = (link.state, link.code) if link.state is LinkState.FAILED else (LinkState.BEHIND, None)
     desired = compose(content_of(item))

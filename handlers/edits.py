@@ -88,6 +88,17 @@ def values_of(item: ItemContent, fields: set[str]) -> dict[str, object]:
     return {name: form.get(names.get(name, name)) for name in sorted(fields)}
 
 
+def both_values(
+    *, kept: dict[str, object], lost: dict[str, object], private: bool | None
+) -> dict[str, object]:
+    """What won and what lost, for the log (R19); of a private item its times alone (R27)."""
+    if not private:
+        return {"kept": kept, "lost": lost}
+    told = {*TIME_FIELDS, "deleted"}
+    kept, lost = ({name: value for name, value in each.items() if name in told} for each in (kept, lost))
+    return {"kept": kept, "lost": lost, "private": True}
+
+
 def _times(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str, Any]:
     """The edges that differ; the other edge stays as the item has it, to the second."""
     timed = isinstance(event.start, datetime)

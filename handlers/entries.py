@@ -9,7 +9,7 @@ from contracts.calendar import (
     LogEntry,
     Outcome,
 )
-from handlers.edits import MASKED_TITLE
+from handlers.edits import MASKED_TITLE, both_values
 from handlers.reading import Reading
 
 
@@ -32,15 +32,15 @@ class Entries:
             Direction.TO_MY_CALENDAR, action, outcome, code=code, reason=reason, detail=detail or {}
         )
 
-    def lost_by_vorex(self, values: dict[str, object]) -> LogEntry:
-        private = self._item.content is not None and self._item.content.private
+    def lost_by_vorex(self, *, kept: dict[str, object], lost: dict[str, object], private: bool) -> LogEntry:
+        private = private or (self._item.content is not None and self._item.content.private)
         return self._entry(
             Direction.TO_LINKED_CALENDAR,
             LogAction.UPDATE,
             Outcome.SKIPPED,
             code=Code.CONFLICT_LOST,
             reason="Changed on both sides; the newer change in the linked calendar wins.",
-            detail={} if private else {"lost": values},
+            detail=both_values(kept=kept, lost=lost, private=private),
         )
 
     def stopped(self) -> LogEntry:

@@ -24,7 +24,7 @@ from handlers.edits import both_values, closed_code, edited, masked, values_of
 from handlers.entries import Entries
 from handlers.outbound import remembered
 from handlers.plan import Leave, Write, wish
-from handlers.prints import differing, print_of_event, print_of_payload
+from handlers.prints import differing, print_of_event, print_of_payload, same
 from handlers.reading import (
     NOTHING,
     Judgement,
@@ -123,7 +123,9 @@ def _judge_living(
         return Judgement(link=_confirmed(link, read, item))
     seen = replace(link, last_read={**(link.last_read or {}), **read})
     if sight.fields:
-        return _judge_edit(event, seen, item, integration, reading, sight=sight)
+        judged = _judge_edit(event, seen, item, integration, reading, sight=sight)
+        told = judged.item is None and link.differs and same(read, link.last_read)
+        return replace(judged, entries=()) if told else judged
     if not sight.arrived:
         return _doubted(seen, item, integration, reading, sight=sight)
     return Judgement(link=replace(seen, differs=link.differs and bool(differing(read, own))))

@@ -27,7 +27,7 @@ from contracts.calendar import (
     event_id,
 )
 from contracts.envelope import ItemChanged
-from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
+from contracts.vorex import ItemChangedData, ItemContent
 from handlers.compose import compose
 from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
 from handlers.prints import print_of_payload
@@ -358,52 +358,3 @@ def passed_over(verdicts: Verdicts, integration_ids: Sequence[IntegrationId]) ->
         for each, code in (*late, *early)
         for integration_id in integration_ids
     ]
-
-
-def loss_entries(verdicts: Verdicts) -> list[LogEntry]:
-    """What lost against the other side's change, with its values (R19)."""
-    return [
-        replace(
-            entry_of(
-                verdicts.item,
-                loss.integration_id,
-                action=LogAction.DELETE if loss.values is None else LogAction.UPDATE,
-                outcome=Outcome.SKIPPED,
-                code=Code.CONFLICT_LOST,
-                reason="Changed on both sides; "
-                + ("the newer change in the linked calendar" if loss.by_vorex else "the change in Vorex")
-                + " wins.",
-                received=received,
-            ),
-            direction=Direction.TO_LINKED_CALENDAR if loss.by_vorex else Direction.TO_MY_CALENDAR,
-            detail=_lost_values(loss, verdicts.item),
-        )
-        for loss, received in verdicts.losses
-        if loss.integration_id is not None
-    ]
-
-
-def _lost_values(loss: Loss, item: Item) -> dict[str, object]:
-    private = (loss.values is not None and loss.values.private) or (item.content and item.content.private)
-    if loss.values is None or private:
-        return {}
-    return {"lost": loss.values.to_json_dict()}
-
-
-def fact_of(verdicts: Verdicts, witness: IntegrationId | None) -> ItemChangedData | None:
-    """What is to be published of an item whose two sides were in conflict: the winner, whole (R19).
-
-    ``witness`` is named where the other side of the conflict is not known any more.
-    """
-    item = verdicts.item
-    sides = [loss.integration_id for loss, _ in verdicts.losses]
-    judges = [side for side in (witness, *sides) if side is not None]
-    if not sides or not judges or item.content is None:
-        return None
-    return ItemChangedData(
-        tenant_id=item.tenant_id,
-        action=Action.DELETED if item.deleted else Action.UPDATED,
-        version=item.version,
-        actor=Actor(kind=ActorKind.CALENDAR_SYNC, id=judges[-1]),
-        item=item.content,
-    )

@@ -9,14 +9,13 @@ from contracts.calendar import Integration, IntegrationId, Item, ItemRef, LinkId
 from contracts.envelope import ItemChanged, encode
 from contracts.ports import REPLAY_HEADER, Delivery, Outgoing
 from handlers.landing import Failure
+from handlers.losses import fact_of, loss_entries
 from handlers.outbound import (
     Choice,
     Received,
     Standing,
     Verdicts,
     choose,
-    fact_of,
-    loss_entries,
     passed_over,
     sort_out,
 )

@@ -12,7 +12,7 @@ from handlers.edits import MASKED_TITLE
 from service.store.sets import among
 from service.store.tables import items, log_entries
 
-LOOKED_THROUGH = 10_000
+LOOKED_THROUGH = 5_000
 """So many entries at most are read for a word; a page that found too little says how far it came."""
 
 
@@ -112,10 +112,15 @@ def _floor(triggers: Sequence[Trigger], mine: Sequence[ColumnElement[bool]]) -> 
 async def _masked(
     connection: AsyncConnection, entries: Sequence[Mapping[Any, Any]]
 ) -> Sequence[Mapping[Any, Any]]:
-    """The entries without the titles of what is private now, whatever it was then."""
+    """The entries without the titles and values of what is private now, whatever it was then, or was then."""
     refs = {one["item_ref"] for one in entries if one["item_ref"]}
     is_private = items.c.content["private"].as_boolean().is_(True)
     hidden = set(
         await connection.scalars(select(items.c.ref).where(among(connection, items.c.ref, refs), is_private))
     )
-    return [{**one, "title": MASKED_TITLE} if one["item_ref"] in hidden else one for one in entries]
+    return [
+        {**one, "title": MASKED_TITLE, "detail": None}
+        if one["item_ref"] in hidden or (one["detail"] or {}).get("private")
+        else one
+        for one in entries
+    ]

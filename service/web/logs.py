@@ -39,7 +39,7 @@ def _wanted(
     return Wanted(direction=direction, outcome=outcome, item_type=item_type, q=q)
 
 
-@router.get("", response_model=Listed[LogEntryShape])
+@router.get("", response_model=Listed[LogEntryShape], response_model_exclude_unset=True)
 async def list_log(
     desk: AtDesk,
     visitor: Known,

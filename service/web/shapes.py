@@ -123,6 +123,9 @@ class LogEntryShape(BaseModel):
     message_id: str | None
     attempt: int | None
     run_id: str | None
+    kept: dict[str, Any] | None = None
+    """Only in the entry of a conflict: the values that won (R19)."""
+    lost: dict[str, Any] | None = None
 
 
 class CountShape(BaseModel):
@@ -231,8 +234,11 @@ def calendar_form(calendar: Calendar) -> dict[str, Any]:
 
 
 def log_form(entry: Mapping[Any, Any]) -> dict[str, Any]:
-    form = {name: entry[name] for name in LogEntryShape.model_fields}
-    return form | {"at": rfc3339(entry["at"])}
+    """An entry; of a conflict with the values of both sides (R19, R27)."""
+    both = entry["detail"] or {}
+    values = {name: both[name] for name in ("kept", "lost") if name in both}
+    form = {name: entry[name] for name in LogEntryShape.model_fields if name not in {"kept", "lost"}}
+    return form | values | {"at": rfc3339(entry["at"])}
 
 
 def run_form(row: RunRow) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_r19_the_newer_change_in_the_calendar_wins_and_takes_only_what_the_perso
     assert taken.item is not None
     assert taken.item.content == a_content(title="New", location="Bar")
     assert codes(taken) == [("update", "done", "ok"), ("update", "skipped", "conflict_lost")]
-    assert taken.entries[1].detail == {"lost": {"location": "Park"}}
+    assert taken.entries[1].detail == {"kept": {"location": "Bar"}, "lost": {"location": "Park"}}
     assert taken.link is not None
     assert (taken.link.desired, taken.link.desired_revision) == (payload_of(taken.item), 3)
     assert taken.link.state is (LinkState.BEHIND if state is LinkState.FAILED else state)
@@ -69,7 +69,7 @@ def test_r19_the_newer_change_in_vorex_wins() -> None:
 
     assert lost.item is None
     assert codes(lost) == [("update", "skipped", "conflict_lost")]
-    assert lost.entries[0].detail == {"lost": {"title": "Theirs"}}
+    assert lost.entries[0].detail == {"kept": {"title": "New"}, "lost": {"title": "Theirs"}}
     assert lost.link is not None
     assert (lost.link.state, lost.link.desired) == (LinkState.BEHIND, payload_of(NEW))
 
@@ -330,7 +330,8 @@ def test_r27_the_log_never_tells_a_private_items_text() -> None:
         done = judged(a_row_of(old, summary="Secret", updated=updated), link, new)
         assert done.entries
         assert {entry.title for entry in done.entries} == {MASKED_TITLE}
-        assert all(entry.detail in ({}, {"lost": {}}) for entry in done.entries)
+        hidden = {"kept": {}, "lost": {}, "private": True}
+        assert all(entry.detail in ({}, hidden) for entry in done.entries)
 
 
 def test_what_was_read_before_the_event_was_known_is_told_by_its_uid() -> None:

@@ -22,14 +22,13 @@ from contracts.calendar import (
 from contracts.envelope import ItemChanged, decode
 from contracts.vorex import ItemType
 from handlers.compose import compose, payload_hash
+from handlers.losses import fact_of, loss_entries
 from handlers.outbound import (
     MOST_WRITES,
     Choice,
     Received,
     Standing,
     choose,
-    fact_of,
-    loss_entries,
     passed_over,
     sort_out,
 )
@@ -262,7 +261,8 @@ def test_r19_a_lost_change_of_a_private_item_keeps_no_text() -> None:
     verdicts = sort_out(known, [received(2, private=True, title="Clinic")])
 
     (entry,) = loss_entries(verdicts)
-    assert entry.detail == {}
+    times = {"start": "2026-12-03T09:00:00Z", "end": "2026-12-03T10:00:00Z"}
+    assert entry.detail == {"kept": times, "lost": times, "private": True}
     fact = fact_of(verdicts, None)
     assert fact is not None
     assert (fact.version, fact.item.title, fact.actor.id) == (3, "5512 v1", HOME)

@@ -17,7 +17,8 @@ from handlers.compose import payload_hash
 from handlers.deletions import carry_out
 from handlers.inbound import Known, judge_page
 from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land, write_of
-from handlers.outbound import UNFINISHED, Received, choose, fact_of, prints_of, remembered, sort_out
+from handlers.losses import fact_of
+from handlers.outbound import UNFINISHED, Received, choose, prints_of, remembered, sort_out
 from handlers.reading import Reading
 from tests.builders import FREELY, NOW, an_integration
 
