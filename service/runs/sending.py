@@ -1,11 +1,12 @@
 """Send: a range of My Calendar goes to the linked calendar, fifty items a step (R24, R26).
 
-A step marks its links as behind and the next one waits for them, so that never more than fifty of a
-run stand in the lane of an integration beside its live changes (R32).
+A step marks its links as behind, and the next one waits until no more than two such sets are unwritten: the
+lane of an integration never stands still for a run, and its live changes never wait for many of it (R32).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from contracts.calendar import Integration, Link, LinkId, LinkState
 from contracts.ports import Clock
@@ -18,7 +19,9 @@ from service.store.outgoing import Place
 from service.store.runs import Tally
 
 AT_ONCE = 50
-PATIENCE = 0.1
+AHEAD = 2 * AT_ONCE
+"""Links of a run that may be unwritten when the next ones are handed over."""
+PATIENCE = 0.05
 LONGEST_WAIT = 20.0
 SENDING = "Sending to the linked calendar."
 
@@ -37,34 +40,38 @@ class Chosen:
 
 
 class Sending:
-    """One step: wait for what the last one handed over, count it, and hand over the next fifty."""
+    """One step: wait for what the ones before handed over, count it, and hand over the next fifty."""
 
     def __init__(self, *, store: Store, progress: Progress, clock: Clock) -> None:
         self._store, self._progress, self._clock = store, progress, clock
 
     async def __call__(self, due: Due) -> None:
-        handed_over = due.run.cursor.get("links", [])
-        if handed_over and not await self._arrived(handed_over):
+        cursor = due.run.cursor
+        handed_over = cursor.get("links", [])
+        if not await self._arrived(handed_over, but=0 if cursor.get("all") else AHEAD):
             await self._progress.wait(due, seconds=1.0, now_doing=SENDING)
             return
         async with self._store.begin() as connection:
-            tally = await self._counted(connection, due)
-            await self._hand_over(connection, due, tally)
+            waiting = await outgoing.unwritten(connection, handed_over)
+            tally = await self._counted(connection, due, waiting)
+            await self._hand_over(connection, due, tally, [key for key in handed_over if key in waiting])
 
-    async def _arrived(self, ids: Sequence[str]) -> bool:
-        """Whether all of these links have been written, or never will be."""
+    async def _arrived(self, ids: Sequence[str], *, but: int) -> bool:
+        """Whether these links have been written, or never will be, but for so many."""
         waited = 0.0
         while waited < LONGEST_WAIT:
             async with self._store.read() as connection:
-                if not await outgoing.unfinished(connection, ids):
+                if len(await outgoing.unwritten(connection, ids)) <= but:
                     return True
             await self._clock.sleep(PATIENCE)
             waited += PATIENCE
         return False
 
-    async def _counted(self, connection: AsyncConnection, due: Due) -> Tally:
+    @staticmethod
+    async def _counted(connection: AsyncConnection, due: Due, waiting: Collection[str]) -> Tally:
+        """What has come of those that do not wait any more."""
         cursor = due.run.cursor
-        ids = cursor.get("links", [])
+        ids = [key for key in cursor.get("links", []) if key not in waiting]
         found = await links.load(connection, ids)
         failed = sum(link.state is not LinkState.AGREED for link in found.values())
         created = len(set(cursor.get("new", ())) & {key for key, link in found.items() if _went(link)})
@@ -72,20 +79,32 @@ class Sending:
             done=len(ids), created=created, updated=max(0, len(ids) - failed - created), failed=failed
         )
 
-    async def _hand_over(self, connection: AsyncConnection, due: Due, tally: Tally) -> None:
+    async def _hand_over(
+        self, connection: AsyncConnection, due: Due, tally: Tally, waiting: Sequence[str]
+    ) -> None:
         span = span_of(due.run.send or {}, now=due.run.requested_at, time_zone=due.integration.time_zone)
         place = Place.read(due.run.cursor)
         refs = await outgoing.next_items(connection, due.integration, span, after=place, limit=AT_ONCE)
+        new = [key for key in due.run.cursor.get("new", ()) if key in waiting]
         if not refs:
-            await self._progress.go_on(connection, due, step=OVER, cursor={}, tally=tally)
+            cursor: dict[str, Any] = {**due.run.cursor, "links": waiting, "new": new, "all": True}
+            await self._progress.go_on(
+                connection,
+                due,
+                step=SEND if waiting else OVER,
+                cursor=cursor if waiting else {},
+                tally=tally,
+                now_doing=SENDING,
+            )
             return
         chosen = await self._choose(connection, due.integration, [ref for ref, _ in refs])
         await self._mark(connection, chosen, due.run.id)
         last_ref, last_start = refs[-1]
         cursor = {
             **Place(starts_at=last_start, ref=last_ref).as_json(),
-            "links": chosen.ids,
-            "new": [link.id for link in chosen.new],
+            "links": [*waiting, *chosen.ids],
+            "new": [*new, *(link.id for link in chosen.new)],
+            "all": len(refs) < AT_ONCE,
         }
         more = replace(tally, found=len(refs), skipped=chosen.skipped, done=tally.done + chosen.skipped)
         total = None

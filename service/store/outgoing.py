@@ -68,15 +68,14 @@ def _wanted(integration: Integration, span: Span) -> ColumnElement[bool]:
     )
 
 
-async def unfinished(connection: AsyncConnection, ids: Sequence[str]) -> bool:
-    """Whether any of these links still waits to be written."""
+async def unwritten(connection: AsyncConnection, ids: Sequence[str]) -> frozenset[str]:
+    """Those of these links that still wait to be written."""
     query = (
         select(links.c.id)
         .where(among(connection, links.c.id, ids))
         .where(links.c.state.in_([LinkState.BEHIND, LinkState.RETRYING]))
-        .limit(1)
     )
-    return await connection.scalar(query) is not None
+    return frozenset(await connection.scalars(query))
 
 
 async def note_run(connection: AsyncConnection, ids: Sequence[str], run_id: str) -> None:
