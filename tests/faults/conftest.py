@@ -22,11 +22,12 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await opened.close()
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)] if FULL else ["sqlite"]
-)
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
+
+
+@pytest.fixture(params=["sqlite", POSTGRESQL] if FULL else ["sqlite"])
 async def some_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    """A store where the engine hardly matters: in full size both of them, else the one that is there at once."""
+    """A store where the engine hardly matters: both of them in full size, else the one always there."""
     opened = Store(str(request.getfixturevalue(f"{request.param}_url")))
     await opened.upgrade()
     yield opened

@@ -28,6 +28,10 @@ _COUNT = (
     "[{element(4, amqqueue:get_name(Q)), case catch ra:leader_query(amqqueue:get_pid(Q),"
     " fun rabbit_fifo:query_messages_total/1) of {ok, {_, N}, _} -> N; _ -> -1 end}"
 )
+_ELECT = (
+    "[case catch ra:leader_query(amqqueue:get_pid(Q), fun rabbit_fifo:query_messages_total/1, 2000) of"
+    " {ok, {_, N}, _} when is_integer(N) -> N; _ -> ra:trigger_election(amqqueue:get_pid(Q)) end"
+)
 _COUNTED = re.compile(r'{<<"([^"]+)">>,(-?\d+)}')
 
 
@@ -183,8 +187,14 @@ class RabbitMQ:
         self.url = f"amqp://guest:guest@127.0.0.1:{node.port}/{vhost}"
 
     def restart(self) -> None:
+        """Kill the node and start it again.
+
+        RabbitMQ 3.10 may leave a quorum queue that nobody uses without a leader then, where no other
+        node calls for an election.
+        """
         self.node.kill()
         self.node.start()
+        self.node.ctl("eval", f'{_ELECT} || Q <- rabbit_amqqueue:list(<<"{self.vhost}">>)].')
 
     def url_of(self, user: str) -> str:
         """The address for a user made by ``add_user``."""

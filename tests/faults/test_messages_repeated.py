@@ -1,0 +1,120 @@
+"""Messages that come more than once, come late, or end the process that reads them (T16, T17, T20)."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.ports import ATTEMPT_HEADER
+from service.crashpoints import KILLED
+from service.store import Store
+from service.store.tables import attempts
+from tests.support.calendars import changed
+from tests.support.faults_broker import RUNGS, Plant, events_of, plant
+from tests.support.knobs import sized
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.repository import ROOT
+from tests.support.servers import end
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.rabbitmq
+
+TIMES = 5
+UNATTRIBUTED, ATTRIBUTED = 2, 3
+"""Deaths after which a message is taken in alone, and deaths over it alone (DESIGN 6.1)."""
+
+
+async def test_t20_one_id_many_times_in_one_intake_and_in_several_processes_is_written_once(
+    rabbitmq: RabbitMQ, store: Store
+) -> None:
+    """Half of the copies wait when the first consumer starts, the others come while two more work."""
+    events = events_of(sized(40, 400), 1)
+    async with plant(rabbitmq, store) as place:
+        await place.publish(events * TIMES)
+        await place.consumer()
+        for _ in range(2):
+            await place.consumer(prefetch=20, intake_size=7)
+        await place.publish(events * TIMES)
+        await place.settled(event.message_id for event in events)
+        await place.newest_once(events)
+        writes = Counter(write.key for write in place.world.calendars.writes)
+        assert set(writes.values()) == {1}
+        assert len(await place.world.finished()) == len(events)
+
+
+async def test_t16_retries_come_home_in_time_with_their_attempt_until_none_is_left(
+    rabbitmq: RabbitMQ, some_store: Store
+) -> None:
+    """Never before their delay, body and id unchanged; after the last rung the message is a dead letter."""
+    event = changed("late", id="late")
+    async with plant(rabbitmq, some_store) as place:
+        place.world.calendars.refused = {"late v1": 503}
+        await place.consumer()
+        await place.publish([event])
+        await until(place.world.letters, seconds=60, what="the dead letter")
+        (letter,) = await place.world.letters()
+        tried = sorted(await place.world.rows(attempts), key=lambda row: row["attempt"])
+
+        assert [row["attempt"] for row in tried] == [1, 2]
+        assert (letter["code"], len(letter["attempts"])) == ("exhausted", len(RUNGS) + 1)
+        assert bytes(letter["body"]) == event.body
+        assert letter["headers"][ATTEMPT_HEADER] == len(RUNGS) + 1
+        moments = [*(row["at"] for row in tried), letter["last_failed_at"]]
+        waited = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+        assert [seconds >= rung for seconds, rung in zip(waited, RUNGS, strict=True)] == [True, True]
+        await until(place.empty, what="empty queues")
+
+
+def mortal(url: str, rabbitmq: RabbitMQ, calendar: Path, deadly: str) -> "subprocess.Popen[bytes]":
+    """A consumer's process that dies where the deadly text is about to be stored."""
+    given = dict(os.environ)  # noqa: TID251 -- a child process gets the machine's
+    program = [sys.executable, "-m", "tests.support.mortal", url, rabbitmq.url, str(calendar), "", deadly]
+    return subprocess.Popen(program, cwd=ROOT, env={**given, "PYTHONPATH": str(ROOT)}, start_new_session=True)
+
+
+async def test_t17_a_message_that_kills_every_process_is_found_and_its_neighbours_are_done(
+    rabbitmq: RabbitMQ, some_store: Store, tmp_path: Path
+) -> None:
+    """Three processes die over it alone, then it is a dead letter; nobody else is suspected for good."""
+    good, calendar = events_of(sized(6, 60), 1), tmp_path / "calendar.jsonl"
+    deadly = changed("deadly", id="deadly", title="the deadly one")
+    async with plant(rabbitmq, some_store) as place:
+        await place.publish([*good[::2], deadly, *good[1::2]], at_once=1)
+        deaths = 0
+        while not await _buried(place):
+            process = mortal(some_store.url, rabbitmq, calendar, "the deadly one")
+            try:
+                code = await _died_or_buried(process, place)
+            finally:
+                end(process)
+            deaths += code == KILLED
+        process = mortal(some_store.url, rabbitmq, calendar, "the deadly one")
+        try:
+            await place.settled([*(event.message_id for event in good), "deadly"])
+        finally:
+            end(process)
+
+        (letter,) = await place.world.letters()
+        assert (letter["code"], letter["message_id"]) == ("crash_loop", "deadly")
+        assert ATTRIBUTED <= deaths <= UNATTRIBUTED + ATTRIBUTED
+        written = [json.loads(line) for line in calendar.read_text().splitlines()]
+        titles = {body["summary"] for _, _, _, body in written}
+        assert titles == {f"m-i-{number} v1" for number in range(len(good))}
+
+
+async def _buried(place: Plant) -> bool:
+    return bool(await place.world.letters())
+
+
+async def _died_or_buried(process: "subprocess.Popen[bytes]", place: Plant) -> int | None:
+    async def over() -> Any:
+        return process.poll() is not None or await _buried(place)
+
+    await until(over, seconds=60, what="a death or a dead letter")
+    return process.poll()
