@@ -101,5 +101,7 @@ def later(moment: Moment, days: int) -> Moment:
     """The same time of day some days on, by the clock on the wall of its zone."""
     if moment.day:
         return day_moment(date.fromisoformat(moment.day) + timedelta(days=days), moment.tzid)
+    if not days:
+        return moment  # by the clock on the wall, an hour that comes twice could not be told apart
     local = datetime.fromtimestamp(moment.at, zone_of(moment.tzid) or UTC)
     return Moment(at=int((local + timedelta(days=days)).timestamp()), day=None, tzid=moment.tzid)
