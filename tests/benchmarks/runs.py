@@ -23,13 +23,15 @@ LIMITS = Limits()
 async def _one(running: Servers, engine: str, kind: Kind, count: int) -> Told:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with database_of(running, engine, folder) as url:
-            async with ground(url, running.broker().url, folder, LIMITS) as place:
-                if kind == "retrieve":
-                    place.fill_calendar(count)
-                else:
-                    await place.fill_vorex(count)
-                return await place.sync(kind)
+        async with (
+            database_of(running, engine, folder) as url,
+            ground(url, running.broker().url, folder, LIMITS) as place,
+        ):
+            if kind == "retrieve":
+                place.fill_calendar(count)
+            else:
+                await place.fill_vorex(count)
+            return await place.sync(kind)
 
 
 def _row(engine: str, kind: str, told: Told, count: int) -> dict[str, Any]:
