@@ -6,16 +6,18 @@ from contracts.errors import SyncError
 from contracts.ports import Broker, Clock
 from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
 from service.cronofy.allowance import MINUTE, SECOND, Allowance
-from service.store import Store, letters, outbox
+from service.store import Store, delays, letters, outbox
 from service.store.budget import BudgetRow
 from service.telemetry import (
     BUDGET_LEVEL,
     BUDGET_USED,
+    INTEGRATIONS,
     OPEN_LETTERS,
     OUTBOX_AGE,
     OUTBOX_MESSAGES,
     QUEUE_AGE,
     QUEUE_MESSAGES,
+    REPLAYS_WAITING,
 )
 
 EVERY = 15.0
@@ -34,7 +36,7 @@ class Gauges:
     async def run(self) -> None:
         """Measure until cancelled; what cannot be asked now keeps its last value."""
         while True:
-            for look in (self.queues, self.outbox, self.letters, self.budget):
+            for look in (self.queues, self.outbox, self.letters, self.integrations, self.budget):
                 try:
                     await look()
                 except SyncError:
@@ -59,9 +61,17 @@ class Gauges:
     async def letters(self) -> None:
         async with self._store.read() as connection:
             counted = await letters.open_by_code(connection)
+            replays = await outbox.paced(connection)
+        REPLAYS_WAITING.set(len(replays))
         OPEN_LETTERS.clear()
         for code, count in counted.items():
             OPEN_LETTERS.labels(code).set(count)
+
+    async def integrations(self) -> None:
+        async with self._store.read() as connection:
+            counted = await delays.standing(connection)
+        for state, count in counted.items():
+            INTEGRATIONS.labels(state).set(count)
 
     async def budget(self) -> None:
         text, seconds = await BudgetRow(self._store).look()

@@ -22,6 +22,8 @@ DAY = 86_400.0
 ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
 LEASE_SECONDS = 30.0
 """A keeper that was killed is replaced after this, and a beat."""
+LEASES = "keeper:"
+"""How the names of all keepers' leases begin."""
 BEATS = 3
 """How often a lease is renewed within its length."""
 CHUNK = 1000
@@ -140,7 +142,7 @@ class Keeper:
 
 
 def _lease(chore: str) -> str:
-    return f"keeper:{chore}"
+    return f"{LEASES}{chore}"
 
 
 def _say_hindered(chore: str, error: Exception) -> None:

@@ -108,6 +108,13 @@ ACCEPTED_AFTER = Histogram(
 CLAIMS_LOST = Counter("calendar_sync_claims_lost", "Links that another process took over")
 OUTBOX_MESSAGES = Gauge("calendar_sync_outbox_messages", "Messages in the outbox that should have gone out")
 OUTBOX_AGE = Gauge("calendar_sync_outbox_age_seconds", "How long the oldest of them has waited")
+PASSED_OVER = Counter(
+    "calendar_sync_messages_passed_over",
+    "Messages that changed nothing because a newer or the same one was known",
+    ["outcome"],
+)
+INTEGRATIONS = Gauge("calendar_sync_integrations", "Integrations, by how they stand", ["state"])
+REPLAYS_WAITING = Gauge("calendar_sync_replays_waiting", "Replays of dead letters that wait for their moment")
 OPEN_LETTERS = Gauge("calendar_sync_open_letters", "Dead letters that wait for an operator", ["code"])
 BUDGET_USED = Gauge(
     "calendar_sync_budget_used", "Requests that all processes sent within the window", ["window"]

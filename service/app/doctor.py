@@ -9,8 +9,9 @@ from contracts.errors import GrantRefused, SyncError
 from contracts.ports import Broker, Clock
 from service.app.gates import open_parts, open_rabbitmq
 from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
+from service.keeper import LEASES
 from service.settings import Command, Settings, problems
-from service.store import Store, accounts, letters, outbox
+from service.store import Store, accounts, delays, leases, letters, outbox
 from service.store.letters import Matching
 
 LONG_QUEUE = 10_000
@@ -55,8 +56,10 @@ async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
             yield await _channels(store)
             yield await _outbox(store)
             yield await _letters(store)
+            yield await _integrations(store)
+            yield await _keepers(store)
         else:
-            for name in ("cronofy", "channels", "outbox", "dead letters"):
+            for name in ("cronofy", "channels", "outbox", "dead letters", "integrations", "keeper"):
                 yield _skipped(name, "the database")
         for queue in (*WORK_QUEUES, QUEUE_PARKED):
             yield await _depth(broker, queue)
@@ -145,6 +148,22 @@ async def _letters(store: Store) -> Finding:
         count = await letters.count(connection, Matching(state="open"))
     said = f"{count} open"
     return _well("dead letters", said + (" – see: calendar-sync dead-letters groups" if count else ""))
+
+
+async def _integrations(store: Store) -> Finding:
+    """How they stand; what is not connected waits for its owner, and that is no failure."""
+    async with store.read() as connection:
+        counted = await delays.standing(connection)
+    words = (f"{number} {state.replace('_', ' ')}" for state, number in counted.items() if number)
+    return _well("integrations", ", ".join(words) or "none yet")
+
+
+async def _keepers(store: Store) -> Finding:
+    """None is no failure while everything else is stopped too, so it is only said."""
+    async with store.read() as connection:
+        running = await leases.living(connection, LEASES, now=await store.now(connection))
+    said = f"{running} at work" if running else "none is running – start one: calendar-sync keeper"
+    return _well("keeper", said)
 
 
 async def _depth(broker: Broker | None, queue: str) -> Finding:

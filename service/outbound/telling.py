@@ -15,7 +15,7 @@ from contracts.ports import Delivery
 from handlers.landing import Failure, Settlement
 from service.broker.topology import QUEUE_OUTBOUND
 from service.outbound.window import Entry, MessageKey
-from service.telemetry import ATTEMPTS, DEAD_LETTERS, MESSAGES_SETTLED, RETRIES, EventName
+from service.telemetry import ATTEMPTS, DEAD_LETTERS, MESSAGES_SETTLED, PASSED_OVER, RETRIES, EventName
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,9 @@ def tell_finished(finished: Sequence[Delivery], outcomes: Iterable[tuple[Message
     counted = Counter(outcome for _, outcome in ended)
     if known := len(finished) - len(ended):
         counted["duplicate"] = known
+    for outcome in ("stale", "superseded", "duplicate"):
+        if counted[outcome]:
+            PASSED_OVER.labels(outcome).inc(counted[outcome])
     if len(ended) > FEW or known:
         log.info(MANY, queue=QUEUE_OUTBOUND, **counted)
         return

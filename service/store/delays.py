@@ -60,6 +60,23 @@ async def marked(connection: AsyncConnection) -> frozenset[str]:
     )
 
 
+async def standing(connection: AsyncConnection) -> Mapping[str, int]:
+    """How many integrations are connected, delayed, not connected and unfinished; none is counted twice."""
+    state = integration_state.c
+    delayed = state.delayed_since.is_not(None).label("delayed")
+    rows = await connection.execute(
+        select(integrations.c.status, delayed, func.count().label("number"))
+        .join(integration_state, state.integration_id == integrations.c.id)
+        .where(integrations.c.deleted_at.is_(None))
+        .group_by(integrations.c.status, delayed)
+    )
+    counted = dict.fromkeys((*Status, "delayed"), 0)
+    for row in rows:
+        late = row.delayed and row.status == Status.CONNECTED
+        counted["delayed" if late else row.status] += row.number
+    return {str(name): number for name, number in counted.items()}
+
+
 async def mark(connection: AsyncConnection, began: Mapping[str, datetime], ended: Collection[str]) -> None:
     """Note these delays, unless one is known already, and forget those that are over."""
     state = integration_state.c

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,6 +46,12 @@ async def hold(
             mine = update(leases).where(among(connection, leases.c.name, some))
             await connection.execute(mine.values(holder=holder, epoch=epoch, until=now + seconds))
     return {name: int(epoch) for name, epoch in {**kept, **taken}.items()}
+
+
+async def living(connection: AsyncConnection, prefix: str, *, now: float) -> int:
+    """How many processes hold a lease whose name begins so."""
+    mine = leases.c.name.startswith(prefix, autoescape=True), leases.c.until > now
+    return await connection.scalar(select(func.count(leases.c.holder.distinct())).where(*mine)) or 0
 
 
 async def held(connection: AsyncConnection, name: str, *, epoch: int) -> bool:

@@ -15,6 +15,7 @@ from service.gauges import Gauges
 from service.store import Store, letters
 from service.store.budget import BudgetRow
 from service.store.dead_letters import NewLetter, bury
+from service.store.delays import mark
 from service.store.journal import enqueue
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed, outbound
@@ -100,12 +101,40 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
         await enqueue(connection, [item("late")], now=now.timestamp() - 90)
 
     gauges = Gauges(store=store, broker=broker, clock=ManualClock())
-    for look in (gauges.queues, gauges.outbox, gauges.letters, gauges.budget):
+    for look in (gauges.queues, gauges.outbox, gauges.letters, gauges.integrations, gauges.budget):
         await look()
 
     assert value("queue_messages", queue=QUEUE_OUTBOUND) == 1
     assert (value("outbox_messages"), value("outbox_age_seconds") >= 90) == (1, True)
     assert value("open_letters", code="bug") == 1
+    assert value("replays_waiting") == 1
     assert value("budget_used", window="minute") == 3
     assert value("budget_level") == 1
     await broker.close()
+
+
+async def test_integrations_are_counted_by_how_they_stand(world: Outbound) -> None:
+    """One that is delayed is still connected, and an alert tells the two apart (R23)."""
+    late = await world.integration()
+    await world.integration("u-22")
+    await world.integration("u-33", status="not_connected")
+    async with world.store.begin() as connection:
+        await mark(connection, {late: world.clock.now()}, ())
+
+    await Gauges(store=world.store, broker=world.broker, clock=world.clock).integrations()
+
+    told = {state: value("integrations", state=state) for state in ("connected", "delayed", "not_connected")}
+    assert told == {"connected": 1, "delayed": 1, "not_connected": 1}
+
+
+async def test_what_changed_nothing_is_counted(world: Outbound) -> None:
+    """Stale and known already."""
+    before = [value("messages_passed_over_total", outcome=word) for word in ("stale", "duplicate")]
+    await world.integration()
+    await world.start()
+    await world.send(changed(version=5, id="m-5"))
+    await world.send(changed(version=2, id="m-2"))
+    await world.send(changed(version=5, id="m-5"))
+
+    after = [value("messages_passed_over_total", outcome=word) for word in ("stale", "duplicate")]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
