@@ -61,8 +61,8 @@ class Gauges:
     async def letters(self) -> None:
         async with self._store.read() as connection:
             counted = await letters.open_by_code(connection)
-            replays = await outbox.paced(connection)
-        REPLAYS_WAITING.set(len(replays))
+            replays = await outbox.count_paced(connection)
+        REPLAYS_WAITING.set(replays)
         OPEN_LETTERS.clear()
         for code, count in counted.items():
             OPEN_LETTERS.labels(code).set(count)

@@ -83,6 +83,12 @@ async def paced(connection: AsyncConnection) -> list[tuple[float, str | None]]:
     return [(row.due_at, row.integration_id) for row in rows]
 
 
+async def count_paced(connection: AsyncConnection) -> int:
+    """How many replays wait for their moment."""
+    unsent_rows = select(func.count()).where(outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None))
+    return await connection.scalar(unsent_rows) or 0
+
+
 async def lateness(connection: AsyncConnection, ids: Collection[str], *, now: float) -> float:
     """For how long the first of these has been due; 0 where none had a moment of its own."""
     oldest = await connection.scalar(
