@@ -1,10 +1,11 @@
 """What an item looks like as an event (R4, R12–R15; DESIGN 6, "What is written")."""
 
 import hashlib
-import json
 import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
+
+import orjson
 
 from contracts.calendar import Moment, Payload
 from contracts.fields import visible
@@ -116,5 +117,5 @@ def _edge(moment: Moment, zone: str) -> str | dict[str, str]:
 
 def payload_hash(payload: Payload | None) -> str:
     """Equal for equal payloads."""
-    form = json.dumps(payload, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(form.encode()).hexdigest()[:32]
+    form = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(form).hexdigest()[:32]

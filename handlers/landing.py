@@ -203,6 +203,9 @@ def _land_lost(link: Link, sent: Sent, result: Result) -> Landing:
 
 
 def _land_accepted(link: Link, sent: Sent, now: float) -> Landing:
+    newest = link.desired_revision <= sent.revision
+    waits = link.state in UNFINISHED
+    agrees = newest and waits
     applied = replace(
         link,
         applied_revision=max(sent.revision, link.applied_revision),
@@ -210,13 +213,11 @@ def _land_accepted(link: Link, sent: Sent, now: float) -> Landing:
         exists_there=not sent.gone,
         accepted_at=now,
         writes=_accepted(link.writes, sent, now),
-    )
-    newest = link.desired_revision <= sent.revision
-    waits = link.state in UNFINISHED
-    if newest and waits:
+        state=LinkState.AGREED if agrees else link.state,
         # an external link's code says what the calendar allows, not what went wrong
-        code = link.code if link.origin is Origin.EXTERNAL else None
-        applied = replace(applied, state=LinkState.AGREED, code=code, differs=False)
+        code=None if agrees and link.origin is Origin.OURS else link.code,
+        differs=link.differs and not agrees,
+    )
     return Landing(
         link=applied,
         fate=Fate.DONE if newest or not waits else Fate.AGAIN,

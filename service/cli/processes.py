@@ -15,7 +15,7 @@ from service.cli.speech import FAILED, run, say, settings_for
 from service.clock import SystemClock
 from service.demo import CLIENT_ID, CLIENT_SECRET, Demo, at_its_port, demonstration
 from service.demo.stage import STAGE, Stage
-from service.serving import address, listening, until
+from service.serving import address, listening, spare_the_collector, until
 from service.settings import Command, Settings
 from service.simulator.server import serve_async
 from service.walk import walk
@@ -92,6 +92,7 @@ def _stay(command: Command, process: Process, **details: str) -> None:
 
     async def work() -> None:
         async with process(settings) as running:
+            spare_the_collector()
             log.info(
                 "process.started",
                 command=command,

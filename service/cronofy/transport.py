@@ -1,6 +1,7 @@
 """One way out to Cronofy: budget, token, time limit and status table, the same for every call."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import httpx
+import orjson
 
 from contracts.errors import SyncError, Throttled, Transient, Unanswered, Unavailable
 from contracts.ports import Budget, Clock, Permit, TokenSource
@@ -188,8 +190,8 @@ class Transport:
             request.method,
             request.path,
             params=list(request.query) or None,
-            json=request.body,
-            headers={"Authorization": f"Bearer {token}"} if token is not None else None,
+            content=None if request.body is None else _encoded(request.body),
+            headers=_headers(request, token),
         )
 
     async def _judge(self, response: httpx.Response, request: Request, sub: str, turn: Turn) -> None:
@@ -199,6 +201,18 @@ class Transport:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             await self.refused(sub, turn)
         raise status_error(status, wait=self.wait(response))
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body, ensure_ascii=False).encode()  # where UTF-8 is what fails, this says so
+
+
+def _headers(request: Request, token: str | None) -> dict[str, str]:
+    headers = {} if request.body is None else {"Content-Type": "application/json"}
+    return headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
 
 
 def content(response: httpx.Response) -> Any:

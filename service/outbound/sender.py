@@ -44,15 +44,15 @@ class Sender:
             paid = self._cronofy.cost(min(self._most, max(1, len(lane.waiting))))
             permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
             tasks = lane.take(self._affordable(paid), self._hand.clock.monotonic())
-            checked, now = await self._check(tasks)
+            checked = await self._check(tasks)
             if tasks and permit.until < self._hand.clock.monotonic():
                 # the store was slow, and what is checked before another wait for the budget would be old
                 permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
-                checked, now = await self._check(tasks)
+                checked = await self._check(tasks)
         except Exception as error:  # noqa: BLE001 -- nothing was sent: the lane waits and tries again
             self._rest(lane, tasks, error)
             return
-        fitting, short = self._fitting(tasks, checked, now)
+        fitting, short = self._fitting(tasks, checked)
         if short:
             await self._renew(lane, short)
         if fitting:
@@ -75,16 +75,15 @@ class Sender:
         asked = error.retry_after if isinstance(error, Transient) else None
         lane.not_before = self._hand.clock.monotonic() + (asked or PAUSE)
 
-    async def _check(self, tasks: Sequence[Task]) -> tuple[dict[LinkId, Checked], float]:
+    async def _check(self, tasks: Sequence[Task]) -> dict[LinkId, Checked]:
         if not tasks:
-            return {}, 0.0
-        async with self._hand.store.read() as connection:
-            ids = [task.link_id for task in tasks]
-            checked = await rows.check(connection, ids, me=self._hand.me)
-            return checked, await self._hand.store.now(connection)
+            return {}
+        store, ids = self._hand.store, [task.link_id for task in tasks]
+        async with store.read() as connection:
+            return await rows.check(connection, ids, me=self._hand.me, clock=store.clock())
 
     def _fitting(
-        self, tasks: Sequence[Task], checked: Mapping[LinkId, Checked], now: float
+        self, tasks: Sequence[Task], checked: Mapping[LinkId, Checked]
     ) -> tuple[list[Task], list[Task]]:
         """Those that may be sent, and those whose claim is too short for it; the others are answered."""
         fitting: list[Task] = []
@@ -94,7 +93,7 @@ class Sender:
             misfit = _misfit(task, found)
             if misfit is not None:
                 self._answer(task, misfit)
-            elif found is not None and found.until - now < LEAST_CLAIM:
+            elif found is not None and found.remaining < LEAST_CLAIM:
                 short.append(task)
             else:
                 fitting.append(task)

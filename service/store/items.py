@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, exists, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef, Moment
 from contracts.vorex import ItemContent, ItemType
 from handlers.compose import span
-from service.store.sets import among
+from service.store.sets import among, put, put_over
 from service.store.tables import item_assignees, items, links
 
 
@@ -88,10 +87,7 @@ async def save(
     if not changed:
         return
     rows = [_row(item, carrier, now) for item, carrier in changed]
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(items)
-    updates = {name: statement.excluded[name] for name in rows[0] if name != "ref"}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["ref"], set_=updates), rows)
+    await put_over(connection, items, "ref", rows)
     await _save_assignees(connection, [item for item, _ in changed])
 
 
@@ -102,7 +98,7 @@ async def add(
     if not new:
         return
     ordered = sorted(new, key=lambda pair: pair[0].ref)
-    await connection.execute(insert(items), [_row(item, carrier, now) for item, carrier in ordered])
+    await put(connection, items, [_row(item, carrier, now) for item, carrier in ordered])
     await _add_assignees(connection, [item for item, _ in ordered])
 
 
@@ -118,8 +114,7 @@ async def _add_assignees(connection: AsyncConnection, changed: Sequence[Item]) -
         for item in changed
         for user_id in item.assignees
     ]
-    if rows:
-        await connection.execute(insert(item_assignees), rows)
+    await put(connection, item_assignees, rows)
 
 
 def _row(item: Item, carrier: Carrier | None, now: datetime) -> dict[str, Any]:

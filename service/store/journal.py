@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import LogEntry
 from contracts.ports import Outgoing
 from service.store import ENQUEUED
 from service.store.ids import new_id
-from service.store.sets import among
+from service.store.sets import among, put, put_new
 from service.store.tables import inbox, log_entries, outbox
 
 MessageKey = tuple[str, str]
@@ -43,9 +42,6 @@ async def record(
     now: float,
 ) -> None:
     """Note these messages as finished; the first outcome noted stays."""
-    if not outcomes:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [
         {
             "consumer": consumer,
@@ -56,13 +52,12 @@ async def record(
         }
         for (source, message_id), outcome in sorted(outcomes)
     ]
-    await connection.execute(dialect.insert(inbox).on_conflict_do_nothing(), rows)
+    await put_new(connection, inbox, rows)
 
 
 async def log(connection: AsyncConnection, entries: Sequence[LogEntry], *, now: datetime) -> None:
     """Add these entries to their integrations' logs (R27)."""
-    if entries:
-        await connection.execute(insert(log_entries), [_entry(entry, now) for entry in entries])
+    await put(connection, log_entries, [_entry(entry, now) for entry in entries])
 
 
 def _entry(entry: LogEntry, now: datetime) -> dict[str, Any]:

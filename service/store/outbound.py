@@ -8,16 +8,13 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     and_,
-    bindparam,
     func,
-    insert,
     or_,
     select,
     text,
     union,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,7 +22,7 @@ from contracts.calendar import Integration, IntegrationId, Item, Link, LinkId, L
 from service.store.integrations import integration_of
 from service.store.items import Carrier
 from service.store.links import columns_of, link_of, written
-from service.store.sets import among
+from service.store.sets import among, change, put, put_new
 from service.store.tables import attempts, integrations, items, links
 
 CLAIM_SECONDS = 30.0
@@ -75,7 +72,8 @@ class Checked:
 
     epoch: int
     mine: bool
-    until: float
+    remaining: float
+    """Seconds that are left of the claim."""
     revision: int
     state: LinkState
     calendar_id: str
@@ -154,7 +152,7 @@ async def add_links(
     if new:
         shared = {"created_at": now, "touched_at": touched_at}
         rows = [_identity(stored.link) | _columns(stored) | shared for stored in new]
-        await connection.execute(insert(links), rows)
+        await put(connection, links, rows)
 
 
 def _identity(link: Link) -> dict[str, Any]:
@@ -218,19 +216,13 @@ def _landed_columns(stored: StoredLink) -> dict[str, Any]:
 async def _set(
     connection: AsyncConnection, rows: Sequence[tuple[LinkId, Mapping[str, Any]]], touched_at: float
 ) -> None:
-    if not rows:
-        return
-    names = [*rows[0][1], "touched_at"]
-    statement = (
-        update(links).where(links.c.id == bindparam("key")).values({name: bindparam(name) for name in names})
-    )
-    ordered = sorted(rows, key=lambda row: row[0])
-    await connection.execute(
-        statement, [{"key": key, **columns, "touched_at": touched_at} for key, columns in ordered]
-    )
+    new = [{"id": key, **columns, "touched_at": touched_at} for key, columns in rows]
+    await change(connection, links, "id", new)
 
 
-async def check(connection: AsyncConnection, ids: Collection[str], *, me: str) -> dict[LinkId, Checked]:
+async def check(
+    connection: AsyncConnection, ids: Collection[str], *, me: str, clock: ColumnElement[float]
+) -> dict[LinkId, Checked]:
     """How these links and their integrations stand at this moment (DESIGN 6.3)."""
     rows = await connection.execute(
         select(
@@ -248,6 +240,7 @@ async def check(connection: AsyncConnection, ids: Collection[str], *, me: str) -
             integrations.c.deleted_at,
             integrations.c.removing,
             integrations.c.calendar_id.label("linked_calendar_id"),
+            clock.label("now"),
         )
         .join(integrations, integrations.c.id == links.c.integration_id)
         .where(among(connection, links.c.id, ids))
@@ -259,7 +252,7 @@ def _checked(row: Any, me: str) -> Checked:
     return Checked(
         epoch=row.claim_epoch,
         mine=row.claimed_by == me,
-        until=row.claimed_until or 0.0,
+        remaining=(row.claimed_until or 0.0) - row.now,
         revision=row.desired_revision,
         state=LinkState(row.state),
         calendar_id=row.calendar_id,
@@ -365,9 +358,6 @@ async def note_attempts(
     now: datetime,
 ) -> None:
     """Remember that these attempts failed; told twice, the first telling stays."""
-    if not tried:
-        return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     noted = [
         {
             "consumer": consumer,
@@ -379,7 +369,7 @@ async def note_attempts(
         }
         for (source, message_id), attempt, error in sorted(tried)
     ]
-    await connection.execute(dialect.insert(attempts).on_conflict_do_nothing(), noted)
+    await put_new(connection, attempts, noted)
 
 
 async def carriers(connection: AsyncConnection, refs: Iterable[str]) -> dict[str, Carrier]:

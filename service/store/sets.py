@@ -1,18 +1,112 @@
 """Set-based statements whose text does not change with the size of the set, so that plans are re-used."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Text, any_, bindparam, cast, func, select
+import orjson
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = Mapping[str, Any]
 
 
 def among(connection: AsyncConnection, column: Column[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """``column`` is one of ``values``; any number of them is one bound parameter."""
     if connection.dialect.name == "sqlite":
-        entries = func.json_each(json.dumps(list(values))).table_valued("value")
+        entries = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
         return column.in_(select(entries.c.value))
     array = bindparam(None, list(values), type_=ARRAY(Text))
     return cast(column, Text) == any_(array) if not isinstance(column.type, Text) else column == any_(array)
+
+
+async def put(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert these rows, in their order."""
+    if rows and connection.dialect.name == "sqlite":
+        await _one_by_one(connection, _insertion(table, rows[0]), rows)
+    elif rows:
+        await connection.execute(insert(table).from_select(list(rows[0]), _recordset(table, rows)))
+
+
+async def put_new(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert these rows; one whose key is there already stays as it is."""
+    if rows and connection.dialect.name == "sqlite":
+        await _one_by_one(connection, _insertion(table, rows[0]) + " ON CONFLICT DO NOTHING", rows)
+    elif rows:
+        statement = postgresql.insert(table).from_select(list(rows[0]), _recordset(table, rows))
+        await connection.execute(statement.on_conflict_do_nothing())
+
+
+async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Sequence[Row]) -> None:
+    """Insert these rows; one whose key is there already becomes as given."""
+    names = [name for name in rows[0] if name != key] if rows else []
+    if rows and connection.dialect.name == "sqlite":
+        values = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+        merging = f'{_insertion(table, rows[0])} ON CONFLICT ("{key}") DO UPDATE SET {values}'
+        await _one_by_one(connection, merging, rows)
+    elif rows:
+        statement = postgresql.insert(table).from_select(list(rows[0]), _recordset(table, rows))
+        merged = {name: statement.excluded[name] for name in names}
+        await connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=merged))
+
+
+async def change(connection: AsyncConnection, table: Table, key: str, rows: Sequence[Row]) -> None:
+    """Set the other columns of the rows with these keys; the caller has locked them."""
+    names = [name for name in rows[0] if name != key] if rows else []
+    if rows and connection.dialect.name == "sqlite":
+        values = ", ".join(f'"{name}" = ?' for name in names)
+        ordered = [{**{name: row[name] for name in names}, key: row[key]} for row in rows]
+        statement = f'UPDATE {table.name} SET {values} WHERE "{key}" = ?'  # noqa: S608 -- the schema's names
+        await _one_by_one(connection, statement, ordered)
+    elif rows:
+        new = _recordset(table, rows).subquery("new")
+        fresh = {name: new.c[name] for name in names}
+        await connection.execute(update(table).where(table.c[key] == new.c[key]).values(fresh))
+
+
+def _insertion(table: Table, row: Row) -> str:
+    names = ", ".join(f'"{name}"' for name in row)
+    places = ", ".join("?" * len(row))
+    return f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608 -- the schema's names
+
+
+async def _one_by_one(connection: AsyncConnection, statement: str, rows: Sequence[Row]) -> None:
+    """SQLite has no way to the server to save: the driver repeats the statement."""
+    values = [tuple(map(_for_sqlite, row.values())) for row in rows]
+    await connection.exec_driver_sql(statement, values)
+
+
+def _recordset(table: Table, rows: Sequence[Row]) -> Select[Any]:
+    """A query whose result is these rows: one bound text, which PostgreSQL takes apart."""
+    told = orjson.dumps(rows, default=_in_hex)
+    given = cast(bindparam(None, told.decode(), type_=Text), postgresql.JSON)
+    typed = [column(name, table.c[name].type) for name in rows[0]]
+    return select(func.json_to_recordset(given).table_valued(*typed).render_derived(with_types=True))
+
+
+def _for_sqlite(value: Any) -> Any:
+    """As SQLAlchemy's types write it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+
+
+def _in_hex(value: Any) -> str:
+    """Bytes as PostgreSQL reads them; everything else JSON can tell."""
+    return "\\x" + bytes(value).hex()

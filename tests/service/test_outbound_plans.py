@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import IntegrationId
@@ -27,7 +27,7 @@ QUERIES: dict[str, tuple[Query, set[str]]] = {
     ),
     "links of items": (lambda connection: rows.of_items(connection, ["r"]), {"ix_links_item_ref"}),
     "the re-check": (
-        lambda connection: rows.check(connection, ["l"], me="me"),
+        lambda connection: rows.check(connection, ["l"], me="me", clock=literal(1.0)),
         {"pk_links", "autoindex_links"},
     ),
     "a message's open letters": (
