@@ -34,6 +34,9 @@ fix: dependencies ## formats, and mends what the linter can mend
 bench: dependencies rabbitmq ## throughput side by side, on a real RabbitMQ and both databases (ARGS="--rounds 5")
 	@$(PY) -m tests.benchmarks $(ARGS)
 
+screenshots: dependencies chromium ## a picture of every page, and those of the README's tour
+	@$(PY) -m tests.screenshots
+
 up: .env ## every process in a container of its own (needs Docker)
 	docker compose up --build
 

@@ -1,0 +1,29 @@
+"""One demonstration for all tests of the pages in a browser."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.chromium import chromium, open_chromium
+from tests.support.guide import Town
+from tests.support.processes import SECRETS, started
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Everybody has integrations of their own in it."""
+    chromium()
+    folder = tmp_path_factory.mktemp("town")
+    database = folder / "town.db"  # a name of its own, or the demonstration takes another folder
+    settings = {**SECRETS, "DATABASE_URL": f"sqlite+aiosqlite:///{database}"}
+    with started("up", "--demo", settings=settings, folder=folder) as up:
+        product = up.said("ready ").removeprefix("ready ")
+        provider = up.said("stand-in shows it: ").rpartition("it: ")[2]
+        yield Town(product=product, provider=provider, database=database)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with open_chromium() as opened:
+        yield opened

@@ -1,0 +1,137 @@
+"""``make screenshots``: plays a busy afternoon in the demonstration and takes a picture of every page.
+
+All of them, light and dark, wide and on a phone, go to build/screenshots; the README's tour lies here.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.async_api import Browser, Page
+
+from tests.screenshots.scene import Scene
+from tests.support.chromium import open_chromium
+from tests.support.guide import Town, window
+from tests.support.processes import ROOT, SECRETS, started
+
+ALL = ROOT / "build" / "screenshots"
+HERE = Path(__file__).parent
+TOUR = (
+    "my-calendar-light", "my-calendar-dark", "story-light", "list-light", "rehearsal-light", "run-light",
+    "side-by-side-light", "operations-dark", "dead-letters-light", "my-calendar-phone", "list-phone",
+)  # fmt: skip
+LOOKS = {"light": ((1280, 860), "light"), "dark": ((1280, 860), "dark"), "phone": ((360, 740), "dark")}
+LARGEST_TOUR = 2_000_000
+
+
+@dataclass(kw_only=True)
+class Album:
+    """Takes each page in every look, as the signed-in person sees it."""
+
+    browser: Browser
+    state: Path
+    taken: list[str] = field(default_factory=list)
+
+    async def take(self, name: str, address: str, *, opened: str = "", wait: str = "") -> None:
+        """``opened``: a line to click first; ``wait``: what must be seen before."""
+        for look, (size, scheme) in LOOKS.items():
+            async with window(self.browser, size=size, scheme=scheme, state=self.state) as context:
+                page = await context.new_page()
+                await page.goto(address)
+                await _ready(page, opened, wait)
+                await page.screenshot(path=ALL / f"{name}-{look}.png", full_page=look != "phone")
+        self.taken.append(name)
+
+
+async def _ready(page: Page, opened: str, wait: str) -> None:
+    if wait:
+        await page.locator(wait).first.wait_for()
+    if opened:
+        await page.locator(opened).first.click()
+    for frame in page.frames[1:]:
+        await frame.wait_for_load_state("networkidle")
+
+
+async def take_all(town: Town, folder: Path) -> None:
+    async with open_chromium() as browser, window(browser) as opened:
+        page = await opened.new_page()
+        scene = Scene(town=town, page=page, today=datetime.now(UTC).date())
+        await scene.begin()
+        album = Album(browser=browser, state=folder / "state.json")
+
+        async def keep() -> None:
+            await opened.storage_state(path=album.state)
+
+        await keep()
+        at = town.product
+        await album.take("empty", f"{at}/calendar-sync")
+        await page.goto(f"{at}/calendar-sync/connect")
+        await album.take("cronofy", page.url)
+        await scene.come_to_confirmation()
+        await keep()
+        for tab in ("linked-calendar", "your-calendar", "sync-options"):
+            await album.take(tab, f"{scene.linked}/settings/{tab}")
+        await album.take(
+            "rehearsal", f"{scene.linked}/settings/confirmation", wait="#rehearsal .again",
+            opened="#rehearsal summary",
+        )  # fmt: skip
+        await scene.finish()
+        await scene.complicate()
+        await keep()
+        await _take_the_rest(album, scene, page)
+
+
+async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
+    at, linked = scene.town.product, scene.linked
+    day = scene.today.isoformat()
+    await page.goto(f"{at}/my-calendar")
+    story = await page.get_by_title("Replace the firewall").first.get_attribute("href")
+    await page.goto(f"{linked}/logs")
+    run = await page.locator("#log td a").first.get_attribute("href")
+    await page.goto(f"{at}/operations/dead-letters")
+    letter = await page.locator('main a[href^="/operations/dead-letters/"]').first.get_attribute("href")
+    pages = {
+        "my-calendar": f"{at}/my-calendar", "day": f"{at}/my-calendar?day={day}",
+        "appointment": f"{at}/my-calendar/new?day={day}", "story": f"{at}{story}",
+        "list": f"{at}/calendar-sync", "logs": f"{linked}/logs",
+        "real-time": f"{linked}/logs?trigger=real_time", "run": f"{at}{run}", "delete": f"{linked}/delete",
+        "exchange-help": f"{at}/calendar-sync/exchange-help", "operations": f"{at}/operations",
+        "dead-letters": f"{at}/operations/dead-letters", "dead-letter": f"{at}{letter}",
+        "side-by-side": f"{at}/demo", "missing": f"{at}/nowhere", "calendars": scene.town.provider,
+        "linked-calendar-there": f"{scene.town.provider}/owner/{scene.calendar_id}",
+    }  # fmt: skip
+    for name, address in pages.items():
+        await album.take(name, address)
+
+
+@contextmanager
+def demonstration(folder: Path) -> Iterator[Town]:
+    database = folder / "town.db"  # a name of its own, or the demonstration takes another folder
+    settings = {**SECRETS, "DATABASE_URL": f"sqlite+aiosqlite:///{database}"}
+    with started("up", "--demo", settings=settings, folder=folder) as up:
+        product = up.said("ready ").removeprefix("ready ")
+        provider = up.said("stand-in shows it: ").rpartition("it: ")[2]
+        yield Town(product=product, provider=provider, database=database)
+
+
+def main() -> int:
+    """1 where a picture of the tour is missing, or all of them together are too large to be carried."""
+    shutil.rmtree(ALL, ignore_errors=True)
+    ALL.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as folder, demonstration(Path(folder)) as town:
+        asyncio.run(take_all(town, Path(folder)))
+    for name in TOUR:
+        shutil.copyfile(ALL / f"{name}.png", HERE / f"{name}.png")
+    size = sum(path.stat().st_size for path in HERE.glob("*.png"))
+    sys.stdout.write(f"{len(list(ALL.iterdir()))} pictures in {ALL}, {size:,} bytes of them in the tour\n")
+    return int(size > LARGEST_TOUR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
