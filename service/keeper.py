@@ -27,6 +27,8 @@ LEASES = "keeper:"
 BEATS = 3
 """How often a lease is renewed within its length."""
 CHUNK = 1000
+FEWEST_READS, ROUNDS = 5, 720
+"""Daily reads that are begun a minute, and the minutes within which all are, however many are due."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,12 +219,19 @@ def old_outbox_rows(store: Store) -> Chore:
 
 
 def daily_reads(store: Store) -> Chore:
-    """Events slide into Cronofy's window without notice, so every calendar is read whole once a day."""
+    """Events slide into Cronofy's window without notice, so every calendar is read whole once a day.
+
+    After an outage, or a day on which everybody linked a calendar, all of them are due at once; so many are
+    begun a minute that all have been within half a day, and the next day finds them apart.
+    """
 
     async def work() -> None:
         async with store.begin() as connection:
             now = await store.moment(connection)
-            due = await runs.unread_for_long(connection, before=now - ONE_DAY, since=now - ONE_HOUR)
+            some = max(FEWEST_READS, await integrations.count_syncing(connection) // ROUNDS)
+            due = await runs.unread_for_long(
+                connection, before=now - ONE_DAY, since=now - ONE_HOUR, limit=some
+            )
             found = await integrations.load(connection, due, lock=True)
             for integration in found.values():
                 await want_catch_up(store, connection, integration, kind=DAILY)

@@ -1,6 +1,6 @@
 """The first step of every run: Cronofy's own first sync is awaited, and the calendar read once (R24, R33)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.calendar import Integration
@@ -11,14 +11,15 @@ from handlers.runs import span_of
 from service.cronofy.gateway import EventsQuery
 from service.inbound.reader import Calendars
 from service.runs.adoption import Adoption
-from service.runs.steps import BY_ITSELF, MATCH, MOVE, NOTICES, OVER, RETRIEVE, SEND, Due, Progress
-from service.store import AsyncConnection, Store, accounts, inbound, integrations, moving
+from service.runs.steps import BY_ITSELF, MATCH, MOVE, NOTICES, OVER, RETRIEVE, SEND, Due, Overtaken, Progress
+from service.store import AsyncConnection, Store, accounts, inbound, integrations, moving, runs
 from service.store.runs import Run, Tally
 
 FIRST_SYNC_POLL = 5.0
 FIRST_SYNC_LIMIT = timedelta(minutes=30)
 STILL_READING = "Cronofy is still reading the calendar."
 STILL_LEAVING = "What an earlier integration added is still being removed."
+TAKING_STOCK = "Reading what is on the calendar already: {:,} events so far."
 NEVER_READ = "Cronofy did not finish reading the calendar within 30 minutes."
 
 
@@ -72,14 +73,13 @@ class Baseline:
         async with self._store.read() as connection:
             asked_at = await self._store.now(connection)
         began = datetime.fromtimestamp(asked_at, UTC)
-        keys = await self._take_stock(due, began)
+        await self._take_stock(due, began)
         integration = due.integration
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
             current = (await integrations.load(connection, [integration.id], lock=True)).get(integration.id)
             if current is None or current.calendar_id != integration.calendar_id:
                 raise Transient("another calendar was chosen while this one was read")
-            await inbound.add_prior(connection, integration, keys)
             await integrations.change(connection, integration.id, baseline_at=now)
             await integrations.change_state(
                 connection, integration.id, full_read_at=began, last_checked_at=now
@@ -93,26 +93,34 @@ class Baseline:
         profile = account.profile(due.integration.profile_id)
         return profile is None or not profile.initial_sync_required
 
-    async def _take_stock(self, due: Due, began: datetime) -> set[str]:
-        """The keys of all events that were there; those that earlier integrations knew are adopted."""
+    async def _take_stock(self, due: Due, began: datetime) -> None:
+        """Remember page by page what was there; what earlier integrations knew is adopted."""
         traces = await self._adoption.traces(due.integration)
-        keys: set[str] = set()
         seen: list[CronofyEvent] = []
-        async for event in self._events(due, began, managed=bool(traces)):
-            if was_there(event, due.integration):
-                keys.update(event_keys(event))
+        count = 0
+        async for events in self._pages(due, began, managed=bool(traces)):
+            count += len(events)
+            there = [event for event in events if was_there(event, due.integration)]
+            await self._remember(due, {key for event in there for key in event_keys(event)}, count)
             if traces:
-                seen.append(event)
+                seen.extend(events)
         if traces:
             await self._adoption.adopt(due, traces, seen, asked_at=began.timestamp())
-        return keys
 
-    async def _events(self, due: Due, began: datetime, *, managed: bool) -> AsyncIterator[CronofyEvent]:
+    async def _remember(self, due: Due, keys: set[str], count: int) -> None:
+        async with self._store.begin() as connection:
+            if not await runs.stands(connection, due.run):
+                raise Overtaken
+            await inbound.add_prior(connection, due.integration, keys)
+            await runs.say(connection, due.run.id, TAKING_STOCK.format(count))
+
+    async def _pages(
+        self, due: Due, began: datetime, *, managed: bool
+    ) -> AsyncIterator[Sequence[CronofyEvent]]:
         sub, query = due.integration.sub, _whole(due.integration, began, managed=managed)
         page = await self._calendars.first_page(sub, query, turn=due.turn)
         while True:
-            for event in page.events:
-                yield event
+            yield page.events
             if page.next_page is None:
                 return
             page = await self._calendars.next_page(sub, page.next_page, turn=due.turn)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,6 +48,19 @@ async def load(
     wanted = select(integrations).where(among(connection, integrations.c.id, ids)).order_by(integrations.c.id)
     rows = await connection.execute(wanted.with_for_update() if lock else wanted)
     return {row["id"]: integration_of(row) for row in rows.mappings()}
+
+
+async def count_syncing(connection: AsyncConnection) -> int:
+    """How many integrations are active and connected."""
+    return (
+        await connection.scalar(
+            select(func.count())
+            .select_from(integrations)
+            .where(integrations.c.active, integrations.c.status == Status.CONNECTED.value)
+            .where(integrations.c.deleted_at.is_(None))
+        )
+        or 0
+    )
 
 
 async def row_of(connection: AsyncConnection, integration_id: str) -> RowMapping | None:

@@ -81,6 +81,11 @@ async def wait(connection: AsyncConnection, run_id: str, *, due_at: float, now_d
     await connection.execute(update(runs).where(_unfinished(run_id)).values(values))
 
 
+async def say(connection: AsyncConnection, run_id: str, now_doing: str) -> None:
+    """Tell what a step that takes long is doing (R25)."""
+    await connection.execute(update(runs).where(_unfinished(run_id)).values(now=now_doing))
+
+
 def _unfinished(run_id: str) -> Any:
     return and_(runs.c.id == run_id, runs.c.state.in_(UNFINISHED))
 

@@ -197,6 +197,19 @@ async def test_every_calendar_is_read_whole_once_a_day(ann: Village) -> None:
     assert await ann.unfinished() == []
 
 
+async def test_daily_reads_that_are_due_at_once_are_spread_over_rounds(ann: Village) -> None:
+    """After an outage not everybody is read in the same minute."""
+    for number in range(8):
+        await ann.home.integration(f"person-{number}@example.com")
+    chore = daily_reads(ann.home.store)
+
+    await chore.work()
+    first = len(await ann.unfinished())
+    await chore.work()
+
+    assert (first, len(await ann.unfinished())) == (5, 10)
+
+
 async def test_r20_deactivating_ends_the_runs_of_an_integration(ann: Village) -> None:
     """Within a second of the answer: no further step is done."""
     for at in range(60):
