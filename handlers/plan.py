@@ -7,11 +7,20 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Payload, event_id
-from contracts.vorex import ItemContent
+from contracts.vorex import ItemContent, ItemType
 from handlers.compose import compose, payload_hash, span, wire_time
 from handlers.prints import print_of_item, print_of_payload
 
 EXTERNAL_ALWAYS = ("summary", "start", "end")
+WRITTEN_AS = {
+    "title": "summary",
+    "start": "start",
+    "end": "end",
+    "description": "description",
+    "location": "location",
+    "free": "transparency",
+    "private": "event_private",
+}
 _SETTLED_THERE = frozenset({Code.SERIES, Code.PRIVATE, Code.LOOP_STOPPED})
 
 
@@ -172,6 +181,8 @@ def _wish_external(item: Item, integration: Integration, link: Link) -> Wish:
 
 def _changed_here(link: Link, payload: Payload, content: ItemContent) -> set[str]:
     """The fields that Vorex changed since they were agreed, or that an earlier write may have left there."""
+    if content.type is not ItemType.APPOINTMENT and (composed := _composed_anew(link, payload)):
+        return composed
     wanted, own = print_of_payload(payload, content), print_of_item(content)
     known = [link.agreed, link.last_read if link.differs else None, *(each.prints for each in link.writes)]
     return {
@@ -182,12 +193,12 @@ def _changed_here(link: Link, payload: Payload, content: ItemContent) -> set[str
     }
 
 
+def _composed_anew(link: Link, payload: Payload) -> set[str]:
+    """Of a record, whose texts are never read back (R6), what is not as it was wished last."""
+    before = link.desired or {}
+    return {name for name, field in WRITTEN_AS.items() if field in before and before[field] != payload[field]}
+
+
 def _external_payload(payload: Payload, changed: set[str]) -> Payload:
-    names = {
-        "description": "description",
-        "location": "location",
-        "free": "transparency",
-        "private": "event_private",
-    }
-    extra = [names[name] for name in changed if name in names]
+    extra = [field for name, field in WRITTEN_AS.items() if name in changed and field not in EXTERNAL_ALWAYS]
     return {name: payload[name] for name in (*EXTERNAL_ALWAYS, *sorted(extra))}

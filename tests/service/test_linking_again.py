@@ -1,0 +1,92 @@
+"""Linking again ten times, the same account and other ones: adopted each time and never doubled (R21)."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.simulator.world import World
+from tests.support.village import Village, village
+
+EMAIL = "ann@example.com"
+TYPES = ("appointment", "crm_activity", "service_call", "task", "todo")
+WEEK = {"past": "1_week", "future": "1_week"}
+TIMES = 10
+SERIES = 3
+
+
+@pytest.fixture
+async def ann(sqlite_url: str) -> AsyncIterator[Village]:
+    async with village(sqlite_url) as built:
+        yield built
+
+
+async def _everything(ann: Village) -> None:
+    """An item of each type and a private one, sent; a meeting, a private one and a series, brought."""
+    for kind in TYPES:
+        await ann.say(f"Our {kind}", type=kind)
+    await ann.say("Our secret", private=True)
+    ann.add_event("Their meeting")
+    ann.add_event("Their secret", event_private=True)
+    ann.add_event("Their jour fixe", recurrence={"frequency": "daily", "count": SERIES})
+    await ann.town.rest(reads=False)
+    assert len(ann.events()) == len(TYPES) + 1 + 2 + SERIES
+
+
+def _another_account(world: World) -> None:
+    """Cronofy makes another account of the mailbox: what the last one added looks foreign to it."""
+    world.faults.change(managed_per_account=True)
+    world.linked.pop(("simulated", EMAIL), None)
+
+
+def _forgetful(world: World) -> None:
+    """The same account, which knows our events no more."""
+    world.faults.change(relink_forgets_managed=True)
+
+
+def _the_same(_: World) -> None:
+    """The same account, as it was."""
+
+
+async def _shown(ann: Village) -> tuple[list[str], list[str]]:
+    return [title for title, _ in ann.events()], await ann.titles()
+
+
+@pytest.mark.parametrize("how", [_the_same, _another_account, _forgetful])
+async def test_r21_linking_again_ten_times_doubles_and_loses_nothing(how: object, ann: Village) -> None:
+    """Five types, private ones, events of the owner's own, private and recurring; with Retrieve and Send."""
+    await _everything(ann)
+    before = await _shown(ann)
+
+    for _ in range(TIMES):
+        await ann.delete()
+        await ann.rest()
+        assert callable(how)
+        how(ann.town.world)
+        await ann.link_again(retrieve=WEEK, send=WEEK)
+        assert await _shown(ann) == before
+
+    assert {link["item_ref"] for link in await ann.her_links()} == {
+        item.ref for item in await ann.home.items()
+    }
+
+
+async def test_r21_linking_again_in_turns_with_the_same_and_other_accounts(ann: Village) -> None:
+    """And what Vorex changes afterwards arrives at the one event that stands for it."""
+    await _everything(ann)
+    before = await _shown(ann)
+    for how in (_another_account, _the_same, _forgetful, _another_account):
+        await ann.delete()
+        await ann.rest()
+        how(ann.town.world)
+        await ann.link_again(send=WEEK)
+        ann.town.world.faults.change(relink_forgets_managed=False)
+    assert await _shown(ann) == before
+
+    for kind in TYPES:
+        await ann.retitle(f"Our {kind}", f"Renamed {kind}")
+    await ann.town.rest()
+
+    titles = [title for title, _ in ann.events()]
+    renamed = sorted(title for title in titles if title.startswith("Renamed"))
+    assert renamed == [f"Renamed {kind}" for kind in TYPES]
+    assert len(titles) == len(before[0])
