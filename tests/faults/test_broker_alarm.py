@@ -11,10 +11,11 @@ from service.store import Store, outbox
 from service.store.journal import enqueue
 from tests.support.calendars import changed
 from tests.support.faults_broker import events_of, plant
+from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.rabbitmq
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
 
 
 async def test_t10_in_a_memory_alarm_work_in_hand_ends_and_what_must_be_published_waits(

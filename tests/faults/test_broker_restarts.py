@@ -13,7 +13,7 @@ from tests.support.knobs import FULL, sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.rabbitmq
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
 
 Fault = Callable[[RabbitMQ], None]
 
@@ -36,7 +36,6 @@ def faults_for(store: Store) -> Sequence[Fault]:
     return [kill_and_restart] if store.sqlite else [restart_cleanly, restart_cleanly]
 
 
-@pytest.mark.timeout(sized(180, 3600))
 async def test_t8_restarted_under_load_rabbitmq_loses_nothing_and_nobody_has_to_act(
     rabbitmq: RabbitMQ, store: Store
 ) -> None:
@@ -79,7 +78,7 @@ async def test_t6_consumers_come_and_go_under_load_and_give_back_what_they_hold(
     """One, three, one, two: nothing is lost or doubled, no dead letter, no write of an older version after
     a newer one."""
     async with plant(rabbitmq, some_store) as place:
-        events = events_of(sized(60, 600), 4)
+        events = events_of(sized(40, 600), 3)
         staff = [await place.consumer(prefetch=40, intake_size=10)]
         publishing = asyncio.create_task(place.publish(events, at_once=10))
         for wanted in (3, 1, 2, 1):

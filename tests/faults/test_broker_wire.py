@@ -19,7 +19,7 @@ from tests.support.rabbitmq import RabbitMQ
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.rabbitmq
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
 
 
 async def in_hand(place: Plant, ids: int) -> None:

@@ -14,10 +14,11 @@ from service.store import Store
 from service.store.tables import attempts
 from tests.support.calendars import changed
 from tests.support.faults_broker import Plant, plant, raw_channel
+from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.rabbitmq
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
 
 
 class Bytes(str):
