@@ -80,7 +80,7 @@ async def page(
         mine.append(log_entries.c.id < before)
     floor, says = None, wanted.says()
     if says is not None:
-        floor = await connection.scalar(_floor(triggers, mine))
+        floor = (await connection.scalars(_floor(triggers, mine))).first()
         mine += [says] if floor is None else [says, log_entries.c.id >= floor]
     newest = _newest(triggers, select(log_entries).where(*mine), limit + 1)
     rows = await connection.execute(select(newest).order_by(newest.c.id.desc()).limit(limit + 1))
