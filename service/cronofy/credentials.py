@@ -10,6 +10,7 @@ from uuid import uuid4
 from contracts.cronofy import TokenGrant
 from contracts.errors import GrantRefused, SyncError, Transient, Unavailable
 from contracts.ports import Clock, Credentials
+from service.crashpoints import crash_point
 
 MARGIN = 60.0
 """Seconds before its end at which a token counts as ended; of a short life, a tenth."""
@@ -128,6 +129,7 @@ class StoredTokens:
     async def _renewed_alone(self, stored: Credentials) -> str:
         try:
             fresh = await self._asked(stored)
+            crash_point("tokens.1")
             kept = await self._kept(fresh)
         except GrantRefused:
             return await self._second_look(stored)

@@ -84,8 +84,10 @@ async def test_t11_postgresql_is_killed_under_real_consumers_and_comes_back(
     rabbitmq: RabbitMQ, postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
     """Away for 30 s while events pour in: what was acknowledged is recorded, and the rest is done after."""
-    url = postgresql.url(await postgresql.fresh())
-    async with staged(url, rabbitmq.url, tmp_path) as stage:
+    name = await postgresql.fresh()
+    # the tests' server is told to be quick, and would then forget the last commits when it is killed
+    await postgresql.run(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
+    async with staged(postgresql.url(name), rabbitmq.url, tmp_path) as stage:
         await stage.people("u-17")
         consumers = await stage.start(*CONSUME, count=2)
         await stage.faults(latency_ms=200)

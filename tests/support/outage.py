@@ -47,6 +47,8 @@ class Line(httpx.AsyncBaseTransport):
     refuses: bool = False
     stalls: bool = False
     garble: Garble | None = None
+    seconds: float = 0.0
+    """That each answer takes."""
     asked: list[tuple[float, str, bool]] = field(default_factory=list)
     """When, for which path, and whether with a token."""
 
@@ -57,6 +59,7 @@ class Line(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("connection refused", request=request)
         if self.stalls:
             await asyncio.Event().wait()
+        await asyncio.sleep(self.seconds)
         answer = await self.inner.handle_async_request(request)
         await answer.aread()
         return self.garble(request, answer) if self.garble else answer
@@ -95,7 +98,8 @@ class Engine:
     async def say(self, user: str, *titles: str) -> list[Outgoing]:
         """Vorex publishes new items of that user."""
         messages = [changed(title, id=f"m-{title}", assignees=[user]) for title in titles]
-        await asyncio.gather(*(self.world.broker.publish(each) for each in messages))
+        for at in range(0, len(messages), 100):
+            await asyncio.gather(*(self.world.broker.publish(each) for each in messages[at : at + 100]))
         return messages
 
     def shown(self, user: str) -> list[str]:

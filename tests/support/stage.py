@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +41,7 @@ class Stage:
     """The store and the broker of the processes, for looking in and for publishing as Vorex does."""
     control: httpx.AsyncClient
     simulator: Started
-    stack: ExitStack
+    stack: AsyncExitStack
     accounts: dict[str, Account] = field(default_factory=dict)
     """By user."""
     integrations: dict[str, str] = field(default_factory=dict)
@@ -162,15 +162,17 @@ async def staged(
         "SHUTDOWN_GRACE": "10",
         **changes,
     }
-    store = Store(database_url)
-    await store.upgrade()
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        store = Store(database_url)
+        stack.push_async_callback(store.close)
+        await store.upgrade()
         simulator = stack.enter_context(started("simulator", settings=settings, folder=folder))
         async with (
             outbound(store, ManualClock(), RabbitBroker(broker_url)) as world,
             httpx.AsyncClient(base_url=f"{address}/_control", trust_env=False, timeout=60) as control,
         ):
             await asyncio.to_thread(simulator.logged, "process.started", seconds=START)
+            await until(lambda: _listens(control), seconds=60, what="a simulator that listens")
             stage = Stage(
                 settings=settings,
                 folder=folder,
@@ -181,7 +183,14 @@ async def staged(
             )
             await stage.faults(per_second=0, per_minute=0, apply_delay=0.0)
             yield stage
-    await store.close()
+
+
+async def _listens(control: httpx.AsyncClient) -> bool:
+    """It says that it has started a moment before it does."""
+    try:
+        return (await control.get("/stats")).is_success
+    except httpx.TransportError:
+        return False
 
 
 def versions_of(item: int, user: str, *, upto: int, gone: bool = False) -> list[Outgoing]:

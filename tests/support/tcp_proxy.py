@@ -31,6 +31,7 @@ class TcpProxy:
         self._pairs: set[Pair] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self._held: dict[asyncio.StreamReader, bytes] = {}
         self.thaw()
 
     async def __aenter__(self) -> Self:
@@ -71,6 +72,10 @@ class TcpProxy:
     def thaw(self) -> None:
         self._up.set()
         self._down.set()
+
+    def holds(self, words: bytes) -> bool:
+        """Whether this was said and has not passed."""
+        return any(words in data + bytes(source._buffer) for source, data in self._held.items())  # type: ignore[attr-defined]
 
     def reset(self) -> None:
         """Break every connection with a RST at both ends."""
@@ -118,7 +123,9 @@ class TcpProxy:
     ) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
+                self._held[source] = data
                 await flowing.wait()
+                del self._held[source]
                 if not pair.deaf:
                     sink.write(data)
                     await sink.drain()

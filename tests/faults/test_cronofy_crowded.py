@@ -1,0 +1,49 @@
+"""One integration with thousands of changes keeps nobody else waiting (R32, messaging T24)."""
+
+import asyncio
+import time
+
+import pytest
+
+from service.broker.topology import QUEUE_OUTBOUND
+from tests.support.knobs import FULL, sized
+from tests.support.outage import Engine, engine
+
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 1200))]
+
+CROWD, OTHERS, EACH = sized(1500, 10_000), sized(10, 50), 10
+WINDOW = sized(400, 2000)
+
+
+@pytest.mark.parametrize("slow", [0.0, 0.2] if FULL else [0.0])
+async def test_t24_one_integration_never_fills_the_window(
+    slow: float, sqlite_url: str, broker_url: str
+) -> None:
+    """The others' changes come behind a crowd larger than the window, and are done long before it."""
+    async with engine(sqlite_url, broker_url, prefetch=WINDOW, intake_size=WINDOW // 4) as bench:
+        await bench.people("crowd", *(f"u-{number}" for number in range(OTHERS)))
+        bench.line.seconds = slow
+        await bench.say("crowd", *(f"c-{number}" for number in range(CROWD)))
+        for number in range(OTHERS):
+            await bench.say(f"u-{number}", *(f"o-{number}-{each}" for each in range(EACH)))
+        arrived = time.monotonic()
+        await bench.until(lambda: _others_done(bench), "the others' changes")
+        left = CROWD - len(bench.shown("crowd"))
+        took = time.monotonic() - arrived
+
+        assert left > CROWD // 4
+        assert took < 20 or not FULL
+        await bench.until(lambda: len(bench.shown("crowd")) == CROWD, "the crowd's changes")
+        await bench.until(lambda: _all_ended(bench), "an end of all messages")
+        assert set((await bench.world.finished()).values()) <= {"done", "stored"}
+        assert await bench.world.letters() == []
+        assert await bench.world.broker.depth(QUEUE_OUTBOUND) == 0
+
+
+def _others_done(bench: Engine) -> bool:
+    return all(len(bench.shown(f"u-{number}")) == EACH for number in range(OTHERS))
+
+
+async def _all_ended(bench: Engine) -> bool:
+    await asyncio.sleep(0.05)
+    return len(await bench.world.finished()) == CROWD + OTHERS * EACH

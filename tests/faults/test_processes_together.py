@@ -1,0 +1,139 @@
+"""Several real processes at one account and one budget, and one of them stopped at the worst moment."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from service.store.tables import credentials, integrations, links
+from tests.support.calendars import changed
+from tests.support.knobs import sized
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.stage import CONSUME, Stage, staged
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.waiting import until
+
+CONSUMERS = 3
+BUDGET_USERS = [f"u-{number}" for number in range(sized(12, 40))]
+ROUNDS = sized(12, 40)
+SECOND, MINUTE = 1.0, 60.0
+
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 1800))]
+
+
+async def test_t7_a_worker_stopped_past_its_claim_and_continued_changes_nothing_in_the_end(
+    rabbitmq: RabbitMQ, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Its old write lands after another's newer one: its answer does not count, the newest is verified."""
+    async with staged(sqlite_url, rabbitmq.url, tmp_path) as stage:
+        port = int(stage.settings["SIMULATOR_PORT"])
+        async with TcpProxy("127.0.0.1", port) as wire:
+            await stage.people("u-17")
+            (zombie,) = await stage.start(*CONSUME, CRONOFY_API_URL=f"http://127.0.0.1:{wire.port}")
+            wire.freeze()
+            await stage.publish([changed("a", 1)])
+            await until(lambda: wire.holds(b"a v1"), seconds=60, what="a request on the wire")
+            zombie.process.send_signal(signal.SIGSTOP)
+
+            (living,) = await stage.start(*CONSUME)
+            await stage.publish([changed("a", 2)])
+            await until(lambda: _desired(stage, 2), seconds=60, what="the newer wish in the store")
+            await _let_claims_expire(stage)
+            await stage.shows("u-17", "a v2")
+            wire.thaw()
+            await stage.shows("u-17", "a v1")  # Cronofy knows no fence: the late one overwrites
+            zombie.process.send_signal(signal.SIGCONT)
+            await stage.settled(2)
+            await until(lambda: _to_be_verified(stage), seconds=60, what="a link to be verified")
+            await _verify_now(stage)
+            await stage.shows("u-17", "a v2")
+
+        told = [write["data"]["summary"] for write in await stage.writes()]
+        assert told[:2] == ["a v2", "a v1"]
+        assert told[-1] == "a v2"
+        assert len({write["key"] for write in await stage.writes()}) == 1
+        assert await stage.world.letters() == []
+        assert await stage.stop([zombie, living]) == [0, 0]
+
+
+async def _desired(stage: Stage, revision: int) -> bool:
+    return [link.desired_revision for link in await stage.world.links()] == [revision]
+
+
+async def _to_be_verified(stage: Stage) -> bool:
+    (row,) = await stage.world.rows(links)
+    return row["verify_at"] is not None and row["state"] == "agreed"
+
+
+async def _let_claims_expire(stage: Stage) -> None:
+    async with stage.world.store.begin() as connection:
+        await connection.execute(update(links).values(claimed_until=0.0))
+
+
+async def _verify_now(stage: Stage) -> None:
+    async with stage.world.store.begin() as connection:
+        await connection.execute(update(links).values(verify_at=0.0))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def ground(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A database and what Cronofy counts; each engine and each count once."""
+    cost = "request" if request.param == "sqlite" else "entry"
+    return str(request.getfixturevalue(f"{request.param}_url")), cost
+
+
+async def test_r32_processes_together_keep_the_budget_and_renew_a_token_once(
+    ground: tuple[str, str], rabbitmq: RabbitMQ, tmp_path: Path
+) -> None:
+    """No 429 is ever caused by ourselves, and no window holds too much; all tokens end before it begins."""
+    database_url, cost = ground
+    limits = {"CRONOFY_REQUESTS_PER_SECOND": "50", "CRONOFY_REQUESTS_PER_MINUTE": "500"}
+    async with staged(
+        database_url, rabbitmq.url, tmp_path, **limits, CRONOFY_BATCH_COST=cost, PREFETCH="60"
+    ) as stage:
+        await stage.people(*BUDGET_USERS)
+        await stage.faults(per_second=50, per_minute=500, batch_cost=cost, expire_access_tokens=True)
+        consumers = await stage.start(*CONSUME, count=CONSUMERS)
+        messages = [changed(f"{user}-{n}", assignees=[user]) for n in range(ROUNDS) for user in BUDGET_USERS]
+        await stage.publish(messages)
+        await stage.settled(len(messages), seconds=sized(180, 900))
+
+        told = await stage.requests()
+        assert {one["status"] for one in told} <= {200, 202, 207, 401}
+        assert _most(told, SECOND, cost) <= 45
+        assert _most(told, MINUTE, cost) <= 475
+        renewals = [one for one in told if one["path"] == "/oauth/token"]
+        assert len(renewals) == len(BUDGET_USERS)
+        assert await stage.world.letters() == []
+        assert await stage.stop(consumers) == [0] * CONSUMERS
+
+
+def _most(told: list[dict[str, object]], span: float, cost: str) -> int:
+    """The most that any sliding window of that length holds, as the simulator saw it."""
+    seen = [(float(str(one["at"])), int(str(one["entries"])) if cost == "entry" else 1) for one in told]
+    return max(sum(paid for at, paid in seen if start <= at < start + span) for start, _ in seen)
+
+
+async def test_r22_killed_between_cronofys_answer_and_saving_it_nobody_is_locked_out(
+    rabbitmq: RabbitMQ, sqlite_url: str, tmp_path: Path
+) -> None:
+    """The rotated refresh token dies with the process; the old one still works for whoever comes next."""
+    async with staged(sqlite_url, rabbitmq.url, tmp_path) as stage:
+        await stage.people("u-17")
+        await stage.faults(expire_access_tokens=True)
+        doomed = stage.begin(*CONSUME, TEST_CRASH_AT="tokens.1")
+        await stage.publish([changed("a")])
+        assert await asyncio.to_thread(doomed.process.wait, 240) == -signal.SIGKILL
+        assert len(await stage.requests(path="/oauth/token")) == 1
+
+        async with stage.world.store.begin() as connection:
+            await connection.execute(update(credentials).values(refreshing_until=0.0))
+        await _let_claims_expire(stage)
+        (heir,) = await stage.start(*CONSUME)
+        await stage.settled(1)
+        await stage.shows("u-17", "a v1")
+        assert len(await stage.requests(path="/oauth/token")) == 2
+        assert [row["status"] for row in await stage.world.rows(integrations)] == ["connected"]
+        assert await stage.stop([heir]) == [0]
