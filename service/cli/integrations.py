@@ -1,7 +1,6 @@
 """``integrations``: see, pause, resume and sync, for operators (DESIGN 3, 11)."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,11 +13,14 @@ from pydantic import ValidationError
 from contracts.calendar import Trigger
 from service import app as root
 from service.accounts.choices import SyncRequest
+from service.accounts.leaving import Leaving
 from service.accounts.people import owned
 from service.accounts.switching import Switching
 from service.accounts.syncing import Syncing
 from service.cli.dead_letters import who
-from service.cli.speech import FAILED, note, refuse, run, say, say_json, settings_for
+from service.cli.speech import FAILED, refuse, run, say, say_json, settings_for
+from service.cli.tables import run_progress
+from service.inbound.answers import HeldDeletions
 from service.store import Store, accounts, logs
 from service.store.accounts import Owner
 from service.store.logs import Wanted
@@ -29,7 +31,7 @@ app = typer.Typer(help="Linked calendars and their runs.", no_args_is_help=True)
 
 EVERYONE = Owner(tenant_id=None, user_id=None)
 POLL_SECONDS = 0.5
-BAR = 30
+COUNTS = ("created", "updated", "skipped", "failed")
 
 _T = TypeVar("_T")
 Form = dict[str, Any]
@@ -47,6 +49,20 @@ class Shown(StrEnum):
     RUN = "run"
     REAL_TIME = "real_time"
     ALL = "all"
+
+
+class Answer(StrEnum):
+    """What is to become of held deletions."""
+
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+class Copies(StrEnum):
+    """What is to become of copies on the linked calendar."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
 
 
 TRIGGERS: Mapping[Shown, tuple[Trigger, ...]] = {
@@ -96,13 +112,36 @@ class Desk:
         run_id = await syncing.start(EVERYONE, integration_id, request, started_by=who())
         if not wait:
             return {"run_id": run_id}
-        told = ""
-        while True:
-            row = await syncing.shown(EVERYONE, run_id)
-            told = _tell_progress(run_form(row), told)
-            if row["state"] in ENDED:
-                return run_form(row)
-            await asyncio.sleep(POLL_SECONDS)
+        with run_progress() as tell:
+            while True:
+                row = await syncing.shown(EVERYONE, run_id)
+                tell(row["done"], row["total"], row["now"] or row["state"])
+                if row["state"] in ENDED:
+                    return run_form(row)
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def runs(self, integration_id: str, *, after: str | None, limit: int) -> Form:
+        found = await Syncing(self.store).listed(EVERYONE, integration_id, after=after, limit=limit + 1)
+        following = found[limit - 1]["id"] if len(found) > limit else None
+        return {"items": [run_form(row) for row in found[:limit]], "next": following}
+
+    async def cancel(self, run_id: str) -> Form:
+        return run_form(await Syncing(self.store).cancel(EVERYONE, run_id))
+
+    async def answer(self, integration_id: str, answer: Answer) -> Form:
+        async with self.store.read() as connection:
+            await owned(connection, EVERYONE, integration_id)
+        return {"count": await HeldDeletions(self.store).settle(integration_id, answer.value)}
+
+    async def delete(self, integration_id: str, copies: Copies, *, ask: bool) -> Form:
+        """The number of copies is told before the question (R21)."""
+        leaving = Leaving(self.store)
+        there = await leaving.copies(EVERYONE, integration_id)
+        if ask:
+            question = f"{there} copies are on the linked calendar. Delete, and {copies.value} them?"
+            typer.confirm(question, abort=True, err=True)
+        await leaving.delete(EVERYONE, integration_id, copies=copies.value)
+        return {"copies": there}
 
 
 @app.command("list")
@@ -154,7 +193,7 @@ def sync(
     elif not wait:
         say(f"run {form['run_id']}")
     else:
-        counts = ", ".join(f"{form[name]} {name}" for name in ("created", "updated", "skipped", "failed"))
+        counts = ", ".join(f"{form[name]} {name}" for name in COUNTS)
         say(f"{form['state']}: {counts}" + (f" ({form['reason']})" if form["reason"] else ""))
     if wait and form["state"] != "done":
         raise typer.Exit(FAILED)
@@ -179,6 +218,49 @@ def log(
         what = f"{entry['action']:<7}  {entry['outcome']:<7}  {entry['code']:<13}"
         say(f"{entry['at']}  {arrow}  {what}  {entry['title'] or ''}  {entry['reason']}")
     _say_more(page)
+
+
+@app.command()
+def runs(integration_id: Id, *, after: After = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """Its syncs, newest first."""
+    page = _at_the_desk(lambda desk: desk.runs(integration_id, after=after, limit=limit))
+    if as_json:
+        say_json(page)
+        return
+    for one in page["items"]:
+        counts = ", ".join(f"{one[name]} {name}" for name in COUNTS)
+        say(f"{one['id']}  {one['kind']:<9}  {one['state']:<9}  {counts}  {one['reason'] or ''}".rstrip())
+    _say_more(page)
+
+
+@app.command()
+def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: AsJson = False) -> None:
+    """End a sync before its time; what it has done stays."""
+    _say_whole(_at_the_desk(lambda desk: desk.cancel(run_id)), as_json=as_json)
+
+
+@app.command()
+def held(
+    integration_id: Id,
+    answer: Annotated[Answer, typer.Option(help="Carry the held deletions out, or undo them.")],
+    as_json: AsJson = False,
+) -> None:
+    """Answer for the owner what becomes of deletions that wait (R11)."""
+    _say_whole(_at_the_desk(lambda desk: desk.answer(integration_id, answer)), as_json=as_json)
+
+
+@app.command()
+def delete(
+    integration_id: Id,
+    *,
+    copies: Annotated[Copies, typer.Option(help="Keep or remove what the sync added.")] = Copies.KEEP,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete for good, after telling how many copies are on the linked calendar (G13, R21)."""
+    ask = not (yes or as_json)
+    form = _at_the_desk(lambda desk: desk.delete(integration_id, copies, ask=ask))
+    _say_whole(form, as_json=as_json)
 
 
 def _at_the_desk(verb: Callable[[Desk], Awaitable[_T]]) -> _T:
@@ -210,23 +292,6 @@ def _range(option: str, text: str | None) -> dict[str, str] | None:
     if not comma:
         refuse(f"{option} {text}: must be two words such as today,1_month")
     return {"past": past, "future": future}
-
-
-def _tell_progress(form: Form, told: str) -> str:
-    """One line on standard error, redrawn on a terminal; nothing where nothing changed."""
-    line = f"{_bar(form['done'], form['total'])} {form['now'] or form['state']}"
-    if line != told and sys.stderr.isatty():
-        typer.echo(f"\r\x1b[K{line}", nl=form["state"] in ENDED, err=True)
-    elif line != told:
-        note(line)
-    return line
-
-
-def _bar(done: int, total: int | None) -> str:
-    if not total:
-        return f"[{done}]"
-    filled = min(BAR, BAR * done // total)
-    return f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total}"
 
 
 def _say_whole(form: Form, *, as_json: bool) -> None:

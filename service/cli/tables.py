@@ -46,6 +46,29 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     yield advance
 
 
+@contextmanager
+def run_progress() -> Iterator[Callable[[int, int | None, str], None]]:
+    """How far a run has come, on standard error: a bar, or a line for each change where nobody watches."""
+    if sys.stderr.isatty():
+        columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False)
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda done, total, words: bar.update(
+                task, completed=done, total=total, description=_printable(words)
+            )
+        return
+    told = ""
+
+    def tell(done: int, total: int | None, words: str) -> None:
+        nonlocal told
+        line = f"{done} of {total} · {words}" if total else f"{done} · {words}"
+        if line != told:
+            note(line)
+        told = line
+
+    yield tell
+
+
 def _printable(text: str) -> str:
     """Without what would move the cursor or begin a new line."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -112,3 +112,27 @@ def test_an_unknown_integration_is_told_in_a_sentence(settings: dict[str, str], 
 
     assert ended.returncode == 1
     assert b"There is no such integration." in ended.stderr
+
+
+def test_operators_end_syncs_and_delete_integrations(settings: dict[str, str], tmp_path: Path) -> None:
+    """Each refusal is a sentence; deleting asks first, and tells how many copies there are (R21, R25)."""
+
+    def ended(*words: str) -> Any:
+        return run("integrations", *words, settings=settings, folder=tmp_path)
+
+    def said(*words: str) -> Any:
+        answer = ended(*words, "--json")
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    run_id = said("sync", ID)["run_id"]
+    assert [(one["id"], one["state"]) for one in said("runs", ID)["items"]] == [(run_id, "waiting")]
+    assert said("cancel", run_id)["state"] == "cancelled"
+    assert said("held", ID, "--answer", "keep") == {"count": 0}
+    said("pause", ID)
+    refused = ended("sync", ID)
+    assert (refused.returncode, b"not active" in refused.stderr) == (1, True)
+    unasked = ended("delete", ID)
+    assert (unasked.returncode, b"0 copies are on the linked calendar" in unasked.stderr) == (1, True)
+    assert said("delete", ID, "--copies", "remove") == {"copies": 0}
+    assert said("list")["items"] == []
