@@ -23,10 +23,15 @@ class Pace:
     _last: dict[str, float] = field(default_factory=dict)
     _full: int = 0
 
-    def takes(self, others: Iterable[tuple[float, str | None]]) -> None:
-        """Leave room for what waits already: moments, and whose messages they are."""
-        for moment, integration_id in others:
-            self._seconds[self._second(moment)] += 1
+    def begin(self, now: float, waiting: Iterable[tuple[float, str | None]]) -> None:
+        """Go on where it was, but not before now, and leave room for all that waits.
+
+        That is told by moments and whose messages they are, what this pace gave out before among it.
+        """
+        self.start, self._given = max(now, self.start + self._given / self.rate), 0
+        self._seconds, self._last, self._full = Counter(), {}, int(now)
+        for moment, integration_id in waiting:
+            self._seconds[max(self._full, _second(moment))] += 1
             if integration_id is not None:
                 self._last[integration_id] = max(moment, self._last.get(integration_id, moment))
 
@@ -35,23 +40,28 @@ class Pace:
         wanted = self.start + self._given / self.rate
         if integration_id is not None and integration_id in self._last:
             wanted = max(wanted, self._last[integration_id] + 1 / max(1.0, self.rate / SHARE))
-        second = self._with_room(self._second(wanted))
-        moment = max(wanted, self.start + second)
+        second = self._with_room(_second(wanted))
+        moment = max(wanted, second + self._seconds[second] / self._most)
         self._given += 1
         self._seconds[second] += 1
         if integration_id is not None:
             self._last[integration_id] = moment
         return moment
 
+    @property
+    def _most(self) -> float:
+        """How many go out within a second, whosever they are."""
+        return max(USUAL_RATE, self.rate)
+
     def _with_room(self, second: int) -> int:
         """The first second from this one on that is not full."""
-        most = max(USUAL_RATE, self.rate)
-        while self._seconds[self._full] >= most:
+        while self._seconds[self._full] >= self._most:
             self._full += 1
         second = max(second, self._full)
-        while self._seconds[second] >= most:
+        while self._seconds[second] >= self._most:
             second += 1
         return second
 
-    def _second(self, moment: float) -> int:
-        return max(0, int(moment - self.start + 1e-6))
+
+def _second(moment: float) -> int:
+    return int(moment + 1e-6)

@@ -11,7 +11,7 @@ from service.broker.topology import REPLAY_EXCHANGE
 from service.operations.editing import mended
 from service.operations.forecasting import context
 from service.operations.forms import Reader, group_form, letter_form
-from service.store import AsyncConnection, Store, letters, outbox, replays
+from service.store import AsyncConnection, Store, leases, letters, outbox, replays
 from service.store.ids import new_id
 from service.store.letters import Conflict, Matching
 from service.store.replays import Progress
@@ -24,6 +24,7 @@ RATE = USUAL_RATE
 """Messages a second, unless another rate is asked for (DESIGN 11)."""
 _AT_ONCE = 250
 """Letters in a transaction: their bodies are in memory together."""
+PACING = "pacing of replays"
 
 
 class Grown(Conflict):
@@ -97,7 +98,7 @@ class DeadLetters:
         A single one goes out at once, however many others wait for their moment.
         """
         async with self._store.begin() as connection:
-            pace = await self._pace(connection, rate) if len(set(ids)) > 1 else None
+            pace = Pace(rate=rate) if len(set(ids)) > 1 else None
             return len(await self._send(connection, ids, pace, note))
 
     async def replay_matching(
@@ -119,8 +120,8 @@ class DeadLetters:
         """
         matching = replace(self._mine(matching), state="open")
         await self._check_expected(matching, expect)
+        pace = Pace(rate=rate)
         async with self._store.read() as connection:
-            pace = await self._pace(connection, rate)
             upto, after = await letters.newest(connection), ""
         while True:
             async with self._store.read() as connection:
@@ -147,15 +148,12 @@ class DeadLetters:
                 return 0
         return sum([await self._all_or_singly([letter_id], pace, note) for letter_id in ids])
 
-    async def _pace(self, connection: AsyncConnection, rate: float) -> Pace:
-        """From now on, in the gaps that the replays leave which wait already."""
-        pace = Pace(rate=rate, start=await self._store.now(connection))
-        pace.takes(await outbox.paced(connection))
-        return pace
-
     async def _send(
         self, connection: AsyncConnection, ids: Sequence[str], pace: Pace | None, note: str | None
     ) -> list[str]:
+        if pace is not None:
+            await leases.alone(connection, PACING)  # what others space at this moment would not be seen
+            pace.begin(await self._store.now(connection), await outbox.paced(connection))
         sent = await letters.replay(
             connection,
             ids,

@@ -1,8 +1,9 @@
 """Leases: a piece of shared work belongs to one process for a limited time (DESIGN 8, 10)."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,11 +15,7 @@ async def acquire(
     connection: AsyncConnection, name: str, *, holder: str, seconds: float, now: float
 ) -> int | None:
     """The lease's epoch when it is the holder's from now on, None when another's has not run out."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    free = {"name": name, "holder": "", "epoch": 0, "until": 0.0}
-    await connection.execute(dialect.insert(leases).values(free).on_conflict_do_nothing())
-    found = await connection.execute(select(leases).where(leases.c.name == name).with_for_update())
-    lease = found.one()
+    lease = await alone(connection, name)
     if lease.until > now and lease.holder != holder:
         return None
     kept = lease.until > now
@@ -27,6 +24,15 @@ async def acquire(
         update(leases).where(leases.c.name == name).values(holder=holder, epoch=epoch, until=now + seconds),
     )
     return int(epoch)
+
+
+async def alone(connection: AsyncConnection, name: str) -> Row[Any]:
+    """Wait until nobody else has the lease's row, and keep it until the transaction ends; the row."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    free = {"name": name, "holder": "", "epoch": 0, "until": 0.0}
+    await connection.execute(dialect.insert(leases).values(free).on_conflict_do_nothing())
+    found = await connection.execute(select(leases).where(leases.c.name == name).with_for_update())
+    return found.one()
 
 
 async def hold(

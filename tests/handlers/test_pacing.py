@@ -32,16 +32,37 @@ def test_a_second_replay_takes_the_gaps_of_the_first() -> None:
     """Together they make five a second, and an integration's letters stay a second apart."""
     others = [(at / 4, f"i-{at}") for at in range(40)]
     pace = Pace(rate=5)
-    pace.takes(others)
+    pace.begin(0.0, others)
 
     given = moments(pace, *[None] * 20)
 
     seconds = Counter(int(at + 1e-6) for at in [*given, *(at for at, _ in others)])
     assert max(seconds.values()) == 5
-    assert given[:3] == pytest.approx([0, 1, 2])
+    assert given[:3] == pytest.approx([0.8, 1.8, 2.8])
     later = Pace(rate=5)
-    later.takes([(7.0, "i-1")])
+    later.begin(0.0, [(7.0, "i-1")])
     assert later.moment("i-1") == pytest.approx(8)
+
+
+def test_what_finds_a_second_full_does_not_crowd_at_the_beginning_of_the_next() -> None:
+    """Within a second, too, they go out one after the other."""
+    pace = Pace(rate=5)
+    pace.begin(0.0, [(at / 5, None) for at in range(50)])
+
+    assert moments(pace, *[None] * 6) == pytest.approx([10, 10.2, 10.4, 10.6, 10.8, 11])
+
+
+def test_a_replay_in_several_transactions_keeps_its_rate_and_is_never_late() -> None:
+    """It looks again at what waits before each, and goes on where it was, or now."""
+    pace = Pace(rate=2)
+    pace.begin(100.0, ())
+    given = moments(pace, *[None] * 4)
+    pace.begin(100.1, [(each, None) for each in given])
+    given += moments(pace, *[None] * 2)
+    pace.begin(200.5, ())
+
+    assert given == pytest.approx([100, 100.5, 101, 101.5, 102, 102.5])
+    assert moments(pace, None, None) == pytest.approx([200.5, 201])
 
 
 def test_ten_thousand_letters_of_many_integrations_are_spread() -> None:

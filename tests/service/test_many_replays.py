@@ -1,7 +1,9 @@
 """Many letters at once: replayed in a stream, at a pace, and stopped (R30, T19 of messaging.md)."""
 
+import asyncio
 import tracemalloc
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -20,12 +22,12 @@ KILOBYTES = 4
 MEBIBYTE = 1024 * 1024
 
 
-def a_letter(number: int) -> NewLetter:
+def a_letter(number: int, *, code: str = "exhausted") -> NewLetter:
     return NewLetter(
         queue=QUEUE_OUTBOUND,
         source="/vorex/acme",
         message_id=f"m-{number}",
-        code="exhausted",
+        code=code,
         reason="Cronofy answered 503",
         routing_key="task.created",
         headers={},
@@ -61,3 +63,44 @@ async def test_thousands_of_letters_are_replayed_in_a_stream_and_stopped(store: 
         on_their_way = 5 * (await store.now(connection) - began + ON_ITS_WAY + 1)
     assert LETTERS - on_their_way <= stopped < LETTERS
     assert await desk.count(Matching(state="open")) == stopped
+
+
+async def moments(store: Store) -> Sequence[float]:
+    async with store.read() as connection:
+        return list(await connection.scalars(select(outbox.c.due_at).where(outbox.c.due_at.is_not(None))))
+
+
+def most_in_a_second(given: Sequence[float]) -> int:
+    return max(Counter(int(moment + 1e-6) for moment in given).values())
+
+
+async def test_a_replay_in_many_transactions_leaves_room_for_one_that_began_later(store: Store) -> None:
+    """R30: two operators together make five a second, whatever each saw when it began."""
+    kinds = {"exhausted": 260, "bug": 40}
+    async with store.begin() as connection:
+        for kind, (code, many) in enumerate(kinds.items()):
+            some = range(1000 * kind, 1000 * kind + many)
+            await bury(connection, [a_letter(number, code=code) for number in some], now=NOW)
+    first = DeadLetters(store, who="olga").replaying(Matching(code="exhausted"))
+
+    assert await anext(first) == 250
+    assert await DeadLetters(store, who="otto").replay_matching(Matching(code="bug")) == 40
+    assert [sent async for sent in first] == [10]
+
+    assert len(await moments(store)) == 300
+    assert most_in_a_second(await moments(store)) <= 5
+
+
+async def test_two_replays_at_the_same_instant_see_each_other(store: Store) -> None:
+    """R30: whoever spaces replays does so alone, in whichever process."""
+    elsewhere = Store(store.url)
+    async with store.begin() as connection:
+        await bury(connection, [a_letter(number) for number in range(60)], now=NOW)
+    ids = list(await DeadLetters(store, who="olga").oldest(Matching(), limit=60))
+
+    await asyncio.gather(
+        DeadLetters(store, who="olga").replay(ids[:30]), DeadLetters(elsewhere, who="otto").replay(ids[30:])
+    )
+    await elsewhere.close()
+
+    assert most_in_a_second(await moments(store)) <= 5
