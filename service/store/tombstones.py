@@ -31,12 +31,14 @@ class Trace:
 
 
 async def of_person(connection: AsyncConnection, integration: Integration) -> Sequence[Trace]:
-    """The tombstones of this integration's owner, the newest first."""
+    """The tombstones of this integration's owner, the newest first; of one deletion, those it linked last."""
+    linked_last = links.c.calendar_id == integrations.c.calendar_id
+    same = and_(_same_calendar(integration), linked_last)
     rows = await connection.execute(
-        select(links.c.id, links.c.item_ref, _same_calendar(integration).label("same"))
+        select(links.c.id, links.c.item_ref, same.label("same"))
         .join(integrations, integrations.c.id == links.c.integration_id)
         .where(_of_owner(integration), links.c.ended_at.is_not(None))
-        .order_by(links.c.ended_at.desc(), links.c.id.desc())
+        .order_by(links.c.ended_at.desc(), case((linked_last, 1), else_=0).desc(), links.c.id.desc())
     )
     return [
         Trace(link_id=LinkId(row.id), item_ref=ItemRef(row.item_ref), same_calendar=bool(row.same))

@@ -311,3 +311,19 @@ async def test_r16_widened_boxes_count_from_now_on(ann: Village) -> None:
     await _choose(ann, ann.calendar, send=WEEK)
     await ann.rest()
     assert ann.events() == [("After", True), ("Before", True)]
+
+
+async def test_r21_pairs_of_an_earlier_calendar_are_not_adopted_on_a_later_one(ann: Village) -> None:
+    """What was left on the first calendar is not taken for an event of the second."""
+    await _settled(ann, items=1)
+    await _choose(ann)
+    await ann.rest()
+    ann.chosen = "Second"
+    await ann.delete()
+    await ann.rest()
+
+    await ann.link_again(send={"past": "1_week", "future": "1_week"})
+    await ann.retitle("Meeting", "Renamed")
+    await ann.town.rest(reads=False)
+
+    assert _on(ann, _second(ann)) == [("Renamed", True), ("Visit 00", True)]
