@@ -20,6 +20,8 @@ class Claims:
 
     def __init__(self, hand: InHand) -> None:
         self._hand = hand
+        self._being_taken: set[LinkId] = set()
+        """Claimed in the store perhaps, and in no lane yet: what a stop may interrupt."""
 
     async def renew(self) -> None:
         """Keep everything in the lanes for another while."""
@@ -33,7 +35,7 @@ class Claims:
         """Give back what is not in the air; what is, is left to expire, for its fate is unknown."""
         waiting = [link_id for lane in self._hand.lanes for link_id in (*lane.waiting, *lane.newer)]
         flying = {link_id for lane in self._hand.lanes for link_id in lane.flying}
-        given = [link_id for link_id in waiting if link_id not in flying]
+        given = {*waiting, *self._being_taken} - flying
         if given:
             async with self._hand.writing() as connection:
                 await rows.release(connection, given, me=self._hand.me)
@@ -89,6 +91,7 @@ class Claims:
         if not ids:
             return 0
         hand = self._hand
+        self._being_taken.update(ids)
         async with hand.writing() as connection:
             stored = list((await rows.of_ids(connection, ids)).values())
             now = await hand.store.now(connection)
@@ -104,6 +107,7 @@ class Claims:
             task.background = background and not hand.window.waiters(task.link_id)
             hand.elsewhere.discard(task.link_id)
             hand.lanes[task.integration_id].put(task)
+        self._being_taken.difference_update(ids)
         return len(tasks)
 
     def _claimed(self, stored: StoredLink, item: Item, now: float) -> Task:
