@@ -44,6 +44,7 @@ class Demo:
             "name": "Demo User",
             "email": "demo.user@example.test",
             "tz": "Europe/London",
+            "role": "operator",
             "exp": int((clock.now() + LINK_LIFE).timestamp()),
             "jti": new_id(),
         }

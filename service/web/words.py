@@ -132,7 +132,7 @@ NOTICES: Words = {
     "deleted": "The integration was deleted.",
     "discarded": "The unfinished set-up was discarded.",
     "released": "The deletions are carried out.",
-    "kept": "The items are kept and written to the linked calendar again.",
+    "kept": "The items are kept. What this sync had added is written to the linked calendar again.",
     "cancelled": "The sync was cancelled. What it has done stays.",
     "added": "The appointment was added.",
     "changed": "The appointment was changed.",

@@ -155,15 +155,13 @@ async def test_many_deletions_wait_for_an_answer(answer: str, town: Town, browse
             await add_event(town, calendar_id, title, day)
         at = f"{town.product}/my-calendar?day={day}"
         await until(page, at, titles[-1])
-        for event in (await town.control("GET", f"/events?calendar_id={calendar_id}"))["events"]:
-            if event["summary"] in titles:
-                await town.control("DELETE", f"/calendars/{calendar_id}/events/{event['event_uid']}")
+        await town.delete_all(calendar_id, titles)
         await until(page, f"{town.product}/calendar-sync", "Needs your answer.")
         await press(page, f"{answer}: Calendar")
         await page.goto(at)
         if answer == "Keep them":
-            await appeared(page, town, calendar_id, titles[0])
-            await expect(page.get_by_text(titles[0], exact=True)).to_be_visible()
+            for title in titles:
+                await expect(page.get_by_text(title, exact=True)).to_be_visible()
         else:
             await until(page, at, "Nothing is on this day.")
 

@@ -27,6 +27,9 @@ TOUR = (
     "side-by-side-light", "operations-dark", "dead-letters-light", "my-calendar-phone", "list-phone",
 )  # fmt: skip
 LOOKS = {"light": ((1280, 860), "light"), "dark": ((1280, 860), "dark"), "phone": ((360, 740), "dark")}
+SIDE_BY_SIDE = (1440, 1180)
+LONG = frozenset({"run", "logs", "real-time"})
+"""Lists of which the first screen tells enough."""
 LARGEST_TOUR = 2_000_000
 
 
@@ -41,11 +44,14 @@ class Album:
     async def take(self, name: str, address: str, *, opened: str = "", wait: str = "") -> None:
         """``opened``: a line to click first; ``wait``: what must be seen before."""
         for look, (size, scheme) in LOOKS.items():
-            async with window(self.browser, size=size, scheme=scheme, state=self.state) as context:
+            wide = SIDE_BY_SIDE if name == "side-by-side" and look != "phone" else size
+            async with window(self.browser, size=wide, scheme=scheme, state=self.state) as context:
                 page = await context.new_page()
                 await page.goto(address)
                 await _ready(page, opened, wait)
-                await page.screenshot(path=ALL / f"{name}-{look}.png", full_page=look != "phone")
+                await page.screenshot(
+                    path=ALL / f"{name}-{look}.png", full_page=look != "phone" and name not in LONG
+                )
         self.taken.append(name)
 
 
@@ -107,7 +113,7 @@ async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
         "linked-calendar-there": f"{scene.town.provider}/owner/{scene.calendar_id}",
     }  # fmt: skip
     for name, address in pages.items():
-        await album.take(name, address)
+        await album.take(name, address, wait="#story .pill.good" if name == "story" else "")
 
 
 @contextmanager

@@ -158,9 +158,7 @@ class Scene:
         for number in range(HELD):
             await add_event(self.town, calendar_id, f"Stand-up {number + 1}", day)
         await until(self.page, f"{self.town.product}/my-calendar?day={day}", f"Stand-up {HELD}")
-        for event in (await self.town.control("GET", f"/events?calendar_id={calendar_id}"))["events"]:
-            if event["summary"].startswith("Stand-up"):
-                await self.town.control("DELETE", f"/calendars/{calendar_id}/events/{event['event_uid']}")
+        await self.town.delete_all(calendar_id, [f"Stand-up {number + 1}" for number in range(HELD)])
         await until(self.page, f"{self.town.product}/calendar-sync", "Needs your answer.")
 
     async def _lose_a_permission(self) -> None:
