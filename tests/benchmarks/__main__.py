@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service import telemetry
+from tests.benchmarks import pages
 from tests.benchmarks.ground import Failed, Job, Servers, servers
 from tests.benchmarks.throughput import Measured, one_round
 from tests.support.processes import ROOT
@@ -70,10 +71,13 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--integrations", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pages", action="store_true", help="how fast each page answers, and nothing else")
     given = parser.parse_args()
     job = Job(events=given.events, integrations=given.integrations)
     console = Console()
     telemetry.set_up(level=logging.WARNING)
+    if given.pages:
+        return pages.tell(console)
     try:
         with servers() as running:
             rounds = asyncio.run(measure(running, job, given.rounds, console))
