@@ -1,0 +1,215 @@
+"""Logs filtered and taken away as CSV: found by index, paged by key, harmless in spreadsheets (G14, R27)."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+
+from contracts.calendar import Trigger
+from service.store import Store, logs
+from service.store.ids import new_id
+from service.store.logs import LOOKED_THROUGH, Wanted
+from service.store.tables import items, log_entries
+from tests.service.test_outbound_plans import explained
+from tests.support.office import Office, open_office
+from tests.support.pages import BROWSER, Browser
+
+LIST = "/calendar-sync"
+MORNING = datetime(2026, 12, 1, 8, tzinfo=UTC)
+REAL_TIME = (Trigger.REAL_TIME, Trigger.OPERATOR)
+
+
+@pytest.fixture
+async def office(sqlite_url: str) -> AsyncIterator[Office]:
+    async with open_office(sqlite_url) as opened:
+        yield opened
+
+
+async def write(office: Office, integration_id: str, *given: dict[str, Any]) -> None:
+    """Entries of the log, in this order, each as said and otherwise well."""
+    usual = {
+        "integration_id": integration_id, "at": office.clock.now(), "trigger": "real_time",
+        "direction": "to_linked_calendar", "action": "create", "outcome": "done", "code": "ok",
+        "item_type": "task", "reason": "Sent to the linked calendar.", "attempt": 1, "item_ref": None,
+        "item_id": None, "message_id": None, "run_id": None, "title": None,
+    }  # fmt: skip
+    async with office.store.begin() as connection:
+        await connection.execute(insert(log_entries), [usual | one | {"id": new_id()} for one in given])
+
+
+MANY = (
+    {"title": "Alpha", "direction": "to_my_calendar"},
+    {"title": "Beta", "outcome": "failed", "reason": "The calendar refused the event."},
+    {"title": "100% sure", "item_type": "todo"},
+    {"title": "Gamma", "trigger": "operator"},
+    {"title": "Delta", "trigger": "run"},
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("trigger=real_time", ["Gamma", "100% sure", "Beta", "Alpha"]),
+        ("trigger=real_time&direction=to_my_calendar", ["Alpha"]),
+        ("trigger=real_time&outcome=failed", ["Beta"]),
+        ("trigger=real_time&item_type=todo", ["100% sure"]),
+        ("trigger=real_time&q=ALPHA", ["Alpha"]),
+        ("trigger=real_time&q=refused", ["Beta"]),
+        ("trigger=real_time&q=0%25", ["100% sure"]),
+        ("trigger=real_time&q=_", []),
+        ("trigger=run&q=delta", ["Delta"]),
+        ("trigger=all&outcome=done&item_type=task", ["Delta", "Gamma", "Alpha"]),
+    ],
+)
+async def test_the_api_filters(query: str, found: list[str], office: Office) -> None:
+    """By direction, outcome, type and words of title or reason; wildcards mean themselves."""
+    integration_id = await office.finished()
+    await write(office, integration_id, *MANY)
+    answer = await office.get(f"/api/v1/integrations/{integration_id}/logs?{query}")
+    assert [one["title"] for one in answer.json()["items"]] == found
+
+
+@pytest.mark.parametrize("query", ["outcome=good", "direction=up", "item_type=x", "q=%00", "q=" + "x" * 201])
+async def test_the_api_refuses_words_that_it_does_not_know(query: str, office: Office) -> None:
+    integration_id = await office.finished()
+    answer = await office.get(f"/api/v1/integrations/{integration_id}/logs?{query}")
+    assert answer.status_code == 422
+
+
+async def test_the_page_filters_and_keeps_the_filter(office: Office) -> None:
+    """On the first tab a filter asks for what syncs did, item by item."""
+    integration_id = await office.finished()
+    await write(
+        office, integration_id, *MANY, *({"title": f"<{each:02}>", "outcome": "failed"} for each in range(60))
+    )
+    await office.sign_in()
+    browser = Browser(client=office.client)
+    page = await browser.open(f"{LIST}/{integration_id}/logs?trigger=real_time&outcome=failed&q=%3C")
+    assert ("<59>" in page.words, "<09>" in page.words, "Alpha" in page.words) == (True, False, False)
+    page = await browser.follow("Older")
+    assert ("<09>" in page.words, "<10>" in page.words, "Beta" in page.words) == (True, False, False)
+    assert page.forms[0].fields["outcome"] == "failed"
+    assert page.forms[0].fields["q"] == "<"
+    page = await browser.open(f"{LIST}/{integration_id}/logs?outcome=done&direction=nonsense")
+    assert ("Delta" in page.words, "Alpha" in page.words) == (True, False)
+    page = await browser.open(f"{LIST}/{integration_id}/logs?q=nowhere")
+    assert "No entry matches." in page.words
+
+
+async def test_what_became_private_is_neither_shown_to_others_nor_found(database_url: str) -> None:
+    """An administrator sees that something crossed, and cannot search for its title; its owner can (R27)."""
+    async with open_office(database_url) as office:
+        integration_id = await office.finished()
+        now = office.clock.now()
+        async with office.store.begin() as connection:
+            await connection.execute(
+                insert(items).values(
+                    ref="secret", tenant_id="acme", item_type="appointment", item_id="1", version=2,
+                    vorex_version=2, sync_version=0, revision=2, deleted=False, changed_at=now, stored_at=now,
+                    content={"private": True},
+                )
+            )  # fmt: skip
+        await write(office, integration_id, {"title": "Surgeon", "item_ref": "secret"}, {"title": "Dinner"})
+        address = f"/api/v1/integrations/{integration_id}/logs?trigger=all"
+        for query, found in (
+            ("", ["Dinner", "Private appointment"]),
+            ("&q=surg", []),
+            ("&q=din", ["Dinner"]),
+        ):
+            answer = await office.get(f"{address}{query}", "boss", role="administrator")
+            assert [one["title"] for one in answer.json()["items"]] == found
+        answer = await office.get(f"{address}&q=surg")
+        assert [one["title"] for one in answer.json()["items"]] == ["Surgeon"]
+
+
+async def test_a_word_that_is_rare_is_looked_for_piece_by_piece(store: Store) -> None:
+    """A page costs the same however long the log is, and says where to go on."""
+    async with store.begin() as connection:
+        rows = [_plain(place) for place in range(LOOKED_THROUGH + 10)]
+        for at in range(0, len(rows), 1000):
+            await connection.execute(insert(log_entries), rows[at : at + 1000])
+    wanted = Wanted(q="needle")
+    async with store.read() as connection:
+        first = await logs.page(connection, "i", triggers=REAL_TIME, limit=5, wanted=wanted)
+        assert (first.entries, first.ended_early) == ([], True)
+        second = await logs.page(
+            connection, "i", triggers=REAL_TIME, limit=5, wanted=wanted, before=first.following
+        )
+    assert [one["title"] for one in second.entries] == ["The needle"]
+    assert second.following is None
+
+
+def _plain(place: int) -> dict[str, Any]:
+    return {
+        "id": f"{place:036}", "integration_id": "i", "trigger": "real_time", "direction": "d",
+        "action": "create", "outcome": "done", "code": "ok", "reason": "Sent.",
+        "title": "The needle" if place == 3 else "Hay", "at": MORNING,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wanted", [Wanted(), Wanted(outcome="failed"), Wanted(direction="d", item_type="task"), Wanted(q="x")]
+)
+async def test_a_page_of_the_log_reads_the_index_alone(store: Store, wanted: Wanted) -> None:
+    """Both engines, both triggers, every filter: no table from end to end, nothing sorted on disk."""
+    async with store.begin() as connection:
+        if not store.sqlite:
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plans = await explained(
+            connection,
+            lambda listening: logs.page(
+                listening, "i", triggers=REAL_TIME, before="b", limit=10, wanted=wanted
+            ),
+        )
+    told = "\n".join(plans)
+    assert "ix_log_entries_page" in told
+    assert not [
+        line for line in plans if line.strip() == "SCAN log_entries" or "Seq Scan on log_entries" in line
+    ]
+
+
+async def test_the_log_is_exported_whole_and_in_order(office: Office) -> None:
+    """Filters hold for the export as well; more than one page of keys."""
+    integration_id = await office.finished()
+    await write(
+        office, integration_id, *({"title": f"{each:04}"} for each in range(1200)), {"outcome": "failed"}
+    )
+    await office.sign_in()
+    address = f"{LIST}/{integration_id}/logs.csv?trigger=real_time"
+    answer = await office.client.get(f"{address}&outcome=done", headers=BROWSER)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert [row["title"] for row in rows] == [f"{each:04}" for each in reversed(range(1200))]
+    assert rows[0]["at"] == "2026-12-01T08:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "title", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://evil")', "＝1"]
+)
+async def test_no_cell_of_the_export_is_a_formula(title: str, office: Office) -> None:
+    """What begins like one is quoted, commas and quotation marks stay inside their cell."""
+    integration_id = await office.finished()
+    await write(
+        office, integration_id, {"title": title, "reason": 'a, "b"\nc', "message_id": "=cmd|' /C calc'!A0"}
+    )
+    await office.sign_in()
+    answer = await office.client.get(f"{LIST}/{integration_id}/logs.csv?trigger=real_time", headers=BROWSER)
+    (row,) = csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"), newline=""))
+    assert row["title"] == f"'{title}"
+    assert row["message_id"].startswith("'=")
+    assert row["reason"] == 'a, "b"\nc'
+
+
+async def test_the_export_is_its_owners_alone(office: Office) -> None:
+    integration_id = await office.finished()
+    address = f"{LIST}/{integration_id}/logs.csv"
+    assert (await office.client.get(address)).status_code == 401
+    for who in ({"user": "u-22"}, {"tenant": "other"}, {"user": "boss", "role": "administrator"}):
+        office.client.cookies.clear()
+        await office.sign_in(**who)
+        assert (await office.client.get(address, headers=BROWSER)).status_code == 404
