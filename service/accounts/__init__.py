@@ -22,7 +22,6 @@ from service.cronofy.transport import Turn
 from service.store import AsyncConnection, IntegrityError, Store, accounts
 from service.store.accounts import Owner, Shown
 from service.store.ids import new_id
-from service.store.integrations import change
 from service.telemetry import EventName
 
 __all__ = ["Accounts", "Grants", "Person"]
@@ -198,7 +197,17 @@ class Accounts:
             turn=Turn(integration_id=integration.id),
         )
         async with self._store.begin() as connection:
-            await change(connection, integration.id, channel_id=channel.channel_id)
+            kept = await accounts.keep_channel(connection, integration, channel.channel_id)
+        if not kept:
+            await self._close_useless(integration, channel.channel_id)
+
+    async def _close_useless(self, integration: Integration, channel_id: str) -> None:
+        """Another calendar was chosen meanwhile, or the integration deleted: nobody would ever close it."""
+        async with self._store.read() as connection:
+            now = await accounts.find(connection, integration.id)
+        if now is None or now.channel_id != channel_id:
+            with suppress(SyncError):
+                await self._gateway.close_channel(integration.sub, channel_id)
 
     async def ensure_channels(self) -> int:
         """For the keeper: make every channel that could not be made before; how many are still missing."""

@@ -232,6 +232,18 @@ async def with_channel(connection: AsyncConnection) -> Sequence[Shown]:
     return [shown_of(row) for row in rows.mappings()]
 
 
+async def keep_channel(connection: AsyncConnection, seen: Integration, channel_id: str) -> bool:
+    """Note the channel that was made for this calendar; False where another is linked or known by now."""
+    table = integrations.c
+    result = await connection.execute(
+        update(integrations)
+        .where(table.id == seen.id, table.sub == seen.sub, table.calendar_id == seen.calendar_id)
+        .where(table.channel_id.is_(None), table.deleted_at.is_(None))
+        .values(channel_id=channel_id)
+    )
+    return bool(result.rowcount)
+
+
 async def forget_channel(connection: AsyncConnection, integration_id: str, channel_id: str | None) -> None:
     """The channel is gone; one that was made meanwhile stays."""
     mine = integrations.c.id == integration_id, integrations.c.channel_id == channel_id

@@ -1,6 +1,7 @@
 """The hourly look at Cronofy's channels (DESIGN 8, R22)."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -9,7 +10,7 @@ from service.accounts.looking import Looker
 from service.keeper import lost_channels
 from service.store.integrations import change
 from service.store.tables import integrations
-from tests.support.office import HERE, Office, open_office
+from tests.support.office import EMAIL, HERE, Office, form, open_office
 
 
 @pytest.fixture
@@ -79,3 +80,53 @@ async def test_an_account_that_cannot_be_asked_changes_nothing(office: Office) -
 
     assert await an_audit(office)() == 0
     assert await channel_of(office, integration_id) == before
+
+
+async def lost(office: Office, integration_id: str) -> None:
+    """The channel is known no longer, here nor there."""
+    (profile,) = office.world.profiles(EMAIL)
+    channel_id = await channel_of(office, integration_id)
+    async with office.store.begin() as connection:
+        await change(connection, integration_id, channel_id=None)
+    await office.gateway.close_channel(profile.account.account_id, str(channel_id))
+
+
+async def test_a_channel_that_another_process_made_meanwhile_is_the_only_one(office: Office) -> None:
+    """Two channels would tell of everything twice, and nobody would ever close the second."""
+    integration_id = await office.finished()
+    (profile,) = office.world.profiles(EMAIL)
+    await lost(office, integration_id)
+    office.wire.meanwhile["POST /v1/channels"] = partial(office.accounts.ensure_channel, integration_id)
+
+    await office.accounts.ensure_channel(integration_id)
+
+    assert list(profile.account.channels) == [await channel_of(office, integration_id)]
+
+
+async def test_a_channel_for_a_calendar_that_was_given_up_meanwhile_is_closed(office: Office) -> None:
+    """Kept, it would stand in the way of the one that tells of the calendar that is linked now."""
+    integration_id = await office.finished()
+    (profile,) = office.world.profiles(EMAIL)
+    await lost(office, integration_id)
+    second = (await office.calendars(integration_id))["Second"]
+    office.wire.meanwhile["POST /v1/channels"] = partial(office.put, integration_id, form(second))
+
+    await office.accounts.ensure_channel(integration_id)
+
+    (kept,) = profile.account.channels.values()
+    assert kept.filters["calendar_ids"] == [second]
+    assert list(profile.account.channels) == [await channel_of(office, integration_id)]
+
+
+async def test_a_channel_for_an_integration_that_was_deleted_meanwhile_is_closed(office: Office) -> None:
+    """R21: the farewell may have passed by then."""
+    integration_id = await office.finished()
+    (profile,) = office.world.profiles(EMAIL)
+    await lost(office, integration_id)
+    delete = partial(office.client.delete, headers=office.bearer())
+    office.wire.meanwhile["POST /v1/channels"] = partial(delete, f"/api/v1/integrations/{integration_id}")
+
+    await office.accounts.ensure_channel(integration_id)
+
+    assert profile.account.channels == {}
+    assert await channel_of(office, integration_id) is None

@@ -1,6 +1,6 @@
 """The web application with a real store, the simulator as Cronofy, and people who sign in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,13 +57,18 @@ class Breakable(httpx.AsyncBaseTransport):
         self._inner = inner
         self.broken: set[str] = set()
         self.asked: list[str] = []
+        self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
+        """What happens once between such a request and its answer."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = f"{request.method} {request.url.path}"
         self.asked.append(asked)
         if asked in self.broken:
             raise httpx.ConnectError("cut", request=request)
-        return await self._inner.handle_async_request(request)
+        answer = await self._inner.handle_async_request(request)
+        if (meanwhile := self.meanwhile.pop(asked, None)) is not None:
+            await meanwhile()
+        return answer
 
 
 @dataclass(kw_only=True)
