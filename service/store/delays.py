@@ -30,13 +30,14 @@ def _syncing() -> ColumnElement[bool]:
 async def late(connection: AsyncConnection, *, now: float) -> Mapping[str, datetime]:
     """The connected integrations with changes that should have crossed, and since when, to the second.
 
-    A write that has failed twice is late at once; notices nobody could read for count like writes.
+    A write that has failed twice is late at once; notices nobody could read for count like writes. What was
+    released or wished a moment ago has no moment of its own until a consumer takes it.
     """
     overdue = or_(links.c.touched_at <= now - LATE, links.c.attempts >= SECOND_FAILURE)
     writes = (
         select(links.c.integration_id, func.min(links.c.touched_at).label("since"))
         .join(integrations, integrations.c.id == links.c.integration_id)
-        .where(_UNFINISHED, overdue, links.c.ended_at.is_(None), _syncing())
+        .where(_UNFINISHED, overdue, links.c.touched_at > 0, links.c.ended_at.is_(None), _syncing())
         .group_by(links.c.integration_id)
     )
     state = integration_state.c

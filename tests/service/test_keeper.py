@@ -12,9 +12,10 @@ from sqlalchemy import insert, select, update
 
 from contracts.errors import Unanswered, Unavailable
 from service.keeper import DAY, Chore, Keeper, delays, due_runs, old_outbox_rows, unread_notices
-from service.store import Store
+from service.store import Store, accounts
+from service.store import delays as delays_of
 from service.store.ids import new_id
-from service.store.tables import integration_state, leases, outbox
+from service.store.tables import integration_state, integrations, leases, links, outbox
 from tests.support.calendars import changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -200,6 +201,23 @@ async def test_notices_that_nobody_can_read_for_are_a_delay_too(store: Store) ->
         await delays(own).work()
         assert await delayed(own) == {}
         assert lost != home
+    await own.close()
+
+
+async def test_what_has_just_been_released_is_not_late(store: Store) -> None:
+    """R20, R23: it has no moment of its own yet; nothing is delayed since 1970."""
+    clock = ManualClock()
+    own = Store(store.url, clock=clock)
+    async with outbound(own, clock) as world:
+        home = await world.integration(active=False)
+        await world.start()
+        await world.send(changed())
+        await world.settled()
+        async with own.begin() as connection:
+            await accounts.release(connection, home)
+            await connection.execute(update(integrations).values(active=True))
+            assert [row.state for row in await connection.execute(select(links.c.state))] == ["behind"]
+            assert await delays_of.late(connection, now=clock.now().timestamp()) == {}
     await own.close()
 
 
