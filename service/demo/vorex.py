@@ -74,11 +74,11 @@ class Dispatcher:
         return [call for call in calls if call.state != "deleted"]
 
     async def assign(self, person: Person) -> None:
-        """A new service call for this person, on one of the next working days."""
+        """A new service call for this person, on one of these days."""
         mine = self.handed_out[person.tenant_id, person.user_id]
         title, account, location = _CALLS[len(mine) % len(_CALLS)]
         id_ = new_id()
-        starts = _next_working_morning(len(mine))
+        starts = _one_of_these_days(len(mine))
         content = {
             "id": id_,
             "type": ItemType.SERVICE_CALL,
@@ -158,8 +158,7 @@ def _ref(person: Person, id_: str) -> ItemRef:
     return item_ref(person.tenant_id, ItemType.SERVICE_CALL, id_)
 
 
-def _next_working_morning(number: int) -> datetime:
-    """Tomorrow at nine for the first; later ones follow, never on a weekend."""
-    day = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    day += timedelta(days=number % 4, hours=number % 3 * 2)
-    return day + timedelta(days=max(0, 7 - day.weekday())) if day.weekday() > 4 else day  # noqa: PLR2004
+def _one_of_these_days(number: int) -> datetime:
+    """Today for the first, where the calendars show it; later ones follow."""
+    today = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=number % 3, hours=number % 4 * 2)

@@ -193,9 +193,7 @@ async def test_both_sides_at_once(town: Town, browser: Browser) -> None:
         await theirs.get_by_label("Start time").fill("18:00")
         await theirs.get_by_label("End time").fill("21:00")
         await theirs.get_by_role("button", name="Save").click()
-        await expect(mine.get_by_title("Dinner with Fabrikam").get_by_text("18:00")).to_be_visible(
-            timeout=PATIENT
-        )
+        await expect(mine.get_by_title("Dinner with Fabrikam")).to_contain_text("18:00", timeout=PATIENT)
         await press(page, "Delete: Replace the firewall")
         await expect(theirs.get_by_title("Contoso – Replace the firewall")).to_have_count(0, timeout=PATIENT)
         await mine.get_by_title("Dinner with Fabrikam").click()

@@ -23,8 +23,8 @@ OLIVIA = "Olivia Office (olivia.office@example.test)"
 HELD = 12
 # type, title, account, days from today, hour, hours (0: all day)
 ITEMS: tuple[tuple[str, str, str | None, int, int, float], ...] = (
-    ("service_call", "Replace the firewall", "Contoso", 1, 9, 2),
-    ("service_call", "Printer on the third floor", "Fabrikam", 0, 14, 1),
+    ("service_call", "Replace the firewall", "Contoso", 0, 9, 2),
+    ("service_call", "Printer on the third floor", "Fabrikam", 1, 14, 1),
     ("service_call", "Backup has failed twice", "Contoso", -3, 10, 1.5),
     ("service_call", "New laptop for Ms Meyer", "Adventure Works", 4, 11, 1),
     ("task", "Renew certificates", None, 2, 15, 1),
