@@ -31,7 +31,7 @@ async def office(sqlite_url: str) -> AsyncIterator[Office]:
 
 
 async def _both_change(ann: Village, *, kind: str, vorex_first: bool, private: bool = False) -> None:
-    """While the integration is deactivated: Vorex and the calendar's owner each give the item another time and title."""
+    """While nothing is synced, Vorex and the calendar's owner each change the time and the title."""
     await ann.say("Lunch", type=kind, private=private)
     await ann.town.rest(reads=False)
     (event,) = ann.town.world.events(ann.calendar)
