@@ -35,7 +35,7 @@ class Claims:
         """Give back what is not in the air; what is, is left to expire, for its fate is unknown."""
         waiting = [link_id for lane in self._hand.lanes for link_id in (*lane.waiting, *lane.newer)]
         flying = {link_id for lane in self._hand.lanes for link_id in lane.flying}
-        given = {*waiting, *self._being_taken} - flying
+        given = {*waiting, *self._being_taken, *self._hand.elsewhere} - flying
         if given:
             async with self._hand.writing() as connection:
                 await rows.release(connection, given, me=self._hand.me)

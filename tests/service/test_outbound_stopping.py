@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from contracts.errors import Throttled
+from contracts.ports import Permit
 from service.store import AsyncConnection, Store
 from service.store.tables import links as links_table
-from tests.support.calendars import Outbound, changed, outbound
+from tests.support.calendars import FreeBudget, Outbound, changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -71,3 +72,36 @@ async def test_r31_links_claimed_in_the_moment_of_stopping_are_given_back(world:
     await stopping._claims.release()
 
     assert await claimants(world) == [None]
+
+
+class GatedBudget(FreeBudget):
+    """Lets nothing pass until it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+        self.asked.set()
+        await self.opened.wait()
+        return await super().take(integration_id, cost, run)
+
+
+async def test_r31_links_that_left_their_lane_for_a_newer_wish_are_given_back(world: Outbound) -> None:
+    """Another process stored a newer state of what we hold; it need not wait for our claim to expire."""
+    await world.integration()
+    world.budget = budget = GatedBudget()
+    leaving = await world.start(prefetch=1)
+    await world.publish(changed(id="m-1"))
+    await budget.asked.wait()
+    await world.start(budget=FreeBudget(), prefetch=1)
+    await world.publish(changed(version=2, id="m-2"))
+
+    async def wished() -> bool:
+        return [link.desired_revision for link in await world.links()] == [2]
+
+    await until(wished, what="the newer wish")
+    budget.opened.set()
+    await until(lambda: leaving._hand.elsewhere, what="a link that left its lane")
+    await leaving.stop()
+    await until(lambda: world.calendars.titles == ["5512 v2"], what="the newest version")

@@ -133,7 +133,7 @@ class Outbound:
             store=self.store,
             broker=options.pop("broker", self.broker),
             cronofy=options.pop("cronofy", self.calendars),
-            budget=self.budget,
+            budget=options.pop("budget", self.budget),
             looker=self.looker,
             clock=self.clock,
             **usual | options,
