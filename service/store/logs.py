@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, literal_column, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Trigger
+from contracts.calendar import Outcome, Trigger
 from handlers.edits import MASKED_TITLE
 from service.store.sets import among
 from service.store.tables import items, log_entries
 
 LOOKED_THROUGH = 5_000
 """So many entries at most are read for a word; a page that found too little says how far it came."""
+
+_LITERALLY_NOT_DONE: ColumnElement[bool] = log_entries.c.outcome != literal_column("'done'")
+"""As the index of what needs attention says it: few entries among very many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +39,8 @@ class Wanted:
             entry.outcome: self.outcome,
             entry.item_type: self.item_type,
         }
-        return [column == value for column, value in asked.items() if value is not None]
+        found = [column == value for column, value in asked.items() if value is not None]
+        return [*found, _LITERALLY_NOT_DONE] if self.outcome not in {None, Outcome.DONE} else found
 
     def says(self) -> ColumnElement[bool] | None:
         if not self.q:

@@ -33,6 +33,10 @@ class Place:
     ref: ItemRef
 
 
+_SHOWN = [column for column in items.c if not column.name.startswith("message_")]
+"""All but the message that brought the item, which is as large as all the rest."""
+
+
 async def page(
     connection: AsyncConnection,
     tenant_id: str,
@@ -45,7 +49,7 @@ async def page(
 ) -> Sequence[tuple[Item, Place]]:
     """The person's living items with a date that touch the range, by start."""
     wanted = (
-        select(items)
+        select(*_SHOWN)
         .join(item_assignees, item_assignees.c.item_ref == items.c.ref)
         .where(item_assignees.c.tenant_id == tenant_id, item_assignees.c.user_id == user_id)
         .where(items.c.deleted.is_(False), items.c.starts_at.is_not(None))

@@ -330,6 +330,15 @@ log_entries = Table(
     Column("detail", JSON),
     # The filters of the log's page stand behind its order, so that no row is read to be passed over.
     Index("ix_log_entries_page", "integration_id", "trigger", "id", "direction", "outcome", "item_type"),
+    Index(
+        "ix_log_entries_not_done",
+        "integration_id",
+        "trigger",
+        "outcome",
+        "id",
+        sqlite_where=text("outcome != 'done'"),
+        postgresql_where=text("outcome != 'done'"),
+    ),
     Index("ix_log_entries_run_id", "run_id", "id"),
     Index("ix_log_entries_at", "at"),
 )

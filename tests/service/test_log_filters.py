@@ -166,7 +166,7 @@ async def test_a_page_of_the_log_reads_the_index_alone(store: Store, wanted: Wan
             ),
         )
     told = "\n".join(plans)
-    assert "ix_log_entries_page" in told
+    assert ("ix_log_entries_not_done" if wanted.outcome else "ix_log_entries_page") in told
     assert not [
         line for line in plans if line.strip() == "SCAN log_entries" or "Seq Scan on log_entries" in line
     ]

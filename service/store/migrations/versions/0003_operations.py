@@ -36,3 +36,11 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('held', 'failed')"),
         postgresql_where=sa.text("state IN ('held', 'failed')"),
     )
+    op.create_index(
+        "ix_log_entries_not_done",
+        "log_entries",
+        ["integration_id", "trigger", "outcome", "id"],
+        unique=False,
+        sqlite_where=sa.text("outcome != 'done'"),
+        postgresql_where=sa.text("outcome != 'done'"),
+    )
