@@ -1,25 +1,18 @@
-"""Events per second of ``consume outbound``, against a bare loop, and what must be true afterwards."""
+"""Events per second of ``consume outbound``, of a bare loop, and of what others would write."""
 
 import asyncio
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from contracts.calendar import event_id
 from service.broker.topology import QUEUE_OUTBOUND
-from service.store.tables import inbox, log_entries
-from tests.benchmarks.ground import Failed, Job, Servers, database_of, fill, people, settings
-from tests.support.calendars import Outbound
-from tests.support.processes import ROOT, Started, started
-from tests.support.waiting import until
+from tests.benchmarks.ground import ENGINES, LONGEST, Failed, Job, Place, Servers, place
+from tests.support.processes import ROOT
 
-LONGEST = 600.0
-ENGINES = ("PostgreSQL", "SQLite")
+AT_ONCE = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,96 +30,73 @@ class Measured:
 
 async def bare(servers: Servers, job: Job) -> Measured:
     """The broker alone."""
-    broker = servers.broker()
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            database_of(servers, "SQLite", Path(folder)) as url,
-            people(url, broker, job) as world,
-        ):
-            await fill(world, job.messages())
-            told = await asyncio.to_thread(_bare_loop, broker.url, job.events)
-            if left := await world.broker.depth(QUEUE_OUTBOUND):
-                raise Failed(f"the bare loop left {left} events in the queue")
+    async with place(servers, Job(events=job.events, integrations=1), "SQLite") as here:
+        await here.fill(job.messages())
+        told = await _ended("bare", here.broker.url, str(job.events))
+        if left := await here.world.broker.depth(QUEUE_OUTBOUND):
+            raise Failed(f"the bare loop left {left} events in the queue")
     return Measured(seconds=told["ended"] - told["began"], events=job.events)
 
 
-def _bare_loop(url: str, count: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "tests.benchmarks.bare", url, str(count)]
-    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=LONGEST)
+async def product(servers: Servers, job: Job, engine: str, **changed: str) -> Measured:
+    """One ``consume outbound`` from its first message to the last one in the inbox."""
+    async with place(servers, job, engine) as here:
+        await here.fill(job.messages())
+        return await consumed(here, job, **changed)
+
+
+async def consumed(here: Place, job: Job, **changed: str) -> Measured:
+    """The events that wait there."""
+    here.servers.forget()
+    async with here.consumers(1, **changed) as (consumer,):
+        began = datetime.fromisoformat(consumer.logged("consumer.started")["timestamp"]).timestamp()
+        await here.all_arrived(job)
+        await here.all_settled(job)
+    ended = await here.verified(job)
+    requests = len((await here.ask("/seen"))["requests"])
+    return Measured(seconds=ended - began, events=job.events, requests=requests)
+
+
+async def handler(servers: Servers, job: Job, engine: str, script: str, *, at_once: int) -> Measured:
+    """A consumer of the usual kind over the same tables."""
+    async with place(servers, job, engine) as here:
+        await here.fill(job.messages())
+        servers.forget()
+        told = await _ended(script, here.url, here.broker.url, servers.cronofy, str(job.events), str(at_once))
+        ended = await here.verified(job)
+        requests = len((await here.ask("/seen"))["requests"])
+    return Measured(seconds=ended - told["began"], events=job.events, requests=requests)
+
+
+async def _ended(script: str, *words: str) -> dict[str, float]:
+    """What a script said at its end."""
+
+    def run() -> "subprocess.CompletedProcess[bytes]":
+        command = [sys.executable, "-m", f"tests.benchmarks.{script}", *words]
+        return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=LONGEST)
+
+    ended = await asyncio.to_thread(run)
     if ended.returncode:
-        raise Failed(f"the bare loop failed: {ended.stderr.decode()[-500:]}")
+        raise Failed(f"{script} failed: {ended.stderr.decode()[-500:]}")
     told: dict[str, float] = json.loads(ended.stdout)
     return told
 
 
-async def product(servers: Servers, job: Job, engine: str) -> Measured:
-    """One ``consume outbound`` from its first message to the last one in the inbox."""
-    broker = servers.broker()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        async with (
-            database_of(servers, engine, folder) as url,
-            people(url, broker, job) as world,
-        ):
-            await fill(world, job.messages())
-            servers.ask("/forget")
-            given = settings(servers, url, broker)
-            with started("consume", "outbound", settings=given, folder=folder) as consumer:
-                began = await asyncio.to_thread(_began, consumer)
-                await until(lambda: _arrived(servers, job), seconds=LONGEST, what="every event at Cronofy")
-                await until(lambda: _settled(world, job), seconds=30, what="every event in the inbox")
-                if code := await asyncio.to_thread(consumer.stop):
-                    raise Failed(f"the consumer ended with exit code {code}")
-            return await _verified(servers, world, job, began)
+async def one_round(
+    servers: Servers, job: Job, fewer: Job, engines: Sequence[str] = ENGINES
+) -> dict[str, Measured]:
+    """Everything once, one after the other, so that what disturbs the machine disturbs all alike.
 
-
-def _began(consumer: Started) -> float:
-    told = consumer.logged("consumer.started")["timestamp"]
-    return datetime.fromisoformat(told).timestamp()
-
-
-async def _arrived(servers: Servers, job: Job) -> bool:
-    await asyncio.sleep(0.2)
-    told = await asyncio.to_thread(servers.ask, "/count")
-    return bool(told["writes"] >= job.events)
-
-
-async def _settled(world: Outbound, job: Job) -> bool:
-    return len(await world.finished()) == job.events
-
-
-async def _verified(servers: Servers, world: Outbound, job: Job, began: float) -> Measured:
-    """Nothing is fast that did not do its work."""
-    told = servers.ask("/seen")
-    wanted = {
-        event_id("acme", job.person(number), "appointment", f"i-{number}") for number in range(job.events)
-    }
-    _same("events at Cronofy", set(told["writes"]), wanted)
-    rows = await world.rows(inbox, inbox.c.consumer == QUEUE_OUTBOUND)
-    messages = {f"e-{number}" for number in range(job.events)}
-    _same("messages in the inbox", {row["message_id"] for row in rows}, messages)
-    logged = await world.rows(log_entries, log_entries.c.outcome == "done")
-    _same(
-        "items in the log",
-        {row["item_id"] for row in logged},
-        {f"i-{number}" for number in range(job.events)},
-    )
-    if left := await world.broker.depth(QUEUE_OUTBOUND):
-        raise Failed(f"{left} events are still in the queue")
-    ended = max(row["processed_at"] for row in rows)
-    return Measured(seconds=ended - began, events=job.events, requests=told["requests"])
-
-
-def _same(what: str, found: set[str], wanted: set[str]) -> None:
-    if found != wanted:
-        raise Failed(
-            f"{what}: {len(wanted - found)} of {len(wanted)} missing, {len(found - wanted)} too many"
-        )
-
-
-async def one_round(servers: Servers, job: Job, engines: Sequence[str] = ENGINES) -> dict[str, Measured]:
-    """Everything once, one after the other, so that what disturbs the machine disturbs all alike."""
+    The slow ones get fewer events: their rate does not depend on how many wait.
+    """
     found = {"bare loop": await bare(servers, job)}
     for engine in engines:
-        found[engine] = await product(servers, job, engine)
+        found[f"ours, {engine}"] = await product(servers, job, engine)
+        for name, script, at_once in (
+            ("straightforward", "straightforward", 1),
+            ("tuned", "straightforward", AT_ONCE),
+            ("tuned in FastStream", "with_faststream", AT_ONCE),
+        ):
+            measured = await handler(servers, fewer, engine, script, at_once=at_once)
+            found[f"{name}, {engine}"] = measured
     return found
