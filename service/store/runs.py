@@ -200,9 +200,11 @@ async def unread_for_long(
 ) -> Sequence[str]:
     """Syncing integrations last read whole before that moment, and not being compared since then.
 
-    One whose comparison began after ``since`` is left alone for now, however it ended.
+    One whose comparison began after ``since`` is left alone for now, however it ended; so is one whose
+    first reading a run is at. Where that failed, nothing would be sent before another one (R33).
     """
     state = integration_state.c
+    at_work = exists().where(runs.c.integration_id == integrations.c.id, runs.c.state.in_(UNFINISHED))
     compared = (
         exists()
         .where(runs.c.integration_id == integrations.c.id, runs.c.kind.in_(COMPARISONS))
@@ -213,7 +215,7 @@ async def unread_for_long(
         select(integrations.c.id)
         .join(integration_state, state.integration_id == integrations.c.id)
         .where(integrations.c.active, integrations.c.status == Status.CONNECTED.value)
-        .where(integrations.c.deleted_at.is_(None), integrations.c.baseline_at.is_not(None))
+        .where(integrations.c.deleted_at.is_(None), or_(integrations.c.baseline_at.is_not(None), ~at_work))
         .where(or_(state.full_read_at.is_(None), state.full_read_at < before), ~compared)
         .order_by(state.full_read_at, integrations.c.id)
         .limit(limit)

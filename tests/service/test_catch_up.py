@@ -7,7 +7,8 @@ import pytest
 
 from contracts.vorex import Action
 from service.keeper import daily_reads
-from service.store.integrations import change_state
+from service.store.integrations import change, change_state
+from service.store.runs import end
 from service.store.tables import runs
 from tests.support.village import ANN, NINE, TEN, Village, village
 
@@ -195,6 +196,29 @@ async def test_every_calendar_is_read_whole_once_a_day(ann: Village) -> None:
     assert await ann.titles() == ["Unannounced"]
     await chore.work()
     assert await ann.unfinished() == []
+
+
+async def test_r33_a_first_reading_that_failed_is_made_up_for(ann: Village) -> None:
+    """Nothing is sent before it, so it is tried again without a person: not while one's run is at it."""
+    async with ann.home.store.begin() as connection:
+        await change(connection, ann.mine, baseline_at=None)
+    await ann.say("Visit")
+    await ann.town.rest(reads=False)
+    assert ann.events() == []
+    run_id = await ann.syncing.start(ANN, ann.mine, None, started_by="ann")
+    await daily_reads(ann.home.store).work()
+    mine = runs.c.integration_id == ann.mine
+    assert [row["kind"] for row in await ann.rows(runs, mine)] == ["sync_now"]
+    async with ann.home.store.begin() as connection:
+        at = await ann.home.store.moment(connection)
+        await end(connection, run_id, state="failed", reason="Cronofy did not answer", at=at)
+
+    await daily_reads(ann.home.store).work()
+    await daily_reads(ann.home.store).work()
+    await ann.rest()
+
+    assert ann.events() == [("Visit", True)]
+    assert [row["kind"] for row in await ann.rows(runs, mine)] == ["sync_now", "daily"]
 
 
 async def test_daily_reads_that_are_due_at_once_are_spread_over_rounds(ann: Village) -> None:
