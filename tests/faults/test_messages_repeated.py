@@ -14,7 +14,7 @@ import pytest
 from contracts.ports import ATTEMPT_HEADER
 from service.crashpoints import KILLED
 from service.store import Store
-from service.store.tables import attempts
+from service.store.tables import attempts, links
 from tests.support.calendars import changed
 from tests.support.faults_broker import RUNGS, Plant, events_of, plant
 from tests.support.knobs import sized
@@ -92,6 +92,7 @@ async def test_t17_a_message_that_kills_every_process_is_found_and_its_neighbour
             try:
                 if await _died(process, place):
                     deaths += 1
+                    await _let_claims_expire(place)
                 else:
                     await place.settled([*(event.message_id for event in good), "deadly"])
             finally:
@@ -118,3 +119,9 @@ async def _died(process: "subprocess.Popen[bytes]", place: Plant) -> bool:
     await until(over, seconds=90, what="a death or a dead letter")
     assert process.poll() in {None, KILLED}
     return process.poll() == KILLED
+
+
+async def _let_claims_expire(place: Plant) -> None:
+    """As half a minute would."""
+    async with place.world.store.begin() as connection:
+        await connection.execute(links.update().values(claimed_until=0.0))
