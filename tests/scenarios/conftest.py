@@ -1,4 +1,4 @@
-"""One demonstration for all tests of the pages in a browser."""
+"""One demonstration for each module of tests of the pages in a browser."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,9 +10,9 @@ from tests.support.guide import Town
 from tests.support.processes import SECRETS, started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Everybody has integrations of their own in it."""
+    """Everybody has integrations of their own in it; what it says is searched at the module's end."""
     chromium()
     folder = tmp_path_factory.mktemp("town")
     database = folder / "town.db"  # a name of its own, or the demonstration takes another folder
