@@ -19,13 +19,21 @@ WINDOW = sized(400, 2000)
 async def test_t24_one_integration_never_fills_the_window(
     slow: float, sqlite_url: str, broker_url: str
 ) -> None:
-    """The others' changes come behind a crowd larger than the window, and are done long before it."""
-    async with engine(sqlite_url, broker_url, prefetch=WINDOW, intake_size=WINDOW // 4) as bench:
+    """Behind a crowd larger than the window the others are taken in while nothing can be sent.
+
+    Then they are done long before the crowd.
+    """
+    options = {"prefetch": WINDOW, "intake_size": WINDOW // 4, "time_limit": 200.0}
+    async with engine(sqlite_url, broker_url, **options) as bench:
         await bench.people("crowd", *(f"u-{number}" for number in range(OTHERS)))
         bench.line.seconds = slow
+        bench.line.passable.clear()
         await bench.say("crowd", *(f"c-{number}" for number in range(CROWD)))
         for number in range(OTHERS):
             await bench.say(f"u-{number}", *(f"o-{number}-{each}" for each in range(EACH)))
+        await bench.until(lambda: _taken_in(bench), "everything taken in")
+        assert not any(len(bench.shown(user)) for user in bench.linked)
+        bench.line.passable.set()
         arrived = time.monotonic()
         await bench.until(lambda: _others_done(bench), "the others' changes")
         left = CROWD - len(bench.shown("crowd"))
@@ -38,6 +46,12 @@ async def test_t24_one_integration_never_fills_the_window(
         assert set((await bench.world.finished()).values()) <= {"done", "stored"}
         assert await bench.world.letters() == []
         assert await bench.world.broker.depth(QUEUE_OUTBOUND) == 0
+
+
+async def _taken_in(bench: Engine) -> bool:
+    """Whether the crowd is left to the store, and nothing is left in the queue."""
+    kept = len(await bench.world.links())
+    return kept == CROWD + OTHERS * EACH and await bench.world.broker.depth(QUEUE_OUTBOUND) == 0
 
 
 def _others_done(bench: Engine) -> bool:

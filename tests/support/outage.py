@@ -49,6 +49,7 @@ class Line(httpx.AsyncBaseTransport):
     garble: Garble | None = None
     seconds: float = 0.0
     """That each answer takes."""
+    passable: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[float, str, bool]] = field(default_factory=list)
     """When, for which path, and whether with a token."""
 
@@ -59,6 +60,7 @@ class Line(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("connection refused", request=request)
         if self.stalls:
             await asyncio.Event().wait()
+        await self.passable.wait()
         await asyncio.sleep(self.seconds)
         answer = await self.inner.handle_async_request(request)
         await answer.aread()
@@ -160,6 +162,7 @@ async def engine(
     store = Store(database_url, clock=clock)
     await store.upgrade()
     line = Line(inner=httpx.ASGITransport(create_app(there)), clock=clock)
+    line.passable.set()
     cronofy = open_cronofy(
         ACCESS,
         credentials=CredentialsTable(store, [SECRETS["ENCRYPTION_KEYS"]]),
