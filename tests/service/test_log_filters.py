@@ -14,9 +14,9 @@ from service.store import Store, logs
 from service.store.ids import new_id
 from service.store.logs import LOOKED_THROUGH, Wanted
 from service.store.tables import items, log_entries
-from tests.service.test_outbound_plans import explained
 from tests.support.office import Office, open_office
 from tests.support.pages import BROWSER, Browser
+from tests.support.plans import explained
 
 LIST = "/calendar-sync"
 MORNING = datetime(2026, 12, 1, 8, tzinfo=UTC)
