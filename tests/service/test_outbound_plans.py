@@ -1,21 +1,17 @@
 """The outbound engine's hot queries use an index on both engines (DESIGN 10)."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
-from sqlalchemy import literal, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import literal
 
 from contracts.calendar import IntegrationId
 from service.store import Store, dead_letters
 from service.store import outbound as rows
 from service.store.dead_letters import NewLetter
+from tests.support.plans import Query, plans_of
 
 LETTER = NewLetter(
     queue="q", source="s", message_id="m", code="malformed", reason="", routing_key="", headers={}, body=b""
 )
-Query = Callable[[AsyncConnection], Awaitable[Any]]
 QUERIES: dict[str, tuple[Query, set[str]]] = {
     "a lane's backlog": (
         lambda connection: rows.backlog(connection, IntegrationId("i"), now=1.0, limit=10),
@@ -50,40 +46,8 @@ async def test_hot_queries_use_their_index(store: Store, name: str) -> None:
     """The plan names it, and no large table is read from end to end."""
     query, indexes = QUERIES[name]
     async with store.begin() as connection:
-        if not store.sqlite:
-            await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        plans = await explained(connection, query)
+        plans = await plans_of(connection, query)
 
     told = "\n".join(plans)
     assert any(index in told for index in indexes)
     assert not [line for line in plans if line.strip() == "SCAN links" or "Seq Scan on links" in line]
-
-
-async def explained(connection: AsyncConnection, query: Query) -> list[str]:
-    """The plans of the statements that the query makes."""
-    listening = Listening(connection)
-    await query(listening)  # type: ignore[arg-type]
-    lines: list[str] = []
-    for statement in listening.statements:
-        compiled = statement.compile(connection.sync_engine, compile_kwargs={"literal_binds": True})
-        prefix = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-        found = await connection.exec_driver_sql(f"{prefix} {compiled}")
-        lines.extend(str(row[-1]) for row in found)
-    return lines
-
-
-class Listening:
-    """A connection that remembers what it was asked."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self.dialect = connection.dialect
-        self.statements: list[Any] = []
-
-    async def execute(self, statement: Any, *arguments: Any) -> Any:
-        self.statements.append(statement)
-        return await self._connection.execute(statement, *arguments)
-
-    async def scalars(self, statement: Any) -> Any:
-        self.statements.append(statement)
-        return await self._connection.scalars(statement)

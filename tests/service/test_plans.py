@@ -1,0 +1,83 @@
+"""Keeper, pages, inbound and outbox keep to their indexes however large the tables are (DESIGN 10)."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from contracts.calendar import Trigger
+from service.store import Store, journal, letters, links, logs, outbox, purge, runs, tombstones
+from tests.support.plans import Query, plans_of
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+LARGE = (
+    "inbox",
+    "log_entries",
+    "links",
+    "items",
+    "item_assignees",
+    "outbox",
+    "attempts",
+    "dead_letters",
+    "runs",
+)
+QUERIES: dict[str, tuple[Query, str]] = {
+    "purge: inbox": (
+        lambda connection: purge.forget_inbox(connection, before=1.0, limit=10),
+        "ix_inbox_processed_at",
+    ),
+    "purge: log": (
+        lambda connection: purge.forget_log_entries(connection, before=LONG_AGO, limit=10),
+        "ix_log_entries_at",
+    ),
+    "purge: attempts": (
+        lambda connection: purge.forget_attempts(connection, before=LONG_AGO, limit=10),
+        "ix_attempts_at",
+    ),
+    "purge: tombstones": (
+        lambda connection: tombstones.forget(connection, before=LONG_AGO, limit=10),
+        "ix_links_ended_at",
+    ),
+    "purge: outbox": (
+        lambda connection: outbox.forget_sent(connection, before=1.0, limit=10),
+        "ix_outbox_sent_at",
+    ),
+    "keeper: outbox leftovers": (
+        lambda connection: outbox.unsent(connection, now=1.0, limit=10),
+        "ix_outbox_",
+    ),
+    "keeper: due runs": (lambda connection: runs.take_due(connection, now=1.0), "ix_runs_due_at"),
+    "page: logs, and their export": (
+        lambda connection: logs.page(connection, "i", triggers=list(Trigger), before="l", limit=10),
+        "ix_log_entries_page",
+    ),
+    "page: runs": (
+        lambda connection: runs.page(connection, "i", before="r", limit=10),
+        "ix_runs_integration",
+    ),
+    "page: dead letters": (
+        lambda connection: letters.page(connection, letters.Matching(state="open"), after="l"),
+        "dead_letters",
+    ),
+    "inbound: events by their ids": (
+        lambda connection: links.of_events(connection, "i", event_ids=["e"], event_uids=["u"]),
+        "_links_",
+    ),
+    "inbox: known messages": (
+        lambda connection: journal.known(connection, "c", [("s", "m")]),
+        "inbox",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_what_runs_beside_the_traffic_uses_its_index(store: Store, name: str) -> None:
+    """The plan names it, and no large table is read from end to end."""
+    query, index = QUERIES[name]
+    async with store.begin() as connection:
+        plans = await plans_of(connection, query)
+
+    told = "\n".join(plans)
+    assert index in told
+    whole = {f"SCAN {table}" for table in LARGE}
+    assert not [line for line in plans if line.strip() in whole]
+    assert not [line for line in plans for table in LARGE if f"Seq Scan on {table} " in line]
