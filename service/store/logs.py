@@ -84,7 +84,7 @@ async def page(
         mine.append(log_entries.c.id < before)
     floor, says = None, wanted.says()
     if says is not None:
-        floor = (await connection.scalars(_floor(triggers, mine))).first()
+        floor = await _floor(connection, triggers, mine)
         mine += [says] if floor is None else [says, log_entries.c.id >= floor]
     newest = _newest(triggers, select(log_entries).where(*mine), limit + 1)
     rows = await connection.execute(select(newest).order_by(newest.c.id.desc()).limit(limit + 1))
@@ -104,13 +104,14 @@ def _newest(triggers: Sequence[Trigger], wanted: Select[Any], limit: int) -> Sub
     return union_all(*(select(one.subquery()) for one in stretches)).subquery()
 
 
-def _floor(triggers: Sequence[Trigger], mine: Sequence[ColumnElement[bool]]) -> Select[Any]:
+async def _floor(
+    connection: AsyncConnection, triggers: Sequence[Trigger], mine: Sequence[ColumnElement[bool]]
+) -> str | None:
     """The oldest entry that is looked through, where there are older ones."""
     ids = _newest(triggers, select(log_entries.c.id).where(*mine), LOOKED_THROUGH + 1)
-    last = select(ids.c.id).order_by(ids.c.id.desc()).offset(LOOKED_THROUGH - 1).limit(2).subquery()
-    at = select(last.c.id).order_by(last.c.id.desc()).limit(1)
-    older = select(last.c.id).order_by(last.c.id).limit(1)
-    return select(at.scalar_subquery()).where(at.scalar_subquery() != older.scalar_subquery())
+    last = select(ids.c.id).order_by(ids.c.id.desc()).offset(LOOKED_THROUGH - 1).limit(2)
+    found = (await connection.scalars(last)).all()
+    return found[0] if len(found) > 1 else None
 
 
 async def _masked(
