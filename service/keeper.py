@@ -12,13 +12,13 @@ import structlog
 from contracts.errors import SyncError
 from service.accounts.catching_up import DAILY, want_catch_up
 from service.accounts.facts import run_requested
-from service.store import Store, integrations, leases, outbox, runs, standstill, tombstones
+from service.store import Store, accounts, integrations, leases, outbox, runs, standstill, tombstones
 from service.store import delays as delays_of
 from service.store.journal import enqueue
 
 log = structlog.get_logger(__name__)
 
-DAY = 86_400.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
 LEASE_SECONDS = 30.0
 """A keeper that was killed is replaced after this, and a beat."""
@@ -27,6 +27,8 @@ LEASES = "keeper:"
 BEATS = 3
 """How often a lease is renewed within its length."""
 CHUNK = 1000
+LOOKS = 10
+"""Accounts that are looked at a minute for a calendar that is lost: two requests each."""
 FEWEST_READS, ROUNDS = 5, 720
 """Daily reads that are begun a minute, and the minutes within which all are, however many are due."""
 
@@ -250,6 +252,25 @@ def old_tombstones(store: Store) -> Chore:
                 deleted = await tombstones.forget(connection, before=before, limit=CHUNK)
 
     return Chore(name="old tombstones", every=3600.0, work=work)
+
+
+def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Chore:
+    """Looks once an hour whether a missing or read-only calendar serves again (R22).
+
+    Its owner may never think of pressing a button. ``look`` keeps the status true and wants the comparison.
+    """
+
+    async def work() -> None:
+        async with store.begin() as connection:
+            now = await store.now(connection)
+            due = await accounts.take_lost(connection, before=now - HOUR, now=now - MINUTE, limit=LOOKS)
+        for one in due:
+            try:
+                await look(one)
+            except SyncError as error:
+                _say_hindered("lost calendars", error)
+
+    return Chore(name="lost calendars", every=MINUTE, work=work)
 
 
 def missing_channels(ensure_channels: Callable[[], Awaitable[int]]) -> Chore:

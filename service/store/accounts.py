@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Code, Integration, LinkState, Status
+from contracts.calendar import Code, Integration, LinkState, Reason, Status
 from service.store.integrations import integration_of
 from service.store.tables import credentials, integration_state, integrations, links, runs, used_tokens
 
@@ -211,6 +211,27 @@ async def links_calendar(connection: AsyncConnection, integration: Integration, 
         .limit(1)
     )
     return found is not None
+
+
+async def take_lost(connection: AsyncConnection, *, before: float, now: float, limit: int) -> Sequence[str]:
+    """Integrations whose calendar may come back by itself, looked at last before that moment (R22).
+
+    Each is noted as looked at, so that one whose account does not answer keeps no other waiting.
+    """
+    state = integration_state.c
+    rows = await connection.scalars(
+        select(state.integration_id)
+        .join(integrations, integrations.c.id == state.integration_id)
+        .where(integrations.c.status == Status.NOT_CONNECTED, integrations.c.deleted_at.is_(None))
+        .where(integrations.c.reason.in_((Reason.CALENDAR_MISSING, Reason.CALENDAR_READ_ONLY)))
+        .where(func.coalesce(state.looked_at, 0.0) < before)
+        .order_by(state.looked_at, state.integration_id)
+        .limit(limit)
+    )
+    found = list(rows)
+    these = state.integration_id.in_(found)
+    await connection.execute(update(integration_state).where(these).values(looked_at=now))
+    return found
 
 
 async def without_channel(connection: AsyncConnection) -> Sequence[str]:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from contracts.errors import Transient
+from service.keeper import lost_calendars
+from service.store.integrations import change
 from service.store.tables import integrations, links
 from tests.support.office import ALL_TYPES, EMAIL, Office, open_office
 
@@ -133,3 +135,56 @@ async def test_an_unfinished_or_unknown_integration_is_not_looked_at(office: Off
     assert await office.accounts.look(integration_id) == "fine"
     assert await office.accounts.look("0192e4c1-7a00-7000-8000-0000000000aa") == "not_connected"
     assert len(office.wire.asked) == asked
+
+
+def gets(office: Office) -> list[str]:
+    """What Cronofy was asked, without the renewal of tokens."""
+    return [asked for asked in office.wire.asked if asked.startswith("GET ")]
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"), [(remove_calendar, "calendar_missing"), (lock_calendar, "calendar_read_only")]
+)
+async def test_r22_a_calendar_that_serves_again_is_noticed_within_the_hour(
+    act: Act, reason: str, office: Office
+) -> None:
+    """Nobody has to press a button: it is connected again, and catches up once."""
+    integration_id = await office.finished()
+    (row,) = await office.rows(integrations)
+    chore = lost_calendars(office.store, office.accounts.look)
+    act(office, row["calendar_id"])
+    await office.clock.pass_time(61)
+    assert await office.accounts.look(integration_id) == "not_connected"
+    office.world.set_missing(row["calendar_id"], missing=False)
+    office.world.set_read_only(row["calendar_id"], read_only=False)
+    office.wire.asked.clear()
+
+    await chore.work()
+    assert (gets(office), await standing(office)) == ([], ("not_connected", reason))
+    await office.clock.pass_time(3601)
+    await chore.work()
+    await chore.work()
+
+    assert gets(office) == ["GET /v1/userinfo", "GET /v1/calendars"]
+    assert await standing(office) == ("connected", None)
+    assert await office.unfinished("catch_up") == ["waiting"]
+
+
+async def test_r22_only_a_calendar_that_may_come_back_by_itself_is_looked_for(office: Office) -> None:
+    """A withdrawn permission needs its owner; one account that does not answer keeps no other waiting."""
+    ids = [await office.finished(), await office.finished("u-22"), await office.finished("u-33")]
+    reasons = (None, "permission_withdrawn", "calendar_read_only")
+    async with office.store.begin() as connection:
+        for one, why in zip(ids, reasons, strict=True):
+            status = "not_connected" if why else "connected"
+            await change(connection, one, status=status, reason=why)
+    office.wire.broken.add("GET /v1/userinfo")
+    office.wire.asked.clear()
+    await office.clock.pass_time(3601)
+
+    for _ in range(2):
+        await lost_calendars(office.store, office.accounts.look).work()
+
+    assert gets(office) == ["GET /v1/userinfo"]
+    office.wire.broken.clear()
+    assert await office.accounts.look(ids[-1]) == "fine"
