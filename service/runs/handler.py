@@ -8,6 +8,7 @@ from contracts.envelope import RunRequested
 from contracts.errors import GrantRefused, Permanent, SyncError, Throttled
 from contracts.messages import RunData
 from contracts.ports import Clock
+from service.crashpoints import crash_point
 from service.inbound.pages import NotSyncing
 from service.inbound.reader import LOOK_CLOSER, Calendars, Looker
 from service.runs.baseline import Baseline
@@ -94,9 +95,11 @@ class RunHandler:
             async with self._store.begin() as connection:
                 await self._progress.note(connection, received.key)
             return
+        crash_point("runs.1")
         due = Due(run=run, integration=integration, key=received.key)
         try:
             await (self._leave(due) if run.kind == DELETE else self._do(due, received.attempt))
+            crash_point("runs.3")
         except Overtaken:
             async with self._store.begin() as connection:
                 await self._progress.note(connection, received.key)

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.calendar import Integration
 from service.accounts.facts import run_requested
+from service.crashpoints import crash_point
 from service.cronofy.transport import Turn
 from service.store import AsyncConnection, Store, accounts, journal, runs
 from service.store.journal import MessageKey
@@ -85,6 +86,7 @@ class Progress:
         else:
             following = run_requested(due.run.id, due.run.integration_id, step=due.run.number + 1, now=moment)
             await journal.enqueue(connection, [following], now=now)
+        crash_point("runs.2")
 
     async def end(self, due: Due, *, state: str, reason: str) -> None:
         """The run is over before its last step; the sentence says why."""

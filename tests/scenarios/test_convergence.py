@@ -25,7 +25,7 @@ from tests.support.knobs import examples
 from tests.support.reused import Reused
 from tests.support.village import Village, village
 
-EXAMPLES = examples("CONVERGENCE_EXAMPLES", 30)
+EXAMPLES = examples("CONVERGENCE_EXAMPLES", 8)
 STILL = frozenset({Code.LOOP_STOPPED, Code.TYPE_OFF, Code.NOT_POSSIBLE, Code.HELD_DELETION})
 
 

@@ -29,6 +29,7 @@ from tests.support.processes import SECRETS, Started, started
 
 Kind = Literal["retrieve", "send"]
 EMAIL, USER = "sam@contoso.example", "u-17"
+OWNER = Owner(tenant_id="acme", user_id=USER)
 RANGE = {"past": "today", "future": "6_months"}
 MINUTES = 180 * 24 * 60
 AT_ONCE = 1000
@@ -75,6 +76,8 @@ class Ground:
 
     calendar: World
     calendar_id: str
+    calendar_key: str
+    """The provider's own, which outlives the link."""
     world: Outbound
     integration_id: str
     settings: Mapping[str, str]
@@ -95,17 +98,23 @@ class Ground:
             async with self.world.store.begin() as connection:
                 await items.save(connection, [(item, None) for item in some], now=now)
 
+    def consumer(self, *, crash_at: str = "") -> Any:
+        """The command in a process of its own; it dies at the point named."""
+        settings = {**self.settings, "TEST_CRASH_AT": crash_at}
+        return started("consume", "all", settings=settings, folder=self.folder)
+
+    async def start(self, kind: Kind) -> str:
+        """Sync now; the run's id."""
+        return await Syncing(self.world.store).start(
+            OWNER, self.integration_id, SyncRequest.model_validate({kind: RANGE}), started_by=USER
+        )
+
     async def sync(self, kind: Kind) -> Told:
         """Sync now, watched until it has ended."""
-        with started("consume", "all", settings=self.settings, folder=self.folder) as consumer:
+        with self.consumer() as consumer:
             await asyncio.to_thread(consumer.logged, "process.started")
             before = self.calendar.stats()["requests"]
-            run_id = await Syncing(self.world.store).start(
-                Owner(tenant_id="acme", user_id=USER),
-                self.integration_id,
-                SyncRequest.model_validate({kind: RANGE}),
-                started_by=USER,
-            )
+            run_id = await self.start(kind)
             told = await self._watch(run_id, consumer)
         told.requests = self.calendar.stats()["requests"] - before
         return told
@@ -114,7 +123,7 @@ class Ground:
         told, began = Told(), 0.0
         while not (told.run and told.run["ended_at"]):
             await asyncio.sleep(LOOK)
-            told.run = await self._run(run_id)
+            told.run = await self.run(run_id)
             if not began and told.run["started_at"]:
                 began = time.monotonic()
             seen = (told.run["done"], told.run["total"])
@@ -124,7 +133,8 @@ class Ground:
         told.seconds = time.monotonic() - began
         return told
 
-    async def _run(self, run_id: str) -> Mapping[str, Any]:
+    async def run(self, run_id: str) -> Mapping[str, Any]:
+        """The run as it stands."""
         async with self.world.store.read() as connection:
             rows = await connection.execute(select(runs).where(runs.c.id == run_id))
             return dict(rows.mappings().one())
@@ -153,6 +163,7 @@ async def ground(database_url: str, broker_url: str, folder: Path, limits: Limit
         yield Ground(
             calendar=calendar,
             calendar_id=account.calendar_id,
+            calendar_key=next(iter(calendar.mailboxes[EMAIL].calendars)),
             world=world,
             integration_id=await link(world, USER, account),
             settings={
