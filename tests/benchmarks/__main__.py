@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service import telemetry
-from tests.benchmarks import ageing, growth, pages, pictures, waiting
+from tests.benchmarks import ageing, growth, pages, pictures, runs, waiting
 from tests.benchmarks.comparison import comparison
 from tests.benchmarks.ground import Failed, Job, Servers, servers
 from tests.benchmarks.results import Found
@@ -51,6 +51,8 @@ def main() -> int:
     telemetry.set_up(level=logging.WARNING)
     if options.pages:
         return pages.tell(console)
+    if options.runs:
+        return runs.tell(console, options.runs)
     found = _known()
     if not options.pictures:
         try:
@@ -101,6 +103,7 @@ def _table(found: Mapping[str, Found]) -> Table:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections; all without it")
+    parser.add_argument("--runs", type=int, help="one Retrieve and one Send of so many, and nothing else")
     parser.add_argument("--pages", action="store_true", help="how fast each page answers, and nothing else")
     parser.add_argument("--pictures", action="store_true", help="measure nothing, draw what is known")
     numbers = {
