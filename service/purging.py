@@ -18,38 +18,37 @@ Step = Callable[[AsyncConnection, datetime], Awaitable[int]]
 
 def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, ...]:
     """What is kept for so many days and then forgotten (DESIGN 4)."""
-
-    async def inbox(connection: AsyncConnection, before: datetime) -> int:
-        return await purge.forget_inbox(connection, before=before.timestamp(), limit=CHUNK)
-
-    async def logs(connection: AsyncConnection, before: datetime) -> int:
-        return await purge.forget_log_entries(connection, before=before, limit=CHUNK)
-
-    async def attempts(connection: AsyncConnection, before: datetime) -> int:
-        return await purge.forget_attempts(connection, before=before, limit=CHUNK)
-
-    async def suspects(connection: AsyncConnection, before: datetime) -> int:
-        return await purge.forget_suspects(connection, before=before, limit=CHUNK)
-
-    async def letters(connection: AsyncConnection, before: datetime) -> int:
-        return await purge.forget_letters(connection, before=before, limit=CHUNK)
-
-    async def equals(connection: AsyncConnection, before: datetime) -> int:
-        return await purge.forget_equals(connection, before=before, limit=CHUNK)
-
-    async def tokens(connection: AsyncConnection, before: datetime) -> int:
-        return await purge.forget_tokens(connection, before=before.timestamp(), limit=CHUNK)
-
     of_messages, of_logs = timedelta(days=inbox_days), timedelta(days=log_days)
     return (
-        _chore(store, "old inbox rows", inbox, of_messages, every=TEN_MINUTES),
-        _chore(store, "old log entries", logs, of_logs, every=TEN_MINUTES),
-        _chore(store, "old attempts", attempts, of_messages, every=AN_HOUR),
-        _chore(store, "old suspects", suspects, of_messages, every=AN_HOUR),
-        _chore(store, "old dead letters", letters, of_logs, every=AN_HOUR),
-        _chore(store, "old equals", equals, timedelta(days=1), every=AN_HOUR),
-        _chore(store, "used tokens", tokens, timedelta(hours=1), every=AN_HOUR),
+        _chore(
+            store,
+            "old inbox rows",
+            _step(purge.forget_inbox, by_seconds=True),
+            of_messages,
+            every=TEN_MINUTES,
+        ),
+        _chore(store, "old log entries", _step(purge.forget_log_entries), of_logs, every=TEN_MINUTES),
+        _chore(store, "old runs", _step(purge.forget_runs), of_logs, every=AN_HOUR),
+        _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=AN_HOUR),
+        _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=AN_HOUR),
+        _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=AN_HOUR),
+        _chore(store, "old equals", _step(purge.forget_equals), timedelta(days=1), every=AN_HOUR),
+        _chore(
+            store,
+            "used tokens",
+            _step(purge.forget_tokens, by_seconds=True),
+            timedelta(hours=1),
+            every=AN_HOUR,
+        ),
     )
+
+
+def _step(forget: Callable[..., Awaitable[int]], *, by_seconds: bool = False) -> Step:
+    async def step(connection: AsyncConnection, before: datetime) -> int:
+        moment = before.timestamp() if by_seconds else before
+        return await forget(connection, before=moment, limit=CHUNK)
+
+    return step
 
 
 def _chore(store: Store, name: str, step: Step, age: timedelta, *, every: float) -> Chore:

@@ -46,6 +46,12 @@ async def forget_log_entries(connection: AsyncConnection, *, before: datetime, l
     return await _forget(connection, log_entries, (log_entries.c.id,), old)
 
 
+async def forget_runs(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
+    """Runs that ended before that moment: what they logged is forgotten by then."""
+    old = select(runs.c.id).where(runs.c.ended_at < before).order_by(runs.c.ended_at).limit(limit)
+    return await _forget(connection, runs, (runs.c.id,), old)
+
+
 async def forget_attempts(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
     """Failed attempts; a dead letter keeps its own."""
     key = attempts.c.consumer, attempts.c.source, attempts.c.message_id, attempts.c.attempt

@@ -47,7 +47,7 @@ async def rouse(connection: AsyncConnection, *, now: datetime, limit: int = 100)
     Asked for twice does no harm: a step that was done is not repeated.
     """
     still = (
-        runs.c.state.in_(UNFINISHED),
+        runs.c.ended_at.is_(None),
         runs.c.due_at.is_(None),
         func.coalesce(runs.c.moved_at, runs.c.requested_at) < now - AN_HOUR,
     )

@@ -377,6 +377,7 @@ runs = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    Index("ix_runs_ended_at", "ended_at"),
 )
 
 run_equals = Table(

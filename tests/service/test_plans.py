@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.calendar import Trigger
-from service.store import Store, journal, letters, links, logs, outbox, purge, runs, tombstones
+from service.store import Store, journal, letters, links, logs, outbox, purge, runs, standstill, tombstones
 from tests.support.plans import Query, plans_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -46,6 +46,14 @@ QUERIES: dict[str, tuple[Query, str]] = {
         "ix_outbox_",
     ),
     "keeper: due runs": (lambda connection: runs.take_due(connection, now=1.0), "ix_runs_due_at"),
+    "keeper: runs at a standstill": (
+        lambda connection: standstill.rouse(connection, now=LONG_AGO),
+        "ix_runs_ended_at",
+    ),
+    "purge: runs": (
+        lambda connection: purge.forget_runs(connection, before=LONG_AGO, limit=10),
+        "ix_runs_ended_at",
+    ),
     "page: logs, and their export": (
         lambda connection: logs.page(connection, "i", triggers=list(Trigger), before="l", limit=10),
         "ix_log_entries_page",

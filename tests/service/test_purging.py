@@ -10,11 +10,12 @@ from sqlalchemy import Table, insert, select, text
 from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.keeper import Chore
 from service.purging import CHUNK, forgetting
-from service.store import Store, letters
+from service.store import Store, accounts, letters
 from service.store.dead_letters import NewLetter, bury, note_attempt
 from service.store.ids import new_id
 from service.store.journal import known, record
-from service.store.tables import attempts, dead_letters, inbox, log_entries, suspects, used_tokens
+from service.store.tables import attempts, dead_letters, inbox, log_entries, runs, suspects, used_tokens
+from tests.support.calendars import outbound
 from tests.support.clock import START, ManualClock
 
 DAY = timedelta(days=1)
@@ -105,6 +106,33 @@ async def test_logs_attempts_suspects_and_tokens_are_forgotten_by_age(clocked: S
         table.name: await count(clocked, table) for table in (log_entries, attempts, suspects, used_tokens)
     }
     assert left == {"log_entries": 2, "attempts": 1, "suspects": 1, "used_tokens": 1}
+
+
+async def test_r27_runs_are_forgotten_with_what_they_logged(clocked: Store) -> None:
+    """Every calendar is compared daily: otherwise they would be a table without end. One under way stays."""
+    async with outbound(clocked, ManualClock()) as world:
+        home = await world.integration()
+    async with clocked.begin() as connection:
+        for age in (1, 89, 91):
+            await accounts.add_run(connection, **_run(home, age), state="done", ended_at=START - age * DAY)
+        await accounts.add_run(connection, **_run(home, 92), state="waiting")
+
+    await chores(clocked)["old runs"].work()
+
+    async with clocked.read() as connection:
+        left = set(await connection.scalars(select(runs.c.requested_at)))
+    assert left == {START - age * DAY for age in (1, 89, 92)}
+
+
+def _run(integration_id: str, age: int) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "integration_id": integration_id,
+        "started_by": "calendar-sync",
+        "kind": "daily",
+        "step": "baseline",
+        "requested_at": START - age * DAY,
+    }
 
 
 async def test_letters_that_are_done_with_are_forgotten_with_their_acts(clocked: Store) -> None:
