@@ -124,40 +124,6 @@ READ_ONLY: Words = {
     "private": "private in the linked calendar",
     "not_possible": "the linked calendar does not allow this event to be changed",
 }
-NOTICES: Words = {
-    "refused": "Access was not allowed. Nothing was saved.",
-    "finished": "Saved. Your calendars are kept alike from now on.",
-    "activated": "Sync is active again. What changed meanwhile is being caught up with.",
-    "deactivated": "Sync is deactivated. Nothing was deleted.",
-    "deleted": "The integration was deleted.",
-    "discarded": "The unfinished set-up was discarded.",
-    "released": "The deletions are carried out.",
-    "kept": "The items are kept. What this sync had added is written to the linked calendar again.",
-    "cancelled": "The sync was cancelled. What it has done stays.",
-    "added": "The appointment was added.",
-    "changed": "The appointment was changed.",
-    "removed": "The appointment was deleted.",
-}
-COMPLAINTS: Words = {
-    "inactive": "This integration is not active. Activate it first.",
-    "run_in_progress": "A sync is running. Wait until it has ended.",
-    "not_connected": "Verify that Cronofy has the permission to connect to Vorex, then reconnect.",
-    "setup_unfinished": "Finish the settings first.",
-    "nothing_selected": "Select at least one event type or one calendar item type to sync.",
-    "already_linked": "You have linked this calendar already.",
-    "not_editable": "This cannot be changed here.",
-}
-"""What a refused verb says on the page that it leads back to, by the conflict's code."""
-
-
-def joined(boxes: Mapping[str, bool], words: Words) -> str:
-    """The checked ones in the order of the screen, as the Confirmation tab lists them (G10a)."""
-    return ", ".join(word for name, word in words.items() if boxes.get(name))
-
-
-def read_only(reason: str | None) -> str | None:
-    """Why an item cannot be edited, in a person's words (R8, R9)."""
-    return READ_ONLY.get(reason, reason) if reason else None
 QUEUES: Words = {
     "calendar-sync.outbound": "outbound",
     "calendar-sync.inbound": "inbound",
@@ -189,12 +155,34 @@ LETTER_ACTS: Words = {
     "reopened": "Failed again",
 }
 SINCE: Words = {"": "Any time", "1h": "Last hour", "1d": "Last 24 hours", "7d": "Last 7 days"}
+NOTICES: Words = {
+    "refused": "Access was not allowed. Nothing was saved.",
+    "finished": "Saved. Your calendars are kept alike from now on.",
+    "activated": "Sync is active again. What changed meanwhile is being caught up with.",
+    "deactivated": "Sync is deactivated. Nothing was deleted.",
+    "deleted": "The integration was deleted.",
+    "discarded": "The unfinished set-up was discarded.",
+    "released": "The deletions are carried out.",
+    "kept": "The items are kept. What this sync had added is written to the linked calendar again.",
+    "cancelled": "The sync was cancelled. What it has done stays.",
+    "added": "The appointment was added.",
+    "changed": "The appointment was changed.",
+    "removed": "The appointment was deleted.",
     "started": "A sync was started.",
     "letters_discarded": "Discarded. Nothing is lost: it can be taken back under Discarded.",
     "letters_undone": "Open again.",
     "replays_stopped": "Stopped. What had not gone out is open again.",
     "letter_replayed": "On its way again. What becomes of it will show here.",
     "letter_edited": "The mended message is on its way. The original is kept.",
+}
+COMPLAINTS: Words = {
+    "inactive": "This integration is not active. Activate it first.",
+    "run_in_progress": "A sync is running. Wait until it has ended.",
+    "not_connected": "Verify that Cronofy has the permission to connect to Vorex, then reconnect.",
+    "setup_unfinished": "Finish the settings first.",
+    "nothing_selected": "Select at least one event type or one calendar item type to sync.",
+    "already_linked": "You have linked this calendar already.",
+    "not_editable": "This cannot be changed here.",
     "replaying": "It is being replayed already.",
     "not_open": "It is not open any more: somebody else has just dealt with it.",
     "not_discarded": "It is not discarded any more.",
@@ -203,3 +191,15 @@ SINCE: Words = {"": "Any time", "1h": "Last hour", "1d": "Last 24 hours", "7d": 
     "nothing_chosen": "Choose at least one message first.",
     "no_reason": "Give a reason: whoever takes this back will want to know it.",
     "no_rate": "Give a rate between 0.1 and 1,000 messages a second.",
+}
+"""What a refused verb says on the page that it leads back to, by the conflict's code."""
+
+
+def joined(boxes: Mapping[str, bool], words: Words) -> str:
+    """The checked ones in the order of the screen, as the Confirmation tab lists them (G10a)."""
+    return ", ".join(word for name, word in words.items() if boxes.get(name))
+
+
+def read_only(reason: str | None) -> str | None:
+    """Why an item cannot be edited, in a person's words (R8, R9)."""
+    return READ_ONLY.get(reason, reason) if reason else None
