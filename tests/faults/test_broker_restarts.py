@@ -18,22 +18,11 @@ pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
 Fault = Callable[[RabbitMQ], None]
 
 
-def kill_and_restart(rabbitmq: RabbitMQ) -> None:
-    """As ``kill -9``."""
-    rabbitmq.restart()
-
-
-def restart_cleanly(rabbitmq: RabbitMQ) -> None:
-    """As an operator does."""
-    rabbitmq.node.ctl("stop_app")
-    rabbitmq.node.ctl("start_app")
-
-
 def faults_for(store: Store) -> Sequence[Fault]:
     """All on both engines, or each on one of them."""
     if FULL:
-        return [kill_and_restart, restart_cleanly, restart_cleanly, kill_and_restart]
-    return [kill_and_restart] if store.sqlite else [restart_cleanly, restart_cleanly]
+        return [RabbitMQ.restart, RabbitMQ.restart_cleanly, RabbitMQ.restart_cleanly, RabbitMQ.restart]
+    return [RabbitMQ.restart] if store.sqlite else [RabbitMQ.restart_cleanly, RabbitMQ.restart_cleanly]
 
 
 async def test_t8_restarted_under_load_rabbitmq_loses_nothing_and_nobody_has_to_act(
