@@ -73,6 +73,10 @@ class Job:
         return event_id("acme", self.person(number), "appointment", self.item_id(number))
 
     @property
+    def item_id_like(self) -> str:
+        return f"i-{self.series}-%"
+
+    @property
     def message_id_like(self) -> str:
         return f"e-{self.series}-%"
 
@@ -82,7 +86,12 @@ class Job:
     def message_id(self, number: int) -> str:
         return f"e-{self.series}-{number}"
 
+    @property
+    def people(self) -> list[str]:
+        return [f"u-{number}" for number in range(self.integrations)]
+
     def person(self, number: int) -> str:
+        """Whose event it is."""
         return f"u-{number % self.integrations}"
 
     def message(self, number: int) -> Outgoing:
@@ -238,9 +247,7 @@ class Place:
         _same("messages in the inbox", {row["message_id"] for row in rows}, wanted)
         async with self.world.store.read() as connection:
             query = select(log_entries.c.item_id).where(log_entries.c.outcome == "done")
-            logged = set(
-                await connection.scalars(query.where(log_entries.c.message_id.like(job.message_id_like)))
-            )
+            logged = set(await connection.scalars(query.where(log_entries.c.item_id.like(job.item_id_like))))
         _same("items in the log", logged, {job.item_id(each) for each in numbers})
         if left := await self.world.broker.depth(QUEUE_OUTBOUND):
             raise Failed(f"{left} events are still in the queue")
@@ -263,9 +270,9 @@ async def place(servers: Servers, job: Job, engine: str) -> AsyncIterator[Place]
             await store.upgrade()
             try:
                 async with outbound(store, ManualClock(), RabbitBroker(broker.url)) as world:
-                    for number in range(job.integrations):
+                    for number, person in enumerate(job.people):
                         account = Account(sub=f"acc_{number}", calendar_id=f"cal_{number}")
-                        await link(world, job.person(number), account)
+                        await link(world, person, account)
                     yield Place(servers=servers, world=world, url=url, broker=broker, folder=Path(folder))
             finally:
                 await store.close()
