@@ -41,7 +41,7 @@ class Pace:
         if integration_id is not None and integration_id in self._last:
             wanted = max(wanted, self._last[integration_id] + 1 / max(1.0, self.rate / SHARE))
         second = self._with_room(_second(wanted))
-        moment = max(wanted, second + self._seconds[second] / self._most)
+        moment = wanted if second == _second(wanted) else second + self._seconds[second] / self._most
         self._given += 1
         self._seconds[second] += 1
         if integration_id is not None:

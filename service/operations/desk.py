@@ -6,12 +6,14 @@ from typing import Any
 
 import structlog
 
+from contracts.envelope import ItemChanged, decode
+from contracts.errors import Malformed
 from handlers.pacing import USUAL_RATE, Pace
 from service.broker.topology import REPLAY_EXCHANGE
-from service.operations.editing import mended
+from service.operations.editing import SPOKEN_ON, Spoken, mended
 from service.operations.forecasting import context
 from service.operations.forms import Reader, group_form, letter_form
-from service.store import AsyncConnection, Store, leases, letters, outbox, replays
+from service.store import AsyncConnection, Store, integrations, leases, letters, outbox, replays
 from service.store.ids import new_id
 from service.store.letters import Conflict, Matching
 from service.store.replays import Progress
@@ -210,12 +212,15 @@ class DeadLetters:
 
     async def undo(self, ids: Sequence[str]) -> int:
         """Open discarded letters again, and such as wait to be replayed; all or none. Raises as above."""
-        waiting = [one for one in ids if (await self.show(one))["state"] == "replaying"]
-        if waiting and await self.stop(waiting) < len(set(waiting)):
-            raise Conflict("The message is on its way already.", code="replaying")
-        discarded = sorted(set(ids) - set(waiting))
+        waiting = {one for one in ids if (await self.show(one))["state"] == "replaying"}
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
+            stopped = await letters.stop(
+                connection, waiting, who=self._who, now=now, limit=len(waiting), tenant=self._tenant
+            )
+            if len(stopped) < len(waiting):
+                raise Conflict("The message is on its way already.", code="replaying")
+            discarded = {*ids} - waiting
             await letters.undo(connection, discarded, who=self._who, now=now, tenant=self._tenant)
         return len(set(ids))
 
@@ -236,6 +241,7 @@ class DeadLetters:
                 message_id=message_id,
                 first_failed_at=row["first_failed_at"],
             )
+            await self._check_tenant(connection, decode(body, expected=SPOKEN_ON[row["queue"]]))
             return await letters.edit(
                 connection,
                 letter_id,
@@ -247,6 +253,18 @@ class DeadLetters:
                 now=await self._store.moment(connection),
                 note=note,
             )
+
+    async def _check_tenant(self, connection: AsyncConnection, message: Spoken) -> None:
+        """A mended message speaks for the operator's own tenant alone. Raises Malformed."""
+        if self._tenant is None:
+            return
+        if isinstance(message, ItemChanged):
+            if message.data.tenant_id != self._tenant:
+                raise Malformed("data.tenant_id", "must be your tenant")
+            return
+        row = await integrations.row_of(connection, message.data.integration_id)
+        if row is None or row["tenant_id"] != self._tenant:
+            raise Malformed("data.integration_id", "must be an integration of your tenant")
 
     def _mine(self, matching: Matching) -> Matching:
         return replace(matching, tenant=self._tenant)

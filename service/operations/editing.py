@@ -20,7 +20,8 @@ from service.operations.forms import MASK, PRIVATE_TEXTS, says_private
 
 LONGEST_NOTE = 2000
 _NOTHING = object()
-SPOKEN_ON: Mapping[str, type[ItemChanged | NoticeReceived | RunRequested]] = {
+Spoken = ItemChanged | NoticeReceived | RunRequested
+SPOKEN_ON: Mapping[str, type[Spoken]] = {
     QUEUE_OUTBOUND: ItemChanged,
     QUEUE_INBOUND: NoticeReceived,
     QUEUE_RUNS: RunRequested,

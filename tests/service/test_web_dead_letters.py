@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from contracts.envelope import ItemChanged, decode
 from contracts.ports import REPLAY_HEADER
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from service.operations import MASK
+from service.operations import MASK, Conflict, DeadLetters
 from service.store.dead_letters import NewLetter, bury, resolve
 from service.store.journal import known
 from service.store.tables import outbox
@@ -345,3 +346,34 @@ class TestOtherActs:
         async with office.store.begin() as connection:
             await resolve(connection, [newer.json()["id"]], now=office.clock.now())
         assert (await shown(office, newer.json()["id"]))["state"] == "resolved"
+
+    async def test_an_edit_speaks_for_nobody_elses_tenant(self, office: Office) -> None:
+        """An operator mends the own tenant's messages, and whatever nobody can tell whose it is."""
+        theirs = await office.connect(tenant="other")
+        notice = {"received_at": "2026-12-01T08:00:00Z", "notification": {"type": "change"}}
+        forms = (*[DATA | {"tenant_id": "other", "version": 3}] * 2, notice | {"integration_id": theirs})
+        letters = (a_letter(), a_letter(2, tenant_id=None), a_letter(3, tenant_id=None, queue=QUEUE_INBOUND))
+        ids = reversed(await buried(office, *letters))
+        for letter_id, data in zip(ids, forms, strict=True):
+            answer = await act(office, f"/{letter_id}/edit", {"data": data})
+            assert answer.status_code == 422, answer.text
+            assert answer.json()["errors"][0]["rule"].endswith("your tenant")
+            assert (await shown(office, letter_id))["state"] == "open"
+        assert await outgoing(office) == []
+
+    async def test_undo_takes_back_all_or_none(self, office: Office) -> None:
+        """One on its way already leaves the other's replay as it is."""
+        ids = await buried(office, *(a_letter(number, code="refused") for number in range(2)))
+        assert (await act(office, "/replay", {"ids": ids[:1]})).status_code == 202
+        await act(office, "/replay", {"filter": {}, "expect": 1, "rate": 0.001})
+        waiting = DeadLetters(office.store, who="olga")
+        async with office.store.begin() as connection:
+            await connection.execute(
+                update(outbox).where(outbox.c.letter_id == ids[1]).values(due_at=outbox.c.due_at + 3600)
+            )
+
+        with pytest.raises(Conflict):
+            await waiting.undo(ids)
+
+        assert [(await shown(office, one))["state"] for one in ids] == ["replaying", "replaying"]
+        assert await waiting.undo(ids[1:]) == 1
