@@ -61,7 +61,9 @@ class Desk:
             for name, option in ((name, self.choices[name]) for name in ("retrieve", "send"))
         }
         before, known = len(await self.home.items()), len(await self.home.log())
-        await self.home.run_steps(self.integration_id, **ranges, steps=self._steps())
+        await self.home.run_steps(
+            self.integration_id, retrieve=ranges["retrieve"], send=ranges["send"], steps=self._steps()
+        )
         log = (await self.home.log())[known:]
         copies = [link for link in await self.home.links() if link.origin is Origin.OURS]
         return {
@@ -167,7 +169,7 @@ async def test_the_numbers_are_what_finish_then_does(home: Household, case: str)
     events, own, options, expected = CASES[case]
     desk = await at_the_desk(home, *events)
     for item in own:
-        await home.own_item(**{"start": NINE, "end": TEN, **item})  # type: ignore[arg-type]
+        await home.own_item(**{"start": NINE, "end": TEN, **item})
     await home.set(desk.integration_id, item_types=options.get("item_types", ALL_TYPES))
     before = await stored(home)
 

@@ -142,7 +142,7 @@ async def test_an_item_tells_how_it_stands_on_each_calendar(
     key = await appointment(office)
     now = office.clock.now().timestamp()
     moments = {name: now + values[name] for name in ("accepted_at", "read_at") if name in values}
-    await link_up(office, integration_id, key, **{**values, **moments})
+    await link_up(office, integration_id, key, **(values | moments))
 
     page = await browser.open(f"/my-calendar/item?key={key}")
 

@@ -11,7 +11,9 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    moving = sa.Column("moving", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    moving: sa.Column[bool] = sa.Column(
+        "moving", sa.Boolean(), server_default=sa.text("false"), nullable=False
+    )
     op.add_column("links", moving)
     op.create_index(
         "ix_links_moving",
