@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from contracts.errors import Permanent
-from service.store import Store
+from service.store import SQLAlchemyError, Store
 
 _KEY = 4771121
 MARK = "-up"
@@ -33,7 +33,8 @@ async def alone(store: Store) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await connection.execute(text(f"SELECT pg_advisory_unlock({_KEY})"))
+            with suppress(SQLAlchemyError):  # the lock went with a connection that is lost
+                await connection.execute(text(f"SELECT pg_advisory_unlock({_KEY})"))
 
 
 @contextmanager

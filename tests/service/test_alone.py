@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from service.store import Store
 from service.store.alone import Occupied, alone
@@ -19,6 +20,19 @@ async def test_a_second_one_is_refused_until_the_first_has_gone(store: Store, da
                 pass
     async with alone(second):
         pass
+    await second.close()
+
+
+@pytest.mark.postgresql
+async def test_who_was_the_only_one_ends_in_order_where_the_server_was_restarted(postgresql_url: str) -> None:
+    """The lock went with its connection: there is nothing left to give back."""
+    store, second = Store(postgresql_url), Store(postgresql_url)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    async with alone(store), second.begin() as connection:
+        await connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+    async with alone(second):
+        pass
+    await store.close()
     await second.close()
 
 
