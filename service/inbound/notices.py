@@ -69,7 +69,7 @@ class NoticeHandler:
 
     async def _profile(self, integration: Integration, key: MessageKey) -> None:
         """The account's profile came or went: see which, and compare what may have been missed."""
-        fine = await self._looker.look(integration.id) == "fine"
+        fine = await self._looker.look(integration.id, at_once=True) == "fine"
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
             if fine:

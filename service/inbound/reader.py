@@ -37,7 +37,7 @@ class Calendars(Protocol):
 
 
 class Looker(Protocol):
-    async def look(self, integration_id: str) -> Literal["not_connected", "fine"]:
+    async def look(self, integration_id: str, *, at_once: bool = False) -> Literal["not_connected", "fine"]:
         """Ask Cronofy whether the account and its calendar still stand, and note what it says."""
 
 

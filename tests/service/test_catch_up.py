@@ -9,7 +9,7 @@ from contracts.vorex import Action
 from service.keeper import daily_reads
 from service.store.integrations import change, change_state
 from service.store.runs import end
-from service.store.tables import runs
+from service.store.tables import integrations, runs
 from tests.support.village import ANN, NINE, TEN, Village, village
 
 TWO, THREE = "2026-12-03T14:00:00Z", "2026-12-03T15:00:00Z"
@@ -145,6 +145,20 @@ async def test_r22_the_end_of_cronofys_first_sync_starts_a_comparison(ann: Villa
     await ann.home.notice(ann.mine, "profile_initial_sync_completed")
 
     assert await ann.unfinished() == [("catch_up", "baseline", "waiting")]
+
+
+async def test_r22_a_notice_of_the_account_is_looked_into_at_once(ann: Village) -> None:
+    """DESIGN 7.5: whatever was seen a moment ago; both ways."""
+    standing = integrations.c.id == ann.mine
+    for change, kind, status in (
+        (ann.town.world.disconnect, "profile_disconnected", "not_connected"),
+        (ann.town.world.reconnect, "profile_initial_sync_completed", "connected"),
+    ):
+        await ann.home.looker.look(ann.mine, at_once=True)
+        change("ann@example.com")
+        await ann.home.notice(ann.mine, kind)
+        (row,) = await ann.rows(integrations, standing)
+        assert row["status"] == status
 
 
 async def test_r25_a_catch_up_gives_way_to_a_run_that_a_person_starts(ann: Village) -> None:
