@@ -36,7 +36,8 @@ class Looker:
     async def look(self, integration_id: str, *, at_once: bool = False) -> Finding:
         """Say how the integration stands. Raises Transient where Cronofy does not answer: nothing changes.
 
-        ``at_once`` looks even where someone looked a moment ago: the person has just reconnected, or Cronofy says so.
+        ``at_once`` looks even where someone looked a moment ago: the person has just reconnected, or
+        Cronofy says that something changed.
         """
         async with self._alone[integration_id]:
             async with self._store.read() as connection:

@@ -150,12 +150,12 @@ async def test_r22_the_end_of_cronofys_first_sync_starts_a_comparison(ann: Villa
 async def test_r22_a_notice_of_the_account_is_looked_into_at_once(ann: Village) -> None:
     """DESIGN 7.5: whatever was seen a moment ago; both ways."""
     standing = integrations.c.id == ann.mine
-    for change, kind, status in (
+    for happens, kind, status in (
         (ann.town.world.disconnect, "profile_disconnected", "not_connected"),
         (ann.town.world.reconnect, "profile_initial_sync_completed", "connected"),
     ):
         await ann.home.looker.look(ann.mine, at_once=True)
-        change("ann@example.com")
+        happens("ann@example.com")
         await ann.home.notice(ann.mine, kind)
         (row,) = await ann.rows(integrations, standing)
         assert row["status"] == status
