@@ -19,7 +19,7 @@ from service.store import AsyncConnection, Store, items, my_calendar
 from service.store.ids import new_id
 from service.store.items import Carrier
 from service.store.journal import enqueue
-from service.store.my_calendar import Bound, Place
+from service.store.my_calendar import Bound, Glance, Place
 
 VOREX_EXCHANGE = "vorex.items"
 NOT_OURS = "This kind of item is edited in Vorex itself."
@@ -52,6 +52,13 @@ class MyCalendar:
                 until=until,
                 after=after,
                 limit=limit,
+            )
+
+    async def glances(self, person: Person, *, since: Bound, until: Bound, limit: int) -> Sequence[Glance]:
+        """As much of the items around the range as a month shows."""
+        async with self._store.read() as connection:
+            return await my_calendar.glances(
+                connection, person.tenant_id, person.user_id, since=since, until=until, limit=limit
             )
 
     async def add(self, person: Person, form: Form) -> Item:
@@ -118,7 +125,7 @@ async def _known(connection: AsyncConnection, person: Person, key: str, *, lock:
     return known
 
 
-def read_only_reason(item: Item) -> str | None:
+def read_only_reason(item: Item | Glance) -> str | None:
     """Why the item cannot be edited on My Calendar; None where it can (R8, R9)."""
     return item.read_only_reason if item.type is ItemType.APPOINTMENT else NOT_OURS
 

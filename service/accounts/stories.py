@@ -52,19 +52,15 @@ class Stories:
             mine = await accounts.listed(connection, person.owner, limit=MOST_CALENDARS)
             finished = [shown for shown in mine if shown.integration.finished_at is not None]
             known = _by_calendar(await links.of_items(connection, [item.ref]))
-            rows = [
-                row
-                for shown in finished
-                for row in await stories.entries(
-                    connection, shown.integration.id, item.ref, limit=MOST_ENTRIES
-                )
-            ]
+            ids = [shown.integration.id for shown in finished]
+            entries = await stories.entries(connection, ids, item.ref, limit=MOST_ENTRIES)
         chapters = [_chapter(item, shown, known) for shown in finished]
         await self._read_back([one for one in chapters if one.told.standing is Standing.ACCEPTED])
-        entries = sorted(rows, key=lambda row: row["id"], reverse=True)[:MOST_ENTRIES]
         return Story(chapters=chapters, entries=entries)
 
     async def _read_back(self, accepted: Sequence[Chapter]) -> None:
+        if not accepted:
+            return
         async with self._store.read() as connection:
             now = await self._store.moment(connection)
         due = [one for one in accepted if _is_due(one, now)]

@@ -5,7 +5,19 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.calendar import Trigger
-from service.store import Store, journal, letters, links, logs, outbox, purge, runs, standstill, tombstones
+from service.store import (
+    Store,
+    journal,
+    letters,
+    links,
+    logs,
+    outbox,
+    purge,
+    runs,
+    standstill,
+    stories,
+    tombstones,
+)
 from tests.support.plans import Query, plans_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -56,6 +68,10 @@ QUERIES: dict[str, tuple[Query, str]] = {
     ),
     "page: logs, and their export": (
         lambda connection: logs.page(connection, "i", triggers=list(Trigger), before="l", limit=10),
+        "ix_log_entries_page",
+    ),
+    "page: an item's story": (
+        lambda connection: stories.entries(connection, ["i", "j"], "r", limit=10),
         "ix_log_entries_page",
     ),
     "page: runs": (

@@ -30,8 +30,8 @@ async def browser(office: Office) -> Browser:
     return Browser(client=office.client)
 
 
-async def keep(office: Office, item_type: str, item_id: str, **changes: Any) -> None:
-    """An item that came from elsewhere."""
+def item_of(office: Office, item_type: str, item_id: str, **changes: Any) -> Item:
+    """One that came from elsewhere."""
     values = {name: changes.pop(name) for name in ("read_only_reason",) if name in changes}
     usual = {"title": item_id, "start": "2026-12-03T09:00:00Z", "assignees": ["u-17"]}
     content = ItemContent.from_json_dict({"id": item_id, "type": item_type, **usual, **changes})
@@ -40,8 +40,13 @@ async def keep(office: Office, item_type: str, item_id: str, **changes: Any) -> 
         version=4, vorex_version=2, sync_version=4, revision=3, deleted=False, content=content,
         changed_at=office.clock.now(),
     )  # fmt: skip
+    return replace(item, **values)
+
+
+async def keep(office: Office, item_type: str, item_id: str, **changes: Any) -> None:
+    item = item_of(office, item_type, item_id, **changes)
     async with office.store.begin() as connection:
-        await items_store.save(connection, [(replace(item, **values), None)], now=office.clock.now())
+        await items_store.save(connection, [(item, None)], now=office.clock.now())
 
 
 async def messages(office: Office) -> list[ItemChanged]:
@@ -231,6 +236,17 @@ async def test_a_read_only_item_says_why(
     page = await browser.press("Add", changes={"title": "Moved"})
     assert page.status == 409
     assert await messages(office) == []
+
+
+async def test_a_very_full_month_shows_its_last_day_too(browser: Browser, office: Office) -> None:
+    """However many items lie before it."""
+    crowd = [item_of(office, "task", f"task {number}") for number in range(1100)]
+    last = item_of(office, "todo", "last", start="2026-12-31T09:00:00Z")
+    async with office.store.begin() as connection:
+        await items_store.save(connection, [(one, None) for one in [*crowd, last]], now=office.clock.now())
+    page = await browser.open(HOME)
+    assert days_of(page, "last") == ["2026-12-31"]
+    assert page.link("1096 more on Thursday, 3 December 2026")
 
 
 async def test_a_full_day_leads_to_the_rest(browser: Browser, office: Office) -> None:

@@ -46,7 +46,7 @@ class Appointment:
     def of(cls, item: Item, zone: ZoneInfo) -> Self:
         content = item.content
         assert content is not None
-        first, last = days_of(content, zone) if content.start else (None, None)
+        first, last = days_of(content.start, content.end, zone) if content.start else (None, None)
         html = content.description_format is DescriptionFormat.HTML
         description = content.description or ""
         return cls(

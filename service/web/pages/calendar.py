@@ -1,6 +1,6 @@
 """*My Calendar*: month and day, and appointments added, changed and deleted (G4, G17)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from contracts.calendar import Item
 from service.accounts.my_calendar import read_only_reason
 from service.accounts.refusals import Invalid
 from service.accounts.stories import Story
+from service.store.my_calendar import Glance
 from service.web import words
 from service.web.desk import AtDesk, Desk
 from service.web.pages import grid
@@ -24,6 +25,7 @@ from service.web.rendering import page
 
 HOME = "/my-calendar"
 MOST = 1000
+MOST_GLANCES = 10_000
 SHOWN_A_DAY = 4
 FIELDS = {"start": "start_day", "end": "end_day", "body": "description", "time_zone": "start_time"}
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -50,16 +52,15 @@ async def my_calendar(
             notice=said,
             here="my-calendar",
         )
-    first = grid.read_month(month) or today.replace(day=1)
-    entries = await _entries(desk, visitor, *grid.squares(first))
+    first, zone = grid.read_month(month) or today.replace(day=1), ZoneInfo(visitor.time_zone)
+    glances = await _glances(desk, visitor, *grid.squares(first))
     return page(
         request,
         "month.html",
         month=first,
         today=today,
         weekdays=WEEKDAYS,
-        weeks=grid.weeks(first, today, entries),
-        shown_a_day=SHOWN_A_DAY,
+        weeks=grid.weeks(first, today, glances, zone, most=SHOWN_A_DAY),
         before=grid.previous_month(first),
         after=grid.next_month(first),
         notice=said,
@@ -76,6 +77,13 @@ async def _entries(desk: Desk, visitor: Visitor, first: date, beyond: date) -> l
     found = await desk.my_calendar.items(visitor.person, since=since, until=until, limit=MOST)
     zone = ZoneInfo(visitor.time_zone)
     return [entry for item, _ in found if (entry := grid.entry_of(item, zone)) is not None]
+
+
+async def _glances(desk: Desk, visitor: Visitor, first: date, beyond: date) -> Sequence[Glance]:
+    since, until = bounds(first.isoformat(), beyond.isoformat(), visitor.time_zone)
+    assert since is not None
+    assert until is not None
+    return await desk.my_calendar.glances(visitor.person, since=since, until=until, limit=MOST_GLANCES)
 
 
 @router.get("/new")

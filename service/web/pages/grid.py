@@ -1,13 +1,14 @@
 """My Calendar's days: which item lies on which of them, in the person's time zone."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from contracts.calendar import Item
-from contracts.vorex import ItemContent
+from contracts.calendar import Item, Moment
 from service.accounts.my_calendar import read_only_reason
+from service.store.my_calendar import Glance
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -21,9 +22,6 @@ class Entry:
     key: str
     type: str
     title: str
-    account: str | None
-    location: str
-    private: bool
     completed: bool
     all_day: bool
     first: date
@@ -31,6 +29,9 @@ class Entry:
     starts: str
     ends: str
     read_only: str | None
+    account: str | None = None
+    location: str = ""
+    private: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,8 @@ class Day:
     within: bool
     today: bool
     entries: Sequence[Entry]
+    """The first ones; the day's own page has the others."""
+    count: int
 
 
 def entry_of(item: Item, zone: ZoneInfo) -> Entry | None:
@@ -48,7 +51,7 @@ def entry_of(item: Item, zone: ZoneInfo) -> Entry | None:
     content = item.content
     if content is None or content.start is None:
         return None
-    first, last = days_of(content, zone)
+    first, last = days_of(content.start, content.end, zone)
     return Entry(
         key=f"{item.type.value}:{item.id}",
         type=item.type.value,
@@ -66,10 +69,8 @@ def entry_of(item: Item, zone: ZoneInfo) -> Entry | None:
     )
 
 
-def days_of(content: ItemContent, zone: ZoneInfo) -> tuple[date, date]:
-    """The first and the last day that the item touches."""
-    start, end = content.start, content.end
-    assert start is not None
+def days_of(start: Moment, end: Moment | None, zone: ZoneInfo) -> tuple[date, date]:
+    """The first and the last day that an item with these times touches."""
     if isinstance(start, datetime):
         first = start.astimezone(zone).date()
         ends = end.astimezone(zone) if isinstance(end, datetime) else start.astimezone(zone)
@@ -100,14 +101,68 @@ def squares(month: date) -> tuple[date, date]:
     return first, following + DAY * (-following.weekday() % 7)
 
 
-def weeks(month: date, today: date, entries: Sequence[Entry]) -> list[list[Day]]:
+def weeks(
+    month: date, today: date, glances: Iterable[Glance], zone: ZoneInfo, *, most: int
+) -> list[list[Day]]:
+    """The month's squares, each with so many of its items at most and the number of all."""
     first, beyond = squares(month)
+    lying = _by_day(glances, zone, first, beyond - DAY)
     days = [first + DAY * number for number in range((beyond - first).days)]
     shown = [
-        Day(date=day, within=day.month == month.month, today=day == today, entries=on(day, entries))
+        Day(
+            date=day,
+            within=day.month == month.month,
+            today=day == today,
+            entries=[one.entry(zone) for one in sorted(lying[day], key=lambda one: one.order(day))[:most]],
+            count=len(lying[day]),
+        )
         for day in days
     ]
     return [shown[place : place + 7] for place in range(0, len(shown), 7)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """An item and the days that it touches; only what is shown becomes an entry."""
+
+    glance: Glance
+    first: date
+    last: date
+    clock: time
+
+    def order(self, day: date) -> tuple[bool, time, str]:
+        whole = self.glance.all_day or self.first < day
+        return not whole, self.clock, self.glance.title
+
+    def entry(self, zone: ZoneInfo) -> Entry:
+        one = self.glance
+        return Entry(
+            key=f"{one.type.value}:{one.id}",
+            type=one.type.value,
+            title=one.title,
+            completed=one.completed,
+            all_day=one.all_day,
+            first=self.first,
+            last=self.last,
+            starts=_clock(one.start, zone),
+            ends=_clock(one.end, zone),
+            read_only=read_only_reason(one),
+        )
+
+
+def _by_day(
+    glances: Iterable[Glance], zone: ZoneInfo, first: date, last: date
+) -> Mapping[date, list[_Lying]]:
+    """What touches each of the days from ``first`` to ``last``."""
+    found: dict[date, list[_Lying]] = defaultdict(list)
+    for one in glances:
+        begins, ends = days_of(one.start, one.end, zone)
+        clock = one.start.astimezone(zone).time() if isinstance(one.start, datetime) else time()
+        lying, day = _Lying(one, begins, ends, clock), max(begins, first)
+        while day <= min(ends, last):
+            found[day].append(lying)
+            day += DAY
+    return found
 
 
 def next_month(month: date) -> date:
