@@ -225,7 +225,7 @@ async def take_lost(connection: AsyncConnection, *, before: float, now: float, l
         .where(integrations.c.status == Status.NOT_CONNECTED, integrations.c.deleted_at.is_(None))
         .where(integrations.c.reason.in_((Reason.CALENDAR_MISSING, Reason.CALENDAR_READ_ONLY)))
         .where(func.coalesce(state.looked_at, 0.0) < before)
-        .order_by(state.looked_at, state.integration_id)
+        .order_by(state.looked_at.nulls_first(), state.integration_id)
         .limit(limit)
     )
     found = list(rows)

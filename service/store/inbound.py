@@ -124,7 +124,7 @@ async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -
         .where(integrations.c.deleted_at.is_(None), integrations.c.baseline_at.is_not(None))
         .where(or_(state.c.noticed_since.is_not(None), state.c.reading_since.is_not(None)))
         .where(or_(state.c.read_until.is_(None), state.c.read_until <= now))
-        .order_by(state.c.noticed_at)
+        .order_by(state.c.noticed_at.nulls_first(), state.c.integration_id)
         .limit(limit)
     )
     return rows.all()

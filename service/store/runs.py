@@ -217,7 +217,7 @@ async def unread_for_long(
         .where(integrations.c.active, integrations.c.status == Status.CONNECTED.value)
         .where(integrations.c.deleted_at.is_(None), or_(integrations.c.baseline_at.is_not(None), ~at_work))
         .where(or_(state.full_read_at.is_(None), state.full_read_at < before), ~compared)
-        .order_by(state.full_read_at, integrations.c.id)
+        .order_by(state.full_read_at.nulls_first(), integrations.c.id)
         .limit(limit)
     )
     return rows.all()

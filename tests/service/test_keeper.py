@@ -5,14 +5,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import insert, select, update
 
 from contracts.errors import Unanswered, Unavailable
 from service.keeper import DAY, Chore, Keeper, delays, due_runs, old_outbox_rows, unread_notices
-from service.store import Store, accounts
+from service.store import Store, accounts, inbound, runs
 from service.store import delays as delays_of
 from service.store.ids import new_id
 from service.store.tables import integration_state, integrations, leases, links, outbox
@@ -271,3 +271,21 @@ def _row(message_id: str, sent_at: float | None) -> dict[str, object]:
         "created_at": 0.0,
         "sent_at": sent_at,
     }
+
+
+async def test_who_waits_without_a_moment_comes_first_on_either_database(store: Store) -> None:
+    """A dead reader's calendar, and one never read whole: behind all others they would wait for ever."""
+    clock = ManualClock()
+    own = Store(store.url, clock=clock)
+    async with outbound(own, clock) as world:
+        noted, dead = await world.integration(), await world.integration("u-22")
+        now = clock.now()
+        state = integration_state.c.integration_id
+        told = {"noticed_since": now, "noticed_at": now.timestamp(), "full_read_at": now}
+        later = now + timedelta(days=2)
+        async with own.begin() as connection:
+            await connection.execute(update(integration_state).where(state == noted).values(**told))
+            await connection.execute(update(integration_state).where(state == dead).values(reading_since=now))
+            assert await inbound.unread(connection, now=now.timestamp(), limit=1) == [dead]
+            assert await runs.unread_for_long(connection, before=later, since=later, limit=1) == [dead]
+    await own.close()
