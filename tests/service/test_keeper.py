@@ -146,9 +146,11 @@ async def test_a_keeper_that_cannot_renew_its_leases_stops_its_chores(store: Sto
         await until(lambda: rounds.done >= 1)
         async with store.begin() as connection:
             now = await store.now(connection)
-            await connection.execute(update(leases).values(holder="b", epoch=9, until=now + 2))
+            await connection.execute(update(leases).values(holder="b", epoch=9, until=now + 3600))
         await until(lambda: rounds.stands)
         done = rounds.done
+        async with store.begin() as connection:
+            await connection.execute(update(leases).values(until=0.0))
         await until(lambda: rounds.done > done)
 
 
