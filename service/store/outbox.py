@@ -75,12 +75,10 @@ async def oldest(connection: AsyncConnection) -> float | None:
 
 async def paced(connection: AsyncConnection) -> list[tuple[float, str | None]]:
     """The replays that wait for their moment, each with the integration of its letter."""
-    rows = await connection.execute(
-        select(outbox.c.due_at, dead_letters.c.integration_id)
-        .join(dead_letters, dead_letters.c.id == outbox.c.letter_id)
-        .where(outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None))
-    )
-    return [(row.due_at, row.integration_id) for row in rows]
+    whose = select(dead_letters.c.integration_id).where(dead_letters.c.id == outbox.c.letter_id)
+    waits = outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None)
+    rows = await connection.execute(select(outbox.c.due_at, whose.scalar_subquery()).where(*waits))
+    return [(due_at, integration_id) for due_at, integration_id in rows]
 
 
 async def count_paced(connection: AsyncConnection) -> int:

@@ -36,10 +36,11 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
     """
     mine = Matching(tenant=tenant).clauses()
     unsent = outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None)
-    waits = (
-        select(func.count(), func.max(outbox.c.due_at))
-        .join(dead_letters, dead_letters.c.id == outbox.c.letter_id)
-        .where(*unsent, dead_letters.c.state == "replaying", *mine)
+    # each row's letter by its key: joined, both are read to the end for each row of the other
+    # where statistics have not heard yet of what has just been written
+    state = select(dead_letters.c.state).where(dead_letters.c.id == outbox.c.letter_id, *mine)
+    waits = select(func.count(), func.max(outbox.c.due_at)).where(
+        *unsent, state.scalar_subquery() == "replaying"
     )
     waiting, last_at = (await connection.execute(waits)).one()
     replaying = (

@@ -13,6 +13,7 @@ from service.store import (
     logs,
     outbox,
     purge,
+    replays,
     runs,
     standstill,
     stories,
@@ -82,6 +83,11 @@ QUERIES: dict[str, tuple[Query, str]] = {
         lambda connection: letters.page(connection, letters.Matching(state="open"), after="l"),
         "dead_letters",
     ),
+    "page: replays under way": (
+        lambda connection: replays.progress(connection, tenant="acme", since="a"),
+        "ix_outbox_due_at",
+    ),
+    "pace: replays that wait": (outbox.paced, "ix_outbox_due_at"),
     "inbound: events by their ids": (
         lambda connection: links.of_events(connection, "i", event_ids=["e"], event_uids=["u"]),
         "_links_",
