@@ -85,9 +85,9 @@ QUERIES: dict[str, tuple[Query, str]] = {
     ),
     "page: replays under way": (
         lambda connection: replays.progress(connection, tenant="acme", since="a"),
-        "ix_outbox_due_at",
+        "ix_outbox_",
     ),
-    "pace: replays that wait": (outbox.paced, "ix_outbox_due_at"),
+    "pace: replays that wait": (outbox.paced, "ix_outbox_"),
     "inbound: events by their ids": (
         lambda connection: links.of_events(connection, "i", event_ids=["e"], event_uids=["u"]),
         "_links_",

@@ -118,7 +118,7 @@ async def test_one_is_replayed_from_its_page(browser: Browser, office: Office) -
         await resolve(connection, [letter], now=office.clock.now())
     page = await browser.open(page.address)
     assert "All 1 are done with." in page.words
-    assert page.words[page.words.index("Went well") :].split()[2] == "1"
+    assert "Went well1" in page.words
 
 
 async def test_many_are_replayed_at_a_rate_after_a_dry_run_and_stopped(
