@@ -28,7 +28,7 @@ class Pace:
 
         That is told by moments and whose messages they are, what this pace gave out before among it.
         """
-        self.start, self._given = max(now, self.start + self._given / self.rate), 0
+        self.start, self._given = max(now, self.reached), 0
         self._seconds, self._last, self._full = Counter(), {}, int(now)
         for moment, integration_id in waiting:
             self._seconds[max(self._full, _second(moment))] += 1
@@ -37,7 +37,7 @@ class Pace:
 
     def moment(self, integration_id: str | None = None) -> float:
         """When the next message goes out, which is for that integration."""
-        wanted = self.start + self._given / self.rate
+        wanted = self.reached
         if integration_id is not None and integration_id in self._last:
             wanted = max(wanted, self._last[integration_id] + 1 / max(1.0, self.rate / SHARE))
         second = self._with_room(_second(wanted))
@@ -47,6 +47,11 @@ class Pace:
         if integration_id is not None:
             self._last[integration_id] = moment
         return moment
+
+    @property
+    def reached(self) -> float:
+        """When the next message would go out, were there no others."""
+        return self.start + self._given / self.rate
 
     @property
     def _most(self) -> float:

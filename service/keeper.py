@@ -12,7 +12,8 @@ import structlog
 from contracts.errors import SyncError
 from service.accounts.catching_up import DAILY, want_catch_up
 from service.accounts.facts import run_requested
-from service.store import Store, accounts, integrations, leases, outbox, runs, standstill, tombstones
+from service.operations import DeadLetters
+from service.store import Store, accounts, bulk, integrations, leases, outbox, runs, standstill, tombstones
 from service.store import delays as delays_of
 from service.store.journal import enqueue
 
@@ -27,6 +28,8 @@ LEASES = "keeper:"
 BEATS = 3
 """How often a lease is renewed within its length."""
 CHUNK = 1000
+STEPS_A_ROUND = 8
+"""So that a keeper that is to stop need not finish what is very long."""
 LOOKS = 10
 """Accounts that are looked at a minute for a calendar that is lost: two requests each."""
 FEWEST_READS, ROUNDS = 5, 720
@@ -176,6 +179,21 @@ def due_runs(store: Store) -> Chore:
             await enqueue(connection, steps, now=seconds)
 
     return Chore(name="due runs", every=2.0, work=work)
+
+
+def bulk_replays(store: Store) -> Chore:
+    """Replays of very many letters, which nobody could wait for: a few hundred at a time (R30)."""
+
+    async def work() -> None:
+        async with store.read() as connection:
+            noted = await bulk.noted(connection)
+        for one in noted:
+            desk = DeadLetters(store, who=one.who)
+            for _ in range(STEPS_A_ROUND):
+                if not await desk.send_on(one.id):
+                    break
+
+    return Chore(name="bulk replays", every=2.0, work=work)
 
 
 def delays(store: Store) -> Chore:

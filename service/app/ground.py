@@ -24,6 +24,7 @@ from service.health import health_routes
 from service.inbound import NoticeHandler
 from service.keeper import (
     Keeper,
+    bulk_replays,
     daily_reads,
     delays,
     due_runs,
@@ -147,6 +148,7 @@ class Ground:
         chores = (
             unread_notices(parts.reader),
             due_runs(store),
+            bulk_replays(store),
             runs_at_a_standstill(store),
             daily_reads(store),
             delays(store),

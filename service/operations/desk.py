@@ -13,7 +13,7 @@ from service.broker.topology import REPLAY_EXCHANGE
 from service.operations.editing import SPOKEN_ON, Spoken, mended
 from service.operations.forecasting import context
 from service.operations.forms import Reader, group_form, letter_form
-from service.store import AsyncConnection, Store, integrations, leases, letters, outbox, replays
+from service.store import AsyncConnection, Store, bulk, integrations, leases, letters, outbox, replays
 from service.store.ids import new_id
 from service.store.letters import Conflict, Matching
 from service.store.replays import Progress
@@ -26,6 +26,8 @@ RATE = USUAL_RATE
 """Messages a second, unless another rate is asked for (DESIGN 11)."""
 _AT_ONCE = 250
 """Letters in a transaction: their bodies are in memory together."""
+AT_ONCE_AT_MOST = 1000
+"""More than these are handed over by a keeper, while whoever asked looks at the progress."""
 PACING = "pacing of replays"
 
 
@@ -86,7 +88,8 @@ class DeadLetters:
     async def progress(self, since: str = "") -> Progress:
         """How far replays have come that began after the act of that id."""
         async with self._store.read() as connection:
-            return await replays.progress(connection, tenant=self._tenant, since=since)
+            told = await replays.progress(connection, tenant=self._tenant, since=since)
+            return replace(told, noted=await bulk.left(connection, tenant=self._tenant))
 
     async def count(self, matching: Matching) -> int:
         async with self._store.read() as connection:
@@ -133,6 +136,45 @@ class DeadLetters:
             after = found[-1][0]
             oldest = {key: letter_id for letter_id, key in reversed(found)}
             yield await self._all_or_singly(sorted(oldest.values()), pace, note)
+
+    async def hand_over(
+        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+    ) -> int:
+        """As ``replay_matching``, answering soon: what is more than some is noted, and a keeper sends it on.
+
+        How many that will be. Raises Grown where there are more than expected.
+        """
+        matching = replace(self._mine(matching), state="open")
+        await self._check_expected(matching, expect)
+        async with self._store.begin() as connection:
+            upto = await letters.newest(connection)
+            count = await bulk.count(connection, matching, upto=upto)
+            if count > AT_ONCE_AT_MOST:
+                noted = bulk.new(matching, who=self._who, note=note, rate=rate, upto=upto)
+                await bulk.note_down(connection, noted)
+                return count
+        return await self.replay_matching(matching, rate=rate, note=note)
+
+    async def send_on(self, bulk_id: str) -> bool:
+        """Hand over a few hundred more of what was noted; whether there may be more."""
+        try:
+            async with self._store.begin() as connection:
+                await leases.alone(connection, PACING)  # before what it has come to: whoever stops it waits
+                if (noted := await bulk.take(connection, bulk_id)) is None:
+                    return False
+                found = await letters.replayable(
+                    connection, noted.matching, after=noted.after, upto=noted.upto, limit=_AT_ONCE
+                )
+                if not found:
+                    await bulk.forget(connection, bulk_id)
+                    return False
+                oldest = {key: letter_id for letter_id, key in reversed(found)}
+                pace = Pace(rate=noted.rate, start=noted.reached)
+                await self._send(connection, sorted(oldest.values()), pace, noted.note)
+                await bulk.advance(connection, bulk_id, after=found[-1][0], reached=pace.reached)
+        except (Conflict, letters.NotThere):
+            return True  # somebody has just taken one of them; asked for again, it is left out
+        return True
 
     async def _check_expected(self, matching: Matching, expect: int | None) -> None:
         if expect is not None and (present := await self.count(matching)) > expect:
@@ -190,7 +232,7 @@ class DeadLetters:
 
     async def stop(self, ids: Sequence[str] | None = None) -> int:
         """Take back replays that have not gone out yet, of these letters or all; how many."""
-        count, taken = 0, _AT_ONCE
+        count, taken = 0 if ids is not None else await self._stop_noted(), _AT_ONCE
         while taken == _AT_ONCE:
             async with self._store.begin() as connection:
                 now = await self._store.moment(connection)
@@ -199,6 +241,15 @@ class DeadLetters:
                 )
             taken = len(found)
             count += taken
+        return count
+
+    async def _stop_noted(self) -> int:
+        """How many were still to be handed over."""
+        async with self._store.begin() as connection:
+            await leases.alone(connection, PACING)
+            count = await bulk.left(connection, tenant=self._tenant)
+            for one in await bulk.noted(connection, tenant=self._tenant):
+                await bulk.forget(connection, one.id)
         return count
 
     # -- giving up, taking back, mending --------------------------------------------------------

@@ -107,6 +107,18 @@ async def replayable(
 
     Left out are those whose message is being replayed by another letter.
     """
+    letter = dead_letters.c
+    rows = await connection.execute(
+        select(letter.id, letter.queue, letter.source, letter.message_id)
+        .where(*waits_for_replay(matching, after=after, upto=upto))
+        .order_by(letter.id)
+        .limit(limit)
+    )
+    return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
+
+
+def waits_for_replay(matching: Matching, *, after: str, upto: str) -> list[ColumnElement[bool]]:
+    """Open and between these ids, while no other letter's replay has the same message on its way."""
     letter, other = dead_letters.c, dead_letters.alias()
     outstanding = (
         select(other.c.id)
@@ -118,14 +130,8 @@ async def replayable(
         )
         .exists()
     )
-    rows = await connection.execute(
-        select(letter.id, letter.queue, letter.source, letter.message_id)
-        .where(*matching.clauses(), letter.state == "open", letter.id > after, letter.id <= upto)
-        .where(~outstanding)
-        .order_by(letter.id)
-        .limit(limit)
-    )
-    return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
+    between = letter.state == "open", letter.id > after, letter.id <= upto
+    return [*matching.clauses(), *between, ~outstanding]
 
 
 async def is_outstanding(connection: AsyncConnection, row: Mapping[Any, Any]) -> bool:

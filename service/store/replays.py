@@ -14,6 +14,8 @@ from service.store.tables import dead_letter_acts, dead_letters, outbox
 class Progress:
     """What became of replays."""
 
+    noted: int = 0
+    """Which have no moment yet: a keeper is handing them over."""
     waiting: int = 0
     """Whose moment has not come: these can be stopped."""
     on_the_way: int = 0
@@ -26,7 +28,7 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        return not (self.waiting or self.on_the_way)
+        return not (self.noted or self.waiting or self.on_the_way)
 
 
 async def progress(connection: AsyncConnection, *, tenant: str | None, since: str) -> Progress:

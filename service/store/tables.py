@@ -471,6 +471,21 @@ dead_letter_acts = Table(
     Index("ix_dead_letter_acts_letter_id", "letter_id", "id"),
 )
 
+# Replays of very many letters, until the last of them has its place in the outbox.
+bulk_replays = Table(
+    "bulk_replays",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("tenant_id", Text),
+    Column("who", Text, nullable=False),
+    Column("note", Text),
+    Column("matching", JSON, nullable=False),
+    Column("rate", Double, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("upto", Text, nullable=False),
+    Column("reached", Double, nullable=False),
+)
+
 leases = Table(
     "leases",
     metadata,

@@ -6,17 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from service.broker.topology import QUEUE_OUTBOUND
-from service.operations import DeadLetters, Matching
-from service.store import Store
+from service.keeper import bulk_replays
+from service.operations import DeadLetters, Matching, Reader
+from service.store import Store, bulk
+from service.store.bulk import Bulk
 from service.store.dead_letters import NewLetter, bury
 from service.store.letters import ON_ITS_WAY
-from service.store.tables import outbox
+from service.store.tables import dead_letter_acts, outbox
 from tests.support.knobs import examples
 
 LETTERS = examples("REPLAYED_LETTERS", 600)
+MANY = 1010
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 KILOBYTES = 4
 MEBIBYTE = 1024 * 1024
@@ -63,6 +66,61 @@ async def test_thousands_of_letters_are_replayed_in_a_stream_and_stopped(store: 
         on_their_way = 5 * (await store.now(connection) - began + ON_ITS_WAY + 1)
     assert LETTERS - on_their_way <= stopped < LETTERS
     assert await desk.count(Matching(state="open")) == stopped
+
+
+async def buried(store: Store, many: int) -> DeadLetters:
+    for first in range(0, many, 500):
+        async with store.begin() as connection:
+            some = range(first, min(first + 500, many))
+            await bury(connection, [a_letter(number) for number in some], now=NOW)
+    return DeadLetters(store, who="olga", reader=Reader(tenant_id="acme", user_id="olga"))
+
+
+async def test_more_than_a_thousand_are_noted_and_sent_on_by_any_keeper(store: Store) -> None:
+    """R30: the answer is there at once, and what a process that died had begun goes on at its rate."""
+    desk = await buried(store, MANY)
+    assert await desk.hand_over(Matching(), expect=MANY, rate=100) == MANY
+    told = await desk.progress()
+    assert (told.noted, told.waiting, told.ended) == (MANY, 0, False)
+    (noted,) = await left(store)
+    assert await DeadLetters(store, who="olga").send_on(noted.id)
+
+    elsewhere = Store(store.url)
+    await bulk_replays(elsewhere).work()
+    await elsewhere.close()
+
+    told = await desk.progress()
+    assert (told.noted, told.waiting) == (0, MANY)
+    assert await left(store) == []
+    given = await moments(store)
+    assert max(given) - min(given) >= MANY / 100 - 1
+    assert {row["who"] for row in await acts(store)} == {"olga"}
+
+
+async def test_what_is_noted_can_be_stopped(store: Store) -> None:
+    """Also by an operator of another process; another tenant's operator stops nothing of it."""
+    desk = await buried(store, MANY)
+    await desk.hand_over(Matching())
+    stranger = DeadLetters(store, who="eve", reader=Reader(tenant_id="other", user_id="eve"))
+    await stranger.stop()
+    (noted,) = await left(store)
+    assert await desk.send_on(noted.id)
+
+    assert await desk.stop() >= MANY - 250
+
+    assert not await desk.send_on(noted.id)
+    assert (await desk.progress()).noted == 0
+    assert await desk.count(Matching(state="open")) > MANY - 250
+
+
+async def left(store: Store) -> Sequence[Bulk]:
+    async with store.read() as connection:
+        return await bulk.noted(connection)
+
+
+async def acts(store: Store) -> Sequence[RowMapping]:
+    async with store.read() as connection:
+        return (await connection.execute(select(dead_letter_acts))).mappings().all()
 
 
 async def moments(store: Store) -> Sequence[float]:

@@ -75,7 +75,7 @@ async def replay(desk: AtDesk, form: ByOperator) -> Response:
         if ids:
             count = await letters.replay(ids, rate=rate)
         elif (expect := form.text("expect")).isdecimal():
-            count = await letters.replay_matching(_open(asked, desk), expect=int(expect), rate=rate)
+            count = await letters.hand_over(_open(asked, desk), expect=int(expect), rate=rate)
         else:
             return to(asked.address(), complaint="nothing_chosen")
     except (Conflict, NotThere) as error:
@@ -101,11 +101,13 @@ async def progress_page(
     """How far replays are: those that began at ``since``, or whatever is under way."""
     began = since if is_id(since) else ""
     progress = await desk_of_letters(desk, operator).progress(began)
-    left = progress.waiting + progress.on_the_way
+    waiting = progress.noted + progress.waiting
+    left = waiting + progress.on_the_way
     return page(
         request,
         "dead_letters_replaying.html",
         progress=progress,
+        waiting=waiting,
         left=left,
         of=max(of, progress.asked, left),
         here_again=f"{LETTERS}/replaying?{urlencode({'of': of, 'since': began})}",
