@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from contracts.errors import SyncError
+from service.settings import Settings
 
 CLOSING_SECONDS = 5
 
@@ -123,3 +124,13 @@ async def until(waiting: "asyncio.Future[Any]", stopping: asyncio.Event) -> None
     if not waiting.done():
         waiting.cancel()
         await asyncio.wait([waiting])
+
+
+def at_its_port(settings: Settings) -> Settings:
+    """With a fixed port to listen on and, unless it was given, the public address that belongs to it."""
+    with listening(settings.host, settings.port) as probe:
+        port = port_of(probe)
+    changed: dict[str, object] = {"port": port}
+    if settings.public_url == Settings.model_fields["public_url"].default:
+        changed["public_url"] = address(settings.host, port)
+    return settings.model_copy(update=changed)

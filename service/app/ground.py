@@ -49,7 +49,6 @@ from service.settings import Settings
 from service.settling import Handler
 from service.store import Store
 from service.store.ids import new_id
-from service.web import create_web
 
 log = structlog.get_logger(__name__)
 
@@ -300,6 +299,9 @@ class Ground:
         framed: bool = False,
     ) -> ASGIApp:
         """Pages and API; ``depths`` counts what waits in the queues."""
+        # Consumers and keepers show no pages: without them they start sooner and stay 25 MiB smaller.
+        from service.web.application import create_web  # noqa: PLC0415
+
         settings = self._settings
         secret = settings.sign_in_secret
         assert secret is not None

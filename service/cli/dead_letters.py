@@ -103,19 +103,24 @@ def groups(
 @app.command()
 def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID")],
+    *,
+    context: Annotated[
+        bool,
+        typer.Option("--context", help="With --json: what surrounds the letter, and a replay's forecast."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """One letter whole, the integration as it stands, and what a replay would do now."""
 
-    async def work(desk: DeadLetters) -> dict[str, Any]:
-        return await desk.show(letter_id) | await desk.context(letter_id)
+    async def work(desk: DeadLetters) -> tuple[dict[str, Any], dict[str, Any]]:
+        return await desk.show(letter_id), await desk.context(letter_id)
 
-    letter = _at_the_desk(work)
+    letter, around = _at_the_desk(work)
     if as_json:
-        say_json(letter)
+        say_json(around if context else letter)
         return
-    forecast = letter.pop("forecast")
-    for name, value in letter.items():
+    forecast = around.pop("forecast")
+    for name, value in (letter | around).items():
         for line in _lines(name, value):
             say(line)
     for one in forecast:

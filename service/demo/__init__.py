@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from contracts.ports import Clock
-from service.serving import address, listening, port_of
+from service.serving import address, listening
 from service.settings import Settings
 from service.simulator.server import demo_world
 from service.simulator.server import serving as simulating
@@ -82,13 +82,3 @@ def _database(given: Settings, folder: Path) -> str:
     default = Settings.model_fields["database_url"].default
     named = given.database_url.rpartition("/")[2] != default.rpartition("/")[2]
     return given.database_url if named else f"sqlite+aiosqlite:///{folder / 'calendar-sync.db'}"
-
-
-def at_its_port(settings: Settings) -> Settings:
-    """With a fixed port to listen on and, unless it was given, the public address that belongs to it."""
-    with listening(settings.host, settings.port) as probe:
-        port = port_of(probe)
-    changed: dict[str, object] = {"port": port}
-    if settings.public_url == Settings.model_fields["public_url"].default:
-        changed["public_url"] = address(settings.host, port)
-    return settings.model_copy(update=changed)

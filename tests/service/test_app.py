@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from contracts.errors import Unavailable
 from service import app as root
 from service.clock import SystemClock
-from service.demo import at_its_port, demonstration
+from service.demo import demonstration
 from service.readiness import Readiness
-from service.serving import CannotListen, Minder, listening, port_of
+from service.serving import CannotListen, Minder, at_its_port, listening, port_of
 from service.settings import Settings
 from service.store import Store
 from service.walk import walk

@@ -83,8 +83,9 @@ def test_a_letter_is_shown_with_what_a_replay_would_do(settings: dict[str, str],
     """R30: message, headers, attempts and forecast, for people and as JSON."""
     first = letters(settings, tmp_path, "list")["items"][0]
 
-    shown = letters(settings, tmp_path, "show", first["id"])
-    assert shown["forecast"] == [
+    assert letters(settings, tmp_path, "show", first["id"]) == first
+    around = letters(settings, tmp_path, "show", first["id"], "--context")
+    assert around["forecast"] == [
         {
             "outcome": "malformed",
             "integration_id": None,

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from contracts.ports import Outgoing
 from service.relay import relay_routes
-from service.web import create_web
+from service.web.application import create_web
 from tests.support.office import CLIENT_SECRET, SECRET, Office, form, open_office
 
 API = "/api/v1/integrations"
@@ -152,9 +152,11 @@ class TestProblems:
             "/api/v1/dead-letters/replay": {"post"},
             "/api/v1/dead-letters/replay/stop": {"post"},
             "/api/v1/dead-letters/{letter_id}": {"get"},
+            "/api/v1/dead-letters/{letter_id}/context": {"get"},
             "/api/v1/dead-letters/{letter_id}/discard": {"post"},
             "/api/v1/dead-letters/{letter_id}/undo": {"post"},
             "/api/v1/dead-letters/{letter_id}/edit": {"post"},
+            "/api/v1/operations": {"get"},
         }
 
 

@@ -27,7 +27,7 @@ from service.simulator.world import World
 from service.store import Store
 from service.store.credentials import CredentialsTable
 from service.store.tables import items, links, outbox, runs
-from service.web import create_web
+from service.web.application import create_web
 from tests.support.choices import ALL_TYPES, OFF, form
 from tests.support.clock import ManualClock
 

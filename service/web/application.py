@@ -1,0 +1,100 @@
+"""Pages and API as one application (DESIGN 11)."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.security import HTTPBearer
+from starlette.routing import BaseRoute
+from starlette.staticfiles import StaticFiles
+
+from contracts.ports import Clock
+from service.accounts import Accounts
+from service.accounts.leaving import Leaving
+from service.accounts.my_calendar import MyCalendar
+from service.accounts.stories import Stories
+from service.accounts.syncing import Syncing
+from service.health import Because, health_routes, nothing_wrong
+from service.inbound.answers import HeldDeletions
+from service.operations import Watch
+from service.rehearsal import Rehearsal
+from service.store import Store
+from service.web import (
+    connect,
+    dead_letters,
+    integrations,
+    logs,
+    my_calendar,
+    operations,
+    pages,
+    runs,
+    sign_in,
+)
+from service.web.description import describe
+from service.web.desk import Desk
+from service.web.guard import Guard
+from service.web.passes import Passes
+from service.web.problems import add_handlers
+from service.web.shapes import Problem
+
+API = "/api/v1"
+STATIC = Path(__file__).parent / "static"
+_PROBLEM_STATUSES = (401, 404, 409, 422, 503)
+
+
+def create_web(
+    *,
+    store: Store,
+    accounts: Accounts,
+    my_calendar_of: MyCalendar,
+    sign_in_secret: str,
+    public_url: str,
+    clock: Clock,
+    because: Because = nothing_wrong,
+    beside: Iterable[BaseRoute] = (),
+    framed: bool = False,
+    watch: Watch | None = None,
+) -> FastAPI:
+    """Pages and API; ``beside`` adds routes of another part, the relay's where one process is everything."""
+    app = FastAPI(
+        title="Vorex Calendar Sync",
+        version="1",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.desk = Desk(
+        store=store,
+        accounts=accounts,
+        my_calendar=my_calendar_of,
+        syncing=Syncing(store),
+        leaving=Leaving(store),
+        held=HeldDeletions(store),
+        stories=Stories(store),
+        rehearsal=Rehearsal(store=store, people=accounts, calendars=accounts.gateway),
+        watch=watch or Watch(store),
+        passes=Passes(sign_in_secret, clock=clock),
+        clock=clock,
+        public_url=public_url,
+    )
+    app.include_router(_api())
+    for part in (sign_in, connect, pages):
+        app.include_router(part.router)
+    app.router.routes.extend([*health_routes(because), *beside])
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    describe(app)
+    add_handlers(app)
+    dead_letters.add_handlers(app)
+    app.add_middleware(Guard, https=public_url.startswith("https:"), framed=framed)
+    return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter(
+        prefix=API,
+        dependencies=[Security(HTTPBearer(auto_error=False, bearerFormat="JWT"))],
+        responses={status: {"model": Problem} for status in _PROBLEM_STATUSES},
+    )
+    for part in (logs, runs, integrations, my_calendar, dead_letters, operations):
+        api.include_router(part.router)
+    return api
