@@ -5,11 +5,13 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
+from pydantic import WithJsonSchema
 
 from contracts.fields import Identifier
 from service.accounts.people import Person
 from service.accounts.refusals import Unknown
 from service.web.desk import AtDesk, Known
+from service.web.item_schema import given_item, told_item
 from service.web.paging import FIFTY, Limit, PlaceCursor, bounds, cursor_of
 from service.web.passes import Visitor
 from service.web.shapes import Listed, item_form
@@ -25,11 +27,12 @@ EXAMPLE = {
     "private": False,
     "show_as": "busy",
 }
-Form = Annotated[dict[str, Any], Body(examples=[EXAMPLE])]
+Form = Annotated[dict[str, Any], WithJsonSchema(given_item()), Body(examples=[EXAMPLE])]
+Told = Annotated[dict[str, Any], WithJsonSchema(told_item())]
 router = APIRouter(prefix="/my-calendar/items", tags=["my calendar"])
 
 
-@router.get("", response_model=Listed[dict[str, Any]])
+@router.get("", response_model=Listed[Told])
 async def list_items(
     desk: AtDesk,
     visitor: Known,
@@ -59,13 +62,13 @@ def _person(visitor: Visitor, user_id: str | None) -> Person:
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-async def add_item(desk: AtDesk, visitor: Known, form: Form) -> dict[str, Any]:
+async def add_item(desk: AtDesk, visitor: Known, form: Form) -> Told:
     """Add an appointment; it is published as Vorex would (G17)."""
     return item_form(await desk.my_calendar.add(visitor.person, form))
 
 
 @router.put("/{key:path}")
-async def change_item(desk: AtDesk, visitor: Known, key: str, form: Form) -> dict[str, Any]:
+async def change_item(desk: AtDesk, visitor: Known, key: str, form: Form) -> Told:
     """Replace an appointment; ``key`` is ``<type>:<id>``."""
     return item_form(await desk.my_calendar.change(visitor.person, key, form))
 

@@ -125,3 +125,15 @@ def test_every_error_is_described_as_problem_details(asking: Asking) -> None:
                 (kind,) = one["content"]
                 assert kind == "application/problem+json", (verb, path)
                 assert one["content"][kind]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_an_items_form_is_described_field_by_field(asking: Asking) -> None:
+    """What is sent has no id, type or assignees; what is answered has all there is."""
+    described = schemathesis.openapi.from_url(f"{asking.served.address}{API}/openapi.json").raw_schema
+    verbs = described["paths"][f"{API}/my-calendar/items"]
+    sent = verbs["post"]["requestBody"]["content"]["application/json"]["schema"]
+    told = verbs["post"]["responses"]["201"]["content"]["application/json"]["schema"]
+    assert {"title", "start", "end", "all_day", "time_zone", "private", "show_as"} <= set(sent["properties"])
+    assert not {"id", "type", "assignees", "version"} & set(sent["properties"])
+    assert {"id", "type", "assignees", "version", "read_only", "read_only_reason"} <= set(told["properties"])
+    assert sent["required"] == ["title"]

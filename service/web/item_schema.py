@@ -1,0 +1,59 @@
+"""What the API's description says of an item's form; its rules are the messages' own (DESIGN 5, 11)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.vorex import ItemContent
+
+Schema = dict[str, Any]
+OURS = frozenset({"id", "type", "assignees"})
+"""What a person who adds or changes an appointment does not say; given all the same, it is overlooked."""
+READ_ONLY = {
+    "version": {"type": "integer", "minimum": 1},
+    "read_only": {"type": "boolean"},
+    "read_only_reason": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+}
+
+
+def _whole(schema: Any, known: Mapping[str, Any]) -> Any:
+    """Without references: FastAPI looks for them in a place of its own."""
+    if isinstance(schema, list):
+        return [_whole(one, known) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _whole(known[schema["$ref"].rpartition("/")[2]], known)
+    return {name: _whole(one, known) for name, one in schema.items()}
+
+
+def _fields() -> dict[str, Schema]:
+    schema = ItemContent.model_json_schema()
+    fields: dict[str, Schema] = _whole(schema["properties"], schema["$defs"])
+    return {name: _said(one) for name, one in fields.items()}
+
+
+def _said(field: Schema) -> Schema:
+    return {name: one for name, one in field.items() if name not in {"title", "default"}}
+
+
+def _or_null(field: Schema) -> Schema:
+    return field if "anyOf" in field else {"anyOf": [field, {"type": "null"}]}
+
+
+def given_item() -> Schema:
+    """What is sent; null says the same as leaving a field out, and only the subject cannot be."""
+    fields = {name: one for name, one in _fields().items() if name not in OURS}
+    title = fields.pop("title")
+    optional = {name: _or_null(one) for name, one in fields.items()}
+    return {
+        "title": "AppointmentForm",
+        "type": "object",
+        "properties": {"title": title, **optional},
+        "required": ["title"],
+    }
+
+
+def told_item() -> Schema:
+    """What is answered: the item whole."""
+    properties = {**_fields(), **READ_ONLY}
+    return {"title": "Item", "type": "object", "properties": properties, "required": [*properties]}
