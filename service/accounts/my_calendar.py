@@ -14,7 +14,7 @@ from contracts.vorex import Action, ActorKind, ItemType
 from handlers.versions import judge
 from service.accounts.facts import Wake
 from service.accounts.people import Person
-from service.accounts.refusals import Conflict, Invalid, Unknown
+from service.accounts.refusals import Conflict, Invalid, Overtaken, Unknown
 from service.store import AsyncConnection, Store, items, my_calendar
 from service.store.ids import new_id
 from service.store.items import Carrier
@@ -69,10 +69,15 @@ class MyCalendar:
         self._wake()
         return item
 
-    async def change(self, person: Person, key: str, form: Form) -> Item:
-        """The whole appointment anew; its id and assignees stay."""
+    async def change(self, person: Person, key: str, form: Form, *, seen: int | None = None) -> Item:
+        """The whole appointment anew; its id and assignees stay.
+
+        ``seen`` is the version that the person had before them; Overtaken where it is another by now.
+        """
         async with self._store.begin() as connection:
             known = await self._editable(connection, person, key)
+            if seen is not None and known.version != seen:
+                raise Overtaken("The appointment was changed meanwhile.")
             whole = {**form, "id": known.id, "type": known.type, "assignees": list(known.assignees)}
             item = await self._publish(connection, person, Action.UPDATED, whole, known=known)
         self._wake()

@@ -45,6 +45,10 @@ class Conflict(Refusal):
         self.code = code
 
 
+class Overtaken(Refusal):
+    """It was changed since the person looked: they decide once more."""
+
+
 class Invalid(Refusal):
     """What was given breaks a rule."""
 

@@ -22,9 +22,9 @@ THINGS: Mapping[str, tuple[str, str]] = {
 ITEMS = ("item", "items")
 WORST_FIRST = ("missing", "outdated", "left over")
 REASONS: Mapping[Reason, str] = {
-    Reason.PERMISSION_WITHDRAWN: "the permission was withdrawn: its owner has to reconnect",
-    Reason.CALENDAR_MISSING: "the linked calendar is gone: its owner has to choose another one",
-    Reason.CALENDAR_READ_ONLY: "the linked calendar became read-only: its owner has to choose another one",
+    Reason.PERMISSION_WITHDRAWN: "the permission was withdrawn, its owner has to reconnect",
+    Reason.CALENDAR_MISSING: "the linked calendar is gone, its owner has to choose another one",
+    Reason.CALENDAR_READ_ONLY: "the linked calendar became read-only, its owner has to choose another one",
 }
 
 

@@ -23,6 +23,10 @@ HEADINGS = {
     401: "Please sign in",
     403: "That was not allowed",
     404: "Nothing is here",
+    405: "Nothing is here",
+    409: "That is not possible now",
+    413: "That is too long",
+    422: "That cannot be read",
     500: "Something went wrong",
     503: "Not just now",
 }

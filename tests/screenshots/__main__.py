@@ -101,7 +101,7 @@ async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
     await page.goto(f"{linked}/logs")
     run = await page.locator("#log td a").first.get_attribute("href")
     await page.goto(f"{at}/operations/dead-letters")
-    letter = await page.locator('main a[href^="/operations/dead-letters/"]').first.get_attribute("href")
+    letter = await page.locator('td[data-label="Message"] a').first.get_attribute("href")
     pages = {
         "my-calendar": f"{at}/my-calendar", "day": f"{at}/my-calendar?day={day}",
         "appointment": f"{at}/my-calendar/new?day={day}", "story": f"{at}{story}",

@@ -202,6 +202,29 @@ async def test_an_appointment_is_changed_and_what_was_left_alone_stays(
     assert (form["description"], form["description_format"]) == ("New", "text")
 
 
+async def test_a_form_that_was_overtaken_writes_over_nothing_unasked(
+    browser: Browser, office: Office
+) -> None:
+    """Two tabs, or a change that came in from the linked calendar; what was typed is kept."""
+    await keep(office, "appointment", "1", title="Visit")
+    address = f"{HOME}/item?key=appointment:1"
+    other = Browser(client=office.client)
+    await browser.open(address)
+    await other.open(address)
+    await other.press("Save", changes={"title": "Visit at Contoso"})
+
+    page = await browser.press("Save", changes={"location": "HQ"})
+
+    assert page.status == 409
+    assert "The appointment was changed meanwhile" in page.words
+    assert page.forms[0].fields["location"] == "HQ"
+    assert [one.data.item.location for one in await messages(office)] == [""]
+    page = await browser.press("Save", changes={"title": "Visit at Contoso"})
+    assert "The appointment was changed." in page.words
+    item = (await messages(office))[-1].data.item
+    assert (item.title, item.location) == ("Visit at Contoso", "HQ")
+
+
 async def test_an_appointment_is_deleted(browser: Browser, office: Office) -> None:
     await keep(office, "appointment", "1", title="Visit")
     await browser.open(f"{HOME}?day=2026-12-03")

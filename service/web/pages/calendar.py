@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from contracts.calendar import Item
 from service.accounts.my_calendar import read_only_reason
-from service.accounts.refusals import Invalid
+from service.accounts.refusals import Invalid, Overtaken
 from service.accounts.stories import Story
 from service.store.my_calendar import Glance
 from service.web import words
@@ -136,11 +136,17 @@ async def change_appointment(request: Request, desk: AtDesk, form: Form, *, key:
     appointment, view = Appointment.sent(form), form.text("view")
     if errors := appointment.errors():
         return _form_page(request, appointment, errors, view=view, item=item)
+    seen = form.text("version")
     try:
         content = appointment.content(visitor.time_zone, item)
-        await desk.my_calendar.change(visitor.person, key, content)
+        await desk.my_calendar.change(
+            visitor.person, key, content, seen=int(seen) if seen.isascii() and seen.isdecimal() else None
+        )
     except Invalid as refusal:
         return _form_page(request, appointment, _sentences(refusal), view=view, item=item)
+    except Overtaken:
+        item = await desk.my_calendar.item(visitor.person, key)
+        return _form_page(request, appointment, {}, view=view, item=item, overtaken=True)
     return _back(appointment, view, "changed")
 
 
@@ -160,13 +166,17 @@ def _form_page(
     view: str,
     item: Item | None = None,
     story: Story | None = None,
+    overtaken: bool = False,
 ) -> Response:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
     return page(
         request,
         "appointment.html",
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK,
+        status=HTTPStatus.CONFLICT if overtaken else status,
         form=form,
         errors=errors,
+        overtaken=overtaken,
+        version=item.version if item else "",
         key=f"{item.type.value}:{item.id}" if item else None,
         view="day" if view == "day" else "month",
         story=story,
