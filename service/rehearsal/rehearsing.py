@@ -104,7 +104,10 @@ class Rehearsal:
         """Raises what Finish would raise: Conflict, Invalid or Unknown."""
         shown = await self._people.get(person.owner, integration_id)
         check_choices(choices)
-        offered = await self._people.calendars(person.owner, integration_id)
+        try:
+            offered = await self._people.calendars(person.owner, integration_id)
+        except Transient:
+            return Rehearsed(cut="silent")
         calendar = check_calendar(choices, offered)
         async with self._store.read() as connection:
             if await accounts.links_calendar(connection, shown.integration, calendar.name):

@@ -75,7 +75,7 @@ async def test_what_finish_would_refuse_is_told_before(office: Office, browser: 
     assert "Select at least one event type or one calendar item type to sync." in page.words
 
 
-@pytest.mark.parametrize("path", ["GET /v1/events", "GET /v1/userinfo"])
+@pytest.mark.parametrize("path", ["GET /v1/events", "GET /v1/userinfo", "GET /v1/calendars"])
 async def test_while_cronofy_is_silent_the_step_still_stands(
     office: Office, browser: Browser, path: str
 ) -> None:
