@@ -1,12 +1,17 @@
 """Real servers once per run, clean ground for every test, and one loud line for what is absent."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import make_url
 
+from service.store import Store
 from tests.support import postgresql as postgresql_server
 from tests.support import rabbitmq as rabbitmq_server
 from tests.support.postgresql import PostgreSQL
@@ -14,6 +19,8 @@ from tests.support.rabbitmq import Node, RabbitMQ, VirtualHosts
 from tests.support.servers import ABSENT, absent
 
 pytest_plugins = ("tests.support.secrecy",)
+
+Result = TypeVar("Result")
 
 
 @pytest.fixture(autouse=True)
@@ -71,16 +78,62 @@ async def postgresql(_postgresql: PostgreSQL | None) -> PostgreSQL:
     return _postgresql
 
 
+@pytest.fixture(scope="session")
+def _prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the schema; to copy it takes a hundredth of migrating to it."""
+    path = tmp_path_factory.mktemp("prepared") / "calendar-sync.db"
+    _elsewhere(_migrated(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def _template(_postgresql: PostgreSQL | None) -> Iterator[str | None]:
+    """A database on the server with the schema, likewise."""
+    if _postgresql is None:
+        yield None
+        return
+    name = _elsewhere(_postgresql.fresh())
+    _elsewhere(_migrated(_postgresql.url(name)))
+    yield name
+    _elsewhere(_postgresql.drop(name))
+
+
+async def _migrated(url: str) -> None:
+    store = Store(url)
+    await store.upgrade()
+    await store.close()
+
+
+def _elsewhere(work: Coroutine[Any, Any, Result]) -> Result:
+    with ThreadPoolExecutor(1) as thread:  # the test's own loop may be running here
+        return thread.submit(asyncio.run, work).result()
+
+
 @pytest.fixture
-async def postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
-    """The address of an empty database."""
+async def postgresql_url(postgresql: PostgreSQL, _template: str) -> AsyncIterator[str]:
+    """The address of a database with the schema and nothing in it."""
+    name = await postgresql.fresh(template=_template)
+    yield postgresql.url(name)
+    await postgresql.drop(name)
+
+
+@pytest.fixture
+async def new_postgresql_url(postgresql: PostgreSQL) -> AsyncIterator[str]:
+    """The address of a database without a schema."""
     name = await postgresql.fresh()
     yield postgresql.url(name)
     await postgresql.drop(name)
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(new_sqlite_url: str, _prepared: Path) -> str:
+    """The address of a database file with the schema and nothing in it."""
+    shutil.copyfile(_prepared, make_url(new_sqlite_url).database or "")
+    return new_sqlite_url
+
+
+@pytest.fixture
+def new_sqlite_url(tmp_path: Path) -> str:
     """The address of a database file that does not exist yet."""
     return f"sqlite+aiosqlite:///{tmp_path / 'calendar-sync.db'}"
 

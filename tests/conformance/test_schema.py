@@ -12,9 +12,11 @@ def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
 
-async def test_a_migrated_database_is_what_the_tables_say(sqlite_url: str, postgresql_url: str) -> None:
+async def test_a_migrated_database_is_what_the_tables_say(
+    new_sqlite_url: str, new_postgresql_url: str
+) -> None:
     """On both engines; migrating again changes nothing."""
-    for url in (sqlite_url, postgresql_url):
+    for url in (new_sqlite_url, new_postgresql_url):
         store = Store(url)
         await store.upgrade()
         await store.upgrade()

@@ -47,11 +47,11 @@ async def asking(address: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_up_opens_everything_and_leaves_nothing_behind(sqlite_url: str) -> None:
+async def test_up_opens_everything_and_leaves_nothing_behind(new_sqlite_url: str) -> None:
     """Every task that was begun has ended when the block is left."""
     before = asyncio.all_tasks()
     async with (
-        root.everything(at_its_port(settings_at(sqlite_url))) as running,
+        root.everything(at_its_port(settings_at(new_sqlite_url))) as running,
         asking(running.address) as client,
     ):
         assert (await client.get("/readyz")).json() == {"ready": True, "because": []}
@@ -61,18 +61,18 @@ async def test_up_opens_everything_and_leaves_nothing_behind(sqlite_url: str) ->
     assert asyncio.all_tasks() == before
 
 
-async def test_up_can_be_opened_again_on_the_same_database(sqlite_url: str) -> None:
+async def test_up_can_be_opened_again_on_the_same_database(new_sqlite_url: str) -> None:
     """Nothing of the first time stands in the way."""
     for _ in range(2):
-        async with root.everything(at_its_port(settings_at(sqlite_url))) as running:
+        async with root.everything(at_its_port(settings_at(new_sqlite_url))) as running:
             assert running.address.startswith("http://127.0.0.1:")
 
 
-async def test_the_walk_ticks_every_step(sqlite_url: str) -> None:
+async def test_the_walk_ticks_every_step(new_sqlite_url: str) -> None:
     """G17, G18, over HTTP alone."""
     said: list[str] = []
     async with (
-        demonstration(at_its_port(settings_at(sqlite_url))) as demo,
+        demonstration(at_its_port(settings_at(new_sqlite_url))) as demo,
         root.everything(demo.settings) as running,
     ):
         token = demo.sign_in_token(SystemClock())
@@ -108,19 +108,19 @@ async def test_a_demonstration_makes_the_secrets_that_are_missing() -> None:
     assert not folder.exists()
 
 
-async def test_the_public_address_follows_the_port_unless_it_was_given(sqlite_url: str) -> None:
+async def test_the_public_address_follows_the_port_unless_it_was_given(new_sqlite_url: str) -> None:
     """Redirects and notices must find the way back."""
-    followed = at_its_port(settings_at(sqlite_url))
+    followed = at_its_port(settings_at(new_sqlite_url))
     assert followed.public_url == f"http://127.0.0.1:{followed.port}"
 
-    given = at_its_port(settings_at(sqlite_url, public_url="https://sync.example.com"))
+    given = at_its_port(settings_at(new_sqlite_url, public_url="https://sync.example.com"))
     assert given.public_url == "https://sync.example.com"
 
 
-async def test_a_process_refuses_a_schema_that_is_not_current(sqlite_url: str) -> None:
+async def test_a_process_refuses_a_schema_that_is_not_current(new_sqlite_url: str) -> None:
     """It names the remedy."""
     with pytest.raises(root.Incomplete, match="calendar-sync migrate"):
-        async with root.web(settings_at(sqlite_url)):
+        async with root.web(settings_at(new_sqlite_url)):
             pass
 
 
@@ -130,9 +130,9 @@ async def test_a_port_that_is_taken_is_said() -> None:
         listening("127.0.0.1", port_of(taken))
 
 
-async def test_readiness_names_what_stands_in_the_way(sqlite_url: str) -> None:
+async def test_readiness_names_what_stands_in_the_way(new_sqlite_url: str) -> None:
     """DESIGN 11: in a word each, and nothing when all is well."""
-    store = Store(sqlite_url)
+    store = Store(new_sqlite_url)
     await store.upgrade()
     readiness = Readiness()
     assert list(await readiness()) == ["starting"]
