@@ -201,6 +201,8 @@ class Written:
     prints: Prints
     sent_at: float
     accepted_at: float | None = None
+    copies: int = 1
+    """How often it may yet arrive: it was sent so many times more than it was seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,6 +231,8 @@ class Link:
     last_read: Prints | None = None
     writes: Sequence[Written] = ()
     """Oldest first: every write since the last one that was read back."""
+    overtaken: Sequence[Written] = ()
+    """Earlier writes that may yet arrive, although a newer one was read back."""
     read_at: float | None = None
     accepted_at: float | None = None
     event_updated: datetime | None = None

@@ -30,7 +30,7 @@ from handlers.entries import Entries
 from handlers.judge import judge
 from handlers.outbound import REASONS, entry_of
 from handlers.plan import belongs
-from handlers.prints import print_of_event
+from handlers.prints import NO_EVENT, print_of_event
 from handlers.reading import Judgement, Reading, is_gone
 from handlers.twins import Twin, twin_of, twin_of_event
 
@@ -203,7 +203,7 @@ def _payload(content: ItemContent | None) -> dict[str, object] | None:
 
 def _remembered(old: Link) -> Prints | None:
     """What the calendar held when it was last known: the newest write that was accepted, else what agreed."""
-    accepted = [write for write in old.writes if write.accepted_at is not None]
+    accepted = [write for write in old.writes if write.accepted_at is not None and write.prints != NO_EVENT]
     if not accepted:
         return old.agreed
     return {**(old.agreed or {}), **accepted[-1].prints}

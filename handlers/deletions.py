@@ -23,19 +23,19 @@ from handlers.entries import Entries
 from handlers.outbound import holding_code
 from handlers.plan import Write, let_go_print, renewed, wish
 from handlers.reading import NOTHING, Judgement, Reading, changed_at, content_of, next_item
-from handlers.sight import ARRIVAL, age
+from handlers.sight import ARRIVAL, age, overtaken
 
 
 def judge_gone(
     event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
 ) -> Judgement:
-    if _outlived(event, link, reading):
+    if outlived(event, link, reading):
         return NOTHING
     entry = Entries(item, integration, reading)
     updated = changed_at(event, reading) or link.event_updated
     link = replace(link, exists_there=False, event_updated=updated, read_at=reading.now)
     if _never_sent(link, item) or _edited_in_vain(event, link):
-        return _revived(link, item, integration, entry)
+        return _revived(overtaken(link, reading), item, integration, entry)
     if item.type is not ItemType.APPOINTMENT:
         reason = "Deleted in the linked calendar; the record in Vorex stays, its copy is let go."
         return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))
@@ -45,7 +45,7 @@ def judge_gone(
     return Judgement(link=link, gone=True)
 
 
-def _outlived(event: CronofyEvent, link: Link, reading: Reading) -> bool:
+def outlived(event: CronofyEvent, link: Link, reading: Reading) -> bool:
     """Whether the link knows a newer event than the one that is gone."""
     if link.event_uid is not None and link.event_uid != event.event_uid and link.exists_there:
         return True
@@ -97,7 +97,6 @@ def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -
         desired_revision=item.revision,
         agreed=None,
         last_read=None,
-        writes=(),
     )
     return Judgement(link=behind, entries=[log])
 

@@ -8,7 +8,7 @@ from contracts.calendar import Code, Moment
 from contracts.cronofy import CronofyEvent
 from contracts.fields import visible
 from contracts.vorex import DescriptionFormat, ItemContent, ItemType, ShowAs
-from handlers.compose import HALF_HOUR, ONE_DAY, canonical, description, summary
+from handlers.compose import HALF_HOUR, ONE_DAY, canonical, description, summary, wire_time
 from handlers.prints import TIME_FIELDS, bare_description, bare_title
 
 MASKED_TITLE = "Private appointment"
@@ -86,6 +86,20 @@ def values_of(item: ItemContent, fields: set[str]) -> dict[str, object]:
     form = item.to_json_dict()
     names = {"free": "show_as"}
     return {name: form.get(names.get(name, name)) for name in sorted(fields)}
+
+
+def read_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:
+    """The event's values of these fields, for the same."""
+    seen = {
+        "title": event.summary,
+        "description": event.description,
+        "location": event.location,
+        "start": wire_time(event.start),
+        "end": wire_time(event.end),
+        "free": "free" if event.transparency == "transparent" else "busy",
+        "private": event.event_private,
+    }
+    return {name: seen[name] for name in sorted(fields)}
 
 
 def both_values(

@@ -31,6 +31,7 @@ from handlers.entries import Entries
 from handlers.judge import judge
 from handlers.prints import print_of_event
 from handlers.reading import Judgement, Reading, calendar_time, changed_at, is_gone
+from handlers.sight import outstanding
 from handlers.twins import Twin, twin_of_event
 
 DAYS_BACK = 41
@@ -102,7 +103,7 @@ def judge_page(
     """
     changes = PageChanges()
     events = [event for event in events if not (by_name and is_gone(event))]
-    by_link, foreign = _sorted(events, known)
+    by_link, foreign = _sorted(events, known, reading)
     for link, rows in by_link:
         item = known.items.get(link.item_ref)
         if item is not None:
@@ -118,7 +119,7 @@ def match_page(
 ) -> PageChanges:
     """Link the foreign events that equal an item, and do nothing else (R29)."""
     changes = PageChanges()
-    _, foreign = _sorted([event for event in events if not is_gone(event)], known)
+    _, foreign = _sorted([event for event in events if not is_gone(event)], known, reading)
     for event in foreign:
         twin = twin_of_event(event)
         equal = known.equals.get(twin, ())
@@ -131,7 +132,7 @@ def match_page(
 
 
 def _sorted(
-    events: Iterable[CronofyEvent], known: Known
+    events: Iterable[CronofyEvent], known: Known, reading: Reading
 ) -> tuple[list[tuple[Link, list[CronofyEvent]]], list[CronofyEvent]]:
     ours, uids = _index(known.links)
     rows: dict[LinkId, list[CronofyEvent]] = defaultdict(list)
@@ -139,7 +140,7 @@ def _sorted(
     foreign: dict[str, list[CronofyEvent]] = defaultdict(list)
     for event in events:
         link = ours.get(event.event_id) if event.event_id else uids.get(event.event_uid)
-        if link is not None and not _restored(event, link, known):
+        if link is not None and not _restored(event, link, known, reading):
             rows[link.id].append(event)
             found[link.id] = link
         elif event.event_id is None:
@@ -147,12 +148,16 @@ def _sorted(
     return [(found[key], rows[key]) for key in found], [_telling(each) for each in foreign.values()]
 
 
-def _restored(event: CronofyEvent, link: Link, known: Known) -> bool:
+def _restored(event: CronofyEvent, link: Link, known: Known, reading: Reading) -> bool:
     """Whether a foreign event whose appointment was deleted for it is back: it arrives anew."""
     item = known.items.get(link.item_ref)
     if link.origin is not Origin.EXTERNAL or link.exists_there or is_gone(event):
         return False
     if item is None or not item.deleted or event.updated is None or link.event_updated is None:
+        return False
+    if outstanding(
+        (*link.overtaken, *link.writes), reading
+    ):  # an edit of ours, made before, may have touched it
         return False
     removed = link.accepted_at or 0.0  # a deletion of ours may not show yet
     return event.updated > link.event_updated and event.updated.timestamp() > removed

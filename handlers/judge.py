@@ -18,9 +18,9 @@ from contracts.calendar import (
 )
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import compose, payload_hash, wire_time
-from handlers.deletions import judge_gone
-from handlers.edits import both_values, closed_code, edited, masked, values_of
+from handlers.compose import compose, payload_hash
+from handlers.deletions import judge_gone, outlived
+from handlers.edits import both_values, closed_code, edited, masked, read_values, values_of
 from handlers.entries import Entries
 from handlers.outbound import remembered
 from handlers.plan import Leave, Write, wish
@@ -35,7 +35,20 @@ from handlers.reading import (
     is_gone,
     next_item,
 )
-from handlers.sight import ARRIVAL, Sight, age, look, touched_since
+from handlers.sight import (
+    ARRIVAL,
+    Sight,
+    age,
+    awaited,
+    deletes,
+    deletion_seen,
+    edited_upon,
+    look,
+    noticed,
+    outstanding,
+    overtaken,
+    touched_since,
+)
 from handlers.versions import vorex_wins
 
 IN_FLIGHT = 60.0
@@ -64,17 +77,17 @@ def _judge(
     if _overtaken(event, link):
         return NOTHING
     if _takes_nothing(link, item):
-        survives = _overtaken_deletion(event, link, reading)
-        return Judgement(link=rewritten(replace(link, exists_there=True), reading)) if survives else NOTHING
+        return _judge_unwanted(event, link, reading)
     if link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
         return _judge_held(event, link, item, integration, reading)
     if is_gone(event):
-        return judge_gone(event, link, item, integration, reading)
+        late = deletes(link, reading) and not outlived(event, link, reading)
+        return (_removed_late if late else judge_gone)(event, link, item, integration, reading)
     return _judge_living(event, link, item, integration, reading)
 
 
 def _in_flight(link: Link, reading: Reading) -> bool:
-    newest = link.writes[-1] if link.writes else None
+    newest = link.writes[-1] if link.writes and link.desired is not None else None
     return newest is not None and newest.accepted_at is None and reading.now - newest.sent_at < IN_FLIGHT
 
 
@@ -90,6 +103,23 @@ def _takes_nothing(link: Link, item: Item) -> bool:
     unwanted = link.desired is None and link.desired_revision > 0
     stopped = link.code is Code.LOOP_STOPPED or link.state is LinkState.LET_GO
     return unwanted or stopped or item.content is None or item.deleted
+
+
+def _judge_unwanted(event: CronofyEvent, link: Link, reading: Reading) -> Judgement:
+    if _overtaken_deletion(event, link, reading):
+        return Judgement(link=rewritten(replace(link, exists_there=True), reading))
+    if is_gone(event) and deletes(link, reading):
+        return Judgement(link=deletion_seen(link))
+    return NOTHING
+
+
+def _removed_late(
+    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
+) -> Judgement:
+    """A deletion of ours came, although a newer write had been accepted after it: that is made again."""
+    updated = changed_at(event, reading) or link.event_updated
+    absent = replace(deletion_seen(link), exists_there=False, event_updated=updated, read_at=reading.now)
+    return Judgement(link=_to_write(absent, item, integration, reading))
 
 
 def _overtaken(event: CronofyEvent, link: Link) -> bool:
@@ -116,18 +146,25 @@ def _judge_living(
 ) -> Judgement:
     content = content_of(item)
     event = masked(event) if link.origin is Origin.EXTERNAL else event
+    read, own, updated = print_of_event(event, content), _own(content), changed_at(event, reading)
+    touched = updated is not None and updated != link.event_updated
     link = _acquainted(link, event, reading)
-    read, own = print_of_event(event, content), _own(content)
-    sight = look(link, read, own, updated=changed_at(event, reading), reading=reading)
+    link = replace(link, overtaken=outstanding(link.overtaken, reading))
+    sight = look(link, read, own, updated=updated, reading=reading)
+    before = link
+    link = noticed(link, read, updated) if touched or not same(read, link.last_read) else link
     if sight.confirmed:
-        return Judgement(link=_confirmed(link, read, item))
+        return Judgement(link=_confirmed(link, read, item, reading))
     seen = replace(link, last_read={**(link.last_read or {}), **read})
     if sight.fields:
+        seen = edited_upon(seen, calendar_time(event, reading))
         judged = _judge_edit(event, seen, item, integration, reading, sight=sight)
         told = judged.item is None and link.differs and same(read, link.last_read)
         return replace(judged, entries=()) if told else judged
+    if sight.belated:
+        return Judgement(link=_to_write(seen, item, integration, reading))
     if not sight.arrived:
-        return _doubted(seen, item, integration, reading, sight=sight)
+        return _doubted(seen, item, integration, reading, sight=sight, late=awaited(link) < awaited(before))
     return Judgement(link=replace(seen, differs=link.differs and bool(differing(read, own))))
 
 
@@ -139,6 +176,8 @@ def _own(content: ItemContent) -> Prints:
 
 def _acquainted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
     external = link.origin is Origin.EXTERNAL
+    if link.event_uid not in {None, event.event_uid}:
+        link = deletion_seen(link)  # else it would be the event that was there before
     closed = external and (bool(event.event_private) or event.recurring)
     seen = replace(
         link,
@@ -153,28 +192,40 @@ def _acquainted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
     return replace(seen, code=closed_code(event)) if external and link.state is LinkState.AGREED else seen
 
 
-def _confirmed(link: Link, read: Prints, item: Item) -> Link:
-    """The newest write was read back: both sides agree on it."""
+def _confirmed(link: Link, read: Prints, item: Item, reading: Reading) -> Link:
+    """The newest write was read back: both sides agree on it. Earlier ones may yet arrive (R18)."""
     agreed = {**(link.writes[-1].prints if link.writes else {}), **read}
-    if link.state is LinkState.FROZEN and link.code is Code.NOT_POSSIBLE:
-        link = replace(link, state=LinkState.AGREED, code=None)  # it was possible, and late
+    link = _thawed(link)
     settled = link.state is LinkState.AGREED and link.applied_revision == item.revision
     differs = link.differs and not settled
-    return replace(link, agreed=agreed, last_read=agreed, writes=(), differs=differs)
+    link = overtaken(link, reading)
+    return replace(link, agreed=agreed, last_read=agreed, differs=differs)
+
+
+def _thawed(link: Link) -> Link:
+    """A change that was given up was possible after all, and late."""
+    given_up = link.state is LinkState.FROZEN and link.code is Code.NOT_POSSIBLE
+    return replace(link, state=LinkState.AGREED, code=None) if given_up else link
 
 
 def _doubted(
-    link: Link, item: Item, integration: Integration, reading: Reading, *, sight: Sight
+    link: Link, item: Item, integration: Integration, reading: Reading, *, sight: Sight, late: bool
 ) -> Judgement:
     """Not arrived yet: nothing is taken, and after a while the newest state is written once more, once.
+
+    ``late``: an earlier write has only just arrived, which may have undone that.
 
     A foreign event may refuse a write without a word; that is said, and the event left as it is (R10).
     """
     patience = IN_FLIGHT if sight.passed else ARRIVAL
+    lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
+    if link.state is LinkState.AGREED and lately and late:
+        return Judgement(link=rewritten(link, reading))
+    if sight.passed and not lately and _thawed(link) != link:
+        return Judgement(link=_to_write(_thawed(link), item, integration, reading))
     if link.state is not LinkState.AGREED or age(link, reading) < patience:
         return Judgement(link=link)
     if link.origin is Origin.OURS or sight.passed:
-        lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
         return Judgement(link=link if lately else rewritten(link, reading))
     if age(link, reading) < ARRIVAL:
         return Judgement(link=link)
@@ -241,8 +292,10 @@ def _vorex_changed(
         return False
     if item.revision > link.applied_revision:
         return True
+    if sight.arrived or sight.belated:
+        return False
     updated = changed_at(event, reading)
-    return not sight.arrived and not (updated is not None and touched_since(updated, link.writes[-1]))
+    return updated is None or not touched_since(updated, link.writes[-1])
 
 
 def _taken(
@@ -282,11 +335,10 @@ def _after_edit(link: Link, item: Item, integration: Integration, reading: Readi
     payload = compose(content_of(item))
     base = link.writes[-1].prints if link.writes else link.agreed or {}
     return replace(
-        link,
+        overtaken(link, reading),
         desired=payload,
         desired_revision=item.revision,
         agreed={**base, **sight.read},
-        writes=(),
         applied_revision=item.revision,
         applied_hash=payload_hash(payload),
         differs=link.differs and bool(still),
@@ -310,7 +362,7 @@ def _lost_to_vorex(
         "Changed on both sides; the change in Vorex wins.",
         detail=both_values(
             kept=values_of(content_of(item), sight.fields),
-            lost=_read_values(event, sight.fields),
+            lost=read_values(event, sight.fields),
             private=hidden,
         ),
     )
@@ -329,19 +381,6 @@ def _to_write(link: Link, item: Item, integration: Integration, reading: Reading
         writes = remembered(link, item, wished.payload, reading.now)
         link = replace(link, desired=wished.payload, desired_revision=item.revision, writes=writes)
     return rewritten(link, reading) if link.state in {LinkState.AGREED, LinkState.FAILED} else link
-
-
-def _read_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:
-    seen = {
-        "title": event.summary,
-        "description": event.description,
-        "location": event.location,
-        "start": wire_time(event.start),
-        "end": wire_time(event.end),
-        "free": "free" if event.transparency == "transparent" else "busy",
-        "private": event.event_private,
-    }
-    return {name: seen[name] for name in sorted(fields)}
 
 
 def rewritten(link: Link, reading: Reading) -> Link:

@@ -178,6 +178,7 @@ def land(link: Link, sent: Sent, result: Result, *, mine: bool, now: float, pati
         return _land_lost(link, sent, result)
     if result.kind is Kind.ACCEPTED:
         return _land_accepted(link, sent, now)
+    link = replace(link, writes=_in_doubt(link.writes, sent)) if result.unknown else link
     verify_in = VERIFY_AFTER if result.unknown or sent.verify else None
     if link.state in UNFINISHED and link.desired_revision > sent.revision:
         return Landing(link=link, fate=Fate.AGAIN, keeps_claim=True, verify_in=verify_in)
@@ -232,12 +233,24 @@ def _land_accepted(link: Link, sent: Sent, now: float) -> Landing:
 
 def _accepted(writes: Sequence[Written], sent: Sent, now: float) -> tuple[Written, ...]:
     """The remembered writes, the one that was sent marked; newer ones may have been wished meanwhile."""
-    marked = list(writes)
-    for at in reversed(range(len(marked))):
-        if marked[at].prints == sent.prints:
-            marked[at] = replace(marked[at], accepted_at=now)
-            break
+    marked, at = list(writes), _place(writes, sent)
+    if at is not None:
+        again = sent.verify or marked[at].accepted_at is not None
+        marked[at] = replace(marked[at], accepted_at=now, copies=marked[at].copies + again)
     return tuple(marked)
+
+
+def _in_doubt(writes: Sequence[Written], sent: Sent) -> tuple[Written, ...]:
+    """The remembered writes, where the one that was sent may arrive although it will be sent again."""
+    marked, at = list(writes), _place(writes, sent)
+    if at is not None:
+        marked[at] = replace(marked[at], copies=marked[at].copies + 1)
+    return tuple(marked)
+
+
+def _place(writes: Sequence[Written], sent: Sent) -> int | None:
+    found = (at for at in reversed(range(len(writes))) if writes[at].prints == sent.prints)
+    return next(found, None)
 
 
 def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) -> Landing:

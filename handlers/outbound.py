@@ -30,7 +30,7 @@ from contracts.envelope import ItemChanged
 from contracts.vorex import ItemChangedData, ItemContent
 from handlers.compose import compose
 from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
-from handlers.prints import print_of_payload
+from handlers.prints import NO_EVENT, print_of_payload
 from handlers.versions import Loss, Verdict, judge
 
 MASKED_TITLE = "Private appointment"
@@ -279,7 +279,12 @@ def remembered(link: Link, item: Item, payload: Payload | None, now: float) -> t
 
 
 def prints_of(link: Link, item: Item, payload: Payload | None) -> Prints | None:
-    """What the whole event looks like once the payload has arrived; None for a deletion."""
+    """What the whole event looks like once the payload has arrived; None for a foreign one's deletion.
+
+    A foreign event is deleted once and for all; one of ours may be written again before that arrives.
+    """
+    if payload is None and link.origin is Origin.OURS:
+        return NO_EVENT
     if payload is None or item.content is None:
         return None
     whole = payload if link.origin is Origin.OURS else compose(item.content)

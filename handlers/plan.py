@@ -101,6 +101,7 @@ def renewed(link: Link, item: Item, integration: Integration) -> Link:
         agreed=None,
         last_read=None,
         writes=(),
+        overtaken=(),
     )
 
 
@@ -184,7 +185,8 @@ def _changed_here(link: Link, payload: Payload, content: ItemContent) -> set[str
     if content.type is not ItemType.APPOINTMENT and (composed := _composed_anew(link, payload)):
         return composed
     wanted, own = print_of_payload(payload, content), print_of_item(content)
-    known = [link.agreed, link.last_read if link.differs else None, *(each.prints for each in link.writes)]
+    writes = (*link.overtaken, *link.writes)
+    known = [link.agreed, link.last_read if link.differs else None, *(each.prints for each in writes)]
     return {
         name
         for prints in known

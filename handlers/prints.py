@@ -21,6 +21,8 @@ from handlers.compose import (
 TIME_FIELDS = ("start", "end")
 APPOINTMENT_FIELDS = ("title", "description", "location", *TIME_FIELDS, "free", "private")
 ROUNDING = timedelta(minutes=1)
+NO_EVENT: Prints = dict.fromkeys(APPOINTMENT_FIELDS, False) | {"free": "", "private": ""}
+"""The prints of a deletion: like nothing that can be read."""
 
 
 def fields_of(item_type: ItemType) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from contracts.calendar import Item, LinkId
+from contracts.calendar import Item, Link, LinkId, Origin
 from contracts.ports import Clock
 from handlers.compose import payload_hash
 from handlers.landing import Result, Sent, write_of
@@ -83,7 +83,7 @@ class InHand:
                 epoch=stored.claim_epoch,
                 applied_hash=payload_hash(link.desired),
                 gone=link.desired is None,
-                prints=link.writes[-1].prints if link.writes and link.desired is not None else None,
+                prints=link.writes[-1].prints if link.writes and _remembers(link) else None,
                 verify=verify,
             ),
             item_ref=item.ref,
@@ -95,3 +95,8 @@ class InHand:
             since=at,
             not_before=at + gap,
         )
+
+
+def _remembers(link: Link) -> bool:
+    """Whether what is due is the newest of the writes that may be read back."""
+    return link.desired is not None or link.origin is Origin.OURS

@@ -34,7 +34,8 @@ def link_of(row: RowMapping) -> Link:
         exists_there=row["exists_there"],
         agreed=row["agreed"],
         last_read=row["last_read"],
-        writes=tuple(Written(**entry) for entry in row["writes"] or ()),
+        writes=_writes(row, overtaken=False),
+        overtaken=_writes(row, overtaken=True),
         read_at=row["read_at"],
         accepted_at=row["accepted_at"],
         event_updated=row["event_updated"],
@@ -65,7 +66,7 @@ def columns_of(link: Link) -> dict[str, Any]:
         "exists_there": link.exists_there,
         "agreed": link.agreed,
         "last_read": link.last_read,
-        "writes": written(link.writes),
+        "writes": written(link),
         "read_at": link.read_at,
         "accepted_at": link.accepted_at,
         "event_updated": link.event_updated,
@@ -77,12 +78,29 @@ def columns_of(link: Link) -> dict[str, Any]:
     }
 
 
-def written(writes: Iterable[Written]) -> list[dict[str, Any]]:
-    """The writes of a link as they are stored."""
-    return [
-        {"prints": write.prints, "sent_at": write.sent_at, "accepted_at": write.accepted_at}
-        for write in writes
+def written(link: Link) -> list[dict[str, Any]]:
+    """The writes of a link as they are stored, those that were overtaken first."""
+    return [_entry(write) | {"overtaken": True} for write in link.overtaken] + [
+        _entry(write) for write in link.writes
     ]
+
+
+def _entry(write: Written) -> dict[str, Any]:
+    entry = {"prints": write.prints, "sent_at": write.sent_at, "accepted_at": write.accepted_at}
+    return entry if write.copies == 1 else entry | {"copies": write.copies}
+
+
+def _writes(row: RowMapping, *, overtaken: bool) -> tuple[Written, ...]:
+    return tuple(
+        Written(
+            prints=entry["prints"],
+            sent_at=entry["sent_at"],
+            accepted_at=entry["accepted_at"],
+            copies=entry.get("copies", 1),
+        )
+        for entry in row["writes"] or ()
+        if entry.get("overtaken", False) is overtaken
+    )
 
 
 async def of_items(connection: AsyncConnection, refs: Iterable[str], *, lock: bool = False) -> Sequence[Link]:

@@ -201,7 +201,7 @@ def _landed_columns(stored: StoredLink) -> dict[str, Any]:
         "applied_revision": link.applied_revision,
         "applied_hash": link.applied_hash,
         "exists_there": link.exists_there,
-        "writes": written(link.writes),
+        "writes": written(link),
         "accepted_at": link.accepted_at,
         "claimed_by": stored.claimed_by,
         "claimed_until": stored.claimed_until,

@@ -23,6 +23,7 @@ from handlers.reading import Reading
 from tests.builders import FREELY, NOW, an_integration
 
 UNKNOWN = Result(kind=Kind.TRANSIENT, unknown=True)
+QUARTER = 15 * 60
 MEMORY = 4
 """How many states back a calendar's answer may lag."""
 
@@ -309,3 +310,49 @@ class SmallWorld:
 
 def _key(message: ItemChanged) -> tuple[str, str]:
     return message.data.item.type, message.data.item.id
+
+
+def send_all(world: SmallWorld) -> None:
+    while world.messages:
+        world.take_in(world.messages.pop(0))
+    for key in world.unfinished():
+        world.send(key)
+        world.answer(world.flights[-1], known=True)
+    world.tick()
+
+
+def settle(world: SmallWorld, *, quiet: bool = False) -> None:
+    """Everything under way arrives, the newest first; calendars are read until nothing happens.
+
+    ``quiet``: nothing takes so long that an older write of ours passes for a person's edit.
+    """
+    for turn in range(12):
+        happened = 0
+        for _ in range(30):
+            if not (world.messages or world.facts or world.unfinished() or world.flights):
+                break
+            deliver(world)
+            happened += 1
+        for calendar in world.calendars:
+            happened += world.read(calendar)  # nothing of it has arrived
+            while calendar.arriving:
+                world.arrive(calendar, calendar.arriving[-1])
+                happened += 1
+        world.tick(60 if quiet and not turn else QUARTER + 1)
+        happened += sum(world.read(calendar) for calendar in world.calendars)
+        if turn and not happened and not world.messages and not world.unfinished():
+            return
+    raise AssertionError("it never comes to rest")
+
+
+def deliver(world: SmallWorld) -> None:
+    while world.messages:
+        world.take_in(world.messages.pop(0))
+    for fact in sorted(world.facts, key=lambda fact: fact.data.version):
+        world.hear(fact)
+    world.facts.clear()
+    for key in world.unfinished():
+        world.send(key)
+    for flight in list(world.flights):
+        world.answer(flight, known=True)
+    world.tick()
