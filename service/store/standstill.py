@@ -38,7 +38,8 @@ def _run_of(body: bytes) -> str | None:
         return None
     data = form.get("data") if isinstance(form, dict) else None
     run_id = data.get("run_id") if isinstance(data, dict) else None
-    return run_id if isinstance(run_id, str) else None
+    # U+0000 and half a surrogate pair are no text to PostgreSQL, which would refuse the letter with it.
+    return run_id if isinstance(run_id, str) and run_id.isprintable() else None
 
 
 async def rouse(connection: AsyncConnection, *, now: datetime, limit: int = 100) -> int:

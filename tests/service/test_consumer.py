@@ -228,6 +228,7 @@ async def test_a_bug_is_tried_again_and_then_kept_with_its_place(store: Store) -
         (b"[" * 200_000, "body"),
         (a_step("m-1").replace(b'"step":0', b'"step":-1'), "data.step"),
         (a_step("m-1").replace(b'"run_id":"r-1"', b'"run_id":"r\\u0000"'), "data.run_id"),
+        (a_step("m-1").replace(b'"run_id":"r-1"', b'"run_id":"r\\ud800"'), "body"),
         (b" " * 1_000_000, "body"),
     ],
 )
