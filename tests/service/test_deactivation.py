@@ -157,11 +157,11 @@ async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(hom
 
 
 async def test_r20_a_send_that_is_under_way_ends_and_sends_nothing_more(ann: Village) -> None:
-    """Not more than the fifty that had been handed over; those that were not sent wait for the activation."""
+    """Not more than what had been handed over; what was not sent waits for the activation."""
     types = dict.fromkeys(("appointment", "crm_activity", "service_call", "task", "todo"), False)
     await ann.home.set(ann.mine, item_types=types)
-    for at in range(60):
-        await ann.say(f"Item {at:02}")
+    for at in range(160):
+        await ann.say(f"Item {at:03}")
     await ann.town.rest(reads=False)
     await ann.home.set(ann.mine, item_types={**types, "appointment": True})
     switching = Switching(ann.home.store)
@@ -180,8 +180,9 @@ async def test_r20_a_send_that_is_under_way_ends_and_sends_nothing_more(ann: Vil
     assert len(ann.town.world.log.writes) - len(before) == sent
     (run,) = await ann.rows(runs, runs.c.kind == "sync_now")
     assert (run["state"], run["reason"]) == ("cancelled", "The integration was deactivated.")
-    assert len(await ann.her_links()) == 50
+    handed = len(await ann.her_links())
+    assert handed in {50, 100}
 
     await switching.activate(ANN, ann.mine)
     await ann.rest()
-    assert len(ann.events()) == 50
+    assert len(ann.events()) == handed
