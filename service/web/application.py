@@ -39,6 +39,8 @@ from service.web.shapes import Problem
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "static"
+LIVE, LIVE_BESIDE = 10, 2
+"""Seconds after which My Calendar is fetched anew; sooner where both calendars are seen side by side."""
 _PROBLEM_STATUSES = (401, 404, 409, 422, 503)
 
 
@@ -63,6 +65,7 @@ def create_web(
         docs_url=None,
         redoc_url=None,
     )
+    app.state.live = LIVE_BESIDE if framed else LIVE
     app.state.desk = Desk(
         store=store,
         accounts=accounts,
