@@ -45,8 +45,8 @@ from handlers.sight import (
     edited_upon,
     look,
     noticed,
-    outstanding,
     overtaken,
+    recent,
     touched_since,
 )
 from handlers.versions import vorex_wins
@@ -149,7 +149,7 @@ def _judge_living(
     read, own, updated = print_of_event(event, content), _own(content), changed_at(event, reading)
     touched = updated is not None and updated != link.event_updated
     link = _acquainted(link, event, reading)
-    link = replace(link, overtaken=outstanding(link.overtaken, reading))
+    link = replace(link, overtaken=recent(link.overtaken, reading))
     sight = look(link, read, own, updated=updated, reading=reading)
     before = link
     link = noticed(link, read, updated) if touched or not same(read, link.last_read) else link

@@ -49,7 +49,7 @@ def _look_at_rest(link: Link, read: Prints, own: Prints) -> Sight:
     if same(read, link.agreed):
         return Sight(read=read, fields=set())
     changed = differing(read, {**own, **(link.agreed or {}), **(link.last_read or {})})
-    fields = _unexplained(changed, read, [write.prints for write in link.overtaken])
+    fields = _unexplained(changed, read, [write.prints for write in link.overtaken if write.copies > 0])
     return Sight(read=read, fields=fields, arrived=fields == changed, belated=fields != changed)
 
 
@@ -98,11 +98,12 @@ def age(link: Link, reading: Reading) -> float:
 
 def outstanding(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
     """Those that may yet arrive: until 15 minutes after they were accepted (DESIGN 7.3, R18)."""
-    return tuple(
-        write
-        for write in writes
-        if write.copies > 0 and reading.now - (write.accepted_at or write.sent_at) < ARRIVAL
-    )
+    return tuple(write for write in recent(writes, reading) if write.copies > 0)
+
+
+def recent(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
+    """Those that were accepted within 15 minutes."""
+    return tuple(write for write in writes if reading.now - (write.accepted_at or write.sent_at) < ARRIVAL)
 
 
 def overtaken(link: Link, reading: Reading) -> Link:
@@ -145,7 +146,7 @@ def _deletion(write: Written) -> bool:
 def noticed(link: Link, read: Prints, updated: datetime | None) -> Link:
     """The link, with a copy fewer on its way of the write that a new row shows."""
     writes, passed = (_noticed(them, read, updated) for them in (link.writes, link.overtaken))
-    return replace(link, writes=writes, overtaken=tuple(each for each in passed if each.copies > 0))
+    return replace(link, writes=writes, overtaken=passed)
 
 
 def awaited(link: Link) -> int:

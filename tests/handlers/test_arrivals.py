@@ -157,3 +157,19 @@ def test_r17_a_foreign_event_that_was_given_up_and_then_takes_an_older_edit_is_w
     settle(world)
     assert {link.state for link in world.links.values()} == {LinkState.AGREED}
     assert {event.summary for event in world.calendars[0].living()} == {"Lunch", "Dinner"}
+
+
+def test_r18_a_time_that_was_put_back_and_arrives_after_the_next_change_is_no_edit_when_time_has_passed() -> (
+    None
+):
+    """It looks as the event did before both changes, and had been taken for read back."""
+    world = a_world()
+    change(world, 0, start=NINE + HOUR, end=TEN + HOUR)
+    change(world, 0, start=NINE, end=TEN)
+    world.read(world.calendars[0])
+    arrive(world, 0, 0)
+    change(world, 0, title="Dinner")
+    for write in (1, 0):
+        arrive(world, 0, write)
+    world.read(world.calendars[0])
+    at_rest(world)
