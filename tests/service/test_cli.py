@@ -28,9 +28,9 @@ SAMPLE = Path(__file__).parents[2] / "contracts" / "samples" / "appointment-crea
 
 
 @pytest.fixture
-def embedded(sqlite_url: str) -> dict[str, str]:
+def embedded(new_sqlite_url: str) -> dict[str, str]:
     """The settings of one process on a file."""
-    return {**SECRETS, "DATABASE_URL": sqlite_url, "CRONOFY_API_URL": "http://127.0.0.1:9"}
+    return {**SECRETS, "DATABASE_URL": new_sqlite_url, "CRONOFY_API_URL": "http://127.0.0.1:9"}
 
 
 @pytest.fixture

@@ -51,10 +51,10 @@ async def _fill(store: Store) -> None:
 
 
 @pytest.fixture
-def settings(sqlite_url: str) -> dict[str, str]:
+def settings(new_sqlite_url: str) -> dict[str, str]:
     """Seven malformed messages and a bug on a file."""
-    asyncio.run(_with_store(sqlite_url, _fill))
-    return {**SECRETS, "DATABASE_URL": sqlite_url, "CRONOFY_API_URL": "http://127.0.0.1:9"}
+    asyncio.run(_with_store(new_sqlite_url, _fill))
+    return {**SECRETS, "DATABASE_URL": new_sqlite_url, "CRONOFY_API_URL": "http://127.0.0.1:9"}
 
 
 def letters(settings: Mapping[str, str], folder: Path, *words: str, given: bytes = b"") -> Any:
@@ -133,9 +133,9 @@ def test_a_malformed_message_is_mended_from_a_file(settings: dict[str, str], tmp
         assert odd.returncode == 2
 
 
-def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path: Path, sqlite_url: str) -> None:
+def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path: Path, new_sqlite_url: str) -> None:
     """One line each; exit code 1."""
-    empty = {"DATABASE_URL": sqlite_url, "BROKER_URL": "amqp://guest:hidden@127.0.0.1:9/"}
+    empty = {"DATABASE_URL": new_sqlite_url, "BROKER_URL": "amqp://guest:hidden@127.0.0.1:9/"}
 
     seen = run("doctor", settings=empty, folder=tmp_path)
 
@@ -150,12 +150,12 @@ def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path: Path, sqlite_
 
 
 @pytest.mark.rabbitmq
-def test_the_doctor_finds_a_whole_installation_well(tmp_path: Path, sqlite_url: str, broker_url: str) -> None:
+def test_the_doctor_finds_a_whole_installation_well(tmp_path: Path, new_sqlite_url: str, broker_url: str) -> None:
     """Settings, database, broker, topology, Cronofy's answer to our name, channels and depths."""
     port = free_port()
     whole = {
         **SECRETS,
-        "DATABASE_URL": sqlite_url,
+        "DATABASE_URL": new_sqlite_url,
         "BROKER_URL": broker_url,
         "CRONOFY_API_URL": f"http://127.0.0.1:{port}",
         "SIMULATOR_PORT": str(port),
