@@ -150,7 +150,9 @@ def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path: Path, new_sql
 
 
 @pytest.mark.rabbitmq
-def test_the_doctor_finds_a_whole_installation_well(tmp_path: Path, new_sqlite_url: str, broker_url: str) -> None:
+def test_the_doctor_finds_a_whole_installation_well(
+    tmp_path: Path, new_sqlite_url: str, broker_url: str
+) -> None:
     """Settings, database, broker, topology, Cronofy's answer to our name, channels and depths."""
     port = free_port()
     whole = {
