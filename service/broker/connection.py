@@ -1,11 +1,11 @@
 """One supervised connection to RabbitMQ: it comes back by itself, and says when it is held back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from random import SystemRandom
-from typing import Any
+from typing import Any, TypeVar
 
 import aio_pika
 import structlog
@@ -17,8 +17,10 @@ from service.broker.wire import read_leniently
 log = structlog.get_logger(__name__)
 
 CLOSE_SECONDS = 5.0
+FAREWELL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15
 _random = SystemRandom()
+Result = TypeVar("Result")
 
 
 def pauses(*, longest: float) -> Iterator[float]:
@@ -87,7 +89,7 @@ class SupervisedConnection:
         """A channel to throw away, for questions whose answer may be that it is closed."""
         connection = await self.current()
         channel = connection.channel(publisher_confirms=False)
-        await channel.initialize()
+        await within(self._timeout, channel.initialize())
         try:
             yield channel
         finally:
@@ -153,11 +155,29 @@ class SupervisedConnection:
             log.warning("broker.blocked" if blocked else "broker.unblocked", connection=self._name)
 
 
-async def quietly(closing: Any) -> None:
+async def within(seconds: float, work: Awaitable[Result]) -> Result:
+    """What the work returns or raises; TimeoutError when the time is over, whatever the library does.
+
+    ``asyncio.timeout`` cancels once, and aiormq answers a cancelled request by queueing a farewell: on a
+    wire that takes nothing more that would wait for ever. So the work is a task that can be left behind.
+    """
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=FAREWELL_SECONDS)
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
+
+
+async def quietly(closing: Awaitable[Any]) -> None:
     """Finish a farewell; what goes wrong in it has no consequence, for the other side is leaving anyway."""
     with suppress(Exception):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await closing
+        await within(CLOSE_SECONDS, closing)
 
 
 async def _close(connection: AbstractConnection) -> None:

@@ -1,6 +1,5 @@
 """Bringing the topology into being, and naming what is missing or differs; never deleting anything."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -8,7 +7,7 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelClosed, ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from contracts.errors import Permanent, SyncError, Unavailable
-from service.broker.connection import SupervisedConnection
+from service.broker.connection import SupervisedConnection, within
 from service.broker.topology import Binding, Exchange, Queue, Topology
 
 Step = Callable[[AbstractChannel], Awaitable[object]]
@@ -67,8 +66,7 @@ class Declaration:
     async def _try(self, step: Step) -> ChannelClosed | None:
         """Do one thing on a channel of its own; return the broker's refusal, if it refuses."""
         try:
-            async with asyncio.timeout(self._timeout), self._connection.channel() as channel:
-                await step(channel)
+            await within(self._timeout, self._step(step))
         except ChannelClosed as refusal:
             return refusal
         except SyncError:
@@ -76,6 +74,10 @@ class Declaration:
         except Exception as exc:
             raise Unavailable(f"RabbitMQ did not answer ({type(exc).__name__}).") from exc
         return None
+
+    async def _step(self, step: Step) -> None:
+        async with self._connection.channel() as channel:
+            await step(channel)
 
 
 def _declare_exchange(exchange: Exchange) -> Step:

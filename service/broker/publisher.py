@@ -9,7 +9,7 @@ from aio_pika.exceptions import ChannelClosed, DeliveryError, PublishError
 
 from contracts.errors import Permanent, SyncError, Unavailable, Unroutable
 from contracts.ports import Outgoing
-from service.broker.connection import SupervisedConnection, quietly
+from service.broker.connection import SupervisedConnection, quietly, within
 from service.broker.headers import CONTENT_TYPE, ours
 
 NOT_FOUND, ACCESS_REFUSED = "NOT_FOUND", "ACCESS_REFUSED"
@@ -80,7 +80,7 @@ class RabbitPublisher:
     async def _open(self) -> AbstractChannel:
         connection = await self._connection.current()
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
-        await channel.initialize()
+        await within(self._timeout, channel.initialize())
         return channel
 
 

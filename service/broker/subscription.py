@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from contracts.ports import Delivery, Sink
-from service.broker.connection import SupervisedConnection, pauses, quietly
+from service.broker.connection import SupervisedConnection, pauses, quietly, within
 from service.broker.headers import attempt_of, origin_of, ours, returns_of
 
 log = structlog.get_logger(__name__)
@@ -92,8 +92,7 @@ class RabbitSubscription:
         channel = connection.channel(publisher_confirms=False)
         window = Window(channel, self._queue, prefetch=self._prefetch, sink=self._sink)
         try:
-            async with asyncio.timeout(self._timeout):
-                await window.consume()
+            await within(self._timeout, window.consume())
             self._window = window
             self._first_attempt.set()
             log.info("consumer.started", queue=self._queue, generation=window.generation)
@@ -113,18 +112,22 @@ class RabbitSubscription:
         """Whether messages are ready that the broker fails to deliver (messaging.md 2.8, rule 2)."""
         seen = window.received
         try:
-            async with asyncio.timeout(self._timeout), self._connection.channel() as channel:
-                ready = (await channel.declare_queue(self._queue, passive=True)).declaration_result
+            ready = await within(self._timeout, self._ready_messages())
         except TimeoutError:
             log.warning("consumer.stuck", queue=self._queue, generation=window.generation)
             await self._connection.rebuild()
             return True
         except CONNECTION_EXCEPTIONS:
             return True
-        stuck = bool(ready.message_count) and window.received == seen and window.room > 0
+        stuck = bool(ready) and window.received == seen and window.room > 0
         if stuck:
             log.warning("consumer.stuck", queue=self._queue, generation=window.generation)
         return stuck
+
+    async def _ready_messages(self) -> int:
+        async with self._connection.channel() as channel:
+            declared = await channel.declare_queue(self._queue, passive=True)
+            return declared.declaration_result.message_count or 0
 
     async def _part_with(self, window: "Window", channel: AbstractChannel) -> None:
         known, self._window = self._window, None
