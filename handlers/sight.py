@@ -13,8 +13,9 @@ from handlers.reading import Reading
 ARRIVAL = 15 * 60.0
 """Seconds after which an accepted write of ours that does not show was undone by a person."""
 
-MOST_COPIES = 3
-"""Writes of one state that a foreign event is sent in vain before it counts as refused (R10)."""
+MOST_ATTEMPTS = 3
+"""Writes within an hour after which a foreign event that shows only a part of them refused the rest (R10)."""
+HOUR = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +43,8 @@ def look(link: Link, read: Prints, own: Prints, *, updated: datetime | None, rea
     if same(read, newest.prints):
         return Sight(read=read, fields=set(), confirmed=True)
     late = age(link, reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
-    return _look_past(link, newest, read, updated=updated, late=late)
+    mixed = _mixed(link, read, updated, reading)
+    return _look_past(link, newest, read, mixed=mixed, late=late)
 
 
 def _look_at_rest(link: Link, read: Prints, own: Prints) -> Sight:
@@ -58,11 +60,12 @@ def _unexplained(fields: set[str], read: Prints, known: Sequence[Prints]) -> set
     return {name for name in fields if all(name in differing(read, each) for each in known)}
 
 
-def _look_past(link: Link, newest: Written, read: Prints, *, updated: datetime | None, late: bool) -> Sight:
+def _look_past(link: Link, newest: Written, read: Prints, *, mixed: set[str], late: bool) -> Sight:
     """What a row shows while a write has not been read back.
 
-    ``late``: time enough has passed, and the event was touched since. What shows is then a person's doing,
-    also where it is as it was before; but a foreign event may have refused the write in silence.
+    ``mixed``: fields that may be of several of the writes. ``late``: time enough has passed, and the
+    event was touched since. What shows is then a person's doing, also where it is as it was before; but a
+    foreign event may have refused the write in silence.
     """
     earlier = [write.prints for write in (*link.overtaken, *link.writes[:-1])]
     before = [known for known in (link.agreed, link.last_read) if known is not None] + earlier
@@ -76,16 +79,16 @@ def _look_past(link: Link, newest: Written, read: Prints, *, updated: datetime |
         read=read,
         fields=fields,
         arrived=not rest and (told_apart or late),
-        passed=any(same(read, each) for each in earlier) or _mixed(link, read, fields, updated),
+        passed=any(same(read, each) for each in earlier) or bool(mixed - fields),
     )
 
 
-def _mixed(link: Link, read: Prints, fields: set[str], updated: datetime | None) -> bool:
-    """Whether a foreign event, of which writes name single fields, took some of ours in the wrong order."""
-    if link.origin is Origin.OURS or link.agreed is None or link.writes[-1].copies > MOST_COPIES:
-        return False
-    taken = differing(read, link.agreed) - fields
-    return bool(taken) and _touched_after(updated, link.writes[0].sent_at)
+def _mixed(link: Link, read: Prints, updated: datetime | None, reading: Reading) -> set[str]:
+    """The fields that a foreign event took, perhaps in the wrong order: writes to it name single ones."""
+    attempts = sum(at > reading.now - HOUR for at in link.rewrites)
+    if link.origin is Origin.OURS or link.agreed is None or attempts >= MOST_ATTEMPTS:
+        return set()
+    return differing(read, link.agreed) if _touched_after(updated, link.writes[0].sent_at) else set()
 
 
 def age(link: Link, reading: Reading) -> float:
@@ -131,12 +134,14 @@ def deletes(link: Link, reading: Reading) -> bool:
 
 
 def deletion_seen(link: Link) -> Link:
-    """The link, with a copy fewer of each deletion on its way."""
-    writes, passed = (
-        tuple(replace(each, copies=each.copies - 1) if _deletion(each) else each for each in them)
-        for them in (link.writes, link.overtaken)
-    )
-    return replace(link, writes=writes, overtaken=passed)
+    """The link, with a copy fewer on its way of its oldest deletion that may yet arrive."""
+    known = [*link.overtaken, *link.writes]
+    due = next((at for at, each in enumerate(known) if _deletion(each) and each.copies > 0), None)
+    if due is None:
+        return link
+    known[due] = replace(known[due], copies=known[due].copies - 1)
+    passed = len(link.overtaken)
+    return replace(link, overtaken=tuple(known[:passed]), writes=tuple(known[passed:]))
 
 
 def _deletion(write: Written) -> bool:

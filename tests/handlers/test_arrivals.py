@@ -173,3 +173,15 @@ def test_r18_a_time_that_was_put_back_and_arrives_after_the_next_change_is_no_ed
         arrive(world, 0, write)
     world.read(world.calendars[0])
     at_rest(world)
+
+
+def test_r18_two_deletions_of_a_copy_that_was_written_twice_meanwhile_may_both_come_late() -> None:
+    """The copy that came back as another event proves that one of them has arrived."""
+    world = a_world()
+    for _ in range(2):
+        change(world, 0, start=None, end=None)
+        change(world, 0, start=NINE + HOUR, end=TEN + HOUR)
+    for write in (0, 0, 1, 0):
+        arrive(world, 0, write)
+        world.read(world.calendars[0])
+    at_rest(world)

@@ -10,7 +10,7 @@ from contracts.vorex import ItemType, ShowAs
 from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land
 from handlers.outbound import prints_of as prints_to_send
 from handlers.prints import NO_EVENT, differing, print_of_event
-from handlers.sight import MOST_COPIES
+from handlers.sight import MOST_ATTEMPTS
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -159,7 +159,7 @@ def test_r18_a_row_from_before_the_newest_was_sent_does_not_prove_its_arrival() 
     ]
 
 
-def a_mixed_link(**newest: Any) -> tuple[Any, Link]:
+def a_mixed_link(**changes: Any) -> tuple[Any, Link]:
     """A foreign event to which three changes were written; of the newest only ``free`` shows."""
     first = an_imported_item(start=NINE + HOUR, end=TEN + HOUR)
     second = an_imported_item(start=NINE + HOUR, end=TEN + HOUR, account_name="Contoso")
@@ -172,9 +172,9 @@ def a_mixed_link(**newest: Any) -> tuple[Any, Link]:
         changed_by=None,
     )
     writes = [a_write(each, accepted=-LONG - MINUTE) for each in (first, second)]
-    writes.append(replace(a_write(third, accepted=-LONG), **newest))
+    writes.append(a_write(third, accepted=-LONG))
     before = prints_of(an_imported_item())
-    return third, an_external_link(third, agreed=before, last_read=before, writes=writes)
+    return third, an_external_link(third, agreed=before, last_read=before, writes=writes, **changes)
 
 
 MIXED = {"start": NINE + HOUR, "end": TEN + HOUR, "transparency": "transparent"}
@@ -193,7 +193,7 @@ def test_r17_a_foreign_event_that_took_our_edits_in_the_wrong_order_is_written_a
 
 def test_r10_one_that_never_takes_all_of_it_is_left_after_some_attempts() -> None:
     """And the log says so."""
-    item, link = a_mixed_link(copies=MOST_COPIES + 1)
+    item, link = a_mixed_link(rewrites=[at(-n * LONG) for n in range(1, MOST_ATTEMPTS + 1)])
 
     judgement = judged(an_event(**MIXED), link, item)
 

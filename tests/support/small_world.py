@@ -16,6 +16,7 @@ from contracts.writes import Delete, ForeignEdit, Upsert, Write
 from handlers.compose import payload_hash
 from handlers.deletions import carry_out
 from handlers.inbound import Known, judge_page
+from handlers.judge import IN_FLIGHT
 from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land, write_of
 from handlers.losses import fact_of
 from handlers.outbound import UNFINISHED, Received, choose, prints_of, remembered, sort_out
@@ -34,6 +35,7 @@ class Flight:
 
     key: tuple[IntegrationId, ItemRef]
     sent: Sent
+    at: float
 
 
 @dataclass(kw_only=True)
@@ -145,13 +147,13 @@ class SmallWorld:
             gone=link.desired is None,
             prints=prints_of(link, self.items[link.item_ref], link.desired),
         )
-        self.flights.append(Flight(key=key, sent=sent))
+        self.flights.append(Flight(key=key, sent=sent, at=self.seconds()))
         self._calendar(key).arriving.append(write_of(link, link.desired))
 
     def answer(self, flight: Flight, *, known: bool) -> None:
-        """Cronofy's answer arrives, or never does."""
+        """Cronofy's answer arrives, or never does; nobody waits for it longer than a minute (DESIGN 6.3)."""
         self.flights.remove(flight)
-        result = ACCEPTED if known else UNKNOWN
+        result = ACCEPTED if known and self.seconds() - flight.at < IN_FLIGHT else UNKNOWN
         landing = land(
             self.links[flight.key],
             flight.sent,
