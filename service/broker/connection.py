@@ -105,14 +105,10 @@ class SupervisedConnection:
     async def _connect(self) -> AbstractConnection:
         # a dead peer is noticed in well under a minute, unless the address asks for something else
         own: dict[str, Any] = {} if "heartbeat=" in self._url else {"heartbeat": HEARTBEAT_SECONDS}
-        async with asyncio.timeout(self._timeout):
-            connection: AbstractConnection = await aio_pika.connect(
-                self._url,
-                timeout=self._timeout,
-                client_properties={"connection_name": self._name},
-                **own,
-            )
-            return connection
+        connecting = aio_pika.connect(
+            self._url, timeout=self._timeout, client_properties={"connection_name": self._name}, **own
+        )
+        return await within(self._timeout, connecting)
 
     async def _supervise(self, first: AbstractConnection) -> None:
         await self._serve(first)
@@ -160,6 +156,8 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
 
     ``asyncio.timeout`` cancels once, and aiormq answers a cancelled request by queueing a farewell: on a
     wire that takes nothing more that would wait for ever. So the work is a task that can be left behind.
+    aiormq also cancels what waits for a connection that dies: that is a ConnectionError here, because as a
+    cancellation it would end whoever supervises the work.
     """
     task = asyncio.ensure_future(work)
     task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
@@ -169,6 +167,8 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
             task.cancel()
             await asyncio.wait({task}, timeout=FAREWELL_SECONDS)
             raise TimeoutError
+        if task.cancelled():
+            raise ConnectionError("The connection to RabbitMQ ended while this was waited for.")
         return task.result()
     finally:
         task.cancel()

@@ -9,7 +9,6 @@ import aio_pika
 import pytest
 
 from contracts.errors import Permanent, SyncError, Unavailable, Unroutable
-from service.broker.connection import within
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.subscription import RabbitSubscription
 from service.broker.topology import (
@@ -305,21 +304,3 @@ async def test_opening_says_at_once_when_there_is_no_broker() -> None:
 
     assert "hush" not in str(told.value)
     assert not broker.ready
-
-
-async def test_work_that_answers_a_cancellation_by_waiting_again_is_left_behind() -> None:
-    """As the library does on a wire that takes nothing more: its supervisor may not wait with it."""
-    released = asyncio.Event()
-
-    async def stubborn() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await released.wait()
-
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(20):
-            await within(0.05, stubborn())
-
-    released.set()
-    assert await within(5, asyncio.sleep(0, "done")) == "done"
