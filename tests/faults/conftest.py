@@ -26,9 +26,14 @@ POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgresql)
 
 
 @pytest.fixture(params=["sqlite", POSTGRESQL] if FULL else ["sqlite"])
-async def some_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    """A store where the engine hardly matters: both of them in full size, else the one always there."""
-    opened = Store(str(request.getfixturevalue(f"{request.param}_url")))
+def some_url(request: pytest.FixtureRequest) -> str:
+    """A database where the engine hardly matters: both in full size, else the one always there."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def some_store(some_url: str) -> AsyncIterator[Store]:
+    opened = Store(some_url)
     await opened.upgrade()
     yield opened
     await opened.close()
