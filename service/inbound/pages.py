@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
-from typing import Protocol
 
 from contracts.calendar import (
     Code,
@@ -40,6 +39,7 @@ from handlers.judge import rewritten
 from handlers.reading import Reading
 from handlers.twins import Twin, twin_of_payload
 from service.crashpoints import crash_point
+from service.inbound.equals import RunEquals
 from service.store import AsyncConnection, Store, inbound, integrations, items, journal, links
 from service.store.ids import new_id
 from service.store.inbound import Turn
@@ -71,27 +71,6 @@ class Pass:
     held: bool | None = None
     """Whether its deletions wait for an answer (R11); None: to be decided with the last page."""
     again: bool = False
-
-
-class Equals(Protocol):
-    """Which events are alone in what a run reads, so that they may be linked to an equal item (R29)."""
-
-    async def due(
-        self, connection: AsyncConnection, events: Sequence[CronofyEvent]
-    ) -> Sequence[CronofyEvent]:
-        """Those of a page about which something is to be decided now."""
-
-    async def among(
-        self,
-        connection: AsyncConnection,
-        known: Known,
-        events: Sequence[CronofyEvent],
-        free: Sequence[ItemRef],
-    ) -> Known:
-        """With the items that no link here speaks of and that one of these events alone equals."""
-
-    async def note(self, connection: AsyncConnection, changes: PageChanges) -> None:
-        """Remember what could not be decided."""
 
 
 class Pages:
@@ -138,7 +117,7 @@ class Pages:
         *,
         reading: Reading,
         matching: bool,
-        equals: Equals,
+        equals: RunEquals,
         then: Callable[[AsyncConnection, PageChanges], Awaitable[None]],
     ) -> None:
         """Bring these events because a run asked for them (R26, R29); ``then`` is part of the transaction.
@@ -155,7 +134,8 @@ class Pages:
             )
             integration = known.integration
             free = await self._unlinked(connection, integration, events)
-            found = await equals.among(connection, known, events, free)
+            unlinked = [known.items[ref] for ref in free if ref in known.items]
+            found = await equals.among(connection, known, events, unlinked)
             if matching:
                 changes = match_page(events, found, reading, new_id=new_id)
             else:

@@ -34,9 +34,10 @@ from service.accounts.finishing import check_calendar, check_choices
 from service.accounts.refusals import Conflict
 from service.cronofy.gateway import EventsQuery
 from service.cronofy.transport import Turn
+from service.inbound.equals import Look, RunEquals
 from service.inbound.reader import Calendars
 from service.rehearsal.outcome import Cut, Doing, Line, Rehearsed
-from service.rehearsal.stage import Stage
+from service.rehearsal.stage import HeardEquals, Stage
 from service.store import Store, accounts, moving, outgoing, tombstones
 from service.store.ids import new_id
 from service.store.outgoing import Place
@@ -201,18 +202,33 @@ class Rehearsal:
     # -- Retrieve, and what is equal on both sides (R26, R29) --------------------------------------
 
     async def _bring(self, play: _Play, span: Span, *, matching: bool) -> None:
+        notes, waiting = HeardEquals(), list[CronofyEvent]()
+        look: Look | None = None
         async for page in self._pages(play, span.first - ONE_DAY, span.beyond + ONE_DAY):
+            look = look or ("only" if page.next_page is None else "first")
             events = [event for event in page.events if span.holds(event.start, event.end)]
-            async with self._store.read() as connection:
-                known = await play.stage.known(connection, events)
+            waiting += await self._decide(play, events, RunEquals(notes, look), matching=matching)
+        for at in range(0, len(waiting), AT_ONCE):
+            equals = RunEquals(notes, "second")
+            await self._decide(play, waiting[at : at + AT_ONCE], equals, matching=matching)
+
+    async def _decide(
+        self, play: _Play, events: Sequence[CronofyEvent], equals: RunEquals, *, matching: bool
+    ) -> Sequence[CronofyEvent]:
+        """What the run would do with these; those about which only the end of the range tells (R29)."""
+        async with self._store.read() as connection:
+            known = await play.stage.known(connection, events, equals)
             if matching:
                 changes = match_page(events, known, play.reading, new_id=new_id)
             else:
                 changes = judge_page(events, known, play.reading, new_id=new_id, by_name=True)
-            play.stage.take(changes)
-            _note_entries(play, changes, {ref: Line.of_item(item) for ref, item in known.items.items()})
-            if not matching:
-                _note_left(play, known, events)
+            await equals.note(connection, changes)
+        play.stage.take(changes)
+        _note_entries(play, changes, {ref: Line.of_item(item) for ref, item in known.items.items()})
+        left = {uid for _, uid in changes.left}
+        if not matching:
+            _note_left(play, known, [event for event in events if event.event_uid not in left])
+        return [event for event in events if event.event_uid in left]
 
     async def _pages(self, play: _Play, first: Any, beyond: Any) -> AsyncIterator[EventsPage]:
         sub, calendar_id = play.integration.sub, play.integration.calendar_id or ""

@@ -1,5 +1,6 @@
 """The store as it would be by now: what is stored, under what the rehearsal has done so far."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
@@ -7,8 +8,32 @@ from datetime import UTC, datetime, time
 from contracts.calendar import Integration, Item, ItemRef, Link, LinkId, Moment
 from contracts.cronofy import CronofyEvent
 from handlers.inbound import Known, PageChanges
-from handlers.twins import Twin, equals_among, twin_of_payload
+from handlers.twins import Twin, twin_of_payload
+from service.inbound.equals import RunEquals
 from service.store import AsyncConnection, inbound, items, links
+
+
+class HeardEquals:
+    """Remembers for one rehearsal what a run would note (R29)."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, Twin] = {}
+
+    async def note(self, _connection: AsyncConnection, left: Iterable[tuple[Twin, str]]) -> None:
+        self._heard |= {uid: twin for twin, uid in left}
+
+    async def noted(self, _connection: AsyncConnection, uids: Sequence[str]) -> frozenset[str]:
+        return frozenset(uids) & self._heard.keys()
+
+    async def alone(self, _connection: AsyncConnection, twins: Iterable[Twin]) -> frozenset[Twin]:
+        times = Counter(self._heard.values())
+        return frozenset(twin for twin in twins if times[twin] == 1)
+
+    async def count(self, _connection: AsyncConnection) -> int:
+        return len(self._heard)
+
+    async def forget(self, _connection: AsyncConnection) -> None:
+        self._heard.clear()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,7 +48,9 @@ class Stage:
         self.links |= {link.id: link for link in (*changes.links, *changes.new_links)}
         self.items |= {item.ref: item for item in changes.items}
 
-    async def known(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> Known:
+    async def known(
+        self, connection: AsyncConnection, events: Sequence[CronofyEvent], equals: RunEquals
+    ) -> Known:
         """What bears on these events (compare ``Pages`` of the inbound side, which locks as well)."""
         ids = {event.event_id for event in events if event.event_id}
         uids = {event.event_uid for event in events}
@@ -31,14 +58,14 @@ class Stage:
         here = self._over(stored, [one for one in self.links.values() if _speaks_of(one, ids, uids)])
         free = await self._unlinked(connection, events)
         found = await self.load(connection, {link.item_ref for link in here} | free)
-        return Known(
+        known = Known(
             integration=self.integration,
             links=here,
             items=found,
             prior=frozenset(),
             twins=await self._twins(connection, events),
-            equals=equals_among(events, [found[ref] for ref in free if ref in found]),
         )
+        return await equals.among(connection, known, events, [found[ref] for ref in free if ref in found])
 
     async def load(self, connection: AsyncConnection, refs: Iterable[ItemRef]) -> dict[ItemRef, Item]:
         wanted = set(refs)

@@ -13,12 +13,13 @@ from handlers.inbound import PageChanges
 from handlers.reading import Reading
 from handlers.runs import Span, span_of
 from service.cronofy.gateway import UNREADABLE_PAGE, EventsQuery
+from service.inbound.equals import Look, RunEquals
 from service.inbound.pages import Pages
 from service.inbound.reader import Calendars
 from service.runs.baseline import after_reading
-from service.runs.equals import Look, RunEquals
 from service.runs.steps import RETRIEVE, Due, Progress
 from service.store import AsyncConnection, Store, inbound
+from service.store.equals import RunNotes
 from service.store.inbound import Turn
 from service.store.runs import Tally
 
@@ -52,7 +53,7 @@ class Retrieval:
         events = [event for event in page.events if span.holds(event.start, event.end)]
         reading = Reading(asked_at=asked_at, now=asked_at, trigger=Trigger.RUN, run_id=due.run.id)
 
-        equals = RunEquals(due.run.id, _look(due, page))
+        equals = RunEquals(RunNotes(due.run.id), _look(due, page))
 
         async def then(connection: AsyncConnection, changes: PageChanges) -> None:
             left = await equals.left(connection)

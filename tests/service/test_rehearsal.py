@@ -54,7 +54,7 @@ class Desk:
         choices = Choices.model_validate(self.choices)
         return await self.rehearsal.of(PERSON, self.integration_id, choices)
 
-    async def then_finish(self) -> dict[str, int]:
+    async def then_finish(self, *, steps: int | None = None) -> dict[str, int]:
         """What the real run then did, by what it left on both sides."""
         ranges = {
             name: {edge: option[edge] for edge in ("past", "future")} if option["enabled"] else None
@@ -62,7 +62,10 @@ class Desk:
         }
         before, known = len(await self.home.items()), len(await self.home.log())
         await self.home.run_steps(
-            self.integration_id, retrieve=ranges["retrieve"], send=ranges["send"], steps=self._steps()
+            self.integration_id,
+            retrieve=ranges["retrieve"],
+            send=ranges["send"],
+            steps=steps or self._steps(),
         )
         log = (await self.home.log())[known:]
         copies = [link for link in await self.home.links() if link.origin is Origin.OURS]
@@ -179,6 +182,33 @@ async def test_the_numbers_are_what_finish_then_does(home: Household, case: str)
     assert found.cut is None
     assert told(found) == expected
     assert await desk.then_finish() == expected
+
+
+PAGED: dict[str, tuple[list[str], dict[str, Any], dict[str, int]]] = {
+    "retrieve": (["Same", "Lunch", "Same"], {"retrieve": WEEK}, {"add_there": 0, "add_here": 3, "link": 0}),
+    "send": (["Same", "Lunch", "Same"], {"send": WEEK}, {"add_there": 1, "add_here": 0, "link": 0}),
+    "both": (["Same", "Lunch", "Same"], BOTH_WAYS, {"add_there": 1, "add_here": 3, "link": 0}),
+    "one alone": (["Lunch", "Same", "Third"], BOTH_WAYS, {"add_there": 0, "add_here": 2, "link": 1}),
+}
+
+
+@pytest.mark.parametrize("case", PAGED)
+async def test_r29_equals_are_counted_over_the_whole_range_as_finish_then_does(
+    home: Household, case: str
+) -> None:
+    """Two that are equal come on different pages, and neither is alone."""
+    titles, options, expected = PAGED[case]
+    desk = await at_the_desk(home, *({"summary": title} for title in titles))
+    await home.own_item("Same", kind="appointment", start=NINE, end=TEN)
+    home.world.faults.change(page_size=1)
+    before = await stored(home)
+
+    found = await desk.rehearse(**options)
+
+    assert await stored(home) == before
+    assert (found.cut, told(found)) == (None, expected)
+    assert found.counts[Doing.LEAVE] == 0
+    assert await desk.then_finish(steps=9) == expected
 
 
 async def test_what_a_run_did_already_is_left_alone(home: Household) -> None:
