@@ -57,8 +57,10 @@ class Retrieval:
 
         async def then(connection: AsyncConnection, changes: PageChanges) -> None:
             left = await equals.left(connection)
-            decided = equals.looked_at - len(changes.left)
-            step = _Step(page=page, decided=decided, restarts=restarts, left=left)
+            read, counted = _counted(due, begun_again=restarts > due.run.cursor.get("restarts", 0))
+            read += equals.looked_at - len(changes.left)
+            new = max(tally_of(changes.entries, found=0).made, read - counted)
+            step = _Step(page=page, read=read, counted=counted + new, new=new, restarts=restarts, left=left)
             await self._note(connection, due, step, changes)
             if step.last and not left:
                 await equals.forget(connection)
@@ -68,11 +70,12 @@ class Retrieval:
 
     async def _note(self, connection: AsyncConnection, due: Due, step: "_Step", changes: PageChanges) -> None:
         matching, pairing = due.run.step != RETRIEVE, bool(due.run.cursor.get("pairing"))
-        tally = matched_of(changes) if matching else tally_of(changes.entries, found=step.decided)
+        tally = matched_of(changes) if matching else tally_of(changes.entries, found=step.new)
         over = step.last and not step.left
         cursor: dict[str, Any] = {"pairing": True} if pairing or step.last else {}
         if not step.last:
-            cursor |= {"page": step.page.next_page, "restarts": step.restarts}
+            place = {"page": step.page.next_page, "restarts": step.restarts}
+            cursor |= {**place, "read": step.read, "counted": step.counted}
         await self._progress.go_on(
             connection,
             due,
@@ -118,8 +121,12 @@ class _Step:
     """What one page came to."""
 
     page: EventsPage
-    decided: int
-    """Events that were brought, linked or passed over."""
+    read: int
+    """Events that this reading has brought, linked or passed over since it began, or began again."""
+    counted: int
+    """How many it has counted since it first began."""
+    new: int
+    """How many of them with this page: none, as long as it reads once more what was counted."""
     restarts: int
     left: int
     """Events of the whole range that wait for the second reading (R29)."""
@@ -135,10 +142,16 @@ def _look(due: Due, page: EventsPage) -> Look:
     return "only" if page.next_page is None and "page" not in due.run.cursor else "first"
 
 
+def _counted(due: Due, *, begun_again: bool) -> tuple[int, int]:
+    """How many events were read, and counted, before this page."""
+    cursor = due.run.cursor
+    return 0 if begun_again else cursor.get("read", 0), cursor.get("counted", 0)
+
+
 def _ahead(due: Due, step: _Step) -> int | None:
     """How much lies before this step: a guess with the first page, exact with the last one."""
     if step.last:
-        return step.decided + step.left
+        return step.new + step.left
     first = "page" not in due.run.cursor
     return len(step.page.events) * step.page.pages if first and step.page.pages else None
 

@@ -30,6 +30,11 @@ class Tally:
     skipped: int = 0
     failed: int = 0
 
+    @property
+    def made(self) -> int:
+        """Where something came of it."""
+        return self.created + self.updated + self.failed
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
