@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from service.store import Store
 from tests.support import postgresql as postgresql_server
 from tests.support import rabbitmq as rabbitmq_server
+from tests.support.nursery import nursed
 from tests.support.postgresql import PostgreSQL
 from tests.support.rabbitmq import Node, RabbitMQ, VirtualHosts
 from tests.support.servers import ABSENT, absent
@@ -29,6 +30,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("CALENDAR_SYNC_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nursery() -> Iterator[None]:
+    """One process has the product imported, for all others of the run."""
+    with nursed():
+        yield
 
 
 @pytest.fixture(scope="session")

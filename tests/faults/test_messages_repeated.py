@@ -1,10 +1,8 @@
 """Messages that come more than once, come late, or end the process that reads them (T16, T17, T20)."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,8 @@ from service.store.tables import attempts, links
 from tests.support.calendars import changed
 from tests.support.faults_broker import RUNGS, Plant, events_of, plant
 from tests.support.knobs import sized
+from tests.support.processes import Process, beside
 from tests.support.rabbitmq import RabbitMQ
-from tests.support.repository import ROOT
-from tests.support.servers import end
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
@@ -71,11 +68,9 @@ async def test_t16_retries_come_home_in_time_with_their_attempt_until_none_is_le
         await until(place.empty, what="empty queues")
 
 
-def mortal(url: str, rabbitmq: RabbitMQ, calendar: Path, deadly: str) -> "subprocess.Popen[bytes]":
+def mortal(url: str, rabbitmq: RabbitMQ, calendar: Path, deadly: str) -> AbstractContextManager[Process]:
     """A consumer's process that dies where the deadly text is about to be stored."""
-    given = dict(os.environ)  # noqa: TID251 -- a child process gets the machine's
-    program = [sys.executable, "-m", "tests.support.mortal", url, rabbitmq.url, str(calendar), "", deadly]
-    return subprocess.Popen(program, cwd=ROOT, env={**given, "PYTHONPATH": str(ROOT)}, start_new_session=True)
+    return beside("tests.support.mortal", url, rabbitmq.url, str(calendar), "", deadly)
 
 
 async def test_t17_a_message_that_kills_every_process_is_found_and_its_neighbours_are_done(
@@ -88,15 +83,12 @@ async def test_t17_a_message_that_kills_every_process_is_found_and_its_neighbour
         await place.publish([*good[::2], deadly, *good[1::2]], at_once=1)
         deaths = 0
         while not await _buried(place):
-            process = mortal(some_store.url, rabbitmq, calendar, "the deadly one")
-            try:
+            with mortal(some_store.url, rabbitmq, calendar, "the deadly one") as process:
                 if await _died(process, place):
                     deaths += 1
                     await _let_claims_expire(place)
                 else:
                     await place.settled([*(event.message_id for event in good), "deadly"])
-            finally:
-                end(process)
 
         (letter,) = await place.world.letters()
         assert (letter["code"], letter["message_id"]) == ("crash_loop", "deadly")
@@ -110,7 +102,7 @@ async def _buried(place: Plant) -> bool:
     return bool(await place.world.letters())
 
 
-async def _died(process: "subprocess.Popen[bytes]", place: Plant) -> bool:
+async def _died(process: Process, place: Plant) -> bool:
     """Whether it died, and not its message."""
 
     async def over() -> Any:

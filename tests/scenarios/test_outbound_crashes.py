@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +12,12 @@ import pytest
 
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
-from service.crashpoints import KILLED, VARIABLE
+from service.crashpoints import KILLED
 from service.store import Store
 from service.store.tables import links
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
-from tests.support.servers import end
+from tests.support.processes import Process, beside
 from tests.support.waiting import until
 
 POINTS = ("outbound.1", "outbound.2", "outbound.3", "outbound.4", "outbound.5", "outbound.6", "outbound.7")
@@ -34,20 +31,10 @@ class Ground:
     broker: str
     calendar: Path
 
-    @contextmanager
-    def consumer(self, *, crash_at: str = "", refuses: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+    def consumer(self, *, crash_at: str = "", refuses: str = "") -> AbstractContextManager[Process]:
         """A consumer's process; it dies at the point named."""
-        root = Path(__file__).parents[2]
-        given = dict(os.environ)  # noqa: TID251 -- a child process gets the machine's, and the crash point
-        environment = {**given, VARIABLE: crash_at, "PYTHONPATH": str(root)}
-        program = [sys.executable, "-m", "tests.support.mortal", self.database, self.broker]
-        process = subprocess.Popen(
-            [*program, str(self.calendar), refuses], cwd=root, env=environment, start_new_session=True
-        )
-        try:
-            yield process
-        finally:
-            end(process)
+        words = (self.database, self.broker, str(self.calendar), refuses)
+        return beside("tests.support.mortal", *words, TEST_CRASH_AT=crash_at)
 
     def events(self) -> Mapping[str, Any]:
         """What is on the calendar by the writes that arrived, by event id."""

@@ -1,4 +1,7 @@
-"""The command, as real processes: what people type, what they get, and how it ends (DESIGN 3, 11)."""
+"""The command, as real processes: what people type, what they get, and how it ends (DESIGN 3, 11).
+
+Each command starts once as ``python -m service`` does, cold; all others are forks without the imports.
+"""
 
 import asyncio
 import json
@@ -41,7 +44,7 @@ def installed(embedded: dict[str, str], broker_url: str) -> dict[str, str]:
 
 def prepared(settings: Mapping[str, str], folder: Path) -> None:
     for command in ("migrate", "topology"):
-        assert run(command, settings=settings, folder=folder).returncode == 0
+        assert run(command, settings=settings, folder=folder, cold=True).returncode == 0
 
 
 def an_event(number: int = 1, **data: Any) -> bytes:
@@ -61,7 +64,7 @@ def letters(settings: Mapping[str, str], folder: Path, *words: str) -> list[dict
 @pytest.mark.parametrize("words", [("fly",), ("consume",), ("consume", "everything"), ("up", "--no-such")])
 def test_wrong_usage_ends_with_2(tmp_path: Path, words: tuple[str, ...]) -> None:
     """0 done, 1 failed, 2 wrong usage."""
-    ended = run(*words, settings={}, folder=tmp_path)
+    ended = run(*words, settings={}, folder=tmp_path, cold=True)
 
     assert ended.returncode == 2
     assert b"Traceback" not in ended.stderr
@@ -120,7 +123,7 @@ def test_what_is_published_waits_for_up(tmp_path: Path, embedded: dict[str, str]
     """DESIGN 4: handed over through the store, sent by the next up, and counted when it was settled."""
     assert run("migrate", settings=embedded, folder=tmp_path).returncode == 0
     lines = b"\n".join([an_event(1), b"", an_event(2, version=0)])
-    published = run("publish", "-", settings=embedded, folder=tmp_path, given=lines)
+    published = run("publish", "-", settings=embedded, folder=tmp_path, given=lines, cold=True)
     assert published.returncode == 1
     assert published.stdout.decode().splitlines() == ["line 3: data.version: must be at least 1"]
     assert _unsent(tmp_path) == 1
@@ -189,7 +192,7 @@ def test_the_guides_walk(tmp_path: Path, request: pytest.FixtureRequest, broker:
     if broker == "rabbitmq":
         settings["BROKER_URL"] = request.getfixturevalue("broker_url")
 
-    with started("up", "--demo", settings=settings, folder=tmp_path) as up:
+    with started("up", "--demo", settings=settings, folder=tmp_path, cold=True) as up:
         address = up.said("ready http").split()[1]
         assert any(line.startswith("[ok] G17 ") for line in up.out)
         assert any(line.startswith("[ok] G18 ") for line in up.out)
@@ -215,7 +218,7 @@ def test_every_process_stops_when_told_to(tmp_path: Path, installed: dict[str, s
     """SIGTERM: exit code 0; before that, alive, ready and measured."""
     prepared(installed, tmp_path)
     for words in (("consume", "all"), ("consume", "inbound"), ("relay",), ("web",), ("keeper",)):
-        with started(*words, settings=installed, folder=tmp_path) as process:
+        with started(*words, settings=installed, folder=tmp_path, cold=True) as process:
             address = process.logged("process.started")["address"]
             if words[0] in {"consume", "keeper"}:
                 assert str(json.loads(process.err[0])["port"]) in address

@@ -108,7 +108,7 @@ def test_a_sync_that_an_operator_starts_is_a_run(settings: dict[str, str], tmp_p
 
 def test_an_unknown_integration_is_told_in_a_sentence(settings: dict[str, str], tmp_path: Path) -> None:
     """Exit code 1."""
-    ended = run("integrations", "show", "nothing", settings=settings, folder=tmp_path)
+    ended = run("integrations", "show", "nothing", settings=settings, folder=tmp_path, cold=True)
 
     assert ended.returncode == 1
     assert b"There is no such integration." in ended.stderr

@@ -66,7 +66,7 @@ def letters(settings: Mapping[str, str], folder: Path, *words: str, given: bytes
 
 def test_letters_are_listed_and_counted_by_cause(settings: dict[str, str], tmp_path: Path) -> None:
     """R30: tables for people, whose texts are no markup; the same as JSON."""
-    listed = run("dead-letters", "list", settings=settings, folder=tmp_path)
+    listed = run("dead-letters", "list", settings=settings, folder=tmp_path, cold=True)
     assert listed.returncode == 0
     told = listed.stdout.decode().splitlines()
     assert len(told) == 9
@@ -137,7 +137,7 @@ def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path: Path, new_sql
     """One line each; exit code 1."""
     empty = {"DATABASE_URL": new_sqlite_url, "BROKER_URL": "amqp://guest:hidden@127.0.0.1:9/"}
 
-    seen = run("doctor", settings=empty, folder=tmp_path)
+    seen = run("doctor", settings=empty, folder=tmp_path, cold=True)
 
     told = seen.stdout.decode()
     assert seen.returncode == 1

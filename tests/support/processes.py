@@ -5,20 +5,23 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cryptography.fernet import Fernet
 
+from tests.support.nursery import Born, nursery
 from tests.support.secrecy import CLIENT_SECRET, SIGN_IN_SECRET, heard, planted
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "service")
+PRODUCT = "service"
+Process = subprocess.Popen[bytes] | Born
 
 SECRETS: Mapping[str, str] = {
     "CRONOFY_CLIENT_ID": "client",
@@ -41,29 +44,66 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return own | given | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
 
 
+def _begun(
+    module: str, *words: str, streams: Sequence[int], folder: Path, given: Mapping[str, str], cold: bool
+) -> Process:
+    """``python -m module`` in a process of its own; a cold one is nobody's fork."""
+    if (here := nursery()) and not cold:
+        return here.bear(module, words, streams=streams, folder=folder, environment=given)
+    command = [sys.executable, "-m", module, *words]
+    reads, says, complains = streams
+    return subprocess.Popen(command, stdin=reads, stdout=says, stderr=complains, cwd=folder, env=given)
+
+
+@contextmanager
+def beside(module: str, *words: str, **settings: str) -> Iterator[Process]:
+    """A module of the tests in a process of its own, which is killed when the block is left."""
+    with Path(os.devnull).open("rb") as nothing:
+        streams, own = (nothing.fileno(), 1, 2), environment(settings)
+        process = _begun(module, *words, streams=streams, folder=ROOT, given=own, cold=False)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def run(
-    *words: str, settings: Mapping[str, str], folder: Path, given: bytes = b"", seconds: float = 60
+    *words: str,
+    settings: Mapping[str, str],
+    folder: Path,
+    given: bytes = b"",
+    seconds: float = 60,
+    cold: bool = False,
 ) -> "subprocess.CompletedProcess[bytes]":
     """A command that ends by itself."""
-    ended = subprocess.run(
-        [*COMMAND, *words],
-        check=False,
-        capture_output=True,
-        cwd=folder,
-        env=environment(settings),
-        input=given,
-        timeout=seconds,
-    )
-    for output in (ended.stdout, ended.stderr):
-        heard(output.decode(errors="replace"))
-    return ended
+    with ExitStack() as stack:
+        streams = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        streams[0].write(given)
+        streams[0].seek(0)
+        numbers, own = [stream.fileno() for stream in streams], environment(settings)
+        process = _begun(PRODUCT, *words, streams=numbers, folder=folder, given=own, cold=cold)
+        try:
+            code = process.wait(seconds)
+        finally:
+            process.kill()
+            process.wait()
+        out, err = (_all_of(stream) for stream in streams[1:])
+    return subprocess.CompletedProcess(words, code, out, err)
+
+
+def _all_of(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    said = stream.read()
+    heard(said.decode(errors="replace"))
+    return said
 
 
 @dataclass(kw_only=True)
 class Started:
     """A process that stays, and what it has said so far."""
 
-    process: "subprocess.Popen[bytes]"
+    process: Process
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
     readers: list[threading.Thread] = field(default_factory=list)
@@ -108,34 +148,35 @@ class Started:
 
 
 @contextmanager
-def started(*words: str, settings: Mapping[str, str], folder: Path) -> Iterator[Started]:
+def started(*words: str, settings: Mapping[str, str], folder: Path, cold: bool = False) -> Iterator[Started]:
     """A process that stays until the block is left."""
-    process = subprocess.Popen(
-        [*COMMAND, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=folder,
-        env=environment(settings),
-    )
-    watched = Started(process=process)
-    watched.readers = [
-        threading.Thread(target=_read, args=(stream, lines), daemon=True)
-        for stream, lines in ((process.stdout, watched.out), (process.stderr, watched.err))
-    ]
-    for reader in watched.readers:
-        reader.start()
-    try:
-        yield watched
-    finally:
-        if process.poll() is None:
+    with ExitStack() as stack:
+        own = environment(settings)
+        (out, says), (err, complains) = (_pipe(stack) for _ in range(2))
+        with Path(os.devnull).open("rb") as nothing, says, complains:
+            streams = (nothing.fileno(), says.fileno(), complains.fileno())
+            process = _begun(PRODUCT, *words, streams=streams, folder=folder, given=own, cold=cold)
+        watched = Started(process=process)
+        watched.readers = [
+            threading.Thread(target=_read, args=(stream, lines), daemon=True)
+            for stream, lines in ((out, watched.out), (err, watched.err))
+        ]
+        for reader in watched.readers:
+            reader.start()
+        try:
+            yield watched
+        finally:
             process.kill()
-        process.wait()
-        watched.finish_reading()
-        for lines in (watched.out, watched.err):
-            heard("\n".join(lines))
-        for stream in (process.stdout, process.stderr):
-            if stream:
-                stream.close()
+            process.wait()
+            watched.finish_reading()
+            for lines in (watched.out, watched.err):
+                heard("\n".join(lines))
+
+
+def _pipe(stack: ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+    """What one end hears of the other."""
+    hears, says = os.pipe()
+    return stack.enter_context(os.fdopen(hears, "rb")), os.fdopen(says, "wb")
 
 
 def _read(stream: Any, lines: list[str]) -> None:
