@@ -10,6 +10,7 @@ from contracts.calendar import Moment
 
 DAYS = {"today": 0, "1_week": 7, "2_weeks": 14}
 MONTHS = {"1_month": 1, "3_months": 3, "6_months": 6, "12_months": 12}
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +29,11 @@ class Span:
     def ends_at(self) -> datetime:
         return _midnight(self.beyond, self.zone)
 
+    def to_read(self, reach: tuple[date, date]) -> tuple[date, date]:
+        """The days to ask Cronofy for: one more on both sides, none beyond its reach (R24; DESIGN 11)."""
+        earliest, latest = reach
+        return max(self.first - ONE_DAY, earliest), min(self.beyond + ONE_DAY, latest)
+
     def holds(self, start: Moment, end: Moment) -> bool:
         """Whether any part of what lasts from start to end (exclusive) lies within."""
         if isinstance(start, datetime) and isinstance(end, datetime):
@@ -41,7 +47,7 @@ def span_of(words: Mapping[str, str], *, now: datetime, time_zone: str) -> Span:
     today = now.astimezone(zone).date()
     return Span(
         first=_moved(today, words["past"], back=True),
-        beyond=_moved(today, words["future"], back=False) + timedelta(days=1),
+        beyond=_moved(today, words["future"], back=False) + ONE_DAY,
         zone=zone,
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from contracts.calendar import (
@@ -42,7 +42,6 @@ from service.store import Store, accounts, moving, outgoing, tombstones
 from service.store.ids import new_id
 from service.store.outgoing import Place
 
-ONE_DAY = timedelta(days=1)
 MOST_PAGES = 10
 """Of the calendar's events, a hundred each."""
 MOST_ITEMS = 1000
@@ -204,7 +203,7 @@ class Rehearsal:
     async def _bring(self, play: _Play, span: Span, *, matching: bool) -> None:
         notes, waiting = HeardEquals(), list[CronofyEvent]()
         look: Look | None = None
-        async for page in self._pages(play, span.first - ONE_DAY, span.beyond + ONE_DAY):
+        async for page in self._pages(play, *span.to_read(reach(play.now))):
             look = look or ("only" if page.next_page is None else "first")
             events = [event for event in page.events if span.holds(event.start, event.end)]
             waiting += await self._decide(play, events, RunEquals(notes, look), matching=matching)

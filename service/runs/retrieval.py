@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from contracts.calendar import LogAction, LogEntry, Outcome, Trigger
 from contracts.cronofy import EventsPage
 from contracts.errors import Transient
 from contracts.ports import Clock
-from handlers.inbound import PageChanges
+from handlers.inbound import PageChanges, reach
 from handlers.reading import Reading
 from handlers.runs import Span, span_of
 from service.cronofy.gateway import UNREADABLE_PAGE, EventsQuery
@@ -23,7 +22,6 @@ from service.store.equals import RunNotes
 from service.store.inbound import Turn
 from service.store.runs import Tally
 
-ONE_DAY = timedelta(days=1)
 PATIENCE = 0.2
 MOST_RESTARTS = 3
 """So often a reading begins again because its next page's address has expired; then attempts count."""
@@ -179,9 +177,7 @@ def tally_of(entries: Sequence[LogEntry], *, found: int) -> Tally:
 
 def _query(due: Due, span: Span) -> EventsQuery:
     assert due.integration.calendar_id is not None
+    first, beyond = span.to_read(reach(due.run.requested_at))
     return EventsQuery(
-        calendar_ids=(due.integration.calendar_id,),
-        from_=span.first - ONE_DAY,
-        to=span.beyond + ONE_DAY,
-        include_managed=True,
+        calendar_ids=(due.integration.calendar_id,), from_=first, to=beyond, include_managed=True
     )

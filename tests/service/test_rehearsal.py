@@ -22,8 +22,10 @@ PERSON = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
 NINE, TEN = "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z"
 WEEK = {"enabled": True, "past": "1_week", "future": "1_week"}
 QUARTER = {"enabled": True, "past": "today", "future": "3_months"}
+YEAR = {"enabled": True, "past": "today", "future": "12_months"}
 OFF = {"enabled": False, "past": "today", "future": "today"}
 FAR = ("2027-01-14T09:00:00Z", "2027-01-14T10:00:00Z")
+LATE = ("2027-11-03T09:00:00Z", "2027-11-03T10:00:00Z")
 BOTH_WAYS = {"retrieve": WEEK, "send": WEEK}
 
 
@@ -150,6 +152,14 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, str]], dict[str, Any
         [{**SAME, "start": FAR[0], "end": FAR[1]}, LUNCH],
         [{"title": "Same", "kind": "appointment", "start": FAR[0], "end": FAR[1]}],
         {"retrieve": WEEK, "send": QUARTER}, {"add_there": 0, "add_here": 1, "link": 1},
+    ),
+    "further than Cronofy reaches": (
+        [SAME],
+        [
+            {"title": "Same", "kind": "appointment"},
+            {"title": "Late", "kind": "task", "start": LATE[0], "end": LATE[1]},
+        ],
+        {"send": YEAR}, {"add_there": 1, "add_here": 0, "link": 1},
     ),
     "two candidates": (
         [SAME, SAME], [{"title": "Same", "kind": "appointment"}], BOTH_WAYS,

@@ -137,6 +137,20 @@ async def test_r29_send_links_what_is_equal_on_both_sides(home: Household) -> No
     assert run.state == "done"
 
 
+async def test_r24_send_reaches_twelve_months_ahead_though_cronofy_is_read_less_far(home: Household) -> None:
+    """Cronofy refuses to be asked beyond its 201 days; what it shows before them is still compared (R29)."""
+    mine = await _with_events(home, {"summary": "Visit"})
+    await home.own_item("Visit", kind="appointment", start=NINE, end=TEN)
+    await home.own_item("Far", kind="task", start="2027-11-03T09:00:00Z", end="2027-11-03T10:00:00Z")
+
+    await home.run_steps(mine, send={"past": "today", "future": "12_months"}, steps=3)
+
+    equal, far = sorted(await home.links(), key=lambda link: link.state)
+    assert (equal.state, far.state) == (LinkState.AGREED, LinkState.BEHIND)
+    assert far.desired is not None
+    assert far.desired["summary"] == "Far"
+
+
 async def test_r29_two_candidates_are_not_linked(home: Household) -> None:
     """Only where exactly one matches on each side."""
     mine = await _with_events(home, {"summary": "Visit"}, {"summary": "Visit"})
