@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from contracts.calendar import Item, ItemRef, item_ref
 from contracts.envelope import ItemChanged, encode
 from contracts.ports import Outgoing
-from contracts.vorex import Action, ActorKind, ItemType
+from contracts.vorex import Action, ActorKind, ItemContent, ItemType
 from service.accounts import Person
 from service.broker.topology import ITEMS_EXCHANGE
 from service.store import Store, items
@@ -57,6 +57,8 @@ class Dispatcher:
         default_factory=lambda: defaultdict(list)
     )
     """Ids and titles by person; forgotten with the process."""
+    published: dict[ItemRef, Item] = field(default_factory=dict)
+    """Calls as they were published last; the message may still be on its way."""
 
     async def calls(self, person: Person) -> Sequence[Call]:
         """The newest first; deleted ones are gone."""
@@ -109,11 +111,23 @@ class Dispatcher:
             "delete": {},
         }
         action = Action.DELETED if act == "delete" else Action.UPDATED
-        await self._publish(person, action, {**known.content.to_json_dict(), **changed[act]}, known=known)
+        content = {**known.content.to_json_dict(), **changed[act]}
+        self.published[known.ref] = replace(
+            known,
+            version=known.version + 1,
+            deleted=action is Action.DELETED,
+            content=ItemContent.from_json_dict(content),
+        )
+        await self._publish(person, action, content, known=known)
 
     async def _load(self, person: Person, ids: Sequence[str]) -> Mapping[ItemRef, Item]:
         async with self.store.read() as connection:
-            return await items.load(connection, [_ref(person, id_) for id_ in ids])
+            stored = await items.load(connection, [_ref(person, id_) for id_ in ids])
+        return {ref: self._newest(item) for ref, item in stored.items()}
+
+    def _newest(self, stored: Item) -> Item:
+        own = self.published.get(stored.ref)
+        return own if own is not None and own.version > stored.version else stored
 
     async def _publish(
         self, person: Person, action: Action, content: Mapping[str, Any], *, known: Item | None

@@ -104,6 +104,25 @@ async def test_the_panel_publishes_what_a_dispatcher_does(office: Office, browse
     assert [data.item.assignees for data in told][1:] == [("u-17",), (COLLEAGUE,), (COLLEAGUE,)]
 
 
+async def test_a_press_builds_on_the_one_before_it_whose_message_is_still_on_its_way(
+    office: Office, browser: Browser
+) -> None:
+    """Vorex knows what it published: a version more, and nothing of the earlier press undone."""
+    await browser.open(STAGE)
+    await browser.press("Assign a service call")
+    (assigned,) = await published(office)
+    await taken_in(office, assigned)
+    await browser.open(STAGE)
+    for step in ("Complete", "Reassign to Alex", "Delete"):
+        await browser.press(f"{step}: {assigned.data.item.title}")
+
+    told = [message.data for message in await published(office)]
+
+    assert [data.version for data in told] == [1, 2, 3, 4]
+    assert [data.item.completed for data in told] == [False, True, True, True]
+    assert [data.item.assignees for data in told][1:] == [("u-17",), (COLLEAGUE,), (COLLEAGUE,)]
+
+
 async def test_nobody_deals_with_somebody_elses_calls(office: Office, browser: Browser) -> None:
     """Nor does a form without its token, nor a word that is none."""
     await browser.open(STAGE)
