@@ -12,7 +12,7 @@ from service.accounts.catching_up import want_catch_up
 from service.accounts.choices import Choices, RetrieveOption, SendOption
 from service.accounts.facts import integration_changed, run_requested
 from service.accounts.refusals import Conflict, Invalid, Unknown
-from service.store import AsyncConnection, Store, accounts, moving, runs
+from service.store import AsyncConnection, Store, accounts, parting, runs
 from service.store.accounts import Shown
 from service.store.ids import new_id
 from service.store.integrations import change, change_state
@@ -81,14 +81,13 @@ async def finish(
 
 
 async def _moves(connection: AsyncConnection, before: Integration, choices: Choices) -> bool:
-    """Whether copies are to follow to the calendar that is chosen now; marked so, or left for good (R16)."""
+    """Whether copies are to follow to the calendar that is chosen now, or are left for good (R16)."""
     if before.calendar_id is None or choices.calendar_id == before.calendar_id:
         return False
     if choices.copies == "leave":
-        await moving.forget(connection, before.id)
+        await parting.leave(connection, before)
         return False
-    await moving.mark(connection, before)
-    return await moving.count(connection, before.id) > 0
+    return await parting.follow(connection, before)
 
 
 async def _found(connection: AsyncConnection, integration_id: str) -> Shown:
@@ -117,7 +116,6 @@ async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted
         # What stands on the new calendar by now was there before (R33).
         moved_at = await store.moment(connection)
         values |= {"baseline_at": None, "channel_id": None, "finished_at": moved_at}
-        await accounts.let_go_elsewhere(connection, known.id, calendar.calendar_id)
         await accounts.forget_reads(connection, known.id)
         await runs.end_all(connection, known.id, reason=MOVED, at=await store.moment(connection))
     elif known.finished_at and not (known.active and known.status is Status.CONNECTED):

@@ -9,7 +9,7 @@ from service.accounts.facts import run_requested
 from service.accounts.finishing import BASELINE
 from service.accounts.people import owned
 from service.accounts.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict, Unknown
-from service.store import AsyncConnection, Store, accounts, moving, runs
+from service.store import AsyncConnection, Store, accounts, parting, runs
 from service.store.accounts import PERSONS_RUNS, Owner, Shown
 from service.store.ids import new_id
 from service.store.integrations import change
@@ -73,8 +73,7 @@ class Syncing:
         Copies that are half-way to another calendar arrive; the others stay where they are (R16).
         """
         shown = await accounts.find(connection, row["integration_id"])
-        await moving.forget_untouched(connection, row["integration_id"])
-        half_way = await moving.count(connection, row["integration_id"])
+        half_way = await parting.halve(connection, row["integration_id"])
         if shown is not None and (half_way or shown.integration.baseline_at is None):
             nothing: dict[str, Any] = {"retrieve": None, "send": None}
             await self._begin(connection, shown.integration, row["started_by"], nothing, kind="finish")

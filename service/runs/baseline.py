@@ -11,10 +11,12 @@ from handlers.runs import span_of
 from service.cronofy.gateway import EventsQuery
 from service.inbound.reader import Calendars
 from service.runs.adoption import Adoption
+from service.runs.parting import Parting
 from service.runs.steps import BY_ITSELF, MATCH, MOVE, NOTICES, OVER, RETRIEVE, SEND, Due, Overtaken, Progress
 from service.store import AsyncConnection, Store, accounts, inbound, integrations, moving, runs
 from service.store.runs import Run, Tally
 
+AT_ONCE = 500
 FIRST_SYNC_POLL = 5.0
 FIRST_SYNC_LIMIT = timedelta(minutes=30)
 STILL_READING = "Cronofy is still reading the calendar."
@@ -49,9 +51,10 @@ class Baseline:
 
     def __init__(self, *, store: Store, calendars: Calendars, progress: Progress) -> None:
         self._store, self._calendars, self._progress = store, calendars, progress
-        self._adoption = Adoption(store)
+        self._adoption, self._part = Adoption(store), Parting(store)
 
     async def __call__(self, due: Due) -> None:
+        await self._part(due.integration)
         if not await self._first_sync_done(due):
             await self._wait(due)
         elif due.integration.baseline_at is None:
@@ -75,6 +78,8 @@ class Baseline:
         began = datetime.fromtimestamp(asked_at, UTC)
         await self._take_stock(due, began)
         integration = due.integration
+        if due.run.kind not in BY_ITSELF:
+            await self._release_most(integration)
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
             current = (await integrations.load(connection, [integration.id], lock=True)).get(integration.id)
@@ -87,6 +92,13 @@ class Baseline:
             if due.run.kind not in BY_ITSELF:
                 await accounts.release(connection, integration.id)
             await self._go_on(connection, due)
+
+    async def _release_most(self, integration: Integration) -> None:
+        """A few hundred a transaction (DESIGN 10); the last ones come with the transaction that may send."""
+        released = AT_ONCE
+        while released == AT_ONCE:
+            async with self._store.begin() as connection:
+                released = await accounts.release(connection, integration.id, limit=AT_ONCE)
 
     async def _first_sync_done(self, due: Due) -> bool:
         account = await self._calendars.userinfo(due.integration.sub, turn=due.turn)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Code, Integration, LinkState, Reason, Status
 from service.store.integrations import integration_of
+from service.store.sets import among
 from service.store.tables import credentials, integration_state, integrations, links, runs, used_tokens
 
 PERSONS_RUNS = ("finish", "sync_now")
@@ -52,6 +53,7 @@ def living() -> Select[Any]:
         select(func.count())
         .where(
             links.c.integration_id == integrations.c.id,
+            links.c.calendar_id == integrations.c.calendar_id,
             links.c.state == LinkState.HELD,
             links.c.code == Code.HELD_DELETION,
             links.c.ended_at.is_(None),
@@ -299,38 +301,21 @@ async def end_readings(connection: AsyncConnection, integration_id: str, *, now:
     )
 
 
-async def release(connection: AsyncConnection, integration_id: str) -> None:
+async def release(connection: AsyncConnection, integration_id: str, *, limit: int | None = None) -> int:
     """What was held while nothing could be sent is behind from now on, and the first to be swept up (R20).
 
-    Held deletions are not: they wait for a person's answer (R11).
+    Held deletions are not: they wait for a person's answer (R11). At most ``limit`` links; how many.
     """
     held = (
         links.c.integration_id == integration_id,
         links.c.state == LinkState.HELD,
         func.coalesce(links.c.code, "") != Code.HELD_DELETION,
     )
-    await _lock_links(connection, *held)
-    await connection.execute(update(links).where(*held).values(state=LinkState.BEHIND, touched_at=0.0))
-
-
-async def _lock_links(connection: AsyncConnection, *which: ColumnElement[bool]) -> None:
-    """In the order of their ids, as everyone locks them, so that no two wait for each other."""
-    await connection.execute(select(links.c.id).where(*which).order_by(links.c.id).with_for_update())
-
-
-async def let_go_elsewhere(connection: AsyncConnection, integration_id: str, calendar_id: str) -> None:
-    """Copies on a calendar that is linked no longer stay there, and are kept alike no longer (R16)."""
-    elsewhere = (
-        links.c.integration_id == integration_id,
-        links.c.calendar_id != calendar_id,
-        links.c.ended_at.is_(None),
-    )
-    await _lock_links(connection, *elsewhere)
-    await connection.execute(
-        update(links)
-        .where(*elsewhere)
-        .values(state=LinkState.LET_GO, code=Code.OK, retry_at=None, verify_at=None)
-    )
+    query = select(links.c.id).where(*held).order_by(links.c.id).limit(limit).with_for_update()
+    chosen = list(await connection.scalars(query))
+    behind = update(links).where(among(connection, links.c.id, chosen))
+    await connection.execute(behind.values(state=LinkState.BEHIND, touched_at=0.0))
+    return len(chosen)
 
 
 async def forget_reads(connection: AsyncConnection, integration_id: str) -> None:

@@ -221,7 +221,9 @@ async def held_deletions(
     rows = await connection.execute(
         select(links.c.id, links.c.item_ref)
         .join(deletions, deletions.c.link_id == links.c.id)
+        .join(integrations, integrations.c.id == deletions.c.integration_id)
         .where(deletions.c.integration_id == integration_id, deletions.c.state == "held")
+        .where(links.c.calendar_id == integrations.c.calendar_id)
         .order_by(links.c.id)
         .limit(limit)
     )

@@ -1,4 +1,4 @@
-"""Copies that follow their integration to another calendar: marked at Finish, one mark less a copy (R16)."""
+"""Copies that follow their integration to another calendar: marked first, one mark less a copy (R16)."""
 
 from collections.abc import Sequence
 
@@ -15,37 +15,17 @@ AFTERGLOW = 30.0
 ON_THEIR_WAY = (LinkState.BEHIND.value, LinkState.RETRYING.value, LinkState.HELD.value)
 
 
-async def mark(connection: AsyncConnection, before: Integration) -> None:
-    """Have every copy on the calendar that was linked until now follow."""
-    await _set(connection, links.c.integration_id == before.id, copies_there(before), moving=True)
-
-
-async def forget(connection: AsyncConnection, integration_id: str) -> None:
-    """Nothing follows any more: copies stay where they are."""
-    await _set(connection, _moving(integration_id), moving=False)
-
-
-async def forget_untouched(connection: AsyncConnection, integration_id: str) -> None:
-    """Only copies whose successor stands, or is on its way, are still to be finished with."""
-    await _set(connection, _moving(integration_id), ~_followed(), moving=False)
-
-
 async def done(connection: AsyncConnection, ids: Sequence[str]) -> None:
     """These have been moved, or stay where they are."""
     await connection.execute(update(links).where(among(connection, links.c.id, ids)).values(moving=False))
-
-
-async def _set(connection: AsyncConnection, *which: ColumnElement[bool], moving: bool) -> None:
-    living = (*which, links.c.ended_at.is_(None))
-    await connection.execute(select(links.c.id).where(*living).order_by(links.c.id).with_for_update())
-    await connection.execute(update(links).where(*living).values(moving=moving))
 
 
 def _moving(integration_id: str) -> ColumnElement[bool]:
     return and_(links.c.integration_id == integration_id, links.c.moving)
 
 
-def _followed() -> ColumnElement[bool]:
+def followed() -> ColumnElement[bool]:
+    """Whether the successor of a copy stands, or is on its way."""
     other = links.alias()
     successor = and_(
         other.c.integration_id == links.c.integration_id,

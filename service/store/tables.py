@@ -87,6 +87,8 @@ integrations = Table(
     # R21: copies are being removed for a deleted integration, and its account has been let go.
     Column("removing", Boolean, nullable=False, server_default=text("false")),
     Column("erased_at", Moment),
+    # R16: what is still to be done with copies on a calendar that is linked no longer.
+    Column("parting", JSON(none_as_null=True)),
     Index("ix_integrations_owner", "tenant_id", "user_id"),
     Index("ix_integrations_sub", "sub"),
     # R1: one person links one calendar once; the tombstones of deleted integrations do not count.

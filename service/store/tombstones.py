@@ -136,11 +136,16 @@ async def forget_prior(connection: AsyncConnection, integration_id: str, *, limi
 
 
 def copies_there(integration: Integration) -> ColumnElement[bool]:
-    """What this sync added to the calendar, or may have added with an answer that never came."""
+    """What this sync added to the linked calendar, or may have added with an answer that never came."""
+    return copies_on(integration.calendar_id)
+
+
+def copies_on(calendar_id: str | None) -> ColumnElement[bool]:
+    """The same of any calendar."""
     unsure = (*WAITING, LinkState.FAILED.value)
     return and_(
         links.c.origin == Origin.OURS.value,
-        links.c.calendar_id == integration.calendar_id,
+        links.c.calendar_id == calendar_id,
         or_(links.c.exists_there, links.c.state.in_(unsure)),
     )
 

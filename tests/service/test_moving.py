@@ -1,22 +1,19 @@
 """Another calendar is chosen: our copies follow link by link, or stay where they are (R16, issue 4)."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 import pytest
 
 from contracts.calendar import Status
 from contracts.errors import Transient
 from contracts.vorex import Action
-from service.accounts.choices import Choices
-from service.accounts.people import Person
 from service.accounts.refusals import Conflict
 from service.accounts.switching import Switching
 from service.store.tables import links, log_entries, runs
 from tests.support.choices import form
+from tests.support.choosing import choose, on, second, settled, visits
 from tests.support.village import ANN, ELEVEN, TEN, Village, village
 
-WHO = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
 WEEK = {"enabled": True, "past": "1_week", "future": "1_week"}
 
 
@@ -29,35 +26,6 @@ async def ann(request: pytest.FixtureRequest) -> AsyncIterator[Village]:
         yield built
 
 
-def _second(ann: Village) -> str:
-    (profile,) = ann.town.world.profiles("ann@example.com")
-    return next(one.calendar_id for one in profile.bindings if one.calendar.name == "Second")
-
-
-async def _choose(ann: Village, calendar_id: str | None = None, **changes: Any) -> str | None:
-    """Finish with another calendar; the id of the run that it started."""
-    choices = Choices.model_validate(form(calendar_id or _second(ann), **changes))
-    finished = await ann.accounts.finish(WHO, ann.mine, choices)
-    return finished.run_id
-
-
-def _on(ann: Village, calendar_id: str) -> list[tuple[str, bool]]:
-    there = [event for event in ann.town.world.events(calendar_id) if not event["deleted"]]
-    return sorted((event["summary"], event["event_id"] is not None) for event in there)
-
-
-async def _settled(ann: Village, *, items: int = 2) -> None:
-    """So many visits that were sent, and a meeting that was brought."""
-    for at in range(items):
-        await ann.say(f"Visit {at:02}")
-    ann.add_event("Meeting")
-    await ann.town.rest(reads=False)
-
-
-def _visits(number: int) -> list[tuple[str, bool]]:
-    return [(f"Visit {at:02}", True) for at in range(number)]
-
-
 async def _reasons(ann: Village, run_id: str | None) -> list[tuple[str, str, str]]:
     rows = await ann.rows(log_entries, log_entries.c.run_id == run_id)
     return sorted((row["action"], row["outcome"], row["code"]) for row in rows)
@@ -66,13 +34,13 @@ async def _reasons(ann: Village, run_id: str | None) -> list[tuple[str, str, str
 @pytest.mark.usefixtures("database_url")
 async def test_r16_copies_follow_to_the_calendar_that_is_chosen(ann: Village) -> None:
     """Created here, removed there; what the calendar's owner added there stays."""
-    await _settled(ann)
+    await settled(ann)
 
-    run_id = await _choose(ann, copies="move")
+    run_id = await choose(ann, copies="move")
     await ann.rest()
 
-    assert _on(ann, ann.calendar) == [("Meeting", False)]
-    assert _on(ann, _second(ann)) == _visits(2)
+    assert on(ann, ann.calendar) == [("Meeting", False)]
+    assert on(ann, second(ann)) == visits(2)
     assert await ann.titles() == ["Meeting", "Visit 00", "Visit 01"]
     assert await _reasons(ann, run_id) == [("create", "done", "ok")] * 2 + [("delete", "done", "ok")] * 2
     assert not [
@@ -84,9 +52,9 @@ async def test_r16_copies_follow_to_the_calendar_that_is_chosen(ann: Village) ->
 
 async def test_r16_the_move_is_a_run_with_progress_and_counts(ann: Village) -> None:
     """It stands in the log of runs like any other."""
-    await _settled(ann, items=3)
+    await settled(ann, items=3)
 
-    run_id = await _choose(ann, copies="move")
+    run_id = await choose(ann, copies="move")
     await ann.rest()
 
     (run,) = await ann.rows(runs, runs.c.id == run_id)
@@ -96,16 +64,16 @@ async def test_r16_the_move_is_a_run_with_progress_and_counts(ann: Village) -> N
 
 async def test_r16_copies_stay_unless_asked_otherwise(ann: Village) -> None:
     """They are kept alike no longer; the next change goes to the calendar that is linked now."""
-    await _settled(ann)
+    await settled(ann)
 
-    assert await _choose(ann) is None
+    assert await choose(ann) is None
     await ann.rest()
     await ann.say("Visit 00", end=ELEVEN)
     await ann.town.rest(reads=False)
 
-    assert _on(ann, ann.calendar) == [("Meeting", False), *_visits(2)]
+    assert on(ann, ann.calendar) == [("Meeting", False), *visits(2)]
     assert {event["end"] for event in ann.town.world.events(ann.calendar)} == {TEN}
-    assert _on(ann, _second(ann)) == _visits(1)
+    assert on(ann, second(ann)) == visits(1)
 
 
 async def test_r16_a_type_that_is_unchecked_with_it_stays_and_the_log_says_so(ann: Village) -> None:
@@ -115,20 +83,20 @@ async def test_r16_a_type_that_is_unchecked_with_it_stays_and_the_log_says_so(an
     await ann.town.rest(reads=False)
     types = {**form("")["item_types"], "task": False}
 
-    run_id = await _choose(ann, copies="move", item_types=types)
+    run_id = await choose(ann, copies="move", item_types=types)
     await ann.rest()
 
-    assert _on(ann, ann.calendar) == [("Call", True)]
-    assert _on(ann, _second(ann)) == [("Visit", True)]
+    assert on(ann, ann.calendar) == [("Call", True)]
+    assert on(ann, second(ann)) == [("Visit", True)]
     assert ("none", "skipped", "type_off") in await _reasons(ann, run_id)
 
 
 @pytest.mark.usefixtures("database_url")
 async def test_r16_changes_that_arrive_meanwhile_are_not_lost(ann: Village) -> None:
     """A change, a deletion and a new item, while the copies are on their way."""
-    await _settled(ann, items=4)
+    await settled(ann, items=4)
 
-    await _choose(ann, copies="move")
+    await choose(ann, copies="move")
     await ann.say("Visit 00", title="Changed")
     await ann.say("Visit 01", action=Action.DELETED)
     await ann.say("Visit 02", assignees=["somebody"])
@@ -136,21 +104,21 @@ async def test_r16_changes_that_arrive_meanwhile_are_not_lost(ann: Village) -> N
     await ann.rest()
     await ann.town.rest()
 
-    assert _on(ann, ann.calendar) == [("Meeting", False)]
-    assert _on(ann, _second(ann)) == [("Changed", True), ("New", True), ("Visit 03", True)]
+    assert on(ann, ann.calendar) == [("Meeting", False)]
+    assert on(ann, second(ann)) == [("Changed", True), ("New", True), ("Visit 03", True)]
 
 
 @pytest.mark.usefixtures("database_url")
 async def test_r16_a_kill_at_any_step_loses_and_doubles_nothing(ann: Village) -> None:
     """More copies than one step holds, and every step handled twice."""
-    await _settled(ann, items=53)
+    await settled(ann, items=53)
     ann.killed = 6
 
-    run_id = await _choose(ann, copies="move")
+    run_id = await choose(ann, copies="move")
     await ann.rest()
 
-    assert _on(ann, ann.calendar) == [("Meeting", False)]
-    assert _on(ann, _second(ann)) == _visits(53)
+    assert on(ann, ann.calendar) == [("Meeting", False)]
+    assert on(ann, second(ann)) == visits(53)
     assert (await _reasons(ann, run_id)).count(("delete", "done", "ok")) == 53
 
 
@@ -165,14 +133,14 @@ async def test_r16_a_calendar_that_is_gone_or_read_only_is_told_in_the_log(
     obstacle: str, left: int, entry: tuple[str, str, str], ann: Village
 ) -> None:
     """The copies stand on the calendar that is linked now, whatever became of the old one."""
-    await _settled(ann)
+    await settled(ann)
     old = ann.town.world.calendar(ann.calendar)
     getattr(ann.town.world, obstacle)(ann.calendar)
 
-    run_id = await _choose(ann, copies="move")
+    run_id = await choose(ann, copies="move")
     await ann.rest()
 
-    assert _on(ann, _second(ann)) == _visits(2)
+    assert on(ann, second(ann)) == visits(2)
     assert (await _reasons(ann, run_id)).count(entry) == 2
     if left:
         assert len([event for event in old.events.values() if not event.deleted]) == left + 1
@@ -181,111 +149,111 @@ async def test_r16_a_calendar_that_is_gone_or_read_only_is_told_in_the_log(
 
 async def test_r16_what_cannot_be_written_here_stays_there(ann: Village) -> None:
     """Nothing is lost: the copy goes only when its successor stands."""
-    await _settled(ann)
+    await settled(ann)
     ann.town.world.faults.change(next_entry_errors=1, error_status=422)
 
-    run_id = await _choose(ann, copies="move")
+    run_id = await choose(ann, copies="move")
     await ann.rest()
 
-    assert len(_on(ann, ann.calendar)) == 2
-    assert len(_on(ann, _second(ann))) == 1
+    assert len(on(ann, ann.calendar)) == 2
+    assert len(on(ann, second(ann))) == 1
     assert ("none", "failed", "refused_by_calendar") in await _reasons(ann, run_id)
 
 
 async def test_r16_deletions_that_are_refused_for_now_are_tried_again(ann: Village) -> None:
     """By the queue, with its delays."""
-    await _settled(ann)
+    await settled(ann)
 
-    await _choose(ann, copies="move")
+    await choose(ann, copies="move")
     ann.town.world.faults.change(next_errors=2, error_status=503)
     await ann.rest()
 
-    assert _on(ann, ann.calendar) == [("Meeting", False)]
-    assert _on(ann, _second(ann)) == _visits(2)
+    assert on(ann, ann.calendar) == [("Meeting", False)]
+    assert on(ann, second(ann)) == visits(2)
 
 
 async def test_r20_a_move_that_was_cut_short_goes_on_with_the_next_activation(ann: Village) -> None:
     """Deactivated before it began: nothing is written until then."""
-    await _settled(ann)
+    await settled(ann)
     switching = Switching(ann.home.store)
-    await _choose(ann, copies="move")
+    await choose(ann, copies="move")
     await switching.deactivate(ANN, ann.mine)
     await ann.rest()
-    assert _on(ann, ann.calendar) == [("Meeting", False), *_visits(2)]
-    assert _on(ann, _second(ann)) == []
+    assert on(ann, ann.calendar) == [("Meeting", False), *visits(2)]
+    assert on(ann, second(ann)) == []
 
     await switching.activate(ANN, ann.mine)
     await ann.rest()
 
-    assert _on(ann, ann.calendar) == [("Meeting", False)]
-    assert _on(ann, _second(ann)) == _visits(2)
+    assert on(ann, ann.calendar) == [("Meeting", False)]
+    assert on(ann, second(ann)) == visits(2)
 
 
 async def test_r25_a_move_that_is_cancelled_leaves_the_rest_where_it_is(ann: Village) -> None:
     """And nothing in both places."""
-    await _settled(ann)
-    run_id = await _choose(ann, copies="move")
+    await settled(ann)
+    run_id = await choose(ann, copies="move")
     assert run_id is not None
 
     await ann.syncing.cancel(ANN, run_id)
     await ann.rest()
 
-    assert _on(ann, ann.calendar) == [("Meeting", False), *_visits(2)]
-    assert _on(ann, _second(ann)) == []
+    assert on(ann, ann.calendar) == [("Meeting", False), *visits(2)]
+    assert on(ann, second(ann)) == []
 
 
 async def test_r25_no_other_sync_begins_while_copies_move(ann: Village) -> None:
     """Neither Sync now nor another choice with copies to move."""
-    await _settled(ann)
-    await _choose(ann, copies="move")
+    await settled(ann)
+    await choose(ann, copies="move")
 
     with pytest.raises(Conflict) as refused:
         await ann.syncing.start(ANN, ann.mine, None, started_by="ann")
     assert refused.value.code == "run_in_progress"
     with pytest.raises(Conflict) as refused:
-        await _choose(ann, ann.calendar, copies="move")
+        await choose(ann, ann.calendar, copies="move")
     assert refused.value.code == "run_in_progress"
 
 
 async def test_r16_moving_there_and_back_again_doubles_nothing(ann: Village) -> None:
     """Each copy stands once, on the calendar that is linked."""
-    await _settled(ann)
-    for calendar_id in (_second(ann), ann.calendar, _second(ann), ann.calendar):
-        await _choose(ann, calendar_id, copies="move")
+    await settled(ann)
+    for calendar_id in (second(ann), ann.calendar, second(ann), ann.calendar):
+        await choose(ann, calendar_id, copies="move")
         await ann.rest()
 
-    assert _on(ann, ann.calendar) == [("Meeting", False), *_visits(2)]
-    assert _on(ann, _second(ann)) == []
+    assert on(ann, ann.calendar) == [("Meeting", False), *visits(2)]
+    assert on(ann, second(ann)) == []
     await ann.say("Visit 00", title="Changed")
     await ann.town.rest()
-    assert _on(ann, ann.calendar) == [("Changed", True), ("Meeting", False), ("Visit 01", True)]
+    assert on(ann, ann.calendar) == [("Changed", True), ("Meeting", False), ("Visit 01", True)]
 
 
 async def test_r16_a_move_after_the_old_calendar_was_lost_brings_the_copies_along(ann: Village) -> None:
     """*Choose another calendar* (R22): connected again, with everything on the new one."""
-    await _settled(ann)
+    await settled(ann)
     ann.town.world.set_missing(ann.calendar)
     await ann.home.looker.look(ann.mine, at_once=True)
     assert (await ann.row())["status"] == Status.NOT_CONNECTED
     await ann.say("Visit 00", title="Changed meanwhile")
     await ann.town.rest(reads=False)
 
-    await _choose(ann, copies="move")
+    await choose(ann, copies="move")
     await ann.rest()
 
-    assert _on(ann, _second(ann)) == [("Changed meanwhile", True), ("Visit 01", True)]
+    assert on(ann, second(ann)) == [("Changed meanwhile", True), ("Visit 01", True)]
 
 
 async def test_r16_a_retrieve_and_a_send_asked_for_with_it_follow_the_move(ann: Village) -> None:
     """One run does all three, and the options are off afterwards (R25)."""
-    await _settled(ann)
-    ann.town.world.add_event(_second(ann), summary="There", start=TEN, end=ELEVEN)
+    await settled(ann)
+    ann.town.world.add_event(second(ann), summary="There", start=TEN, end=ELEVEN)
     await ann.town.pass_time(10)
 
-    run_id = await _choose(ann, copies="move", retrieve=WEEK, send=WEEK)
+    run_id = await choose(ann, copies="move", retrieve=WEEK, send=WEEK)
     await ann.rest()
 
-    assert _on(ann, _second(ann)) == [("There", False), *_visits(2)]
+    assert on(ann, second(ann)) == [("There", False), *visits(2)]
     assert await ann.titles() == ["Meeting", "There", "Visit 00", "Visit 01"]
     (run,) = await ann.rows(runs, runs.c.id == run_id)
     assert run["state"] == "done"
@@ -296,11 +264,11 @@ async def test_r16_a_retrieve_and_a_send_asked_for_with_it_follow_the_move(ann: 
 async def test_r16_widened_boxes_count_from_now_on(ann: Village) -> None:
     """What was there before comes with its next change, or with a Send."""
     off: Mapping[str, bool] = {**form("")["item_types"], "appointment": False}
-    await _choose(ann, ann.calendar, item_types=off)
+    await choose(ann, ann.calendar, item_types=off)
     await ann.rest()
     await ann.say("Before")
     await ann.town.rest(reads=False)
-    await _choose(ann, ann.calendar)
+    await choose(ann, ann.calendar)
     await ann.rest()
     assert ann.events() == []
 
@@ -308,15 +276,15 @@ async def test_r16_widened_boxes_count_from_now_on(ann: Village) -> None:
     await ann.town.rest(reads=False)
     assert ann.events() == [("After", True)]
 
-    await _choose(ann, ann.calendar, send=WEEK)
+    await choose(ann, ann.calendar, send=WEEK)
     await ann.rest()
     assert ann.events() == [("After", True), ("Before", True)]
 
 
 async def test_r21_pairs_of_an_earlier_calendar_are_not_adopted_on_a_later_one(ann: Village) -> None:
     """What was left on the first calendar is not taken for an event of the second."""
-    await _settled(ann, items=1)
-    await _choose(ann)
+    await settled(ann, items=1)
+    await choose(ann)
     await ann.rest()
     ann.chosen = "Second"
     await ann.delete()
@@ -326,4 +294,4 @@ async def test_r21_pairs_of_an_earlier_calendar_are_not_adopted_on_a_later_one(a
     await ann.retitle("Meeting", "Renamed")
     await ann.town.rest(reads=False)
 
-    assert _on(ann, _second(ann)) == [("Renamed", True), ("Visit 00", True)]
+    assert on(ann, second(ann)) == [("Renamed", True), ("Visit 00", True)]

@@ -1,0 +1,42 @@
+"""Ann chooses another calendar: what tests of R16 do and see."""
+
+from typing import Any
+
+from service.accounts.choices import Choices
+from service.accounts.people import Person
+from tests.support.choices import form
+from tests.support.village import Village
+
+WHO = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
+
+
+def second(ann: Village) -> str:
+    """Her other calendar."""
+    (profile,) = ann.town.world.profiles("ann@example.com")
+    return next(one.calendar_id for one in profile.bindings if one.calendar.name == "Second")
+
+
+async def choose(ann: Village, calendar_id: str | None = None, **changes: Any) -> str | None:
+    """Finish with another calendar; the id of the run that it started."""
+    choices = Choices.model_validate(form(calendar_id or second(ann), **changes))
+    finished = await ann.accounts.finish(WHO, ann.mine, choices)
+    return finished.run_id
+
+
+def on(ann: Village, calendar_id: str) -> list[tuple[str, bool]]:
+    """What stands on that calendar, by title, and whether it is a copy of ours."""
+    there = [event for event in ann.town.world.events(calendar_id) if not event["deleted"]]
+    return sorted((event["summary"], event["event_id"] is not None) for event in there)
+
+
+async def settled(ann: Village, *, items: int = 2) -> None:
+    """So many visits that were sent, and a meeting that was brought."""
+    for at in range(items):
+        await ann.say(f"Visit {at:02}")
+    ann.add_event("Meeting")
+    await ann.town.rest(reads=False)
+
+
+def visits(number: int) -> list[tuple[str, bool]]:
+    """So many copies, as ``on`` tells them."""
+    return [(f"Visit {at:02}", True) for at in range(number)]
