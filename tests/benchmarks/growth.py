@@ -1,6 +1,7 @@
 """How speed and requests change with consumers, integrations, bursts, rows and time (DESIGN 15)."""
 
 import asyncio
+import signal
 from collections.abc import Sequence
 from statistics import median
 
@@ -10,6 +11,7 @@ from tests.benchmarks.ageing import grow
 from tests.benchmarks.ground import ENGINES, Job, Place, Servers, place
 from tests.benchmarks.results import Curve, Found, Line, Point
 from tests.benchmarks.throughput import consumed, product
+from tests.support.processes import Started
 
 SLOW = 0.2
 INTEGRATIONS = 40
@@ -47,12 +49,19 @@ async def bursts(servers: Servers) -> Found:
 async def _of_many(servers: Servers, job: Job, consumers: int) -> int:
     async with place(servers, job, "PostgreSQL") as here:
         servers.forget()
-        async with here.consumers(consumers):
+        async with here.consumers(consumers) as made:
+            _all(made, signal.SIGSTOP)  # so that the burst waits, and each of them finds its share
             await here.publish(job.messages())
+            _all(made, signal.SIGCONT)
             await here.all_arrived(job)
             await here.all_settled(job)
         await here.verified(job)
         return len((await here.ask("/seen"))["requests"])
+
+
+def _all(consumers: Sequence[Started], number: int) -> None:
+    for each in consumers:
+        each.process.send_signal(number)
 
 
 async def scaling(servers: Servers, events: int) -> Found:
