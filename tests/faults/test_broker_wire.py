@@ -158,7 +158,7 @@ async def test_t25_through_a_bad_network_everything_arrives_and_nothing_is_left_
         await place.settled((event.message_id for event in events), seconds=sized(90, 600))
         await place.newest_once(events)
         await until(lambda: not _tasks() - tasks, what=f"no task beyond {tasks}")
-        assert wire.connections == connections
+        await until(lambda: wire.connections == connections, seconds=60, what="just its connections")
 
 
 def _all_ready(consumers: list[OutboundConsumer]) -> bool:
