@@ -22,10 +22,9 @@ from service.rehearsal import Rehearsal
 from service.store import Store
 from service.store.accounts import use_token
 from service.telemetry import EventName
-from service.web.passes import BadToken, OneTime, Passes, Visitor
+from service.web.passes import SESSION_COOKIE, BadToken, OneTime, Passes, Visitor
 from service.web.problems import NoEntry
 
-SESSION_COOKIE = "calendar_sync_session"
 FORM_TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 -- a header's name
 REFUSED: EventName = "web.refused"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -21,6 +21,7 @@ from contracts.ports import Clock
 from service.accounts import Person
 from service.store.ids import new_id
 
+SESSION_COOKIE = "calendar_sync_session"
 SESSION_LIFE = timedelta(hours=12)
 STATE_LIFE = timedelta(hours=1)
 SIGN_IN_LIFE = timedelta(minutes=10)

@@ -15,21 +15,10 @@ from contracts.envelope import complaint
 from contracts.errors import GrantRefused, SyncError, Transient
 from service.accounts.refusals import Conflict, FieldError, Invalid, Unknown
 from service.telemetry import EventName
-from service.web.rendering import page
+from service.web.error_page import error_page
 
 MEDIA_TYPE = "application/problem+json"
 FAILED: EventName = "web.failed"
-HEADINGS = {
-    401: "Please sign in",
-    403: "That was not allowed",
-    404: "Nothing is here",
-    405: "Nothing is here",
-    409: "That is not possible now",
-    413: "That is too long",
-    422: "That cannot be read",
-    500: "Something went wrong",
-    503: "Not just now",
-}
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 _log = structlog.get_logger(__name__)
 
@@ -52,9 +41,7 @@ def problem(
     """The answer that says what is wrong, in the form that the asker understands."""
     title = HTTPStatus(status).phrase
     if _is_browser(request):
-        answer = page(
-            request, "error.html", status=status, heading=HEADINGS.get(status, title), detail=detail
-        )
+        answer = error_page(request, status, detail)
         answer.headers.update(headers or {})
         return answer
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}

@@ -9,11 +9,12 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from service.web.desk import SESSION_COOKIE, desk_of, refused, visitor_of
-from service.web.passes import BadToken, Visitor
+from service.web.desk import desk_of, refused, visitor_of
+from service.web.error_page import TOKEN_FIELD, keep_unsent
+from service.web.passes import SESSION_COOKIE, BadToken, Visitor
+from service.web.problems import NoEntry
 
-TOKEN_FIELD = "csrf_token"  # noqa: S105 -- a field's name
-EXPIRED = "The form is not yours or has expired. Open the page again and send it once more."
+EXPIRED = "This form was opened in an earlier session, so nothing was saved."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,12 +44,17 @@ def _guest(request: Request) -> Visitor:
 
 
 async def _sent(request: Request) -> Sent:
-    visitor = _sender(request)
+    try:
+        visitor = _sender(request)
+    except NoEntry:
+        keep_unsent(request, await request.form())
+        raise
     request.state.visitor = visitor
     sent = Sent(visitor=visitor, fields=await request.form())
     if visitor.session is None:
         return sent
     if not desk_of(request).passes.is_form_token(visitor.session, sent.text(TOKEN_FIELD)):
+        keep_unsent(request, sent.fields)
         raise HTTPException(HTTPStatus.FORBIDDEN, EXPIRED)
     return sent
 
