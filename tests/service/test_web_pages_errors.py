@@ -12,11 +12,6 @@ from tests.support.pages import Browser
 HEADERS = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 DAY = "2026-12-03"
 TYPED = {"title": "Visit \u202b<b>Łódź</b>", "start_day": DAY, "end_day": DAY, "all_day": "on"}
-    "title": "Visit \u202b<b>Łódź</b>",
-    "start_day": "2026-12-03",
-    "end_day": "2026-12-03",
-    "all_day": "on",
-}
 
 
 @pytest.fixture
