@@ -32,7 +32,9 @@ async def test_t7_a_worker_stopped_past_its_claim_and_continued_changes_nothing_
         port = int(stage.settings["SIMULATOR_PORT"])
         async with TcpProxy("127.0.0.1", port) as wire:
             await stage.people("u-17")
-            (zombie,) = await stage.start(*CONSUME, CRONOFY_API_URL=f"http://127.0.0.1:{wire.port}")
+            way = f"http://127.0.0.1:{wire.port}"
+            # with a prefetch of one, what is published while it is stopped goes to the other at once
+            (zombie,) = await stage.start(*CONSUME, CRONOFY_API_URL=way, PREFETCH="1")
             wire.freeze()
             await stage.publish([changed("a", 1)])
             await until(lambda: wire.holds(b"a v1"), seconds=60, what="a request on the wire")
