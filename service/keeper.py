@@ -254,7 +254,8 @@ def daily_reads(store: Store) -> Chore:
             )
             found = await integrations.load(connection, due, lock=True)
             for integration in found.values():
-                await want_catch_up(store, connection, integration, kind=DAILY)
+                if integration.active and integration.deleted_at is None:  # until it was locked
+                    await want_catch_up(store, connection, integration, kind=DAILY)
 
     return Chore(name="daily reads", every=60.0, work=work)
 

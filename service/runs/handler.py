@@ -8,6 +8,7 @@ from contracts.envelope import RunRequested
 from contracts.errors import GrantRefused, Permanent, SyncError, Throttled
 from contracts.messages import RunData
 from contracts.ports import Clock
+from service.accounts.switching import SWITCHED_OFF
 from service.crashpoints import crash_point
 from service.inbound.pages import NotSyncing
 from service.inbound.reader import LOOK_CLOSER, Calendars, Looker
@@ -38,7 +39,7 @@ from service.store.journal import MessageKey
 from service.store.runs import Run
 
 WITHDRAWN = "The account's permission was withdrawn."
-NOT_SYNCING = "The integration is not active or not connected."
+NOT_SYNCING = "The integration is not connected."
 GIVING_WAY = "Waiting for the sync that was started by hand."
 GIVING_WAY_SECONDS = 5.0
 WENT_WRONG = "Something went wrong here."
@@ -113,10 +114,18 @@ class RunHandler:
         except Overtaken:
             raise
         except Exception as error:
+            if await self._is_over(due):
+                raise Overtaken from error
             if not await self._explained(due, error):
                 if self._is_last(error, attempt):
                     await self._fail(due, str(error) if isinstance(error, SyncError) else WENT_WRONG)
                 raise
+
+    async def _is_over(self, due: Due) -> bool:
+        """Whether the run was ended meanwhile: nothing is to be tried again for it (R20)."""
+        async with self._store.read() as connection:
+            run = await runs.find(connection, due.run.id)
+        return run is None or run.ended
 
     async def _explained(self, due: Due, error: Exception) -> bool:
         """Whether the account or its calendar is gone, which is no fault of the message (R23)."""
@@ -142,7 +151,7 @@ class RunHandler:
         integration = due.integration
         unread = integration.baseline_at is None
         if not (integration.sends or (unread and integration.active)):
-            await self._progress.end(due, state="failed", reason=NOT_SYNCING)
+            await self._stop(due)
             return
         if due.run.kind in BY_ITSELF and await self._gives_way(integration):
             await self._progress.wait(due, seconds=GIVING_WAY_SECONDS, now_doing=GIVING_WAY)
@@ -150,10 +159,19 @@ class RunHandler:
         try:
             await self._steps[BASELINE if unread else due.run.step](due)
         except NotSyncing:
-            await self._progress.end(due, state="failed", reason=NOT_SYNCING)
+            await self._stop(due)
         except GrantRefused:
-            await self._looker.look(integration.id)
+            await self._looker.look(integration.id, at_once=True)
             await self._progress.end(due, state="failed", reason=WITHDRAWN)
+
+    async def _stop(self, due: Due) -> None:
+        """Deactivated, it is cancelled as what was under way then is; not connected, it has failed."""
+        async with self._store.read() as connection:
+            found = await integrations.load(connection, [due.integration.id])
+        if all(integration.active for integration in found.values()):
+            await self._progress.end(due, state="failed", reason=NOT_SYNCING)
+        else:
+            await self._progress.end(due, state="cancelled", reason=SWITCHED_OFF)
 
     async def _gives_way(self, integration: Integration) -> bool:
         """Whether a run that a person started is under way (R25)."""

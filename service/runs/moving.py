@@ -11,6 +11,7 @@ from contracts.writes import Answer, Delete, Write
 from handlers.landing import TOO_MANY
 from handlers.moving import awaited, follow, gone, left_there, may_go, passing, told
 from service.cronofy.transport import Turn
+from service.inbound.pages import NotSyncing
 from service.runs.baseline import after_baseline
 from service.runs.steps import MOVE, Due, Progress
 from service.store import AsyncConnection, Store, integrations, items, journal, links, moving, outgoing
@@ -22,7 +23,6 @@ PATIENCE = 0.1
 LONGEST_WAIT = 20.0
 MOVING = "Moving what was added to the calendar that was linked before."
 TOO_MUCH = "Cronofy is asked to wait by its limits"
-STOPPED = "The integration is not active or not connected."
 
 
 class Writer(Protocol):
@@ -84,8 +84,7 @@ class Moving:
             syncing = await self._still_syncs(connection, due)
             pairs = await _pairs(connection, due, await moving.still(connection, handed_over))
         if not syncing:
-            await self._progress.end(due, state="failed", reason=STOPPED)
-            return
+            raise NotSyncing
         answers = await self._remove(due, pairs)
         async with self._store.begin() as connection:
             await self._go_on(connection, due, handed_over, answers)

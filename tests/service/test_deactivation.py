@@ -1,19 +1,24 @@
 """Deactivating stops both directions and runs at once, also for what was taken in before (G11, R20)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from sqlalchemy import func, select, text
 
 from contracts.cronofy import EventsPage, UserInfo
+from contracts.errors import Permanent
 from contracts.ports import Permit
 from service.accounts.switching import Switching
 from service.cronofy.gateway import EventsQuery
 from service.cronofy.transport import Turn
 from service.inbound import Reader
 from service.inbound.reader import Calendars
+from service.keeper import daily_reads
 from service.runs import RunHandler
 from service.store import Store
 from service.store.accounts import Owner
+from service.store.integrations import change
 from service.store.tables import links, runs
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
 from tests.support.clock import ManualClock
@@ -154,6 +159,66 @@ async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(hom
 
     assert (run.state, run.tally["created"]) == ("cancelled", 10)
     assert len(await home.items()) == 10
+
+
+async def test_r20_what_goes_wrong_in_a_run_that_is_over_is_no_fault_of_its_message(home: Household) -> None:
+    """No dead letter, whatever Cronofy says to the last request of a run that was ended meanwhile."""
+    mine = await _with_events(home, 5)
+    switching = Switching(home.store)
+    inner = home.cronofy.gateway
+
+    class Refusing(Interrupted):
+        largest_batch = inner.largest_batch
+        write, close_channel, revoke_profile = inner.write, inner.close_channel, inner.revoke_profile
+
+    async def deactivated() -> None:
+        await switching.deactivate(ANN, mine)
+        raise Permanent("payment required", status=402)
+
+    calendars = Refusing(inner, 1, deactivated)
+    home.runs = RunHandler(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
+
+    run = await home.run_to_end(mine, retrieve=WEEK, steps=4)
+
+    assert (run.state, run.tally["created"]) == ("cancelled", 0)
+
+
+async def test_r20_a_run_that_is_asked_for_too_late_is_cancelled_too(home: Household) -> None:
+    """It has not failed: it was begun as the integration was deactivated."""
+    mine = await _with_events(home, 5)
+    await home.set(mine, active=False)
+
+    run = await home.run_to_end(mine, retrieve=WEEK, steps=1)
+
+    async with home.store.read() as connection:
+        reason = await connection.scalar(select(runs.c.reason).where(runs.c.id == run.id))
+    assert (run.state, reason) == ("cancelled", "The integration was deactivated.")
+
+
+async def test_r20_no_daily_read_begins_while_its_calendar_is_deactivated(postgresql_url: str) -> None:
+    """Found to be due, and deactivated before it was locked."""
+    async with household(postgresql_url) as home:
+        mine = await home.integration()
+        async with home.store.begin() as connection:
+            await change(connection, mine, active=False)
+            beginning = asyncio.ensure_future(daily_reads(home.store).work())
+            await _until_blocked(home.store, beginning)
+        await beginning
+
+        async with home.store.read() as connection:
+            assert await connection.scalar(select(func.count()).select_from(runs)) == 0
+
+
+async def _until_blocked(store: Store, work: "asyncio.Future[object]") -> None:
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND datname = current_database()"
+    )
+    blocked = 0
+    while not blocked:
+        assert not work.done()
+        async with store.read() as connection:
+            blocked = await connection.scalar(query) or 0
 
 
 async def test_r20_a_send_that_is_under_way_ends_and_sends_nothing_more(ann: Village) -> None:
