@@ -79,6 +79,6 @@ class ChannelAudit:
     async def _look(self, integrations: Iterable[Integration]) -> None:
         for one in integrations:
             try:
-                await self._looker.look(one.id)
+                await self._looker.look(one.id, at_once=True)
             except SyncError as error:
                 _log.warning(NO_CHANNEL, integration_id=one.id, reason=str(error))

@@ -121,7 +121,7 @@ async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted
     elif known.finished_at and not (known.active and known.status is Status.CONNECTED):
         await want_catch_up(store, connection, known)
     await change(connection, known.id, **values)
-    await change_state(connection, known.id, looked_at=await store.now(connection))
+    await change_state(connection, known.id, looked_at=None)
 
 
 async def _facts(store: Store, connection: AsyncConnection, before: Integration) -> list[Outgoing]:

@@ -21,7 +21,7 @@ from service.store.renumbering import renumber
 
 Finding = Literal["not_connected", "fine"]
 ONCE_IN = 60.0
-"""Seconds for which what was seen is believed (DESIGN 9)."""
+"""Seconds for which it is believed that a refusal found nothing wrong (DESIGN 9)."""
 
 
 class Looker:
@@ -37,7 +37,8 @@ class Looker:
         """Say how the integration stands. Raises Transient where Cronofy does not answer: nothing changes.
 
         ``at_once`` looks even where someone looked a moment ago: the person has just reconnected, or
-        Cronofy says that something changed.
+        Cronofy says that something changed, or refuses the grant. What is refused afterwards has other
+        causes, and is looked into.
         """
         async with self._alone[integration_id]:
             async with self._store.read() as connection:
@@ -48,7 +49,8 @@ class Looker:
             fresh = shown.looked_at is not None and now - shown.looked_at < ONCE_IN
             if fresh and not at_once:
                 return _finding(shown.integration.status)
-            return await self._keep(shown.integration, await self._see(shown.integration))
+            found = await self._see(shown.integration)
+            return await self._keep(shown.integration, found, believed=not at_once)
 
     async def _see(self, integration: Integration) -> "_Seen":
         turn = Turn(integration_id=integration.id)
@@ -66,7 +68,7 @@ class Looker:
             permission=linked.permission_level if linked else None,
         )
 
-    async def _keep(self, seen: Integration, found: "_Seen") -> Finding:
+    async def _keep(self, seen: Integration, found: "_Seen", *, believed: bool) -> Finding:
         """Store what was seen, unless the person reconnected or chose another calendar meanwhile."""
         async with self._store.begin() as connection:
             await accounts.lock(connection, seen.id)
@@ -77,7 +79,7 @@ class Looker:
             known = shown.integration
             if _subject(known) != _subject(seen):
                 return _finding(known.status)
-            await change_state(connection, known.id, looked_at=now)
+            await change_state(connection, known.id, looked_at=now if believed or found.reason else None)
             if found.elsewhere is not None:
                 await renumber(connection, known, found.elsewhere)
             if found.permission not in {None, known.permission_level}:

@@ -167,13 +167,14 @@ class Reader:
             for calendar in profile.calendars
         )
         if profile is None or not profile.connected or not listed:
-            await self._looker.look(integration.id)
+            await self._looker.look(integration.id, at_once=True)
             raise NotSyncing
 
     async def _look_closer(self, integration_id: str, error: Permanent) -> None:
-        if not isinstance(error, GrantRefused) and error.status not in LOOK_CLOSER:
+        refused = isinstance(error, GrantRefused)
+        if not refused and error.status not in LOOK_CLOSER:
             raise error
-        if await self._looker.look(integration_id) == "fine":
+        if await self._looker.look(integration_id, at_once=refused) == "fine":
             raise Transient("Cronofy refused a read although the account stands") from error
 
     async def _integration(self, integration_id: str) -> Integration:

@@ -27,5 +27,5 @@ class Cronofy(Protocol):
 class Looker(Protocol):
     """Who finds out whether an account and its calendar still serve an integration (R22, R23)."""
 
-    async def look(self, integration_id: str) -> Literal["not_connected", "fine"]:
-        """Look at most once a minute and keep the integration's status true. Raises Transient."""
+    async def look(self, integration_id: str, *, at_once: bool = False) -> Literal["not_connected", "fine"]:
+        """Look once a minute, or at once, and keep the integration's status true. Raises Transient."""

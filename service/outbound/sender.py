@@ -148,7 +148,7 @@ class Sender:
         looked_at = status in LOOKED_AT and not refused
         if looked_at and len(tasks) == 1:
             await self._answered(lane, tasks, [Answer(status=status or 0)])
-        elif (looked_at or refused) and await self._connected(lane) is False:
+        elif (looked_at or refused) and await self._connected(lane, at_once=refused) is False:
             self._answer_all(tasks, Result(kind=Kind.HELD, holding=Code.NOT_CONNECTED))
         elif refused:
             self._answer_all(tasks, _transient(str(error)))
@@ -159,10 +159,10 @@ class Sender:
         else:
             self._answer_all(tasks, _failed(error))
 
-    async def _connected(self, lane: Lane) -> bool | None:
+    async def _connected(self, lane: Lane, *, at_once: bool = False) -> bool | None:
         """What a look at the account says; None where it says nothing."""
         try:
-            return await self._looker.look(lane.integration_id) == "fine"
+            return await self._looker.look(lane.integration_id, at_once=at_once) == "fine"
         except Transient:
             return None
         except Exception as error:  # noqa: BLE001 -- no finding is a finding: nothing is known

@@ -68,6 +68,16 @@ async def test_a_definite_answer_makes_it_not_connected(act: Act, reason: str, o
     assert (await office.facts())[2:] == [("not_connected", reason)]
 
 
+@pytest.mark.parametrize("act", [disconnect, revoke, remove_calendar, lock_calendar])
+async def test_r22_what_finish_saw_is_not_believed_after_a_refusal(act: Act, office: Office) -> None:
+    """The calendar may have gone a second later."""
+    integration_id = await office.finished()
+    (row,) = await office.rows(integrations)
+    act(office, row["calendar_id"])
+
+    assert await office.accounts.look(integration_id) == "not_connected"
+
+
 async def test_a_read_only_calendar_serves_who_sends_nothing(office: Office) -> None:
     integration_id = await office.finished(item_types=dict.fromkeys(ALL_TYPES, False))
     (row,) = await office.rows(integrations)

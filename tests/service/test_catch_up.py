@@ -161,6 +161,35 @@ async def test_r22_a_notice_of_the_account_is_looked_into_at_once(ann: Village) 
         assert row["status"] == status
 
 
+async def test_r22_what_a_reconnection_saw_is_not_believed_after_a_refusal(ann: Village) -> None:
+    """Only what an earlier refusal made us see is, for a minute (DESIGN 9)."""
+    assert await ann.home.looker.look(ann.mine) == "fine"
+    assert await ann.home.looker.look(ann.mine, at_once=True) == "fine"
+    ann.town.world.set_missing(ann.calendar)
+
+    assert await ann.home.looker.look(ann.mine) == "not_connected"
+
+
+@pytest.mark.parametrize("what", ["write", "read", "run"])
+async def test_r22_a_refused_grant_is_not_connected_whatever_was_seen_a_moment_ago(
+    what: str, ann: Village
+) -> None:
+    """DESIGN 9: invalid_grant is definite; the message is done."""
+    assert await ann.home.looker.look(ann.mine) == "fine"
+    ann.town.world.revoke("ann@example.com")
+
+    if what == "write":
+        await ann.say("Visit", title="Changed meanwhile")
+    elif what == "read":
+        await ann.home.notice(ann.mine, "change")
+    else:
+        await ann.syncing.start(ANN, ann.mine, None, started_by="ann")
+    await ann.rest()
+
+    (row,) = await ann.rows(integrations, integrations.c.id == ann.mine)
+    assert (row["status"], row["reason"]) == ("not_connected", "permission_withdrawn")
+
+
 async def test_r25_a_catch_up_gives_way_to_a_run_that_a_person_starts(ann: Village) -> None:
     """It waits, and goes on afterwards."""
     await _paused(ann)

@@ -107,7 +107,8 @@ class FixedLooker:
     finding: Literal["not_connected", "fine"] = "fine"
     looked: list[str] = field(default_factory=list)
 
-    async def look(self, integration_id: str) -> Literal["not_connected", "fine"]:
+    async def look(self, integration_id: str, *, at_once: bool = False) -> Literal["not_connected", "fine"]:
+        del at_once
         self.looked.append(integration_id)
         return self.finding
 
