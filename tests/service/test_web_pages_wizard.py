@@ -102,6 +102,40 @@ async def test_finish_saves_all_four_tabs_and_leads_to_the_list(browser: Browser
     assert (run["send"], run["retrieve"]) == ({"past": "2_weeks", "future": "12_months"}, None)
 
 
+async def test_finish_pressed_twice_is_one_finish(browser: Browser, office: Office) -> None:
+    """By a double click, with the cookie of the first, or in another window: one run and no complaint."""
+    for title in TITLES[1:3]:
+        await browser.press(title)
+    page = await browser.press("Confirmation", changes={"send": "yes"})
+    kept = next(one for one in office.client.cookies.jar if one.name == "calendar_sync_draft")
+    form, other = page.form("Finish")[0], Browser(client=office.client)
+    other.page = page
+    assert "Saved." in (await browser.press("Finish")).words
+    assert "Saved." in (await other.press("Finish")).words
+    office.client.cookies.jar.set_cookie(kept)
+    sent = {**form.fields, "to": "finish"}
+    answer = await office.client.post(form.action, data=sent)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{LIST}?notice=finished")
+    assert len(await office.rows(runs)) == 1
+
+
+async def test_finish_confirms_only_what_the_window_shows(browser: Browser, office: Office) -> None:
+    """What was chosen meanwhile in another window is shown before it is saved."""
+    for title in TITLES[1:]:
+        await browser.press(title)
+    other = Browser(client=office.client)
+    await other.open(browser.page.address.replace("confirmation", "your-calendar"))
+    await other.press("Next", changes={"task": False})
+    page = await browser.press("Finish")
+    assert "changed in another window" in page.words
+    assert "Appointments, CRM Activities, Service Calls, To Dos" in page.words
+    assert (await saved(office))["finished_at"] is None
+    assert "Saved." in (await browser.press("Finish")).words
+    assert (await saved(office))["item_types"]["task"] is False
+    page = await other.press("Next")
+    assert "Appointments, CRM Activities, Service Calls, To Dos" in page.words
+
+
 async def test_back_and_forth_loses_nothing(browser: Browser, office: Office) -> None:
     """G6: by the buttons, by the steps, and by opening a tab anew."""
     calendar_id = (await office.calendars(browser.page.path.split("/")[2]))["Second"]

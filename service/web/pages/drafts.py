@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -66,6 +67,13 @@ class Draft:
             calendar_name=calendar.name,
             read_only=calendar.read_only,
         )
+
+    @property
+    def print(self) -> str:
+        """The same for the same choices, so that Finish saves only what its window shows (G10)."""
+        names = ("calendar_id", "event_types", "item_types", "retrieve", "send")
+        whole = json.dumps({name: getattr(self, name) for name in names}, sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     @property
     def selects_nothing(self) -> bool:

@@ -25,6 +25,7 @@ from service.web.rendering import page
 FIRST = "linked-calendar"
 OPTIONS = "sync-options"
 LAST = "confirmation"
+OVERTAKEN = "The settings were changed in another window. Look at them once more, then press Finish."
 NO_DIRECTION = "Enable at least one direction to sync."
 router = APIRouter(prefix=f"{LIST}/{{integration_id}}")
 
@@ -60,7 +61,7 @@ async def stepped(
     draft = await wizard.merged(tab, form)
     wanted = form.text("to")
     if wanted == "finish":
-        return await wizard.finish(draft)
+        return await wizard.finish(draft, seen=form.text("seen"))
     if wanted == "sync":
         return await wizard.sync(draft)
     if wanted == "rehearse":
@@ -164,16 +165,24 @@ class _Wizard:
             next=steps.neighbours(tab)["next"],
         )
 
-    async def finish(self, draft: Draft) -> Response:
+    async def finish(self, draft: Draft, *, seen: str) -> Response:
         """G10: saved and active, and back on the list; what is refused is told where it can be mended."""
+        if seen and seen != draft.print:
+            return self.kept(await self.shown_at(LAST, draft, {"form": OVERTAKEN}), draft)
         try:
             await self.desk.accounts.finish(self.visitor.person, self._id, draft.choices())
         except Invalid:
             tab, errors = _wrong_calendar(draft)
             return await self.shown_at(tab, draft, errors)
         except Conflict as conflict:
-            return await self._refused(LAST, draft, conflict)
+            if conflict.code != "run_in_progress" or not await self._stands(draft):
+                return await self._refused(LAST, draft, conflict)
         return drafts.drop(to(LIST, notice="finished"), self.shown)
+
+    async def _stands(self, draft: Draft) -> bool:
+        """Whether exactly this was saved by a Finish just before: a double click, or another window."""
+        now = await self.desk.accounts.get(self.visitor.person.owner, self._id)
+        return now.integration.finished_at is not None and Draft.of(now).print == draft.print
 
     async def sync(self, draft: Draft) -> Response:
         """*Sync now*: the enabled directions, in their ranges, without changing what Finish saved (G12)."""
