@@ -1,7 +1,7 @@
 """``integrations``: see, pause, resume and sync, for operators (DESIGN 3, 11)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import ValidationError
 
-from contracts.calendar import Trigger
 from service import app as root
 from service.accounts.choices import SyncRequest
 from service.accounts.leaving import Leaving
@@ -23,7 +22,7 @@ from service.cli.tables import run_progress
 from service.inbound.answers import HeldDeletions
 from service.store import Store, accounts, logs
 from service.store.accounts import Owner
-from service.store.logs import Wanted
+from service.store.logs import Filter, Wanted
 from service.store.runs import ENDED
 from service.web.shapes import integration_form, log_form, run_form
 
@@ -43,14 +42,6 @@ Limit = Annotated[int, typer.Option(min=1, max=200)]
 Range = Annotated[str | None, typer.Option(metavar="PAST,FUTURE", help="Such as today,1_month.")]
 
 
-class Shown(StrEnum):
-    """Which entries of a log are shown (R27)."""
-
-    RUN = "run"
-    REAL_TIME = "real_time"
-    ALL = "all"
-
-
 class Answer(StrEnum):
     """What is to become of held deletions."""
 
@@ -63,13 +54,6 @@ class Copies(StrEnum):
 
     KEEP = "keep"
     REMOVE = "remove"
-
-
-TRIGGERS: Mapping[Shown, tuple[Trigger, ...]] = {
-    Shown.RUN: (Trigger.RUN,),
-    Shown.REAL_TIME: (Trigger.REAL_TIME, Trigger.OPERATOR),
-    Shown.ALL: tuple(Trigger),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,13 +77,13 @@ class Desk:
         turn = switching.activate if on else switching.deactivate
         return integration_form(await turn(EVERYONE, integration_id))
 
-    async def log(self, integration_id: str, shown: Shown, *, after: str | None, limit: int) -> Form:
+    async def log(self, integration_id: str, shown: Filter, *, after: str | None, limit: int) -> Form:
         async with self.store.read() as connection:
             await owned(connection, EVERYONE, integration_id)
             page = await logs.page(
                 connection,
                 integration_id,
-                triggers=TRIGGERS[shown],
+                triggers=shown.triggers,
                 before=after,
                 limit=limit,
                 wanted=Wanted(masked=True),
@@ -203,7 +187,7 @@ def sync(
 def log(
     integration_id: Id,
     *,
-    trigger: Annotated[Shown, typer.Option(help="What runs did, the rest, or both.")] = Shown.ALL,
+    trigger: Annotated[Filter, typer.Option(help="What runs did, the rest, or both.")] = Filter.ALL,
     after: After = None,
     limit: Limit = 50,
     as_json: AsJson = False,

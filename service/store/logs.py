@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, literal_column, or_, select, union_all
@@ -17,6 +18,20 @@ LOOKED_THROUGH = 5_000
 
 _LITERALLY_NOT_DONE: ColumnElement[bool] = log_entries.c.outcome != literal_column("'done'")
 """As the index of what needs attention says it: few entries among very many."""
+
+
+class Filter(StrEnum):
+    """Which entries of a log are shown: what runs did, the rest, or both (R27)."""
+
+    RUN = "run"
+    REAL_TIME = "real_time"
+    ALL = "all"
+
+    @property
+    def triggers(self) -> Sequence[Trigger]:
+        if self is Filter.ALL:
+            return tuple(Trigger)
+        return tuple(each for each in Trigger if (each is Trigger.RUN) is (self is Filter.RUN))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

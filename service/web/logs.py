@@ -1,30 +1,23 @@
 """An integration's log as JSON (G14, R27)."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
-from contracts.calendar import Direction, Outcome, Trigger
+from contracts.calendar import Direction, Outcome
 from contracts.fields import Text
 from contracts.vorex import ItemType
 from service.store import logs
-from service.store.logs import Wanted
+from service.store.logs import Filter, Wanted
 from service.web.desk import AtDesk, Known
 from service.web.integrations import seen_by
 from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
 from service.web.shapes import Listed, LogEntryShape, log_form
 
-Filter = Literal["run", "real_time", "all"]
 LONGEST_Q = 200
 Part = Annotated[Text, Field(max_length=LONGEST_Q)]
-TRIGGERS: Mapping[Filter, Sequence[Trigger]] = {
-    "run": (Trigger.RUN,),
-    "real_time": (Trigger.REAL_TIME, Trigger.OPERATOR),
-    "all": tuple(Trigger),
-}
 
 router = APIRouter(prefix="/integrations/{integration_id}/logs", tags=["logs"])
 
@@ -47,7 +40,7 @@ async def list_log(
     *,
     after: IdCursor,
     asked: Annotated[Wanted, Depends(_wanted)],
-    trigger: Filter = "run",
+    trigger: Filter = Filter.RUN,
     limit: Limit = FIFTY,
 ) -> dict[str, Any]:
     """What happened, newest first: what runs did, or the rest, or both.
@@ -58,6 +51,6 @@ async def list_log(
     wanted = replace(asked, masked=shown.integration.user_id != visitor.user_id)
     async with desk.store.read() as connection:
         page = await logs.page(
-            connection, integration_id, triggers=TRIGGERS[trigger], before=after, limit=limit, wanted=wanted
+            connection, integration_id, triggers=trigger.triggers, before=after, limit=limit, wanted=wanted
         )
     return {"items": [log_form(entry) for entry in page.entries], "next": page.following}

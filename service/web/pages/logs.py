@@ -11,11 +11,11 @@ from service.accounts.refusals import Conflict, Unknown
 from service.accounts.watching import entries_of_run
 from service.store import logs as log_store
 from service.store.accounts import PERSONS_RUNS
-from service.store.logs import Page, Wanted
+from service.store.logs import Filter, Page, Wanted
 from service.store.runs import ENDED, RunRow
 from service.web import words
 from service.web.desk import AtDesk, Desk
-from service.web.logs import LONGEST_Q, TRIGGERS, Filter
+from service.web.logs import LONGEST_Q
 from service.web.pages.exporting import as_csv
 from service.web.pages.leading import LIST, to
 from service.web.pages.listing import card
@@ -56,7 +56,8 @@ def _narrowed(
         item_type=item_type if item_type in words.ITEM_TYPE else None,
         q=q.replace("\0", "").strip()[:LONGEST_Q] or None,
     )
-    return Narrowed(trigger="real_time" if trigger == "real_time" else "run", wanted=wanted)
+    shown = Filter.REAL_TIME if trigger == Filter.REAL_TIME else Filter.RUN
+    return Narrowed(trigger=shown, wanted=wanted)
 
 
 Asked = Annotated[Narrowed, Depends(_narrowed)]
@@ -74,7 +75,7 @@ async def logs_page(
 ) -> Response:
     """One row for each run, or for each change; newest first. A filter asks for changes, of runs as well."""
     shown = await desk.accounts.get(visitor.person.owner, integration_id)
-    runs_alone = asked.trigger == "run" and not asked.given
+    runs_alone = asked.trigger is Filter.RUN and not asked.given
     found = await (_runs if runs_alone else _entries)(desk, visitor, integration_id, asked, after)
     return page(
         request,
@@ -103,7 +104,7 @@ async def _runs(
 async def _entries(
     desk: Desk, _visitor: Visitor, integration_id: str, asked: Narrowed, after: str | None
 ) -> Page:
-    triggers = TRIGGERS[asked.trigger]
+    triggers = asked.trigger.triggers
     async with desk.store.read() as connection:
         return await log_store.page(
             connection, integration_id, triggers=triggers, before=after, limit=A_PAGE, wanted=asked.wanted
@@ -116,7 +117,7 @@ async def logs_as_csv(
 ) -> Response:
     """The same entries as the page shows, all of them; on the first tab what syncs did, item by item."""
     await desk.accounts.get(visitor.person.owner, integration_id)
-    lines = as_csv(desk.store, integration_id, triggers=TRIGGERS[asked.trigger], wanted=asked.wanted)
+    lines = as_csv(desk.store, integration_id, triggers=asked.trigger.triggers, wanted=asked.wanted)
     headers = {"Content-Disposition": 'attachment; filename="calendar-sync-log.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
