@@ -56,8 +56,12 @@ class CredentialsTable:
         return epoch + 1 if taken else None
 
     async def keep(self, renewed: Credentials) -> bool:
-        """Save what came back and end the lease; False where the lease has passed to another."""
-        values = {**self._sealed(renewed), "refreshing_by": None, "refreshing_until": None}
+        """Save what came back and end the lease; False where the lease has passed to another.
+
+        The epoch moves on: who looked before this may not renew again with the tokens of then.
+        """
+        moved_on = {"refresh_epoch": renewed.epoch + 1, "refreshing_by": None, "refreshing_until": None}
+        values = {**self._sealed(renewed), **moved_on}
         return await self._under_lease(renewed.sub, renewed.epoch, values)
 
     async def give_back(self, sub: str, epoch: int) -> None:

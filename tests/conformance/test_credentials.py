@@ -1,7 +1,7 @@
 """Tokens at rest and their renewal by one process at a time (DESIGN 9, R22)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -148,6 +148,38 @@ async def test_two_processes_renew_once_and_the_other_picks_up_the_new_token(ben
 
     assert await first == "access-1"
     await bench.clock.pass_time(0.3)
+    assert await second == "access-1"
+    assert bench.endpoint.asked == ["refresh-0"]
+
+
+class Late(CredentialsTable):
+    """What it read arrives when the rest of the world has gone on."""
+
+    def __init__(self, store: Store, keys: Sequence[str]) -> None:
+        super().__init__(store, keys)
+        self.read, self.arrives = asyncio.Event(), asyncio.Event()
+
+    async def load(self, sub: str) -> Credentials | None:
+        found = await super().load(sub)
+        self.read.set()
+        await self.arrives.wait()
+        return found
+
+
+async def test_who_looked_while_another_renewed_does_not_renew_with_what_it_saw(bench: Bench) -> None:
+    """Single-flight (DESIGN 9): a lease that was given back with new tokens is no lease to be had."""
+    bench.endpoint.gate = asyncio.Event()
+    table = Late(bench.store, [NEW, OLD])
+    first = asyncio.create_task(bench.one.renew(SUB, "access-0"))
+    await bench.until(lambda: bool(bench.endpoint.asked))
+    second = asyncio.create_task(bench.process(table).renew(SUB, "access-0"))
+    await bench.until(table.read.is_set)
+    bench.endpoint.gate.set()
+    assert await first == "access-1"
+    table.arrives.set()
+
+    await bench.until(lambda: bool(bench.clock._sleepers) or second.done())
+    await bench.clock.pass_time(1)
     assert await second == "access-1"
     assert bench.endpoint.asked == ["refresh-0"]
 
