@@ -11,6 +11,7 @@ from service.simulator.clock import ManualClock
 from service.simulator.consent import add_consent_pages
 from service.simulator.control import add_control
 from service.simulator.gate import Handler, guarded
+from service.simulator.health import add_health
 from service.simulator.owner_pages import add_owner_pages
 from service.simulator.world import World
 
@@ -63,4 +64,5 @@ def create_app(world: World) -> FastAPI:
     add_consent_pages(app, world)
     add_owner_pages(app, world)
     add_control(app, world)
+    add_health(app, world)
     return app
