@@ -61,7 +61,7 @@ class Bench:
         return StoredTokens(table or self.table, refresh, self.clock)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not true():
                 await asyncio.sleep(0.002)
                 await self.clock.pass_time(0)

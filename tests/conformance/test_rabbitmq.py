@@ -124,11 +124,11 @@ async def test_a_deleted_queue_makes_the_consumer_unalive_until_it_is_declared_a
     (lost,) = await taker.received(1)
 
     await raw.queue_delete(QUEUE_OUTBOUND)
-    await until(lambda: not subscription.alive, seconds=10)
+    await until(lambda: not subscription.alive)
     assert taker.lost_generations == [lost.generation]
 
     await broker.declare()
-    await until(lambda: subscription.alive, seconds=10)
+    await until(lambda: subscription.alive)
     await broker.publish(item("m-2"))
     await taker.received(2)
     assert taker.ids == ["m-1", "m-2"]

@@ -17,7 +17,7 @@ from tests.support.chromium import chromium, open_chromium
 from tests.support.letters import DATA, a_body, a_letter
 from tests.support.processes import SECRETS, started
 
-PATIENT = 30_000
+PATIENT = 60_000
 WIDE, PHONE = (1440, 900), (360, 740)
 
 

@@ -62,10 +62,10 @@ async def test_r30_killed_at_a_crash_point_and_started_again_all_is_as_if_nothin
         await world.publish(*(changed(f"i-{item}", version) for version in (1, 2) for item in range(20)))
         await world.publish(changed("refused", title="refused for good"))
         with ground.consumer(crash_at=point, refuses="i-7 v2") as doomed:
-            assert await asyncio.to_thread(doomed.wait, 30) == KILLED
+            assert await asyncio.to_thread(doomed.wait, 90) == KILLED
         await _let_claims_expire(world)
         with ground.consumer():
-            await until(lambda: _ended(world), seconds=30, what="everything done")
+            await until(lambda: _ended(world), seconds=90, what="everything done")
         await _as_it_should_be(world, ground)
     await store.close()
 

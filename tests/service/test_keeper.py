@@ -81,7 +81,7 @@ async def keeping(
         yield
     finally:
         keeper.stop()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
 
 
 async def test_a_chore_is_done_again_and_again(store: Store) -> None:

@@ -57,7 +57,7 @@ async def running(sender: Outbox) -> AsyncIterator[None]:
         yield
     finally:
         sender.stop()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
 
 def a_sender(store: Store, wire: Wire, *, holder: str = "a", poll: float = 60) -> LeasedOutbox:
@@ -72,7 +72,7 @@ async def test_a_row_is_sent_at_once_after_its_commit(store: Store) -> None:
 
     async with running(sender):
         await written(store, "m-1")
-        await until(lambda: wire.sent == ["m-1"], seconds=10)
+        await until(lambda: wire.sent == ["m-1"])
 
     assert await unsent(store) == []
 
@@ -83,7 +83,7 @@ async def test_a_row_of_another_process_is_found_by_polling(store: Store) -> Non
 
     async with running(a_sender(store, wire, poll=0.02)):
         await written(store, "m-1")
-        await until(lambda: wire.sent == ["m-1"], seconds=10)
+        await until(lambda: wire.sent == ["m-1"])
 
 
 async def test_rows_go_out_in_the_order_in_which_they_were_written(store: Store) -> None:

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from tests.support.processes import SECRETS
 
-PATIENT = 20_000
+PATIENT = 60_000
 ACCOUNT = "Gustav Google (gustav.google@example.test)"
 WIDE, PHONE = (1440, 900), (360, 740)
 expect.set_options(timeout=PATIENT)
