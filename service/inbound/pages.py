@@ -12,11 +12,9 @@ from contracts.calendar import (
     ItemRef,
     Link,
     LinkId,
-    LinkState,
     LogAction,
     LogEntry,
     Moment,
-    Origin,
     Outcome,
 )
 from contracts.cronofy import CronofyEvent
@@ -40,6 +38,7 @@ from handlers.reading import Reading
 from handlers.twins import Twin, twin_of_payload
 from service.crashpoints import crash_point
 from service.inbound.equals import RunEquals
+from service.inbound.gone import Gone, moved_on, still_gone
 from service.store import AsyncConnection, Store, inbound, integrations, items, journal, links
 from service.store.ids import new_id
 from service.store.inbound import Turn
@@ -67,7 +66,7 @@ class Pass:
     full: tuple[date, date] | None = None
     """The days of a full read; None for a read of what changed."""
     for_run: bool = False
-    gone: dict[LinkId, tuple[Link, Reading]] = field(default_factory=dict)
+    gone: dict[LinkId, Gone] = field(default_factory=dict)
     held: bool | None = None
     """Whether its deletions wait for an answer (R11); None: to be decided with the last page."""
     again: bool = False
@@ -102,7 +101,7 @@ class Pages:
             known = await self._known(connection, integration, events, reading_pass, last=last)
             integration = known.integration
             changes = judge_page(events, known, reading, new_id=new_id)
-            _remember_gone(reading_pass, changes, reading)
+            _remember_gone(reading_pass, known, changes, reading)
             if last:
                 await self._finish_deletions(connection, reading_pass, known, changes)
             await self.save(connection, integration, changes, now=now)
@@ -178,11 +177,11 @@ class Pages:
             event_ids={event.event_id for event in events if event.event_id},
             event_uids={event.event_uid for event in events},
         )
-        pending = list(reading_pass.gone.values()) if last else []
-        refs = {link.item_ref for link in found} | {link.item_ref for link, _ in pending} | {*also}
+        pending = reading_pass.gone if last else {}
+        refs = {link.item_ref for link in found} | {each.item_ref for each in pending.values()} | {*also}
         known_items = await items.load(connection, refs, lock=True)
         integration = await self._integration(connection, integration.id, lock=True)
-        ids = {link.id for link in found} | {link.id for link, _ in pending}
+        ids = {link.id for link in found} | pending.keys()
         locked = await links.load(connection, ids, lock=True)
         here = [link for link in locked.values() if link.calendar_id == integration.calendar_id]
         keys = {key for event in events for key in event_keys(event)}
@@ -231,12 +230,12 @@ class Pages:
         standing = {link.id: link for link in known.links}
         alive = {link.id for link in changes.links if link.exists_there}
         due = [
-            _still_gone(standing.get(key), *found)
+            still_gone(standing.get(key), found)
             for key, found in reading_pass.gone.items()
             if key not in alive
         ]
         reading_pass.again = reading_pass.again or any(
-            _moved_on(standing.get(key), judged) for key, (judged, _) in reading_pass.gone.items()
+            moved_on(standing.get(key), found) for key, found in reading_pass.gone.items()
         )
         ready = [pair for pair in due if pair is not None]
         if not ready:
@@ -326,31 +325,16 @@ async def _hold(connection: AsyncConnection, reading_pass: Pass, *, new: int) ->
     return too_many(new=new, recent=recent, pairs=living + recent)
 
 
-def _remember_gone(reading_pass: Pass, changes: PageChanges, reading: Reading) -> None:
+def _remember_gone(reading_pass: Pass, known: Known, changes: PageChanges, reading: Reading) -> None:
+    before = {link.id: link for link in known.links}
     for link in changes.gone:
-        reading_pass.gone[link.id] = (link, reading)
+        reading_pass.gone[link.id] = Gone.of(link, before[link.id], reading)
     reading_pass.again = reading_pass.again or changes.again
 
 
 def _crossed(entry: LogEntry) -> bool:
     """Whether an item crossed; a copy that is let go does not (R28)."""
     return entry.outcome is Outcome.DONE and entry.action is not LogAction.LET_GO
-
-
-def _still_gone(standing: Link | None, judged: Link, reading: Reading) -> tuple[Link, Reading] | None:
-    """The judged link, unless it was written, or its item changed, since its row was asked for."""
-    if standing is None or _moved_on(standing, judged) or (standing.accepted_at or 0.0) > reading.asked_at:
-        return None
-    if standing.exists_there and (standing.read_at or 0.0) > reading.now:
-        return None  # a living row of the same event came on a later page
-    if standing.state in {LinkState.BEHIND, LinkState.RETRYING} and standing.origin is Origin.OURS:
-        return None
-    return judged, reading
-
-
-def _moved_on(standing: Link | None, judged: Link) -> bool:
-    """Whether Vorex changed the item since the row was judged; another read weighs the two (R19)."""
-    return standing is not None and standing.desired_revision != judged.desired_revision
 
 
 def _instant(moment: Moment) -> datetime:
