@@ -5,14 +5,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import ColumnElement, Connection, event, literal, literal_column, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
@@ -30,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from contracts.errors import Unavailable
 from contracts.ports import Clock
+from service.store import schema
 
 __all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 
@@ -42,7 +38,6 @@ CLOCK: ColumnElement[float] = literal_column("extract(epoch FROM clock_timestamp
 RESTS_SINCE = "rests since"
 TRUSTED_FOR = 5.0
 """Seconds after its last use for which an open connection is taken to work."""
-MIGRATIONS = Path(__file__).parent / "migrations"
 ABOUT_THE_SERVER = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
 """The classes of SQLSTATE that no message's values can bring about."""
 
@@ -118,15 +113,15 @@ class Store:
             async with self.engine.begin() as connection:
                 if not self.sqlite:
                     await connection.execute(text("SELECT pg_advisory_xact_lock(4771120)"))
-                await connection.run_sync(_upgrade)
+                await connection.run_sync(schema.upgrade)
 
     async def behind(self) -> str | None:
         """Says how the schema differs from what this program needs; None when it fits."""
         async with self.read() as connection:
-            current, wanted = await connection.run_sync(_revisions)
-        if current == wanted:
+            present = await connection.run_sync(schema.present)
+        if present == schema.newest():
             return None
-        return f"the database schema is at {current or 'nothing'}, this program needs {wanted}"
+        return f"the database schema is at {present or 'nothing'}, this program needs {schema.newest()}"
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -226,20 +221,3 @@ def _try_out(engine: AsyncEngine, connection: Any) -> None:
         engine.sync_engine.dialect.do_ping(connection)
     except Exception as error:
         raise DisconnectionError from error
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return config
-
-
-def _upgrade(connection: Connection) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _revisions(connection: Connection) -> tuple[str | None, str | None]:
-    current = MigrationContext.configure(connection).get_current_revision()
-    return current, ScriptDirectory.from_config(_config()).get_current_head()

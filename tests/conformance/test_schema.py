@@ -2,9 +2,10 @@
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from service.store import Store
+from service.store.schema import newest
 from service.store.tables import metadata
 
 
@@ -25,3 +26,24 @@ async def test_a_migrated_database_is_what_the_tables_say(
         await store.close()
 
         assert differences == []
+
+
+async def test_a_database_is_behind_until_it_is_at_the_newest_migration(
+    new_sqlite_url: str, new_postgresql_url: str
+) -> None:
+    """Empty, at an older revision, and up to date, told without the machinery of the migrations."""
+    for url in (new_sqlite_url, new_postgresql_url):
+        store = Store(url)
+        told = [await store.behind()]
+        await store.upgrade()
+        told.append(await store.behind())
+        async with store.begin() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        told.append(await store.behind())
+        await store.close()
+
+        assert told == [
+            f"the database schema is at nothing, this program needs {newest()}",
+            None,
+            f"the database schema is at 0001, this program needs {newest()}",
+        ]
