@@ -235,6 +235,14 @@ async def test_an_appointment_is_deleted(browser: Browser, office: Office) -> No
     assert [one.data.action.value for one in await messages(office)] == ["deleted"]
 
 
+async def test_the_enter_key_saves_and_never_deletes(browser: Browser, office: Office) -> None:
+    """A browser presses the form's first button for it."""
+    await keep(office, "appointment", "1", title="Visit")
+    await browser.open(f"{HOME}?day=2026-12-03")
+    page = await browser.follow("Visit")
+    assert [one.attributes.get("formaction") for one in page.forms[0].buttons][0] is None
+
+
 @pytest.mark.parametrize(
     ("item_type", "reason", "words"),
     [

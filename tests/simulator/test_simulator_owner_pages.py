@@ -76,6 +76,13 @@ async def test_an_event_is_added_changed_moved_and_deleted(program: Program) -> 
     assert program.events() == []
 
 
+async def test_the_enter_key_saves_and_never_deletes(program: Program) -> None:
+    """A browser presses the form's first button for it."""
+    await program.send("/event", FORM)
+    page = await program.client.get(f"{program.base}/event?uid={program.events()[0]['event_uid']}")
+    assert "formaction" not in page.text.partition("<button")[2].partition(">")[0]
+
+
 async def test_a_whole_day_has_its_last_day_included_and_moves_as_a_whole(program: Program) -> None:
     await program.send("/event", {**FORM, "all_day": "on", "end_day": "2026-12-04"})
     (event,) = program.events()
