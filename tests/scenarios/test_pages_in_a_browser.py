@@ -144,3 +144,42 @@ async def test_each_mistake_is_told_beside_its_field(town: Town, browser: Browse
         await expect(subject).to_have_accessible_description("Give the appointment a subject.")
         found = await Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
+
+
+async def test_nobody_loses_their_place_or_what_they_typed(town: Town, browser: Browser) -> None:
+    """The focus returns to the button that was pressed, a form is sent once, a session's end is told."""
+    day = datetime.now(UTC).date() + timedelta(days=3)
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        complaints = listening(page, town)
+        await set_up(page, town, "u-place")
+        switch = page.get_by_role("switch", name="Active: Calendar")
+        await page.keyboard.press("Tab")
+        for key, checked in (("Space", "false"), ("Enter", "true")):
+            await switch.focus()
+            await page.keyboard.press(key)
+            await expect(switch).to_have_attribute("aria-checked", checked)
+            await expect(switch).to_be_focused()
+        await page.goto(f"{town.product}/my-calendar/new?day={day}&view=day")
+        subject = page.get_by_label("Subject")
+        await subject.press("Enter")
+        await expect(page.get_by_text("Give the appointment a subject.")).to_be_visible()
+        await expect(subject).to_be_focused()
+        await subject.fill("Typed once")
+        await page.get_by_role("button", name="Add", exact=True).dblclick()
+        await expect(page.locator(".agenda a").filter(has_text="Typed once")).to_have_count(1)
+        assert all("422" in one for one in complaints), complaints
+        await opened.clear_cookies()
+        await expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible()
+        await page.goto(town.sign_in("u-place"))
+        await page.goto(f"{town.product}/my-calendar/new?day={day}&view=day")
+        await subject.fill("Typed before the end")
+        await opened.clear_cookies()
+        await subject.press("Enter")
+        await expect(page.get_by_text("What you entered is kept in this window.")).to_be_visible()
+        other = await opened.new_page()
+        await other.goto(town.sign_in("u-place", name="Pat Place"))
+        await press(page, "Send it again")
+        await expect(page.get_by_text("Pat Place", exact=True).first).to_be_visible()
+        await press(page, "Send it now")
+        await expect(page.locator(".agenda a").filter(has_text="Typed before the end")).to_be_visible()

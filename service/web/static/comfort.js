@@ -11,6 +11,7 @@ function follow(id, seconds) {
     if (!document.hidden && !document.querySelector(".menu")) {
       try {
         const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+        if (answer.status === 401) return tellOfTheEnd();
         if (answer.ok && !answer.redirected) replace(part, await answer.text());
       } catch { /* the next time */ }
     }
@@ -22,18 +23,51 @@ function follow(id, seconds) {
 function replace(part, text) {
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(part.id);
   if (!fresh || fresh.outerHTML === part.outerHTML) return;
-  const path = part.contains(document.activeElement) ? address(document.activeElement) : null;
+  const at = part.contains(document.activeElement) ? [document.activeElement.tagName, known(document.activeElement)] : null;
+  const open = new Set([...part.querySelectorAll("details[open]")].map((one) => one.textContent));
   part.replaceWith(document.adoptNode(fresh));
-  if (path) document.getElementById(part.id).querySelector(path)?.focus();
+  for (const one of fresh.querySelectorAll("details")) one.open = open.has(one.textContent);
+  if (at) twin(fresh, ...at)?.focus();
 }
 
-function address(element) {
-  if (element.id) return `#${CSS.escape(element.id)}`;
-  const href = element.getAttribute("href");
-  const label = element.getAttribute("aria-label");
-  if (href) return `[href="${CSS.escape(href)}"]`;
-  return label ? `[aria-label="${CSS.escape(label)}"]` : null;
+// By what an element is found again where it was made anew.
+function known(element) {
+  return element.id || element.getAttribute("href") || element.getAttribute("aria-label") || element.parentElement.textContent;
 }
+
+function twin(within, tag, name) {
+  return [...within.querySelectorAll(tag)].find((one) => known(one) === name);
+}
+
+function tellOfTheEnd() {
+  const said = "Your session has ended, so this page no longer follows what happens. Open My Calendar in Vorex and follow its link here.";
+  document.getElementById("main").prepend(
+    Object.assign(document.createElement("p"), { className: "note warn", role: "alert", textContent: said }));
+}
+
+// Whoever works by keyboard stays where they are: at what is wrong, at the button that was pressed, or at the content.
+addEventListener("DOMContentLoaded", () => {
+  const [path, tag, name] = JSON.parse(sessionStorage.getItem("pressed") ?? "[]");
+  sessionStorage.removeItem("pressed");
+  const wrong = document.querySelector("[aria-invalid=true]");
+  if (wrong) return (wrong.matches("fieldset") ? wrong.querySelector("input") : wrong).focus();
+  if (!tag) return;
+  const main = document.getElementById("main");
+  ((path === location.pathname && twin(main, tag, name)) || main).focus({ preventScroll: true });
+});
+
+// A form is sent once, however often its button is pressed.
+addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) return event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, 5000);
+  if (submitter?.matches(":focus-visible")) {
+    sessionStorage.setItem("pressed", JSON.stringify([location.pathname, submitter.tagName, known(submitter)]));
+  }
+});
+addEventListener("pageshow", () => { for (const form of document.forms) delete form.dataset.sent; });
 
 // What takes a while comes after the page; without script a button asks for it.
 for (const part of document.querySelectorAll("[data-fetch]")) bring(part);
