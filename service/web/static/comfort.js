@@ -59,10 +59,11 @@ addEventListener("DOMContentLoaded", () => {
 // A form is sent once, however often its button is pressed.
 addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
-  if (form.method !== "post") return;
-  if (form.dataset.sent) return event.preventDefault();
-  form.dataset.sent = "yes";
-  setTimeout(() => delete form.dataset.sent, 5000);
+  if (form.method === "post") {
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 5000);
+  }
   if (submitter?.matches(":focus-visible")) {
     sessionStorage.setItem("pressed", JSON.stringify([location.pathname, submitter.tagName, known(submitter)]));
   }
