@@ -45,26 +45,49 @@ class Tombstone:
     """Whether it stood for the very calendar that is linked now."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sign:
+    """What tells of which event a tombstone speaks, and no more: there may be very many."""
+
+    item_ref: ItemRef
+    event_id: str | None
+    event_uid: str | None
+    alive: bool
+    twin: Twin | None
+    stands_unseen: bool
+
+    @classmethod
+    def of(cls, tombstone: Tombstone) -> "Sign":
+        return cls(
+            item_ref=tombstone.item.ref,
+            event_id=tombstone.link.event_id,
+            event_uid=tombstone.link.event_uid,
+            alive=_alive(tombstone),
+            twin=_twin_of_item(tombstone.item),
+            stands_unseen=_stands_unseen(tombstone),
+        )
+
+
 @dataclass(kw_only=True, slots=True)
 class Pairing:
     """Which event each tombstone speaks of."""
 
-    found: list[tuple[Tombstone, CronofyEvent]] = field(default_factory=list)
-    unseen: list[Tombstone] = field(default_factory=list)
+    found: list[tuple[Sign, CronofyEvent]] = field(default_factory=list)
+    unseen: list[Sign] = field(default_factory=list)
     """Foreign events of this calendar that the reading did not show, which says nothing of them (R11)."""
 
 
-def pair_up(events: Sequence[CronofyEvent], tombstones: Sequence[Tombstone]) -> Pairing:
-    """Say which of these events are known from before; there is one tombstone of each item."""
+def pair_up(events: Sequence[CronofyEvent], signs: Sequence[Sign]) -> Pairing:
+    """Say which of these events are known from before; there is one sign of each item."""
     living = [event for event in events if not is_gone(event)]
-    waiting = {each.item.ref: each for each in tombstones}
+    waiting = {each.item_ref: each for each in signs}
     pairing = Pairing()
     _take(pairing, waiting, _by_event_id(living))
     rest = [event for event in living if event.event_id is None]
     _take(pairing, waiting, {f"uid:{event.event_uid}": event for event in rest})
     taken = {event.event_uid for _, event in pairing.found}
     _take_equals(pairing, waiting, [event for event in rest if event.event_uid not in taken])
-    pairing.unseen = [each for each in waiting.values() if _stands_unseen(each)]
+    pairing.unseen = [each for each in waiting.values() if each.stands_unseen]
     return pairing
 
 
@@ -72,11 +95,11 @@ def _by_event_id(events: Sequence[CronofyEvent]) -> dict[str, CronofyEvent]:
     return {f"id:{event.event_id}": event for event in events if event.event_id is not None}
 
 
-def _take(pairing: Pairing, waiting: dict[ItemRef, Tombstone], events: Mapping[str, CronofyEvent]) -> None:
+def _take(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Mapping[str, CronofyEvent]) -> None:
     for ref, each in list(waiting.items()):
-        keys = (f"id:{each.link.event_id}", f"uid:{each.link.event_uid}")
+        keys = (f"id:{each.event_id}", f"uid:{each.event_uid}")
         event = next((events[key] for key in keys if key in events), None)
-        if event is not None and (event.event_id is not None or _alive(each)):
+        if event is not None and (event.event_id is not None or each.alive):
             pairing.found.append((each, event))
             del waiting[ref]
 
@@ -86,12 +109,12 @@ def _alive(tombstone: Tombstone) -> bool:
     return not tombstone.item.deleted and tombstone.item.content is not None
 
 
-def _take_equals(pairing: Pairing, waiting: dict[ItemRef, Tombstone], events: Sequence[CronofyEvent]) -> None:
+def _take_equals(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Sequence[CronofyEvent]) -> None:
     there = {twin_of_event(event): event for event in events if not event.event_private}
     often = Counter(twin_of_event(event) for event in events)
-    here = Counter(twin for each in waiting.values() if (twin := _twin_of_item(each.item)))
+    here = Counter(each.twin for each in waiting.values() if each.twin)
     for ref, each in list(waiting.items()):
-        twin = _twin_of_item(each.item)
+        twin = each.twin
         if twin in there and often[twin] == 1 and here[twin] == 1:
             pairing.found.append((each, there[twin]))
             del waiting[ref]

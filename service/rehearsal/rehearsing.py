@@ -21,7 +21,7 @@ from contracts.calendar import (
 from contracts.cronofy import Calendar, CronofyEvent, EventsPage
 from contracts.errors import Permanent, Transient
 from contracts.vorex import ItemType
-from handlers.adoption import Tombstone, adopted, carried, never_sent, pair_up
+from handlers.adoption import Sign, Tombstone, adopted, carried, never_sent, pair_up
 from handlers.compose import payload_hash
 from handlers.inbound import Known, PageChanges, judge_page, match_page, reach
 from handlers.moving import follow
@@ -170,16 +170,18 @@ class Rehearsal:
             async for page in self._pages(play, first, beyond)
             for event in page.events
         ]  # fmt: skip
-        pairing = pair_up(events, known)
+        pairing = pair_up(events, [Sign.of(each) for each in known])
+        before = {each.item.ref: each for each in known}
         async with self._store.read() as connection:
-            here = await play.stage.links_of(connection, [each.item.ref for each in known])
-        for each, event in pairing.found:
-            link = here.get(each.item.ref)
+            here = await play.stage.links_of(connection, before)
+        for sign, event in pairing.found:
+            each, link = before[sign.item_ref], here.get(sign.item_ref)
             if link is None or never_sent(link):
                 link_id = link.id if link else LinkId(new_id())
                 _take(play, each, adopted(each, event, play.integration, play.reading, link_id))
-        for each in pairing.unseen:
-            if each.item.ref not in here:
+        for sign in pairing.unseen:
+            if sign.item_ref not in here:
+                each = before[sign.item_ref]
                 _take(play, each, carried(each, play.integration, LinkId(new_id())))
 
     # -- copies that follow to another calendar (R16) ----------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from contracts.calendar import Integration, Item, ItemRef, Link, LinkId, LogEntry
 from contracts.cronofy import CronofyEvent
-from handlers.adoption import Tombstone, adopted, carried, never_sent, pair_up
+from handlers.adoption import Sign, Tombstone, adopted, carried, never_sent, pair_up
 from handlers.inbound import PageChanges
 from handlers.reading import Judgement, Reading
 from service.inbound.pages import Pages
@@ -40,17 +40,27 @@ class Adoption:
         self, due: Due, traces: Sequence[Trace], events: Sequence[CronofyEvent], *, asked_at: float
     ) -> None:
         """Link these events to the items that they stand for."""
-        async with self._store.read() as connection:
-            known = await tombstones.known(connection, traces)
-        pairing = pair_up(events, known)
+        newest = tombstones.newest(traces)
+        pairing = pair_up(events, await self._signs(list(newest.values())))
         integration = due.integration
         reading = Reading(asked_at=asked_at, now=asked_at)
-        work: list[tuple[Tombstone, Adopt]] = [
-            (each, _adopting(event, integration, reading)) for each, event in pairing.found
-        ]
-        work += [(each, _carrying(integration)) for each in pairing.unseen]
+        work: list[tuple[Sign, CronofyEvent | None]] = [*pairing.found]
+        work += [(sign, None) for sign in pairing.unseen]
         for at in range(0, len(work), AT_ONCE):
-            await self._some(integration, work[at : at + AT_ONCE])
+            part = {sign.item_ref: event for sign, event in work[at : at + AT_ONCE]}
+            async with self._store.read() as connection:
+                known = await tombstones.known(connection, [newest[ref] for ref in part])
+            adopts = [(each, _adopting(part[each.item.ref], integration, reading)) for each in known]
+            await self._some(integration, adopts)
+
+    async def _signs(self, traces: Sequence[Trace]) -> list[Sign]:
+        """By which the events are told; pairs and items themselves are too many to be held at once."""
+        signs: list[Sign] = []
+        for at in range(0, len(traces), AT_ONCE):
+            async with self._store.read() as connection:
+                known = await tombstones.known(connection, traces[at : at + AT_ONCE])
+            signs += map(Sign.of, known)
+        return signs
 
     async def _some(self, integration: Integration, work: Sequence[tuple[Tombstone, Adopt]]) -> None:
         refs = {each.item.ref for each, _ in work}
@@ -68,12 +78,11 @@ class Adoption:
             await self._pages.save(connection, integration, changes, now=now)
 
 
-def _adopting(event: CronofyEvent, integration: Integration, reading: Reading) -> Adopt:
+def _adopting(event: CronofyEvent | None, integration: Integration, reading: Reading) -> Adopt:
+    """Without an event the pair is carried over as it was."""
+    if event is None:
+        return lambda tombstone, link_id: carried(tombstone, integration, link_id)
     return lambda tombstone, link_id: adopted(tombstone, event, integration, reading, link_id)
-
-
-def _carrying(integration: Integration) -> Adopt:
-    return lambda tombstone, link_id: carried(tombstone, integration, link_id)
 
 
 def _take(changes: PageChanges, judgement: Judgement, known: Link | None) -> None:

@@ -46,16 +46,22 @@ async def of_person(connection: AsyncConnection, integration: Integration) -> Se
     ]
 
 
+def newest(traces: Sequence[Trace]) -> dict[ItemRef, Trace]:
+    """The newest pair of each item."""
+    found: dict[ItemRef, Trace] = {}
+    for trace in traces:
+        found.setdefault(trace.item_ref, trace)
+    return found
+
+
 async def known(connection: AsyncConnection, traces: Sequence[Trace]) -> list[Tombstone]:
     """The newest pair of each of these items that still has a content."""
-    newest: dict[ItemRef, Trace] = {}
-    for trace in traces:
-        newest.setdefault(trace.item_ref, trace)
-    pairs = await load_links(connection, [trace.link_id for trace in newest.values()])
-    stored = await load_items(connection, newest)
+    last = newest(traces)
+    pairs = await load_links(connection, [trace.link_id for trace in last.values()])
+    stored = await load_items(connection, last)
     return [
         Tombstone(link=pairs[trace.link_id], item=item, same_calendar=trace.same_calendar)
-        for ref, trace in newest.items()
+        for ref, trace in last.items()
         if trace.link_id in pairs and (item := stored.get(ref)) is not None and item.content is not None
     ]
 
