@@ -13,12 +13,23 @@ def required(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not value:
         raise Malformed(name, "must be a non-empty text")
+    if _whole(value) != value:
+        raise Malformed(name, "must be a text of whole characters")
     return value
 
 
 def text(raw: Mapping[str, Any], name: str) -> str | None:
     value = raw.get(name)
-    return value if isinstance(value, str) else None
+    return _whole(value) if isinstance(value, str) else None
+
+
+def _whole(value: str) -> str:
+    """Without U+0000, and without half a surrogate pair, which JSON can escape and nobody can store."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value.replace("\0", "")
 
 
 def flag(raw: Mapping[str, Any], name: str) -> bool | None:

@@ -123,6 +123,28 @@ def test_one_unreadable_row_does_not_hide_its_neighbours() -> None:
     assert page.next_page is None
 
 
+def test_a_text_that_neither_store_nor_wire_can_hold_is_read_without_what_ails_it() -> None:
+    """Half a surrogate pair and U+0000: the event comes in, and no read ends because of it (R30)."""
+    odd = {
+        **BARE,
+        "summary": "a\ud800b",
+        "description": "\ud83d\ude00\udc00",
+        "location": {"description": "\0c"},
+    }
+    event = CronofyEvent.parse(odd)
+
+    assert (event.summary, event.description, event.location) == ("a\ufffdb", "\U0001f600\ufffd", "c")
+
+
+@pytest.mark.parametrize("odd", ["evt_\ud800", "evt_\0"])
+def test_a_row_whose_id_cannot_be_held_is_unreadable(odd: str) -> None:
+    """A mended id would be another event's."""
+    page = EventsPage.parse({"events": [BARE, {**BARE, "event_uid": odd}]})
+
+    assert len(page.events) == 1
+    assert page.unreadable == ("event_uid: must be a text of whole characters",)
+
+
 @pytest.mark.parametrize(
     ("pages", "following"),
     [({}, None), ({"next_page": ""}, None), ({"next_page": "https://x/p"}, "https://x/p"), (None, None)],
