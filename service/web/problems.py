@@ -68,6 +68,9 @@ def add_handlers(app: FastAPI) -> None:
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError(type(error).__name__)
+    if isinstance(error.__cause__, RecursionError):  # FastAPI's 400 for a body nested beyond reading
+        rule = "is nested too deeply"
+        return invalid(request, [FieldError(field="body", rule=rule, message=f"body: {rule}")])
     return problem(request, error.status_code, error.detail, headers=error.headers)
 
 

@@ -172,6 +172,13 @@ async def test_half_a_surrogate_pair_is_422(office: Office) -> None:
     assert answer.status_code == 422
 
 
+async def test_a_body_nested_beyond_reading_is_422(office: Office) -> None:
+    """Like any other body that is no JSON (DESIGN 11)."""
+    headers = office.bearer() | {"Content-Type": "application/json"}
+    answer = await office.client.post(API, content=b"[" * 100_000, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
+
+
 async def test_the_range_counts_days_in_the_persons_zone(office: Office) -> None:
     """Timed items by the instant, all-day ones by the day; the end of the range is outside of it."""
     await keep(office, ItemType.TASK, "late", start="2026-12-03T23:30:00Z")
