@@ -11,8 +11,9 @@ from handlers.outbound import UNFINISHED
 
 VERIFY_AFTER = 20.0
 """Seconds after which a write whose fate is in doubt is made once more (DESIGN 6.4)."""
-LOOKED_AT = frozenset({403, 404, 423})
 GONE = frozenset({404, 410})
+"""What is gone counts as what is unknown (fact sheet 10)."""
+LOOKED_AT = frozenset({403, 423}) | GONE
 LOCKED = 423
 TOO_MANY = 429
 SERVER_ERROR = 500
@@ -152,7 +153,7 @@ def read_answer(answer: Answer, write: Write, *, connected: bool) -> Result:
         return ACCEPTED
     if answer.status in LOOKED_AT and not connected:
         return Result(kind=Kind.HELD, holding=Code.NOT_CONNECTED)
-    if answer.status in GONE | LOOKED_AT and isinstance(write, Delete) and answer.status != LOCKED:
+    if answer.status in LOOKED_AT and isinstance(write, Delete) and answer.status != LOCKED:
         return ACCEPTED
     reason = _sentence(answer)
     if answer.status in LOOKED_AT and answer.status != LOCKED:

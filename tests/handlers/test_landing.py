@@ -89,6 +89,9 @@ def test_a_write_says_exactly_what_the_payload_says() -> None:
         (404, DELETE, True, Kind.ACCEPTED),
         (403, DELETE, True, Kind.ACCEPTED),
         (410, DELETE, True, Kind.ACCEPTED),
+        (410, UPSERT, True, Kind.PERMANENT),
+        (410, UPSERT, False, Kind.HELD),
+        (410, EDIT, True, Kind.NOT_POSSIBLE),
         (423, DELETE, True, Kind.TRANSIENT),
         (404, EDIT, True, Kind.NOT_POSSIBLE),
         (403, EDIT, True, Kind.NOT_POSSIBLE),
@@ -99,7 +102,7 @@ def test_a_write_says_exactly_what_the_payload_says() -> None:
 def test_the_answers_of_a_batch_are_read_by_one_table(
     status: int, write: Write, connected: bool, kind: Kind
 ) -> None:
-    """Success is 200 ≤ status < 300; 403, 404 and 423 depend on what a look found."""
+    """Success is 200 ≤ status < 300; 403, 404, 423 and 410, which is as 404, depend on what a look found."""
     assert read_answer(Answer(status=status), write, connected=connected).kind is kind
 
 
