@@ -311,10 +311,12 @@ async def release(connection: AsyncConnection, integration_id: str, *, limit: in
         links.c.state == LinkState.HELD,
         func.coalesce(links.c.code, "") != Code.HELD_DELETION,
     )
-    query = select(links.c.id).where(*held).order_by(links.c.id).limit(limit).with_for_update()
+    some = select(links.c.id).where(*held).limit(limit)
+    query = select(links.c.id).where(links.c.id.in_(some)).order_by(links.c.id).with_for_update()
     chosen = list(await connection.scalars(query))
-    behind = update(links).where(among(connection, links.c.id, chosen))
-    await connection.execute(behind.values(state=LinkState.BEHIND, touched_at=0.0))
+    if chosen:
+        behind = update(links).where(among(connection, links.c.id, chosen))
+        await connection.execute(behind.values(state=LinkState.BEHIND, touched_at=0.0))
     return len(chosen)
 
 

@@ -96,6 +96,8 @@ async def let_go(
         .limit(limit)
     )
     found = rows.all()
+    if not found:
+        return None
     chosen = await _locked(
         connection, select(links.c.id).where(_one_of(connection, [row.id for row in found]))
     )
@@ -113,6 +115,8 @@ async def unmark(
     marked = (*_living(integration.id), links.c.moving, links.c.id > after)
     query = select(links.c.id).where(*marked).order_by(links.c.id).limit(limit)
     chosen = await _locked(connection, query)
+    if not chosen:
+        return None
     stay = update(links).where(_one_of(connection, chosen), _stays(integration, parting))
     await connection.execute(stay.values(moving=False))
     return chosen[-1] if len(chosen) == limit else None

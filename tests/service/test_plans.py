@@ -7,11 +7,13 @@ import pytest
 from contracts.calendar import Trigger
 from service.store import (
     Store,
+    accounts,
     journal,
     letters,
     links,
     logs,
     outbox,
+    parting,
     purge,
     replays,
     runs,
@@ -19,9 +21,11 @@ from service.store import (
     stories,
     tombstones,
 )
+from tests.builders import an_integration
 from tests.support.plans import Query, plans_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+WHO, MOVE = an_integration(), parting.Parting(copies="move", calendars=("c",))
 LARGE = (
     "inbox",
     "log_entries",
@@ -90,6 +94,18 @@ QUERIES: dict[str, tuple[Query, str]] = {
     "pace: replays that wait": (outbox.paced, "ix_outbox_"),
     "inbound: events by their ids": (
         lambda connection: links.of_events(connection, "i", event_ids=["e"], event_uids=["u"]),
+        "_links_",
+    ),
+    "runs: copies elsewhere": (
+        lambda connection: parting.let_go(connection, WHO, MOVE, calendar_id="c", after="", limit=10),
+        "uq_links_pair",
+    ),
+    "runs: copies that follow": (
+        lambda connection: parting.unmark(connection, WHO, MOVE, after="", limit=10),
+        "_links_",
+    ),
+    "runs: what was held": (
+        lambda connection: accounts.release(connection, "i", limit=10),
         "_links_",
     ),
     "inbox: known messages": (
