@@ -88,11 +88,13 @@ def trouble(shown: Shown, backlog: Backlog, letters: int) -> str:
     elif shown.delayed_since is not None:
         parts.append("the calendar's provider delays what is sent")
     if shown.held_deletions:
-        parts.append(f"{shown.held_deletions} deletions wait for the owner's answer")
+        held = shown.held_deletions
+        verb = "waits" if held == 1 else "wait"
+        parts.append(f"{_counted(held, 'deletion')} {verb} for the owner's answer")
     if backlog.failed:
         parts.append(f"{_counted(backlog.failed, 'change')} could not be written")
     if backlog.waiting:
-        parts.append(f"{_counted(backlog.waiting, 'change')} wait")
+        parts.append(f"{_counted(backlog.waiting, 'change')} {'waits' if backlog.waiting == 1 else 'wait'}")
     if letters:
         parts.append(_counted(letters, "open dead letter"))
     sentence = "; ".join(parts) or "some changes have not crossed yet"
