@@ -25,6 +25,8 @@ SESSION_COOKIE = "calendar_sync_session"
 SESSION_LIFE = timedelta(hours=12)
 STATE_LIFE = timedelta(hours=1)
 SIGN_IN_LIFE = timedelta(minutes=10)
+SKEW = 60.0
+"""Seconds by which Vorex's clock may be ahead of ours."""
 LONGEST_TOKEN = 8192
 _ALGORITHM = "HS256"
 
@@ -51,6 +53,7 @@ class _Claims(Strict):
     tz: Zone = "UTC"
     role: Annotated[Role, Field(strict=False), null_means(Role.USER)] = Role.USER
     exp: float
+    nbf: float | None = None
     jti: Identifier | None = None
 
 
@@ -167,6 +170,8 @@ class Passes:
             raise BadToken(str(malformed(error))) from None
         if not math.isfinite(claims.exp) or claims.exp <= self._now():
             raise BadToken("exp: has passed")
+        if claims.nbf is not None and not claims.nbf <= self._now() + SKEW:
+            raise BadToken("nbf: has not come")
         return claims
 
 

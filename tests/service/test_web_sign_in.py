@@ -107,6 +107,16 @@ async def test_a_link_lives_for_ten_minutes_at_most(office: Office) -> None:
     assert (await sign_in(office, office.token(exp=now))).status_code == 401
 
 
+@pytest.mark.parametrize(("nbf", "status"), [(60, 303), (61, 401), (-1, 303), ("soon", 401)])
+async def test_a_token_is_good_only_from_the_moment_that_it_names(
+    office: Office, nbf: Any, status: int
+) -> None:
+    """nbf of RFC 7519, where Vorex gives one; its clock may be a minute ahead of ours."""
+    now = office.clock.now().timestamp()
+    named = nbf if isinstance(nbf, str) else now + nbf
+    assert (await sign_in(office, office.token(nbf=named))).status_code == status
+
+
 async def test_only_the_agreed_algorithm_and_key_count(office: Office) -> None:
     claims = {"sub": "u", "tenant": "t", "jti": "j", "exp": office.clock.now().timestamp() + 60}
     other_key = office.token(key="another key that is long enough for HS256")
