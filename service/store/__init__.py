@@ -41,6 +41,11 @@ TRUSTED_FOR = 5.0
 ABOUT_THE_SERVER = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
 """The classes of SQLSTATE that no message's values can bring about."""
 
+DAMAGED = {
+    "SQLITE_NOTADB": "the file is no SQLite database",
+    "SQLITE_CORRUPT": "the file is damaged; bring back a copy of it",
+}
+
 
 class Store:
     """SQLite or PostgreSQL behind one door.
@@ -135,7 +140,8 @@ class _translated:  # noqa: N801 -- reads as an adjective at its use
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and _ails(error):
             cause = getattr(error, "orig", None) or error
-            raise Unavailable(f"the database cannot be used: {type(cause).__name__}") from error
+            why = DAMAGED.get(_sqlite_name(error), type(cause).__name__)
+            raise Unavailable(f"the database cannot be used: {why}") from error
         if isinstance(error, OSError):
             raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
 
@@ -149,8 +155,14 @@ def _ails(error: Exception) -> bool:
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
+    if _sqlite_name(error) in DAMAGED:
+        return True
     state = getattr(getattr(error, "orig", error), "sqlstate", None)
     return isinstance(state, str) and state.startswith(ABOUT_THE_SERVER)
+
+
+def _sqlite_name(error: BaseException) -> str:
+    return getattr(getattr(error, "orig", error), "sqlite_errorname", "")
 
 
 def _json(value: object) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -118,3 +119,16 @@ def _integration(key: str) -> dict[str, object]:
         name: {} for name in ("event_types", "item_types", "retrieve", "send")
     }
     return {"id": key, **dict.fromkeys((*words, *more), key), **boxes, "created_at": NOW}
+
+
+async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    """A wrong address, or a file overwritten by something else: it is left as it is."""
+    file = tmp_path / "notes.db"
+    file.write_text("Whatever this is, nobody made it with SQLite. " * 100)
+    store = Store(f"sqlite+aiosqlite:///{file}")
+    for use in (store.upgrade, store.behind):
+        with pytest.raises(Unavailable, match="the file is no SQLite database"):
+            await use()
+    await store.close()
+
+    assert file.read_text().startswith("Whatever this is")
