@@ -1,10 +1,11 @@
-"""The store on both engines, for whatever promises the same on either."""
+"""The store on both engines, for whatever promises the same on either; pages and API."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from service.store import Store
+from tests.support.office import Office, open_office
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -19,3 +20,10 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await opened.upgrade()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def office(sqlite_url: str) -> AsyncIterator[Office]:
+    """Pages and API over a store of their own, for whoever does not say otherwise."""
+    async with open_office(sqlite_url) as opened:
+        yield opened

@@ -1,22 +1,13 @@
 """The hourly look at Cronofy's channels (DESIGN 8, R22)."""
 
-from collections.abc import AsyncIterator
 from functools import partial
-
-import pytest
 
 from service.accounts.auditing import ChannelAudit
 from service.accounts.looking import Looker
 from service.keeper import lost_channels
 from service.store.integrations import change
 from service.store.tables import integrations
-from tests.support.office import EMAIL, HERE, Office, form, open_office
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
+from tests.support.office import EMAIL, HERE, Office, form
 
 
 def an_audit(office: Office) -> ChannelAudit:

@@ -9,7 +9,7 @@ from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEnt
 from service.accounts.switching import Switching
 from service.store.journal import log
 from service.store.tables import log_entries
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 from tests.support.pages import Browser
 from tests.support.village import ANN, Village, village
 
@@ -22,12 +22,6 @@ BOTH = {"kept": {"title": "Dinner"}, "lost": {"title": "Supper"}}
 async def ann(sqlite_url: str) -> AsyncIterator[Village]:
     async with village(sqlite_url) as built:
         yield built
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def _both_change(ann: Village, *, kind: str, vorex_first: bool, private: bool = False) -> None:

@@ -1,7 +1,6 @@
 """Both calendars side by side: only in the demonstration, behind the locks of every page (DESIGN 12)."""
 
 import json
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -16,17 +15,11 @@ from service.store import items
 from service.store.tables import outbox
 from service.web.guard import Guard
 from tests.builders import an_item
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 from tests.support.pages import Browser
 
 SIMULATOR = "http://127.0.0.1:8402"
 STAGE = "/demo"
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.store.tables import deletions, items, links
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 from tests.support.village import NINE, TEN, Village, village
 
 API = "/api/v1/integrations"
@@ -16,12 +16,6 @@ MANY = 12
 async def ann(database_url: str) -> AsyncIterator[Village]:
     async with village(database_url) as built:
         yield built
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def _held(ann: Village, *, foreign: int = 0) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,12 +20,6 @@ from tests.support.plans import explained
 LIST = "/calendar-sync"
 MORNING = datetime(2026, 12, 1, 8, tzinfo=UTC)
 REAL_TIME = (Trigger.REAL_TIME, Trigger.OPERATOR)
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def write(office: Office, integration_id: str, *given: dict[str, Any]) -> None:

@@ -1,18 +1,8 @@
 """Another grant takes the place of an integration's old one (R21, R22, issue 4)."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from service.simulator.model import Profile
 from service.store.tables import credentials, integrations, links
-from tests.support.office import EMAIL, Office, open_office
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
+from tests.support.office import EMAIL, Office
 
 
 async def _lost(office: Office) -> Profile:

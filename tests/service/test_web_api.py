@@ -1,6 +1,6 @@
 """Who sees what, paging, and problem details on every route (DESIGN 11)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
@@ -10,17 +10,11 @@ from starlette.types import ASGIApp
 from contracts.ports import Outgoing
 from service.relay import relay_routes
 from service.web.application import create_web
-from tests.support.office import CLIENT_SECRET, SECRET, Office, form, open_office
+from tests.support.office import CLIENT_SECRET, SECRET, Office, form
 
 API = "/api/v1/integrations"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
 ON = {"enabled": True, "past": "1_week", "future": "3_months"}
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 class TestWhoSeesWhat:

@@ -1,7 +1,5 @@
 """Connecting and the switches over HTTP, with the simulator as Cronofy (G5, G11, R20, R22)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import update
 
@@ -10,17 +8,11 @@ from service.store.tables import (
     integrations,
     links,
 )
-from tests.support.office import ALL_TYPES, EMAIL, OFF, Office, open_office
+from tests.support.office import ALL_TYPES, EMAIL, OFF, Office
 
 API = "/api/v1/integrations"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
 ON = {"enabled": True, "past": "1_week", "future": "3_months"}
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 class TestConnecting:

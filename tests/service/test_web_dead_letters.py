@@ -1,7 +1,6 @@
 """Dead letters over the API: operators alone, every verb, and what is refused (R30, DESIGN 11)."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from service.store.dead_letters import NewLetter, bury, resolve
 from service.store.journal import known
 from service.store.tables import outbox
 from tests.support.letters import DATA, ITEM, a_body, a_letter
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 
 API = "/api/v1/dead-letters"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
@@ -26,12 +25,6 @@ FIELDS = {
     "first_failed_at", "last_failed_at", "tenant_id", "integration_id", "item_key", "group", "state",
     "body", "body_encoding", "acts",
 }  # fmt: skip
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def buried(office: Office, *letters: NewLetter, later: float = 0) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from contracts.vorex import Action
 from service.keeper import old_tombstones
 from service.store.tables import credentials, integrations, links, runs
-from tests.support.office import EMAIL, Office, form, open_office
+from tests.support.office import EMAIL, Office, form
 from tests.support.village import ANN, ELEVEN, Village, village
 
 API = "/api/v1/integrations"
@@ -19,12 +19,6 @@ WEEK = {"past": "1_week", "future": "1_week"}
 async def ann(database_url: str) -> AsyncIterator[Village]:
     async with village(database_url) as built:
         yield built
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def _settled(ann: Village) -> None:

@@ -1,6 +1,5 @@
 """My Calendar as a person without script uses it (G4, G17, R8, R9)."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,18 +9,12 @@ from contracts.calendar import Item, item_ref
 from contracts.envelope import ItemChanged, decode
 from contracts.vorex import ItemContent, ItemType
 from service.store import items as items_store
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 from tests.support.pages import Browser, Page
 
 HOME = "/my-calendar"
 ZONE = "Europe/Berlin"
 GLYPHS = {"appointment", "crm_activity", "service_call", "task", "todo"}
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

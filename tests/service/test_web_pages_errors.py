@@ -1,23 +1,15 @@
 """Where a page cannot be shown: a sentence, a way on, and nothing lost that somebody typed (DESIGN 11)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from service.store.tables import outbox
 from service.web.passes import SESSION_COOKIE, SESSION_LIFE
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 from tests.support.pages import Browser
 
 HEADERS = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 DAY = "2026-12-03"
 TYPED = {"title": "Visit \u202b<b>Łódź</b>", "start_day": DAY, "end_day": DAY, "all_day": "on"}
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

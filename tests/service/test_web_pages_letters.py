@@ -1,7 +1,6 @@
 """Dead letters as pages: find, read, replay, mend, discard, undo (R30); for operators alone."""
 
 import json
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
@@ -12,17 +11,11 @@ from service.store.dead_letters import NewLetter, bury, resolve
 from service.store.ids import new_id
 from service.store.tables import dead_letters, outbox
 from tests.support.letters import DATA, ITEM, a_body, a_letter
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 from tests.support.pages import BROWSER, Browser
 
 LETTERS = "/operations/dead-letters"
 SCRIPT = "\"><script>alert(1)</script>'{{7*7}}"
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The Calendar Sync page as a person without script uses it (G4, G11–G16, R11, R20–R23)."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -15,12 +14,6 @@ from tests.support.office import Office, open_office
 from tests.support.pages import Browser
 
 LIST = "/calendar-sync"
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Logs and runs as pages (G14, R25, R27), and the help for Exchange (G19)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEntry, Outcome, Trigger
@@ -13,12 +11,6 @@ from tests.support.pages import Browser
 
 LIST = "/calendar-sync"
 ON = {"enabled": True, "past": "1_week", "future": "3_months"}
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

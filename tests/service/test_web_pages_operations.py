@@ -1,7 +1,7 @@
 """*Operations*: what needs a person, worst first, above the figures of all processes (DESIGN 11)."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,12 +22,6 @@ from tests.support.office import Office, open_office
 from tests.support.pages import BROWSER, Browser
 
 OUTBOUND = "calendar-sync.outbound"
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,23 +1,16 @@
 """The Confirmation step rehearses Finish, and an item tells its story (R8, R19, R24–R29)."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from service.store.tables import integration_state, items, links, log_entries, outbox, runs
-from tests.support.office import Office, open_office
+from tests.support.office import Office
 from tests.support.pages import Browser
 
 LIST = "/calendar-sync"
 SCRIPT = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

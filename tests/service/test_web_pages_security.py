@@ -1,6 +1,5 @@
 """Pages give nothing to strangers, take no form that is not theirs, and run no script of others."""
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -15,12 +14,6 @@ LIST = "/calendar-sync"
 SCRIPT = "\"><script>alert(1)</script>'{{7*7}}"
 ON = {"enabled": True, "past": "1_week", "future": "3_months"}
 TABS = ("linked-calendar", "your-calendar", "sync-options", "confirmation")
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

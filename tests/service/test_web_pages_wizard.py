@@ -1,24 +1,17 @@
 """The wizard: four tabs, back and forth without losing input, then Finish (G5–G10a, G12, R5, R24)."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from service.store.tables import integrations, links, runs
-from tests.support.office import ALL_TYPES, Office, open_office
+from tests.support.office import ALL_TYPES, Office
 from tests.support.pages import Browser
 
 LIST = "/calendar-sync"
 TITLES = ("Linked Calendar", "Your Calendar", "Sync Options", "Confirmation")
 TABS = ("linked-calendar", "your-calendar", "sync-options", "confirmation")
 NO_TYPES = dict.fromkeys(ALL_TYPES, False)
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 @pytest.fixture

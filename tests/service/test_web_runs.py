@@ -1,6 +1,5 @@
 """Runs over HTTP: *Sync now*, the list, progress, cancelling (G12, R24, R25, R27)."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -9,18 +8,12 @@ import pytest
 from contracts.envelope import RunRequested, decode
 from service.store.integrations import change
 from service.store.tables import integrations, runs
-from tests.support.office import Office, form, open_office
+from tests.support.office import Office, form
 
 API = "/api/v1/integrations"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
 WEEK = {"past": "1_week", "future": "1_week"}
 ON = {"enabled": True, "past": "1_week", "future": "3_months"}
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def _sync(office: Office, integration_id: str, ranges: Any = None, **who: Any) -> httpx.Response:

@@ -1,6 +1,5 @@
 """Settings over HTTP: PUT is Finish (G7–G10, R1, R5, R24, R25, R33)."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,17 +9,11 @@ from service.store.tables import (
     integrations,
     runs,
 )
-from tests.support.office import ALL_TYPES, EMAIL, HERE, OFF, Office, form, open_office
+from tests.support.office import ALL_TYPES, EMAIL, HERE, OFF, Office, form
 
 API = "/api/v1/integrations"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
 ON = {"enabled": True, "past": "1_week", "future": "3_months"}
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 class TestSettings:

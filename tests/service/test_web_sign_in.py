@@ -1,7 +1,6 @@
 """Signing in, the session, and who is let at the API (DESIGN 11)."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,12 +10,6 @@ import pytest
 from tests.support.office import CRONOFY, HERE, SECRET, Office, open_office
 
 LIST = "/api/v1/integrations"
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def sign_in(office: Office, token: str, **query: str) -> Any:

@@ -1,11 +1,11 @@
 """Every route and verb of the API with the ids of somebody else (DESIGN 11)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from tests.support.office import Office, form, open_office
+from tests.support.office import Office, form
 
 API = "/api/v1"
 ITEM = {"title": "Visit", "start": "2026-12-03T09:00:00Z"}
@@ -16,12 +16,6 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "/discard": {"reason": "noise"},
     "/edit": {"data": {}},
 }
-
-
-@pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with open_office(sqlite_url) as opened:
-        yield opened
 
 
 async def _ids(office: Office) -> dict[str, str]:
