@@ -14,8 +14,6 @@ LATE = 0.002
 ROOM_REST = 0.05
 """As REST, after room was made in a full window: the broker takes a moment to fill it again."""
 BEAT = 0.05
-BACKLOG = 0.9
-"""No rest for so long says that there is a backlog, before a lane's oldest link has waited its second."""
 
 
 class Surroundings(Protocol):
@@ -44,7 +42,6 @@ class Dispatch:
         self.sends: set[asyncio.Task[None]] = set()
         self._nothing_until = 0.0
         self._rested = True
-        self._at_rest_at = 0.0
         self._resting: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
 
@@ -71,8 +68,6 @@ class Dispatch:
     def _wait(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         self._nothing_until = max(self._nothing_until, loop.time() + seconds)
-        if self._beat is None:  # nothing waited, which is as good as a rest
-            self._at_rest_at = self._hand.clock.monotonic()
         self._rested = False
         if self._resting is None:
             self._resting = loop.call_at(self._nothing_until, self._look, self._nothing_until)
@@ -90,10 +85,10 @@ class Dispatch:
 
     def decide(self) -> None:
         """Start every sender that may start now."""
-        lanes, pressure = self._hand.lanes, self._pressure()
+        lanes = self._hand.lanes
         free = self._concurrency - len(self.sends)
         if free > 0 and not self._hand.halted():
-            for lane in lanes.ready(self._hand.clock.monotonic(), pressure)[:free]:
+            for lane in lanes.ready(self._hand.clock.monotonic(), self._pressure())[:free]:
                 self._start(lane)
         lanes.clean()
         waiting = sum(len(lane.waiting) for lane in lanes)
@@ -108,14 +103,11 @@ class Dispatch:
 
     def _pressure(self) -> Pressure:
         around = self._around
-        now = self._hand.clock.monotonic()
         at_rest = self._rested and not around.taking_in and around.has_room
-        if at_rest:
-            self._at_rest_at = now
         return Pressure(
             at_rest=at_rest or around.stopping,
             window_full=not around.has_room,
-            crowded=around.crowded or now - self._at_rest_at > BACKLOG,
+            crowded=around.crowded,
             quiet=not (self.sends or around.writing_down or around.taking_in),
         )
 

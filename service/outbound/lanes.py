@@ -146,7 +146,7 @@ class Pressure:
     """Nothing decoded waits, nothing is being taken in, the window has room, nothing comes."""
     window_full: bool
     crowded: bool = False
-    """More than half of the window is taken, or there was no rest for long: there is a backlog."""
+    """More than half of the window is taken: there is a backlog."""
     quiet: bool
     """Nothing is in flight, being taken in or being written."""
 
