@@ -1,6 +1,6 @@
 """Every error as a page: a sentence, a way on, and what the person had entered (DESIGN 11)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -12,7 +12,7 @@ from service.web.rendering import page
 
 TOKEN_FIELD = "csrf_token"  # noqa: S105 -- a field's name
 HEADINGS: Mapping[int, str] = {
-    400: "That did not come from here",
+    400: "That cannot be read",
     401: "Please sign in",
     403: "That was not allowed",
     404: "Nothing is here",
@@ -25,51 +25,88 @@ HEADINGS: Mapping[int, str] = {
     503: "Not just now",
 }
 SENTENCES: Mapping[int, str] = {
-    400: "What came back from Cronofy belongs to nothing that was begun here, or was used before. "
-    "Nothing was saved. Press Click to Connect on Calendar Sync once more.",
+    400: "What was sent cannot be read, so nothing was done. Go back and send it once more.",
     401: "Sign in through Vorex.",
     413: "What was sent is longer than any form here can be. Nothing was saved.",
-    500: "Something went wrong here, and it was noted. Nothing was saved. Try once more in a moment.",
+    500: "Something went wrong here, and it was noted. Try once more in a moment.",
     502: "Cronofy gave an answer that cannot be used, and it was noted. Try once more in a moment.",
-    503: "What this page needs does not answer just now. Nothing is lost: open it again in a moment.",
+    503: "What this page needs does not answer just now. Open it again in a moment.",
 }
 """Said to a person in place of what a program is told."""
+OF_FORMS: Mapping[int, str] = {
+    500: "Something went wrong here, and it was noted. Look whether it was done before you send it again.",
+    503: "What this needs does not answer just now, so it may not have been done. "
+    "Go back and send it again in a moment.",
+}
+"""The same where a form was sent: how far it came is not known."""
+KEPT = "What this needs does not answer just now. Send it again in a moment."
+RETURN = "/calendar-sync/callback"
+ASTRAY = "That did not come from here"
+NOBODY_BEGAN = (
+    "What came back from Cronofy belongs to nothing that was begun here, or was used before. "
+    "Nothing was saved. Press Click to Connect on Calendar Sync once more."
+)
+SEND_AGAIN = frozenset({401, 403, 502, 503})
+"""Where the same form may go well a moment later, and has done nothing."""
 _NO_PAGE = "There is no such page. The address may be mistyped, or what it showed was deleted."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unsent:
-    """What somebody entered in a form of ours that could not be taken."""
+    """What somebody typed in a form of ours that could not be taken."""
 
+    act: str
+    """What sending it does, as its button says it."""
     address: str
     fields: Sequence[tuple[str, str]]
 
 
-def keep_unsent(request: Request, fields: FormData) -> None:
-    """Offer it again on the error's page, where the browser vouches that the form was one of ours."""
-    if request.headers.get("Sec-Fetch-Site") != "same-origin":
-        return
+def keep_unsent(request: Request, act: str, fields: FormData, *, steering: Collection[str] = ()) -> bool:
+    """Offer it again on the error's page, unless nothing was typed; the caller knows the form for ours.
+
+    ``steering`` are fields that choose what is done with the others.
+    """
     typed = [(name, value) for name, value in fields.multi_items() if isinstance(value, str)]
-    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    request.state.unsent = Unsent(address=address, fields=[one for one in typed if one[0] != TOKEN_FIELD])
+    kept = [one for one in typed if one[0] != TOKEN_FIELD and one[0] not in steering]
+    if kept:
+        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        request.state.unsent = Unsent(act=act, address=address, fields=kept)
+    return bool(kept)
 
 
 def error_page(request: Request, status: int, detail: str) -> Response:
     """The page of that error, with the ways that are open to whoever asked."""
-    phrase = HTTPStatus(status).phrase
     if getattr(request.state, "visitor", None) is None:
         request.state.visitor = _visitor(request)
+    unsent = getattr(request.state, "unsent", None) if status in SEND_AGAIN else None
+    heading, sentence = _said(request, status, detail, kept=unsent is not None)
     return page(
         request,
         "error.html",
         status=status,
         code=status,
-        heading=HEADINGS.get(status, phrase),
-        detail=SENTENCES.get(status, _NO_PAGE if detail == phrase else detail),
-        unsent=getattr(request.state, "unsent", None),
+        heading=heading,
+        detail=sentence,
+        unsent=unsent,
         arriving=request.url.path == "/sign-in",
-        sent=request.method != "GET",
+        sent=_sent(request),
     )
+
+
+def _said(request: Request, status: int, detail: str, *, kept: bool) -> tuple[str, str]:
+    phrase = HTTPStatus(status).phrase
+    if status == HTTPStatus.BAD_REQUEST and request.url.path == RETURN:
+        return ASTRAY, NOBODY_BEGAN
+    sentence = SENTENCES.get(status, _NO_PAGE if detail == phrase else detail)
+    if _sent(request):
+        sentence = OF_FORMS.get(status, sentence)
+    if kept and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        sentence = KEPT
+    return HEADINGS.get(status, phrase), sentence
+
+
+def _sent(request: Request) -> bool:
+    return request.method not in {"GET", "HEAD"}
 
 
 def _visitor(request: Request) -> Visitor | None:

@@ -181,5 +181,5 @@ async def test_nobody_loses_their_place_or_what_they_typed(town: Town, browser: 
         await other.goto(town.sign_in("u-place", name="Pat Place"))
         await press(page, "Send it again")
         await expect(page.get_by_text("Pat Place", exact=True).first).to_be_visible()
-        await press(page, "Send it now")
+        await press(page, "Add the appointment")
         await expect(page.locator(".agenda a").filter(has_text="Typed before the end")).to_be_visible()

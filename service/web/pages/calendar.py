@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from http import HTTPStatus
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.calendar import Item
 from service.accounts.my_calendar import read_only_reason
@@ -18,7 +19,7 @@ from service.web.pages import grid
 from service.web.pages.appointments import Appointment
 from service.web.pages.grid import Entry
 from service.web.pages.leading import to
-from service.web.pages.people import Form, Guest
+from service.web.pages.people import Form, Guest, Sent, form_to
 from service.web.paging import bounds
 from service.web.passes import Visitor
 from service.web.rendering import page
@@ -29,6 +30,8 @@ MOST_GLANCES = 10_000
 SHOWN_A_DAY = 4
 FIELDS = {"start": "start_day", "end": "end_day", "body": "description", "time_zone": "start_time"}
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+NewOne = Annotated[Sent, Depends(form_to("Add the appointment"))]
+Changed = Annotated[Sent, Depends(form_to("Save the appointment"))]
 router = APIRouter(prefix=HOME)
 
 
@@ -97,7 +100,7 @@ async def new_appointment(
 
 
 @router.post("/new")
-async def add_appointment(request: Request, desk: AtDesk, form: Form) -> Response:
+async def add_appointment(request: Request, desk: AtDesk, form: NewOne) -> Response:
     appointment, visitor = Appointment.sent(form), form.visitor
     if errors := appointment.errors():
         return _form_page(request, appointment, errors, view=form.text("view"))
@@ -130,7 +133,7 @@ async def item_page(request: Request, desk: AtDesk, visitor: Guest, *, key: str,
 
 
 @router.post("/item")
-async def change_appointment(request: Request, desk: AtDesk, form: Form, *, key: str) -> Response:
+async def change_appointment(request: Request, desk: AtDesk, form: Changed, *, key: str) -> Response:
     visitor = form.visitor
     item = await desk.my_calendar.item(visitor.person, key)
     appointment, view = Appointment.sent(form), form.text("view")

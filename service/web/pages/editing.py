@@ -2,22 +2,32 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.errors import Malformed
 from service.operations import Conflict
 from service.web import words
 from service.web.dead_letters import OfLetter, desk_of_letters
 from service.web.desk import AtDesk
+from service.web.operations import operator_alone
 from service.web.pages.leading import to
-from service.web.pages.operations import LETTERS, ByOperator, Operator
+from service.web.pages.operations import LETTERS, Operator
+from service.web.pages.people import Sent, form_to
 from service.web.pages.timing import told_moments
 from service.web.rendering import page
 
 NO_JSON = "This is no JSON object."
 router = APIRouter()
+
+
+def _mended(form: Annotated[Sent, Depends(form_to("Send the mended copy"))]) -> Sent:
+    operator_alone(form.visitor)
+    return form
+
+
+Mended = Annotated[Sent, Depends(_mended)]
 
 
 @router.get("/{letter_id}/edit")
@@ -49,7 +59,7 @@ def _page(
 
 
 @router.post("/{letter_id}/edit")
-async def edit(request: Request, desk: AtDesk, form: ByOperator, letter_id: OfLetter) -> Response:
+async def edit(request: Request, desk: AtDesk, form: Mended, letter_id: OfLetter) -> Response:
     """Send the mended copy; what is still wrong is told beside the text, which stays as it was typed."""
     letters, text = desk_of_letters(desk, form.visitor), form.text("data")
     try:

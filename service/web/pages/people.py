@@ -1,6 +1,7 @@
 """Who opens a page, and who sends a form: the form's token vouches for the session it was made in."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -14,7 +15,8 @@ from service.web.error_page import TOKEN_FIELD, keep_unsent
 from service.web.passes import SESSION_COOKIE, BadToken, Visitor
 from service.web.problems import NoEntry
 
-EXPIRED = "This form was opened in an earlier session, so nothing was saved."
+EXPIRED = "This form was opened in an earlier session, so nothing was done."
+OPEN_AGAIN = f"{EXPIRED} Open the page again."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,20 +45,38 @@ def _guest(request: Request) -> Visitor:
     return visitor
 
 
-async def _sent(request: Request) -> Sent:
-    try:
-        visitor = _sender(request)
-    except NoEntry:
-        keep_unsent(request, await request.form())
-        raise
-    request.state.visitor = visitor
-    sent = Sent(visitor=visitor, fields=await request.form())
-    if visitor.session is None:
-        return sent
-    if not desk_of(request).passes.is_form_token(visitor.session, sent.text(TOKEN_FIELD)):
-        keep_unsent(request, sent.fields)
-        raise HTTPException(HTTPStatus.FORBIDDEN, EXPIRED)
+def form_to(act: str = "", *, steering: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[Sent]]:
+    """Who takes in a form; one in which something is typed names its act, and outlives what goes wrong.
+
+    No other is handed back: an act that nobody reads beside its button is done for nobody (DESIGN 11).
+    """
+
+    def kept(request: Request, fields: FormData) -> bool:
+        return bool(act) and keep_unsent(request, act, fields, steering=steering)
+
+    async def sent(request: Request) -> Sent:
+        ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
+        try:
+            visitor = _sender(request)
+        except NoEntry:
+            if act and ours:
+                with suppress(HTTPException):
+                    kept(request, await request.form())
+            raise
+        request.state.visitor = visitor
+        form = Sent(visitor=visitor, fields=await request.form())
+        vouched = _vouched(request, form)
+        offered = (vouched or ours) and kept(request, form.fields)
+        if not vouched:
+            raise HTTPException(HTTPStatus.FORBIDDEN, EXPIRED if offered else OPEN_AGAIN)
+        return form
+
     return sent
+
+
+def _vouched(request: Request, form: Sent) -> bool:
+    session = form.visitor.session
+    return session is None or desk_of(request).passes.is_form_token(session, form.text(TOKEN_FIELD))
 
 
 def _sender(request: Request) -> Visitor:
@@ -71,4 +91,4 @@ def _sender(request: Request) -> Visitor:
 
 
 Guest = Annotated[Visitor, Depends(_guest)]
-Form = Annotated[Sent, Depends(_sent)]
+Form = Annotated[Sent, Depends(form_to())]

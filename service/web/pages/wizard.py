@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.cronofy import Calendar
 from service.accounts.choices import SyncRequest
@@ -17,7 +18,7 @@ from service.web.pages import drafts, steps
 from service.web.pages.drafts import Draft
 from service.web.pages.leading import LIST, to
 from service.web.pages.listing import card
-from service.web.pages.people import Form, Guest, Sent
+from service.web.pages.people import Guest, Sent, form_to
 from service.web.paging import OfIntegration
 from service.web.passes import Visitor
 from service.web.rendering import page
@@ -27,6 +28,8 @@ OPTIONS = "sync-options"
 LAST = "confirmation"
 OVERTAKEN = "The settings were changed in another window. Look at them once more, then press Finish."
 NO_DIRECTION = "Enable at least one direction to sync."
+Step = Annotated[Sent, Depends(form_to("Go on with the settings", steering=("to", "seen")))]
+"""Handed back it leads to the next tab, whatever was pressed: nothing is finished or synced unread."""
 router = APIRouter(prefix=f"{LIST}/{{integration_id}}")
 
 
@@ -54,7 +57,7 @@ async def step(
 
 @router.post("/settings/{tab}")
 async def stepped(
-    request: Request, desk: AtDesk, form: Form, *, integration_id: OfIntegration, tab: str
+    request: Request, desk: AtDesk, form: Step, *, integration_id: OfIntegration, tab: str
 ) -> Response:
     """Take in what the step says and go where its button leads; forward only past what can stay so."""
     wizard = await _opened(request, desk, form.visitor, integration_id, tab)
