@@ -25,7 +25,7 @@ ONCE_IN = 60.0
 
 
 class Looker:
-    """Looks at most once a minute at each integration and keeps its status true, in both directions."""
+    """Keeps each integration's status true, in both directions; refusals alone make it look once a minute."""
 
     def __init__(self, store: Store, gateway: CronofyGateway, *, wake: Wake) -> None:
         self._store = store
@@ -37,8 +37,8 @@ class Looker:
         """Say how the integration stands. Raises Transient where Cronofy does not answer: nothing changes.
 
         ``at_once`` looks even where someone looked a moment ago: the person has just reconnected, or
-        Cronofy says that something changed, or refuses the grant. What is refused afterwards has other
-        causes, and is looked into.
+        Cronofy says that something changed, or refuses the grant. Where that finds nothing wrong, the next
+        refusal is looked into at once, too: its cause may have come a moment later.
         """
         async with self._alone[integration_id]:
             async with self._store.read() as connection:

@@ -12,6 +12,7 @@ from contracts.envelope import LARGEST_BODY
 from contracts.errors import Unavailable
 from service.accounts.my_calendar import MyCalendar
 from service.store import Store
+from service.store.ids import new_id
 from service.store.tables import integrations, outbox
 from service.web.passes import SESSION_COOKIE, SESSION_LIFE
 from tests.support.office import Office
@@ -131,6 +132,16 @@ async def test_what_was_chosen_in_a_step_is_handed_on_without_what_was_pressed(
     assert page.path.endswith("/confirmation")
     assert "1 week" in page.words
     assert await office.unfinished("sync_now") == []
+
+
+async def test_a_mended_message_outlives_the_session(browser: Browser, office: Office) -> None:
+    """It is sent by a button that says so, as the operator who reads it."""
+    path = f"/operations/dead-letters/{new_id()}/edit"
+    told = await office.client.post(path, data={"data": "{}"})
+    assert (told.status_code, "Send it again" in told.text) == (401, True)
+    await office.sign_in(role="operator")
+    told = await office.client.post(path, data={"data": "{}"})
+    assert (told.status_code, "Send the mended copy" in told.text) == (403, True)
 
 
 class Away:

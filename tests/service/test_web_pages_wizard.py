@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from service.store.accounts import Owner
+from service.store.runs import end
 from service.store.tables import integrations, links, runs
+from service.web.words import COMPLAINTS
 from tests.support.office import ALL_TYPES, Office
 from tests.support.pages import Browser
 
@@ -110,6 +113,28 @@ async def test_finish_pressed_twice_is_one_finish(browser: Browser, office: Offi
     answer = await office.client.post(form.action, data=sent)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{LIST}?notice=finished")
     assert len(await office.rows(runs)) == 1
+
+
+async def test_r25_finish_during_another_sync_is_refused_though_its_settings_stand(
+    browser: Browser, office: Office
+) -> None:
+    """Its own run failed; the one now running is not what it asks for."""
+    integration_id = browser.page.path.split("/")[2]
+    for title in TITLES[1:3]:
+        await browser.press(title)
+    await browser.press("Confirmation", changes={"send": "yes"})
+    other = Browser(client=office.client)
+    other.page = browser.page
+    await browser.press("Finish")
+    (failed,) = await office.rows(runs)
+    async with office.store.begin() as connection:
+        at = office.clock.now()
+        await end(connection, failed["id"], state="failed", reason="Cronofy is away", at=at)
+    syncing, owner = office.app.state.desk.syncing, Owner(tenant_id="acme", user_id="u-17")
+    await syncing.start(owner, integration_id, None, started_by="u-17")
+    page = await other.press("Finish")
+    assert "Saved." not in page.words
+    assert COMPLAINTS["run_in_progress"] in page.words
 
 
 async def test_finish_confirms_only_what_the_window_shows(browser: Browser, office: Office) -> None:

@@ -12,6 +12,7 @@ from service.accounts.choices import SyncRequest
 from service.accounts.refusals import Conflict, Invalid, Unknown
 from service.rehearsal import Rehearsed
 from service.store.accounts import Shown
+from service.store.runs import ENDED
 from service.web import words
 from service.web.desk import AtDesk, Desk
 from service.web.pages import drafts, steps
@@ -27,6 +28,8 @@ FIRST = "linked-calendar"
 OPTIONS = "sync-options"
 LAST = "confirmation"
 OVERTAKEN = "The settings were changed in another window. Look at them once more, then press Finish."
+NEWEST = 20
+"""Runs among which the one that Finish started is, while it goes on."""
 NO_DIRECTION = "Enable at least one direction to sync."
 Step = Annotated[Sent, Depends(form_to("Go on with the settings", steering=("to", "seen")))]
 """Handed back it leads to the next tab, whatever was pressed: nothing is finished or synced unread."""
@@ -183,9 +186,12 @@ class _Wizard:
         return drafts.drop(to(LIST, notice="finished"), self.shown)
 
     async def _stands(self, draft: Draft) -> bool:
-        """Whether exactly this was saved by a Finish just before: a double click, or another window."""
-        now = await self.desk.accounts.get(self.visitor.person.owner, self._id)
-        return now.integration.finished_at is not None and Draft.of(now).print == draft.print
+        """Whether a Finish saved exactly this and its run goes on: a double click, or another window."""
+        owner = self.visitor.person.owner
+        now = await self.desk.accounts.get(owner, self._id)
+        newest = await self.desk.syncing.listed(owner, self._id, after=None, limit=NEWEST)
+        runs_on = any(run["kind"] == "finish" and run["state"] not in ENDED for run in newest)
+        return runs_on and Draft.of(now).print == draft.print
 
     async def sync(self, draft: Draft) -> Response:
         """*Sync now*: the enabled directions, in their ranges, without changing what Finish saved (G12)."""
