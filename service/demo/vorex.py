@@ -58,7 +58,7 @@ class Dispatcher:
     )
     """Ids and titles by person; forgotten with the process."""
     published: dict[ItemRef, Item] = field(default_factory=dict)
-    """Calls as they were published last; the message may still be on its way."""
+    """Calls as they were published last, while the message is on its way."""
 
     async def calls(self, person: Person) -> Sequence[Call]:
         """The newest first; deleted ones are gone."""
@@ -112,13 +112,13 @@ class Dispatcher:
         }
         action = Action.DELETED if act == "delete" else Action.UPDATED
         content = {**known.content.to_json_dict(), **changed[act]}
+        await self._publish(person, action, content, known=known)
         self.published[known.ref] = replace(
             known,
             version=known.version + 1,
             deleted=action is Action.DELETED,
             content=ItemContent.from_json_dict(content),
         )
-        await self._publish(person, action, content, known=known)
 
     async def _load(self, person: Person, ids: Sequence[str]) -> Mapping[ItemRef, Item]:
         async with self.store.read() as connection:
@@ -127,7 +127,10 @@ class Dispatcher:
 
     def _newest(self, stored: Item) -> Item:
         own = self.published.get(stored.ref)
-        return own if own is not None and own.version > stored.version else stored
+        if own is not None and own.version > stored.version:
+            return own
+        self.published.pop(stored.ref, None)
+        return stored
 
     async def _publish(
         self, person: Person, action: Action, content: Mapping[str, Any], *, known: Item | None

@@ -1,6 +1,7 @@
 """Both calendars side by side: only in the demonstration, behind the locks of every page (DESIGN 12)."""
 
 import json
+from typing import cast
 
 import httpx
 import pytest
@@ -8,14 +9,16 @@ from starlette.applications import Starlette
 
 from contracts.calendar import item_ref
 from contracts.envelope import ItemChanged, decode
+from contracts.errors import Unavailable
 from contracts.vorex import ItemContent
+from service.accounts import Person
 from service.demo.stage import Stage
-from service.demo.vorex import COLLEAGUE
-from service.store import items
+from service.demo.vorex import COLLEAGUE, Dispatcher
+from service.store import Store, items
 from service.store.tables import outbox
 from service.web.guard import Guard
 from tests.builders import an_item
-from tests.support.office import Office
+from tests.support.office import Office, Unwritable
 from tests.support.pages import Browser
 
 SIMULATOR = "http://127.0.0.1:8402"
@@ -114,6 +117,28 @@ async def test_a_press_builds_on_the_one_before_it_whose_message_is_still_on_its
     assert [data.version for data in told] == [1, 2, 3, 4]
     assert [data.item.completed for data in told] == [False, True, True, True]
     assert [data.item.assignees for data in told][1:] == [("u-17",), (COLLEAGUE,), (COLLEAGUE,)]
+
+
+async def test_a_press_that_reached_nobody_is_forgotten_and_so_is_what_was_taken_in(office: Office) -> None:
+    """What follows builds on what Vorex really published, and on nothing older than the store."""
+    store, ann = Unwritable(office.store), Person(tenant_id="acme", user_id="u-17", time_zone="UTC")
+    dispatcher = Dispatcher(store=cast("Store", store))
+    store.away = False
+    await dispatcher.assign(ann)
+    await taken_in(office, (await published(office))[-1])
+    (call,) = await dispatcher.calls(ann)
+    store.away = True
+    with pytest.raises(Unavailable):
+        await dispatcher.change(ann, call.id, "delete")
+    store.away = False
+    assert [one.state for one in await dispatcher.calls(ann)] == ["assigned to you"]
+    await dispatcher.change(ann, call.id, "complete")
+    assert [one.state for one in await dispatcher.calls(ann)] == ["assigned to you, completed"]
+    last = (await published(office))[-1]
+    assert (last.data.version, last.data.action.value) == (2, "updated")
+    await taken_in(office, last)
+    assert [one.state for one in await dispatcher.calls(ann)] == ["assigned to you, completed"]
+    assert dispatcher.published == {}
 
 
 async def test_nobody_deals_with_somebody_elses_calls(office: Office, browser: Browser) -> None:

@@ -1,21 +1,19 @@
 """Where a page cannot be shown: a sentence, a way on, and nothing lost that somebody typed (DESIGN 11)."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import httpx
 import pytest
 
 from contracts.envelope import LARGEST_BODY
-from contracts.errors import Unavailable
 from service.accounts.my_calendar import MyCalendar
 from service.store import Store
 from service.store.ids import new_id
 from service.store.tables import integrations, outbox
 from service.web.passes import SESSION_COOKIE, SESSION_LIFE
-from tests.support.office import Office
+from tests.support.office import Office, Unwritable
 from tests.support.pages import Browser
 
 HEADERS = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
@@ -144,34 +142,16 @@ async def test_a_mended_message_outlives_the_session(browser: Browser, office: O
     assert (told.status_code, "Send the mended copy" in told.text) == (403, True)
 
 
-class Away:
-    """A database that reads and does not write for a while."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.back = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Any]:
-        if not self.back:
-            raise Unavailable("away")
-        async with self._store.begin() as connection:
-            yield connection
-
-
 async def test_what_was_typed_outlives_a_database_that_is_away(browser: Browser, office: Office) -> None:
     """And is added once it is back; a form with nothing typed is sent again by its sender."""
-    away = Away(office.store)
-    calendar = MyCalendar(cast("Store", away), wake=lambda: None)
+    store = Unwritable(office.store)
+    calendar = MyCalendar(cast("Store", store), wake=lambda: None)
     office.app.state.desk = replace(office.app.state.desk, my_calendar=calendar)
     await office.sign_in()
     await browser.open("/my-calendar/new")
     page = await browser.press("Add", changes=dict(TYPED))
     assert (page.status, "It would be sent as Sam" in page.words) == (503, True)
-    away.back = True
+    store.away = False
     page = await browser.press("Add the appointment")
     assert (page.status, "The appointment was added." in page.words) == (200, True)
     assert len(await office.rows(outbox)) == 1

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy import Table, select
 
 from contracts.envelope import IntegrationChanged, decode
+from contracts.errors import Unavailable
 from contracts.ports import Outgoing, Permit
 from service.accounts import Accounts
 from service.accounts.my_calendar import MyCalendar
@@ -24,14 +25,14 @@ from service.cronofy.transport import open_client
 from service.simulator.app import create_app
 from service.simulator.clock import ManualClock as SimulatedTime
 from service.simulator.world import World
-from service.store import Store
+from service.store import AsyncConnection, Store
 from service.store.credentials import CredentialsTable
 from service.store.tables import items, links, outbox, runs
 from service.web.application import create_web
 from tests.support.choices import ALL_TYPES, OFF, form
 from tests.support.clock import ManualClock
 
-__all__ = ["ALL_TYPES", "OFF", "Office", "form", "open_office"]
+__all__ = ["ALL_TYPES", "OFF", "Office", "Unwritable", "form", "open_office"]
 CRONOFY = "http://cronofy.test"
 HERE = "http://sync.test"
 SECRET = "the key with which Vorex signs its users in"
@@ -69,6 +70,24 @@ class Breakable(httpx.AsyncBaseTransport):
         if (meanwhile := self.meanwhile.pop(asked, None)) is not None:
             await meanwhile()
         return answer
+
+
+class Unwritable:
+    """A store that reads, and does not write while it is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        if self.away:
+            raise Unavailable("the database is away")
+        async with self._store.begin() as connection:
+            yield connection
 
 
 @dataclass(kw_only=True)
