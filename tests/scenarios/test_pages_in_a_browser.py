@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from service.web.rendering import long_day
 from tests.support.guide import (
@@ -23,8 +23,13 @@ from tests.support.guide import (
     set_up,
     window,
 )
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.says("a sign-in token")
+
+LIVE = """<!doctype html><title>Live</title><script src="/static/comfort.js" defer></script><main id="main">
+<div id="part" data-live="0.2"><p>{said}</p>
+<details><summary>Both values</summary>one and the other</details></div></main>"""
 
 
 async def test_the_guide_click_by_click(town: Town, browser: Browser) -> None:
@@ -183,3 +188,25 @@ async def test_nobody_loses_their_place_or_what_they_typed(town: Town, browser: 
         await expect(page.get_by_text("Pat Place", exact=True).first).to_be_visible()
         await press(page, "Add the appointment")
         await expect(page.locator(".agenda a").filter(has_text="Typed before the end")).to_be_visible()
+
+
+async def test_what_is_opened_stays_the_same_until_something_changes(town: Town, browser: Browser) -> None:
+    """A reader is not thrown out of it by an answer that says nothing new."""
+    said, asked = ["before"], []
+
+    async def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(content_type="text/html", body=LIVE.format(said=said[0]))
+
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        await page.route("**/live", answer)
+        await page.goto(f"{town.product}/live")
+        await page.get_by_text("Both values").click()
+        await page.evaluate("window.seen = document.getElementById('part')")
+        before = len(asked)
+        await until(lambda: len(asked) > before + 2, what="the third answer")
+        assert await page.evaluate("window.seen.isConnected")
+        said[0] = "after"
+        await expect(page.get_by_text("after")).to_be_visible()
+        await expect(page.get_by_text("one and the other")).to_be_visible()

@@ -22,11 +22,12 @@ function follow(id, seconds) {
 
 function replace(part, text) {
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(part.id);
-  if (!fresh || fresh.outerHTML === part.outerHTML) return;
-  const at = part.contains(document.activeElement) ? [document.activeElement.tagName, known(document.activeElement)] : null;
+  if (!fresh) return;
   const open = new Set([...part.querySelectorAll("details[open]")].map((one) => one.textContent));
-  part.replaceWith(document.adoptNode(fresh));
   for (const one of fresh.querySelectorAll("details")) one.open = open.has(one.textContent);
+  if (fresh.outerHTML === part.outerHTML) return;
+  const at = part.contains(document.activeElement) ? [document.activeElement.tagName, known(document.activeElement)] : null;
+  part.replaceWith(document.adoptNode(fresh));
   if (at) twin(fresh, ...at)?.focus();
 }
 
