@@ -79,7 +79,7 @@ class Baseline:
         await self._take_stock(due, began)
         integration = due.integration
         if due.run.kind not in BY_ITSELF:
-            await self._release_most(integration)
+            await self._release_most(due)
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
             current = (await integrations.load(connection, [integration.id], lock=True)).get(integration.id)
@@ -93,12 +93,14 @@ class Baseline:
                 await accounts.release(connection, integration.id)
             await self._go_on(connection, due)
 
-    async def _release_most(self, integration: Integration) -> None:
+    async def _release_most(self, due: Due) -> None:
         """A few hundred a transaction (DESIGN 10); the last ones come with the transaction that may send."""
         released = AT_ONCE
         while released == AT_ONCE:
             async with self._store.begin() as connection:
-                released = await accounts.release(connection, integration.id, limit=AT_ONCE)
+                if not await runs.stands(connection, due.run):
+                    return
+                released = await accounts.release(connection, due.integration.id, limit=AT_ONCE)
 
     async def _first_sync_done(self, due: Due) -> bool:
         account = await self._calendars.userinfo(due.integration.sub, turn=due.turn)

@@ -23,30 +23,33 @@ class Parting:
             await self._let_go(integration, wished, calendar_id)
         await self._unmark(integration, wished)
         async with self._store.begin() as connection:
-            await _still(connection, integration, wished)
-            await parting.wish(connection, integration.id, None)
+            if await _still(connection, integration, wished):
+                await parting.wish(connection, integration.id, None)
 
-    async def _let_go(self, integration: Integration, wished: parting.Parting, calendar_id: str) -> None:
+    async def _let_go(self, integration: Integration, wished: parting.Wish, calendar_id: str) -> None:
         after: str | None = ""
         while after is not None:
             async with self._store.begin() as connection:
-                await _still(connection, integration, wished)
+                if not await _still(connection, integration, wished):
+                    return
                 after = await parting.let_go(
                     connection, integration, wished, calendar_id=calendar_id, after=after, limit=AT_ONCE
                 )
 
-    async def _unmark(self, integration: Integration, wished: parting.Parting) -> None:
+    async def _unmark(self, integration: Integration, wished: parting.Wish) -> None:
         after: str | None = ""
         while after is not None:
             async with self._store.begin() as connection:
-                await _still(connection, integration, wished)
+                if not await _still(connection, integration, wished):
+                    return
                 after = await parting.unmark(connection, integration, wished, after=after, limit=AT_ONCE)
 
 
-async def _still(connection: AsyncConnection, integration: Integration, wished: parting.Parting) -> None:
-    """Nobody chooses otherwise until the commit; raises where somebody has."""
+async def _still(connection: AsyncConnection, integration: Integration, wished: parting.Wish) -> bool:
+    """Whether it is still to be done, until the commit; raises where somebody has chosen otherwise."""
     found = await integrations.load(connection, [integration.id], lock=True)
     current = found.get(integration.id)
-    chosen = current is not None and current.calendar_id == integration.calendar_id
-    if not chosen or await parting.wished(connection, integration.id) != wished:
+    now = await parting.wished(connection, integration.id)
+    if current is None or current.calendar_id != integration.calendar_id or now not in {wished, None}:
         raise Transient("another choice was made for the copies that were added before")
+    return now is not None

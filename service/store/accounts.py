@@ -312,7 +312,8 @@ async def release(connection: AsyncConnection, integration_id: str, *, limit: in
         func.coalesce(links.c.code, "") != Code.HELD_DELETION,
     )
     some = select(links.c.id).where(*held).limit(limit)
-    query = select(links.c.id).where(links.c.id.in_(some)).order_by(links.c.id).with_for_update()
+    # said twice: PostgreSQL looks again at a row that it had to wait for, but not at what chose it
+    query = select(links.c.id).where(links.c.id.in_(some), *held).order_by(links.c.id).with_for_update()
     chosen = list(await connection.scalars(query))
     if chosen:
         behind = update(links).where(among(connection, links.c.id, chosen))

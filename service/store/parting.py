@@ -18,7 +18,7 @@ Copies = Literal["move", "leave", "half_way"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parting:
+class Wish:
     """What a person wished for the copies elsewhere, until it is done."""
 
     copies: Copies
@@ -26,13 +26,13 @@ class Parting:
     """Where those stand that are to follow."""
 
 
-async def wished(connection: AsyncConnection, integration_id: str) -> Parting | None:
+async def wished(connection: AsyncConnection, integration_id: str) -> Wish | None:
     """What is still to be done; nothing for most."""
     stored: Any = await connection.scalar(select(table.c.parting).where(table.c.id == integration_id))
-    return Parting(copies=stored["copies"], calendars=tuple(stored["calendars"])) if stored else None
+    return Wish(copies=stored["copies"], calendars=tuple(stored["calendars"])) if stored else None
 
 
-async def wish(connection: AsyncConnection, integration_id: str, parting: Parting | None) -> None:
+async def wish(connection: AsyncConnection, integration_id: str, parting: Wish | None) -> None:
     """Note what is to be done with the copies elsewhere, in place of what was wished before."""
     stored = {"copies": parting.copies, "calendars": list(parting.calendars)} if parting else None
     await integrations.change(connection, integration_id, parting=stored)
@@ -40,18 +40,23 @@ async def wish(connection: AsyncConnection, integration_id: str, parting: Partin
 
 async def leave(connection: AsyncConnection, before: Integration) -> None:
     """Nothing follows to the calendar that is chosen now: copies stay where they are."""
-    await wish(connection, before.id, Parting(copies="leave"))
+    await wish(connection, before.id, Wish(copies="leave"))
 
 
 async def follow(connection: AsyncConnection, before: Integration) -> bool:
     """Have every copy on the calendar that was linked until now follow; whether there may be one.
 
-    What nobody is sure of is marked at once: it may be settled before its turn comes.
+    What nobody is sure of is marked at once: it may be settled before its turn comes. What was to stay by
+    an earlier wish stays, also where that was not done yet.
     """
     assert before.calendar_id is not None
     earlier = await wished(connection, before.id)
+    if earlier and earlier.copies != "move":
+        marked = (*_living(before.id), links.c.moving, _stays(before, earlier))
+        staying = await _locked(connection, select(links.c.id).where(*marked))
+        await connection.execute(update(links).where(_one_of(connection, staying)).values(moving=False))
     calendars = earlier.calendars if earlier and earlier.copies == "move" else ()
-    await wish(connection, before.id, Parting(copies="move", calendars=(*calendars, before.calendar_id)))
+    await wish(connection, before.id, Wish(copies="move", calendars=(*calendars, before.calendar_id)))
     copies = (*_living(before.id), copies_on(before.calendar_id))
     unsure = await _locked(connection, select(links.c.id).where(*copies, ~links.c.exists_there))
     await connection.execute(update(links).where(among(connection, links.c.id, unsure)).values(moving=True))
@@ -65,7 +70,7 @@ async def halve(connection: AsyncConnection, integration_id: str) -> bool:
     if parting is None and not await moving.count(connection, integration_id):
         return False
     if parting is None or parting.copies == "move":
-        await wish(connection, integration_id, Parting(copies="half_way"))
+        await wish(connection, integration_id, Wish(copies="half_way"))
     return True
 
 
@@ -81,7 +86,7 @@ async def calendars(connection: AsyncConnection, integration: Integration) -> li
 async def let_go(
     connection: AsyncConnection,
     integration: Integration,
-    parting: Parting,
+    parting: Wish,
     *,
     calendar_id: str,
     after: str,
@@ -99,7 +104,7 @@ async def let_go(
     if not found:
         return None
     chosen = await _locked(
-        connection, select(links.c.id).where(_one_of(connection, [row.id for row in found]))
+        connection, select(links.c.id).where(*there, _one_of(connection, [row.id for row in found]))
     )
     follows = parting.copies == "move" and calendar_id in parting.calendars
     marked = {"moving": or_(links.c.moving, copies_on(calendar_id))} if follows else {}
@@ -109,7 +114,7 @@ async def let_go(
 
 
 async def unmark(
-    connection: AsyncConnection, integration: Integration, parting: Parting, *, after: str, limit: int
+    connection: AsyncConnection, integration: Integration, parting: Wish, *, after: str, limit: int
 ) -> str | None:
     """The next marked copies stay, but for those that are still to follow; where it goes on, or None."""
     marked = (*_living(integration.id), links.c.moving, links.c.id > after)
@@ -122,7 +127,7 @@ async def unmark(
     return chosen[-1] if len(chosen) == limit else None
 
 
-def _stays(integration: Integration, parting: Parting) -> ColumnElement[bool]:
+def _stays(integration: Integration, parting: Wish) -> ColumnElement[bool]:
     """Whether a marked copy follows no longer; one on the calendar that is chosen again has nowhere to go."""
     here = links.c.calendar_id == integration.calendar_id
     if parting.copies == "move":

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from contracts.cronofy import EventsPage, UserInfo
 from contracts.errors import Permanent
@@ -17,7 +17,7 @@ from service.inbound.reader import Calendars
 from service.keeper import daily_reads
 from service.runs import RunHandler
 from service.store import Store
-from service.store.accounts import Owner
+from service.store.accounts import Owner, release
 from service.store.integrations import change
 from service.store.tables import links, runs
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
@@ -207,6 +207,28 @@ async def test_r20_no_daily_read_begins_while_its_calendar_is_deactivated(postgr
 
         async with home.store.read() as connection:
             assert await connection.scalar(select(func.count()).select_from(runs)) == 0
+
+
+async def test_r20_what_is_decided_of_a_held_link_meanwhile_is_not_overwritten(postgresql_url: str) -> None:
+    """Its type was unchecked while the release waited for it."""
+    async with household(postgresql_url) as home:
+        mine = await _with_events(home, 1)
+        await home.run_to_end(mine, retrieve=WEEK)
+        async with home.store.begin() as connection:
+            await connection.execute(update(links).values(state="held", code="inactive"))
+
+        async def releasing() -> int:
+            async with home.store.begin() as connection:
+                return await release(connection, mine, limit=500)
+
+        async with home.store.begin() as connection:
+            await connection.execute(update(links).values(state="frozen", code="type_off"))
+            waiting = asyncio.ensure_future(releasing())
+            await _until_blocked(home.store, waiting)
+        assert await waiting == 0
+
+        (link,) = await home.links()
+        assert (link.state, link.code) == ("frozen", "type_off")
 
 
 async def _until_blocked(store: Store, work: "asyncio.Future[object]") -> None:

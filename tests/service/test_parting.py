@@ -8,7 +8,7 @@ import pytest
 from service.accounts.switching import Switching
 from service.store import parting
 from service.store.tables import links
-from tests.support.choosing import choose, on, second, settled, visits
+from tests.support.choosing import called, choose, on, second, settled, visits
 from tests.support.village import ANN, Village, village
 
 
@@ -121,3 +121,34 @@ async def test_r11_held_deletions_on_a_calendar_that_is_linked_no_longer_need_no
 
     shown = await ann.accounts.get(ANN, ann.mine)
     assert shown.held_deletions == 0
+
+
+async def test_r25_copies_that_stay_after_a_cancellation_do_not_follow_a_later_choice(ann: Village) -> None:
+    """The move was given up in its middle, and at once a third calendar is chosen."""
+    ann.town.world.add_calendar("ann@example.com", "Third")
+    await settled(ann, items=3)
+    run_id = await choose(ann, copies="move")
+    await _let_go_of_one(ann)
+    await ann.syncing.cancel(ANN, run_id)
+
+    await choose(ann, called(ann, "Third"), copies="move")
+    await ann.rest()
+
+    assert on(ann, ann.calendar) == [("Meeting", False), *visits(3)]
+    assert (on(ann, second(ann)), on(ann, called(ann, "Third"))) == ([], [])
+
+
+async def test_r16_copies_that_were_left_do_not_follow_a_later_choice(ann: Village) -> None:
+    """They were marked by a move that was cut short; nothing has unmarked them yet."""
+    ann.town.world.add_calendar("ann@example.com", "Third")
+    await settled(ann, items=3)
+    await choose(ann, copies="move")
+    await _let_go_of_one(ann)
+    await Switching(ann.home.store).deactivate(ANN, ann.mine)
+    await choose(ann, called(ann, "Third"), copies="leave")
+
+    await choose(ann, second(ann), copies="move")
+    await ann.rest()
+
+    assert on(ann, ann.calendar) == [("Meeting", False), *visits(3)]
+    assert (on(ann, second(ann)), on(ann, called(ann, "Third"))) == ([], [])

@@ -25,7 +25,7 @@ from tests.builders import an_integration
 from tests.support.plans import Query, plans_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-WHO, MOVE = an_integration(), parting.Parting(copies="move", calendars=("c",))
+WHO, MOVE = an_integration(), parting.Wish(copies="move", calendars=("c",))
 LARGE = (
     "inbox",
     "log_entries",

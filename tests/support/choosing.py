@@ -12,8 +12,13 @@ WHO = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
 
 def second(ann: Village) -> str:
     """Her other calendar."""
+    return called(ann, "Second")
+
+
+def called(ann: Village, name: str) -> str:
+    """Her calendar of that name, as Cronofy knows it."""
     (profile,) = ann.town.world.profiles("ann@example.com")
-    return next(one.calendar_id for one in profile.bindings if one.calendar.name == "Second")
+    return next(one.calendar_id for one in profile.bindings if one.calendar.name == name)
 
 
 async def choose(ann: Village, calendar_id: str | None = None, **changes: Any) -> str | None:
