@@ -140,7 +140,7 @@ class _translated:  # noqa: N801 -- reads as an adjective at its use
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and _ails(error):
             cause = getattr(error, "orig", None) or error
-            why = DAMAGED.get(_sqlite_name(error), type(cause).__name__)
+            why = _damage(error) or type(cause).__name__
             raise Unavailable(f"the database cannot be used: {why}") from error
         if isinstance(error, OSError):
             raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
@@ -155,14 +155,16 @@ def _ails(error: Exception) -> bool:
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if _sqlite_name(error) in DAMAGED:
+    if _damage(error):
         return True
     state = getattr(getattr(error, "orig", error), "sqlstate", None)
     return isinstance(state, str) and state.startswith(ABOUT_THE_SERVER)
 
 
-def _sqlite_name(error: BaseException) -> str:
-    return getattr(getattr(error, "orig", error), "sqlite_errorname", "")
+def _damage(error: BaseException) -> str | None:
+    """What ails an SQLite file, if it does; the names of corruption go on with where it was found."""
+    name: str = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
+    return next((words for beginning, words in DAMAGED.items() if name.startswith(beginning)), None)
 
 
 def _json(value: object) -> str:
