@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -231,7 +232,7 @@ async def test_r20_what_is_decided_of_a_held_link_meanwhile_is_not_overwritten(p
         assert (link.state, link.code) == ("frozen", "type_off")
 
 
-async def _until_blocked(store: Store, work: "asyncio.Future[object]") -> None:
+async def _until_blocked(store: Store, work: "asyncio.Future[Any]") -> None:
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         " AND datname = current_database()"

@@ -128,6 +128,7 @@ async def test_r25_copies_that_stay_after_a_cancellation_do_not_follow_a_later_c
     ann.town.world.add_calendar("ann@example.com", "Third")
     await settled(ann, items=3)
     run_id = await choose(ann, copies="move")
+    assert run_id is not None
     await _let_go_of_one(ann)
     await ann.syncing.cancel(ANN, run_id)
 
