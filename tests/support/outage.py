@@ -120,8 +120,10 @@ class Engine:
             await self.clock.pass_time(step)
             await asyncio.sleep(0.005)
 
-    async def until(self, condition: Callable[[], Any], what: str, *, step: float = 0.25) -> None:
-        """Let time pass until it holds."""
+    async def until(
+        self, condition: Callable[[], Any], what: str, *, step: float = 0.25, seconds: float = 60
+    ) -> None:
+        """Let time pass until it holds; so many seconds of the machine's at the most."""
 
         async def holds() -> bool:
             answer = condition()
@@ -131,7 +133,7 @@ class Engine:
                 await self.pass_time(step, step=step)
             return bool(answer)
 
-        await until(holds, seconds=60, what=what)
+        await until(holds, seconds=seconds, what=what)
 
     async def all_done(self, messages: int) -> None:
         """Return once every message has ended well and nothing waits."""
