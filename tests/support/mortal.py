@@ -47,11 +47,14 @@ class FileCalendars:
 
 
 def die_of(store: Store, text: str) -> None:
-    """The process dies, as of a fault in a library, when this text is about to be stored."""
+    """The process dies, as of a fault in a library, when this text is about to be stored as an item's.
+
+    A dead letter keeps the body as it came, which nothing has to understand.
+    """
 
     @event.listens_for(store.engine.sync_engine, "before_cursor_execute")
-    def look(_connection: Any, _cursor: Any, _statement: str, parameters: Any, *_: Any) -> None:
-        if text in repr(parameters):
+    def look(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if text in repr(parameters) and "dead_letters" not in statement:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
