@@ -1,0 +1,53 @@
+"""An item, and the users it is assigned to."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+from service.store.tables.columns import Id, Moment, metadata
+
+items = Table(
+    "items",
+    metadata,
+    Column("ref", Id, primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("item_type", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("vorex_version", BigInteger, nullable=False),
+    Column("sync_version", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("content", JSON),
+    Column("starts_at", Moment),
+    Column("ends_at", Moment),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", Text),
+    Column("imported_by", Text),
+    Column("read_only_reason", Text),
+    Column("message_source", Text),
+    Column("message_id", Text),
+    Column("message_body", LargeBinary),
+    Column("stored_at", Moment, nullable=False),
+    Index("uq_items_identity", "tenant_id", "item_type", "item_id", unique=True),
+    Index("ix_items_starts_at", "tenant_id", "starts_at"),
+)
+
+item_assignees = Table(
+    "item_assignees",
+    metadata,
+    Column("item_ref", Id, ForeignKey("items.ref"), nullable=False),
+    Column("tenant_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    PrimaryKeyConstraint("item_ref", "user_id"),
+    Index("ix_item_assignees_user", "tenant_id", "user_id", "item_ref"),
+)
