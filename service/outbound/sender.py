@@ -55,7 +55,9 @@ class Sender:
         fitting, short = self._fitting(tasks, checked)
         if short:
             await self._renew(lane, short)
-        if fitting:
+        if fitting and self._hand.halted():
+            lane.give_back(fitting)  # Cronofy went down while this lane waited for its turn
+        elif fitting:
             sub = checked[fitting[0].link_id].sub
             turn = Turn(integration_id=lane.integration_id, run=run, permit=permit)
             await self._request(lane, sub, fitting, turn)

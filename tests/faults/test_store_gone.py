@@ -156,6 +156,27 @@ async def test_t11_a_database_that_is_silent_is_given_up_in_time(
     await seen_by.close()
 
 
+@pytest.mark.postgresql
+async def test_t11_a_consumer_that_has_nothing_to_do_is_ready_again_with_its_database(
+    broker_url: str, postgresql: PostgreSQL
+) -> None:
+    """What finds the database gone and back may be a look for forgotten links, without any message."""
+    name = await postgresql.fresh()
+    seen_by = Store(postgresql.url(name))
+    await seen_by.upgrade()
+    async with postgresql.wired(name) as (wire, behind):
+        under_test = Store(behind)
+        async with consuming(seen_by, under_test, broker_url) as world:
+            consumer = world.consumers[-1]
+            wire.refuse()
+            wire.reset()
+            await until(lambda: not consumer.ready, what="a consumer that says it is not ready")
+            await wire.accept()
+            await until(lambda: consumer.ready, what="a ready consumer")
+        await under_test.close()
+    await seen_by.close()
+
+
 async def test_t11_sqlite_is_locked_by_another_process_for_longer_than_one_waits(
     broker_url: str, sqlite_url: str
 ) -> None:
