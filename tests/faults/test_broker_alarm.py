@@ -42,7 +42,7 @@ async def test_t10_in_a_memory_alarm_work_in_hand_ends_and_what_must_be_publishe
             world.calendars.gate.set()
             await until(lambda: _only_the_retry_is_left(rabbitmq), seconds=60, what="20 acknowledgements")
             assert len(await _unsent(some_store)) == 1
-            assert consumer.ready
+            await until(lambda: consumer.ready, what="a ready consumer")
             world.calendars.refused = {}
 
         await until(lambda: _flushed(leased, some_store), seconds=60, what="an empty outbox")

@@ -11,7 +11,7 @@ from typing import Any
 import aio_pika
 
 from contracts.errors import Unavailable
-from contracts.ports import Outgoing
+from contracts.ports import Outgoing, Publisher
 from service.broker.rabbitmq import RabbitBroker
 from service.outbound import OutboundConsumer
 from service.store import Store
@@ -41,14 +41,23 @@ class PassingClock(ManualClock):
 
 
 def connected_to(url: str, **options: Any) -> RabbitBroker:
-    """Quick to notice what is wrong."""
+    """Quick to notice what is wrong, and patient with a broker that is only slow."""
     usual: dict[str, Any] = {
         "retry_delays": RUNGS,
         "watch_seconds": 1.0,
-        "connect_timeout": 3.0,
+        "connect_timeout": 10.0,
         "publish_timeout": 3.0,
     }
     return RabbitBroker(url, **usual | options)
+
+
+async def insist(broker: Publisher, message: Outgoing) -> None:
+    """Publish it again and again until it is confirmed."""
+    while True:
+        try:
+            return await broker.publish(message)
+        except Unavailable:
+            await asyncio.sleep(0.1)
 
 
 @dataclass(kw_only=True)
@@ -62,8 +71,8 @@ class Plant:
     """By the identity of the consumer that uses it."""
 
     async def consumer(self, url: str | None = None, **options: Any) -> OutboundConsumer:
-        """A started consumer with two connections of its own."""
-        broker = connected_to(url or self.rabbitmq.url)
+        """A started consumer with two connections of its own; by a wire that may fail: soon given up."""
+        broker = connected_to(url, connect_timeout=3.0) if url else connected_to(self.rabbitmq.url)
         await broker.open()
         self.stack.push_async_callback(broker.close)
         usual: dict[str, Any] = {"broker": broker, "retry_delays": RUNGS}
@@ -74,15 +83,12 @@ class Plant:
     async def publish(self, messages: Iterable[Outgoing], *, at_once: int = 50) -> None:
         """As Vorex does: whatever was not confirmed is published again under its id."""
         waiting = asyncio.Semaphore(at_once)
-        await asyncio.gather(*(self._insist(message, waiting) for message in messages))
 
-    async def _insist(self, message: Outgoing, waiting: asyncio.Semaphore) -> None:
-        async with waiting:
-            while True:
-                try:
-                    return await self.world.broker.publish(message)
-                except Unavailable:
-                    await asyncio.sleep(0.1)
+        async def one(message: Outgoing) -> None:
+            async with waiting:
+                await insist(self.world.broker, message)
+
+        await asyncio.gather(*(one(message) for message in messages))
 
     async def settled(self, ids: Iterable[str], *, seconds: float = 90) -> None:
         """Return when the store knows the end of every message and RabbitMQ holds none."""

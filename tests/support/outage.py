@@ -120,6 +120,10 @@ class Engine:
             await self.clock.pass_time(step)
             await asyncio.sleep(0.005)
 
+    async def at_once(self, condition: Callable[[], Any], what: str) -> None:
+        """Return when it holds, at this very moment of both clocks however long the machine takes."""
+        await until(condition, what=what)
+
     async def until(
         self, condition: Callable[[], Any], what: str, *, step: float = 0.25, seconds: float = 60
     ) -> None:
