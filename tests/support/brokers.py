@@ -1,6 +1,7 @@
 """Both brokers behind the few verbs that the conformance suite needs beyond the port."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,7 @@ class Taker:
     def ids(self) -> list[str | None]:
         return [delivery.message_id for delivery in self.deliveries]
 
-    async def received(self, count: int, *, seconds: float = 20) -> list[Delivery]:
+    async def received(self, count: int, *, seconds: float = 60) -> list[Delivery]:
         what = f"delivery {count} (there are {len(self.deliveries)})"
         await until(lambda: len(self.deliveries) >= count, seconds=seconds, what=what)
         return self.deliveries[:count]
@@ -50,6 +51,10 @@ class MemoryGround:
 
     async def pass_time(self, seconds: float) -> None:
         await self.clock.pass_time(seconds)
+
+    def moment(self) -> float:
+        """Seconds by the clock that moves the delays."""
+        return self.clock.monotonic()
 
     async def quiet(self) -> None:
         """Return when nothing more will be delivered."""
@@ -70,6 +75,10 @@ class RabbitGround:
 
     async def pass_time(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    def moment(self) -> float:
+        """As the memory broker's, and nobody can stop it."""
+        return time.monotonic()
 
     async def quiet(self) -> None:
         """A round trip to the server: what it sent before its answer has been received."""
