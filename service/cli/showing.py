@@ -21,12 +21,17 @@ async def simulate(settings: Settings) -> None:
     """Serve the simulator until the process is told to stop."""
     secrets = [secret.get_secret_value() for secret in settings.cronofy_client_secret]
     listening(settings.host, settings.simulator_port).close()
-    log.info("process.started", command="simulator", address=address(settings.host, settings.simulator_port))
+
+    def begun(at: str) -> None:
+        reachable = address(settings.host, int(at.rpartition(":")[2]))
+        log.info("process.started", command="simulator", address=reachable)
+
     await serve_async(
         host=settings.host,
         port=settings.simulator_port,
         client_id=settings.cronofy_client_id or CLIENT_ID,
         client_secret=",".join(secrets) or CLIENT_SECRET,
+        begun=begun,
     )
     log.info("process.stopped", command="simulator")
 

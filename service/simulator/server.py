@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 
@@ -69,14 +69,19 @@ async def serve_async(
     client_id: str,
     client_secret: str,
     public_url: str = "",
+    begun: Callable[[str], None] = lambda _address: None,
 ) -> None:
-    """Serve the demo's world until SIGTERM or SIGINT; ``client_secret`` may be a comma-separated list."""
+    """Serve the demo's world until SIGTERM or SIGINT; ``client_secret`` may be a comma-separated list.
+
+    ``begun`` is told the address as soon as connections may wait there.
+    """
     world = demo_world(client_id=client_id, client_secret=client_secret)
     world.public_url = public_url.rstrip("/")
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving(world, host=host, port=port):
+    async with serving(world, host=host, port=port) as address:
+        begun(address)
         await stop.wait()
 
 
