@@ -132,7 +132,7 @@ class Pages:
                 connection, integration, events, Pass(turn=turn), last=False, also=alike
             )
             integration = known.integration
-            free = await self._unlinked(connection, integration, events)
+            free = await self._unlinked(connection, integration, events) if known.items else ()
             unlinked = [known.items[ref] for ref in free if ref in known.items]
             found = await equals.among(connection, known, events, unlinked)
             if matching:

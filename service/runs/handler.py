@@ -37,6 +37,7 @@ from service.runs.steps import (
 from service.store import Store, accounts, integrations, runs
 from service.store.journal import MessageKey
 from service.store.runs import Run
+from service.store.statistics import Statistics
 
 WITHDRAWN = "The account's permission was withdrawn."
 NOT_SYNCING = "The integration is not connected."
@@ -73,6 +74,7 @@ class RunHandler:
         self, *, store: Store, calendars: Accounts, looker: Looker, clock: Clock, attempts: int = 6
     ) -> None:
         self._store, self._looker, self._attempts = store, looker, attempts
+        self._statistics = Statistics(store, clock)
         self._progress = progress = Progress(store)
         retrieval = Retrieval(store=store, calendars=calendars, progress=progress, clock=clock)
         reader = reader_for(store, calendars, looker, clock)
@@ -96,6 +98,7 @@ class RunHandler:
             async with self._store.begin() as connection:
                 await self._progress.note(connection, received.key)
             return
+        await self._statistics.follow()
         crash_point("runs.1")
         due = Due(run=run, integration=integration, key=received.key)
         try:

@@ -158,17 +158,23 @@ async def copies_of_others(
     connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
 ) -> Sequence[Payload]:
     """What other people's syncs keep at these moments on the very same calendar (R1)."""
-    rows = await connection.scalars(
-        select(links.c.desired)
-        .join(integrations, integrations.c.id == links.c.integration_id)
-        .join(items, items.c.ref == links.c.item_ref)
-        .where(items.c.tenant_id == integration.tenant_id, items.c.starts_at.in_(sorted(starts)))
+    others = await connection.scalars(
+        select(integrations.c.id)
         .where(integrations.c.provider_name == integration.provider_name)
         .where(integrations.c.profile_name == integration.profile_name)
         .where(integrations.c.calendar_name == integration.calendar_name)
         .where(integrations.c.tenant_id == integration.tenant_id)
         .where(integrations.c.user_id != integration.user_id)
         .where(integrations.c.deleted_at.is_(None))
+    )
+    theirs = others.all()
+    if not theirs:
+        return []
+    rows = await connection.scalars(
+        select(links.c.desired)
+        .join(items, items.c.ref == links.c.item_ref)
+        .where(items.c.tenant_id == integration.tenant_id, items.c.starts_at.in_(sorted(starts)))
+        .where(among(connection, links.c.integration_id, theirs))
         .where(links.c.origin == Origin.OURS, links.c.ended_at.is_(None))
     )
     return [payload for payload in rows if payload]

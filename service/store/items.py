@@ -59,20 +59,27 @@ async def unlinked(
 ) -> Sequence[ItemRef]:
     """The person's living items that begin at one of these moments and have no link here (R29).
 
-    Nothing is locked: whoever acts on them locks the items first and asks again.
+    Nothing is locked: whoever acts on them locks the items first and asks again. The few that begin then are
+    found first and their assignees after, or a planner might go through all that the person has.
     """
+    beginning = await connection.scalars(
+        select(items.c.ref)
+        .where(items.c.tenant_id == integration.tenant_id)
+        .where(items.c.starts_at.in_(sorted(starts)), items.c.deleted.is_(False))
+    )
+    refs = beginning.all()
+    if not refs:
+        return []
     here = (
         exists()
-        .where(links.c.item_ref == items.c.ref)
+        .where(links.c.item_ref == item_assignees.c.item_ref)
         .where(links.c.integration_id == integration.id, links.c.calendar_id == integration.calendar_id)
     )
     query = (
-        select(items.c.ref)
-        .join(item_assignees, item_assignees.c.item_ref == items.c.ref)
-        .where(item_assignees.c.tenant_id == integration.tenant_id)
-        .where(item_assignees.c.user_id == integration.user_id)
-        .where(items.c.starts_at.in_(sorted(starts)), items.c.deleted.is_(False), ~here)
-        .order_by(items.c.ref)
+        select(item_assignees.c.item_ref)
+        .where(among(connection, item_assignees.c.item_ref, refs))
+        .where(item_assignees.c.user_id == integration.user_id, ~here)
+        .order_by(item_assignees.c.item_ref)
     )
     return [ItemRef(ref) for ref in await connection.scalars(query)]
 

@@ -127,7 +127,9 @@ async def of_events(
     """The links of one integration that speak of these events, by our event id or by event uid."""
     mine = select(links).where(links.c.integration_id == integration_id)
     rows: list[RowMapping] = []
-    for column, values in ((links.c.event_id, event_ids), (links.c.event_uid, event_uids)):
+    for column, values in ((links.c.event_id, [*event_ids]), (links.c.event_uid, [*event_uids])):
+        if not values:
+            continue
         result = await connection.execute(mine.where(among(connection, column, values)))
         rows.extend(result.mappings())
     found = {row["id"]: link_of(row) for row in rows}

@@ -8,6 +8,7 @@ from contracts.calendar import Trigger
 from service.store import (
     Store,
     accounts,
+    items,
     journal,
     letters,
     links,
@@ -95,6 +96,10 @@ QUERIES: dict[str, tuple[Query, str]] = {
     "inbound: events by their ids": (
         lambda connection: links.of_events(connection, "i", event_ids=["e"], event_uids=["u"]),
         "_links_",
+    ),
+    "runs: items that begin with an event": (
+        lambda connection: items.unlinked(connection, WHO, [LONG_AGO]),
+        "_items_",
     ),
     "runs: copies elsewhere": (
         lambda connection: parting.let_go(connection, WHO, MOVE, calendar_id="c", after="", limit=10),

@@ -1,0 +1,48 @@
+"""The planner's knowledge follows what a run fills (DESIGN 10)."""
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import text
+
+from service.store import Store, journal
+from service.store.statistics import LEAST, PAUSE, Statistics
+from tests.support.clock import ManualClock
+from tests.support.waiting import until
+
+
+async def _fill(store: Store, *, first: int, count: int) -> None:
+    async with store.begin() as connection:
+        keys = [(("vorex", f"m-{number}"), "done") for number in range(first, first + count)]
+        await journal.record(connection, "calendar-sync.runs", keys, now=1.0)
+
+
+@pytest.mark.postgresql
+async def test_a_table_that_has_doubled_is_examined_once(postgresql_url: str) -> None:
+    """Then the planner knows how many rows there are, until there are half as many more."""
+    store, clock = Store(postgresql_url), ManualClock()
+    await store.upgrade()
+    statistics = Statistics(store, clock)
+
+    async def found() -> Sequence[str]:
+        await clock.pass_time(PAUSE)
+        return await statistics.follow()
+
+    async def rows() -> int:
+        async with store.read() as connection:
+            return int(await connection.scalar(text("SELECT reltuples FROM pg_class WHERE relname='inbox'")))
+
+    await _fill(store, first=0, count=2 * LEAST)
+    await until(found, what="an examined table")
+    assert await rows() == 2 * LEAST
+    await _fill(store, first=2 * LEAST, count=LEAST // 2)
+    assert await found() == []
+    await store.close()
+
+
+async def test_between_two_looks_a_second_passes(store: Store) -> None:
+    """A run of a thousand steps a minute does not ask a thousand times."""
+    statistics = Statistics(store, ManualClock())
+    await statistics.follow()
+    await _fill(store, first=0, count=2 * LEAST)
+    assert await statistics.follow() == []
