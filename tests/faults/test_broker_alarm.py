@@ -15,7 +15,7 @@ from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 3600))]
 
 
 async def test_t10_in_a_memory_alarm_work_in_hand_ends_and_what_must_be_published_waits(
@@ -40,12 +40,12 @@ async def test_t10_in_a_memory_alarm_work_in_hand_ends_and_what_must_be_publishe
             with pytest.raises(Unavailable):
                 await leased.flush()
             world.calendars.gate.set()
-            await until(lambda: _only_the_retry_is_left(rabbitmq), seconds=60, what="20 acknowledgements")
+            await until(lambda: _only_the_retry_is_left(rabbitmq), what="20 acknowledgements")
             assert len(await _unsent(some_store)) == 1
             await until(lambda: consumer.ready, what="a ready consumer")
             world.calendars.refused = {}
 
-        await until(lambda: _flushed(leased, some_store), seconds=60, what="an empty outbox")
+        await until(lambda: _flushed(leased, some_store), what="an empty outbox")
         await place.settled([*(event.message_id for event in events), "late", fact.message_id])
         assert world.calendars.titles.count("late v1") == 1
         assert await world.letters() == []

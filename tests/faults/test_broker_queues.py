@@ -16,7 +16,7 @@ from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 3600))]
 
 
 @contextmanager
@@ -154,7 +154,7 @@ async def test_t17_what_rabbitmq_gives_up_is_a_dead_letter_that_can_be_replayed(
             returned += 1
         assert returned == DELIVERY_LIMIT + 1
         async with importing(place, some_store):
-            await until(place.world.letters, seconds=60, what="the dead letter")
+            await until(place.world.letters, what="the dead letter")
         (letter,) = await place.world.letters()
         assert (letter["code"], letter["queue"], letter["state"]) == (
             "delivery_limit",
@@ -202,7 +202,7 @@ async def test_t18_without_a_last_net_rabbitmq_keeps_what_it_gave_up_until_there
             await until(lambda: _held(rabbitmq, 3), what="three messages without a way out")
             await place.world.broker.declare()
             async with importing(place, some_store):
-                await until(lambda: _letters(place, 3), seconds=60, what="three dead letters")
+                await until(lambda: _letters(place, 3), what="three dead letters")
 
 
 async def _letters(place: Plant, count: int) -> bool:

@@ -19,7 +19,7 @@ from tests.support.rabbitmq import RabbitMQ
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 3600))]
 
 
 async def in_hand(place: Plant, ids: int) -> None:
@@ -40,9 +40,9 @@ async def test_t25_a_wire_that_stalls_with_work_in_hand_costs_nothing(
         await in_hand(place, len(events))
         wire.freeze()
         place.world.calendars.gate.set()
-        await until(lambda: not consumer.ready, seconds=60, what="notice of the stall")
+        await until(lambda: not consumer.ready, what="notice of the stall")
         wire.thaw()
-        await until(lambda: consumer.ready, seconds=60, what="a ready consumer")
+        await until(lambda: consumer.ready, what="a ready consumer")
         await place.settled(event.message_id for event in events)
         await place.newest_once(events)
 
@@ -57,7 +57,7 @@ async def test_t25_a_connection_that_breaks_again_and_again_is_mended_each_time(
         publishing = asyncio.create_task(place.publish(events, at_once=10))
         for _ in range(sized(2, 30)):
             wire.reset()
-            await until(lambda: all(each.ready for each in consumers), seconds=60, what="ready consumers")
+            await until(lambda: all(each.ready for each in consumers), what="ready consumers")
         await publishing
         await place.settled(event.message_id for event in events)
         await place.newest_once(events)
@@ -77,7 +77,7 @@ async def test_t25_the_messages_of_a_half_open_connection_go_to_another_consumer
         await place.consumer()
         place.world.calendars.gate.set()
         await place.settled(event.message_id for event in events)
-        await until(lambda: deaf.ready, seconds=60, what="a consumer that hears again")
+        await until(lambda: deaf.ready, what="a consumer that hears again")
         await place.newest_once(events)
 
 
@@ -156,12 +156,12 @@ async def test_t25_through_a_bad_network_everything_arrives_and_nothing_is_left_
         publishing = asyncio.create_task(place.publish(events, at_once=10))
         for _ in range(sized(3, 200)):
             await _disturb(wire, chance)
-            await until(lambda: _all_ready(consumers), seconds=60, what="ready consumers")
+            await until(lambda: _all_ready(consumers), what="ready consumers")
         await publishing
         await place.settled((event.message_id for event in events), seconds=sized(90, 600))
         await place.newest_once(events)
         await until(lambda: not _tasks() - tasks, what=f"no task beyond {tasks}")
-        await until(lambda: wire.connections == connections, seconds=60, what="just its connections")
+        await until(lambda: wire.connections == connections, what="just its connections")
 
 
 def _all_ready(consumers: list[OutboundConsumer]) -> bool:

@@ -9,7 +9,7 @@ from service.broker.topology import QUEUE_OUTBOUND
 from tests.support.knobs import FULL, sized
 from tests.support.outage import Engine, engine
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 1200))]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 1200))]
 
 CROWD, OTHERS, EACH = sized(1500, 10_000), sized(10, 50), 10
 WINDOW = sized(400, 2000)

@@ -18,7 +18,7 @@ from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 3600))]
 
 
 class Bytes(str):
@@ -106,7 +106,7 @@ async def test_t17_nothing_on_the_wire_breaks_the_consumer_or_hinders_a_neighbou
             await publish_raw(channel, body, **{"message_id": name, **properties})
         await publish_raw(channel, changed("key", id="key").body, key=Bytes("key"))
         await place.publish([changed("last", id="last")])
-        await until(lambda: tried(place), seconds=60, what="a first attempt at all")
+        await until(lambda: tried(place), what="a first attempt at all")
         place.world.calendars.refused = {}
         await place.settled(["first", "last", "key", *ODDITIES])
 

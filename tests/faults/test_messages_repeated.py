@@ -20,7 +20,7 @@ from tests.support.processes import Process, beside
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(300, 3600))]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 3600))]
 
 TIMES = 5
 UNATTRIBUTED, ATTRIBUTED = 2, 3
@@ -54,7 +54,7 @@ async def test_t16_retries_come_home_in_time_with_their_attempt_until_none_is_le
         place.world.calendars.refused = {"late v1": 503}
         await place.consumer()
         await place.publish([event])
-        await until(place.world.letters, seconds=60, what="the dead letter")
+        await until(place.world.letters, what="the dead letter")
         (letter,) = await place.world.letters()
         tried = sorted(await place.world.rows(attempts), key=lambda row: row["attempt"])
 

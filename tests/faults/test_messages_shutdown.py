@@ -25,7 +25,7 @@ async def test_t6_a_process_asked_to_end_finishes_what_it_sends_and_gives_back_t
         (leaving,) = await stage.start(*CONSUME, PREFETCH="100", INTAKE_SIZE="40")
         await stage.faults(latency_ms=2000.0)
         await stage.publish([changed(f"i-{number}", id=f"m-{number}") for number in range(count)])
-        await until(stage.writes, seconds=60, what="the first write")
+        await until(stage.writes, what="the first write")
         assert (await stage.stop([leaving])) == [0]
         done = await stage.recorded()
         assert 0 < done < count

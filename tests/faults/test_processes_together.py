@@ -37,19 +37,19 @@ async def test_t7_a_worker_stopped_past_its_claim_and_continued_changes_nothing_
             (zombie,) = await stage.start(*CONSUME, CRONOFY_API_URL=way, PREFETCH="1")
             wire.freeze()
             await stage.publish([changed("a", 1)])
-            await until(lambda: wire.holds(b"a v1"), seconds=60, what="a request on the wire")
+            await until(lambda: wire.holds(b"a v1"), what="a request on the wire")
             zombie.process.send_signal(signal.SIGSTOP)
 
             (living,) = await stage.start(*CONSUME)
             await stage.publish([changed("a", 2)])
-            await until(lambda: _desired(stage, 2), seconds=60, what="the newer wish in the store")
+            await until(lambda: _desired(stage, 2), what="the newer wish in the store")
             await _let_claims_expire(stage)
             await stage.shows("u-17", "a v2")
             wire.thaw()
             await stage.shows("u-17", "a v1")  # Cronofy knows no fence: the late one overwrites
             zombie.process.send_signal(signal.SIGCONT)
             await stage.settled(2)
-            await until(lambda: _to_be_verified(stage), seconds=60, what="a link to be verified")
+            await until(lambda: _to_be_verified(stage), what="a link to be verified")
             await _verify_now(stage)
             await stage.shows("u-17", "a v2")
 

@@ -122,24 +122,24 @@ async def _in_good_times(stage: Stage, person: Walk) -> None:
     async def there() -> bool:
         return bool((await person._api("GET", "/my-calendar/items", params=days))["items"])
 
-    await until(there, seconds=60, what="the private event in My Calendar")
+    await until(there, what="the private event in My Calendar")
 
 
 async def _in_bad_times(stage: Stage, person: Walk) -> None:
     """Refused, unreadable, malformed, a token that has ended, a fault of Cronofy, and access withdrawn."""
     await stage.faults(next_errors=1, error_status=422)
     await stage.publish([_private("refused")])
-    await until(lambda: _letters(stage, 1), seconds=60, what="the refused one's letter")
+    await until(lambda: _letters(stage, 1), what="the refused one's letter")
     body = _private("wrong").body.replace(b'"version":1', b'"version":"one"')
     await stage.publish([raw(body, "wrong"), raw(b'{"private": true, "title": "unspeakable"', "broken")])
-    await until(lambda: _letters(stage, 3), seconds=60, what="the letters of the malformed")
+    await until(lambda: _letters(stage, 3), what="the letters of the malformed")
     await stage.faults(next_errors=2, error_status=500, expire_access_tokens=True)
     await stage.publish([_private("again")])
-    await until(lambda: _ended(stage, "again"), seconds=60, what="the one that met an ended token")
+    await until(lambda: _ended(stage, "again"), what="the one that met an ended token")
     (integration,) = await stage.world.rows(integrations)
     await stage.faults(revoke=[integration["sub"]])
     await stage.publish([_private("withdrawn")])
-    await until(lambda: _ended(stage, "withdrawn"), seconds=60, what="the one that met the withdrawal")
+    await until(lambda: _ended(stage, "withdrawn"), what="the one that met the withdrawal")
 
 
 async def _what_people_see(stage: Stage, browser: httpx.AsyncClient, pages: str) -> list[str]:

@@ -59,7 +59,7 @@ async def _survives(
     await until(lambda: _done(world, BEFORE), what="the first messages done")
     await take_away()
     await world.publish(*(changed(f"m-{number}") for number in range(MEANWHILE)))
-    await until(lambda: not consumer.ready, seconds=60, what="a consumer that says it is not ready")
+    await until(lambda: not consumer.ready, what="a consumer that says it is not ready")
     assert len(world.calendars.events) == BEFORE
     await give_back()
     await until(lambda: _done(world, BEFORE + MEANWHILE), seconds=90, what="all messages done")

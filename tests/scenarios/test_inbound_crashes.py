@@ -52,7 +52,7 @@ again, and so might die too soon.
 LATEST = 120.0
 """Seconds for a process to start, read and end where many others want the processor."""
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(600)]
 
 
 @dataclass(kw_only=True)

@@ -25,7 +25,7 @@ from service.walk import Walk
 from tests.support.calendars import Outbound, changed, outbound, raw
 from tests.support.clock import ManualClock
 from tests.support.linked import Account, link
-from tests.support.processes import ROOT, SECRETS, Started, run, started
+from tests.support.processes import LATEST, ROOT, SECRETS, Started, run, started
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import free_port
 from tests.support.waiting import until
@@ -92,13 +92,13 @@ def stopped(processes: Sequence[Started]) -> list[int]:
     """Ask all of them at once; their exit codes."""
     for process in processes:
         process.process.terminate()
-    return [process.process.wait(40) for process in processes]
+    return [process.process.wait(LATEST) for process in processes]
 
 
 @asynccontextmanager
 async def somebody(settings: Mapping[str, str]) -> AsyncIterator[Walk]:
     """A person with a browser, who is not signed in yet."""
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as browser:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as browser:
         yield Walk(
             browser=browser,
             product=settings["PUBLIC_URL"],
@@ -144,8 +144,8 @@ async def test_g17_g18_connected_finished_crossed_and_deactivated(
         assert switched["active"] is False
         told = len(await _notices(person))
         await _add_on_both_sides(person)
-        await until(lambda: _logged(person, "Held back", "held", "inactive"), seconds=30, what="the log")
-        await until(lambda: _heard(person, world, told + 1), seconds=30, what="the notice")
+        await until(lambda: _logged(person, "Held back", "held", "inactive"), seconds=90, what="the log")
+        await until(lambda: _heard(person, world, told + 1), seconds=90, what="the notice")
         assert "Held back" not in await _linked_titles(person)
         assert "Out of sight" not in await _own_titles(person)
     assert await asyncio.to_thread(stopped, processes) == [0] * len(EVERY)
@@ -228,7 +228,7 @@ async def test_r30_bad_messages_become_dead_letters_and_their_neighbours_are_don
     ]
     messages = [*good[:MIDDLE], *(message for message, _, _ in bad.values()), *good[MIDDLE:]]
     await asyncio.gather(*(world.publish(message) for message in messages))
-    await until(lambda: _empty(rabbitmq), seconds=60, what="an empty queue")
+    await until(lambda: _empty(rabbitmq), seconds=90, what="an empty queue")
 
     finished = await world.finished()
     assert finished == dict.fromkeys((each.message_id for each in good), "done") | dict.fromkeys(bad, "dead")
@@ -250,7 +250,7 @@ async def test_r30_operators_replay_what_can_succeed_now_and_discard_the_rest(
     processes = await asyncio.to_thread(start, *PLAYERS)
     calendar_id = await _linked(settings, world, "u-17", next_errors=1, error_status=422)
     await world.publish(changed("once refused", id="refused"), raw(b"{", "nonsense"))
-    await until(lambda: _letters_of(world, "open", 2), seconds=30, what="both dead letters")
+    await until(lambda: _letters_of(world, "open", 2), seconds=90, what="both dead letters")
     letters = {each["message_id"]: each for each in await asyncio.to_thread(listed_letters, settings)}
     assert {key: letter["code"] for key, letter in letters.items()} == {
         "refused": "refused",
@@ -260,7 +260,7 @@ async def test_r30_operators_replay_what_can_succeed_now_and_discard_the_rest(
     assert await _dead_letters(settings, "replay", letters["refused"]["id"]) == {"count": 1}
     told = ("discard", letters["nonsense"]["id"], "--reason", "nobody can read it")
     assert await _dead_letters(settings, *told) == {"count": 1}
-    await until(lambda: _letters_of(world, "resolved", 1), seconds=30, what="the replay's end")
+    await until(lambda: _letters_of(world, "resolved", 1), seconds=90, what="the replay's end")
     await until(lambda: _empty(rabbitmq), what="an empty queue")
 
     states = {letter["message_id"]: letter["state"] for letter in await world.letters()}
@@ -273,7 +273,7 @@ async def test_r30_operators_replay_what_can_succeed_now_and_discard_the_rest(
 
 async def _linked(settings: Mapping[str, str], world: Outbound, user: str, **faults: Any) -> str:
     """A person's linked calendar, with these switches set from now on; its id."""
-    async with httpx.AsyncClient(base_url=_control(settings), trust_env=False) as control:
+    async with httpx.AsyncClient(base_url=_control(settings), trust_env=False, timeout=60) as control:
         email = f"{user}@contoso.example"
         await control.post("/accounts", json={"provider": "google", "email": email, "calendars": ["Work"]})
         told = await control.post(f"/accounts/{email}/link", json={})
@@ -284,7 +284,7 @@ async def _linked(settings: Mapping[str, str], world: Outbound, user: str, **fau
 
 
 async def _shown(settings: Mapping[str, str], calendar_id: str) -> list[str]:
-    async with httpx.AsyncClient(base_url=_control(settings), trust_env=False) as control:
+    async with httpx.AsyncClient(base_url=_control(settings), trust_env=False, timeout=60) as control:
         told = await control.get("/events", params={"calendar_id": calendar_id})
     return [event["summary"] for event in told.json()["events"]]
 

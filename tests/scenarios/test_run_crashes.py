@@ -24,7 +24,7 @@ EVENTS, ITEMS = 8, 120
 LATEST = 120.0
 """Seconds for a process to start, work and end where many others want the processor."""
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(600)]
 
 Act = Callable[[Ground], Awaitable[None]]
 

@@ -15,7 +15,7 @@ WEEK = {"past": "1_week", "future": "1_week"}
 async def _run(place: Town, integration_id: str) -> None:
     """Do the steps while the lanes write, until the run is over."""
     steps = asyncio.create_task(place.home.run_steps(integration_id, send=WEEK, steps=6))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(100):
         while not steps.done():
             await place.outbound.sweep()
             await place.outbound.idle()

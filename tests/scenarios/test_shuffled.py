@@ -45,7 +45,7 @@ async def test_r17_r31_shuffled_and_repeated_events_end_at_the_newest_versions(
         settings, calendars = _simulated(stack, postgresql_url, rabbitmq.url, tmp_path)
         async with (
             outbound(store, ManualClock(), RabbitBroker(rabbitmq.url)) as world,
-            httpx.AsyncClient(base_url=f"{calendars}/_control", trust_env=False) as control,
+            httpx.AsyncClient(base_url=f"{calendars}/_control", trust_env=False, timeout=60) as control,
         ):
             calendar_ids = await _people(world, control)
             consumers = [

@@ -43,7 +43,7 @@ def settings_at(url: str, **different: Any) -> Settings:
 
 @asynccontextmanager
 async def asking(address: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -158,7 +158,7 @@ async def test_a_minded_task_that_dies_ends_the_process() -> None:
     minder.start(die(), name="dying")
 
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(minder.until_stopped(), 5)
+        await asyncio.wait_for(minder.until_stopped(), 60)
 
 
 def _gone() -> Any:

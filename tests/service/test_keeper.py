@@ -128,7 +128,7 @@ async def test_a_keeper_that_was_killed_is_replaced_when_its_lease_is_over(
             await asyncio.sleep(0)
             assert second.done == 0
             killed.kill()
-            await until(lambda: second.done >= 1, seconds=30)
+            await until(lambda: second.done >= 1)
             async with store.read() as connection:
                 lease = (await connection.execute(select(leases))).one()
         assert (lease.holder, lease.epoch > 1) == ("b", True)

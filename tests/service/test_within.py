@@ -33,7 +33,7 @@ async def test_t25_a_cancellation_from_outside_ends_the_waiting_and_the_work() -
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait({work}, timeout=5)
+    await asyncio.wait({work}, timeout=60)
     assert work.cancelled()
 
 
@@ -48,8 +48,8 @@ async def test_work_that_answers_a_cancellation_by_waiting_again_is_left_behind(
             await released.wait()
 
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await within(0.05, stubborn())
 
     released.set()
-    assert await within(5, asyncio.sleep(0, "done")) == "done"
+    assert await within(60, asyncio.sleep(0, "done")) == "done"

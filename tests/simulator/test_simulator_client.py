@@ -245,7 +245,7 @@ def test_a_channel_is_told_of_changes_with_a_signature_that_the_client_accepts(
         assert client.create_notification_channel(callback, calendar_ids=(calendar,)) == channel
         url = f"{address}/_control/calendars/{calendar}/events"
         requests.post(url, json={"summary": "Lunch", "start": an_iso(0), "end": an_iso(1)})
-        told = [Listener.got.get(timeout=10) for _ in range(2)]
+        told = [Listener.got.get(timeout=60) for _ in range(2)]
         listening.shutdown()
 
     assert all(client.hmac_valid(signature, body) for signature, body in told)

@@ -199,7 +199,7 @@ class Outbound:
             if isinstance(self.broker, MemoryBroker):
                 await self.broker.drain()
             for consumer in self.consumers:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(90):
                     await consumer.idle()
 
     async def settled(self, *, seconds: float = 60) -> None:

@@ -40,7 +40,7 @@ class Town:
 
     async def control(self, method: str, path: str, **body: Any) -> Any:
         """What only a test can do at the provider."""
-        async with httpx.AsyncClient(base_url=self.provider, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.provider, trust_env=False, timeout=60) as client:
             answer = await client.request(method, f"/_control{path}", json=body or None)
         answer.raise_for_status()
         return answer.json()
@@ -55,7 +55,7 @@ class Town:
 
     def let_a_minute_pass(self) -> None:
         """Cronofy's word about an account is believed for so long (DESIGN 9)."""
-        with closing(sqlite3.connect(self.database, timeout=20)) as database, database:
+        with closing(sqlite3.connect(self.database, timeout=60)) as database, database:
             database.execute("UPDATE integration_state SET looked_at = NULL")
 
 
@@ -127,7 +127,7 @@ async def set_up(page: Page, town: Town, user: str, *, account: str = ACCOUNT, d
 
 
 async def events(town: Town, calendar_id: str) -> list[str]:
-    async with httpx.AsyncClient(base_url=town.provider, trust_env=False) as control:
+    async with httpx.AsyncClient(base_url=town.provider, trust_env=False, timeout=60) as control:
         answer = await control.get("/_control/events", params={"calendar_id": calendar_id})
     return [event["summary"] for event in answer.json()["events"]]
 
@@ -135,7 +135,7 @@ async def events(town: Town, calendar_id: str) -> list[str]:
 async def add_event(town: Town, calendar_id: str, title: str, day: date) -> None:
     """What the person does on their phone."""
     times = {"start": f"{day}T12:00:00Z", "end": f"{day}T13:00:00Z", "tzid": "Europe/London"}
-    async with httpx.AsyncClient(base_url=town.provider, trust_env=False) as control:
+    async with httpx.AsyncClient(base_url=town.provider, trust_env=False, timeout=60) as control:
         address = f"/_control/calendars/{calendar_id}/events"
         (await control.post(address, json={"summary": title, **times})).raise_for_status()
 

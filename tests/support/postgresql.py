@@ -132,7 +132,7 @@ class Contained:
         self._container.stop()
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         # only the server proper listens on TCP; the one that initialises the data does not
         while self._container.exec(["pg_isready", "-h", "127.0.0.1"]).exit_code:
             if time.monotonic() > deadline:
@@ -164,11 +164,11 @@ class Embedded:
     def kill(self) -> None:
         process: Any = self._server.get_postmaster_info().process
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(20)
+        process.wait(90)
         self._watcher.dismiss()
 
     def start(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:  # the children of the one that was killed may still be going
                 self._server.ensure_postgres_running()

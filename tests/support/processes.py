@@ -21,6 +21,8 @@ from tests.support.secrecy import CLIENT_SECRET, SIGN_IN_SECRET, heard, planted
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = "service"
+LATEST = 240.0
+"""Seconds after which nothing more is expected of a process; on a quiet machine it takes one."""
 Process = subprocess.Popen[bytes] | Born
 
 SECRETS: Mapping[str, str] = {
@@ -73,7 +75,7 @@ def run(
     settings: Mapping[str, str],
     folder: Path,
     given: bytes = b"",
-    seconds: float = 60,
+    seconds: float = LATEST,
     cold: bool = False,
 ) -> "subprocess.CompletedProcess[bytes]":
     """A command that ends by itself."""
@@ -108,21 +110,21 @@ class Started:
     err: list[str] = field(default_factory=list)
     readers: list[threading.Thread] = field(default_factory=list)
 
-    def said(self, words: str, *, seconds: float = 60) -> str:
+    def said(self, words: str, *, seconds: float = LATEST) -> str:
         """The line of standard output that begins so, as soon as there is one."""
         return self._line(self.out, words, seconds)
 
-    def logged(self, event: str, *, seconds: float = 60) -> dict[str, Any]:
+    def logged(self, event: str, *, seconds: float = LATEST) -> dict[str, Any]:
         """The log line of that event, as soon as there is one."""
         found: dict[str, Any] = json.loads(self._line(self.err, f'"event": "{event}"', seconds))
         return found
 
-    def stop(self, number: int = signal.SIGTERM, *, seconds: float = 40) -> int:
+    def stop(self, number: int = signal.SIGTERM, *, seconds: float = LATEST) -> int:
         """Ask it to end; its exit code."""
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
-    def await_(self, condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
+    def await_(self, condition: Callable[[], bool], what: str, *, seconds: float = LATEST) -> None:
         """Return as soon as it holds; fail when the process ends or the time is over before."""
         deadline = time.monotonic() + seconds
         while not condition():

@@ -154,7 +154,7 @@ class ContainerNode:
             self._container.start()
         self._begun = True
         await_port(self.port, while_alive=lambda: True)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not self._awake():
             if time.monotonic() > deadline:
                 raise TimeoutError("RabbitMQ in Docker did not start")
@@ -305,7 +305,7 @@ def _installed() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
-def await_port(port: int, *, while_alive: Any, seconds: float = 90) -> None:
+def await_port(port: int, *, while_alive: Any, seconds: float = 180) -> None:
     """Return once something accepts connections there."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and while_alive():
@@ -323,7 +323,7 @@ def output_of(command: list[str], given: str | None, environment: dict[str, str]
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     if done.returncode:

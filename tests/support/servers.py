@@ -6,11 +6,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from typing import NoReturn
 
 import pytest
 
+PORTS = (12_000, 32_000)
+"""Below those that Linux, macOS and Windows hand out by themselves."""
+_random = SystemRandom()
 ABSENT: dict[str, str] = {}
 """What could not be obtained in this run and how to get it; told once, loudly, at its end."""
 
@@ -29,9 +34,12 @@ shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody has, and that the system gives to nobody who asks for any, or for a way out."""
+    while True:
+        port = _random.randrange(*PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def absent(what: str, remedy: str) -> NoReturn:

@@ -198,7 +198,7 @@ class Town:
         for _ in range(1000):
             while await self.outbox.flush():
                 pass
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 await self.outbound.idle()
             self.reading = [task for task in self.reading if not self._ended(task)]
             if not self.reading:

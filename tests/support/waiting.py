@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-async def until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "the condition") -> None:
+async def until(condition: Callable[[], Any], *, seconds: float = 90, what: str = "the condition") -> None:
     """Return as soon as it holds; fail when it does not in time. It may be a coroutine function."""
     deadline = time.monotonic() + seconds
     while not await _holds(condition):
