@@ -258,7 +258,8 @@ class Rehearsal:
             for item in found.values():
                 link = here.get(item.ref)
                 wanted = sent(item, play.integration, link, new_id=new_id)
-                doing = Doing.LEAVE if wanted is None else Doing.CHANGE_THERE if link else Doing.ADD_THERE
+                stands = link is not None and link.exists_there
+                doing = Doing.LEAVE if wanted is None else Doing.CHANGE_THERE if stands else Doing.ADD_THERE
                 play.found.note(doing, item.ref, Line.of_item(item))
             if len(rows) < AT_ONCE:
                 return

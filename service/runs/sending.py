@@ -38,6 +38,11 @@ class Chosen:
     def ids(self) -> list[LinkId]:
         return [link.id for link in (*self.new, *self.changed)]
 
+    @property
+    def appearing(self) -> list[LinkId]:
+        """Those whose copy does not stand on the calendar yet, or stands there no more (R27)."""
+        return [link.id for link in (*self.new, *self.changed) if not link.exists_there]
+
 
 class Sending:
     """One step: wait for what the ones before handed over, count it, and hand over the next fifty."""
@@ -103,7 +108,7 @@ class Sending:
         cursor = {
             **Place(starts_at=last_start, ref=last_ref).as_json(),
             "links": [*waiting, *chosen.ids],
-            "new": [*new, *(link.id for link in chosen.new)],
+            "new": [*new, *chosen.appearing],
             "all": len(refs) < AT_ONCE,
         }
         more = replace(tally, found=len(refs), skipped=chosen.skipped, done=tally.done + chosen.skipped)
