@@ -232,7 +232,7 @@ async def test_r32_real_processes_at_the_same_moment_stay_under_the_limit(databa
         sent.append(time.monotonic())
 
     budgets = [SharedBudget(BudgetRow(store), RealClock(), limits_of(50, 500)) for store in stores]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         await asyncio.gather(*(send(one, f"i-{number}") for one in budgets for number in range(25)))
     for store in stores:
         await store.close()
@@ -243,18 +243,18 @@ async def test_r32_real_processes_at_the_same_moment_stay_under_the_limit(databa
 
 
 async def test_r32_one_grant_with_nobody_else_waiting_costs_little(database_url: str) -> None:
-    """The tenth fastest of a hundred: what others do on the machine slows the rest."""
-    store = Store(database_url)
+    """One transaction each, and no rest: this clock stands, and whoever slept by it would never wake."""
+    clock = ManualClock()
+    store = Store(database_url, clock=clock)
     await store.upgrade()
-    budget = open_budget(BudgetRow(store), RealClock(), per_second=10_000, per_minute=0)
-    times = []
-    for _ in range(100):
-        began = time.perf_counter()
-        await budget.take("i-1")
-        times.append(time.perf_counter() - began)
+    ledger = Watched(BudgetRow(store))
+    budget = open_budget(ledger, clock, per_second=10_000, per_minute=0)
+    async with asyncio.timeout(300):
+        for _ in range(100):
+            await budget.take("i-1")
     await store.close()
 
-    assert sorted(times)[10] < 0.02
+    assert ledger.changes == 100
 
 
 async def test_a_lost_database_is_told_to_everyone_who_waits() -> None:

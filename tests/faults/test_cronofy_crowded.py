@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 1200))]
 
 CROWD, OTHERS, EACH = sized(1500, 10_000), sized(10, 50), 10
 WINDOW = sized(400, 2000)
-PATIENCE = sized(60, 600)
+PATIENCE = sized(180, 600)
 
 
 @pytest.mark.parametrize("slow", [0.0, 0.2] if FULL else [0.0])

@@ -60,14 +60,14 @@ async def running(sender: Outbox) -> AsyncIterator[None]:
         await asyncio.wait_for(task, 60)
 
 
-def a_sender(store: Store, wire: Wire, *, holder: str = "a", poll: float = 60) -> LeasedOutbox:
+def a_sender(store: Store, wire: Wire, *, holder: str = "a", poll: float = 3600) -> LeasedOutbox:
     return LeasedOutbox(store=store, publisher=wire, holder=holder, poll=poll)
 
 
 async def test_a_row_is_sent_at_once_after_its_commit(store: Store) -> None:
     """The writer's own process does not wait for the poll."""
     wire = Wire()
-    sender = a_sender(store, wire, poll=60)
+    sender = a_sender(store, wire)
     store.on_enqueued = sender.wake
 
     async with running(sender):
