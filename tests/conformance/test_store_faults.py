@@ -13,6 +13,7 @@ from contracts.errors import Unavailable
 from service.store import IntegrityError, SQLAlchemyError, Store
 from service.store.integrations import synced
 from service.store.tables import integration_state, integrations
+from tests.support.locks import somebody_waits
 from tests.support.waiting import until
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -99,17 +100,10 @@ async def test_dates_of_several_calendars_are_locked_in_one_order(store: Store) 
     async with store.begin() as holder:
         await holder.execute(row.where(integration_state.c.integration_id == "a"))
         settling = asyncio.create_task(settle())
-        await until(lambda: _waits_for_a_lock(store), what="a process that waits for the first row")
+        await until(lambda: somebody_waits(store), what="a process that waits for the first row")
         async with store.begin() as other:
             await other.execute(row.where(integration_state.c.integration_id == "b"))
     await settling
-
-
-async def _waits_for_a_lock(store: Store) -> bool:
-    async with store.read() as connection:
-        waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-        mine = "WHERE NOT l.granted AND a.datname = current_database()"
-        return bool(await connection.scalar(text(waiting + mine)))
 
 
 def _integration(key: str) -> dict[str, object]:

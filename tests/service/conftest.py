@@ -1,10 +1,13 @@
-"""The store on both engines, for whatever promises the same on either; pages and API."""
+"""The store on both engines, for whatever promises the same on either, and what stands on it."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from service.store import Store
+from tests.support.calendars import Outbound, outbound
+from tests.support.clock import ManualClock
+from tests.support.household import Household, household
 from tests.support.office import Office, open_office
 
 
@@ -20,6 +23,24 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await opened.upgrade()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[Outbound]:
+    """An outbound engine over a calendar in memory, on a manual clock."""
+    clock = ManualClock()
+    store = Store(database_url, clock=clock)
+    await store.upgrade()
+    async with outbound(store, clock) as made:
+        yield made
+    await store.close()
+
+
+@pytest.fixture
+async def home(database_url: str) -> AsyncIterator[Household]:
+    """A linked calendar at the simulator, and the inbound half of the product."""
+    async with household(database_url) as built:
+        yield built
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from service.keeper import daily_reads
 from service.store.integrations import change, change_state
 from service.store.runs import end
 from service.store.tables import integrations, runs
-from tests.support.village import ANN, NINE, TEN, Village, village
+from tests.support.household import NINE, TEN
+from tests.support.village import ANN, Village, village
 
 TWO, THREE = "2026-12-03T14:00:00Z", "2026-12-03T15:00:00Z"
 

@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from contracts.cronofy import EventsPage, UserInfo
 from contracts.errors import Permanent
 from contracts.ports import Permit
 from service.accounts.switching import Switching
-from service.cronofy.gateway import EventsQuery
+from service.cronofy.gateway import CronofyGateway, EventsQuery
 from service.cronofy.transport import Turn
 from service.inbound import Reader
 from service.inbound.reader import Calendars
@@ -24,7 +23,8 @@ from service.store.tables import links, runs
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.household import Household, household
-from tests.support.village import ANN, NINE, TEN, Village, village
+from tests.support.locks import until_blocked
+from tests.support.village import ANN, Village, village
 from tests.support.waiting import until
 
 OWNER = Owner(tenant_id="acme", user_id="u-17")
@@ -122,10 +122,19 @@ class Interrupted:
             await self._then()
 
 
+class Account(Interrupted):
+    """The same for a run, which also writes to the calendar and lets go of its account."""
+
+    def __init__(self, inner: CronofyGateway, at_page: int, then: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(inner, at_page, then)
+        self.largest_batch, self.write = inner.largest_batch, inner.write
+        self.close_channel, self.revoke_profile = inner.close_channel, inner.revoke_profile
+
+
 async def _with_events(home: Household, number: int) -> str:
     mine = await home.integration()
     for at in range(number):
-        home.world.add_event(home.calendars[mine], summary=f"Event {at:02}", start=NINE, end=TEN)
+        home.add_event(mine, f"Event {at:02}")
     await home.world.advance(30)
     home.world.faults.change(page_size=10)
     return mine
@@ -147,13 +156,7 @@ async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(hom
     """The run says that it was ended by the deactivation."""
     mine = await _with_events(home, 25)
     switching = Switching(home.store)
-    inner = home.cronofy.gateway
-
-    class Accounts(Interrupted):
-        largest_batch = inner.largest_batch
-        write, close_channel, revoke_profile = inner.write, inner.close_channel, inner.revoke_profile
-
-    calendars = Accounts(inner, 2, lambda: switching.deactivate(ANN, mine))
+    calendars = Account(home.cronofy.gateway, 2, lambda: switching.deactivate(ANN, mine))
     home.runs = RunHandler(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
 
     run = await home.run_to_end(mine, retrieve=WEEK, steps=6)
@@ -166,17 +169,12 @@ async def test_r20_what_goes_wrong_in_a_run_that_is_over_is_no_fault_of_its_mess
     """No dead letter, whatever Cronofy says to the last request of a run that was ended meanwhile."""
     mine = await _with_events(home, 5)
     switching = Switching(home.store)
-    inner = home.cronofy.gateway
-
-    class Refusing(Interrupted):
-        largest_batch = inner.largest_batch
-        write, close_channel, revoke_profile = inner.write, inner.close_channel, inner.revoke_profile
 
     async def deactivated() -> None:
         await switching.deactivate(ANN, mine)
         raise Permanent("payment required", status=402)
 
-    calendars = Refusing(inner, 1, deactivated)
+    calendars = Account(home.cronofy.gateway, 1, deactivated)
     home.runs = RunHandler(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
 
     run = await home.run_to_end(mine, retrieve=WEEK, steps=4)
@@ -203,7 +201,7 @@ async def test_r20_no_daily_read_begins_while_its_calendar_is_deactivated(postgr
         async with home.store.begin() as connection:
             await change(connection, mine, active=False)
             beginning = asyncio.ensure_future(daily_reads(home.store).work())
-            await _until_blocked(home.store, beginning)
+            await until_blocked(home.store, beginning)
         await beginning
 
         async with home.store.read() as connection:
@@ -225,23 +223,11 @@ async def test_r20_what_is_decided_of_a_held_link_meanwhile_is_not_overwritten(p
         async with home.store.begin() as connection:
             await connection.execute(update(links).values(state="frozen", code="type_off"))
             waiting = asyncio.ensure_future(releasing())
-            await _until_blocked(home.store, waiting)
+            await until_blocked(home.store, waiting)
         assert await waiting == 0
 
         (link,) = await home.links()
         assert (link.state, link.code) == ("frozen", "type_off")
-
-
-async def _until_blocked(store: Store, work: "asyncio.Future[Any]") -> None:
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        " AND datname = current_database()"
-    )
-    blocked = 0
-    while not blocked:
-        assert not work.done()
-        async with store.read() as connection:
-            blocked = await connection.scalar(query) or 0
 
 
 async def test_r20_a_send_that_is_under_way_ends_and_sends_nothing_more(ann: Village) -> None:

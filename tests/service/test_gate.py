@@ -22,9 +22,9 @@ from service.settling import Received
 from service.store import Store, letters
 from service.store.journal import record
 from service.store.letters import Matching
-from tests.service.test_consumer import a_step
-from tests.support.calendars import Outbound, changed, outbound
+from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
+from tests.support.message_loop import a_step
 from tests.support.waiting import until
 
 
@@ -317,16 +317,6 @@ async def test_a_probe_that_stumbles_does_not_end_the_probing() -> None:
         await clock.pass_time(30)
         assert len(asked) == count
     await breaker.close()
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Outbound]:
-    clock = ManualClock()
-    store = Store(database_url, clock=clock)
-    await store.upgrade()
-    async with outbound(store, clock) as made:
-        yield made
-    await store.close()
 
 
 async def test_t13_changes_wait_unburnt_while_cronofy_is_down(world: Outbound) -> None:

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.store.tables import deletions, items, links
+from tests.support.household import NINE, TEN
 from tests.support.office import Office
-from tests.support.village import NINE, TEN, Village, village
+from tests.support.village import Village, village
 
 API = "/api/v1/integrations"
 MANY = 12

@@ -1,33 +1,20 @@
 """Reads of many events: parts instead of long transactions, and nothing that grows with the calendar."""
 
-from collections.abc import AsyncIterator
-from typing import Any
-
-import pytest
 from sqlalchemy import func, select
 
 from contracts.calendar import LinkState
 from service.store.tables import links as links_table
 from service.store.tables import run_equals
-from tests.support.household import Household, household
+from tests.support.household import NINE, TEN, Household
 from tests.support.village import village
 
-NINE, TEN = "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z"
 WEEK = {"past": "1_week", "future": "1_week"}
 MANY = 210
 """More than are deleted, or written again, in one transaction."""
 
 
-@pytest.fixture
-async def home(database_url: str) -> AsyncIterator[Household]:
-    async with household(database_url) as built:
-        yield built
-
-
-def _add(home: Household, mine: str, *titles: str, **fields: Any) -> list[str]:
-    form = {"start": NINE, "end": TEN, **fields}
-    added = [home.world.add_event(home.calendars[mine], summary=title, **form) for title in titles]
-    return [str(event["event_uid"]) for (event,) in added]
+def _add(home: Household, mine: str, *titles: str) -> list[str]:
+    return [home.add_event(mine, title) for title in titles]
 
 
 async def _states(home: Household) -> dict[str, int]:

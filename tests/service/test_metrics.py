@@ -1,9 +1,7 @@
 """Every figure that an alert needs, measured and explained (DESIGN 3, messaging.md 2.10)."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from prometheus_client import REGISTRY
 
 from handlers.pacing import Pace
@@ -18,7 +16,7 @@ from service.store.dead_letters import NewLetter, bury
 from service.store.delays import mark
 from service.store.journal import enqueue
 from tests.support.brokers import item
-from tests.support.calendars import Outbound, changed, outbound
+from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
 
 README = Path(__file__).parents[2] / "README.md"
@@ -39,16 +37,6 @@ def test_every_metric_is_explained_in_the_readme() -> None:
     rows = [line.split("|")[1] for line in README.read_text().splitlines() if line.startswith(f"| `{PREFIX}")]
     explained = {word.strip(" `").partition("{")[0] for row in rows for word in row.split("`, `")}
     assert measured == explained
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Outbound]:
-    clock = ManualClock()
-    store = Store(database_url, clock=clock)
-    await store.upgrade()
-    async with outbound(store, clock) as made:
-        yield made
-    await store.close()
 
 
 async def test_what_becomes_of_messages_is_counted_by_class(world: Outbound) -> None:

@@ -8,21 +8,18 @@ from contracts.calendar import Status
 from contracts.errors import Transient
 from contracts.vorex import Action
 from service.accounts.refusals import Conflict
-from service.accounts.switching import Switching
 from service.store.tables import links, log_entries, runs
 from tests.support.choices import form
-from tests.support.choosing import choose, on, second, settled, visits
-from tests.support.village import ANN, ELEVEN, TEN, Village, village
+from tests.support.choosing import choose, inactive_for_a_while, on, second, settled, two_calendars, visits
+from tests.support.household import ELEVEN, TEN
+from tests.support.village import ANN, Village
 
 WEEK = {"enabled": True, "past": "1_week", "future": "1_week"}
 
 
 @pytest.fixture
 async def ann(request: pytest.FixtureRequest) -> AsyncIterator[Village]:
-    """Ann with a second calendar, empty so far; on both engines where the test says so."""
-    name = "database_url" if "database_url" in request.fixturenames else "sqlite_url"
-    async with village(request.getfixturevalue(name)) as built:
-        built.town.world.add_calendar("ann@example.com", "Second")
+    async with two_calendars(request) as built:
         yield built
 
 
@@ -175,15 +172,9 @@ async def test_r16_deletions_that_are_refused_for_now_are_tried_again(ann: Villa
 async def test_r20_a_move_that_was_cut_short_goes_on_with_the_next_activation(ann: Village) -> None:
     """Deactivated before it began: nothing is written until then."""
     await settled(ann)
-    switching = Switching(ann.home.store)
     await choose(ann, copies="move")
-    await switching.deactivate(ANN, ann.mine)
-    await ann.rest()
-    assert on(ann, ann.calendar) == [("Meeting", False), *visits(2)]
-    assert on(ann, second(ann)) == []
 
-    await switching.activate(ANN, ann.mine)
-    await ann.rest()
+    assert await inactive_for_a_while(ann) == ([("Meeting", False), *visits(2)], [])
 
     assert on(ann, ann.calendar) == [("Meeting", False)]
     assert on(ann, second(ann)) == visits(2)

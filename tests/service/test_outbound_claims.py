@@ -1,32 +1,19 @@
 """Several consumers on one store: no two write one link at once, and every message is settled (R31)."""
 
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-import pytest
 from sqlalchemy import update
 
 from contracts.calendar import event_id
 from contracts.ports import Permit
 from contracts.writes import Upsert, Write
-from service.store import Store
 from service.store.outbound import neglected
 from service.store.tables import links as links_table
-from tests.support.calendars import FreeBudget, MemoryCalendars, Outbound, changed, outbound
-from tests.support.clock import ManualClock
+from tests.support.calendars import FreeBudget, MemoryCalendars, Outbound, changed
 from tests.support.waiting import until
 
 OURS = event_id("acme", "u-17", "appointment", "5512")
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Outbound]:
-    clock = ManualClock()
-    store = Store(database_url, clock=clock)
-    await store.upgrade()
-    async with outbound(store, clock) as made:
-        yield made
-    await store.close()
 
 
 async def test_r31_a_link_that_another_process_holds_is_left_to_it(world: Outbound) -> None:

@@ -1,78 +1,16 @@
 """What happens when something goes wrong: nothing is lost, and nothing holds up the others (R30)."""
 
-import json
-from collections.abc import AsyncIterator
-
 import pytest
-from sqlalchemy import insert, update
 
 from contracts.calendar import event_id
 from contracts.errors import GrantRefused, Permanent, Throttled, Unanswered, Unavailable
-from contracts.ports import REPLAY_HEADER, Outgoing
-from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE, RETRY_DELAYS, retry_exchange
+from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS, retry_exchange
 from service.store import Store
-from service.store.tables import attempts, dead_letters, inbox, suspects
+from service.store.tables import attempts
 from service.store.tables import links as links_table
-from tests.support.calendars import Outbound, changed, outbound, raw
+from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Outbound]:
-    clock = ManualClock()
-    store = Store(database_url, clock=clock)
-    await store.upgrade()
-    async with outbound(store, clock) as made:
-        yield made
-    await store.close()
-
-
-def broken(**changes: object) -> bytes:
-    form = json.loads(changed("bad").body)
-    form["data"]["item"].update(changes)
-    return json.dumps(form).encode()
-
-
-async def test_r30_a_malformed_message_becomes_a_dead_letter_that_names_the_field(world: Outbound) -> None:
-    """And its neighbours are sent."""
-    await world.integration()
-    await world.start()
-    form = json.loads(changed("bad").body)
-    form["data"]["version"] = 0
-    await world.send(changed("a"), raw(json.dumps(form | {"id": "m-bad"}).encode(), "m-bad"), changed("b"))
-
-    (letter,) = await world.letters()
-    assert (letter["code"], letter["field"], letter["message_id"]) == ("malformed", "data.version", "m-bad")
-    assert (letter["queue"], letter["tenant_id"]) == (QUEUE_OUTBOUND, "acme")
-    assert world.calendars.titles == ["a v1", "b v1"]
-    assert (await world.finished())["m-bad"] == "dead"
-
-
-@pytest.mark.parametrize("body", [b"no json", b"[]", b"\xff\xfe", b'{"specversion":"1.0"}', b"x" * 300_000])
-async def test_r30_whatever_is_no_message_becomes_a_dead_letter(world: Outbound, body: bytes) -> None:
-    """With its original bytes."""
-    await world.integration()
-    await world.start()
-    await world.send(raw(body, "m-odd"))
-
-    (letter,) = await world.letters()
-    assert (letter["code"], letter["message_id"], letter["body"]) == ("malformed", "m-odd", body)
-
-
-async def test_r30_a_text_with_u0000_among_five_hundred_leaves_499_done(world: Outbound) -> None:
-    """One dead letter; the others are on the calendar."""
-    users = [f"u-{number}" for number in range(3)]
-    for user in users:
-        await world.integration(user)
-    good = [changed(f"i-{number}", assignees=[users[number % 3]]) for number in range(499)]
-    await world.publish(*good[:250], raw(broken(title="nul\0"), "m-bad"), *good[250:])
-    await world.start()
-    await world.at_rest()
-
-    assert len(world.calendars.events) == 499
-    assert [letter["field"] for letter in await world.letters()] == ["data.item.title"]
-    assert sorted((await world.finished()).values()) == ["dead"] + ["done"] * 499
 
 
 async def test_r30_a_refused_entry_is_a_dead_letter_and_its_batch_is_done(world: Outbound) -> None:
@@ -87,62 +25,6 @@ async def test_r30_a_refused_entry_is_a_dead_letter_and_its_batch_is_done(world:
     assert (letter["code"], letter["message_id"]) == ("refused", "m-bad")
     assert world.calendars.titles == ["a v1", "b v1"]
     assert ("create", "failed", "refused_by_calendar") in await world.logged()
-
-
-async def test_r30_a_newer_version_revives_a_failed_link_and_a_repetition_does_not(world: Outbound) -> None:
-    """A permanent outcome stays until a newer revision."""
-    await world.integration()
-    world.calendars.refused["5512 v1"] = 422
-    await world.start()
-    await world.send(changed(id="m-1"))
-    requests = len(world.calendars.requests)
-    await world.send(changed(id="m-again"))
-    assert len(world.calendars.requests) == requests
-    assert (await world.finished())["m-again"] == "dead"
-
-    await world.send(changed(version=2))
-    assert world.calendars.titles == ["5512 v2"]
-
-
-async def test_r30_a_replay_tries_a_failed_link_again(world: Outbound) -> None:
-    """The replay header revives it, and its success is noted in the inbox."""
-    await world.integration()
-    world.calendars.refused["5512 v1"] = 422
-    await world.start()
-    await world.send(changed(id="m-1"))
-    (letter,) = await world.letters()
-    world.calendars.refused.clear()
-    await world.replay(letter)
-
-    assert world.calendars.titles == ["5512 v1"]
-    (letter,) = await world.letters()
-    assert letter["state"] == "resolved"
-    assert await world.finished() == {"m-1": "done"}
-
-
-async def test_r30_a_replay_overtaken_by_the_message_itself_resolves_its_letter(world: Outbound) -> None:
-    """It came again because its consumer died after the letter was stored, and was done before the replay."""
-    await world.integration()
-    world.calendars.refused["5512 v1"] = 422
-    await world.start()
-    await world.send(changed(id="m-1"))
-    (letter,) = await world.letters()
-    world.calendars.refused.clear()
-    async with world.store.begin() as connection:
-        await connection.execute(update(dead_letters).values(state="replaying"))
-        await connection.execute(update(inbox).values(outcome="done"))
-    await world.send(
-        Outgoing(
-            exchange=REPLAY_EXCHANGE,
-            routing_key=QUEUE_OUTBOUND,
-            body=letter["body"],
-            message_id="m-1",
-            headers={REPLAY_HEADER: letter["id"]},
-        )
-    )
-
-    (letter,) = await world.letters()
-    assert letter["state"] == "resolved"
 
 
 async def test_r30_a_transient_failure_goes_through_the_retry_queue(world: Outbound) -> None:
@@ -302,23 +184,6 @@ async def test_r30_a_request_refused_as_a_whole_proves_no_deletion(world: Outbou
     assert world.calendars.events == {}
 
 
-async def test_r30_a_message_that_killed_its_consumer_three_times_is_a_crash_loop(world: Outbound) -> None:
-    """Its id was noted before each time that it was taken in alone."""
-    await world.integration()
-    async with world.store.begin() as connection:
-        row = {"consumer": QUEUE_OUTBOUND, "message_id": "m-1", "crashes": 3, "at": world.clock.now()}
-        await connection.execute(insert(suspects), [row])
-    await world.publish(changed(id="m-1"), changed("other", id="m-2"))
-    await world.return_all(2)
-    await world.start()
-    await world.at_rest()
-
-    (letter,) = await world.letters()
-    assert (letter["code"], letter["message_id"]) == ("crash_loop", "m-1")
-    assert world.calendars.titles == ["other v1"]
-    assert [row["message_id"] for row in await world.rows(suspects)] == ["m-1"]
-
-
 async def test_r30_while_the_store_is_gone_nothing_is_acknowledged(world: Outbound) -> None:
     """The consumer is not ready, tries again with back-off, and goes on where it was."""
     await world.integration()
@@ -361,42 +226,6 @@ async def test_r31_stopping_gives_back_what_is_not_done(world: Outbound) -> None
 
     assert [row["claimed_by"] for row in await world.rows(links_table)] == [None]
     assert await world.broker.depth(QUEUE_OUTBOUND) == 1
-
-
-REFUSING = {
-    True: (
-        (
-            "CREATE TRIGGER refusing BEFORE INSERT ON items WHEN NEW.item_id = 'bad' "
-            "BEGIN SELECT RAISE(ABORT, 'no'); END"
-        ),
-    ),
-    False: (
-        (
-            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN "
-            "IF NEW.item_id = 'bad' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$ LANGUAGE plpgsql"
-        ),
-        "CREATE TRIGGER refusing BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
-    ),
-}
-
-
-async def test_r30_a_set_that_the_database_refuses_is_halved_until_the_bad_message_is_alone(
-    world: Outbound,
-) -> None:
-    """One dead letter; everybody else in the set is done."""
-    await world.integration()
-    async with world.store.begin() as connection:
-        for statement in REFUSING[world.store.sqlite]:
-            await connection.exec_driver_sql(statement)
-    good = [changed(f"i-{number}") for number in range(20)]
-    await world.publish(*good[:13], changed("bad", id="m-bad"), *good[13:])
-    await world.start()
-    await world.at_rest()
-
-    assert len(world.calendars.events) == 20
-    assert [(letter["code"], letter["message_id"]) for letter in await world.letters()] == [
-        ("refused", "m-bad"),
-    ]
 
 
 STUMBLING = (

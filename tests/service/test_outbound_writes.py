@@ -1,31 +1,16 @@
 """What reaches the linked calendar: every item once, its newest version, for the right people."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from contracts.calendar import IntegrationId, Item, event_id, item_ref
 from contracts.vorex import ItemContent
-from service.store import Store
 from service.store.items import save
 from service.store.tables import integration_state, items, log_entries, outbox
-from tests.support.calendars import Outbound, changed, outbound
-from tests.support.clock import ManualClock
+from tests.support.calendars import Outbound, changed
 
 OURS = event_id("acme", "u-17", "appointment", "5512")
-
-
-@pytest.fixture
-async def world(database_url: str) -> AsyncIterator[Outbound]:
-    clock = ManualClock()
-    store = Store(database_url, clock=clock)
-    await store.upgrade()
-    async with outbound(store, clock) as made:
-        yield made
-    await store.close()
 
 
 async def test_g3_an_item_added_to_my_calendar_is_added_to_the_linked_calendar(world: Outbound) -> None:

@@ -8,16 +8,22 @@ import pytest
 from service.accounts.switching import Switching
 from service.store import parting
 from service.store.tables import links
-from tests.support.choosing import called, choose, on, second, settled, visits
-from tests.support.village import ANN, Village, village
+from tests.support.choosing import (
+    called,
+    choose,
+    inactive_for_a_while,
+    on,
+    second,
+    settled,
+    two_calendars,
+    visits,
+)
+from tests.support.village import ANN, Village
 
 
 @pytest.fixture
 async def ann(request: pytest.FixtureRequest) -> AsyncIterator[Village]:
-    """Ann with a second calendar, empty so far; on both engines where the test says so."""
-    name = "database_url" if "database_url" in request.fixturenames else "sqlite_url"
-    async with village(request.getfixturevalue(name)) as built:
-        built.town.world.add_calendar("ann@example.com", "Second")
+    async with two_calendars(request) as built:
         yield built
 
 
@@ -65,13 +71,9 @@ async def test_r16_a_choice_that_was_cut_short_in_the_middle_goes_on_with_the_ne
     await settled(ann, items=3)
     await choose(ann, copies="move")
     await _let_go_of_one(ann)
-    switching = Switching(ann.home.store)
-    await switching.deactivate(ANN, ann.mine)
-    await ann.rest()
-    assert on(ann, second(ann)) == []
 
-    await switching.activate(ANN, ann.mine)
-    await ann.rest()
+    _, elsewhere = await inactive_for_a_while(ann)
+    assert elsewhere == []
 
     assert on(ann, ann.calendar) == [("Meeting", False)]
     assert on(ann, second(ann)) == visits(3)

@@ -19,18 +19,8 @@ from service.cronofy.transport import Turn
 from service.inbound import Reader
 from service.store import AsyncConnection, Store, accounts, inbound, integrations, items, links, runs
 from service.store.ids import new_id
-from tests.support.household import Household, Message, household
+from tests.support.household import ELEVEN, TEN, Household, Message, household
 from tests.support.waiting import until
-
-NINE = "2026-12-03T09:00:00Z"
-TEN = "2026-12-03T10:00:00Z"
-ELEVEN = "2026-12-03T11:00:00Z"
-
-
-@pytest.fixture
-async def home(database_url: str) -> AsyncIterator[Household]:
-    async with household(database_url) as built:
-        yield built
 
 
 @pytest.fixture
@@ -58,18 +48,13 @@ class Interrupted:
         return await self._gateway.userinfo(sub, turn=turn)
 
 
-def _add(home: Household, mine: str, **fields: str) -> str:
-    (event,) = home.world.add_event(home.calendars[mine], **fields)
-    return str(event["event_uid"])
-
-
 async def test_r19_a_change_in_vorex_between_two_pages_outlives_a_deletion_there(home: Household) -> None:
     """The deletion was judged with the first page and is carried out with the last one."""
     mine = await home.integration()
-    uid = _add(home, mine, summary="Visit", start=NINE, end=TEN)
+    uid = home.add_event(mine, "Visit")
     await home.changed(mine)
     home.world.delete_event(home.calendars[mine], uid)
-    _add(home, mine, summary="Later", start=TEN, end=ELEVEN)
+    home.add_event(mine, "Later", start=TEN, end=ELEVEN)
     home.world.faults.change(page_size=1)
 
     async def vorex_changes() -> None:
@@ -118,7 +103,7 @@ async def _blocked(store: Store, task: "asyncio.Task[None]") -> None:
 async def test_r21_a_page_under_way_brings_nothing_to_a_deleted_integration(rows: Household) -> None:
     """Its pairs would belong to nobody, and linking again would double them."""
     mine = await rows.integration()
-    _add(rows, mine, summary="Visit", start=NINE, end=TEN)
+    rows.add_event(mine, "Visit")
     async with _holding(rows.store) as connection:
         await accounts.lock(connection, mine)
         await integrations.change(connection, mine, active=False, deleted_at=rows.clock.now())
@@ -152,7 +137,7 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
 async def test_a_notice_is_not_served_by_a_read_that_began_without_it(rows: Household) -> None:
     """It came while that read was beginning, and speaks of changes that the read does not ask for."""
     mine = await rows.integration()
-    _add(rows, mine, summary="Visit", start=NINE, end=TEN)
+    rows.add_event(mine, "Visit")
     await rows.world.advance(600)
     async with _holding(rows.store) as connection:
         await connection.execute(text("SELECT 1 FROM integration_state FOR UPDATE"))

@@ -13,7 +13,7 @@ from service.cronofy.transport import Turn
 from service.inbound import Reader
 from service.inbound.reader import Calendars
 from tests.support.household import Household, household
-from tests.support.village import NINE, TEN, Village, village
+from tests.support.village import Village, village
 
 ANN = "ann@example.com"
 EVENTS, GONE, PAGE = 40, 9, 15
@@ -68,7 +68,7 @@ async def _brought(home: Household) -> str:
     """Forty appointments came from the calendar; then nine of their events were deleted there."""
     mine = await home.integration()
     for at in range(EVENTS):
-        home.world.add_event(home.calendars[mine], summary=f"Event {at:02}", start=NINE, end=TEN)
+        home.add_event(mine, f"Event {at:02}")
     await home.changed(mine)
     assert len(await home.items()) == EVENTS
     await home.world.advance(60)

@@ -1,6 +1,6 @@
 """The rehearsal says what Finish then does, and writes nothing (R24–R29, R33)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,11 +15,10 @@ from service.accounts.refusals import Conflict
 from service.rehearsal import Doing, Rehearsal, Rehearsed
 from service.store import tombstones
 from service.store.tables import metadata
-from tests.support.household import ALL_TYPES, Household, household
+from tests.support.household import ALL_TYPES, NINE, TEN, Household
 
 ANN = "ann@example.com"
 PERSON = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
-NINE, TEN = "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z"
 WEEK = {"enabled": True, "past": "1_week", "future": "1_week"}
 QUARTER = {"enabled": True, "past": "today", "future": "3_months"}
 YEAR = {"enabled": True, "past": "today", "future": "12_months"}
@@ -27,12 +26,6 @@ OFF = {"enabled": False, "past": "today", "future": "today"}
 FAR = ("2027-01-14T09:00:00Z", "2027-01-14T10:00:00Z")
 LATE = ("2027-11-03T09:00:00Z", "2027-11-03T10:00:00Z")
 BOTH_WAYS = {"retrieve": WEEK, "send": WEEK}
-
-
-@pytest.fixture
-async def home(database_url: str) -> AsyncIterator[Household]:
-    async with household(database_url) as built:
-        yield built
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,6 @@
 """Runs against the simulator and a real store: the reading at Finish, Retrieve, and what Send hands over."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -10,18 +10,10 @@ from contracts.errors import Permanent, SyncError, Transient
 from contracts.messages import RunData
 from service.store import accounts, runs
 from service.store.ids import new_id
-from tests.support.household import Household, Message, household
+from tests.support.household import NINE, TEN, Household, Message
 
-NINE = "2026-12-03T09:00:00Z"
-TEN = "2026-12-03T10:00:00Z"
 ANN = "ann@example.com"
 WEEK = {"past": "1_week", "future": "1_week"}
-
-
-@pytest.fixture
-async def home(database_url: str) -> AsyncIterator[Household]:
-    async with household(database_url) as built:
-        yield built
 
 
 async def _with_events(home: Household, *events: Mapping[str, object]) -> str:

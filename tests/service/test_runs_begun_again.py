@@ -11,9 +11,8 @@ from contracts.messages import RunData
 from service.store.ids import new_id
 from service.store.tables import log_entries
 from service.store.tables import runs as runs_table
-from tests.support.household import Household, Message, household
+from tests.support.household import NINE, TEN, Household, Message, household
 
-NINE, TEN = "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z"
 WEEK = {"past": "1_week", "future": "1_week"}
 EVENTS, PAGE = 25, 5
 PAGES = EVENTS // PAGE
@@ -32,7 +31,7 @@ async def _with_events(home: Household) -> str:
     """An integration whose calendar is read in five pages."""
     mine = await home.integration()
     for at in range(EVENTS):
-        home.world.add_event(home.calendars[mine], summary=f"Event {at:02}", start=NINE, end=TEN)
+        home.add_event(mine, f"Event {at:02}")
     await home.world.advance(60)
     home.world.faults.change(page_size=PAGE, page_seconds=ADDRESS_SECONDS)
     return mine

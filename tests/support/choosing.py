@@ -1,13 +1,27 @@
 """Ann chooses another calendar: what tests of R16 do and see."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+
+import pytest
 
 from service.accounts.choices import Choices
 from service.accounts.people import Person
+from service.accounts.switching import Switching
 from tests.support.choices import form
-from tests.support.village import Village
+from tests.support.village import ANN, Village, village
 
 WHO = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
+
+
+@asynccontextmanager
+async def two_calendars(request: pytest.FixtureRequest) -> AsyncIterator[Village]:
+    """Ann with a second calendar, empty so far; on both engines where the test says so."""
+    name = "database_url" if "database_url" in request.fixturenames else "sqlite_url"
+    async with village(request.getfixturevalue(name)) as built:
+        built.town.world.add_calendar("ann@example.com", "Second")
+        yield built
 
 
 def second(ann: Village) -> str:
@@ -40,6 +54,17 @@ async def settled(ann: Village, *, items: int = 2) -> None:
         await ann.say(f"Visit {at:02}")
     ann.add_event("Meeting")
     await ann.town.rest(reads=False)
+
+
+async def inactive_for_a_while(ann: Village) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
+    """She deactivates, and activates again when all is at rest; what stood on both calendars between."""
+    switching = Switching(ann.home.store)
+    await switching.deactivate(ANN, ann.mine)
+    await ann.rest()
+    meanwhile = on(ann, ann.calendar), on(ann, second(ann))
+    await switching.activate(ANN, ann.mine)
+    await ann.rest()
+    return meanwhile
 
 
 def visits(number: int) -> list[tuple[str, bool]]:

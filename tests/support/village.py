@@ -23,11 +23,10 @@ from service.store.accounts import Owner
 from service.store.ids import new_id
 from service.store.journal import enqueue
 from service.store.tables import integrations, links, runs
-from tests.support.household import Household, Message
+from tests.support.household import NINE, TEN, Household, Message
 from tests.support.town import Town, town
 
 ANN = Owner(tenant_id="acme", user_id="ann")
-NINE, TEN, ELEVEN = (f"2026-12-03T{hour}:00:00Z" for hour in ("09", "10", "11"))
 MOST_ATTEMPTS = 6
 
 

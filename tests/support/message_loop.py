@@ -1,0 +1,121 @@
+"""A message loop of runs over a broker in memory, with a handler that follows a script."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.envelope import RunRequested, encode
+from contracts.messages import RunData
+from contracts.ports import Outgoing
+from service.broker.memory import MemoryBroker
+from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_RUNS
+from service.consumer import Consumer
+from service.settling import Received
+from service.store import Store, letters
+from service.store.journal import record
+from service.store.letters import Matching
+from tests.support.clock import ManualClock
+from tests.support.waiting import until
+
+DELAYS = (10, 60)
+NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
+
+
+class Work:
+    """A handler that does as its script says and then succeeds; it writes its inbox row as handlers do."""
+
+    def __init__(self, store: Store, *script: Exception | None) -> None:
+        self.store = store
+        self.script = list(script)
+        self.seen: list[Received] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.begun = asyncio.Event()
+
+    async def __call__(self, received: Received) -> None:
+        self.seen.append(received)
+        self.begun.set()
+        await self.gate.wait()
+        outcome = self.script.pop(0) if self.script else None
+        if outcome is not None:
+            raise outcome
+        async with self.store.begin() as connection:
+            await record(connection, QUEUE_RUNS, [(received.key, "done")], now=0.0)
+
+    @property
+    def steps(self) -> list[int]:
+        return [each.message.data.step for each in self.seen if isinstance(each.message, RunRequested)]
+
+
+class Ground:
+    """A broker, a store, and one consumer of runs between them."""
+
+    def __init__(self, store: Store, work: Work, *, concurrency: int = 4) -> None:
+        self.clock = ManualClock()
+        self.settled: list[str] = []
+        self.broker = MemoryBroker(clock=self.clock, retry_delays=DELAYS, settled=self.settled.append)
+        self.store = store
+        self.work = work
+        self.consumer = Consumer(
+            queue=QUEUE_RUNS,
+            expected=RunRequested,
+            handler=work,
+            broker=self.broker,
+            store=store,
+            clock=self.clock,
+            delays=DELAYS,
+            concurrency=concurrency,
+        )
+
+    async def publish(
+        self, message_id: str, body: bytes | None = None, headers: Mapping[str, int] | None = None
+    ) -> None:
+        await self.broker.publish(
+            Outgoing(
+                exchange=COMMANDS_EXCHANGE,
+                routing_key="run.requested",
+                body=a_step(message_id) if body is None else body,
+                message_id=message_id,
+                headers=headers or {},
+            )
+        )
+
+    async def letters(self) -> list[dict[str, Any]]:
+        async with self.store.read() as connection:
+            found, _ = await letters.page(connection, Matching())
+        return [dict(row) for row in found]
+
+    async def settle(self, message_id: str) -> None:
+        await until(lambda: message_id in self.settled, what=f"settling of {message_id}")
+
+    async def retry(self, seconds: float, attempts: int) -> None:
+        """Let a delay pass once the message waits in its retry queue, until the handler has it again."""
+        queue = f"calendar-sync.retry.{int(seconds)}"
+
+        async def waits() -> bool:
+            return await self.broker.depth(queue) == 1
+
+        await until(waits, what=f"a message in {queue}")
+        await self.clock.pass_time(seconds)
+        await until(lambda: len(self.work.seen) == attempts, what=f"attempt {attempts}")
+
+
+def a_step(message_id: str, step: int = 0) -> bytes:
+    data = RunData(run_id="r-1", integration_id="i-1", step=step)
+    return encode(RunRequested.of(data, id=message_id, time=NOW))
+
+
+@asynccontextmanager
+async def running(store: Store, *script: Exception | None, concurrency: int = 4) -> AsyncIterator[Ground]:
+    ground = Ground(store, Work(store, *script), concurrency=concurrency)
+    await ground.broker.open()
+    await ground.broker.declare()
+    await ground.consumer.start()
+    try:
+        yield ground
+    finally:
+        ground.work.gate.set()
+        await ground.consumer.stop(grace=5)
+        await ground.broker.close()

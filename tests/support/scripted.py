@@ -1,0 +1,127 @@
+"""A gateway to a scripted Cronofy, with budget, tokens and time in the test's hand."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import httpx
+
+from contracts.errors import GrantRefused
+from contracts.ports import Permit
+from contracts.writes import Upsert
+from service.cronofy import Access, CronofyGateway
+from service.cronofy.transport import open_client
+from tests.support.clock import ManualClock
+
+ACCESS = Access(
+    api_url="https://api.cronofy.test",
+    app_url="https://app.cronofy.test",
+    client_id="client",
+    client_secrets=["newest", "older"],
+)
+Reply = httpx.Response | Exception | Callable[[], httpx.Response]
+
+
+class Script(httpx.AsyncBaseTransport):
+    """Answers in turn and keeps what was asked."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        self.requests.append(request)
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply if isinstance(reply, httpx.Response) else reply()
+
+    def body(self, number: int = -1) -> Any:
+        return json.loads(self.requests[number].content)
+
+
+class Counted:
+    """A budget that grants everything and keeps the book."""
+
+    def __init__(self, clock: ManualClock, most: int | None = None) -> None:
+        self._clock = clock
+        self.most = most
+        self.taken: list[tuple[str, int, bool]] = []
+        self.penalised: list[str] = []
+        self.spent = False
+        self.wait = 0.0
+
+    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+        self.taken.append((integration_id, cost, run))
+        if self.spent:
+            await asyncio.Event().wait()
+        await asyncio.sleep(self.wait)
+        return Permit(until=self._clock.monotonic() + 0.2)
+
+    async def penalise(self, integration_id: str) -> None:
+        self.penalised.append(integration_id)
+
+
+class Tokens:
+    """Hands out token-1, token-2 and so on; a renewal is the next one."""
+
+    def __init__(self, *, revoked: bool = False) -> None:
+        self.number = 1
+        self.revoked = revoked
+
+    async def current(self, sub: str) -> str:
+        return f"token-{self.number}"
+
+    async def renew(self, sub: str, stale: str) -> str:
+        if self.revoked:
+            raise GrantRefused
+        assert stale == f"token-{self.number}"
+        self.number += 1
+        return f"token-{self.number}"
+
+
+class Bench:
+    """A gateway with everything around it in the test's hand."""
+
+    def __init__(
+        self, *replies: Reply, by_entry: bool = False, most: int | None = None, time_limit: float = 10.0
+    ) -> None:
+        self.clock = ManualClock()
+        self.script = Script(*replies)
+        self.budget = Counted(self.clock, most)
+        self.tokens = Tokens()
+        self.gateway = CronofyGateway(
+            access=ACCESS,
+            http=open_client(ACCESS.api_url, transport=self.script),
+            budget=self.budget,
+            tokens=self.tokens,
+            clock=self.clock,
+            batch_cost="entry" if by_entry else "request",
+            time_limit=time_limit,
+        )
+
+
+def an_upsert(event_id: str = "vcs-1") -> Upsert:
+    return Upsert(
+        calendar_id="cal_1",
+        event_id=event_id,
+        summary="Title",
+        description="",
+        start=date(2026, 12, 3),
+        end=date(2026, 12, 4),
+        tzid="Etc/UTC",
+        location="",
+        transparency="opaque",
+        event_private=False,
+    )
+
+
+def answered(status: int, content: Any = None, **headers: str) -> httpx.Response:
+    return httpx.Response(status, json=content, headers=headers)
+
+
+def accepted(count: int) -> httpx.Response:
+    return answered(207, {"batch": [{"status": 202}] * count})
