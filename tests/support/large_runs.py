@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,9 @@ RANGE = {"past": "today", "future": "6_months"}
 MINUTES = 180 * 24 * 60
 AT_ONCE = 1000
 LOOK = 0.1
+ONE_PROCESS = ("all",)
+AS_DEPLOYED = ("outbound", "inbound", "runs")
+"""A process for each queue, as docker-compose.yml starts them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +65,7 @@ class Told:
     progress: list[tuple[int, int | None]] = field(default_factory=list)
     """Done and total, as often as they changed."""
     memory: list[float] = field(default_factory=list)
-    """MiB of the consumer's process, beside each progress."""
+    """MiB of the consumers' processes, beside each progress."""
 
     @property
     def growth(self) -> float:
@@ -98,10 +101,10 @@ class Ground:
             async with self.world.store.begin() as connection:
                 await items.save(connection, [(item, None) for item in some], now=now)
 
-    def consumer(self, *, crash_at: str = "") -> Any:
+    def consumer(self, queue: str = "all", *, crash_at: str = "") -> Any:
         """The command in a process of its own; it dies at the point named."""
         settings = {**self.settings, "TEST_CRASH_AT": crash_at}
-        return started("consume", "all", settings=settings, folder=self.folder)
+        return started("consume", queue, settings=settings, folder=self.folder)
 
     async def start(self, kind: Kind) -> str:
         """Sync now; the run's id."""
@@ -109,17 +112,19 @@ class Ground:
             OWNER, self.integration_id, SyncRequest.model_validate({kind: RANGE}), started_by=USER
         )
 
-    async def sync(self, kind: Kind) -> Told:
-        """Sync now, watched until it has ended."""
-        with self.consumer() as consumer:
-            await asyncio.to_thread(consumer.logged, "process.started")
+    async def sync(self, kind: Kind, queues: Sequence[str] = ONE_PROCESS) -> Told:
+        """Sync now, with a consumer for each of the queues, watched until it has ended."""
+        with ExitStack() as stack:
+            consumers = [stack.enter_context(self.consumer(queue)) for queue in queues]
+            for each in consumers:
+                await asyncio.to_thread(each.logged, "process.started")
             before = self.calendar.stats()["requests"]
             run_id = await self.start(kind)
-            told = await self._watch(run_id, consumer)
+            told = await self._watch(run_id, consumers)
         told.requests = self.calendar.stats()["requests"] - before
         return told
 
-    async def _watch(self, run_id: str, consumer: Started) -> Told:
+    async def _watch(self, run_id: str, consumers: Sequence[Started]) -> Told:
         told, began = Told(), 0.0
         while not (told.run and told.run["ended_at"]):
             await asyncio.sleep(LOOK)
@@ -129,7 +134,7 @@ class Ground:
             seen = (told.run["done"], told.run["total"])
             if not told.progress or told.progress[-1] != seen:
                 told.progress.append(seen)
-                told.memory.append(_memory(consumer))
+                told.memory.append(sum(map(_memory, consumers)))
         told.seconds = time.monotonic() - began
         return told
 
