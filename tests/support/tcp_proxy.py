@@ -29,6 +29,8 @@ class TcpProxy:
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pairs: set[Pair] = set()
+        self._coming: set[asyncio.StreamWriter] = set()
+        """Clients that are let in and not yet led to the server."""
         self._server: asyncio.Server | None = None
         self.port = 0
         self._held: dict[asyncio.StreamReader, bytes] = {}
@@ -78,7 +80,9 @@ class TcpProxy:
         return any(words in data + bytes(source._buffer) for source, data in self._held.items())  # type: ignore[attr-defined]
 
     def reset(self) -> None:
-        """Break every connection with a RST at both ends."""
+        """Break every connection with a RST at both ends, and one that is just being made."""
+        for client in self._coming:
+            _reset(client)
         for pair in self._pairs:
             for end in (pair.client, pair.server):
                 _reset(end)
@@ -94,16 +98,19 @@ class TcpProxy:
         if task:
             self._tasks.add(task)
         pair = None
+        self._coming.add(writer)
         try:
             there, back = await self._reach()
             pair = Pair(client=writer, server=back)
             self._pairs.add(pair)
+            self._coming.discard(writer)
             await asyncio.gather(
                 self._forward(reader, back, self._up, pair), self._forward(there, writer, self._down, pair)
             )
         except (OSError, asyncio.CancelledError):
             pass
         finally:
+            self._coming.discard(writer)
             await self._close(writer, pair)
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
