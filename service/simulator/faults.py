@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-ALWAYS = -1
 TEXT_HABITS = ("crlf", "trailing", "nfd", "blank_lines")
 
 

@@ -19,7 +19,6 @@ from service.store.journal import enqueue, record
 from service.store.sets import among
 from service.store.tables import dead_letter_acts, dead_letters
 
-STATES = ("open", "replaying", "resolved", "discarded", "edited")
 ON_ITS_WAY = 2.0
 """Seconds before its moment from which on a replay is no longer taken back: a sender may hold it."""
 

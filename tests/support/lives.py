@@ -17,7 +17,6 @@ from service.store.tables import runs
 from tests.support.village import ANN, Village
 
 A_DAY = 86_400.0
-A_MINUTE = 61.0
 EMAIL = "ann@example.com"
 PERSON = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
 FUTURES = ("today", "1_week", "1_month", "6_months")

@@ -44,10 +44,6 @@ class Work:
         async with self.store.begin() as connection:
             await record(connection, QUEUE_RUNS, [(received.key, "done")], now=0.0)
 
-    @property
-    def steps(self) -> list[int]:
-        return [each.message.data.step for each in self.seen if isinstance(each.message, RunRequested)]
-
 
 class Ground:
     """A broker, a store, and one consumer of runs between them."""

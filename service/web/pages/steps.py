@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from contracts.cronofy import Calendar
 from service.accounts.choices import FutureRetrieved, FutureSent, Past
@@ -10,7 +10,6 @@ from service.web import words
 from service.web.pages.drafts import NOT_CHOSEN, Draft
 from service.web.pages.people import Sent
 
-Tab = Literal["linked-calendar", "your-calendar", "sync-options", "confirmation"]
 TABS: Mapping[str, str] = {
     "linked-calendar": "Linked Calendar",
     "your-calendar": "Your Calendar",
