@@ -35,6 +35,9 @@ When: TypeAlias = datetime | date
 
 DAY_LENGTH = len("2026-12-03")
 UNRESTRICTED = "unrestricted"
+LONGEST_LINE, LONGEST_TEXT = 4096, 32_768
+"""Characters taken of a title or place, and of a description: a fact with all of them, each escaped as six
+bytes, still fits into a message (DESIGN 5)."""
 
 
 def _when(raw: Mapping[str, Any], name: str) -> When:
@@ -103,9 +106,9 @@ class CronofyEvent:
             deleted=get("deleted") is True,
             created=sane_instant(get("created")),
             updated=sane_instant(get("updated")),
-            summary=text(raw, "summary"),
-            description=text(raw, "description"),
-            location=text(part(raw, "location"), "description"),
+            summary=_short(text(raw, "summary"), LONGEST_LINE),
+            description=_short(text(raw, "description"), LONGEST_TEXT),
+            location=_short(text(part(raw, "location"), "description"), LONGEST_LINE),
             transparency=text(raw, "transparency"),
             status=text(raw, "status"),
             participation_status=text(raw, "participation_status"),
@@ -114,6 +117,10 @@ class CronofyEvent:
             series_identifier=text(raw, "series_identifier"),
             options=_options(get("options")),
         )
+
+
+def _short(value: str | None, longest: int) -> str | None:
+    return value if value is None or len(value) <= longest else f"{value[: longest - 1]}…"
 
 
 def _options(raw: Any) -> EventOptions:
