@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.errors import Malformed
-from contracts.fields import Identifier, Text, instant, wrong
+from contracts.fields import Identifier, Text, instant, visible, wrong
 from service.accounts.refusals import Invalid, Unknown
 from service.operations import Conflict, DeadLetters, Matching, NotThere, Reader
 from service.web.desk import AtDesk, Desk, Known
@@ -100,8 +100,14 @@ class ReplayForm(Form):
         return self
 
 
+def _told(reason: str) -> str:
+    if not visible(reason):
+        raise wrong("must have a visible character")
+    return reason
+
+
 class DiscardForm(Form):
-    reason: Annotated[Text, Field(min_length=1, max_length=2000, pattern=r"\S")]
+    reason: Annotated[Text, Field(min_length=1, max_length=2000), AfterValidator(_told)]
 
 
 class EditForm(Form):

@@ -268,7 +268,7 @@ class TestOtherActs:
 
     async def test_discarding_takes_a_reason_and_can_be_undone(self, office: Office) -> None:
         (letter_id,) = await buried(office, a_letter())
-        for wrong in ({}, {"reason": "  "}):
+        for wrong in ({}, {"reason": "  "}, {"reason": "a\0"}):
             assert (await act(office, f"/{letter_id}/discard", wrong)).status_code == 422
         gone = await act(office, f"/{letter_id}/discard", {"reason": "a test"})
         assert gone.json()["state"] == "discarded"
