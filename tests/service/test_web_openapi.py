@@ -104,7 +104,7 @@ def _try(operation: Any, asking: Asking) -> None:
 
 
 def _ask(case: Any, label: str, asking: Asking) -> None:
-    answer = case.call(headers=asking.headers)
+    answer = case.call(headers=asking.headers, timeout=60)
     try:
         case.validate_response(answer, headers=asking.headers)
     except FailureGroup as group:

@@ -39,7 +39,7 @@ def address(world: World) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         served.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
 def connect(address: str, email: str) -> pycronofy.Client:
