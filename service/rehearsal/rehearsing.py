@@ -40,7 +40,6 @@ from service.rehearsal.outcome import Cut, Doing, Line, Rehearsed
 from service.rehearsal.stage import HeardEquals, Stage
 from service.store import Store, accounts, moving, outgoing, tombstones
 from service.store.ids import new_id
-from service.store.outgoing import Place
 
 MOST_PAGES = 10
 """Of the calendar's events, a hundred each."""
@@ -247,13 +246,13 @@ class Rehearsal:
     # -- Send (R24) --------------------------------------------------------------------------------
 
     async def _send(self, play: _Play, span: Span) -> None:
-        place: Place | None = None
+        after: str | None = None
         for _ in range(MOST_ITEMS // AT_ONCE):
             async with self._store.read() as connection:
-                rows = await outgoing.next_items(
-                    connection, play.integration, span, after=place, limit=AT_ONCE
+                refs = await outgoing.next_items(
+                    connection, play.integration, span, after=after, limit=AT_ONCE
                 )
-                found = await play.stage.load(connection, [ItemRef(ref) for ref, _ in rows])
+                found = await play.stage.load(connection, map(ItemRef, refs))
                 here = await play.stage.links_of(connection, found)
             for item in found.values():
                 link = here.get(item.ref)
@@ -261,9 +260,9 @@ class Rehearsal:
                 stands = link is not None and link.exists_there
                 doing = Doing.LEAVE if wanted is None else Doing.CHANGE_THERE if stands else Doing.ADD_THERE
                 play.found.note(doing, item.ref, Line.of_item(item))
-            if len(rows) < AT_ONCE:
+            if len(refs) < AT_ONCE:
                 return
-            place = Place(starts_at=rows[-1][1], ref=rows[-1][0])
+            after = refs[-1]
         raise _CutShort("large")
 
 

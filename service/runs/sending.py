@@ -15,7 +15,6 @@ from handlers.sending import sent
 from service.runs.steps import OVER, SEND, Due, Progress
 from service.store import AsyncConnection, Store, items, links, outgoing
 from service.store.ids import new_id
-from service.store.outgoing import Place
 from service.store.runs import Tally
 
 AT_ONCE = 50
@@ -88,8 +87,8 @@ class Sending:
         self, connection: AsyncConnection, due: Due, tally: Tally, waiting: Sequence[str]
     ) -> None:
         span = span_of(due.run.send or {}, now=due.run.requested_at, time_zone=due.integration.time_zone)
-        place = Place.read(due.run.cursor)
-        refs = await outgoing.next_items(connection, due.integration, span, after=place, limit=AT_ONCE)
+        after = due.run.cursor.get("after")
+        refs = await outgoing.next_items(connection, due.integration, span, after=after, limit=AT_ONCE)
         new = [key for key in due.run.cursor.get("new", ()) if key in waiting]
         if not refs:
             cursor: dict[str, Any] = {**due.run.cursor, "links": waiting, "new": new, "all": True}
@@ -102,18 +101,17 @@ class Sending:
                 now_doing=SENDING,
             )
             return
-        chosen = await self._choose(connection, due.integration, [ref for ref, _ in refs])
+        chosen = await self._choose(connection, due.integration, refs)
         await self._mark(connection, chosen, due.run.id)
-        last_ref, last_start = refs[-1]
         cursor = {
-            **Place(starts_at=last_start, ref=last_ref).as_json(),
+            "after": refs[-1],
             "links": [*waiting, *chosen.ids],
             "new": [*new, *chosen.appearing],
             "all": len(refs) < AT_ONCE,
         }
         more = replace(tally, found=len(refs), skipped=chosen.skipped, done=tally.done + chosen.skipped)
         total = None
-        if not place:
+        if after is None:
             total = await outgoing.count_items(connection, due.integration, span)
         await self._progress.go_on(
             connection, due, step=SEND, cursor=cursor, tally=more, now_doing=SENDING, total=total

@@ -1,9 +1,8 @@
 """What a Send run asks of the store: the person's items in order, and how their links stand."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,42 +13,28 @@ from service.store.sets import among
 from service.store.tables import item_assignees, items, links
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """How far a run has come through the items."""
-
-    starts_at: datetime
-    ref: str
-
-    @classmethod
-    def read(cls, cursor: Mapping[str, Any]) -> Self | None:
-        if "ref" not in cursor:
-            return None
-        return cls(starts_at=datetime.fromisoformat(cursor["starts_at"]), ref=cursor["ref"])
-
-    def as_json(self) -> dict[str, str]:
-        return {"starts_at": self.starts_at.isoformat(), "ref": self.ref}
-
-
 async def next_items(
-    connection: AsyncConnection, integration: Integration, span: Span, *, after: Place | None, limit: int
-) -> Sequence[tuple[str, datetime]]:
-    """The refs and starts of the person's next items of the checked types within the span."""
-    query = select(items.c.ref, items.c.starts_at).where(_wanted(integration, span))
+    connection: AsyncConnection, integration: Integration, span: Span, *, after: str | None, limit: int
+) -> Sequence[str]:
+    """The refs of the person's next items of the checked types within the span, in the order of the refs.
+
+    The index of a person's items has that order, so that no step goes through what others have done.
+    """
+    query = select(item_assignees.c.item_ref).where(_wanted(integration, span))
     if after is not None:
-        later = items.c.starts_at > after.starts_at
-        query = query.where(or_(later, and_(items.c.starts_at == after.starts_at, items.c.ref > after.ref)))
-    rows = await connection.execute(_of_person(query).order_by(items.c.starts_at, items.c.ref).limit(limit))
-    return [(row.ref, row.starts_at) for row in rows]
+        # told of both tables, or PostgreSQL merges them from the beginning
+        query = query.where(item_assignees.c.item_ref > after, items.c.ref > after)
+    refs = await connection.scalars(_of_person(query).order_by(item_assignees.c.item_ref).limit(limit))
+    return refs.all()
 
 
 async def count_items(connection: AsyncConnection, integration: Integration, span: Span) -> int:
-    query = select(func.count()).select_from(items).where(_wanted(integration, span))
+    query = select(func.count()).select_from(item_assignees).where(_wanted(integration, span))
     return await connection.scalar(_of_person(query)) or 0
 
 
 def _of_person(query: Any) -> Any:
-    return query.join(item_assignees, item_assignees.c.item_ref == items.c.ref)
+    return query.join(items, items.c.ref == item_assignees.c.item_ref)
 
 
 def _wanted(integration: Integration, span: Span) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.calendar import Trigger
+from handlers.runs import span_of
 from service.store import (
     Store,
     accounts,
@@ -14,6 +15,7 @@ from service.store import (
     links,
     logs,
     outbox,
+    outgoing,
     parting,
     purge,
     replays,
@@ -26,6 +28,7 @@ from tests.builders import an_integration
 from tests.support.plans import Query, plans_of
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+SPAN = span_of({"past": "today", "future": "1_week"}, now=LONG_AGO, time_zone="UTC")
 WHO, MOVE = an_integration(), parting.Wish(copies="move", calendars=("c",))
 LARGE = (
     "inbox",
@@ -100,6 +103,10 @@ QUERIES: dict[str, tuple[Query, str]] = {
     "runs: items that begin with an event": (
         lambda connection: items.unlinked(connection, WHO, [LONG_AGO]),
         "_items_",
+    ),
+    "runs: the next items to send": (
+        lambda connection: outgoing.next_items(connection, WHO, SPAN, after="a", limit=10),
+        "ix_item_assignees_user",
     ),
     "runs: copies elsewhere": (
         lambda connection: parting.let_go(connection, WHO, MOVE, calendar_id="c", after="", limit=10),

@@ -96,6 +96,8 @@ def listening(page: Page, town: Town) -> list[str]:
 
 
 async def press(page: Page, name: str, *, role: str = "button") -> None:
+    """Once nothing is on its way that would move the button from under the pointer."""
+    await expect(page.locator(".waiting")).to_have_count(0)
     await page.get_by_role("link" if role == "link" else "button", name=name, exact=True).click()
 
 
