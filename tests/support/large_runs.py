@@ -34,9 +34,9 @@ RANGE = {"past": "today", "future": "6_months"}
 MINUTES = 180 * 24 * 60
 AT_ONCE = 1000
 LOOK = 0.1
-ONE_PROCESS = ("all",)
-AS_DEPLOYED = ("outbound", "inbound", "runs")
-"""A process for each queue, as docker-compose.yml starts them."""
+ONE_PROCESS = (("consume", "all"),)
+AS_DEPLOYED = (("consume", "outbound"), ("consume", "inbound"), ("consume", "runs"), ("keeper",))
+"""As docker-compose.yml starts them; a run that has waited long for the budget is roused by the keeper."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,10 +101,10 @@ class Ground:
             async with self.world.store.begin() as connection:
                 await items.save(connection, [(item, None) for item in some], now=now)
 
-    def consumer(self, queue: str = "all", *, crash_at: str = "") -> Any:
-        """The command in a process of its own; it dies at the point named."""
+    def consumer(self, *words: str, crash_at: str = "") -> Any:
+        """The command, ``consume all`` without words, in a process of its own; it dies at the point named."""
         settings = {**self.settings, "TEST_CRASH_AT": crash_at}
-        return started("consume", queue, settings=settings, folder=self.folder)
+        return started(*(words or ONE_PROCESS[0]), settings=settings, folder=self.folder)
 
     async def start(self, kind: Kind) -> str:
         """Sync now; the run's id."""
@@ -112,10 +112,10 @@ class Ground:
             OWNER, self.integration_id, SyncRequest.model_validate({kind: RANGE}), started_by=USER
         )
 
-    async def sync(self, kind: Kind, queues: Sequence[str] = ONE_PROCESS) -> Told:
-        """Sync now, with a consumer for each of the queues, watched until it has ended."""
+    async def sync(self, kind: Kind, processes: Sequence[Sequence[str]] = ONE_PROCESS) -> Told:
+        """Sync now, with these processes, watched until it has ended."""
         with ExitStack() as stack:
-            consumers = [stack.enter_context(self.consumer(queue)) for queue in queues]
+            consumers = [stack.enter_context(self.consumer(*words)) for words in processes]
             for each in consumers:
                 await asyncio.to_thread(each.logged, "process.started")
             before = self.calendar.stats()["requests"]
