@@ -14,7 +14,7 @@ from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
 from service.clock import SystemClock
 from service.outbound import OutboundConsumer
-from service.store import Store
+from service.store import ANSWER_WITHIN, Store
 from service.store.tables import attempts
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
@@ -22,6 +22,7 @@ from tests.support.knobs import sized
 from tests.support.postgresql import PostgreSQL
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.stage import CONSUME, staged
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
 GONE = sized(5, 30)
@@ -111,25 +112,34 @@ async def test_t11_postgresql_is_killed_under_real_consumers_and_comes_back(
         assert await stage.stop(consumers) == [0, 0]
 
 
+@asynccontextmanager
+async def at_a_wire(
+    broker_url: str, postgresql: PostgreSQL, *, answer_within: float = ANSWER_WITHIN
+) -> AsyncIterator[tuple[TcpProxy, Outbound]]:
+    """A consumer that reaches its database through a wire, and the wire."""
+    name = await postgresql.fresh()
+    seen_by = Store(postgresql.url(name))
+    await seen_by.upgrade()
+    async with postgresql.wired(name) as (wire, behind):
+        under_test = Store(behind, answer_within=answer_within)
+        async with consuming(seen_by, under_test, broker_url) as world:
+            yield wire, world
+        await under_test.close()
+    await seen_by.close()
+
+
 @pytest.mark.postgresql
 async def test_t11_connections_to_postgresql_are_cut_and_refused(
     broker_url: str, postgresql: PostgreSQL
 ) -> None:
     """Every connection of the pool breaks at once and no new one is let in."""
-    name = await postgresql.fresh()
-    seen_by = Store(postgresql.url(name))
-    await seen_by.upgrade()
-    async with postgresql.wired(name) as (wire, behind):
-        under_test = Store(behind)
-        async with consuming(seen_by, under_test, broker_url) as world:
+    async with at_a_wire(broker_url, postgresql) as (wire, world):
 
-            async def cut() -> None:
-                wire.refuse()
-                wire.reset()
+        async def cut() -> None:
+            wire.refuse()
+            wire.reset()
 
-            await _survives(world, cut, wire.accept)
-        await under_test.close()
-    await seen_by.close()
+        await _survives(world, cut, wire.accept)
 
 
 @pytest.mark.postgresql
@@ -137,23 +147,16 @@ async def test_t11_a_database_that_is_silent_is_given_up_in_time(
     broker_url: str, postgresql: PostgreSQL
 ) -> None:
     """A wire that leads nowhere: no statement waits for ever, and the connection is not used again."""
-    name = await postgresql.fresh()
-    seen_by = Store(postgresql.url(name))
-    await seen_by.upgrade()
-    async with postgresql.wired(name) as (wire, behind):
-        under_test = Store(behind, answer_within=1.0)
-        async with consuming(seen_by, under_test, broker_url) as world:
+    async with at_a_wire(broker_url, postgresql, answer_within=1.0) as (wire, world):
 
-            async def silence() -> None:
-                wire.freeze()
+        async def silence() -> None:
+            wire.freeze()
 
-            async def another_wire() -> None:
-                wire.half_open()  # the old connections stay silent for ever
-                wire.thaw()
+        async def another_wire() -> None:
+            wire.half_open()  # the old connections stay silent for ever
+            wire.thaw()
 
-            await _survives(world, silence, another_wire)
-        await under_test.close()
-    await seen_by.close()
+        await _survives(world, silence, another_wire)
 
 
 @pytest.mark.postgresql
@@ -161,20 +164,13 @@ async def test_t11_a_consumer_that_has_nothing_to_do_is_ready_again_with_its_dat
     broker_url: str, postgresql: PostgreSQL
 ) -> None:
     """What finds the database gone and back may be a look for forgotten links, without any message."""
-    name = await postgresql.fresh()
-    seen_by = Store(postgresql.url(name))
-    await seen_by.upgrade()
-    async with postgresql.wired(name) as (wire, behind):
-        under_test = Store(behind)
-        async with consuming(seen_by, under_test, broker_url) as world:
-            consumer = world.consumers[-1]
-            wire.refuse()
-            wire.reset()
-            await until(lambda: not consumer.ready, what="a consumer that says it is not ready")
-            await wire.accept()
-            await until(lambda: consumer.ready, what="a ready consumer")
-        await under_test.close()
-    await seen_by.close()
+    async with at_a_wire(broker_url, postgresql) as (wire, world):
+        consumer = world.consumers[-1]
+        wire.refuse()
+        wire.reset()
+        await until(lambda: not consumer.ready, what="a consumer that says it is not ready")
+        await wire.accept()
+        await until(lambda: consumer.ready, what="a ready consumer")
 
 
 async def test_t11_sqlite_is_locked_by_another_process_for_longer_than_one_waits(
