@@ -32,6 +32,7 @@ EventName = Literal[
     # -- outbox --
     "outbox.held",  # nothing is sent: no queue takes the next message; the topology must be mended
     "outbox.delayed",  # broker or database hinder the sending; it is tried again
+    "statistics.delayed",  # PostgreSQL did not examine a table that has grown; it does so by itself, later
     # -- keeper --
     "keeper.hindered",  # a chore could not be done this time; it is tried again
     # -- messages --

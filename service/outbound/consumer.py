@@ -351,7 +351,10 @@ class OutboundConsumer:
             if now - swept >= pause and not self._stopping:
                 swept = now
                 found_at = now if await self._claims.sweep() else found_at
-                self._reachable = True  # with nothing to take in, nobody else finds out
+                if not (self.taking_in or self.writing_down):
+                    self._reachable = (
+                        True  # nobody else finds out; where something waits, writing must succeed
+                    )
             if self._settling.unpublished:
                 await self._settling.publish()
             await self._refill()

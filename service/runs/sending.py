@@ -88,7 +88,9 @@ class Sending:
     ) -> None:
         span = span_of(due.run.send or {}, now=due.run.requested_at, time_zone=due.integration.time_zone)
         after = due.run.cursor.get("after")
-        refs = await outgoing.next_items(connection, due.integration, span, after=after, limit=AT_ONCE)
+        refs: Sequence[str] = ()
+        if not due.run.cursor.get("all"):
+            refs = await outgoing.next_items(connection, due.integration, span, after=after, limit=AT_ONCE)
         new = [key for key in due.run.cursor.get("new", ()) if key in waiting]
         if not refs:
             cursor: dict[str, Any] = {**due.run.cursor, "links": waiting, "new": new, "all": True}

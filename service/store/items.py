@@ -59,8 +59,8 @@ async def unlinked(
 ) -> Sequence[ItemRef]:
     """The person's living items that begin at one of these moments and have no link here (R29).
 
-    Nothing is locked: whoever acts on them locks the items first and asks again. The few that begin then are
-    found first and their assignees after, or a planner might go through all that the person has.
+    Nothing is locked: whoever acts on them locks the items first and asks again. What begins then at the
+    tenant is found first and who has it after, or a planner might go through all that the person has.
     """
     beginning = await connection.scalars(
         select(items.c.ref)

@@ -18,7 +18,7 @@ async def next_items(
 ) -> Sequence[str]:
     """The refs of the person's next items of the checked types within the span, in the order of the refs.
 
-    The index of a person's items has that order, so that no step goes through what others have done.
+    The index of a person's items has that order, so that no step goes through what earlier ones have done.
     """
     query = select(item_assignees.c.item_ref).where(_wanted(integration, span))
     if after is not None:

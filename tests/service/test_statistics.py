@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from service.store import Store, journal
-from service.store.statistics import LEAST, PAUSE, Statistics
+from service.store.statistics import BACK_OFF, LEAST, REST, Statistics
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -25,7 +26,7 @@ async def test_a_table_that_has_doubled_is_examined_once(postgresql_url: str) ->
     statistics = Statistics(store, clock)
 
     async def found() -> Sequence[str]:
-        await clock.pass_time(PAUSE)
+        await clock.pass_time(REST)
         return await statistics.follow()
 
     async def rows() -> int:
@@ -46,3 +47,18 @@ async def test_between_two_looks_a_second_passes(store: Store) -> None:
     await statistics.follow()
     await _fill(store, first=0, count=2 * LEAST)
     assert await statistics.follow() == []
+
+
+async def test_a_database_that_does_not_answer_is_asked_again_after_a_while() -> None:
+    """Nothing depends on what the planner knows: no step of a run fails for it."""
+    store, clock = Store("postgresql+asyncpg://127.0.0.1:1/nowhere"), ManualClock()
+    statistics = Statistics(store, clock)
+    with capture_logs() as said:
+        assert await statistics.follow() == []
+        await clock.pass_time(REST)
+        assert await statistics.follow() == []
+        assert len(said) == 1
+        await clock.pass_time(BACK_OFF)
+        assert await statistics.follow() == []
+    assert [entry["event"] for entry in said] == ["statistics.delayed"] * 2
+    await store.close()
