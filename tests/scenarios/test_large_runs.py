@@ -11,7 +11,7 @@ import pytest
 from tests.support.knobs import examples
 from tests.support.large_runs import Kind, Limits, Told, ground
 
-MANY = examples("LARGE_RUN", 1500)
+MANY = examples("LARGE_RUN", 5000)
 PAGE, BATCH = 100, 50
 OTHER_REQUESTS = 10
 """Questions about the account, and batches that were sent before they were full, at most a tenth of all."""
