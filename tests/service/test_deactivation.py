@@ -16,12 +16,10 @@ from service.inbound import Reader
 from service.inbound.reader import Calendars
 from service.keeper import daily_reads
 from service.runs import RunHandler
-from service.store import Store
 from service.store.accounts import Owner, release
 from service.store.integrations import change
 from service.store.tables import links, runs
-from tests.support.calendars import FreeBudget, Outbound, changed, outbound
-from tests.support.clock import ManualClock
+from tests.support.calendars import FreeBudget, Outbound, changed
 from tests.support.household import Household, household
 from tests.support.locks import until_blocked
 from tests.support.village import ANN, Village, village
@@ -33,19 +31,9 @@ MANY = 120
 
 
 @pytest.fixture
-async def world(sqlite_url: str) -> AsyncIterator[Outbound]:
-    clock = ManualClock()
-    store = Store(sqlite_url, clock=clock)
-    await store.upgrade()
-    async with outbound(store, clock) as opened:
-        yield opened
-    await store.close()
-
-
-@pytest.fixture
-async def home(sqlite_url: str) -> AsyncIterator[Household]:
-    async with household(sqlite_url) as built:
-        yield built
+def database_url(sqlite_url: str) -> str:
+    """Of one kind here: what is proved lies above the store."""
+    return sqlite_url
 
 
 @pytest.fixture
