@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 FAULT: EventName = "outbound.fault"
 WAITING: EventName = "message.waiting"
 VISIT, RENEW, SWEEP = 0.2, 10.0, 5.0
+CROWD = 100
+"""Messages not taken in yet from which on company for most lanes is certain."""
 BUSY_FOR = 10.0
 """Seconds after the last find for which every visit sweeps: a run hands over its links bit by bit."""
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 5.0
@@ -199,11 +201,15 @@ class OutboundConsumer:
     @property
     def taking_in(self) -> bool:
         """Whether something decoded waits or a transaction A runs."""
-        return bool(self._incoming or self._in_intake)
+        return bool(self._not_taken_in)
 
     @property
     def unsettled(self) -> int:
-        return len(self._incoming) + self._in_intake + len(self._hand.window)
+        return self._not_taken_in + len(self._hand.window)
+
+    @property
+    def _not_taken_in(self) -> int:
+        return len(self._incoming) + self._in_intake
 
     @property
     def has_room(self) -> bool:
@@ -211,7 +217,8 @@ class OutboundConsumer:
 
     @property
     def crowded(self) -> bool:
-        return 2 * self.unsettled > self._prefetch
+        """Whether half of the window is taken, or what is left of a burst is still being taken in."""
+        return 2 * self.unsettled > self._prefetch or self._not_taken_in >= CROWD
 
     @property
     def writing_down(self) -> bool:

@@ -146,7 +146,7 @@ class Pressure:
     """Nothing decoded waits, nothing is being taken in, the window has room, nothing comes."""
     window_full: bool
     crowded: bool = False
-    """More than half of the window is taken: there is a backlog."""
+    """There is a backlog: more than half of the window is taken, or a hundred are being taken in."""
     quiet: bool
     """Nothing is in flight, being taken in or being written."""
 

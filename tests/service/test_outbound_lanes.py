@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 
 from contracts.calendar import IntegrationId, ItemRef, LinkId
+from contracts.ports import Delivery
 from contracts.vorex import ItemType
 from contracts.writes import Delete
 from handlers.landing import Sent
+from service.broker.topology import QUEUE_OUTBOUND
 from service.outbound.lanes import FULL, Lane, Lanes, Pressure, Task
+from tests.support.calendars import Outbound
 
 BUSY = Pressure(at_rest=False, window_full=False, quiet=False)
 REST = Pressure(at_rest=True, window_full=False, quiet=True)
+CROWD = Pressure(at_rest=False, window_full=False, crowded=True, quiet=False)
 FULL_WINDOW = Pressure(at_rest=False, window_full=True, quiet=True)
 
 
@@ -50,12 +54,14 @@ def sending(made: Lanes, now: float, pressure: Pressure) -> list[str]:
         (0.5, BUSY, ["full"]),
         (1.0, BUSY, ["small", "full", "middle"]),
         (0.0, REST, ["small", "full", "middle"]),
+        (4.9, CROWD, ["full"]),
+        (5.0, CROWD, ["small", "full", "middle"]),
     ],
 )
 def test_a_lane_sends_when_it_is_full_old_or_the_intake_rests(
     now: float, pressure: Pressure, expected: list[str]
 ) -> None:
-    """At 50 links, after a second, or at rest."""
+    """At 50 links, after a second (five where a crowd is coming), or at rest."""
     assert sending(lanes(small=1, full=FULL, middle=20), now, pressure) == expected
 
 
@@ -156,3 +162,30 @@ def test_r31_a_newer_state_is_verified_where_the_older_one_was_to_be(when: str) 
         lane.land(LinkId("a"))
 
     assert [(one.sent.revision, one.sent.verify) for one in lane.due(9.0)] == [(2, True)]
+
+
+async def test_the_end_of_a_burst_is_a_crowd_as_long_as_a_hundred_are_still_to_be_taken_in(
+    world: Outbound,
+) -> None:
+    """Though most of the window is free by then: their lanes would be sent twice, half full."""
+    consumer = world.consumer(prefetch=2000)
+    crowded = []
+    for number in range(100):
+        consumer.deliver(arrived(f"m-{number}"))
+        crowded.append(consumer.crowded)
+
+    assert crowded == [False] * 99 + [True]
+
+
+def arrived(message_id: str) -> Delivery:
+    return Delivery(
+        queue=QUEUE_OUTBOUND,
+        body=b"",
+        message_id=message_id,
+        routing_key="",
+        headers={},
+        attempt=1,
+        returns=0,
+        generation=1,
+        handle=None,
+    )
