@@ -1,6 +1,7 @@
 """``make bench``: measures the lines of DESIGN 15 side by side; a table, build/benchmark.json, pictures.
 
-Several calls add up: each replaces the sections that it measured. ``--pictures`` only draws what is there.
+Each section is measured several times, and the medians count. Several calls add up: each replaces the
+sections that it measured. ``--pictures`` only draws what is there.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -18,36 +20,39 @@ from service import telemetry
 from tests.benchmarks import ageing, growth, pages, pictures, runs, waiting
 from tests.benchmarks.comparison import comparison
 from tests.benchmarks.ground import Failed, Job, Servers, servers
-from tests.benchmarks.results import Found
+from tests.benchmarks.results import Found, Line, folded
 from tests.support.processes import ROOT
 
 RESULT = ROOT / "build" / "benchmark.json"
-Section = Callable[[Servers, argparse.Namespace, Console], Awaitable[Found]]
+Section = Callable[[Servers, argparse.Namespace], Awaitable[Found]]
+BAR, WIDTH = 30, 150
 
 SECTIONS: Mapping[str, Section] = {
-    "throughput": lambda given, options, console: comparison(
-        given, Job(events=options.events, integrations=options.integrations), options.rounds, console
+    "throughput": lambda given, options: comparison(
+        given, Job(events=options.events, integrations=options.integrations)
     ),
-    "bursts": lambda given, _options, _console: growth.bursts(given),
-    "limits": lambda given, options, _console: waiting.limits(given, minutes=options.minutes),
-    "crowd": lambda given, _options, _console: waiting.crowd(given),
-    "latency": lambda given, options, _console: waiting.latency(
+    "bursts": lambda given, _options: growth.bursts(given),
+    "limits": lambda given, options: waiting.limits(given, minutes=options.minutes),
+    "crowd": lambda given, _options: waiting.crowd(given),
+    "latency": lambda given, options: waiting.latency(
         given, events=options.latency_events, half_load=options.half_load
     ),
-    "rows": lambda given, options, _console: growth.rows(
+    "memory": lambda given, options: growth.memory(given, options.memory_events),
+    "scaling": lambda given, options: growth.scaling(given, options.events // 2),
+    "integrations": lambda given, options: growth.integrations(given, options.events),
+    "purging": lambda given, options: ageing.purging(given, options.purged),
+    "rows": lambda given, options: growth.rows(
         given, options.events, [0, options.rows // 5, options.rows], options.rounds
     ),
-    "memory": lambda given, options, _console: growth.memory(given, options.memory_events),
-    "scaling": lambda given, options, _console: growth.scaling(given, options.events // 2),
-    "integrations": lambda given, options, _console: growth.integrations(given, options.events),
-    "purging": lambda given, options, _console: ageing.purging(given, options.purged),
 }
+ROUNDS_OF_ITS_OWN = {"rows"}
+"""Filling the tables takes longer than measuring beside them."""
 
 
 def main() -> int:
     """The exit code: 1 where something is missing, or not all work was done."""
     options = _parser().parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     telemetry.set_up(level=logging.WARNING)
     if options.pages:
         return pages.tell(console)
@@ -72,13 +77,25 @@ async def _measure(
     running: Servers, options: argparse.Namespace, console: Console, found: dict[str, Found]
 ) -> None:
     for name in options.only or SECTIONS:
-        console.print(f"[bold]{name}[/bold]")
-        found[name] = await SECTIONS[name](running, options, console)
-        for line in found[name].lines:
-            console.print(f"  {line.what}: {line.value:,g} {line.unit} ({line.goal or 'no goal'})")
+        rounds = 1 if name in ROUNDS_OF_ITS_OWN else options.rounds
+        found[name] = folded([await _round(running, name, options, console) for _ in range(rounds)])
         RESULT.parent.mkdir(exist_ok=True)
         told: dict[str, Any] = {key: each.to_json_dict() for key, each in found.items()}
         RESULT.write_text(json.dumps(told, indent=2) + "\n")
+
+
+async def _round(running: Servers, name: str, options: argparse.Namespace, console: Console) -> Found:
+    """One of them, told as it ends."""
+    began = time.monotonic()
+    found = await SECTIONS[name](running, options)
+    console.print(f"[bold]{name}[/bold], {time.monotonic() - began:,.0f} s")
+    for line in found.lines:
+        console.print(f"  {line.what}: {_told(line)} ({line.goal or 'no goal'})")
+    return found
+
+
+def _told(line: Line) -> str:
+    return f"{line.value:,g} {line.unit}".strip()
 
 
 def _known() -> dict[str, Found]:
@@ -90,13 +107,17 @@ def _known() -> dict[str, Found]:
 
 
 def _table(found: Mapping[str, Found]) -> Table:
+    """Medians, beside what the rounds found and what they have to reach."""
     shown = Table(title="The numbers of DESIGN 15")
-    for name in ("section", "what", "measured", "to reach", ""):
-        shown.add_column(name, justify="right" if name in {"measured", "to reach"} else "left")
+    for name in ("section", "what", "median", "rounds", "to reach", ""):
+        shown.add_column(name, justify="right" if name in {"median", "to reach"} else "left")
     for section, each in found.items():
-        for line in each.lines:
+        longest = max((line.value for line in each.lines if line.bar), default=0.0)
+        for number, line in enumerate(each.lines):
             verdict = {True: "reached", False: "[red]missed[/red]", None: ""}[line.reached]
-            shown.add_row(section, line.what, f"{line.value:,g} {line.unit}".strip(), line.goal, verdict)
+            bar = "█" * max(1, round(BAR * line.value / longest)) if line.bar else verdict
+            shown.add_row("" if number else section, line.what, _told(line), line.spread, line.goal, bar)
+        shown.add_section()
     return shown
 
 

@@ -2,48 +2,81 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
-from statistics import median
+from collections.abc import Mapping, Sequence
 
 import psutil
 
 from tests.benchmarks.ageing import grow
-from tests.benchmarks.ground import ENGINES, Job, Place, Servers, place
-from tests.benchmarks.results import Curve, Found, Line, Point
-from tests.benchmarks.throughput import consumed, product
+from tests.benchmarks.ground import ENGINES, LONGEST, Job, Place, Servers, place
+from tests.benchmarks.results import Curve, Found, Line, Point, folded
+from tests.benchmarks.throughput import Measured, consumed, product
 from tests.support.processes import Started
+from tests.support.waiting import until
 
 SLOW = 0.2
+SAMPLES = 40
+"""Of a consumer's memory."""
 INTEGRATIONS = 40
 NUMBERS_OF_INTEGRATIONS = (1, 10, 40, 200, 1000)
 NUMBERS_OF_CONSUMERS = (1, 2, 4)
-BURSTS = (100, 1_000, 10_000)
+BURSTS = (100, 1_000, 10_000, 50_000)
+BURST_OF_MANY = 10_000
 TO_REACH = {2: 1.8, 4: 3.2}
 MEBIBYTE = 1024 * 1024
 
 
 async def bursts(servers: Servers) -> Found:
-    """Requests for a burst that waits, by one and by three consumers."""
-    lines, per_event = [], []
-    for events in BURSTS:
-        job = Job(events=events, integrations=INTEGRATIONS)
-        measured = await product(servers, job, "PostgreSQL")
-        per_event.append((float(events), measured.requests / events))
-        what = f"requests for {events:,} events, one consumer"
-        lines.append(Line(what=what, value=measured.requests, most=job.allowed))
-    job = Job(events=BURSTS[-1], integrations=INTEGRATIONS)
-    allowed = job.allowed_for(consumers=3)
-    many = await _of_many(servers, job, 3)
-    lines.append(Line(what=f"requests for {job.events:,} events, three consumers", value=many, most=allowed))
-    curve = Curve(
+    """Speed at a burst that waits, and requests for it by one and by three consumers."""
+    jobs = [Job(events=events, integrations=INTEGRATIONS) for events in BURSTS]
+    measured = await _measured(servers, jobs)
+    job = Job(events=BURST_OF_MANY, integrations=INTEGRATIONS)
+    lines = [
+        *_requests(jobs, measured),
+        Line(
+            what=f"requests for {job.events:,} events, three consumers",
+            value=await _of_many(servers, job, 3),
+            most=job.allowed_for(consumers=3),
+        ),
+    ]
+    requests = Curve(
         name="requests-by-burst",
         title="Cronofy requests for an event, 40 integrations",
         across="events that wait",
         up="requests for an event",
-        series={"one consumer": per_event},
+        series={
+            engine: [(float(one.events), one.requests / one.events) for one in measured[engine]]
+            for engine in ENGINES
+        },
         logarithmic=True,
     )
-    return Found(lines=lines, curves=[curve])
+    rates = Curve(
+        name="throughput-by-burst",
+        title="Throughput by burst, 40 integrations, from the consumer's start",
+        across="events that wait",
+        up="events a second",
+        series={engine: [(float(one.events), one.rate) for one in measured[engine]] for engine in ENGINES},
+        logarithmic=True,
+    )
+    return Found(lines=lines, curves=[requests, rates])
+
+
+async def _measured(servers: Servers, jobs: Sequence[Job]) -> dict[str, list[Measured]]:
+    found: dict[str, list[Measured]] = {engine: [] for engine in ENGINES}
+    for job in jobs:
+        for engine in ENGINES:
+            found[engine].append(await product(servers, job, engine))
+    return found
+
+
+def _requests(jobs: Sequence[Job], measured: Mapping[str, Sequence[Measured]]) -> list[Line]:
+    return [
+        Line(
+            what=f"requests for {job.events:,} events over {job.integrations:,} integrations",
+            value=max(measured[engine][number].requests for engine in ENGINES),
+            most=job.allowed,
+        )
+        for number, job in enumerate(jobs)
+    ]
 
 
 async def _of_many(servers: Servers, job: Job, consumers: int) -> int:
@@ -79,7 +112,12 @@ async def scaling(servers: Servers, events: int) -> Found:
             arrived = sorted((await here.ask("/arrived")).values())
         rates[count] = _steady(arrived)
     lines = [
-        Line(what=f"{count} consumers against one", value=round(rates[count] / rates[1], 2), least=least)
+        Line(
+            what=f"{count} consumers against one",
+            value=round(rates[count] / rates[1], 2),
+            unit="×",
+            least=least,
+        )
         for count, least in TO_REACH.items()
     ]
     points = [(float(count), rate) for count, rate in rates.items()]
@@ -105,16 +143,12 @@ def _steady(arrived: Sequence[float]) -> float:
 
 async def integrations(servers: Servers, events: int) -> Found:
     """The same events over more and more integrations."""
-    series: dict[str, list[Point]] = {engine: [] for engine in ENGINES}
-    lines = []
-    for number in NUMBERS_OF_INTEGRATIONS:
-        job = Job(events=events, integrations=number)
-        for engine in ENGINES:
-            measured = await product(servers, job, engine)
-            series[engine].append((float(number), measured.rate))
-            if engine == "PostgreSQL":
-                what = f"requests for {events:,} events over {number:,} integrations"
-                lines.append(Line(what=what, value=measured.requests, most=job.allowed))
+    jobs = [Job(events=events, integrations=number) for number in NUMBERS_OF_INTEGRATIONS]
+    measured = await _measured(servers, jobs)
+    series = {
+        engine: [(float(job.integrations), one.rate) for job, one in zip(jobs, measured[engine], strict=True)]
+        for engine in ENGINES
+    }
     curve = Curve(
         name="throughput-by-integrations",
         title="Throughput by integrations",
@@ -123,24 +157,36 @@ async def integrations(servers: Servers, events: int) -> Found:
         series=series,
         logarithmic=True,
     )
-    return Found(lines=lines, curves=[curve])
+    return Found(lines=_requests(jobs, measured), curves=[curve])
 
 
 async def rows(servers: Servers, events: int, steps: Sequence[int], rounds: int) -> Found:
-    """Speed beside millions of inbox rows and log entries that are there already."""
-    series: dict[str, list[Point]] = {}
-    lines = []
+    """Speed beside millions of inbox rows and log entries, filled in once for all rounds."""
+    job = Job(events=events, integrations=INTEGRATIONS)
+    rates: dict[str, list[list[float]]] = {engine: [] for engine in ENGINES}
     for engine in ENGINES:
-        series[engine] = []
-        job = Job(events=events, integrations=INTEGRATIONS)
         for step in steps:
             async with place(servers, job, engine) as here:
                 await grow(here.world.store, step)
-                rates = [(await _again(here, job, number)) for number in range(rounds)]
-            series[engine].append((step / 1e6, median(rates)))
-        share = series[engine][-1][1] / series[engine][0][1]
-        what = f"speed beside {steps[-1] / 1e6:g} million rows, {engine}"
-        lines.append(Line(what=what, value=round(share, 2), least=0.9))
+                rates[engine].append([await _again(here, job, number) for number in range(rounds)])
+    return folded([_beside(rates, steps, number) for number in range(rounds)])
+
+
+def _beside(rates: Mapping[str, Sequence[Sequence[float]]], steps: Sequence[int], number: int) -> Found:
+    """One round of it."""
+    series = {
+        engine: [(step / 1e6, found[number]) for step, found in zip(steps, rates[engine], strict=True)]
+        for engine in ENGINES
+    }
+    lines = [
+        Line(
+            what=f"speed beside {steps[-1] / 1e6:g} million rows, {engine}",
+            value=round(series[engine][-1][1] / series[engine][0][1], 2),
+            unit="×",
+            least=0.9,
+        )
+        for engine in ENGINES
+    ]
     curve = Curve(
         name="throughput-by-rows",
         title="Throughput by rows already in inbox and log, each",
@@ -161,23 +207,29 @@ async def memory(servers: Servers, events: int) -> Found:
     """What a consumer holds while so many events pass."""
     job = Job(events=events, integrations=INTEGRATIONS)
     points: list[Point] = []
+    marks = [events * number // SAMPLES for number in range(SAMPLES + 1)]
     async with place(servers, job, "PostgreSQL") as here:
         await here.fill(job.messages())
         servers.forget()
         async with here.consumers(1) as (consumer,):
             process = psutil.Process(consumer.process.pid)
-            while not points or points[-1][0] < events:
-                passed = (await here.ask("/count"))["events"]
-                points.append((float(passed), process.memory_info().rss / MEBIBYTE))
-                await asyncio.sleep(0.5)
+
+            async def passed() -> bool:
+                await asyncio.sleep(0.2)
+                arrived = (await here.ask("/count"))["events"]
+                held = process.memory_info().rss / MEBIBYTE
+                points.extend((float(mark), held) for mark in marks[len(points) :] if mark <= arrived)
+                return len(points) == len(marks)
+
+            await until(passed, seconds=LONGEST, what=f"{events:,} events at Cronofy")
             await here.all_settled(job)
             last = process.memory_info().rss / MEBIBYTE
         await here.verified(job)
-    middle = max(up for passed, up in points if passed <= events / 2)
+    middle = max(held for mark, held in points if mark <= events / 2)
     return Found(
         lines=[
-            Line(what=f"MiB after {events:,} events", value=round(last, 1), most=150),
-            Line(what="of what it was at half of them", value=round(last / middle, 2), most=1.05),
+            Line(what=f"after {events:,} events", value=round(last, 1), unit="MiB", most=150),
+            Line(what="of what it was at half of them", value=round(last / middle, 2), unit="×", most=1.05),
         ],
         curves=[
             Curve(
@@ -185,7 +237,7 @@ async def memory(servers: Servers, events: int) -> Found:
                 title="Memory of a consumer",
                 across="events",
                 up="MiB",
-                series={"PostgreSQL": [*points, (float(events), last)]},
+                series={"PostgreSQL": points},
             )
         ],
     )

@@ -1,7 +1,8 @@
 """What a section of the benchmark finds: lines for the table, curves for the pictures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
+from statistics import median
 from typing import Any
 
 Point = tuple[float, float]
@@ -16,6 +17,17 @@ class Line:
     unit: str = ""
     least: float | None = None
     most: float | None = None
+    bar: bool = False
+    """Shown beside the others of its section as a bar."""
+    each_round: bool = False
+    """Every round has to reach it: the worst one counts, not the median."""
+    rounds: Sequence[float] = ()
+    """What each of several rounds found."""
+
+    @property
+    def spread(self) -> str:
+        """The least and the most of the rounds."""
+        return f"{min(self.rounds):,g} to {max(self.rounds):,g}" if len(set(self.rounds)) > 1 else ""
 
     @property
     def goal(self) -> str:
@@ -47,7 +59,6 @@ class Curve:
 class Found:
     lines: Sequence[Line] = ()
     curves: Sequence[Curve] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,8 +68,32 @@ class Found:
         return cls(
             lines=[Line(**each) for each in form["lines"]],
             curves=[Curve(**each) for each in form["curves"]],
-            details=form["details"],
         )
+
+
+def folded(rounds: Sequence[Found]) -> Found:
+    """The medians of the same measurement made several times, figure by figure and point by point."""
+    return Found(
+        lines=[_line(each) for each in zip(*(one.lines for one in rounds), strict=True)],
+        curves=[_curve(each) for each in zip(*(one.curves for one in rounds), strict=True)],
+    )
+
+
+def _line(rounds: Sequence[Line]) -> Line:
+    first = rounds[0]
+    values = [each.value for each in rounds]
+    worst = min(values) if first.least is not None else max(values)
+    value = worst if first.each_round else round(median(values), 3)
+    return replace(first, value=value, rounds=values)
+
+
+def _curve(rounds: Sequence[Curve]) -> Curve:
+    series = {
+        name: [(point[0][0], median(up for _, up in point)) for point in zip(*lines, strict=True)]
+        for name in rounds[0].series
+        for lines in [[each.series[name] for each in rounds]]
+    }
+    return replace(rounds[0], series=series)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from tests.benchmarks.ground import ENGINES, LONGEST, Failed, Job, Place, Server
 from tests.support.processes import ROOT
 
 AT_ONCE = 10
+BARE = "bare loop"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +82,10 @@ async def _ended(script: str, *words: str) -> dict[str, float]:
     return told
 
 
-async def one_round(
-    servers: Servers, job: Job, fewer: Job, engines: Sequence[str] = ENGINES
-) -> dict[str, Measured]:
-    """Everything once, one after the other, so that what disturbs the machine disturbs all alike.
-
-    The slow ones get fewer events: their rate does not depend on how many wait.
-    """
-    found = {"bare loop": await bare(servers, job)}
-    for engine in engines:
+async def one_round(servers: Servers, job: Job, fewer: Job) -> dict[str, Measured]:
+    """Everything once, one after the other, so that what disturbs the machine disturbs all alike."""
+    found = {BARE: await bare(servers, job)}
+    for engine in ENGINES:
         found[f"ours, {engine}"] = await product(servers, job, engine)
         for name, script, at_once in (
             ("straightforward", "straightforward", 1),

@@ -20,7 +20,8 @@ MINUTE = 60.0
 async def latency(servers: Servers, *, events: int, half_load: float) -> Found:
     """From publishing to the request at Cronofy: one event at a time, and at half of what can be done."""
     lines, curves = [], {}
-    for name, pause in (("at rest", AT_REST), ("at half load", 1 / half_load)):
+    under_load = f"at {half_load:g} a second"
+    for name, pause in (("at rest", AT_REST), (under_load, 1 / half_load)):
         count = events if name == "at rest" else int(half_load * 15)
         job = Job(events=count, integrations=40)
         async with place(servers, job, "PostgreSQL") as here:
@@ -41,7 +42,7 @@ async def latency(servers: Servers, *, events: int, half_load: float) -> Found:
         up="milliseconds",
         series=curves,
     )
-    return Found(lines=lines, curves=[curve], details={"half_load": half_load})
+    return Found(lines=lines, curves=[curve])
 
 
 async def _waits(here: Place, job: Job, pause: float) -> list[float]:
@@ -115,14 +116,13 @@ async def limits(servers: Servers, *, minutes: int = 4) -> Found:
     used = _used(told["requests"], range(1, minutes))
     return Found(
         lines=[
-            Line(what="429 answers", value=told["refused"], most=0),
+            Line(what="429 answers", value=told["refused"], most=0, each_round=True),
             Line(
                 what=f"of {KEPT_TO} requests a minute used, minutes 2 to {minutes}",
                 value=round(used, 3),
                 least=0.9,
             ),
         ],
-        details={"requests": len(told["requests"])},
     )
 
 
