@@ -1,12 +1,10 @@
 """Real servers once per run, clean ground for every test, and one loud line for what is absent."""
 
-import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,13 +17,12 @@ from tests.support.nursery import nursed
 from tests.support.postgresql import PostgreSQL
 from tests.support.rabbitmq import Node, RabbitMQ, VirtualHosts
 from tests.support.servers import ABSENT, absent
+from tests.support.waiting import elsewhere
 
 pytest_plugins = ("tests.support.secrecy",)
 # no example fails because the machine is slow
 settings.register_profile("patient", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
 settings.load_profile("patient")
-
-Result = TypeVar("Result")
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +91,7 @@ async def postgresql(_postgresql: PostgreSQL | None) -> PostgreSQL:
 def _prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with the schema; to copy it takes a hundredth of migrating to it."""
     path = tmp_path_factory.mktemp("prepared") / "calendar-sync.db"
-    _elsewhere(_migrated(f"sqlite+aiosqlite:///{path}"))
+    elsewhere(_migrated(f"sqlite+aiosqlite:///{path}"))
     return path
 
 
@@ -104,21 +101,16 @@ def _template(_postgresql: PostgreSQL | None) -> Iterator[str | None]:
     if _postgresql is None:
         yield None
         return
-    name = _elsewhere(_postgresql.fresh())
-    _elsewhere(_migrated(_postgresql.url(name)))
+    name = elsewhere(_postgresql.fresh())
+    elsewhere(_migrated(_postgresql.url(name)))
     yield name
-    _elsewhere(_postgresql.drop(name))
+    elsewhere(_postgresql.drop(name))
 
 
 async def _migrated(url: str) -> None:
     store = Store(url)
     await store.upgrade()
     await store.close()
-
-
-def _elsewhere(work: Coroutine[Any, Any, Result]) -> Result:
-    with ThreadPoolExecutor(1) as thread:  # the test's own loop may be running here
-        return thread.submit(asyncio.run, work).result()
 
 
 @pytest.fixture

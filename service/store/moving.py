@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, ItemRef, LinkId, LinkState
@@ -12,6 +12,8 @@ from service.store.tombstones import copies_there
 
 AFTERGLOW = 30.0
 """Seconds after the end of a claim for which a write of a stopped process may still come through."""
+LITERALLY_MOVING = text("links.moving")
+"""As the index says it: SQLite would not choose it for a comparison with 1."""
 ON_THEIR_WAY = (LinkState.BEHIND.value, LinkState.RETRYING.value, LinkState.HELD.value)
 
 
@@ -21,7 +23,7 @@ async def done(connection: AsyncConnection, ids: Sequence[str]) -> None:
 
 
 def _moving(integration_id: str) -> ColumnElement[bool]:
-    return and_(links.c.integration_id == integration_id, links.c.moving)
+    return and_(links.c.integration_id == integration_id, LITERALLY_MOVING)
 
 
 def followed() -> ColumnElement[bool]:

@@ -117,7 +117,7 @@ async def unmark(
     connection: AsyncConnection, integration: Integration, parting: Wish, *, after: str, limit: int
 ) -> str | None:
     """The next marked copies stay, but for those that are still to follow; where it goes on, or None."""
-    marked = (*_living(integration.id), links.c.moving, links.c.id > after)
+    marked = (*_living(integration.id), moving.LITERALLY_MOVING, links.c.id > after)
     query = select(links.c.id).where(*marked).order_by(links.c.id).limit(limit)
     chosen = await _locked(connection, query)
     if not chosen:

@@ -85,13 +85,11 @@ async def forget_letters(connection: AsyncConnection, *, before: datetime, limit
     lately = select(dead_letter_acts.c.id).where(
         dead_letter_acts.c.letter_id == letter.id, dead_letter_acts.c.at >= before
     )
-    old = (
-        select(letter.id)
-        .where(letter.state.in_(SETTLED), letter.last_failed_at < before, ~lately.exists())
-        .order_by(letter.id)
-        .limit(limit)
-    )
-    ids = list(await connection.scalars(old.with_for_update()))
+    settled = letter.state.in_(SETTLED)
+    old = select(letter.id).where(settled, letter.last_failed_at < before, ~lately.exists()).limit(limit)
+    # locked in the order of their ids, as everyone locks them
+    locked = select(letter.id).where(letter.id.in_(old), settled).order_by(letter.id).with_for_update()
+    ids = list(await connection.scalars(locked))
     await connection.execute(delete(dead_letter_acts).where(dead_letter_acts.c.letter_id.in_(ids)))
     await connection.execute(delete(dead_letters).where(letter.id.in_(ids)))
     return len(ids)

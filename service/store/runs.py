@@ -209,12 +209,18 @@ async def unread_for_long(
     first reading a run is at. Where that failed, nothing would be sent before another one (R33).
     """
     state = integration_state.c
-    at_work = exists().where(runs.c.integration_id == integrations.c.id, runs.c.state.in_(UNFINISHED))
+    at_work = (
+        exists()
+        .where(runs.c.integration_id == integrations.c.id, runs.c.state.in_(UNFINISHED))
+        .where(runs.c.ended_at.is_(None))
+    )
     compared = (
         exists()
         .where(runs.c.integration_id == integrations.c.id, runs.c.kind.in_(COMPARISONS))
         .where(or_(runs.c.requested_at > since, runs.c.state.in_(UNFINISHED)))
         .where(runs.c.requested_at > before)
+        # by its index: nothing ends before it was asked for, and all other runs are history
+        .where(or_(runs.c.ended_at.is_(None), runs.c.ended_at > before))
     )
     rows = await connection.scalars(
         select(integrations.c.id)

@@ -1,68 +1,31 @@
-"""Tables as years of traffic leave them: rows made by the database itself, with time-ordered ids."""
+"""What becomes of tables that have grown for years: their plans, and how fast they are forgotten."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
 from service.purging import forgetting
 from service.store import Store
-from tests.benchmarks.ground import ENGINES, OLD, Failed, Job, Servers, place
+from tests.benchmarks.ground import ENGINES, Failed, Job, Servers, place
 from tests.benchmarks.results import Found, Line
+from tests.support.grown import grow
+from tests.support.hot_queries import QUERIES
+from tests.support.plans import watching
 
-CHUNK = 250_000
 A_DAY = 1_000_000
 DAY_SECONDS = 86_400.0
-NUMBERS = {
-    True: (
-        "(WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last)"
-        " SELECT i FROM n)"
-    ),
-    False: "(SELECT i FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS g(i))",
-}
-IDS = {
-    True: "printf('%08x-%04x-7000-8000-%012x', (:at + i) / 65536, (:at + i) % 65536, i)",
-    False: (
-        "lpad(to_hex((CAST(:at AS bigint) + i) / 65536), 8, '0') || '-' ||"
-        " lpad(to_hex((CAST(:at AS bigint) + i) % 65536), 4, '0') || '-7000-8000-' ||"
-        " lpad(to_hex(i), 12, '0')"
-    ),
-}
-MOMENTS = {True: "datetime(:seconds, 'unixepoch') || '.000000'", False: "to_timestamp(:seconds)"}
+GROWN = frozenset({"inbox", "log_entries"})
 
 
-async def grow(store: Store, count: int, *, days_ago: float = 1.0) -> None:
-    """So many inbox rows and log entries, written days ago."""
-    numbers, ids, moments = (each[store.sqlite] for each in (NUMBERS, IDS, MOMENTS))
-    async with store.read() as connection:
-        one = await connection.scalar(text("SELECT id FROM integrations ORDER BY id LIMIT 1"))
-    seconds = time.time() - days_ago * DAY_SECONDS
-    told = {"at": int(seconds * 1000), "seconds": seconds, "old": OLD, "integration": one}
-    for first in range(0, count, CHUNK):
-        part = told | {"first": first + 1, "last": min(first + CHUNK, count)}
-        async with store.begin() as connection:
-            await connection.execute(
-                text(_inbox(numbers, ids)), {k: part[k] for k in ("at", "seconds", "old", "first", "last")}
-            )
-            await connection.execute(text(_log(numbers, ids, moments)), part)
-    async with store.begin() as connection:
-        await connection.execute(text("ANALYZE"))
-
-
-def _inbox(numbers: str, ids: str) -> str:
-    return (
-        "INSERT INTO inbox (consumer, source, message_id, outcome, processed_at)"
-        f" SELECT 'calendar-sync.outbound', :old, {ids}, 'done', :seconds FROM {numbers} AS numbers"
-    )
-
-
-def _log(numbers: str, ids: str, moments: str) -> str:
-    return (
-        'INSERT INTO log_entries (id, integration_id, at, "trigger", direction, action, outcome, code,'
-        " item_id, item_type, title, reason, message_id, attempt)"
-        f" SELECT {ids}, :integration, {moments}, 'real_time', 'to_linked_calendar', 'create', 'done', 'ok',"
-        f" 'old', :old, 'An old appointment', 'Sent to the linked calendar.', {ids}, 1"
-        f" FROM {numbers} AS numbers"
-    )
+async def keep_their_plans(store: Store) -> None:
+    """Raises Failed where a query beside the traffic reads all of what has grown (DESIGN 10)."""
+    for name, (query, _) in QUERIES.items():
+        with watching(store, large=GROWN) as watch:
+            async with store.begin() as connection:
+                await query(connection)
+        if watch.bad:
+            raise Failed(f"{name}: {watch.complaints()}")
 
 
 async def purging(servers: Servers, count: int) -> Found:
@@ -71,7 +34,7 @@ async def purging(servers: Servers, count: int) -> Found:
     for engine in ENGINES:
         async with place(servers, Job(events=0, integrations=1), engine) as here:
             store = Store(here.url)
-            await grow(store, count, days_ago=400)
+            await grow(store, count, since=datetime.now(UTC) - timedelta(days=400))
             began = time.monotonic()
             for chore in forgetting(store, inbox_days=30, log_days=90)[:2]:
                 await chore.work()
@@ -85,6 +48,6 @@ async def purging(servers: Servers, count: int) -> Found:
 
 async def _nothing_left(store: Store) -> None:
     async with store.read() as connection:
-        for table in ("inbox", "log_entries"):
+        for table in sorted(GROWN):
             if left := await connection.scalar(text(f"SELECT count(*) FROM {table}")):
                 raise Failed(f"{left} old rows are left in {table}")

@@ -35,8 +35,6 @@ ENGINES = ("PostgreSQL", "SQLite")
 LARGEST_BATCH, PREFETCH = 50, 2000
 LONGEST = 900.0
 SOURCE = "/vorex/acme"
-OLD = "old"
-"""The source and item type of rows that only fill the tables."""
 
 
 class Failed(Exception):

@@ -3,13 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import psutil
 
-from tests.benchmarks.ageing import grow
+from tests.benchmarks.ageing import keep_their_plans
 from tests.benchmarks.ground import ENGINES, LONGEST, Job, Place, Servers, place
 from tests.benchmarks.results import Curve, Found, Line, Point, folded
 from tests.benchmarks.throughput import Measured, consumed, product
+from tests.support.grown import grow
 from tests.support.processes import Started
 from tests.support.waiting import until
 
@@ -167,7 +169,9 @@ async def rows(servers: Servers, events: int, steps: Sequence[int], rounds: int)
     for engine in ENGINES:
         for step in steps:
             async with place(servers, job, engine) as here:
-                await grow(here.world.store, step)
+                await grow(here.world.store, step, since=datetime.now(UTC) - timedelta(days=1))
+                if step == steps[-1]:
+                    await keep_their_plans(here.world.store)
                 rates[engine].append([await _again(here, job, number) for number in range(rounds)])
     return folded([_beside(rates, steps, number) for number in range(rounds)])
 

@@ -60,7 +60,7 @@ async def measured(url: str, *, times: int = TIMES) -> list[Page]:
         known = await seeded(office)
         await _analyse(office.store)
         await office.sign_in(USER, role="operator", name="Sam")
-        return [await _timed(office, name, path, times) for name, path in _pages(known).items()]
+        return [await _timed(office, name, path, times) for name, path in addresses(known).items()]
 
 
 async def _timed(office: Office, name: str, path: str, times: int) -> Page:
@@ -73,7 +73,8 @@ async def _timed(office: Office, name: str, path: str, times: int) -> Page:
     return Page(name=name, median=median(taken), worst=max(taken))
 
 
-def _pages(known: Mapping[str, str]) -> dict[str, str]:
+def addresses(known: Mapping[str, str]) -> dict[str, str]:
+    """Every page by its name, of what ``seeded`` made."""
     at = f"/calendar-sync/{known['integration']}"
     api = f"/api/v1/integrations/{known['integration']}/logs"
     letters = "/operations/dead-letters"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from contracts.calendar import Trigger
 from service.store import Store, logs
@@ -15,7 +15,6 @@ from service.store.logs import LOOKED_THROUGH, Wanted
 from service.store.tables import items, log_entries
 from tests.support.office import Office, open_office
 from tests.support.pages import BROWSER, Browser
-from tests.support.plans import explained
 
 LIST = "/calendar-sync"
 MORNING = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -142,27 +141,6 @@ def _plain(place: int) -> dict[str, Any]:
         "action": "create", "outcome": "done", "code": "ok", "reason": "Sent.",
         "title": "The needle" if place == 3 else "Hay", "at": MORNING,
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "wanted", [Wanted(), Wanted(outcome="failed"), Wanted(direction="d", item_type="task"), Wanted(q="x")]
-)
-async def test_a_page_of_the_log_reads_the_index_alone(store: Store, wanted: Wanted) -> None:
-    """Both engines, both triggers, every filter: no table from end to end, nothing sorted on disk."""
-    async with store.begin() as connection:
-        if not store.sqlite:
-            await connection.execute(text("SET LOCAL enable_seqscan = off"))
-        plans = await explained(
-            connection,
-            lambda listening: logs.page(
-                listening, "i", triggers=REAL_TIME, before="b", limit=10, wanted=wanted
-            ),
-        )
-    told = "\n".join(plans)
-    assert ("ix_log_entries_not_done" if wanted.outcome else "ix_log_entries_page") in told
-    assert not [
-        line for line in plans if line.strip() == "SCAN log_entries" or "Seq Scan on log_entries" in line
-    ]
 
 
 async def test_the_log_is_exported_whole_and_in_order(office: Office) -> None:

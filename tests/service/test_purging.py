@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import Table, insert, select
 
 from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.keeper import Chore
@@ -149,26 +149,6 @@ async def test_letters_that_are_done_with_are_forgotten_with_their_acts(clocked:
     async with clocked.read() as connection:
         left = set(await connection.scalars(select(dead_letters.c.message_id)))
     assert left == {"open", "lately"}
-
-
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        ("SELECT consumer FROM inbox WHERE processed_at < 1 ORDER BY processed_at", "ix_inbox_processed_at"),
-        ("SELECT id FROM log_entries WHERE at < '2026' ORDER BY at", "ix_log_entries_at"),
-        ("SELECT consumer FROM attempts WHERE at < '2026' ORDER BY at", "ix_attempts_at"),
-        ("SELECT id FROM used_tokens WHERE expires_at < 1 ORDER BY expires_at", "ix_used_tokens_expires_at"),
-    ],
-)
-async def test_what_is_old_is_found_by_an_index(sqlite_url: str, query: str, index: str) -> None:
-    """DESIGN 10: the query plan."""
-    store = Store(sqlite_url)
-    await store.upgrade()
-    async with store.read() as connection:
-        plan = [row.detail for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {query} LIMIT 9"))]
-    await store.close()
-    assert any(index in step for step in plan), plan
-    assert not any("TEMP B-TREE" in step for step in plan)
 
 
 def _entry(at: datetime) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-from sqlalchemy import text
 from starlette.types import ASGIApp
 
 from contracts.ports import Outgoing
@@ -190,15 +189,3 @@ def poster(app: ASGIApp) -> Callable[[str, bytes, dict[str, str]], Awaitable[int
             return (await client.post(url, content=body, headers=headers)).status_code
 
     return post
-
-
-async def test_a_page_of_the_log_is_found_by_its_index(office: Office) -> None:
-    """DESIGN 10: the query plan, with any number of entries."""
-    query = (
-        "EXPLAIN QUERY PLAN SELECT * FROM log_entries WHERE integration_id = 'x' "
-        "AND trigger IN ('run') AND id < 'z' ORDER BY id DESC LIMIT 51"
-    )
-    async with office.store.read() as connection:
-        plan = [row.detail for row in await connection.execute(text(query))]
-    assert any("USING INDEX ix_log_entries_page" in step for step in plan)
-    assert not any("SCAN" in step for step in plan)

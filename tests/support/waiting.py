@@ -2,8 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 async def until(condition: Callable[[], Any], *, seconds: float = 90, what: str = "the condition") -> None:
@@ -18,3 +21,9 @@ async def until(condition: Callable[[], Any], *, seconds: float = 90, what: str 
 async def _holds(condition: Callable[[], Any]) -> bool:
     answer = condition()
     return bool(await answer if isinstance(answer, Awaitable) else answer)
+
+
+def elsewhere(work: Coroutine[Any, Any, Result]) -> Result:
+    """What it returns, done in a loop of its own: the caller's may be running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

@@ -31,6 +31,7 @@ dead_letters = Table(
     Index("ix_dead_letters_state", "state", "id"),
     Index("ix_dead_letters_message", "queue", "source", "message_id"),
     Index("ix_dead_letters_group", "group"),
+    Index("ix_dead_letters_failed", "state", "last_failed_at"),
     # One outstanding replay of a letter's message at most.
     Index(
         "uq_dead_letters_replaying",
