@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     }
     for name, usual in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=usual)
-    parser.add_argument("--half-load", type=float, default=600.0, help="events a second that are half of all")
+    parser.add_argument("--half-load", type=float, default=900.0, help="events a second that are half of all")
     return parser
 
 
