@@ -32,7 +32,7 @@ fix: dependencies ## formats, and mends what the linter can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: dependencies rabbitmq ## every number to reach, ours beside baselines, for hours (ARGS="--only throughput latency")
+bench: dependencies rabbitmq ## every number to reach, ours beside baselines, for an hour (ARGS="--only throughput latency")
 	@$(PY) -m tests.benchmarks $(ARGS)
 
 screenshots: dependencies chromium ## a picture of every page, and those of the README's tour
