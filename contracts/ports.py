@@ -1,9 +1,14 @@
 """What the service needs of the outside world, as narrow Protocols documented by their obligations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from contracts.writes import Answer, Write
+
+HandOver = Callable[[Sequence[str]], Awaitable[None]]
+"""Sends these rows of the outbox now. Never raises: what is not sent now, the keeper sends."""
 
 ATTEMPT_HEADER = "calendar-sync-attempt"
 REPLAY_HEADER = "calendar-sync-replay"
@@ -158,3 +163,37 @@ class Credentials:
     scope: str = ""
     epoch: int = 0
     """Grows with every right to renew and every new authorisation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """For whom a call is made and how urgently; a permit says that its budget was taken already."""
+
+    integration_id: str = ""
+    """Empty: the account itself stands in the budget's queue."""
+    run: bool = False
+    permit: Permit | None = None
+
+
+class Cronofy(Protocol):
+    """Where events are written."""
+
+    @property
+    def largest_batch(self) -> int:
+        """The most writes that one request may carry."""
+
+    def cost(self, writes: int) -> int:
+        """What the budget asks for a request of so many writes."""
+
+    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn) -> Sequence[Answer]:
+        """Carry out these writes; an answer for each, in order. Raises Transient and Permanent only."""
+
+
+class Looker(Protocol):
+    """Who finds out whether an account and its calendar still serve an integration (R22, R23)."""
+
+    async def look(self, integration_id: str, *, at_once: bool = False) -> Literal["not_connected", "fine"]:
+        """Look once a minute, or at once, and keep the integration's status true. Raises Transient."""
+
+
+LIVE = Turn()

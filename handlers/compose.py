@@ -10,7 +10,7 @@ import orjson
 from contracts.calendar import Moment, Payload
 from contracts.fields import visible
 from contracts.vorex import DescriptionFormat, ItemContent, ShowAs
-from handlers.plain import plain, tidy
+from handlers.html_text import plain, tidy
 
 LONGEST_TITLE = 1024
 LONGEST_DESCRIPTION = 4096

@@ -4,26 +4,16 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from contracts.calendar import (
-    Code,
-    Integration,
-    Item,
-    Link,
-    LinkState,
-    LogAction,
-    LogEntry,
-    Origin,
-    Outcome,
-)
+from contracts.calendar import Code, Integration, Item, Link, LinkState, LogAction, LogEntry, Origin, Outcome
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers.compose import compose
+from handlers.echo import ARRIVAL, age, overtaken
 from handlers.edits import both_values, values_of
-from handlers.entries import Entries
-from handlers.outbound import holding_code
+from handlers.judgement import NOTHING, Judgement, Reading, changed_at, content_of, next_item
+from handlers.log_entries import Entries
+from handlers.outbound_message import holding_code
 from handlers.plan import Write, let_go_print, renewed, wish
-from handlers.reading import NOTHING, Judgement, Reading, changed_at, content_of, next_item
-from handlers.sight import ARRIVAL, age, overtaken
 
 
 def judge_gone(

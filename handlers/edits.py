@@ -9,7 +9,7 @@ from contracts.cronofy import CronofyEvent
 from contracts.fields import visible
 from contracts.vorex import DescriptionFormat, ItemContent, ItemType, ShowAs
 from handlers.compose import HALF_HOUR, ONE_DAY, canonical, description, summary, wire_time
-from handlers.prints import TIME_FIELDS, bare_description, bare_title
+from handlers.fingerprints import TIME_FIELDS, bare_description, bare_title
 
 MASKED_TITLE = "Private appointment"
 UNTITLED = "(No title)"

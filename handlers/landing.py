@@ -7,7 +7,7 @@ from enum import StrEnum
 from contracts.calendar import Code, Link, LinkState, LogAction, Origin, Outcome, Payload, Prints, Written
 from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
 from handlers.compose import read_time
-from handlers.outbound import UNFINISHED
+from handlers.outbound_message import UNFINISHED
 
 VERIFY_AFTER = 20.0
 """Seconds after which a write whose fate is in doubt is made once more (DESIGN 6.4)."""
@@ -307,37 +307,3 @@ def _action(link: Link, sent: Sent) -> LogAction:
     if sent.gone:
         return LogAction.DELETE
     return LogAction.UPDATE if link.exists_there else LogAction.CREATE
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
-    """Why a link did not come about for a message."""
-
-    transient: bool
-    reason: str
-    code: str = "refused"
-    field: str | None = None
-    integration_id: str | None = None
-    exception: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settlement:
-    """How a message ends: done, again after a delay, or as a dead letter."""
-
-    retry_in: int | None = None
-    buried: Failure | None = None
-
-
-DONE = Settlement()
-
-
-def settle(failures: Sequence[Failure], *, attempt: int, delays: Sequence[int]) -> Settlement:
-    """Transient beats permanent; when nothing is transient any more, one permanent buries (DESIGN 6.5)."""
-    if not failures:
-        return DONE
-    passing = [failure for failure in failures if failure.transient]
-    if passing and attempt <= len(delays):
-        return Settlement(retry_in=delays[attempt - 1])
-    lasting = [failure for failure in failures if not failure.transient]
-    return Settlement(buried=(lasting or passing)[0])

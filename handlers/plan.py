@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Payload, event_id
 from contracts.vorex import ItemContent, ItemType
 from handlers.compose import compose, payload_hash, span, wire_time
-from handlers.prints import print_of_item, print_of_payload
+from handlers.fingerprints import print_of_item, print_of_payload
 
 EXTERNAL_ALWAYS = ("summary", "start", "end")
 WRITTEN_AS = {

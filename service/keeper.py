@@ -10,12 +10,23 @@ from typing import Protocol
 import structlog
 
 from contracts.errors import SyncError
-from service.accounts.catching_up import DAILY, want_catch_up
-from service.accounts.facts import run_requested
+from service.integrations.catch_up import DAILY, want_catch_up
+from service.integrations.facts import run_requested
 from service.operations import DeadLetters
-from service.store import Store, accounts, bulk, integrations, leases, outbox, runs, standstill, tombstones
-from service.store import delays as delays_of
-from service.store.journal import enqueue
+from service.store.engine import leases, purge
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import delays as delays_of
+from service.store.integrations import integrations, listing
+from service.store.links import tombstones
+from service.store.messages import outbox, replays
+from service.store.messages.outbox import enqueue
+from service.store.runs import runs
+
+REST = 0.05
+"""Seconds between two chunks: on SQLite nobody else can write while one is deleted."""
+AN_HOUR, TEN_MINUTES = 3600.0, 600.0
+Step = Callable[[AsyncConnection, datetime], Awaitable[int]]
+"""Deletes at most a chunk of what is older than that moment; how many."""
 
 log = structlog.get_logger(__name__)
 
@@ -186,7 +197,7 @@ def bulk_replays(store: Store) -> Chore:
 
     async def work() -> None:
         async with store.read() as connection:
-            noted = await bulk.noted(connection)
+            noted = await replays.noted(connection)
         for one in noted:
             desk = DeadLetters(store, who=one.who)
             for _ in range(STEPS_A_ROUND):
@@ -220,7 +231,7 @@ def runs_at_a_standstill(store: Store) -> Chore:
 
     async def work() -> None:
         async with store.begin() as connection:
-            await standstill.rouse(connection, now=await store.moment(connection))
+            await runs.rouse(connection, now=await store.moment(connection))
 
     return Chore(name="runs at a standstill", every=300.0, work=work)
 
@@ -282,7 +293,7 @@ def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Ch
     async def work() -> None:
         async with store.begin() as connection:
             now = await store.now(connection)
-            due = await accounts.take_lost(connection, before=now - HOUR, now=now - MINUTE, limit=LOOKS)
+            due = await listing.take_lost(connection, before=now - HOUR, now=now - MINUTE, limit=LOOKS)
         for one in due:
             try:
                 await look(one)
@@ -307,3 +318,53 @@ def lost_channels(
             await ensure_channels()
 
     return Chore(name="lost channels", every=3600.0, work=work)
+
+
+def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, ...]:
+    """What is kept for so many days and then forgotten (DESIGN 4)."""
+    of_messages, of_logs = timedelta(days=inbox_days), timedelta(days=log_days)
+    return (
+        _chore(
+            store,
+            "old inbox rows",
+            _step(purge.forget_inbox, by_seconds=True),
+            of_messages,
+            every=TEN_MINUTES,
+        ),
+        _chore(store, "old log entries", _step(purge.forget_log_entries), of_logs, every=TEN_MINUTES),
+        _chore(store, "old runs", _step(purge.forget_runs), of_logs, every=AN_HOUR),
+        _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=AN_HOUR),
+        _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=AN_HOUR),
+        _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=AN_HOUR),
+        _chore(store, "old equals", _step(purge.forget_equals), timedelta(days=1), every=AN_HOUR),
+        _chore(
+            store,
+            "used tokens",
+            _step(purge.forget_tokens, by_seconds=True),
+            timedelta(hours=1),
+            every=AN_HOUR,
+        ),
+    )
+
+
+def _step(forget: Callable[..., Awaitable[int]], *, by_seconds: bool = False) -> Step:
+    async def step(connection: AsyncConnection, before: datetime) -> int:
+        moment = before.timestamp() if by_seconds else before
+        return await forget(connection, before=moment, limit=CHUNK)
+
+    return step
+
+
+def _chore(store: Store, name: str, step: Step, age: timedelta, *, every: float) -> Chore:
+    async def work() -> None:
+        more = True
+        while more:
+            more = await _chunk(store, step, age) == CHUNK
+            await asyncio.sleep(REST)
+
+    return Chore(name=name, every=every, work=work)
+
+
+async def _chunk(store: Store, step: Step, age: timedelta) -> int:
+    async with store.begin() as connection:
+        return await step(connection, datetime.fromtimestamp(await store.now(connection), UTC) - age)

@@ -9,8 +9,10 @@ import structlog
 
 from contracts.errors import Permanent, SyncError
 from contracts.ports import Outgoing, Publisher
-from service.store import AsyncConnection, Store, leases, outbox
-from service.store.journal import enqueue
+from service.store.engine import leases
+from service.store.engine.store import AsyncConnection, Store
+from service.store.messages import outbox
+from service.store.messages.outbox import enqueue
 
 log = structlog.get_logger(__name__)
 

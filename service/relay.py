@@ -21,9 +21,9 @@ from contracts.envelope import OWN_SOURCE, NoticeReceived
 from contracts.errors import SyncError
 from contracts.fields import rfc3339
 from contracts.ports import Clock, Outgoing, Publisher
-from service.health import Because, health_routes, nothing_wrong
-from service.store.ids import new_id
-from service.telemetry import EventName
+from service.store.engine.ids import new_id
+from service.telemetry.endpoints import Because, health_routes, nothing_wrong
+from service.telemetry.logs import EventName
 
 LARGEST_NOTICE = 64 * 1024
 SIGNATURE_HEADER = "Cronofy-HMAC-SHA256"

@@ -24,8 +24,8 @@ from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.envelope import ItemChanged
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent, ItemType
 from handlers.compose import compose, payload_hash
-from handlers.prints import print_of_payload
-from handlers.reading import Reading
+from handlers.fingerprints import print_of_payload
+from handlers.judgement import Reading
 
 NINE = datetime(2026, 12, 3, 9, tzinfo=UTC)
 TEN = datetime(2026, 12, 3, 10, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 
-from service.store import Store
+from service.store.engine.store import Store
 from tests.support import postgresql as postgresql_server
 from tests.support import rabbitmq as rabbitmq_server
-from tests.support.nursery import nursed
+from tests.support.forked_processes import nursed
 from tests.support.postgresql import PostgreSQL
 from tests.support.rabbitmq import Node, RabbitMQ, VirtualHosts
 from tests.support.servers import ABSENT, absent

@@ -6,9 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from starlette.routing import BaseRoute
 
 from contracts.ports import Publisher
+from service.app.connections import (
+    Incomplete,
+    check_topology,
+    open_publisher,
+    open_rabbitmq,
+    open_store,
+    plain,
+)
 from service.app.doctor import Finding, examine
-from service.app.gates import Incomplete, check_topology, open_publisher, open_rabbitmq, open_store, plain
-from service.app.ground import Ground, Running
+from service.app.process import Ground, Running
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS
 from service.outbox import StorePublisher
 from service.relay import relay_app, relay_routes

@@ -7,12 +7,15 @@ from typing import Any
 
 from contracts.errors import GrantRefused, SyncError
 from contracts.ports import Broker, Clock
-from service.app.gates import open_parts, open_rabbitmq
+from service.app.connections import open_parts, open_rabbitmq
 from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
 from service.keeper import LEASES
 from service.settings import Command, Settings, problems
-from service.store import Store, accounts, delays, leases, letters, outbox
-from service.store.letters import Matching
+from service.store.engine import leases
+from service.store.engine.store import Store
+from service.store.integrations import channels, delays
+from service.store.messages import dead_letters, outbox
+from service.store.messages.dead_letters import Matching
 
 LONG_QUEUE = 10_000
 LONG_WAIT = 60.0
@@ -127,7 +130,7 @@ async def _cronofy(settings: Settings, stack: AsyncExitStack, store: Store, cloc
 
 async def _channels(store: Store) -> Finding:
     async with store.read() as connection:
-        lacking = await accounts.without_channel(connection)
+        lacking = await channels.without_channel(connection)
     if lacking:
         said = f"{len(lacking)} integrations get no notices, the first is {lacking[0]}"
         return _failed("channels", said, "is a keeper running, and NOTICES_URL reachable for Cronofy?")
@@ -145,7 +148,7 @@ async def _outbox(store: Store) -> Finding:
 
 async def _letters(store: Store) -> Finding:
     async with store.read() as connection:
-        count = await letters.count(connection, Matching(state="open"))
+        count = await dead_letters.count(connection, Matching(state="open"))
     said = f"{count} open"
     return _well("dead letters", said + (" – see: calendar-sync dead-letters groups" if count else ""))
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import dead_letters, doctor, integrations, preparing, processes
+from service.cli import dead_letters, doctor, integrations, processes, setup
 
 app = typer.Typer(
     name="calendar-sync",
@@ -20,9 +20,9 @@ for command in (
     processes.web,
     processes.keeper,
     processes.simulator,
-    preparing.migrate,
-    preparing.topology,
-    preparing.publish,
+    setup.migrate,
+    setup.topology,
+    setup.publish,
     doctor.doctor,
 ):
     app.command()(command)

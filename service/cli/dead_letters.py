@@ -13,9 +13,9 @@ import typer
 
 from contracts.fields import instant
 from service import app as root
-from service.cli.speech import note, read_file, refuse, run, say, say_json, settings_for
+from service.app.server import SystemClock
+from service.cli.output import note, read_file, refuse, run, say, say_json, settings_for
 from service.cli.tables import progress, say_table
-from service.clock import SystemClock
 from service.operations import RATE, DeadLetters, Matching
 
 app = typer.Typer(help="Messages that could not be processed.", no_args_is_help=True)

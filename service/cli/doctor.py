@@ -5,17 +5,17 @@ from typing import Annotated
 import typer
 
 from service import app as root
-from service import telemetry
-from service.cli.speech import FAILED, run, say, say_json
-from service.clock import SystemClock
+from service.app.server import SystemClock
+from service.cli.output import FAILED, run, say, say_json
 from service.settings import Settings, SettingsProblem, load
+from service.telemetry import logs
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def doctor(as_json: AsJson = False) -> None:
     """Look at settings, database, broker, Cronofy, channels and queues; 1 if anything is wrong."""
-    telemetry.set_up()
+    logs.set_up()
     settings = _settings(as_json=as_json)
 
     async def work() -> list[root.Finding]:

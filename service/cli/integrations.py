@@ -11,20 +11,22 @@ import typer
 from pydantic import ValidationError
 
 from service import app as root
-from service.accounts.choices import SyncRequest
-from service.accounts.leaving import Leaving
-from service.accounts.people import owned
-from service.accounts.switching import Switching
-from service.accounts.syncing import Syncing
 from service.cli.dead_letters import who
-from service.cli.speech import FAILED, refuse, run, say, say_json, settings_for
+from service.cli.output import FAILED, refuse, run, say, say_json, settings_for
 from service.cli.tables import run_progress
-from service.inbound.answers import HeldDeletions
-from service.store import Store, accounts, logs
-from service.store.accounts import Owner
-from service.store.logs import Filter, Wanted
-from service.store.runs import ENDED
-from service.web.shapes import integration_form, log_form, run_form
+from service.consumers.inbound.held_deletions import HeldDeletions
+from service.integrations.activate import Switching
+from service.integrations.delete import Leaving
+from service.integrations.ownership import owned
+from service.integrations.runs import Syncing
+from service.integrations.settings_form import SyncRequest
+from service.store.engine.store import Store
+from service.store.integrations import listing
+from service.store.integrations.listing import Owner
+from service.store.logs import logs
+from service.store.logs.logs import Filter, Wanted
+from service.store.runs.runs import ENDED
+from service.web.schemas import integration_form, log_form, run_form
 
 app = typer.Typer(help="Linked calendars and their runs.", no_args_is_help=True)
 
@@ -64,7 +66,7 @@ class Desk:
 
     async def page(self, *, after: str | None, limit: int) -> Form:
         async with self.store.read() as connection:
-            found = await accounts.listed(connection, EVERYONE, after=after, limit=limit + 1)
+            found = await listing.listed(connection, EVERYONE, after=after, limit=limit + 1)
         following = found[limit - 1].integration.id if len(found) > limit else None
         return {"items": [integration_form(one) for one in found[:limit]], "next": following}
 

@@ -10,8 +10,8 @@ import structlog
 import typer
 
 from service import app as root
-from service.cli.speech import FAILED, run, say, settings_for
-from service.serving import at_its_port, spare_the_collector
+from service.app.server import at_its_port, spare_the_collector
+from service.cli.output import FAILED, run, say, settings_for
 from service.settings import Command, Settings
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ def keeper() -> None:
 
 def simulator() -> None:
     """A stand-in for Cronofy, for demonstrations and tests."""
-    from service.cli.showing import simulate  # noqa: PLC0415 -- see _demonstration
+    from service.cli.demo import simulate  # noqa: PLC0415 -- see _demonstration
 
     run(partial(simulate, settings_for("simulator")))
 
@@ -101,6 +101,6 @@ async def _everything(settings: Settings) -> bool:
 
 def _demonstration() -> Callable[[Settings], Coroutine[Any, Any, bool]]:
     # Imported late: nobody else needs the simulator, which costs every start a tenth of a second.
-    from service.cli.showing import demonstrate  # noqa: PLC0415
+    from service.cli.demo import demonstrate  # noqa: PLC0415
 
     return demonstrate

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from service.cli.speech import note
+from service.cli.output import note
 
 ENDLESS = 1000
 """Columns where nobody watches: every row is one line, whatever it says."""

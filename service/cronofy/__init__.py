@@ -5,12 +5,12 @@ from typing import Literal
 
 import httpx
 
-from contracts.ports import Budget, Clock
+from contracts.ports import LIVE, Budget, Clock, Turn
 from service.cronofy.breaker import Breaker
 from service.cronofy.credentials import CredentialStore, StoredTokens
 from service.cronofy.gateway import CronofyGateway, EventsQuery
 from service.cronofy.oauth import Access, OAuth
-from service.cronofy.transport import LIVE, TIME_LIMIT, Transport, Turn, open_client
+from service.cronofy.transport import TIME_LIMIT, Transport, open_client
 
 __all__ = [
     "LIVE",

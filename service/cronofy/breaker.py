@@ -8,7 +8,8 @@ import structlog
 
 from contracts.errors import SyncError
 from contracts.ports import Clock
-from service.telemetry import BREAKER_OPEN, EventName
+from service.telemetry.logs import EventName
+from service.telemetry.metrics import BREAKER_OPEN
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ import structlog
 from contracts.errors import SyncError, Transient
 from contracts.ports import Budget, Clock, Permit
 from service.cronofy.allowance import Allowance, Limit, Queue, limits_of
-from service.telemetry import EventName
+from service.telemetry.logs import EventName
 
 Result = TypeVar("Result")
 

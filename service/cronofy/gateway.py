@@ -20,13 +20,13 @@ from contracts.cronofy import (
     parse_channels,
 )
 from contracts.errors import Malformed, Permanent, Transient, Unanswered
-from contracts.ports import Budget, Clock, TokenSource
+from contracts.ports import LIVE, Budget, Clock, TokenSource, Turn
 from contracts.tolerant import part
 from contracts.writes import Answer, Write, batch_entry, events_path, rfc3339
 from service.cronofy.breaker import Breaker
 from service.cronofy.oauth import Access, OAuth
-from service.cronofy.transport import LIVE, TIME_LIMIT, Request, Transport, Turn, content
-from service.telemetry import EventName
+from service.cronofy.transport import TIME_LIMIT, Request, Transport, content
+from service.telemetry.logs import EventName
 
 LARGEST_BATCH = 50
 ABOUT_THE_WRITE = frozenset({402, 403, 404, 410, 422, 423})

@@ -9,8 +9,9 @@ import httpx
 
 from contracts.cronofy import TokenGrant
 from contracts.errors import Malformed, Transient
+from contracts.ports import LIVE, Turn
 from service.cronofy.statuses import token_error
-from service.cronofy.transport import LIVE, Request, Transport, Turn, content
+from service.cronofy.transport import Request, Transport, content
 
 SCOPE = "read_account list_calendars read_events create_event delete_event"
 

@@ -7,15 +7,7 @@ from http import HTTPStatus
 
 import httpx
 
-from contracts.errors import (
-    GrantRefused,
-    Permanent,
-    SyncError,
-    Throttled,
-    Transient,
-    Unanswered,
-    Unavailable,
-)
+from contracts.errors import GrantRefused, Permanent, SyncError, Throttled, Transient, Unanswered, Unavailable
 from contracts.writes import Answer
 
 Sentence = str

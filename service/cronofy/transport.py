@@ -13,10 +13,10 @@ import httpx
 import orjson
 
 from contracts.errors import SyncError, Throttled, Transient, Unanswered, Unavailable
-from contracts.ports import Budget, Clock, Permit, TokenSource
+from contracts.ports import LIVE, Budget, Clock, TokenSource, Turn
 from service.cronofy.breaker import Breaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
-from service.telemetry import CRONOFY_REQUESTS
+from service.telemetry.metrics import CRONOFY_REQUESTS
 
 TIME_LIMIT = 10.0
 """Seconds for one call in all, a renewed token and the repeat included (DESIGN 6)."""
@@ -25,19 +25,6 @@ FOREIGN = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
 """What a request may raise that is not ours."""
 
 DISTRIBUTION = "vorex-calendar-sync"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    """For whom a call is made and how urgently; a permit says that its budget was taken already."""
-
-    integration_id: str = ""
-    """Empty: the account itself stands in the budget's queue."""
-    run: bool = False
-    permit: Permit | None = None
-
-
-LIVE = Turn()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

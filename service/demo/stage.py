@@ -10,13 +10,13 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from starlette.routing import BaseRoute
 
 from service.demo.vorex import Act, Dispatcher
-from service.store import Store
-from service.web.desk import AtDesk, Desk
-from service.web.guard import HEADERS
-from service.web.pages.leading import to
-from service.web.pages.people import Form, Guest
-from service.web.passes import Visitor
+from service.store.engine.store import Store
+from service.web.dependencies import AtDesk, Desk
+from service.web.middleware import HEADERS
+from service.web.pages.form import Form, Guest
+from service.web.pages.redirect import to
 from service.web.rendering import TEMPLATES, page
+from service.web.tokens import Visitor
 
 STAGE = "/demo"
 NOTICES = {

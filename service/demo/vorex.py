@@ -10,11 +10,12 @@ from contracts.calendar import Item, ItemRef, item_ref
 from contracts.envelope import ItemChanged, encode
 from contracts.ports import Outgoing
 from contracts.vorex import Action, ActorKind, ItemContent, ItemType
-from service.accounts import Person
 from service.broker.topology import ITEMS_EXCHANGE
-from service.store import Store, items
-from service.store.ids import new_id
-from service.store.journal import enqueue
+from service.integrations import Person
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.items import items
+from service.store.messages.outbox import enqueue
 
 Act = Literal["reassign", "take_back", "complete", "delete"]
 COLLEAGUE = "demo-colleague"

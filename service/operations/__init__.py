@@ -1,11 +1,11 @@
 """Every verb of an operator, once; commands and pages only parse and print (DESIGN 11)."""
 
-from service.operations.desk import RATE, DeadLetters, Grown, Reader
-from service.operations.forms import MASK
+from service.operations.dashboard import Depths, Watch
+from service.operations.dead_letters import RATE, DeadLetters, Grown, Reader
+from service.operations.letter_form import MASK
 from service.operations.overview import Case, Overview
 from service.operations.publishing import Published, publish_events
-from service.operations.watch import Depths, Watch
-from service.store.letters import Conflict, Matching, NotThere
+from service.store.messages.dead_letters import Conflict, Matching, NotThere
 
 __all__ = [
     "MASK",

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from contracts.calendar import Reason, Status
-from service.store.accounts import Shown
-from service.store.standing import Backlog, Concern
+from service.store.integrations.listing import Shown
+from service.store.operations.standing import Backlog, Concern
 
 NOON = time(12)
 WHEN = ("before noon", "today", "tomorrow", "in the next 7 days")

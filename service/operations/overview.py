@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from service.operations.consequences import Harm, trouble
-from service.store.accounts import Shown
-from service.store.standing import Backlog, Concern
+from service.store.integrations.listing import Shown
+from service.store.operations.standing import Backlog, Concern
 
 SILENT = 30.0
 """Seconds after which a process that said nothing counts as gone."""

@@ -10,33 +10,24 @@ from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from contracts.ports import Clock
-from service.accounts import Accounts
-from service.accounts.leaving import Leaving
-from service.accounts.my_calendar import MyCalendar
-from service.accounts.stories import Stories
-from service.accounts.syncing import Syncing
-from service.health import Because, health_routes, nothing_wrong
-from service.inbound.answers import HeldDeletions
+from service.consumers.inbound.held_deletions import HeldDeletions
+from service.consumers.runs.dry_run import Rehearsal
+from service.integrations import Accounts
+from service.integrations.delete import Leaving
+from service.integrations.item_story import Stories
+from service.integrations.my_calendar import MyCalendar
+from service.integrations.runs import Syncing
 from service.operations import Watch
-from service.rehearsal import Rehearsal
-from service.store import Store
-from service.web import (
-    connect,
-    dead_letters,
-    integrations,
-    logs,
-    my_calendar,
-    operations,
-    pages,
-    runs,
-    sign_in,
-)
-from service.web.description import describe
-from service.web.desk import Desk
-from service.web.guard import Guard
-from service.web.passes import Passes
+from service.store.engine.store import Store
+from service.telemetry.endpoints import Because, health_routes, nothing_wrong
+from service.web import connect, pages, sign_in
+from service.web.api import dead_letters, integrations, logs, my_calendar, operations, runs
+from service.web.api.description import describe
+from service.web.dependencies import Desk
+from service.web.middleware import Guard
 from service.web.problems import add_handlers
-from service.web.shapes import Problem
+from service.web.schemas import Problem
+from service.web.tokens import Passes
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "static"

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Cookie, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from contracts.errors import GrantRefused
-from service.web.desk import AtDesk, Desk, Known, spend, visitor_of
-from service.web.passes import STATE_LIFE, BadToken, OneTime, Visitor
+from service.web.dependencies import AtDesk, Desk, Known, spend, visitor_of
 from service.web.problems import NoEntry
+from service.web.tokens import STATE_LIFE, BadToken, OneTime, Visitor
 
 CALLBACK = "/calendar-sync/callback"
 STATE_COOKIE = "calendar_sync_state"

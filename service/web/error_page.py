@@ -7,8 +7,8 @@ from http import HTTPStatus
 from fastapi import Request, Response
 from starlette.datastructures import FormData
 
-from service.web.passes import SESSION_COOKIE, BadToken, Passes, Visitor
 from service.web.rendering import page
+from service.web.tokens import SESSION_COOKIE, BadToken, Passes, Visitor
 
 TOKEN_FIELD = "csrf_token"  # noqa: S105 -- a field's name
 HEADINGS: Mapping[int, str] = {

@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from contracts.calendar import ItemRef
 from contracts.fields import day, instant
-from service.accounts.refusals import Invalid, Unknown
-from service.store.my_calendar import Bound, Place
+from service.integrations.refusals import Invalid, Unknown
+from service.store.items.my_calendar import Bound, Place
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 FIFTY = 50

@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 
 from contracts.envelope import complaint
 from contracts.errors import GrantRefused, SyncError, Transient
-from service.accounts.refusals import Conflict, FieldError, Invalid, Unknown
-from service.telemetry import EventName
+from service.integrations.refusals import Conflict, FieldError, Invalid, Unknown
+from service.telemetry.logs import EventName
 from service.web.error_page import error_page
 
 MEDIA_TYPE = "application/problem+json"

@@ -12,7 +12,10 @@ from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 
 from contracts.fields import rfc3339
-from service.web import words
+from service.web import labels
+
+MOMENTS = ("at", "first_failed_at", "last_failed_at")
+STORIES = ("attempts", "acts")
 
 HERE = Path(__file__).parent
 TEMPLATES = Jinja2Templates(directory=HERE / "templates")
@@ -79,17 +82,17 @@ def long_day(day: date) -> str:
 
 def range_words(chosen: Mapping[str, str]) -> str:
     """How far back and ahead a run looks."""
-    past, future = words.RANGES[chosen["past"]], words.RANGES[chosen["future"]]
+    past, future = labels.RANGES[chosen["past"]], labels.RANGES[chosen["future"]]
     return f"past: {past}, future: {future}"
 
 
 TEMPLATES.env.trim_blocks = TEMPLATES.env.lstrip_blocks = True
-TEMPLATES.env.globals |= {"static": static, "words": words}
+TEMPLATES.env.globals |= {"static": static, "words": labels}
 TEMPLATES.env.filters |= {
     "clock": clock,
     "day_words": day_words,
     "iso": rfc3339,
-    "joined": words.joined,
+    "joined": labels.joined,
     "long_day": long_day,
     "moment": moment,
     "range_words": range_words,
@@ -97,3 +100,10 @@ TEMPLATES.env.filters |= {
     "value": value,
     "when": when,
 }
+
+
+def told_moments(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A letter or a group as the API tells it, with moments that a page can show."""
+    shown = {name: datetime.fromisoformat(form[name]) for name in MOMENTS if name in form}
+    stories = {name: [told_moments(one) for one in form[name]] for name in STORIES if name in form}
+    return {**form, **shown, **stories}

@@ -5,8 +5,8 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from service.web.desk import AtDesk, refused, spend
-from service.web.passes import SESSION_COOKIE, SESSION_LIFE, BadToken
+from service.web.dependencies import AtDesk, refused, spend
+from service.web.tokens import SESSION_COOKIE, SESSION_LIFE, BadToken
 
 FIRST_PAGE = "/calendar-sync"
 router = APIRouter(include_in_schema=False)

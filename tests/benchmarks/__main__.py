@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from service import telemetry
+from service.telemetry import logs
 from tests.benchmarks import ageing, growth, pages, pictures, runs, waiting
 from tests.benchmarks.comparison import comparison
 from tests.benchmarks.ground import Failed, Job, Servers, servers
@@ -53,7 +53,7 @@ def main() -> int:
     """The exit code: 1 where something is missing, or not all work was done."""
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    telemetry.set_up(level=logging.WARNING)
+    logs.set_up(level=logging.WARNING)
     if options.pages:
         return pages.tell(console)
     if options.runs:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
-from service.purging import forgetting
-from service.store import Store
+from service.keeper import forgetting
+from service.store.engine.store import Store
 from tests.benchmarks.ground import ENGINES, Failed, Job, Servers, place
 from tests.benchmarks.results import Found, Line
 from tests.support.grown import grow

@@ -18,7 +18,7 @@ from contracts.calendar import event_id
 from contracts.ports import Outgoing
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import inbox, log_entries
 from tests.support import postgresql, rabbitmq
 from tests.support.calendars import MORNING, Outbound, changed, outbound

@@ -18,9 +18,10 @@ from sqlalchemy import Table as SqlTable
 from sqlalchemy import insert, update
 
 from contracts.calendar import item_ref
-from service.store import Store, processes
-from service.store.dead_letters import NewLetter, bury
-from service.store.ids import new_id
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.messages.burying import NewLetter, bury
+from service.store.operations import processes
 from service.store.tables import (
     integration_state,
     integrations,

@@ -20,8 +20,9 @@ from contracts.calendar import Item, LinkId, LinkState, Origin, event_id, item_r
 from contracts.envelope import ItemChanged, decode
 from handlers.compose import compose, payload_hash
 from service.broker.topology import QUEUE_OUTBOUND
-from service.store import Store, items
-from service.store.ids import new_id
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.items import items
 from service.store.tables import inbox, integrations, links, log_entries
 
 PREFETCH = 100

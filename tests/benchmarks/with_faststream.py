@@ -11,7 +11,7 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 
 from service.broker.topology import QUEUE_OUTBOUND
-from service.store import Store
+from service.store.engine.store import Store
 from tests.benchmarks.straightforward import Handler
 
 

@@ -13,8 +13,8 @@ from contracts.errors import Unavailable
 from contracts.ports import Permit
 from service.cronofy.allowance import limits_of
 from service.cronofy.budget import NoBudget, SharedBudget, open_budget
-from service.store import Store
-from service.store.budget import BudgetRow
+from service.store.engine.store import Store
+from service.store.operations.budget import BudgetRow
 from tests.support.clock import ManualClock
 
 Result = TypeVar("Result")

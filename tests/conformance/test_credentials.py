@@ -12,8 +12,8 @@ from contracts.cronofy import TokenGrant
 from contracts.errors import GrantRefused, Transient, Unavailable
 from contracts.ports import Credentials
 from service.cronofy.credentials import LEASE, StoredTokens
-from service.store import Store
-from service.store.credentials import CredentialsTable
+from service.store.engine.store import Store
+from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import credentials
 from tests.support.clock import ManualClock
 

@@ -4,8 +4,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from service.store import Store
-from service.store.schema import newest
+from service.store.engine.schema import newest
+from service.store.engine.store import Store
 from service.store.tables import metadata
 
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from contracts.errors import Unavailable
-from service.store import IntegrityError, SQLAlchemyError, Store
-from service.store.integrations import synced
+from service.store.engine.store import IntegrityError, SQLAlchemyError, Store
+from service.store.integrations.integrations import synced
 from service.store.tables import integration_state, integrations
 from tests.support.locks import somebody_waits
 from tests.support.waiting import until

@@ -5,14 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.envelope import (
-    IntegrationChanged,
-    ItemChanged,
-    NoticeReceived,
-    RunRequested,
-    decode,
-    encode,
-)
+from contracts.envelope import IntegrationChanged, ItemChanged, NoticeReceived, RunRequested, decode, encode
 from contracts.errors import Malformed
 from contracts.messages import IntegrationChange, IntegrationData, NoticeData, RunData
 

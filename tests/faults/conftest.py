@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.store import Store
+from service.store.engine.store import Store
 from tests.support.knobs import FULL
 
 

@@ -7,8 +7,9 @@ import pytest
 from contracts.errors import Unavailable
 from service.broker.topology import QUEUE_OUTBOUND
 from service.outbox import LeasedOutbox
-from service.store import Store, outbox
-from service.store.journal import enqueue
+from service.store.engine.store import Store
+from service.store.messages import outbox
+from service.store.messages.outbox import enqueue
 from tests.support.calendars import changed
 from tests.support.faults_broker import events_of, plant
 from tests.support.knobs import sized

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from service.broker.topology import DELIVERY_LIMIT, QUEUE_OUTBOUND, QUEUE_PARKED
-from service.parked import ParkedMessages
-from service.store import Store
+from service.consumers.parked import ParkedMessages
+from service.store.engine.store import Store
 from tests.support.brokers import Taker
 from tests.support.calendars import changed
 from tests.support.faults_broker import PassingClock, Plant, events_of, plant, raw_channel

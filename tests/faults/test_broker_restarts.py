@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from contracts.ports import Outgoing
-from service.store import Store
+from service.store.engine.store import Store
 from tests.support.faults_broker import Plant, events_of, plant
 from tests.support.knobs import FULL, sized
 from tests.support.rabbitmq import RabbitMQ

@@ -8,10 +8,11 @@ import pytest
 
 from contracts.errors import Unavailable
 from service.broker.topology import QUEUE_OUTBOUND
-from service.outbound import OutboundConsumer
+from service.consumers.outbound.engine import OutboundConsumer
 from service.outbox import LeasedOutbox
-from service.store import Store, outbox
-from service.store.journal import enqueue
+from service.store.engine.store import Store
+from service.store.messages import outbox
+from service.store.messages.outbox import enqueue
 from tests.support.calendars import changed
 from tests.support.faults_broker import Plant, connected_to, events_of, insist, plant, wired
 from tests.support.knobs import sized

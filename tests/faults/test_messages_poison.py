@@ -10,7 +10,7 @@ from aiormq import spec
 
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 from service.broker.topology import ITEMS_EXCHANGE, QUEUE_PARKED
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import attempts
 from tests.support.calendars import changed
 from tests.support.faults_broker import Plant, plant, raw_channel

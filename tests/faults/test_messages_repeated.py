@@ -11,7 +11,7 @@ import pytest
 
 from contracts.ports import ATTEMPT_HEADER
 from service.crashpoints import KILLED
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import attempts, links
 from tests.support.calendars import changed
 from tests.support.faults_broker import RUNGS, Plant, events_of, plant
@@ -70,7 +70,7 @@ async def test_t16_retries_come_home_in_time_with_their_attempt_until_none_is_le
 
 def mortal(url: str, rabbitmq: RabbitMQ, calendar: Path, deadly: str) -> AbstractContextManager[Process]:
     """A consumer's process that dies where the deadly text is about to be stored."""
-    return beside("tests.support.mortal", url, rabbitmq.url, str(calendar), "", deadly)
+    return beside("tests.support.killable_consumer", url, rabbitmq.url, str(calendar), "", deadly)
 
 
 async def test_t17_a_message_that_kills_every_process_is_found_and_its_neighbours_are_done(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from service.cronofy.allowance import MINUTE, SECOND, Allowance
-from service.store.budget import BudgetRow
+from service.store.operations.budget import BudgetRow
 from service.store.tables import credentials, integrations, links
 from tests.support.calendars import changed
 from tests.support.knobs import FULL, sized

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from service.operations import DeadLetters
-from service.store import Store
-from service.store.dead_letters import NewLetter, bury
-from service.store.letters import Conflict, Matching
+from service.store.engine.store import Store
+from service.store.messages.burying import NewLetter, bury
+from service.store.messages.dead_letters import Conflict, Matching
 from service.store.tables import dead_letter_acts, dead_letters, outbox
 from tests.support.knobs import sized
 from tests.support.office import Office, open_office

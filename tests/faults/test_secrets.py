@@ -14,9 +14,9 @@ import pytest
 
 from contracts.fields import rfc3339
 from contracts.ports import Outgoing
-from service.store.ids import new_id
+from service.demo.acceptance import Walk
+from service.store.engine.ids import new_id
 from service.store.tables import attempts, credentials, integrations, log_entries, outbox
-from service.walk import Walk
 from tests.support.calendars import changed, raw
 from tests.support.processes import ROOT, SECRETS, run
 from tests.support.secrecy import CLIENT_SECRET, PRIVATE, SIGN_IN_SECRET, leaks

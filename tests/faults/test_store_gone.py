@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
-from service.clock import SystemClock
-from service.outbound import OutboundConsumer
-from service.store import ANSWER_WITHIN, Store
+from service.consumers.outbound.engine import OutboundConsumer
+from service.store.engine.store import ANSWER_WITHIN, Store
 from service.store.tables import attempts
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock

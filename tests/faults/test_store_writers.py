@@ -5,7 +5,7 @@ import sys
 
 from sqlalchemy import func, select
 
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import inbox
 from tests.support.knobs import sized
 from tests.support.processes import ROOT

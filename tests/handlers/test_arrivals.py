@@ -6,7 +6,7 @@ import pytest
 
 from contracts.calendar import LinkState, LogAction, Origin
 from tests.builders import HOUR, NINE, TEN, a_content
-from tests.support.small_world import QUARTER, SmallWorld, send_all, settle
+from tests.support.rules_world import QUARTER, SmallWorld, send_all, settle
 
 
 def a_world() -> SmallWorld:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contracts.calendar import event_id
 from contracts.vorex import ItemType
 from handlers.compose import canonical, compose, cut, payload_hash, read_time, span, wire_time
-from handlers.plain import plain
+from handlers.html_text import plain
 from tests.builders import NINE, TEN, a_content
 
 TICKET = {"label": "T20261201.0007", "url": "https://vorex.example/t/7"}

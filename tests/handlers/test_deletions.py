@@ -9,10 +9,10 @@ from contracts.calendar import Code, EventTypes, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers.deletions import carry_out, hold
-from handlers.inbound import missing_copies, too_many
-from handlers.judge import judge
+from handlers.inbound_event import judge
+from handlers.inbound_page import missing_copies, too_many
+from handlers.judgement import NOTHING, Judgement
 from handlers.plan import Leave, Write, wish
-from handlers.reading import NOTHING, Judgement
 from tests.builders import (
     HOUR,
     MINUTE,

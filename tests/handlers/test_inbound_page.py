@@ -11,16 +11,9 @@ from contracts.calendar import Code, EventTypes, Item, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers.compose import payload_hash
-from handlers.inbound import (
-    Known,
-    PageChanges,
-    event_keys,
-    judge_page,
-    reach,
-    was_there,
-)
+from handlers.inbound_page import Known, PageChanges, event_keys, judge_page, reach, was_there
+from handlers.matching import twin_of
 from handlers.plan import Agreed, wish
-from handlers.twins import twin_of
 from tests.builders import (
     FREELY,
     HOUR,

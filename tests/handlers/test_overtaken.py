@@ -7,10 +7,10 @@ import pytest
 
 from contracts.calendar import Code, Link, LinkState
 from contracts.vorex import ItemType, ShowAs
+from handlers.echo import MOST_ATTEMPTS
+from handlers.fingerprints import NO_EVENT, differing, print_of_event
 from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land
-from handlers.outbound import prints_of as prints_to_send
-from handlers.prints import NO_EVENT, differing, print_of_event
-from handlers.sight import MOST_ATTEMPTS
+from handlers.outbound_message import prints_of as prints_to_send
 from tests.builders import (
     HOUR,
     MINUTE,

@@ -8,8 +8,8 @@ from contracts.calendar import Code, LinkState, Origin
 from contracts.vorex import ItemType
 from handlers.compose import payload_hash
 from handlers.edits import edited
+from handlers.fingerprints import print_of_event
 from handlers.plan import Agreed, Leave, Remove, Write, let_go_print, renewed, wish
-from handlers.prints import print_of_event
 from tests.builders import (
     HOUR,
     NINE,

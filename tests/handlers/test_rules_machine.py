@@ -14,11 +14,11 @@ from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent, ItemType, ShowAs
 from handlers.compose import compose
 from handlers.edits import edited
+from handlers.fingerprints import differing, print_of_event, print_of_payload
 from handlers.plan import belongs
-from handlers.prints import differing, print_of_event, print_of_payload
 from tests.builders import HOUR, NINE, TEN, a_content
 from tests.support.knobs import examples
-from tests.support.small_world import QUARTER, SmallCalendar, SmallWorld, send_all, settle
+from tests.support.rules_world import QUARTER, SmallCalendar, SmallWorld, send_all, settle
 
 PICK = st.integers(0, 7)
 TITLES = ("Lunch", "Dinner", "Breakfast")

@@ -9,7 +9,7 @@ from contracts.calendar import Item
 from contracts.envelope import ItemChanged
 from contracts.fields import LARGEST_VERSION
 from contracts.vorex import Action, ItemType
-from handlers.reading import next_item
+from handlers.judgement import next_item
 from handlers.versions import Judged, Verdict, judge, vorex_wins
 from tests.builders import (
     HOUR,

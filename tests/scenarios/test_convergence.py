@@ -17,13 +17,13 @@ from contracts.cronofy import CronofyEvent
 from contracts.errors import Transient
 from handlers.compose import compose
 from handlers.edits import edited
-from handlers.prints import differing, print_of_event, print_of_payload
-from service.simulator.world import World
-from tests.support import lives
+from handlers.fingerprints import differing, print_of_event, print_of_payload
+from service.demo.simulator.world import World
+from tests.support import integration_acts as acts
 from tests.support.histories import EVERYDAY, WHOLE_LIVES, Step, do, steps
 from tests.support.knobs import examples
 from tests.support.reused import Reused
-from tests.support.village import Village, village
+from tests.support.two_people_with_runs import Village, village
 
 EXAMPLES = examples("CONVERGENCE_EXAMPLES", 8)
 STILL = frozenset({Code.LOOP_STOPPED, Code.TYPE_OFF, Code.NOT_POSSIBLE, Code.HELD_DELETION})
@@ -126,7 +126,7 @@ def _all_sent(person: str, mine: Sequence[Link], items: Sequence[Item]) -> None:
 
 async def _synced(here: Village) -> None:
     """Everything within reach is brought and sent because Ann asked for it (R26)."""
-    await lives.sync(here, retrieve=lives.WIDE, send=lives.WIDE)
+    await acts.sync(here, retrieve=acts.WIDE, send=acts.WIDE)
     await here.rest()
     await here.town.rest()
     assert await here.unfinished() == []
@@ -174,11 +174,11 @@ async def _all_on(here: Village) -> None:
     await here.rest()
     if not here.linked:
         await _nothing_is_left(here)
-        await lives.come_back(here, 0, 0)
-    await lives.reconnect(here)
-    await lives.activate(here)
+        await acts.come_back(here, 0, 0)
+    await acts.reconnect(here)
+    await acts.activate(here)
     await here.rest()
-    await lives.answer(here, 1)
+    await acts.answer(here, 1)
     await here.rest()
 
 

@@ -16,25 +16,26 @@ from contracts.fields import rfc3339
 from contracts.messages import NoticeData
 from contracts.ports import Delivery, Outgoing
 from contracts.vorex import Action
-from service.accounts.looking import Looker
+from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND
-from service.clock import SystemClock
+from service.consumers.inbound.notices import NoticeHandler
+from service.consumers.inbound.reader import Reader
 from service.crashpoints import KILLED
 from service.cronofy import Access, open_cronofy
 from service.cronofy.budget import NoBudget
-from service.inbound import NoticeHandler, Reader
-from service.simulator.server import serving
-from service.simulator.world import World
-from service.store import Store
-from service.store.credentials import CredentialsTable
-from service.store.ids import new_id
+from service.demo.simulator.server import serving
+from service.demo.simulator.world import World
+from service.integrations.connection_check import Looker
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import inbox, integration_state, items, leases, outbox
 from tests.support.brokers import take
 from tests.support.calendars import Outbound, outbound
 from tests.support.clock import ManualClock
-from tests.support.household import Message
 from tests.support.linked import Account, link
+from tests.support.one_person import Message
 from tests.support.processes import SECRETS, Started, started
 from tests.support.waiting import until
 

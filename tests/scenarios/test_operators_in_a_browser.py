@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from service.store import Store
-from service.store.dead_letters import bury
+from service.store.engine.store import Store
+from service.store.messages.burying import bury
 from tests.support.chromium import chromium, open_chromium
 from tests.support.letters import DATA, a_body, a_letter
 from tests.support.processes import SECRETS, started

@@ -13,7 +13,7 @@ import pytest
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
 from service.crashpoints import KILLED
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import links
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
@@ -34,7 +34,7 @@ class Ground:
     def consumer(self, *, crash_at: str = "", refuses: str = "") -> AbstractContextManager[Process]:
         """A consumer's process; it dies at the point named."""
         words = (self.database, self.broker, str(self.calendar), refuses)
-        return beside("tests.support.mortal", *words, TEST_CRASH_AT=crash_at)
+        return beside("tests.support.killable_consumer", *words, TEST_CRASH_AT=crash_at)
 
     def events(self) -> Mapping[str, Any]:
         """What is on the calendar by the writes that arrived, by event id."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.ports import Outgoing
 from contracts.writes import Upsert
-from service.store import Store
+from service.store.engine.store import Store
 from tests.support.calendars import MORNING, Outbound, changed, outbound
 from tests.support.clock import ManualClock
 

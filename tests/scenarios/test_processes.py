@@ -18,10 +18,10 @@ from contracts.fields import rfc3339
 from contracts.ports import Outgoing
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND
-from service.store import Store
-from service.store.ids import new_id
+from service.demo.acceptance import Walk
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
 from service.store.tables import inbox
-from service.walk import Walk
 from tests.support.calendars import Outbound, changed, outbound, raw
 from tests.support.clock import ManualClock
 from tests.support.linked import Account, link

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from service.accounts.catching_up import DAILY, want_catch_up
-from service.accounts.leaving import Leaving
-from service.accounts.switching import Switching
 from service.crashpoints import KILLED
+from service.integrations.activate import Switching
+from service.integrations.catch_up import DAILY, want_catch_up
+from service.integrations.delete import Leaving
 from service.keeper import due_runs
-from service.store import integrations
+from service.store.integrations import integrations
 from service.store.tables import credentials, integration_state, leases, links, runs
 from service.store.tables import items as items_table
 from tests.support.large_runs import OWNER, Ground, Limits, ground

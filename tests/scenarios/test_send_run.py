@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from service.store.tables import log_entries
 from service.store.tables import runs as runs_table
-from tests.support.town import Town, town
+from tests.support.two_people import Town, town
 
 NINE, TEN = "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z"
 WEEK = {"past": "1_week", "future": "1_week"}

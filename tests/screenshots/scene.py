@@ -10,8 +10,9 @@ from playwright.async_api import Page, expect
 
 from contracts.envelope import ItemChanged
 from contracts.ports import Outgoing
-from service.store import Store, journal
-from service.store.ids import new_id
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.messages import outbox
 from tests.support.guide import PATIENT, Town, add_event, appeared, press
 
 USER, TENANT = "dana", "demo"
@@ -120,7 +121,7 @@ class Scene:
         store = Store(f"sqlite+aiosqlite:///{self.town.database}")
         try:
             async with store.begin() as connection:
-                await journal.enqueue(connection, messages, now=await store.now(connection))
+                await outbox.enqueue(connection, messages, now=await store.now(connection))
         finally:
             await store.close()
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.store import Store
+from service.store.engine.store import Store
 from tests.support.calendars import Outbound, outbound
 from tests.support.clock import ManualClock
-from tests.support.household import Household, household
 from tests.support.office import Office, open_office
+from tests.support.one_person import Household, household
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.errors import Transient
 from service.keeper import lost_calendars
-from service.store.integrations import change
+from service.store.integrations.integrations import change
 from service.store.tables import integrations, links
 from tests.support.office import ALL_TYPES, EMAIL, Office, open_office
 

@@ -13,13 +13,12 @@ from pydantic import SecretStr
 
 from contracts.errors import Unavailable
 from service import app as root
-from service.clock import SystemClock
-from service.demo import demonstration
-from service.readiness import Readiness
-from service.serving import CannotListen, Minder, at_its_port, listening, port_of
+from service.app.server import CannotListen, Minder, SystemClock, at_its_port, listening, port_of
+from service.demo.acceptance import walk
+from service.demo.demonstration import demonstration
+from service.monitoring.readiness import Readiness
 from service.settings import Settings
-from service.store import Store
-from service.walk import walk
+from service.store.engine.store import Store
 
 KEY = SecretStr(Fernet.generate_key().decode())
 

@@ -7,11 +7,11 @@ import pytest
 
 from contracts.vorex import Action
 from service.keeper import daily_reads
-from service.store.integrations import change, change_state
-from service.store.runs import end
+from service.store.integrations.integrations import change, change_state
+from service.store.runs.runs import end
 from service.store.tables import integrations, runs
-from tests.support.household import NINE, TEN
-from tests.support.village import ANN, Village, village
+from tests.support.one_person import NINE, TEN
+from tests.support.two_people_with_runs import ANN, Village, village
 
 TWO, THREE = "2026-12-03T14:00:00Z", "2026-12-03T15:00:00Z"
 

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from service.accounts.auditing import ChannelAudit
-from service.accounts.looking import Looker
+from service.integrations.channels import ChannelAudit
+from service.integrations.connection_check import Looker
 from service.keeper import lost_channels
-from service.store.integrations import change
+from service.store.integrations.integrations import change
 from service.store.tables import integrations
 from tests.support.office import EMAIL, HERE, Office, form
 

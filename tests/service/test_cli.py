@@ -20,11 +20,11 @@ from pydantic import SecretStr
 
 from contracts.ports import Outgoing
 from contracts.vorex import Action
+from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
-from service.clock import SystemClock
-from service.demo import Demo
+from service.demo.acceptance import walk
+from service.demo.demonstration import Demo
 from service.settings import Settings
-from service.walk import walk
 from tests.support.processes import SECRETS, run, started
 from tests.support.servers import free_port
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import integration_state, integrations, runs
 from tests.support.processes import SECRETS, run
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from service.broker.topology import QUEUE_OUTBOUND
-from service.store import Store
-from service.store.dead_letters import NewLetter, bury
+from service.store.engine.store import Store
+from service.store.messages.burying import NewLetter, bury
 from tests.support.processes import SECRETS, run, started
 from tests.support.servers import free_port
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEntry, Outcome
-from service.accounts.switching import Switching
-from service.store.journal import log
+from service.integrations.activate import Switching
+from service.store.logs.logs import log
 from service.store.tables import log_entries
 from tests.support.office import Office
 from tests.support.pages import Browser
-from tests.support.village import ANN, Village, village
+from tests.support.two_people_with_runs import ANN, Village, village
 
 API = "/api/v1/integrations"
 PRIVATE = {"kept": {"start": "2026-12-03T09:00:00Z"}, "lost": {"deleted": True}, "private": True}

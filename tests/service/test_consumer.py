@@ -8,12 +8,13 @@ import pytest
 from contracts.envelope import RunRequested
 from contracts.errors import Transient, Unavailable
 from contracts.ports import Outgoing
+from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_RUNS
-from service.clock import SystemClock
-from service.consumer import Consumer
-from service.store import Store, suspects
-from service.store.journal import known
+from service.consumers.loop import Consumer
+from service.store.engine.store import Store
+from service.store.messages import suspects
+from service.store.messages.inbox import known
 from tests.support.message_loop import NOW, Ground, Work, a_step, running
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until

@@ -8,7 +8,8 @@ import pytest
 from contracts.errors import Malformed, Permanent, Throttled, Transient
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Outgoing
 from service.broker.topology import QUEUE_RUNS, REPLAY_EXCHANGE
-from service.store import Store, letters
+from service.store.engine.store import Store
+from service.store.messages import dead_letters
 from tests.support.message_loop import NOW, Ground, a_step, running
 from tests.support.waiting import until
 
@@ -149,7 +150,7 @@ async def test_a_malformed_error_of_a_handler_names_its_field(store: Store) -> N
 
 async def _replay(ground: Ground, letter: dict[str, Any]) -> None:
     async with ground.store.begin() as connection:
-        await letters.replay(connection, [letter["id"]], exchange=REPLAY_EXCHANGE, who="olga", now=NOW)
+        await dead_letters.replay(connection, [letter["id"]], exchange=REPLAY_EXCHANGE, who="olga", now=NOW)
     await ground.broker.publish(
         Outgoing(
             exchange=REPLAY_EXCHANGE,

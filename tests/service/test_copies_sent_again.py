@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.accounts.choices import Choices
-from service.accounts.people import Person
-from service.rehearsal import Doing, Rehearsal
+from service.consumers.runs.dry_run import Rehearsal
+from service.consumers.runs.dry_run_result import Doing
+from service.integrations.ownership import Person
+from service.integrations.settings_form import Choices
 from service.store.tables import runs
 from tests.support.choices import form
-from tests.support.village import Village, village
+from tests.support.two_people_with_runs import Village, village
 
 PERSON = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
 WEEK = {"past": "1_week", "future": "1_week"}

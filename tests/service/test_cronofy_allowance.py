@@ -5,15 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from service.cronofy.allowance import (
-    MINUTE,
-    SECOND,
-    SLACK,
-    Allowance,
-    Limit,
-    Queue,
-    limits_of,
-)
+from service.cronofy.allowance import MINUTE, SECOND, SLACK, Allowance, Limit, Queue, limits_of
 
 LIMITS = limits_of(50, 500)
 NOW = 1_800_000_000_000

@@ -16,12 +16,12 @@ from contracts.writes import Delete, ForeignEdit, Upsert
 from service.cronofy import Access, Cronofy, EventsQuery, Turn, open_cronofy
 from service.cronofy.allowance import SECOND, Allowance
 from service.cronofy.budget import open_budget
-from service.simulator.app import create_app
-from service.simulator.clock import ManualClock as SimulatedClock
-from service.simulator.world import World
-from service.store import Store
-from service.store.budget import BudgetRow
-from service.store.credentials import CredentialsTable
+from service.demo.simulator.app import create_app
+from service.demo.simulator.clock import ManualClock as SimulatedClock
+from service.demo.simulator.world import World
+from service.store.engine.store import Store
+from service.store.integrations.credentials import CredentialsTable
+from service.store.operations.budget import BudgetRow
 from tests.support.clock import ManualClock
 
 OLIVIA = "olivia@example.test"

@@ -8,21 +8,20 @@ from sqlalchemy import func, select, update
 
 from contracts.cronofy import EventsPage, UserInfo
 from contracts.errors import Permanent
-from contracts.ports import Permit
-from service.accounts.switching import Switching
+from contracts.ports import Permit, Turn
+from service.consumers.inbound.reader import Calendars, Reader
+from service.consumers.runs.handler import RunHandler
 from service.cronofy.gateway import CronofyGateway, EventsQuery
-from service.cronofy.transport import Turn
-from service.inbound import Reader
-from service.inbound.reader import Calendars
+from service.integrations.activate import Switching
 from service.keeper import daily_reads
-from service.runs import RunHandler
-from service.store.accounts import Owner, release
-from service.store.integrations import change
+from service.store.integrations.integrations import change
+from service.store.integrations.listing import Owner
+from service.store.links.links import release
 from service.store.tables import links, runs
 from tests.support.calendars import FreeBudget, Outbound, changed
-from tests.support.household import Household, household
 from tests.support.locks import until_blocked
-from tests.support.village import ANN, Village, village
+from tests.support.one_person import Household, household
+from tests.support.two_people_with_runs import ANN, Village, village
 from tests.support.waiting import until
 
 OWNER = Owner(tenant_id="acme", user_id="u-17")

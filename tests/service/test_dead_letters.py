@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from service.store import Store, letters
-from service.store.dead_letters import NewLetter, bury, fingerprint, note_attempt, resolve
-from service.store.journal import known, record
-from service.store.letters import Conflict, Matching, NotThere
+from service.store.engine.store import Store
+from service.store.messages import dead_letters
+from service.store.messages.burying import NewLetter, bury, fingerprint, note_attempt, resolve
+from service.store.messages.dead_letters import Conflict, Matching, NotThere
+from service.store.messages.inbox import known, record
 from service.store.tables import outbox
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -37,19 +38,19 @@ async def buried(store: Store, *all_letters: NewLetter, now: datetime = NOW) -> 
     async with store.begin() as connection:
         await bury(connection, all_letters, now=now)
     async with store.read() as connection:
-        return list(await letters.ids_of(connection, Matching(), limit=100))
+        return list(await dead_letters.ids_of(connection, Matching(), limit=100))
 
 
 async def shown(store: Store, letter_id: str) -> dict[str, Any]:
     async with store.read() as connection:
-        row = dict(await letters.show(connection, letter_id))
-        acts = await letters.acts_of(connection, [letter_id])
+        row = dict(await dead_letters.show(connection, letter_id))
+        acts = await dead_letters.acts_of(connection, [letter_id])
     return row | {"acts": [(act["who"], act["act"], act["note"]) for act in acts.get(letter_id, [])]}
 
 
 async def replayed(store: Store, *ids: str, now: datetime = NOW) -> list[str]:
     async with store.begin() as connection:
-        return await letters.replay(connection, ids, exchange=REPLAY_EXCHANGE, who="olga", now=now)
+        return await dead_letters.replay(connection, ids, exchange=REPLAY_EXCHANGE, who="olga", now=now)
 
 
 async def test_a_letter_keeps_the_original_bytes_and_every_attempt(store: Store) -> None:
@@ -203,10 +204,10 @@ async def test_discarding_keeps_the_reason_and_can_be_undone(store: Store) -> No
     (letter_id,) = await buried(store, a_letter())
 
     async with store.begin() as connection:
-        await letters.discard(connection, [letter_id], who="olga", reason="a test message", now=NOW)
+        await dead_letters.discard(connection, [letter_id], who="olga", reason="a test message", now=NOW)
     assert (await shown(store, letter_id))["state"] == "discarded"
     async with store.begin() as connection:
-        await letters.undo(connection, [letter_id], who="omar", now=NOW)
+        await dead_letters.undo(connection, [letter_id], who="omar", now=NOW)
 
     row = await shown(store, letter_id)
     assert row["state"] == "open"
@@ -231,7 +232,7 @@ async def test_letters_are_found_by_every_filter(store: Store) -> None:
 
     async def ids(**asked: Any) -> list[str]:
         async with store.read() as connection:
-            found, _ = await letters.page(connection, Matching(**asked))
+            found, _ = await dead_letters.page(connection, Matching(**asked))
         return [row["message_id"] for row in found]
 
     assert await ids() == ["new", "old"]
@@ -252,11 +253,11 @@ async def test_pages_follow_one_another_without_gap_or_repeat(store: Store) -> N
     after: str | None = None
     async with store.read() as connection:
         while True:
-            found, after = await letters.page(connection, Matching(), after=after, limit=2)
+            found, after = await dead_letters.page(connection, Matching(), after=after, limit=2)
             seen += [row["message_id"] for row in found]
             if after is None:
                 break
-        assert await letters.count(connection, Matching()) == 5
+        assert await dead_letters.count(connection, Matching()) == 5
     assert seen == [f"m-{n}" for n in reversed(range(5))]
 
 

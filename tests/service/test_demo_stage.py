@@ -11,12 +11,13 @@ from contracts.calendar import item_ref
 from contracts.envelope import ItemChanged, decode
 from contracts.errors import Unavailable
 from contracts.vorex import ItemContent
-from service.accounts import Person
 from service.demo.stage import Stage
 from service.demo.vorex import COLLEAGUE, Dispatcher
-from service.store import Store, items
+from service.integrations import Person
+from service.store.engine.store import Store
+from service.store.items import items
 from service.store.tables import outbox
-from service.web.guard import Guard
+from service.web.middleware import Guard
 from tests.builders import an_item
 from tests.support.office import Office, Unwritable
 from tests.support.pages import Browser

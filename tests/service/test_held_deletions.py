@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.store.tables import deletions, items, links
-from tests.support.household import NINE, TEN
 from tests.support.office import Office
-from tests.support.village import Village, village
+from tests.support.one_person import NINE, TEN
+from tests.support.two_people_with_runs import Village, village
 
 API = "/api/v1/integrations"
 MANY = 12

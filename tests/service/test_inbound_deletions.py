@@ -5,11 +5,11 @@ import asyncio
 from sqlalchemy import update
 
 from contracts.calendar import Code, LinkState
-from handlers.judge import MOST_REWRITES
+from handlers.inbound_event import MOST_REWRITES
 from service.store.tables import items as items_table
 from service.store.tables import links as links_table
-from tests.support.household import Household
 from tests.support.locks import until_blocked
+from tests.support.one_person import Household
 
 
 async def test_r5_a_deletion_comes_across_with_delete_checked(home: Household) -> None:

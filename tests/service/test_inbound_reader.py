@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.calendar import Origin
-from tests.support.household import ELEVEN, NINE, TEN, Household
+from tests.support.one_person import ELEVEN, NINE, TEN, Household
 
 
 async def test_g3_an_event_added_to_the_linked_calendar_is_added_to_my_calendar(home: Household) -> None:

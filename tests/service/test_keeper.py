@@ -12,10 +12,14 @@ from sqlalchemy import insert, select, update
 
 from contracts.errors import Unanswered, Unavailable
 from service.keeper import DAY, Chore, Keeper, delays, due_runs, old_outbox_rows, unread_notices
-from service.store import Store, accounts, inbound, runs
-from service.store import delays as delays_of
-from service.store.ids import new_id
-from service.store.tables import integration_state, integrations, leases, links, outbox
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.integrations import delays as delays_of
+from service.store.integrations import reads
+from service.store.links import links
+from service.store.runs import runs
+from service.store.tables import integration_state, integrations, leases, outbox
+from service.store.tables import links as links_table
 from tests.support.calendars import changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -216,9 +220,9 @@ async def test_what_has_just_been_released_is_not_late(store: Store) -> None:
         await world.send(changed())
         await world.settled()
         async with own.begin() as connection:
-            await accounts.release(connection, home)
+            await links.release(connection, home)
             await connection.execute(update(integrations).values(active=True))
-            assert [row.state for row in await connection.execute(select(links.c.state))] == ["behind"]
+            assert [row.state for row in await connection.execute(select(links_table.c.state))] == ["behind"]
             assert await delays_of.late(connection, now=clock.now().timestamp()) == {}
     await own.close()
 
@@ -288,6 +292,6 @@ async def test_who_waits_without_a_moment_comes_first_on_either_database(store: 
         async with own.begin() as connection:
             await connection.execute(update(integration_state).where(state == noted).values(**told))
             await connection.execute(update(integration_state).where(state == dead).values(reading_since=now))
-            assert await inbound.unread(connection, now=now.timestamp(), limit=1) == [dead]
+            assert await reads.unread(connection, now=now.timestamp(), limit=1) == [dead]
             assert await runs.unread_for_long(connection, before=later, since=later, limit=1) == [dead]
     await own.close()

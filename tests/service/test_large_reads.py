@@ -5,8 +5,8 @@ from sqlalchemy import func, select
 from contracts.calendar import LinkState
 from service.store.tables import links as links_table
 from service.store.tables import run_equals
-from tests.support.household import NINE, TEN, Household
-from tests.support.village import village
+from tests.support.one_person import NINE, TEN, Household
+from tests.support.two_people_with_runs import village
 
 WEEK = {"past": "1_week", "future": "1_week"}
 MANY = 210

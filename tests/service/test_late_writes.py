@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.store.tables import links, log_entries
-from tests.support.village import Village, village
+from tests.support.two_people_with_runs import Village, village
 
 
 @pytest.fixture

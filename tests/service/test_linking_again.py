@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.simulator.world import World
-from tests.support.village import Village, village
+from service.demo.simulator.world import World
+from tests.support.two_people_with_runs import Village, village
 
 EMAIL = "ann@example.com"
 TYPES = ("appointment", "crm_activity", "service_call", "task", "todo")

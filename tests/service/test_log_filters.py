@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import insert
 
 from contracts.calendar import Trigger
-from service.store import Store, logs
-from service.store.ids import new_id
-from service.store.logs import LOOKED_THROUGH, Wanted
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.logs import logs
+from service.store.logs.logs import LOOKED_THROUGH, Wanted
 from service.store.tables import items, log_entries
 from tests.support.office import Office, open_office
 from tests.support.pages import BROWSER, Browser

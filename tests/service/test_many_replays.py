@@ -11,10 +11,11 @@ from sqlalchemy import RowMapping, select
 from service.broker.topology import QUEUE_OUTBOUND
 from service.keeper import bulk_replays
 from service.operations import DeadLetters, Matching, Reader
-from service.store import Store, bulk
-from service.store.bulk import Bulk
-from service.store.dead_letters import NewLetter, bury
-from service.store.letters import ON_ITS_WAY
+from service.store.engine.store import Store
+from service.store.messages import replays
+from service.store.messages.burying import NewLetter, bury
+from service.store.messages.dead_letters import ON_ITS_WAY
+from service.store.messages.replays import Bulk
 from service.store.tables import dead_letter_acts, outbox
 from tests.support.knobs import examples
 
@@ -115,7 +116,7 @@ async def test_what_is_noted_can_be_stopped(store: Store) -> None:
 
 async def left(store: Store) -> Sequence[Bulk]:
     async with store.read() as connection:
-        return await bulk.noted(connection)
+        return await replays.noted(connection)
 
 
 async def acts(store: Store) -> Sequence[RowMapping]:

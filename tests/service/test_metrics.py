@@ -4,17 +4,18 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY
 
-from handlers.pacing import Pace
+from handlers.replay_pace import Pace
+from service.app.server import SystemClock
 from service.broker.memory import MemoryBroker
 from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from service.clock import SystemClock
 from service.cronofy.budget import open_budget
-from service.gauges import Gauges
-from service.store import Store, letters
-from service.store.budget import BudgetRow
-from service.store.dead_letters import NewLetter, bury
-from service.store.delays import mark
-from service.store.journal import enqueue
+from service.monitoring.gauges import Gauges
+from service.store.engine.store import Store
+from service.store.integrations.delays import mark
+from service.store.messages import dead_letters
+from service.store.messages.burying import NewLetter, bury
+from service.store.messages.outbox import enqueue
+from service.store.operations.budget import BudgetRow
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
@@ -83,9 +84,11 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
             headers={}, body=b"",
         )  # fmt: skip
         await bury(connection, [letter, other], now=now)
-        first, *_ = await letters.ids_of(connection, letters.Matching(), limit=9)
+        first, *_ = await dead_letters.ids_of(connection, dead_letters.Matching(), limit=9)
         pace = Pace(rate=0.001, start=now.timestamp() + 1000)
-        await letters.replay(connection, [first], exchange=REPLAY_EXCHANGE, who="olga", now=now, pace=pace)
+        await dead_letters.replay(
+            connection, [first], exchange=REPLAY_EXCHANGE, who="olga", now=now, pace=pace
+        )
         await enqueue(connection, [item("late")], now=now.timestamp() - 90)
 
     gauges = Gauges(store=store, broker=broker, clock=ManualClock())

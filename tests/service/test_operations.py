@@ -12,8 +12,8 @@ from contracts.errors import Unavailable
 from contracts.ports import Outgoing
 from service.broker.topology import ITEMS_EXCHANGE, QUEUE_OUTBOUND
 from service.operations import MASK, Conflict, DeadLetters, Matching, publish_events
-from service.store import Store
-from service.store.dead_letters import NewLetter, bury
+from service.store.engine.store import Store
+from service.store.messages.burying import NewLetter, bury
 
 SAMPLES = [
     path

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from contracts.calendar import event_id
 from contracts.ports import Permit
 from contracts.writes import Upsert, Write
-from service.store.outbound import neglected
+from service.store.links.claims import neglected
 from service.store.tables import links as links_table
 from tests.support.calendars import FreeBudget, MemoryCalendars, Outbound, changed
 from tests.support.waiting import until

@@ -5,7 +5,7 @@ import pytest
 from contracts.calendar import event_id
 from contracts.errors import GrantRefused, Permanent, Throttled, Unanswered, Unavailable
 from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS, retry_exchange
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import attempts
 from service.store.tables import links as links_table
 from tests.support.calendars import Outbound, changed, outbound

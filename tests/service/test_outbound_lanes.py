@@ -11,7 +11,7 @@ from contracts.vorex import ItemType
 from contracts.writes import Delete
 from handlers.landing import Sent
 from service.broker.topology import QUEUE_OUTBOUND
-from service.outbound.lanes import FULL, Lane, Lanes, Pressure, Task
+from service.consumers.outbound.lanes import FULL, Lane, Lanes, Pressure, Task
 from tests.support.calendars import Outbound
 
 BUSY = Pressure(at_rest=False, window_full=False, quiet=False)

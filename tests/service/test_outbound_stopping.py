@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from contracts.errors import Throttled
 from contracts.ports import Permit
-from service.store import AsyncConnection, Store
+from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import links as links_table
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
 from tests.support.clock import ManualClock

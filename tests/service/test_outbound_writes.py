@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.calendar import IntegrationId, Item, event_id, item_ref
 from contracts.vorex import ItemContent
-from service.store.items import save
+from service.store.items.items import save
 from service.store.tables import integration_state, items, log_entries, outbox
 from tests.support.calendars import Outbound, changed
 

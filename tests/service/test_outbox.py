@@ -12,8 +12,10 @@ from contracts.ports import Outgoing
 from service.broker.memory import MemoryBroker
 from service.broker.topology import FACTS_EXCHANGE, QUEUE_OUTBOUND
 from service.outbox import LEASE, EmbeddedOutbox, LeasedOutbox, Outbox, StorePublisher, Unsettled
-from service.store import Store, leases, outbox
-from service.store.journal import enqueue
+from service.store.engine import leases
+from service.store.engine.store import Store
+from service.store.messages import outbox
+from service.store.messages.outbox import enqueue
 from service.store.tables import outbox as table
 from tests.support.brokers import Taker
 from tests.support.clock import ManualClock

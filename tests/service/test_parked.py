@@ -18,10 +18,11 @@ from service.broker.topology import (
     QUEUE_PARKED,
     REPLAY_EXCHANGE,
 )
-from service.parked import PAUSE, ParkedMessages
-from service.store import Store, letters
-from service.store.journal import known, record
-from service.store.letters import Matching
+from service.consumers.parked import PAUSE, ParkedMessages
+from service.store.engine.store import Store
+from service.store.messages import dead_letters
+from service.store.messages.dead_letters import Matching
+from service.store.messages.inbox import known, record
 from tests.support.brokers import Taker, item
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -50,7 +51,7 @@ class Ground:
 
     async def letters(self) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
-            found, _ = await letters.page(connection, Matching())
+            found, _ = await dead_letters.page(connection, Matching())
         return [dict(row) for row in found]
 
     async def imported(self, count: int) -> list[dict[str, Any]]:
@@ -125,7 +126,9 @@ async def test_a_replay_that_is_given_up_opens_its_letter_again(store: Store) ->
         (letter,) = await ground.imported(1)
         async with store.begin() as connection:
             now = await store.moment(connection)
-            await letters.replay(connection, [letter["id"]], exchange=REPLAY_EXCHANGE, who="olga", now=now)
+            await dead_letters.replay(
+                connection, [letter["id"]], exchange=REPLAY_EXCHANGE, who="olga", now=now
+            )
         headers = {REPLAY_HEADER: letter["id"]}
         await ground.broker.publish(item("m-1", exchange=DEAD_EXCHANGE, body=BODY, headers=headers))
 

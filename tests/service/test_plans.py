@@ -19,24 +19,24 @@ from service.keeper import (
     daily_reads,
     delays,
     due_runs,
+    forgetting,
     lost_calendars,
     old_tombstones,
     runs_at_a_standstill,
     unread_notices,
 )
-from service.purging import forgetting
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import item_assignees, items
 from tests.benchmarks.pages import addresses
 from tests.support.clock import ManualClock
 from tests.support.grown import ITEM, fill
 from tests.support.hot_queries import QUERIES
-from tests.support.household import NINE, TEN
 from tests.support.office import Office, open_office
+from tests.support.one_person import NINE, TEN
 from tests.support.pages import BROWSER
 from tests.support.plans import watching
 from tests.support.postgresql import PostgreSQL
-from tests.support.village import village
+from tests.support.two_people_with_runs import village
 from tests.support.waiting import elsewhere
 
 WHO = "u-20"

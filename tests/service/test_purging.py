@@ -8,13 +8,16 @@ import pytest
 from sqlalchemy import Table, insert, select
 
 from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from service.keeper import Chore
-from service.purging import CHUNK, forgetting
-from service.store import Store, accounts, letters
-from service.store.dead_letters import NewLetter, bury, note_attempt
-from service.store.ids import new_id
-from service.store.journal import known, record
-from service.store.tables import attempts, dead_letters, inbox, log_entries, runs, suspects, used_tokens
+from service.keeper import CHUNK, Chore, forgetting
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.store.messages import dead_letters
+from service.store.messages.burying import NewLetter, bury, note_attempt
+from service.store.messages.inbox import known, record
+from service.store.runs import runs
+from service.store.tables import attempts, inbox, log_entries, suspects, used_tokens
+from service.store.tables import dead_letters as letters_table
+from service.store.tables import runs as runs_table
 from tests.support.calendars import outbound
 from tests.support.clock import START, ManualClock
 
@@ -59,8 +62,8 @@ async def test_the_inbox_forgets_after_its_days_but_never_an_open_letter(clocked
         await bury(connection, [a_letter(each) for each in ("open", "replaying", "discarded")], now=old)
         await record(connection, QUEUE_OUTBOUND, [(("/vorex/acme", "done"), "done")], now=old.timestamp())
         await record(connection, QUEUE_OUTBOUND, [(("/vorex/acme", "young"), "done")], now=young.timestamp())
-        ids = {row.message_id: row.id for row in await connection.execute(select(dead_letters))}
-        await letters.discard(connection, [ids["discarded"]], who="olga", reason="x", now=old)
+        ids = {row.message_id: row.id for row in await connection.execute(select(letters_table))}
+        await dead_letters.discard(connection, [ids["discarded"]], who="olga", reason="x", now=old)
 
     await chores(clocked)["old inbox rows"].work()
 
@@ -68,7 +71,7 @@ async def test_the_inbox_forgets_after_its_days_but_never_an_open_letter(clocked
         keys = [("/vorex/acme", each) for each in ("open", "replaying", "discarded", "done", "young")]
         left = await known(connection, QUEUE_OUTBOUND, keys)
         assert {message_id for _, message_id in left} == {"open", "replaying", "young"}
-        await letters.replay(connection, [ids["open"]], exchange=REPLAY_EXCHANGE, who="olga", now=START)
+        await dead_letters.replay(connection, [ids["open"]], exchange=REPLAY_EXCHANGE, who="olga", now=START)
 
 
 async def test_more_than_a_chunk_is_forgotten_while_others_write(clocked: Store) -> None:
@@ -114,13 +117,13 @@ async def test_r27_runs_are_forgotten_with_what_they_logged(clocked: Store) -> N
         home = await world.integration()
     async with clocked.begin() as connection:
         for age in (1, 89, 91):
-            await accounts.add_run(connection, **_run(home, age), state="done", ended_at=START - age * DAY)
-        await accounts.add_run(connection, **_run(home, 92), state="waiting")
+            await runs.add_run(connection, **_run(home, age), state="done", ended_at=START - age * DAY)
+        await runs.add_run(connection, **_run(home, 92), state="waiting")
 
     await chores(clocked)["old runs"].work()
 
     async with clocked.read() as connection:
-        left = set(await connection.scalars(select(runs.c.requested_at)))
+        left = set(await connection.scalars(select(runs_table.c.requested_at)))
     assert left == {START - age * DAY for age in (1, 89, 92)}
 
 
@@ -140,14 +143,14 @@ async def test_letters_that_are_done_with_are_forgotten_with_their_acts(clocked:
     old = START - 91 * DAY
     async with clocked.begin() as connection:
         await bury(connection, [a_letter(each) for each in ("open", "gone", "lately")], now=old)
-        ids = {row.message_id: row.id for row in await connection.execute(select(dead_letters))}
-        await letters.discard(connection, [ids["gone"]], who="olga", reason="x", now=old)
-        await letters.discard(connection, [ids["lately"]], who="olga", reason="x", now=START - DAY)
+        ids = {row.message_id: row.id for row in await connection.execute(select(letters_table))}
+        await dead_letters.discard(connection, [ids["gone"]], who="olga", reason="x", now=old)
+        await dead_letters.discard(connection, [ids["lately"]], who="olga", reason="x", now=START - DAY)
 
     await chores(clocked)["old dead letters"].work()
 
     async with clocked.read() as connection:
-        left = set(await connection.scalars(select(dead_letters.c.message_id)))
+        left = set(await connection.scalars(select(letters_table.c.message_id)))
     assert left == {"open", "lately"}
 
 

@@ -13,13 +13,17 @@ from contracts.calendar import LinkState
 from contracts.cronofy import EventsPage, UserInfo
 from contracts.envelope import RunRequested
 from contracts.messages import RunData
+from contracts.ports import Turn
 from handlers.compose import compose
+from service.consumers.inbound.reader import Reader
 from service.cronofy.gateway import CronofyGateway, EventsQuery
-from service.cronofy.transport import Turn
-from service.inbound import Reader
-from service.store import AsyncConnection, Store, accounts, inbound, integrations, items, links, runs
-from service.store.ids import new_id
-from tests.support.household import ELEVEN, TEN, Household, Message, household
+from service.store.engine.ids import new_id
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import integrations, listing, reads
+from service.store.items import items
+from service.store.links import links
+from service.store.runs import runs
+from tests.support.one_person import ELEVEN, TEN, Household, Message, household
 from tests.support.waiting import until
 
 
@@ -73,7 +77,7 @@ async def test_r19_a_change_in_vorex_between_two_pages_outlives_a_deletion_there
     await home.world.advance(5)
     async with home.store.begin() as connection:
         now = home.clock.now()
-        await inbound.notice(connection, mine, now - timedelta(hours=1), now=now.timestamp())
+        await reads.notice(connection, mine, now - timedelta(hours=1), now=now.timestamp())
     await reader.catch_up(mine)
 
     assert [one.content.title for one in await home.items() if one.content] == ["Later", "Second visit"]
@@ -105,7 +109,7 @@ async def test_r21_a_page_under_way_brings_nothing_to_a_deleted_integration(rows
     mine = await rows.integration()
     rows.add_event(mine, "Visit")
     async with _holding(rows.store) as connection:
-        await accounts.lock(connection, mine)
+        await listing.lock(connection, mine)
         await integrations.change(connection, mine, active=False, deleted_at=rows.clock.now())
         reading = asyncio.create_task(rows.changed(mine))
         await _blocked(rows.store, reading)
@@ -123,7 +127,7 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
     data = RunData(run_id=run_id, integration_id=mine, step=1)
     message = RunRequested.of(data, id=new_id(), time=rows.clock.now())
     async with _holding(rows.store) as connection:
-        await accounts.lock(connection, mine)
+        await listing.lock(connection, mine)
         step = asyncio.create_task(rows.runs(Message(message=message, key=(message.source, message.id))))
         await _blocked(rows.store, step)
         run = await runs.find(connection, run_id, lock=True)
@@ -144,10 +148,10 @@ async def test_a_notice_is_not_served_by_a_read_that_began_without_it(rows: Hous
         noticing = asyncio.create_task(rows.notice(mine, since=rows.clock.now() - timedelta(hours=1)))
         await _blocked(rows.store, noticing)
         await rows.world.advance(5)
-        await inbound.notice(connection, mine, rows.clock.now(), now=rows.clock.now().timestamp())
-        turn = await inbound.take_turn(connection, mine, now=rows.clock.now().timestamp())
+        await reads.notice(connection, mine, rows.clock.now(), now=rows.clock.now().timestamp())
+        turn = await reads.take_turn(connection, mine, now=rows.clock.now().timestamp())
         assert turn is not None
-        await inbound.end_turn(connection, turn, at=rows.clock.now())
+        await reads.end_turn(connection, turn, at=rows.clock.now())
         await rows.world.advance(1)
     await noticing
 

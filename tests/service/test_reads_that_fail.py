@@ -8,12 +8,11 @@ import pytest
 
 from contracts.cronofy import EventsPage, UserInfo
 from contracts.errors import Transient
+from contracts.ports import Turn
+from service.consumers.inbound.reader import Calendars, Reader
 from service.cronofy.gateway import EventsQuery
-from service.cronofy.transport import Turn
-from service.inbound import Reader
-from service.inbound.reader import Calendars
-from tests.support.household import Household, household
-from tests.support.village import Village, village
+from tests.support.one_person import Household, household
+from tests.support.two_people_with_runs import Village, village
 
 ANN = "ann@example.com"
 EVENTS, GONE, PAGE = 40, 9, 15

@@ -1,6 +1,6 @@
 """Another grant takes the place of an integration's old one (R21, R22, issue 4)."""
 
-from service.simulator.model import Profile
+from service.demo.simulator.model import Profile
 from service.store.tables import credentials, integrations, links
 from tests.support.office import EMAIL, Office
 

@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from contracts.calendar import Origin
-from service.accounts import Accounts, Person
-from service.accounts.choices import Choices
-from service.accounts.refusals import Conflict
-from service.rehearsal import Doing, Rehearsal, Rehearsed
-from service.store import tombstones
+from service.consumers.runs.dry_run import Rehearsal
+from service.consumers.runs.dry_run_result import Doing, Rehearsed
+from service.integrations import Accounts, Person
+from service.integrations.refusals import Conflict
+from service.integrations.settings_form import Choices
+from service.store.links import tombstones
 from service.store.tables import metadata
-from tests.support.household import ALL_TYPES, NINE, TEN, Household
+from tests.support.one_person import ALL_TYPES, NINE, TEN, Household
 
 ANN = "ann@example.com"
 PERSON = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")

@@ -8,9 +8,9 @@ from contracts.calendar import LinkState, Status
 from contracts.envelope import RunRequested
 from contracts.errors import Permanent, SyncError, Transient
 from contracts.messages import RunData
-from service.store import accounts, runs
-from service.store.ids import new_id
-from tests.support.household import NINE, TEN, Household, Message
+from service.store.engine.ids import new_id
+from service.store.runs import runs
+from tests.support.one_person import NINE, TEN, Household, Message
 
 ANN = "ann@example.com"
 WEEK = {"past": "1_week", "future": "1_week"}
@@ -161,7 +161,7 @@ async def _step(home: Household, mine: str, run_id: str, number: int, *, attempt
 
 async def _busy(home: Household, mine: str) -> bool:
     async with home.store.read() as connection:
-        return await accounts.run_in_progress(connection, mine)
+        return await runs.run_in_progress(connection, mine)
 
 
 async def test_r25_a_run_that_cronofy_refuses_has_failed_and_keeps_no_other_out(home: Household) -> None:

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from contracts.envelope import RunRequested
 from contracts.messages import RunData
-from service.store.ids import new_id
+from service.store.engine.ids import new_id
 from service.store.tables import log_entries
 from service.store.tables import runs as runs_table
-from tests.support.household import NINE, TEN, Household, Message, household
+from tests.support.one_person import NINE, TEN, Household, Message, household
 
 WEEK = {"past": "1_week", "future": "1_week"}
 EVENTS, PAGE = 25, 5

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from service.store import Store, journal
-from service.store.statistics import BACK_OFF, LEAST, REST, Statistics
+from service.store.engine.statistics import BACK_OFF, LEAST, REST, Statistics
+from service.store.engine.store import Store
+from service.store.messages import inbox
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -15,7 +16,7 @@ from tests.support.waiting import until
 async def _fill(store: Store, *, first: int, count: int) -> None:
     async with store.begin() as connection:
         keys = [(("vorex", f"m-{number}"), "done") for number in range(first, first + count)]
-        await journal.record(connection, "calendar-sync.runs", keys, now=1.0)
+        await inbox.record(connection, "calendar-sync.runs", keys, now=1.0)
 
 
 @pytest.mark.postgresql

@@ -3,11 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from service.store.tables import (
-    credentials,
-    integrations,
-    links,
-)
+from service.store.tables import credentials, integrations, links
 from tests.support.office import ALL_TYPES, EMAIL, OFF, Office
 
 API = "/api/v1/integrations"

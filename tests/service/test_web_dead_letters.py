@@ -12,8 +12,8 @@ from contracts.envelope import ItemChanged, decode
 from contracts.ports import REPLAY_HEADER
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.operations import MASK, Conflict, DeadLetters
-from service.store.dead_letters import NewLetter, bury, resolve
-from service.store.journal import known
+from service.store.messages.burying import NewLetter, bury, resolve
+from service.store.messages.inbox import known
 from service.store.tables import outbox
 from tests.support.letters import DATA, ITEM, a_body, a_letter
 from tests.support.office import Office

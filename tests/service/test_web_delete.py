@@ -8,9 +8,9 @@ import pytest
 from contracts.vorex import Action
 from service.keeper import old_tombstones
 from service.store.tables import credentials, integrations, links, runs
-from tests.support.household import ELEVEN
 from tests.support.office import EMAIL, Office, form
-from tests.support.village import ANN, Village, village
+from tests.support.one_person import ELEVEN
+from tests.support.two_people_with_runs import ANN, Village, village
 
 API = "/api/v1/integrations"
 WEEK = {"past": "1_week", "future": "1_week"}

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEntry, Outcome, Trigger
 from contracts.vorex import ItemType
-from service.store.journal import log
+from service.store.logs.logs import log
 from tests.support.office import Office, open_office
 
 

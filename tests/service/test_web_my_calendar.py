@@ -10,7 +10,7 @@ from contracts.calendar import Item, item_ref
 from contracts.envelope import ItemChanged, decode
 from contracts.vorex import ItemContent, ItemType
 from handlers.versions import Verdict, judge
-from service.store import items as items_store
+from service.store.items import items as items_store
 from tests.support.office import Office, open_office
 
 API = "/api/v1/my-calendar/items"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemathesis.core.failures import FailureGroup
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from service.store.dead_letters import bury
+from service.store.messages.burying import bury
 from service.store.tables import dead_letters, runs
 from tests.support.knobs import examples
 from tests.support.letters import a_letter

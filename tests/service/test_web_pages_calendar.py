@@ -8,7 +8,7 @@ import pytest
 from contracts.calendar import Item, item_ref
 from contracts.envelope import ItemChanged, decode
 from contracts.vorex import ItemContent, ItemType
-from service.store import items as items_store
+from service.store.items import items as items_store
 from tests.support.office import Office
 from tests.support.pages import Browser, Page
 

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from contracts.envelope import LARGEST_BODY
-from service.accounts.my_calendar import MyCalendar
-from service.store import Store
-from service.store.ids import new_id
+from service.integrations.my_calendar import MyCalendar
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
 from service.store.tables import integrations, outbox
-from service.web.passes import SESSION_COOKIE, SESSION_LIFE
+from service.web.tokens import SESSION_COOKIE, SESSION_LIFE
 from tests.support.office import Office, Unwritable
 from tests.support.pages import Browser
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.operations import MASK
-from service.store.dead_letters import NewLetter, bury, resolve
-from service.store.ids import new_id
+from service.store.engine.ids import new_id
+from service.store.messages.burying import NewLetter, bury, resolve
 from service.store.tables import dead_letters, outbox
 from tests.support.letters import DATA, ITEM, a_body, a_letter
 from tests.support.office import Office

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.calendar import Reason, Status
-from service.accounts.watching import runs_under_way
-from service.store.accounts import Owner
-from service.store.integrations import change, change_state
-from service.store.runs import end_all
+from service.integrations.runs import runs_under_way
+from service.store.integrations.integrations import change, change_state
+from service.store.integrations.listing import Owner
+from service.store.runs.runs import end_all
 from service.store.tables import integrations, runs
 from tests.support.office import Office, open_office
 from tests.support.pages import Browser

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEntry, Outcome, Trigger
 from contracts.vorex import ItemType
-from service.store.journal import log
+from service.store.logs.logs import log
 from service.store.tables import log_entries, runs
 from tests.support.office import Office, open_office
 from tests.support.pages import Browser

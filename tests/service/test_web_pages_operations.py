@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import insert, update
 
 from contracts.errors import Unavailable
+from service.monitoring.heartbeat import Reports
 from service.operations import Watch
-from service.reports import Reports
-from service.store import processes
-from service.store.dead_letters import bury
-from service.store.ids import new_id
+from service.store.engine.ids import new_id
+from service.store.messages.burying import bury
+from service.store.operations import processes
 from service.store.tables import budget, integration_state, integrations, items, links
-from service.telemetry import BRAKE_ON, BREAKER_OPEN, MESSAGES_SETTLED
+from service.telemetry.metrics import BRAKE_ON, BREAKER_OPEN, MESSAGES_SETTLED
 from tests.support.letters import a_letter
 from tests.support.office import Office, open_office
 from tests.support.pages import BROWSER, Browser

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.store import accounts
-from service.store.integrations import change
+from service.store.integrations import listing
+from service.store.integrations.integrations import change
 from service.store.tables import integrations, outbox, runs
 from tests.support.office import ALL_TYPES, OFF, Office, open_office
 from tests.support.pages import BROWSER, Browser
@@ -186,7 +186,7 @@ async def unfinished(office: Office) -> str:
     """A set-up that nobody has finished."""
     integration_id = str(uuid4())
     async with office.store.begin() as connection:
-        await accounts.add(
+        await listing.add(
             connection, id=integration_id, tenant_id="acme", user_id="u-17", sub="s", profile_id="p",
             profile_name="p", provider_name="google", provider_service="google", account_name="a",
             event_types={"create": True, "update": False, "delete": False},

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from service.store.accounts import Owner
-from service.store.runs import end
+from service.store.integrations.listing import Owner
+from service.store.runs.runs import end
 from service.store.tables import integrations, links, runs
-from service.web.words import COMPLAINTS
+from service.web.labels import COMPLAINTS
 from tests.support.office import ALL_TYPES, Office
 from tests.support.pages import Browser
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from contracts.envelope import RunRequested, decode
-from service.store.integrations import change
+from service.store.integrations.integrations import change
 from service.store.tables import integrations, runs
 from tests.support.office import Office, form
 

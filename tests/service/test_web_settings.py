@@ -5,10 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.envelope import RunRequested, decode
-from service.store.tables import (
-    integrations,
-    runs,
-)
+from service.store.tables import integrations, runs
 from tests.support.office import ALL_TYPES, EMAIL, HERE, OFF, Office, form
 
 API = "/api/v1/integrations"

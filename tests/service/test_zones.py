@@ -12,7 +12,7 @@ import pytest
 
 from contracts.vorex import ItemContent
 from handlers.runs import span_of
-from tests.support.village import village
+from tests.support.two_people_with_runs import village
 
 ZONES = ("Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC")
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.simulator.app import create_app
-from service.simulator.clock import ManualClock
-from service.simulator.world import FULL_SCOPE, Linked, World
+from service.demo.simulator.app import create_app
+from service.demo.simulator.clock import ManualClock
+from service.demo.simulator.world import FULL_SCOPE, Linked, World
 
 OLIVIA = "olivia@example.test"
 

@@ -14,8 +14,8 @@ import requests
 from pycronofy.batch import BatchBuilder
 from pycronofy.exceptions import PyCronofyPartialSuccessError, PyCronofyRequestError
 
-from service.simulator.server import server
-from service.simulator.world import World
+from service.demo.simulator.server import server
+from service.demo.simulator.world import World
 
 SECRET = "client-secret"
 SCOPE = "read_account list_calendars read_events create_event delete_event create_calendar"

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-import service.simulator
-from service.simulator.channels import open_channel
-from service.simulator.rows import calendar_details
-from service.simulator.server import demo_world, serving
-from service.simulator.world import World
+import service.demo.simulator
+from service.demo.simulator.api.rows import calendar_details
+from service.demo.simulator.calendars.channels import open_channel
+from service.demo.simulator.server import demo_world, serving
+from service.demo.simulator.world import World
 
 LUNCH = {"summary": "Lunch", "start": "2026-12-03T12:00:00Z", "end": "2026-12-03T13:00:00Z"}
 OLIVIA = "olivia@example.test"
@@ -200,12 +200,12 @@ async def test_time_moves_only_where_it_is_manual(api: Any) -> None:
 
 def test_the_simulator_knows_nothing_of_this_product() -> None:
     """It imports only itself, the standard library and the web framework (DESIGN 12)."""
-    folder = Path(service.simulator.__file__).parent
+    folder = Path(service.demo.simulator.__file__).parent
     named = {
         node.module or ""
-        for file in folder.glob("*.py")
+        for file in folder.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.ImportFrom)
     }
     ours = {name for name in named if name.split(".")[0] in {"service", "handlers", "contracts"}}
-    assert all(name.startswith("service.simulator") for name in ours)
+    assert all(name.startswith("service.demo.simulator") for name in ours)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.simulator.clock import SystemClock
+from service.demo.simulator.clock import SystemClock
 
 LUNCH = {"summary": "Lunch", "start": "2026-12-03T12:00:00Z", "end": "2026-12-03T13:00:00Z"}
 OLIVIA = "olivia@example.test"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.simulator.signing import sign
+from service.demo.simulator.calendars.signing import sign
 
 LUNCH = {"summary": "Lunch", "start": "2026-12-03T12:00:00Z", "end": "2026-12-03T13:00:00Z"}
 

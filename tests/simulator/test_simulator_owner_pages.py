@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.simulator.app import create_app
-from service.simulator.clock import ManualClock
-from service.simulator.world import World
+from service.demo.simulator.app import create_app
+from service.demo.simulator.clock import ManualClock
+from service.demo.simulator.world import World
 
 EMAIL = "sam@example.test"
 SCRIPT = "<script>alert(1)</script>"

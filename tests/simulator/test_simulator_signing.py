@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.simulator.signing import sign
+from service.demo.simulator.calendars.signing import sign
 
 BODY = b'{"example":"well-known"}'
 FIRST = "CRN_NggYusqPGLxwjw5FHOJYOqSrTPNXy8WQf14OID"

@@ -12,14 +12,14 @@ from sqlalchemy import delete, insert, select, update
 
 from contracts.calendar import Link, Status
 from contracts.envelope import ItemChanged, encode
-from contracts.ports import REPLAY_HEADER, Broker, Delivery, Outgoing, Permit
+from contracts.ports import REPLAY_HEADER, Broker, Delivery, Outgoing, Permit, Turn
 from contracts.vorex import ItemChangedData, ItemType
 from contracts.writes import Answer, Delete, Upsert, Write
 from service.broker.memory import MemoryBroker
 from service.broker.topology import ITEMS_EXCHANGE, QUEUE_OUTBOUND, REPLAY_EXCHANGE, RETRY_DELAYS
-from service.cronofy.transport import Turn
-from service.outbound import OutboundConsumer
-from service.store import Store, links
+from service.consumers.outbound.engine import OutboundConsumer
+from service.store.engine.store import Store
+from service.store.links import links
 from service.store.tables import dead_letters, inbox, integration_state, integrations, log_entries
 from service.store.tables import links as links_table
 from tests.support.clock import ManualClock

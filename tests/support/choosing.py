@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.accounts.choices import Choices
-from service.accounts.people import Person
-from service.accounts.switching import Switching
+from service.integrations.activate import Switching
+from service.integrations.ownership import Person
+from service.integrations.settings_form import Choices
 from tests.support.choices import form
-from tests.support.village import ANN, Village, village
+from tests.support.two_people_with_runs import ANN, Village, village
 
 WHO = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
 

@@ -13,8 +13,8 @@ import aio_pika
 from contracts.errors import Unavailable
 from contracts.ports import Outgoing, Publisher
 from service.broker.rabbitmq import RabbitBroker
-from service.outbound import OutboundConsumer
-from service.store import Store
+from service.consumers.outbound.engine import OutboundConsumer
+from service.store.engine.store import Store
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.rabbitmq import RabbitMQ

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
-from service.store import Store
+from service.store.engine.store import Store
 from tests.support.choices import ALL_TYPES, OFF
 
 OLD = "old"

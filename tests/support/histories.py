@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from contracts.calendar import Item
 from contracts.vorex import Action, ItemContent, ItemType, ShowAs
-from tests.support.lives import VERBS as LIVES
-from tests.support.town import PEOPLE, Town
-from tests.support.village import Village
+from tests.support.integration_acts import VERBS as LIVES
+from tests.support.two_people import PEOPLE, Town
+from tests.support.two_people_with_runs import Village
 
 DAY = datetime(2026, 12, 3, tzinfo=UTC)
 CROWD = 12

@@ -10,29 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import IntegrationId, Trigger
 from handlers.runs import span_of
-from service.store import (
-    accounts,
-    dead_letters,
-    items,
-    journal,
-    letters,
-    links,
-    logs,
-    moving,
-    my_calendar,
-    outbox,
-    outgoing,
-    parting,
-    purge,
-    replays,
-    runs,
-    standstill,
-    stories,
-    tombstones,
-)
-from service.store import outbound as rows
-from service.store.dead_letters import NewLetter
-from service.store.logs import Wanted
+from service.store.engine import purge
+from service.store.items import items, my_calendar
+from service.store.links import claims as rows
+from service.store.links import links, moves, sends, tombstones
+from service.store.logs import logs
+from service.store.logs.logs import Wanted
+from service.store.messages import burying, dead_letters, inbox, outbox, replays
+from service.store.messages.burying import NewLetter
+from service.store.runs import runs
 from tests.builders import an_integration
 
 Query = Callable[[AsyncConnection], Awaitable[Any]]
@@ -43,7 +29,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MORNING = datetime(2026, 12, 3, tzinfo=UTC)
 SPAN = span_of({"past": "1_week", "future": "1_week"}, now=MORNING, time_zone="UTC")
 WHO = replace(an_integration(), tenant_id="acme", user_id="u-20")
-MOVE = parting.Wish(copies="move", calendars=("c",))
+MOVE = moves.Wish(copies="move", calendars=("c",))
 REAL_TIME = logs.Filter.REAL_TIME.triggers
 PRIMARY = {
     table: frozenset({f"pk_{table}", f"autoindex_{table}"}) for table in ("links", "inbox", "attempts")
@@ -65,7 +51,9 @@ def _logged(**wanted: Any) -> Query:
 
 
 def _lettered(**matching: Any) -> Query:
-    return lambda connection: letters.page(connection, letters.Matching(**matching), after="l", limit=10)
+    return lambda connection: dead_letters.page(
+        connection, dead_letters.Matching(**matching), after="l", limit=10
+    )
 
 
 def _from(query: Query, *indexes: str) -> Answered:
@@ -92,13 +80,13 @@ QUERIES: Mapping[str, Answered] = {
     ),
     "keeper: leftovers": _from(lambda c: outbox.unsent(c, now=1.0, limit=10), "ix_outbox_"),
     "keeper: due runs": _from(lambda c: runs.take_due(c, now=1.0), "ix_runs_due_at"),
-    "keeper: standstill": _from(lambda c: standstill.rouse(c, now=LONG_AGO), "ix_runs_ended_at"),
+    "keeper: standstill": _from(lambda c: runs.rouse(c, now=LONG_AGO), "ix_runs_ended_at"),
     # messages
     "inbox: known messages": _from(
-        lambda c: journal.known(c, "calendar-sync.outbound", [("s", "m")]), *PRIMARY["inbox"]
+        lambda c: inbox.known(c, "calendar-sync.outbound", [("s", "m")]), *PRIMARY["inbox"]
     ),
-    "letters of messages": _from(lambda c: dead_letters.unsettled(c, [LETTER]), "ix_dead_letters_message"),
-    "attempts of messages": _from(lambda c: dead_letters.attempts_at(c, [LETTER]), *PRIMARY["attempts"]),
+    "letters of messages": _from(lambda c: burying.unsettled(c, [LETTER]), "ix_dead_letters_message"),
+    "attempts of messages": _from(lambda c: burying.attempts_at(c, [LETTER]), *PRIMARY["attempts"]),
     # outbound
     "a lane's backlog": _from(
         lambda c: rows.backlog(c, IntegrationId("i"), now=1.0, limit=10), "ix_links_unfinished"
@@ -117,14 +105,14 @@ QUERIES: Mapping[str, Answered] = {
         lambda c: items.unlinked(c, WHO, [LONG_AGO]), "ix_items_starts_at"
     ),
     "the next items to send": _from(
-        lambda c: outgoing.next_items(c, WHO, SPAN, after="2", limit=10), "ix_item_assignees_user"
+        lambda c: sends.next_items(c, WHO, SPAN, after="2", limit=10), "ix_item_assignees_user"
     ),
     "copies elsewhere": _from(
-        lambda c: parting.let_go(c, WHO, MOVE, calendar_id="c", after="", limit=10), "_links_"
+        lambda c: moves.let_go(c, WHO, MOVE, calendar_id="c", after="", limit=10), "_links_"
     ),
-    "copies that follow": _from(lambda c: parting.unmark(c, WHO, MOVE, after="", limit=10), "_links_"),
-    "copies to follow": _from(lambda c: moving.count(c, "i"), "ix_links_moving"),
-    "what was held": _from(lambda c: accounts.release(c, "i", limit=10), "_links_"),
+    "copies that follow": _from(lambda c: moves.unmark(c, WHO, MOVE, after="", limit=10), "_links_"),
+    "copies to follow": _from(lambda c: moves.count(c, "i"), "ix_links_moving"),
+    "what was held": _from(lambda c: links.release(c, "i", limit=10), "_links_"),
     # pages, exports and gauges
     "page: a month": _from(
         lambda c: my_calendar.glances(c, "acme", "u-20", since=_day(0), until=_day(31), limit=1000),
@@ -142,7 +130,7 @@ QUERIES: Mapping[str, Answered] = {
     "page: one direction": _from(_logged(direction="d", item_type="task"), "ix_log_entries_page"),
     "page: a word": _from(_logged(q="needle"), "ix_log_entries_page"),
     "page: an item's story": _from(
-        lambda c: stories.entries(c, ["i", "j"], "r", limit=10), "ix_log_entries_page"
+        lambda c: logs.entries_of_item(c, ["i", "j"], "r", limit=10), "ix_log_entries_page"
     ),
     "page: runs": _from(lambda c: runs.page(c, "i", before="r", limit=10), "ix_runs_integration"),
     "page: dead letters": _from(_lettered(state="open"), "_dead_letters"),
@@ -151,5 +139,5 @@ QUERIES: Mapping[str, Answered] = {
     "page: dead letters of a cause": _from(_lettered(group="cause-1"), "_dead_letters"),
     "page: replays": _from(lambda c: replays.progress(c, tenant="acme", since="a"), "ix_outbox_"),
     "gauge: replays that wait": _from(outbox.paced, "ix_outbox_"),
-    "gauge: open letters": _from(letters.open_by_code, "ix_dead_letters_"),
+    "gauge: open letters": _from(dead_letters.open_by_code, "ix_dead_letters_"),
 }

@@ -6,20 +6,10 @@ from typing import Any
 from contracts.calendar import Item, Link, LinkState
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.judge import judge
-from handlers.reading import Judgement, Reading
-from handlers.sight import ARRIVAL
-from tests.builders import (
-    MINUTE,
-    NOW,
-    a_link,
-    a_reading,
-    a_write,
-    an_integration,
-    an_item,
-    at,
-    prints_of,
-)
+from handlers.echo import ARRIVAL
+from handlers.inbound_event import judge
+from handlers.judgement import Judgement, Reading
+from tests.builders import MINUTE, NOW, a_link, a_reading, a_write, an_integration, an_item, at, prints_of
 
 SECOND = timedelta(seconds=1)
 LONG = timedelta(seconds=ARRIVAL)

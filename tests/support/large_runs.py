@@ -14,13 +14,14 @@ from sqlalchemy import select
 from contracts.calendar import Item, ItemRef, item_ref
 from contracts.fields import rfc3339
 from contracts.vorex import ItemContent, ItemType
-from service.accounts.choices import SyncRequest
-from service.accounts.syncing import Syncing
 from service.broker.rabbitmq import RabbitBroker
-from service.simulator.server import serving
-from service.simulator.world import World
-from service.store import Store, items
-from service.store.accounts import Owner
+from service.demo.simulator.server import serving
+from service.demo.simulator.world import World
+from service.integrations.runs import Syncing
+from service.integrations.settings_form import SyncRequest
+from service.store.engine.store import Store
+from service.store.integrations.listing import Owner
+from service.store.items import items
 from service.store.tables import runs
 from tests.support.calendars import Outbound, outbound
 from tests.support.clock import ManualClock

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from service.broker.topology import QUEUE_OUTBOUND
-from service.store.dead_letters import NewLetter
+from service.store.messages.burying import NewLetter
 
 ITEM = {"id": "1", "type": "task", "title": "Call", "start": "2026-12-03T09:00:00Z", "assignees": ["u-17"]}
 DATA: dict[str, Any] = {

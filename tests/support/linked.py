@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.ports import Credentials
-from service.store.credentials import CredentialsTable
+from service.store.integrations.credentials import CredentialsTable
 from tests.support.calendars import Outbound
 from tests.support.processes import SECRETS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from service.store import Store
+from service.store.engine.store import Store
 from tests.support.waiting import until
 
 

@@ -11,11 +11,12 @@ from contracts.messages import RunData
 from contracts.ports import Outgoing
 from service.broker.memory import MemoryBroker
 from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_RUNS
-from service.consumer import Consumer
-from service.settling import Received
-from service.store import Store, letters
-from service.store.journal import record
-from service.store.letters import Matching
+from service.consumers.failures import Received
+from service.consumers.loop import Consumer
+from service.store.engine.store import Store
+from service.store.messages import dead_letters
+from service.store.messages.dead_letters import Matching
+from service.store.messages.inbox import record
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -80,7 +81,7 @@ class Ground:
 
     async def letters(self) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
-            found, _ = await letters.page(connection, Matching())
+            found, _ = await dead_letters.page(connection, Matching())
         return [dict(row) for row in found]
 
     async def settle(self, message_id: str) -> None:

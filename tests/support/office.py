@@ -16,17 +16,17 @@ from sqlalchemy import Table, select
 from contracts.envelope import IntegrationChanged, decode
 from contracts.errors import Unavailable
 from contracts.ports import Outgoing, Permit
-from service.accounts import Accounts
-from service.accounts.my_calendar import MyCalendar
 from service.cronofy.credentials import StoredTokens
 from service.cronofy.gateway import CronofyGateway
 from service.cronofy.oauth import Access
 from service.cronofy.transport import open_client
-from service.simulator.app import create_app
-from service.simulator.clock import ManualClock as SimulatedTime
-from service.simulator.world import World
-from service.store import AsyncConnection, Store
-from service.store.credentials import CredentialsTable
+from service.demo.simulator.app import create_app
+from service.demo.simulator.clock import ManualClock as SimulatedTime
+from service.demo.simulator.world import World
+from service.integrations import Accounts
+from service.integrations.my_calendar import MyCalendar
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import items, links, outbox, runs
 from service.web.application import create_web
 from tests.support.choices import ALL_TYPES, OFF, form

@@ -11,19 +11,19 @@ import httpx
 from contracts.ports import Outgoing
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
+from service.consumers.brake import Gate
+from service.consumers.outbound.engine import OutboundConsumer
 from service.cronofy import Access, Cronofy, open_cronofy
-from service.gate import Gate
-from service.outbound import OutboundConsumer
-from service.simulator.app import create_app
-from service.simulator.clock import ManualClock as SimulatedTime
-from service.simulator.world import Linked, World
-from service.store import Store
-from service.store.credentials import CredentialsTable
+from service.demo.simulator.app import create_app
+from service.demo.simulator.clock import ManualClock as SimulatedTime
+from service.demo.simulator.world import Linked, World
+from service.store.engine.store import Store
+from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import attempts
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
 from tests.support.clock import ManualClock
-from tests.support.household import CLIENT
 from tests.support.linked import Account, link
+from tests.support.one_person import CLIENT
 from tests.support.processes import SECRETS
 from tests.support.waiting import until
 

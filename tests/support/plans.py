@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import metadata
 
 LARGE = frozenset({

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from cryptography.fernet import Fernet
 
-from tests.support.nursery import Born, nursery
+from tests.support.forked_processes import Born, nursery
 from tests.support.secrecy import CLIENT_SECRET, SIGN_IN_SECRET, heard, planted
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from service.store import AsyncConnection, Store
+from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import metadata
 from tests.support.clock import ManualClock
 

@@ -16,7 +16,7 @@ from contracts.ports import Outgoing
 from contracts.vorex import Action
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
-from service.store import Store
+from service.store.engine.store import Store
 from service.store.tables import inbox
 from tests.support.calendars import MORNING, Outbound, changed, outbound
 from tests.support.clock import ManualClock

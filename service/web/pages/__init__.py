@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
-from service.web.pages import calendar, exchange, letters, listing, logs, operations, wizard
+from service.web.pages import dead_letters, integrations, logs, my_calendar, operations, wizard
 
 router = APIRouter(include_in_schema=False)
 
@@ -15,5 +15,5 @@ async def first_page() -> Response:
     return RedirectResponse("/calendar-sync", HTTPStatus.SEE_OTHER)
 
 
-for _part in (exchange, calendar, listing, logs, wizard, letters, operations):
+for _part in (integrations, my_calendar, logs, wizard, dead_letters, operations):
     router.include_router(_part.router)

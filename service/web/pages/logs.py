@@ -7,22 +7,21 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
-from service.accounts.refusals import Conflict, Unknown
-from service.accounts.watching import entries_of_run
-from service.store import logs as log_store
-from service.store.accounts import PERSONS_RUNS
-from service.store.logs import Filter, Page, Wanted
-from service.store.runs import ENDED, RunRow
-from service.web import words
-from service.web.desk import AtDesk, Desk
-from service.web.logs import LONGEST_Q
-from service.web.pages.exporting import as_csv
-from service.web.pages.leading import LIST, to
-from service.web.pages.listing import card
-from service.web.pages.people import Form, Guest
+from service.integrations.refusals import Conflict, Unknown
+from service.integrations.runs import entries_of_run
+from service.store.logs import logs as log_store
+from service.store.logs.logs import Filter, Page, Wanted
+from service.store.runs.runs import ENDED, PERSONS_RUNS, RunRow
+from service.web import labels
+from service.web.api.logs import LONGEST_Q
+from service.web.dependencies import AtDesk, Desk
+from service.web.pages.form import Form, Guest
+from service.web.pages.integrations import card
+from service.web.pages.logs_csv import as_csv
+from service.web.pages.redirect import LIST, to
 from service.web.paging import IdCursor, OfIntegration, is_id
-from service.web.passes import Visitor
 from service.web.rendering import page
+from service.web.tokens import Visitor
 
 A_PAGE = 50
 BY_ITSELF = "Calendar Sync"
@@ -51,9 +50,9 @@ def _narrowed(
     trigger: str = "run", direction: str = "", outcome: str = "", item_type: str = "", q: str = ""
 ) -> Narrowed:
     wanted = Wanted(
-        direction=direction if direction in words.DIRECTIONS else None,
-        outcome=outcome if outcome in words.OUTCOMES else None,
-        item_type=item_type if item_type in words.ITEM_TYPE else None,
+        direction=direction if direction in labels.DIRECTIONS else None,
+        outcome=outcome if outcome in labels.OUTCOMES else None,
+        item_type=item_type if item_type in labels.ITEM_TYPE else None,
         q=q.replace("\0", "").strip()[:LONGEST_Q] or None,
     )
     shown = Filter.REAL_TIME if trigger == Filter.REAL_TIME else Filter.RUN
@@ -157,8 +156,8 @@ async def run_page(
         by_hand=row["kind"] in PERSONS_RUNS,
         rows=entries[:A_PAGE],
         following=entries[A_PAGE - 1]["id"] if len(entries) > A_PAGE else None,
-        notice=words.NOTICES.get(notice),
-        complaint=words.COMPLAINTS.get(complaint),
+        notice=labels.NOTICES.get(notice),
+        complaint=labels.COMPLAINTS.get(complaint),
         here="calendar-sync",
     )
 

@@ -5,20 +5,20 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.accounts.refusals import Conflict, Unknown
+from service.integrations.refusals import Conflict, Unknown
 from service.operations import Case, Overview
 from service.operations.consequences import tally
 from service.operations.overview import Finding
-from service.store.accounts import Owner
-from service.web import words
-from service.web.desk import AtDesk, Desk
-from service.web.operations import operator_alone
-from service.web.pages.leading import to
-from service.web.pages.listing import card
-from service.web.pages.people import Form, Guest, Sent
+from service.store.integrations.listing import Owner
+from service.web import labels
+from service.web.api.operations import operator_alone
+from service.web.dependencies import AtDesk, Desk
+from service.web.pages.form import Form, Guest, Sent
+from service.web.pages.integrations import card
+from service.web.pages.redirect import to
 from service.web.paging import OfIntegration
-from service.web.passes import Visitor
 from service.web.rendering import page
+from service.web.tokens import Visitor
 
 HOME = "/operations"
 LETTERS = f"{HOME}/dead-letters"
@@ -87,8 +87,8 @@ async def integration_page(
         user_id=known.user_id,
         zone_there=known.time_zone,
         tally=tally(case.concerns, known.time_zone, desk.clock.now()),
-        notice=words.NOTICES.get(notice),
-        complaint=words.COMPLAINTS.get(complaint),
+        notice=labels.NOTICES.get(notice),
+        complaint=labels.COMPLAINTS.get(complaint),
         here="operations",
     )
 

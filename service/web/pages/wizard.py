@@ -8,21 +8,21 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.cronofy import Calendar
-from service.accounts.choices import SyncRequest
-from service.accounts.refusals import Conflict, Invalid, Unknown
-from service.rehearsal import Rehearsed
-from service.store.accounts import Shown
-from service.store.runs import ENDED
-from service.web import words
-from service.web.desk import AtDesk, Desk
-from service.web.pages import drafts, steps
-from service.web.pages.drafts import Draft
-from service.web.pages.leading import LIST, to
-from service.web.pages.listing import card
-from service.web.pages.people import Guest, Sent, form_to
+from service.consumers.runs.dry_run_result import Rehearsed
+from service.integrations.refusals import Conflict, Invalid, Unknown
+from service.integrations.settings_form import SyncRequest
+from service.store.integrations.listing import Shown
+from service.store.runs.runs import ENDED
+from service.web import labels
+from service.web.dependencies import AtDesk, Desk
+from service.web.pages import wizard_draft, wizard_steps
+from service.web.pages.form import Guest, Sent, form_to
+from service.web.pages.integrations import card
+from service.web.pages.redirect import LIST, to
+from service.web.pages.wizard_draft import Draft
 from service.web.paging import OfIntegration
-from service.web.passes import Visitor
 from service.web.rendering import page
+from service.web.tokens import Visitor
 
 FIRST = "linked-calendar"
 OPTIONS = "sync-options"
@@ -72,9 +72,9 @@ async def stepped(
         return await wizard.sync(draft)
     if wanted == "rehearse":
         return wizard.kept(to(f"{_address(integration_id, LAST)}?rehearse=yes#rehearsal"), draft)
-    if wanted not in steps.TABS:
-        wanted = steps.neighbours(tab)["next"] or tab
-    if errors := steps.refused(tab, draft) if steps.skips_ahead(tab, wanted) else {}:
+    if wanted not in wizard_steps.TABS:
+        wanted = wizard_steps.neighbours(tab)["next"] or tab
+    if errors := wizard_steps.refused(tab, draft) if wizard_steps.skips_ahead(tab, wanted) else {}:
         return wizard.kept(await wizard.shown_at(tab, draft, errors), draft)
     return wizard.kept(to(_address(integration_id, wanted)), draft)
 
@@ -84,10 +84,10 @@ def _address(integration_id: str, tab: str) -> str:
 
 
 async def _opened(request: Request, desk: Desk, visitor: Visitor, integration_id: str, tab: str) -> "_Wizard":
-    if tab not in steps.TABS:
+    if tab not in wizard_steps.TABS:
         raise Unknown("There is no such page.")
     shown = await desk.accounts.get(visitor.person.owner, integration_id)
-    draft = drafts.opened(request, visitor, shown)
+    draft = wizard_draft.opened(request, visitor, shown)
     return _Wizard(request=request, desk=desk, visitor=visitor, shown=shown, draft=draft)
 
 
@@ -117,10 +117,10 @@ class _Wizard:
     async def merged(self, tab: str, form: Sent) -> Draft:
         """The draft with what that step's form says."""
         calendars = await self._calendars() if tab == FIRST else ()
-        return steps.merged(tab, self.draft, form, calendars)
+        return wizard_steps.merged(tab, self.draft, form, calendars)
 
     def kept(self, answer: Response, draft: Draft) -> Response:
-        return drafts.keep(answer, self.desk, self.visitor, self.shown, draft)
+        return wizard_draft.keep(answer, self.desk, self.visitor, self.shown, draft)
 
     async def rehearsed(self) -> Response:
         """What Finish would do, as far as it can be known before; where it would refuse, why."""
@@ -130,7 +130,7 @@ class _Wizard:
             _, errors = _wrong_calendar(self.draft)
             return await self.shown_at(LAST, self.draft, {}, refusal=next(iter(errors.values())))
         except Conflict as conflict:
-            refusal = words.COMPLAINTS.get(conflict.code, str(conflict))
+            refusal = labels.COMPLAINTS.get(conflict.code, str(conflict))
             return await self.shown_at(LAST, self.draft, {}, refusal=refusal)
         return await self.shown_at(LAST, self.draft, {}, rehearsal=found)
 
@@ -164,11 +164,11 @@ class _Wizard:
             rehearsal=rehearsal,
             refusal=refusal,
             tab=tab,
-            tabs=steps.TABS,
-            options=steps.OPTIONS,
+            tabs=wizard_steps.TABS,
+            options=wizard_steps.OPTIONS,
             here="calendar-sync",
-            back=steps.neighbours(tab)["back"],
-            next=steps.neighbours(tab)["next"],
+            back=wizard_steps.neighbours(tab)["back"],
+            next=wizard_steps.neighbours(tab)["next"],
         )
 
     async def finish(self, draft: Draft, *, seen: str) -> Response:
@@ -183,7 +183,7 @@ class _Wizard:
         except Conflict as conflict:
             if conflict.code != "run_in_progress" or not await self._stands(draft):
                 return await self._refused(LAST, draft, conflict)
-        return drafts.drop(to(LIST, notice="finished"), self.shown)
+        return wizard_draft.drop(to(LIST, notice="finished"), self.shown)
 
     async def _stands(self, draft: Draft) -> bool:
         """Whether a Finish saved exactly this and its run goes on: a double click, or another window."""
@@ -207,7 +207,7 @@ class _Wizard:
         return self.kept(to(f"{LIST}/{self._id}/runs/{run_id}"), _rested(draft))
 
     async def _refused(self, tab: str, draft: Draft, conflict: Conflict) -> Response:
-        sentence = words.COMPLAINTS.get(conflict.code, str(conflict))
+        sentence = labels.COMPLAINTS.get(conflict.code, str(conflict))
         return await self.shown_at(tab, draft, {"form": sentence})
 
 
@@ -222,10 +222,10 @@ def _proposing(draft: Draft, calendars: Sequence[Calendar]) -> Draft:
 def _wrong_calendar(draft: Draft) -> tuple[str, dict[str, str]]:
     """The calendar is none, gone, or read-only while items are to be sent to it."""
     if draft.calendar_id is None:
-        return FIRST, {"calendar_id": drafts.NOT_CHOSEN}
+        return FIRST, {"calendar_id": wizard_draft.NOT_CHOSEN}
     if any(draft.item_types.values()) and draft.read_only:
-        return "your-calendar", {"item_types": steps.READ_ONLY.format(draft.calendar_name)}
-    return FIRST, {"calendar_id": f"{draft.calendar_name} cannot be linked now. {drafts.NOT_CHOSEN}"}
+        return "your-calendar", {"item_types": wizard_steps.READ_ONLY.format(draft.calendar_name)}
+    return FIRST, {"calendar_id": f"{draft.calendar_name} cannot be linked now. {wizard_draft.NOT_CHOSEN}"}
 
 
 def _request(draft: Draft) -> SyncRequest:

@@ -1,0 +1,179 @@
+"""What a row of the calendar shows, held against everything that was written to its event (DESIGN 7.3)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from contracts.calendar import Link, LinkState, Origin, Prints, Written
+from handlers.fingerprints import NO_EVENT, differing, same
+from handlers.judgement import Reading
+from handlers.outbound_message import MOST_WRITES
+
+ARRIVAL = 15 * 60.0
+"""Seconds after which an accepted write of ours that does not show was undone by a person."""
+
+MOST_ATTEMPTS = 3
+"""Writes within an hour after which a foreign event that shows only a part of them refused the rest (R10)."""
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """A living row, told apart into what this sync wrote and what a person did."""
+
+    read: Prints
+    fields: set[str]
+    """Those that are neither as last written nor as anything before it left them."""
+    confirmed: bool = False
+    """The newest write was read back."""
+    arrived: bool = True
+    """The newest write is there, beyond what a person changed since."""
+    passed: bool = False
+    """An earlier write shows: it may have come after the newest."""
+    belated: bool = False
+    """It did: the newest was read back before."""
+
+
+def look(link: Link, read: Prints, own: Prints, *, updated: datetime | None, reading: Reading) -> Sight:
+    """Say what a row shows; ``own`` stands in where nothing is known of the event."""
+    newest = link.writes[-1] if link.writes else None
+    if newest is None:
+        return _look_at_rest(link, read, own)
+    if same(read, newest.prints):
+        return Sight(read=read, fields=set(), confirmed=True)
+    late = age(link, reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
+    mixed = _mixed(link, read, updated, reading)
+    return _look_past(link, newest, read, mixed=mixed, late=late)
+
+
+def _look_at_rest(link: Link, read: Prints, own: Prints) -> Sight:
+    if same(read, link.agreed):
+        return Sight(read=read, fields=set())
+    changed = differing(read, {**own, **(link.agreed or {}), **(link.last_read or {})})
+    fields = _unexplained(changed, read, [write.prints for write in link.overtaken if write.copies > 0])
+    return Sight(read=read, fields=fields, arrived=fields == changed, belated=fields != changed)
+
+
+def _unexplained(fields: set[str], read: Prints, known: Sequence[Prints]) -> set[str]:
+    """Those of the fields that are as in none of what is known."""
+    return {name for name in fields if all(name in differing(read, each) for each in known)}
+
+
+def _look_past(link: Link, newest: Written, read: Prints, *, mixed: set[str], late: bool) -> Sight:
+    """What a row shows while a write has not been read back.
+
+    ``mixed``: fields that may be of several of the writes. ``late``: time enough has passed, and the
+    event was touched since. What shows is then a person's doing, also where it is as it was before; but a
+    foreign event may have refused the write in silence.
+    """
+    earlier = [write.prints for write in (*link.overtaken, *link.writes[:-1])]
+    before = [known for known in (link.agreed, link.last_read) if known is not None] + earlier
+    fields = differing(read, newest.prints)
+    if late and link.origin is Origin.OURS:
+        return Sight(read=read, fields=fields)
+    fields = _unexplained(fields, read, before)
+    rest = differing(read, newest.prints) - fields
+    told_apart = all(differing(newest.prints, known) - fields for known in before)
+    return Sight(
+        read=read,
+        fields=fields,
+        arrived=not rest and (told_apart or late),
+        passed=any(same(read, each) for each in earlier) or bool(mixed - fields),
+    )
+
+
+def _mixed(link: Link, read: Prints, updated: datetime | None, reading: Reading) -> set[str]:
+    """The fields that a foreign event took, perhaps in the wrong order: writes to it name single ones."""
+    attempts = sum(at > reading.now - HOUR for at in link.rewrites)
+    if link.origin is Origin.OURS or link.agreed is None or attempts >= MOST_ATTEMPTS:
+        return set()
+    return differing(read, link.agreed) if _touched_after(updated, link.writes[0].sent_at) else set()
+
+
+def age(link: Link, reading: Reading) -> float:
+    """The seconds since the newest write was accepted; none while it is still to be made."""
+    newest = link.writes[-1]
+    if newest.accepted_at is None and link.state is not LinkState.AGREED:
+        return 0.0
+    return reading.now - (newest.accepted_at if newest.accepted_at is not None else newest.sent_at)
+
+
+def outstanding(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
+    """Those that may yet arrive: until 15 minutes after they were accepted (DESIGN 7.3, R18)."""
+    return tuple(write for write in recent(writes, reading) if write.copies > 0)
+
+
+def recent(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
+    """Those that were accepted within 15 minutes."""
+    return tuple(write for write in writes if reading.now - (write.accepted_at or write.sent_at) < ARRIVAL)
+
+
+def overtaken(link: Link, reading: Reading) -> Link:
+    """The link, which waits for none of its writes, and knows those that may yet arrive."""
+    earlier = outstanding((*link.overtaken, *link.writes), reading)[-MOST_WRITES:]
+    return replace(link, writes=(), overtaken=earlier)
+
+
+def edited_upon(link: Link, at: datetime) -> Link:
+    """The link whose event a person has edited, who saw what had been written there before."""
+    writes, passed = (
+        tuple(replace(each, copies=0) if not _accepted_after(each, at) else each for each in them)
+        for them in (link.writes, link.overtaken)
+    )
+    return replace(link, writes=writes, overtaken=passed)
+
+
+def _accepted_after(write: Written, at: datetime) -> bool:
+    return write.accepted_at is None or math.floor(write.accepted_at) > at.timestamp()
+
+
+def deletes(link: Link, reading: Reading) -> bool:
+    """Whether a deletion of ours may yet arrive."""
+    return any(_deletion(write) for write in outstanding((*link.overtaken, *link.writes), reading))
+
+
+def deletion_seen(link: Link) -> Link:
+    """The link, with a copy fewer on its way of its oldest deletion that may yet arrive."""
+    known = [*link.overtaken, *link.writes]
+    due = next((at for at, each in enumerate(known) if _deletion(each) and each.copies > 0), None)
+    if due is None:
+        return link
+    known[due] = replace(known[due], copies=known[due].copies - 1)
+    passed = len(link.overtaken)
+    return replace(link, overtaken=tuple(known[:passed]), writes=tuple(known[passed:]))
+
+
+def _deletion(write: Written) -> bool:
+    return write.prints == NO_EVENT
+
+
+def noticed(link: Link, read: Prints, updated: datetime | None) -> Link:
+    """The link, with a copy fewer on its way of the write that a new row shows."""
+    writes, passed = (_noticed(them, read, updated) for them in (link.writes, link.overtaken))
+    return replace(link, writes=writes, overtaken=passed)
+
+
+def awaited(link: Link) -> int:
+    """How many of the earlier writes may yet arrive."""
+    return sum(write.copies for write in (*link.overtaken, *link.writes[:-1]))
+
+
+def _noticed(writes: Sequence[Written], read: Prints, updated: datetime | None) -> tuple[Written, ...]:
+    marked = list(writes)
+    for at in reversed(range(len(marked))):
+        each = marked[at]
+        if same(read, each.prints) and each.copies and _touched_after(updated, each.sent_at):
+            marked[at] = replace(each, copies=each.copies - 1)
+            break
+    return tuple(marked)
+
+
+def _touched_after(updated: datetime | None, moment: float) -> bool:
+    return updated is None or updated.timestamp() >= math.floor(moment)
+
+
+def touched_since(updated: datetime, write: Written) -> bool:
+    """Whether the event changed after the write was accepted; stamps have whole seconds."""
+    at = write.accepted_at if write.accepted_at is not None else write.sent_at
+    return updated.timestamp() >= math.floor(at)

@@ -1,0 +1,384 @@
+"""What a read of the linked calendar does to My Calendar: known rows are judged, foreign ones arrive.
+
+Pure. The rules are R1 (shared mailboxes), R3, R5, R8, R9, R11 and R33.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+
+from contracts.calendar import (
+    Code,
+    Integration,
+    Item,
+    ItemRef,
+    Link,
+    LinkId,
+    LinkState,
+    LogAction,
+    LogEntry,
+    Moment,
+    Origin,
+    Outcome,
+    item_ref,
+)
+from contracts.cronofy import CronofyEvent
+from contracts.vorex import ItemType
+from handlers.compose import compose, payload_hash
+from handlers.echo import outstanding
+from handlers.edits import closed_code, imported, masked
+from handlers.fingerprints import print_of_event
+from handlers.inbound_event import judge
+from handlers.judgement import Judgement, Reading, calendar_time, changed_at, is_gone
+from handlers.log_entries import Entries
+from handlers.matching import Twin, twin_of_event
+
+DAYS_BACK = 41
+DAYS_AHEAD = 200
+MOST_FREE_DELETIONS = 10
+LARGEST_FREE_SHARE = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What the store knows that bears on the rows of a page."""
+
+    integration: Integration
+    links: Sequence[Link]
+    items: Mapping[ItemRef, Item]
+    prior: frozenset[str]
+    """Keys of events that real-time sync does not bring (R33)."""
+    twins: frozenset[Twin] = frozenset()
+    """Living copies of other people's syncs on the same calendar (R1)."""
+    equals: Mapping[Twin, Sequence[Item]] = field(default_factory=dict)
+    """Items of this person that are not linked here, by what makes an event equal to them (R29)."""
+    undecided: bool = False
+    """Whether an equal event may still come on a later page, so that nothing can be decided about one."""
+
+
+@dataclass(kw_only=True, slots=True)
+class PageChanges:
+    """What one page does, gathered for one transaction."""
+
+    links: list[Link] = field(default_factory=list)
+    new_links: list[Link] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    entries: list[LogEntry] = field(default_factory=list)
+    gone: list[Link] = field(default_factory=list)
+    prior: list[str] = field(default_factory=list)
+    again: bool = False
+    linked: int = 0
+    """Events that were found to be equal to an item and are linked to it (R29)."""
+    left: list[tuple[Twin, str]] = field(default_factory=list)
+    """Events, by their uids, about which is decided when all of their equals are known (R29)."""
+
+    def take(self, judgement: Judgement) -> None:
+        """Add what one row does."""
+        if judgement.link is not None:
+            (self.gone if judgement.gone else self.links).append(judgement.link)
+        if judgement.item is not None:
+            self.items.append(judgement.item)
+        self.entries.extend(judgement.entries)
+        self.again = self.again or judgement.again
+
+
+def event_keys(event: CronofyEvent) -> list[str]:
+    """The keys under which an event, and its series, is remembered as not to be brought (R33)."""
+    keys = [f"uid:{event.event_uid}"]
+    return [*keys, f"series:{event.series_identifier}"] if event.series_identifier else keys
+
+
+def judge_page(
+    events: Iterable[CronofyEvent],
+    known: Known,
+    reading: Reading,
+    *,
+    new_id: Callable[[], str],
+    by_name: bool = False,
+) -> PageChanges:
+    """Everything that the rows of one page do.
+
+    ``by_name``: a run asked for them, which brings whatever it finds and deletes nothing (R26).
+    """
+    changes = PageChanges()
+    events = [event for event in events if not (by_name and is_gone(event))]
+    by_link, foreign = _sorted(events, known, reading)
+    for link, rows in by_link:
+        item = known.items.get(link.item_ref)
+        if item is not None:
+            changes.take(judge(_telling_of(link, rows), link, item, known.integration, reading))
+    arrive = _arrive_by_name if by_name else _arrive
+    for event in foreign:
+        arrive(event, known, reading, changes, new_id=new_id)
+    return changes
+
+
+def match_page(
+    events: Iterable[CronofyEvent], known: Known, reading: Reading, *, new_id: Callable[[], str]
+) -> PageChanges:
+    """Link the foreign events that equal an item, and do nothing else (R29)."""
+    changes = PageChanges()
+    _, foreign = _sorted([event for event in events if not is_gone(event)], known, reading)
+    for event in foreign:
+        twin = twin_of_event(event)
+        equal = known.equals.get(twin, ())
+        if len(equal) == 1 and known.undecided:
+            changes.left.append((twin, event.event_uid))
+        elif len(equal) == 1 and not event.event_private:
+            _, link = _import(event, known.integration, reading, new_id=new_id)
+            _link_equal(event, equal[0], link, known.integration, reading, changes)
+    return changes
+
+
+def _sorted(
+    events: Iterable[CronofyEvent], known: Known, reading: Reading
+) -> tuple[list[tuple[Link, list[CronofyEvent]]], list[CronofyEvent]]:
+    ours, uids = _index(known.links)
+    rows: dict[LinkId, list[CronofyEvent]] = defaultdict(list)
+    found: dict[LinkId, Link] = {}
+    foreign: dict[str, list[CronofyEvent]] = defaultdict(list)
+    for event in events:
+        link = ours.get(event.event_id) if event.event_id else uids.get(event.event_uid)
+        if link is not None and not _restored(event, link, known, reading):
+            rows[link.id].append(event)
+            found[link.id] = link
+        elif event.event_id is None:
+            foreign[event.event_uid].append(event)
+    return [(found[key], rows[key]) for key in found], [_telling(each) for each in foreign.values()]
+
+
+def _restored(event: CronofyEvent, link: Link, known: Known, reading: Reading) -> bool:
+    """Whether a foreign event whose appointment was deleted for it is back: it arrives anew."""
+    item = known.items.get(link.item_ref)
+    if link.origin is not Origin.EXTERNAL or link.exists_there or is_gone(event):
+        return False
+    if item is None or not item.deleted or event.updated is None or link.event_updated is None:
+        return False
+    if outstanding(
+        (*link.overtaken, *link.writes), reading
+    ):  # an edit of ours, made before, may have touched it
+        return False
+    removed = link.accepted_at or 0.0  # a deletion of ours may not show yet
+    return event.updated > link.event_updated and event.updated.timestamp() > removed
+
+
+def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:
+    """By our event id, and by uid; an ended link gives way to a living one."""
+    ordered = sorted(links, key=lambda link: (link.ended_at is None, link.exists_there, link.id))
+    ours = {link.event_id: link for link in ordered if link.event_id and link.origin is Origin.OURS}
+    uids = {link.event_uid: link for link in ordered if link.event_uid}
+    return ours, uids
+
+
+def _telling_of(link: Link, rows: Sequence[CronofyEvent]) -> CronofyEvent:
+    """What the rows tell of a link: where the event that it knows is gone too, nothing newer lives."""
+    telling = _telling(rows)
+    known = is_gone(telling) and any(row.event_uid == link.event_uid for row in rows)
+    return replace(telling, event_uid=link.event_uid or telling.event_uid) if known else telling
+
+
+def _telling(rows: Sequence[CronofyEvent]) -> CronofyEvent:
+    """The newest row of each event; of several events under one id a living one tells (DESIGN 7.3)."""
+    never = datetime.min.replace(tzinfo=UTC)
+    newest: dict[str, CronofyEvent] = {}
+    for event in sorted(rows, key=lambda event: (event.updated or never, not is_gone(event))):
+        newest[event.event_uid] = event
+    return max(newest.values(), key=lambda event: (not is_gone(event), event.updated or never))
+
+
+def _arrive(
+    event: CronofyEvent, known: Known, reading: Reading, changes: PageChanges, *, new_id: Callable[[], str]
+) -> None:
+    keys = event_keys(event)
+    if is_gone(event) or any(key in known.prior for key in keys):
+        return
+    integration = known.integration
+    if _slid_in(event, integration):
+        changes.prior.extend(keys)
+        return
+    item, link = _import(event, integration, reading, new_id=new_id)
+    entry = Entries(item, integration, reading)
+    if not integration.event_types.create:
+        reason = "Create is not checked for this calendar."
+        _pass_over(changes, keys, entry(LogAction.CREATE, Outcome.SKIPPED, Code.CREATE_OFF, reason))
+    elif twin_of_event(event) in known.twins:
+        reason = "A copy that another person's sync put on this shared calendar."
+        _pass_over(changes, keys, entry(LogAction.CREATE, Outcome.SKIPPED, Code.SHARED_MAILBOX, reason))
+    else:
+        changes.items.append(item)
+        changes.new_links.append(link)
+        reason = "Added to the linked calendar."
+        changes.entries.append(entry(LogAction.CREATE, Outcome.DONE, Code.OK, reason))
+
+
+def _arrive_by_name(
+    event: CronofyEvent, known: Known, reading: Reading, changes: PageChanges, *, new_id: Callable[[], str]
+) -> None:
+    """The user asked for this event by its range: neither Create nor what was there before counts (R26)."""
+    item, link = _import(event, known.integration, reading, new_id=new_id)
+    twin = twin_of_event(event)
+    equal = known.equals.get(twin, ())
+    if twin in known.twins:
+        return
+    if len(equal) == 1 and known.undecided:
+        changes.left.append((twin, event.event_uid))
+        return
+    if len(equal) == 1 and not event.event_private:
+        _link_equal(event, equal[0], link, known.integration, reading, changes)
+        return
+    changes.items.append(item)
+    changes.new_links.append(link)
+    reason = "Retrieved from the linked calendar."
+    entry = Entries(item, known.integration, reading)
+    changes.entries.append(entry(LogAction.CREATE, Outcome.DONE, Code.OK, reason))
+
+
+def _link_equal(  # noqa: PLR0917
+    event: CronofyEvent,
+    item: Item,
+    link: Link,
+    integration: Integration,
+    reading: Reading,
+    changes: PageChanges,
+) -> None:
+    """Equal on both sides, and alone so: linked instead of copied (R29)."""
+    assert item.content is not None
+    payload = compose(item.content)
+    agreed = print_of_event(event, item.content)
+    paired = replace(
+        link,
+        item_ref=item.ref,
+        desired=payload,
+        desired_revision=item.revision,
+        applied_revision=item.revision,
+        applied_hash=payload_hash(payload),
+        agreed=agreed,
+        last_read=agreed,
+    )
+    changes.new_links.append(paired)
+    changes.linked += 1
+    reason = "The same on both sides: linked instead of copied."
+    entry = Entries(item, integration, reading)
+    changes.entries.append(entry(LogAction.LINK, Outcome.DONE, Code.OK, reason))
+
+
+def _pass_over(changes: PageChanges, keys: list[str], entry: LogEntry) -> None:
+    """Say once why an event is not brought; boxes checked later count from then on."""
+    changes.prior.extend(keys[:1])
+    changes.entries.append(entry)
+
+
+def _slid_in(event: CronofyEvent, integration: Integration) -> bool:
+    """Whether the event was there at Finish, outside what the reading at Finish could see (R33)."""
+    finished = integration.finished_at
+    if finished is None or event.created is None or event.created >= finished:
+        return False
+    first, beyond = reach(finished)
+    return _day(event.start) >= beyond or _day(event.end) < first
+
+
+def _day(moment: Moment) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
+
+
+def reach(at: datetime) -> tuple[date, date]:
+    """The days that a full read asks for: 41 back, and up to 200 ahead (DESIGN 7.2)."""
+    today = at.astimezone(UTC).date()
+    return today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
+
+
+def was_there(event: CronofyEvent, integration: Integration) -> bool:
+    """Whether a row of the reading at Finish was on the calendar before Finish (R33)."""
+    if event.event_id is not None or integration.finished_at is None:
+        return False
+    return event.created is None or event.created < integration.finished_at.replace(microsecond=0)
+
+
+def _import(
+    event: CronofyEvent, integration: Integration, reading: Reading, *, new_id: Callable[[], str]
+) -> tuple[Item, Link]:
+    item_id = new_id()
+    content = imported(event, item_id=item_id, user_id=integration.user_id, time_zone=integration.time_zone)
+    item = Item(
+        ref=item_ref(integration.tenant_id, ItemType.APPOINTMENT, item_id),
+        tenant_id=integration.tenant_id,
+        type=ItemType.APPOINTMENT,
+        id=item_id,
+        version=1,
+        vorex_version=0,
+        sync_version=1,
+        revision=1,
+        deleted=False,
+        content=content,
+        changed_at=calendar_time(event, reading),
+        changed_by=integration.id,
+        imported_by=integration.id,
+        read_only_reason=code.value if (code := closed_code(event)) else None,
+    )
+    return item, _import_link(event, item, integration, reading, new_id=new_id)
+
+
+def _import_link(
+    event: CronofyEvent, item: Item, integration: Integration, reading: Reading, *, new_id: Callable[[], str]
+) -> Link:
+    assert item.content is not None
+    payload = compose(item.content)
+    code = closed_code(event)
+    agreed = print_of_event(masked(event), item.content)
+    return Link(
+        id=LinkId(new_id()),
+        integration_id=integration.id,
+        item_ref=item.ref,
+        calendar_id=event.calendar_id,
+        origin=Origin.EXTERNAL,
+        event_id=None,
+        event_uid=event.event_uid,
+        series_identifier=event.series_identifier,
+        state=LinkState.AGREED,
+        code=code,
+        desired_revision=item.revision,
+        desired=payload,
+        applied_revision=item.revision,
+        applied_hash=payload_hash(payload),
+        exists_there=True,
+        agreed=agreed,
+        last_read=agreed,
+        read_at=reading.now,
+        event_updated=changed_at(event, reading),
+        may_update=event.options.update and code is None,
+        may_delete=event.options.delete and code is None,
+    )
+
+
+def too_many(*, new: int, recent: int, pairs: int) -> bool:
+    """Whether the deletions of a day are so many that a person must be asked first (R11).
+
+    ``recent`` were carried out within 24 hours, ``pairs`` counts the links before any of them.
+    """
+    together = new + recent
+    return together > MOST_FREE_DELETIONS and together * LARGEST_FREE_SHARE > pairs
+
+
+def missing_copies(links: Iterable[Link], *, first: date, beyond: date, began_at: float) -> list[Link]:
+    """Copies of ours that a complete read should have shown and did not: to be written again (R11)."""
+    return [link for link in links if _should_have_shown(link, first, beyond, began_at)]
+
+
+def _should_have_shown(link: Link, first: date, beyond: date, began_at: float) -> bool:
+    unseen = (link.read_at or 0.0) < began_at and (link.accepted_at or 0.0) < began_at
+    alive = link.state is LinkState.AGREED and link.exists_there and link.ended_at is None
+    if link.origin is not Origin.OURS or not unseen or not alive or link.desired is None:
+        return False
+    start, end = _span(link)
+    return start < beyond and end > first
+
+
+def _span(link: Link) -> tuple[date, date]:
+    payload = link.desired or {}
+    return _edge_day(payload["start"]), _edge_day(payload["end"])
+
+
+def _edge_day(edge: str | dict[str, str]) -> date:
+    text = edge if isinstance(edge, str) else edge["time"]
+    return date.fromisoformat(text[: len("2026-12-03")])

@@ -1,0 +1,87 @@
+"""The log entries that a row of the linked calendar leaves (R27)."""
+
+from contracts.calendar import Code, Direction, Integration, Item, LogAction, LogEntry, Outcome
+from handlers.edits import MASKED_TITLE, both_values
+from handlers.judgement import Reading
+
+
+class Entries:
+    """Writes the log entries of one row; texts of private items never enter (R27)."""
+
+    def __init__(self, item: Item, integration: Integration, reading: Reading) -> None:
+        self._item, self._integration, self._reading = item, integration, reading
+
+    def __call__(
+        self,
+        action: LogAction,
+        outcome: Outcome,
+        code: Code,
+        reason: str,
+        *,
+        detail: dict[str, object] | None = None,
+    ) -> LogEntry:
+        return self._entry(
+            Direction.TO_MY_CALENDAR, action, outcome, code=code, reason=reason, detail=detail or {}
+        )
+
+    def lost_by_vorex(self, *, kept: dict[str, object], lost: dict[str, object], private: bool) -> LogEntry:
+        private = private or (self._item.content is not None and self._item.content.private)
+        return self._entry(
+            Direction.TO_LINKED_CALENDAR,
+            LogAction.UPDATE,
+            Outcome.SKIPPED,
+            code=Code.CONFLICT_LOST,
+            reason="Changed on both sides; the newer change in the linked calendar wins.",
+            detail=both_values(kept=kept, lost=lost, private=private),
+        )
+
+    def stopped(self) -> LogEntry:
+        """The calendar and this sync kept overwriting each other (DESIGN 7.3)."""
+        return self._entry(
+            Direction.TO_LINKED_CALENDAR,
+            LogAction.UPDATE,
+            Outcome.FAILED,
+            code=Code.LOOP_STOPPED,
+            reason="The calendar and this sync kept changing the event; it is left alone.",
+            detail={},
+        )
+
+    def not_arrived(self) -> LogEntry:
+        """A foreign event that did not take over what was written (DESIGN 9)."""
+        return self._entry(
+            Direction.TO_LINKED_CALENDAR,
+            LogAction.UPDATE,
+            Outcome.FAILED,
+            code=Code.NOT_POSSIBLE,
+            reason="The calendar accepted the change and did not carry it out.",
+            detail={},
+        )
+
+    def _entry(
+        self,
+        direction: Direction,
+        action: LogAction,
+        outcome: Outcome,
+        *,
+        code: Code,
+        reason: str,
+        detail: dict[str, object],
+    ) -> LogEntry:
+        content = self._item.content
+        private = content is not None and content.private
+        return LogEntry(
+            integration_id=self._integration.id,
+            trigger=self._reading.trigger,
+            direction=direction,
+            action=action,
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            item_ref=self._item.ref,
+            item_id=self._item.id,
+            item_type=self._item.type,
+            title=MASKED_TITLE if private else content.title if content else None,
+            message_id=self._reading.message_id,
+            run_id=self._reading.run_id,
+            detail=detail,
+        )

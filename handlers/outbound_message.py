@@ -1,0 +1,365 @@
+"""What an intake of item-changed messages does: pure, from messages and rows to rows (DESIGN 5, 6.2).
+
+The rules are R2, R14–R17, R19 and R20; which event each link should be is ``plan``'s to say.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from contracts.calendar import (
+    Code,
+    Direction,
+    Integration,
+    IntegrationId,
+    Item,
+    Link,
+    LinkId,
+    LinkState,
+    LogAction,
+    LogEntry,
+    Origin,
+    Outcome,
+    Payload,
+    Prints,
+    Status,
+    Written,
+    event_id,
+)
+from contracts.envelope import ItemChanged
+from contracts.vorex import ItemChangedData, ItemContent
+from handlers.compose import compose
+from handlers.fingerprints import NO_EVENT, print_of_payload
+from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
+from handlers.versions import Loss, Verdict, judge
+
+MASKED_TITLE = "Private appointment"
+MOST_WRITES = 20
+UNFINISHED = frozenset({LinkState.BEHIND, LinkState.RETRYING})
+REASONS = {
+    Code.INACTIVE: "The integration is not active; the change is kept for its activation.",
+    Code.NOT_CONNECTED: "The calendar is not connected; the change is kept for the reconnection.",
+    Code.TYPE_OFF: "Items of this type are no longer sent to this calendar.",
+    Code.SERIES: "The event is part of a series, which cannot be edited from outside.",
+    Code.PRIVATE: "A private event of the calendar is read-only here.",
+    Code.NOT_POSSIBLE: "The calendar does not allow this event to be changed from outside.",
+    Code.LOOP_STOPPED: "The calendar and this sync kept changing the event; it is left alone.",
+    Code.STALE: "A newer version of the item was known already.",
+    Code.SUPERSEDED: "A newer version of the item came before this one was sent.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A message as it was taken in."""
+
+    message: ItemChanged
+    attempt: int = 1
+    replay: bool = False
+
+    @property
+    def data(self) -> ItemChangedData:
+        return self.message.data
+
+
+@dataclass(kw_only=True, slots=True)
+class Verdicts:
+    """What the messages about one item come to."""
+
+    item: Item
+    """As it is from now on."""
+    carrier: Received | None = None
+    """The message that brought the newest version; None: the stored item stays."""
+    current: list[Received] = field(default_factory=list)
+    """Those that go on to the item's links."""
+    superseded: list[Received] = field(default_factory=list)
+    stale: list[Received] = field(default_factory=list)
+    losses: list[tuple[Loss, Received]] = field(default_factory=list)
+
+    @property
+    def fresh(self) -> bool:
+        return self.carrier is not None
+
+    @property
+    def bearer(self) -> Received:
+        """The message that the log names: an item may have been stored before its message came."""
+        return self.carrier or self.current[-1]
+
+    @property
+    def replay(self) -> bool:
+        return any(each.replay for each in self.current)
+
+    def news_to(self, link: Link | None) -> bool:
+        """Whether the link has not heard of this revision yet; what it has is not logged again."""
+        return link is None or link.desired_revision < self.item.revision
+
+
+class Standing(StrEnum):
+    """What a link means to the messages that reached it."""
+
+    SEND = "send"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What becomes of one link."""
+
+    link: Link
+    standing: Standing
+    new: bool = False
+    changed: bool = True
+    entry: LogEntry | None = None
+
+
+def sort_out(stored: Item | None, received: Sequence[Received]) -> Verdicts:
+    """Judge the messages about one item, the lowest version first: the highest wins (R17)."""
+    item = stored
+    verdicts: Verdicts | None = None
+    for each in sorted(received, key=lambda one: one.data.version):
+        judged = judge(item, each.data, time=each.message.time, source=each.message.source)
+        item = judged.item
+        verdicts = verdicts or Verdicts(item=item)
+        verdicts.item = item
+        _place(verdicts, each, judged.verdict)
+        if judged.loss is not None:
+            verdicts.losses.append((judged.loss, each))
+    if verdicts is None:
+        raise ValueError("no message about the item")
+    return verdicts
+
+
+def _place(verdicts: Verdicts, received: Received, verdict: Verdict) -> None:
+    if verdict is Verdict.STALE:
+        verdicts.stale.append(received)
+        return
+    if verdict is Verdict.NEW:
+        verdicts.superseded.extend(verdicts.current)
+        verdicts.current = []
+        verdicts.carrier = received
+    verdicts.current.append(received)
+
+
+def choose(
+    verdicts: Verdicts,
+    integration: Integration,
+    link: Link | None,
+    *,
+    now: float,
+    new_id: Callable[[], str],
+) -> Choice | None:
+    """Say what becomes of the link of an item and an integration; None: there is none and none is due."""
+    if link is not None and link.ended_at is None:
+        settled = _settled(verdicts, integration, link)
+        if settled is not None:
+            return Choice(link=link, standing=settled, changed=False)
+    match wish(verdicts.item, integration, link):
+        case None:
+            return None
+        case Agreed():
+            assert link is not None
+            return _agreed(verdicts.item, link)
+        case Leave() as leave:
+            assert link is not None
+            return _left(verdicts, integration, link, leave)
+        case Write(payload=payload):
+            return _wanted(verdicts, integration, link, payload, now=now, new_id=new_id)
+        case Remove():
+            return _wanted(verdicts, integration, link, None, now=now, new_id=new_id)
+
+
+def _settled(verdicts: Verdicts, integration: Integration, link: Link) -> Standing | None:
+    """How a link stands that this revision has already reached; None where it is still to be judged."""
+    if verdicts.fresh or link.desired_revision < verdicts.item.revision or link.state in UNFINISHED:
+        return None
+    if link.state is LinkState.FAILED:
+        return None if verdicts.replay else Standing.FAILED
+    if link.state is LinkState.HELD and integration.sends and link.code is not Code.HELD_DELETION:
+        return None
+    return Standing.DONE
+
+
+def _agreed(item: Item, link: Link) -> Choice:
+    agreed = replace(
+        link,
+        state=LinkState.AGREED,
+        code=link.code if link.origin is Origin.EXTERNAL else None,
+        desired_revision=item.revision,
+        applied_revision=item.revision,
+    )
+    return Choice(link=agreed, standing=Standing.DONE, changed=agreed != link)
+
+
+def _left(verdicts: Verdicts, integration: Integration, link: Link, leave: Leave) -> Choice:
+    left = replace(link, state=leave.state, code=leave.code, desired_revision=verdicts.item.revision)
+    told = verdicts.news_to(link) and leave.state is not LinkState.LET_GO
+    entry = (
+        entry_of(
+            verdicts.item,
+            integration.id,
+            action=action_of(link, gone=_goes(verdicts.item)),
+            outcome=Outcome.SKIPPED,
+            code=leave.code,
+            reason=REASONS.get(leave.code, "The copy is no longer kept alike."),
+            received=verdicts.bearer,
+        )
+        if told
+        else None
+    )
+    return Choice(link=left, standing=Standing.DONE, changed=left != link, entry=entry)
+
+
+def _goes(item: Item) -> bool:
+    return item.deleted or (item.content is not None and item.content.start is None)
+
+
+def _wanted(
+    verdicts: Verdicts,
+    integration: Integration,
+    link: Link | None,
+    payload: Payload | None,
+    *,
+    now: float,
+    new_id: Callable[[], str],
+) -> Choice:
+    base = renewed(link, verdicts.item, integration) if link else _blank(verdicts.item, integration, new_id)
+    state, code = _stance(integration)
+    wanted = replace(
+        base,
+        state=state,
+        code=code,
+        desired=payload,
+        desired_revision=verdicts.item.revision,
+        writes=base.writes if state is LinkState.HELD else remembered(base, verdicts.item, payload, now),
+        ended_at=None,
+    )
+    held = state is LinkState.HELD
+    return Choice(
+        link=wanted,
+        standing=Standing.DONE if held else Standing.SEND,
+        new=link is None,
+        changed=wanted != base or link is None,
+        entry=_held_entry(verdicts, wanted) if held and verdicts.news_to(link) else None,
+    )
+
+
+def _blank(item: Item, integration: Integration, new_id: Callable[[], str]) -> Link:
+    assert integration.calendar_id is not None
+    return Link(
+        id=LinkId(new_id()),
+        integration_id=integration.id,
+        item_ref=item.ref,
+        calendar_id=integration.calendar_id,
+        origin=Origin.OURS,
+        event_id=event_id(item.tenant_id, integration.user_id, item.type.value, item.id),
+        state=LinkState.BEHIND,
+    )
+
+
+def _stance(integration: Integration) -> tuple[LinkState, Code | None]:
+    """Behind, or held with the reason that a person may know (R20, R22); R33's wait has none."""
+    return (LinkState.BEHIND, None) if integration.sends else (LinkState.HELD, holding_code(integration))
+
+
+def holding_code(integration: Integration) -> Code | None:
+    """Why nothing may be sent; None where only the reading at Finish is missing (R33)."""
+    if integration.status is not Status.CONNECTED:
+        return Code.NOT_CONNECTED
+    return None if integration.active else Code.INACTIVE
+
+
+def remembered(link: Link, item: Item, payload: Payload | None, now: float) -> tuple[Written, ...]:
+    """The writes that may yet be read back, with the one that is due now (DESIGN 7.3)."""
+    writes = tuple(link.writes)
+    prints = prints_of(link, item, payload)
+    if prints is None or (writes and writes[-1].prints == prints):
+        return writes
+    return (*writes, Written(prints=prints, sent_at=now))[-MOST_WRITES:]
+
+
+def prints_of(link: Link, item: Item, payload: Payload | None) -> Prints | None:
+    """What the whole event looks like once the payload has arrived; None for a foreign one's deletion.
+
+    A foreign event is deleted once and for all; one of ours may be written again before that arrives.
+    """
+    if payload is None and link.origin is Origin.OURS:
+        return NO_EVENT
+    if payload is None or item.content is None:
+        return None
+    whole = payload if link.origin is Origin.OURS else compose(item.content)
+    return None if whole is None else print_of_payload(whole, item.content)
+
+
+def action_of(link: Link, *, gone: bool) -> LogAction:
+    """What a write does to the event, in the log's words."""
+    if gone:
+        return LogAction.DELETE
+    return LogAction.UPDATE if link.exists_there else LogAction.CREATE
+
+
+def shown_title(content: ItemContent | None) -> str | None:
+    """The title as everybody may see it (R27)."""
+    if content is None:
+        return None
+    return MASKED_TITLE if content.private else content.title or None
+
+
+def entry_of(
+    item: Item,
+    integration_id: IntegrationId,
+    *,
+    action: LogAction,
+    outcome: Outcome,
+    code: Code,
+    reason: str,
+    received: Received | None,
+) -> LogEntry:
+    """A log entry about the way to the linked calendar (R27)."""
+    return LogEntry(
+        integration_id=integration_id,
+        direction=Direction.TO_LINKED_CALENDAR,
+        action=action,
+        outcome=outcome,
+        code=code,
+        reason=reason,
+        item_ref=item.ref,
+        item_id=item.id,
+        item_type=item.type,
+        title=shown_title(item.content),
+        message_id=received.message.id if received else None,
+        attempt=received.attempt if received else None,
+    )
+
+
+def _held_entry(verdicts: Verdicts, link: Link) -> LogEntry | None:
+    if link.code is None:
+        return None
+    return entry_of(
+        verdicts.item,
+        link.integration_id,
+        action=action_of(link, gone=link.desired is None),
+        outcome=Outcome.HELD,
+        code=link.code,
+        reason=REASONS[link.code],
+        received=verdicts.bearer,
+    )
+
+
+def passed_over(verdicts: Verdicts, integration_ids: Sequence[IntegrationId]) -> list[LogEntry]:
+    """One entry for each integration that a stale or superseded message would have reached (R17)."""
+    late = [(each, Code.STALE) for each in verdicts.stale]
+    early = [(each, Code.SUPERSEDED) for each in verdicts.superseded]
+    return [
+        entry_of(
+            verdicts.item,
+            integration_id,
+            action=LogAction.NONE,
+            outcome=Outcome.SKIPPED,
+            code=code,
+            reason=REASONS[code],
+            received=each,
+        )
+        for each, code in (*late, *early)
+        for integration_id in integration_ids
+    ]

@@ -1,0 +1,248 @@
+"""Linking again: events that an earlier integration of the same person knew are adopted, not doubled (R21).
+
+Pure. Found by our event id, else by event uid, else by title, start and end where exactly one fits.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from contracts.calendar import (
+    Code,
+    Integration,
+    Item,
+    ItemRef,
+    Link,
+    LinkId,
+    LinkState,
+    LogAction,
+    LogEntry,
+    Origin,
+    Outcome,
+    Prints,
+)
+from contracts.cronofy import CronofyEvent
+from contracts.vorex import ItemContent
+from handlers.compose import compose, payload_hash, span, wire_time
+from handlers.edits import closed_code, masked
+from handlers.fingerprints import NO_EVENT, print_of_event
+from handlers.inbound_event import judge
+from handlers.judgement import Judgement, Reading, is_gone
+from handlers.log_entries import Entries
+from handlers.matching import Twin, twin_of, twin_of_event
+from handlers.outbound_message import REASONS, entry_of
+from handlers.plan import belongs
+from handlers.reconcile import compared
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tombstone:
+    """What is left of a pair whose integration was deleted."""
+
+    link: Link
+    item: Item
+    same_calendar: bool
+    """Whether it stood for the very calendar that is linked now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sign:
+    """What tells of which event a tombstone speaks, and no more: there may be very many."""
+
+    item_ref: ItemRef
+    event_id: str | None
+    event_uid: str | None
+    alive: bool
+    twin: Twin | None
+    stands_unseen: bool
+
+    @classmethod
+    def of(cls, tombstone: Tombstone) -> "Sign":
+        return cls(
+            item_ref=tombstone.item.ref,
+            event_id=tombstone.link.event_id,
+            event_uid=tombstone.link.event_uid,
+            alive=_alive(tombstone),
+            twin=_twin_of_item(tombstone.item),
+            stands_unseen=_stands_unseen(tombstone),
+        )
+
+
+@dataclass(kw_only=True, slots=True)
+class Pairing:
+    """Which event each tombstone speaks of."""
+
+    found: list[tuple[Sign, CronofyEvent]] = field(default_factory=list)
+    unseen: list[Sign] = field(default_factory=list)
+    """Foreign events of this calendar that the reading did not show, which says nothing of them (R11)."""
+
+
+def pair_up(events: Sequence[CronofyEvent], signs: Sequence[Sign]) -> Pairing:
+    """Say which of these events are known from before; there is one sign of each item."""
+    living = [event for event in events if not is_gone(event)]
+    waiting = {each.item_ref: each for each in signs}
+    pairing = Pairing()
+    _take(pairing, waiting, _by_event_id(living))
+    rest = [event for event in living if event.event_id is None]
+    _take(pairing, waiting, {f"uid:{event.event_uid}": event for event in rest})
+    taken = {event.event_uid for _, event in pairing.found}
+    _take_equals(pairing, waiting, [event for event in rest if event.event_uid not in taken])
+    pairing.unseen = [each for each in waiting.values() if each.stands_unseen]
+    return pairing
+
+
+def _by_event_id(events: Sequence[CronofyEvent]) -> dict[str, CronofyEvent]:
+    return {f"id:{event.event_id}": event for event in events if event.event_id is not None}
+
+
+def _take(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Mapping[str, CronofyEvent]) -> None:
+    for ref, each in list(waiting.items()):
+        keys = (f"id:{each.event_id}", f"uid:{each.event_uid}")
+        event = next((events[key] for key in keys if key in events), None)
+        if event is not None and (event.event_id is not None or each.alive):
+            pairing.found.append((each, event))
+            del waiting[ref]
+
+
+def _alive(tombstone: Tombstone) -> bool:
+    """A foreign event of an item that is gone is foreign again."""
+    return not tombstone.item.deleted and tombstone.item.content is not None
+
+
+def _take_equals(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Sequence[CronofyEvent]) -> None:
+    there = {twin_of_event(event): event for event in events if not event.event_private}
+    often = Counter(twin_of_event(event) for event in events)
+    here = Counter(each.twin for each in waiting.values() if each.twin)
+    for ref, each in list(waiting.items()):
+        twin = each.twin
+        if twin in there and often[twin] == 1 and here[twin] == 1:
+            pairing.found.append((each, there[twin]))
+            del waiting[ref]
+
+
+def _twin_of_item(item: Item) -> Twin | None:
+    payload = compose(item.content) if item.content and not item.deleted else None
+    times = span(item.content) if item.content else None
+    if payload is None or times is None:
+        return None
+    return twin_of(payload["summary"], wire_time(times[0]), wire_time(times[1]))
+
+
+def _stands_unseen(each: Tombstone) -> bool:
+    foreign = each.link.origin is Origin.EXTERNAL and each.link.exists_there
+    return foreign and each.same_calendar and _alive(each)
+
+
+def never_sent(link: Link) -> bool:
+    """A wish from before the reading, of which nothing has left yet."""
+    return link.state is LinkState.HELD and link.applied_revision == 0 and not link.exists_there
+
+
+def adopted(
+    tombstone: Tombstone, event: CronofyEvent, integration: Integration, reading: Reading, link_id: LinkId
+) -> Judgement:
+    """The link to an event that was found again, with what either side changed meanwhile (R19)."""
+    item = tombstone.item
+    link = _link(tombstone, event, integration, reading, link_id)
+    judged = Judgement(link=link)
+    if belongs(item, integration) and not (link.origin is Origin.EXTERNAL and event.event_private):
+        judged = judge(event, link, item, integration, reading)
+    after = judged.item or item
+    seen = judged.link or link
+    settled = compared(seen, after, integration) or seen
+    reason = "Known from an earlier integration: linked again instead of copied."
+    linked = Entries(after, integration, reading)(LogAction.LINK, Outcome.DONE, Code.OK, reason)
+    entries = [linked, *judged.entries, *_frozen(settled, after, integration)]
+    return Judgement(link=settled, item=judged.item, entries=entries)
+
+
+def carried(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> Judgement:
+    """The link to a foreign event that was known and not shown: its item is never created beside it."""
+    old, item = tombstone.link, tombstone.item
+    assert integration.calendar_id is not None
+    link = replace(
+        _blank(tombstone, integration, link_id),
+        calendar_id=integration.calendar_id,
+        event_uid=old.event_uid,
+        series_identifier=old.series_identifier,
+        code=old.code if old.code in {Code.SERIES, Code.PRIVATE} else None,
+        may_update=old.may_update,
+        may_delete=old.may_delete,
+        agreed=_remembered(old),
+        last_read=old.last_read,
+    )
+    settled = compared(link, item, integration) or link
+    return Judgement(link=settled, entries=_frozen(settled, item, integration))
+
+
+def _link(
+    tombstone: Tombstone, event: CronofyEvent, integration: Integration, reading: Reading, link_id: LinkId
+) -> Link:
+    ours = event.event_id is not None
+    content = tombstone.item.content
+    assert content is not None
+    view = event if ours else masked(event)
+    known = None if view.event_private and not ours else _remembered(tombstone.link)
+    closed = not ours and bool(event.event_private)
+    return replace(
+        _blank(tombstone, integration, link_id),
+        calendar_id=event.calendar_id,
+        origin=Origin.OURS if ours else Origin.EXTERNAL,
+        event_id=event.event_id,
+        event_uid=event.event_uid,
+        series_identifier=event.series_identifier,
+        code=None if ours else closed_code(event),
+        agreed=known or print_of_event(view, content),
+        last_read=tombstone.link.last_read if known else None,
+        read_at=reading.asked_at,
+        event_updated=event.updated,
+        may_update=ours or (event.options.update and not closed),
+        may_delete=ours or (event.options.delete and not closed),
+    )
+
+
+def _blank(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> Link:
+    old, item = tombstone.link, tombstone.item
+    removed = old.desired is None
+    return Link(
+        id=link_id,
+        integration_id=integration.id,
+        item_ref=item.ref,
+        calendar_id=old.calendar_id,
+        origin=Origin.EXTERNAL,
+        event_id=None,
+        state=LinkState.AGREED,
+        desired=_payload(item.content),
+        desired_revision=0 if removed else min(old.applied_revision, item.revision),
+        applied_revision=0 if removed else min(old.applied_revision, item.revision),
+        applied_hash=None if removed else old.applied_hash or payload_hash(old.desired),
+        exists_there=True,
+    )
+
+
+def _payload(content: ItemContent | None) -> dict[str, object] | None:
+    return compose(content) if content is not None else None
+
+
+def _remembered(old: Link) -> Prints | None:
+    """What the calendar held when it was last known: the newest write that was accepted, else what agreed."""
+    accepted = [write for write in old.writes if write.accepted_at is not None and write.prints != NO_EVENT]
+    if not accepted:
+        return old.agreed
+    return {**(old.agreed or {}), **accepted[-1].prints}
+
+
+def _frozen(link: Link, item: Item, integration: Integration) -> list[LogEntry]:
+    """Why Vorex's newer values cannot be written over a foreign event (R10)."""
+    if link.state is not LinkState.FROZEN or link.code is None:
+        return []
+    entry = entry_of(
+        item,
+        integration.id,
+        action=LogAction.UPDATE,
+        outcome=Outcome.SKIPPED,
+        code=link.code,
+        reason=REASONS.get(link.code, "The copy is no longer kept alike."),
+        received=None,
+    )
+    return [entry]

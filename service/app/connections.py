@@ -1,0 +1,131 @@
+"""Opens what a process reaches outside itself: the database, RabbitMQ, Cronofy."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from contracts.errors import Permanent
+from contracts.ports import Broker, Clock, Publisher
+from service.broker.rabbitmq import RabbitBroker
+from service.consumers.inbound.reader import Reader
+from service.cronofy import Cronofy, open_cronofy
+from service.cronofy.budget import open_budget
+from service.cronofy.oauth import Access
+from service.integrations import Accounts
+from service.integrations.channels import ChannelAudit
+from service.integrations.connection_check import Looker
+from service.outbox import StorePublisher
+from service.settings import Settings
+from service.store.engine.single_process import alone
+from service.store.engine.store import Store
+from service.store.integrations.credentials import CredentialsTable
+from service.store.operations.budget import BudgetRow
+
+CALLBACK = "/calendar-sync/callback"
+
+
+class Incomplete(Permanent):
+    """Something that another command prepares is missing."""
+
+
+async def open_store(
+    settings: Settings, stack: AsyncExitStack, *, migrate: bool = False, only: bool = False
+) -> Store:
+    """The store with the schema that this program needs. Raises Incomplete where it is another.
+
+    ``only``: for one process at a time. Raises Occupied where there is one.
+    """
+    store = Store(settings.database_url)
+    stack.push_async_callback(store.close)
+    if only:
+        await stack.enter_async_context(alone(store))
+    if migrate:
+        await store.upgrade()
+    elif (difference := await store.behind()) is not None:
+        raise Incomplete(f"{difference}; run: calendar-sync migrate")
+    return store
+
+
+async def open_rabbitmq(settings: Settings, stack: AsyncExitStack) -> Broker:
+    """RabbitMQ, whatever of the topology is there. Raises Unavailable."""
+    broker = RabbitBroker(settings.broker_url, retry_delays=settings.retry_delays)
+    stack.push_async_callback(broker.close)
+    await broker.open()
+    return broker
+
+
+async def check_topology(broker: Broker) -> None:
+    """Raises Incomplete naming what is missing."""
+    if missing := await broker.missing():
+        raise Incomplete(f"missing on RabbitMQ: {', '.join(missing)}; run: calendar-sync topology")
+
+
+@asynccontextmanager
+async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
+    """Where ``publish`` hands over: RabbitMQ, or the outbox that ``up`` sends (DESIGN 4)."""
+    async with AsyncExitStack() as stack:
+        if settings.embedded_broker:
+            yield StorePublisher(await open_store(settings, stack))
+        else:
+            broker = await open_rabbitmq(settings, stack)
+            await check_topology(broker)
+            yield broker
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What works on the store and Cronofy together."""
+
+    store: Store
+    cronofy: Cronofy
+    accounts: Accounts
+    audit: ChannelAudit
+    looker: Looker
+    reader: Reader
+
+
+async def open_parts(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> Parts:
+    """Cronofy's gateway with budget and tokens from the store, and what is built on it."""
+    cronofy = _cronofy(settings, store, clock)
+    stack.push_async_callback(cronofy.close)
+    looker = Looker(store, cronofy.gateway, wake=store.on_enqueued)
+    accounts = Accounts(
+        store=store,
+        gateway=cronofy.gateway,
+        grants=cronofy.tokens,
+        callback_address=settings.callback_address,
+        redirect_uri=f"{settings.public_url}{CALLBACK}",
+        wake=store.on_enqueued,
+    )
+    reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
+    audit = ChannelAudit(
+        store=store, gateway=cronofy.gateway, looker=looker, callback_address=settings.callback_address
+    )
+    return Parts(store=store, cronofy=cronofy, accounts=accounts, audit=audit, looker=looker, reader=reader)
+
+
+def _cronofy(settings: Settings, store: Store, clock: Clock) -> Cronofy:
+    return open_cronofy(
+        Access(
+            api_url=settings.cronofy_api_url,
+            app_url=settings.cronofy_app_url,
+            client_id=settings.cronofy_client_id or "",
+            client_secrets=plain(settings.cronofy_client_secret),
+        ),
+        credentials=CredentialsTable(store, plain(settings.encryption_keys)),
+        budget=open_budget(
+            BudgetRow(store),
+            clock,
+            per_second=settings.cronofy_requests_per_second,
+            per_minute=settings.cronofy_requests_per_minute,
+        ),
+        clock=clock,
+        batch_cost=settings.cronofy_batch_cost,
+    )
+
+
+def plain(secrets: Sequence[SecretStr]) -> list[str]:
+    """The secrets as those who need them take them."""
+    return [secret.get_secret_value() for secret in secrets]

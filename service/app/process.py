@@ -1,0 +1,339 @@
+"""The parts of one process, opened one after the other and closed in the reverse order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from contracts.envelope import Message, NoticeReceived, RunRequested
+from contracts.ports import Broker
+from service.app.connections import Parts, check_topology, open_parts, open_rabbitmq, open_store
+from service.app.server import Minder, SystemClock, address, listening, port_of, serving
+from service.broker.memory import MemoryBroker
+from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
+from service.consumers.brake import Gate
+from service.consumers.failures import Handler
+from service.consumers.inbound.notices import NoticeHandler
+from service.consumers.loop import Consumer
+from service.consumers.outbound.engine import OutboundConsumer
+from service.consumers.parked import ParkedMessages
+from service.consumers.runs.handler import RunHandler
+from service.integrations.my_calendar import MyCalendar
+from service.keeper import (
+    Keeper,
+    bulk_replays,
+    daily_reads,
+    delays,
+    due_runs,
+    forgetting,
+    lost_calendars,
+    lost_channels,
+    missing_channels,
+    old_outbox_rows,
+    old_tombstones,
+    runs_at_a_standstill,
+    unread_notices,
+)
+from service.monitoring.gauges import Gauges
+from service.monitoring.heartbeat import Reports
+from service.monitoring.readiness import Readiness
+from service.operations import Depths, Watch
+from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
+from service.settings import Settings
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.telemetry.endpoints import health_routes
+
+log = structlog.get_logger(__name__)
+
+Stop = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """An open process."""
+
+    minder: Minder
+    address: str
+    """Where its pages, its relay, or at least its health can be asked."""
+
+
+class Ground:
+    """Opens what a process is made of; the order of the calls is the order of shutdown reversed."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        self.clock = SystemClock()
+        self.minder = Minder()
+        self.readiness = Readiness()
+        self._settings = settings
+        self._stack = stack
+        self._holder = new_id()
+        self._unsettled = Unsettled()
+
+    def running(self, port: int) -> Running:
+        """Everything is open."""
+        self.readiness.started()
+        return Running(minder=self.minder, address=address(self._settings.host, port))
+
+    # -- what it stands on ----------------------------------------------------------------------
+
+    async def open_store(self, *, migrate: bool = False) -> Store:
+        """Who prepares it with messages in its own memory is the only one (DESIGN 4)."""
+        only = migrate and self._settings.embedded_broker
+        store = await open_store(self._settings, self._stack, migrate=migrate, only=only)
+        self.readiness.needs_database(store)
+        return store
+
+    async def open_broker(self, *, declare: bool = False) -> Broker:
+        broker = await self._connected()
+        if declare:
+            await broker.declare()
+        await check_topology(broker)
+        self.readiness.needs("broker", lambda: broker.ready)
+        return broker
+
+    async def _connected(self) -> Broker:
+        if not self._settings.embedded_broker:
+            return await open_rabbitmq(self._settings, self._stack)
+        delays, settled = self._settings.retry_delays, self._unsettled.settled
+        broker = MemoryBroker(clock=self.clock, retry_delays=delays, settled=settled)
+        await broker.open()
+        self._stack.push_async_callback(broker.close)
+        return broker
+
+    async def open_outbox(self, store: Store, broker: Broker) -> None:
+        sender: Outbox
+        if self._settings.embedded_broker:
+            sender = EmbeddedOutbox(store=store, publisher=broker, unsettled=self._unsettled)
+        else:
+            sender = LeasedOutbox(store=store, publisher=broker, holder=self._holder)
+        store.on_enqueued = sender.wake
+        self.readiness.needs("outbox", lambda: sender.held is None)
+        task = self.minder.start(sender.run(), name="outbox")
+
+        async def stop() -> None:
+            sender.stop()
+            await asyncio.wait([task])
+
+        self._stack.push_async_callback(stop)
+
+    async def open_parts(self, store: Store) -> Parts:
+        return await open_parts(self._settings, self._stack, store, self.clock)
+
+    # -- what works on it -----------------------------------------------------------------------
+
+    async def open_consumers(self, parts: Parts, broker: Broker, kinds: Iterable[str]) -> None:
+        """All of these stop at the same time, each within the grace time."""
+        stops: list[Stop] = []
+        self._stack.push_async_callback(_stop_all, stops)
+        for kind in kinds:
+            if kind == "outbound":
+                stops.append(self._begin_outbound(parts, broker, takes_messages=True))
+            else:
+                stops.append(await self._begin_loop(self._loop(kind, parts, broker)))
+
+    def open_writer(self, parts: Parts, broker: Broker) -> None:
+        """Writes links that nobody looks after, and takes no messages (DESIGN 8)."""
+        self._stack.push_async_callback(self._begin_outbound(parts, broker, takes_messages=False))
+
+    def open_keeper(self, parts: Parts) -> None:
+        store = parts.store
+        chores = (
+            unread_notices(parts.reader),
+            due_runs(store),
+            bulk_replays(store),
+            runs_at_a_standstill(store),
+            daily_reads(store),
+            delays(store),
+            lost_calendars(store, parts.looker.look),
+            missing_channels(parts.accounts.ensure_channels),
+            lost_channels(parts.audit, parts.accounts.ensure_channels),
+            old_outbox_rows(store),
+            old_tombstones(store),
+            *forgetting(
+                store,
+                inbox_days=self._settings.inbox_retention_days,
+                log_days=self._settings.log_retention_days,
+            ),
+        )
+        keeper = Keeper(store=store, holder=self._holder, chores=chores)
+        task = self.minder.start(keeper.run(), name="keeper")
+
+        async def stop() -> None:
+            keeper.stop()
+            await self._ended(task)
+
+        self._stack.push_async_callback(stop)
+
+    def open_gauges(self, store: Store, broker: Broker) -> None:
+        """Measures, every so often, what nobody comes by (DESIGN 3)."""
+        task = self.minder.start(Gauges(store=store, broker=broker, clock=self.clock).run(), name="gauges")
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+
+        self._stack.push_async_callback(stop)
+
+    def open_reports(self, store: Store, *, does: str, takes: Sequence[str]) -> None:
+        """Tells the store what only this process knows, for the operations page of any other one."""
+        holder = self._holder
+        reports = Reports(store=store, clock=self.clock, process_id=holder, does=does, takes=takes)
+        task = self.minder.start(reports.run(), name="reports")
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+            await reports.leave()
+
+        self._stack.push_async_callback(stop)
+
+    async def open_parked(self, store: Store, broker: Broker) -> None:
+        """Makes dead letters of what RabbitMQ gave up (DESIGN 8)."""
+        parked = ParkedMessages(store=store, broker=broker, clock=self.clock)
+        await parked.start()
+        self.readiness.needs("parked", lambda: parked.alive)
+        task = self.minder.start(parked.run(), name="parked messages")
+
+        async def stop() -> None:
+            await parked.stop()
+            await self._ended(task)
+
+        self._stack.push_async_callback(stop)
+
+    def _begin_outbound(self, parts: Parts, broker: Broker, *, takes_messages: bool) -> Stop:
+        settings = self._settings
+        consumer = OutboundConsumer(
+            store=parts.store,
+            broker=broker,
+            cronofy=parts.cronofy.gateway,
+            budget=parts.cronofy.budget,
+            looker=parts.looker,
+            clock=self.clock,
+            instance_id=new_id(),
+            prefetch=settings.prefetch,
+            intake_size=settings.intake_size,
+            concurrency=settings.concurrency,
+            retry_delays=settings.retry_delays,
+            shutdown_grace=settings.shutdown_grace,
+            takes_messages=takes_messages,
+            gate=self._gate(QUEUE_OUTBOUND, parts),
+        )
+        self.readiness.needs("outbound", lambda: consumer.ready)
+        task = self.minder.start(consumer.run(), name="outbound")
+
+        async def stop() -> None:
+            await consumer.stop()
+            await asyncio.wait([task])
+
+        return stop
+
+    async def _begin_loop(self, loop: Consumer) -> Stop:
+        await loop.start()
+        self.readiness.needs(loop.queue, lambda: loop.alive)
+
+        async def stop() -> None:
+            await loop.stop(grace=self._settings.shutdown_grace)
+
+        return stop
+
+    def _loop(self, kind: str, parts: Parts, broker: Broker) -> Consumer:
+        store, calendars, looker = parts.store, parts.cronofy.gateway, parts.looker
+        handlers: dict[str, tuple[str, type[Message], Handler]] = {
+            "inbound": (
+                QUEUE_INBOUND,
+                NoticeReceived,
+                NoticeHandler(store=store, reader=parts.reader, looker=looker),
+            ),
+            "runs": (
+                QUEUE_RUNS,
+                RunRequested,
+                RunHandler(
+                    store=store,
+                    calendars=calendars,
+                    looker=looker,
+                    clock=self.clock,
+                    attempts=len(self._settings.retry_delays) + 1,
+                ),
+            ),
+        }
+        queue, expected, handler = handlers[kind]
+        return Consumer(
+            queue=queue,
+            expected=expected,
+            handler=handler,
+            broker=broker,
+            store=store,
+            clock=self.clock,
+            delays=self._settings.retry_delays,
+            concurrency=self._settings.concurrency,
+            gate=self._gate(queue, parts),
+        )
+
+    def _gate(self, queue: str, parts: Parts) -> Gate:
+        """Pauses this consumer; not ready while it is bug after bug that pauses it (DESIGN 9)."""
+        gate = Gate(queue=queue, clock=self.clock, breaker=parts.cronofy.breaker)
+        self.readiness.needs(f"brake of {queue}", lambda: not gate.brake.on)
+        return gate
+
+    async def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Wait for it, at most the grace time."""
+        await asyncio.wait([task], timeout=self._settings.shutdown_grace)
+        task.cancel()
+        await asyncio.wait([task])
+
+    # -- what is asked of it --------------------------------------------------------------------
+
+    def pages(
+        self,
+        parts: Parts,
+        *,
+        depths: Depths | None = None,
+        beside: Iterable[BaseRoute] = (),
+        framed: bool = False,
+    ) -> ASGIApp:
+        """Pages and API; ``depths`` counts what waits in the queues."""
+        # Consumers and keepers show no pages: without them they start sooner and stay 25 MiB smaller.
+        from service.web.application import create_web  # noqa: PLC0415
+
+        settings = self._settings
+        secret = settings.sign_in_secret
+        assert secret is not None
+        return create_web(
+            store=parts.store,
+            accounts=parts.accounts,
+            my_calendar_of=MyCalendar(parts.store, wake=parts.store.on_enqueued),
+            sign_in_secret=secret.get_secret_value(),
+            public_url=self._settings.public_url,
+            clock=self.clock,
+            because=self.readiness,
+            beside=beside,
+            framed=framed,
+            watch=Watch(
+                parts.store,
+                depths=depths,
+                per_second=settings.cronofy_requests_per_second,
+                per_minute=settings.cronofy_requests_per_minute,
+            ),
+        )
+
+    async def serve_status(self) -> int:
+        """Health and metrics alone; open first, so that they can be asked to the end."""
+        port = await self.serve(Starlette(routes=health_routes(self.readiness)), self._settings.status_port)
+        log.info("process.starting", port=port, address=address(self._settings.host, port))
+        return port
+
+    async def serve(self, app: ASGIApp, port: int) -> int:
+        """The port on which the application is served."""
+        listener = listening(self._settings.host, port)
+        self.minder.mind(await self._stack.enter_async_context(serving(app, listener)))
+        return port_of(listener)
+
+
+async def _stop_all(stops: Sequence[Stop]) -> None:
+    await asyncio.gather(*(stop() for stop in stops))

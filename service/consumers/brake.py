@@ -1,0 +1,128 @@
+"""Whether a consumer may take messages now: the brake for bugs, the breaker for Cronofy (DESIGN 9)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from contracts.ports import Clock
+from service.telemetry.logs import EventName
+from service.telemetry.metrics import BRAKE_ON
+
+log = structlog.get_logger(__name__)
+
+PAUSED: EventName = "consumer.paused"
+RESUMED: EventName = "consumer.resumed"
+IN_A_ROW = 20
+"""So many dead letters in a row with code ``bug`` are a fault of ours, not of the messages."""
+PAUSE = 60.0
+PATIENCE = 60.0
+"""Seconds of a pause after which what is in hand is given back to the broker, once."""
+STEP = 0.2
+"""Seconds between two looks at whether the pause is over."""
+
+
+class Brake:
+    """Stops one consumer that would make dead letters of everything; lets one message try after a minute."""
+
+    def __init__(self, queue: str, clock: Clock) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._bugs = 0
+        self._until: float | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether no message has gone well since the brake was put on."""
+        return self._until is not None
+
+    @property
+    def holds(self) -> bool:
+        """Whether no message may be taken now."""
+        return self._until is not None and self._clock.monotonic() < self._until
+
+    def try_one(self) -> bool:
+        """Called when a message is taken: whether it is the only one, to be tried on its own."""
+        if self._until is None:
+            return False
+        self._until = self._clock.monotonic() + PAUSE
+        return True
+
+    def went_well(self) -> None:
+        """A message was done."""
+        self._bugs = 0
+        if self.on:
+            self._until = None
+            BRAKE_ON.labels(self._queue).set(0)
+            log.info(RESUMED, queue=self._queue, reason="a message went well")
+
+    def bug(self, *, buried: bool) -> None:
+        """A message met an error that nobody foresaw; ``buried``: for the last time."""
+        self._bugs += buried
+        if self._bugs >= IN_A_ROW or self.on:
+            self._until = self._clock.monotonic() + PAUSE
+            self._bugs = 0
+            BRAKE_ON.labels(self._queue).set(1)
+            log.error(PAUSED, queue=self._queue, reason="bug after bug", seconds=PAUSE)
+
+    def learned_nothing(self) -> None:
+        """A message was malformed, refused, or could not be done now: another one may try at once."""
+        if self._until is not None:
+            self._until = self._clock.monotonic()
+
+
+class Breaker(Protocol):
+    """Who knows whether Cronofy is down."""
+
+    @property
+    def open(self) -> bool: ...
+
+
+class Gate:
+    """One consumer's; what is shut opens by itself."""
+
+    def __init__(self, *, queue: str, clock: Clock, breaker: Breaker | None = None) -> None:
+        self.brake = Brake(queue, clock)
+        self._queue = queue
+        self._clock = clock
+        self._breaker = breaker
+        self.resting = False
+        """Whether what was in hand has been given back."""
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing is to be sent to Cronofy."""
+        return self._breaker is not None and self._breaker.open
+
+    @property
+    def shut(self) -> bool:
+        """Whether no message may be taken."""
+        return self.halted or self.brake.holds or self.resting
+
+    async def passed(self, stopping: Callable[[], bool]) -> None:
+        """Return when messages may be taken, or when the consumer stops."""
+        while self.shut and not stopping():
+            await self._clock.sleep(STEP)
+
+    async def mind(
+        self, *, give_back: Callable[[], Awaitable[None]], take_again: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Give the window back once in a pause that lasts, and take it again when the pause is over."""
+        since: float | None = None
+        while True:
+            await self._clock.sleep(STEP)
+            if not (self.halted or self.brake.holds):
+                since = None
+                await self._wake(take_again)
+            elif since is None:
+                since = self._clock.monotonic()
+            elif not self.resting and self._clock.monotonic() - since > PATIENCE:
+                log.warning(PAUSED, queue=self._queue, reason="what was in hand is given back")
+                self.resting = True
+                await give_back()
+
+    async def _wake(self, take_again: Callable[[], Awaitable[None]]) -> None:
+        if self.resting:
+            await take_again()
+            self.resting = False
+            log.info(RESUMED, queue=self._queue, reason="the pause is over")

@@ -1,0 +1,65 @@
+"""The answer to deletions that were held: carried out, or undone in the calendar (R11)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from contracts.calendar import Code, Integration, IntegrationId, Link, LinkState
+from handlers.deletions import carry_out, keep
+from handlers.inbound_page import PageChanges
+from handlers.judgement import Reading
+from service.consumers.inbound.pages import Pages
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import integrations, reads
+from service.store.items import items
+from service.store.links import links
+
+AT_ONCE = 200
+
+Answer = Literal["delete", "keep"]
+
+
+class HeldDeletions:
+    """Settles held deletions, a few hundred a transaction; a link that moved on meanwhile is passed over."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pages = Pages(store)
+
+    async def settle(self, integration_id: str, answer: Answer) -> int:
+        """How many deletions were carried out, or undone."""
+        settled = 0
+        while True:
+            async with self._store.begin() as connection:
+                held = await reads.held_deletions(connection, integration_id, limit=AT_ONCE)
+                if not held:
+                    return settled
+                settled += await self._settle(connection, integration_id, answer, held)
+                await reads.forget_deletions(connection, [key for key, _ in held])
+
+    async def _settle(
+        self,
+        connection: AsyncConnection,
+        integration_id: str,
+        answer: Answer,
+        held: Sequence[tuple[str, str]],
+    ) -> int:
+        known = await items.load(connection, {ref for _, ref in held}, lock=True)
+        found = await integrations.load(connection, [integration_id], lock=True)
+        integration = found[IntegrationId(integration_id)]
+        locked = await links.load(connection, [key for key, _ in held], lock=True)
+        now = await self._store.now(connection)
+        reading = Reading(asked_at=now, now=now)
+        changes = PageChanges()
+        waiting = [link for link in locked.values() if _waits(link, integration)]
+        for link in waiting:
+            item = known.get(link.item_ref)
+            if item is not None and item.content is not None and not item.deleted:
+                decide = carry_out if answer == "delete" else keep
+                changes.take(decide(link, item, integration, reading))
+        await self._pages.save(connection, integration, changes, now=now)
+        return len(changes.links)
+
+
+def _waits(link: Link, integration: Integration) -> bool:
+    here = link.calendar_id == integration.calendar_id and link.ended_at is None
+    return here and link.state is LinkState.HELD and link.code is Code.HELD_DELETION

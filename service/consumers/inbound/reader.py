@@ -1,0 +1,218 @@
+"""Reads linked calendars: what changed since a notice, or everything within reach (DESIGN 7.2)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Literal, Protocol
+
+from contracts.calendar import Integration
+from contracts.cronofy import EventsPage, UserInfo
+from contracts.errors import GrantRefused, Permanent, Transient
+from contracts.ports import Clock
+from contracts.ports import Turn as BudgetTurn
+from handlers.inbound_page import reach
+from handlers.judgement import is_gone
+from service.consumers.inbound.pages import NotSyncing, Pages, Pass
+from service.cronofy.gateway import EventsQuery
+from service.store.engine.store import Store
+from service.store.integrations import integrations, reads
+from service.store.integrations.reads import Turn
+from service.store.messages.inbox import MessageKey
+
+PATIENCE = 0.2
+LONGEST_WAIT = 90.0
+SECOND_LOOKS = 3
+SECOND_LOOK_AFTER = 1.0
+LOOK_CLOSER = frozenset({403, 404, 410, 423})
+
+
+class Calendars(Protocol):
+    """What reading asks of Cronofy."""
+
+    async def first_page(self, sub: str, query: EventsQuery, *, turn: BudgetTurn) -> EventsPage: ...
+
+    async def next_page(self, sub: str, url: str, *, turn: BudgetTurn) -> EventsPage: ...
+
+    async def userinfo(self, sub: str, *, turn: BudgetTurn) -> UserInfo: ...
+
+
+class Looker(Protocol):
+    async def look(self, integration_id: str, *, at_once: bool = False) -> Literal["not_connected", "fine"]:
+        """Ask Cronofy whether the account and its calendar still stand, and note what it says."""
+
+
+class Reader:
+    """Reads one calendar at a time per integration, whoever asks; several processes may share the work."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        calendars: Calendars,
+        looker: Looker,
+        clock: Clock,
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store, self._calendars, self._looker, self._clock = store, calendars, looker, clock
+        self._committed = committed
+        self._pages = Pages(store)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def read(self, integration_id: str, *, noticed_at: float, key: MessageKey | None = None) -> None:
+        """Return when a read that began at ``noticed_at`` or later has ended; raises what stopped it."""
+        keys = [key] if key else []
+        async with self._locks[integration_id]:
+            for _ in range(SECOND_LOOKS):
+                if not await self._once(integration_id, noticed_at, keys):
+                    return
+                await self._clock.sleep(SECOND_LOOK_AFTER)
+                async with self._store.read() as connection:
+                    noticed_at = await self._store.now(connection)
+
+    async def read_all(self, integration_id: str, *, for_run: bool = False) -> None:
+        """A full read: 41 days back to 200 ahead; what it does not show is written again (R11).
+
+        ``for_run``: it gives way to live changes (R32).
+        """
+        async with self._locks[integration_id]:
+            turn = await self._turn(integration_id, None)
+            if turn is not None:
+                full = reach(datetime.fromtimestamp(turn.began_at, UTC))
+                await self._guarded(turn, [], full=full, for_run=for_run)
+
+    async def pending(self) -> Sequence[str]:
+        """Integrations with a notice that nobody is reading for."""
+        async with self._store.read() as connection:
+            return await reads.unread(connection, now=await self._store.now(connection))
+
+    async def catch_up(self, integration_id: str) -> None:
+        """Read for the notices that were left, if any."""
+        async with self._store.read() as connection:
+            noticed_at = await self._store.now(connection)
+        await self.read(integration_id, noticed_at=noticed_at)
+
+    async def _once(self, integration_id: str, noticed_at: float, keys: Sequence[MessageKey]) -> bool:
+        """One read where one is needed; whether another must follow."""
+        turn = await self._turn(integration_id, noticed_at)
+        if turn is None or turn.since is None:
+            await self._abandon(turn)
+            return False
+        return await self._guarded(turn, keys, full=None)
+
+    async def _turn(self, integration_id: str, noticed_at: float | None) -> Turn | None:
+        """Wait for the right to read; None when somebody else's read has served already."""
+        waited = 0.0
+        while waited < LONGEST_WAIT:
+            async with self._store.begin() as connection:
+                if noticed_at is not None and await reads.covered(connection, integration_id, noticed_at):
+                    return None
+                now = await self._store.now(connection)
+                turn = await reads.take_turn(connection, integration_id, now=now)
+            if turn is not None:
+                return turn
+            await self._clock.sleep(PATIENCE)
+            waited += PATIENCE
+        raise Transient("another process has been reading this calendar for too long")
+
+    async def _guarded(
+        self,
+        turn: Turn,
+        keys: Sequence[MessageKey],
+        *,
+        full: tuple[date, date] | None,
+        for_run: bool = False,
+    ) -> bool:
+        reading_pass = Pass(turn=turn, keys=keys, full=full, for_run=for_run)
+        try:
+            await self._read_pages(reading_pass)
+        except NotSyncing:
+            await self._abandon(turn)
+            return False
+        except Permanent as error:
+            await self._abandon(turn)
+            await self._look_closer(turn.integration_id, error)
+            return False
+        except BaseException:
+            await asyncio.shield(self._abandon(turn))
+            raise
+        self._committed()
+        if reading_pass.again:
+            await self._notice_again(reading_pass)
+        return reading_pass.again
+
+    async def _read_pages(self, reading_pass: Pass) -> None:
+        integration = await self._integration(reading_pass.turn.integration_id)
+        turn = BudgetTurn(integration_id=integration.id, run=reading_pass.for_run)
+        query = _query(integration, reading_pass)
+        asked_at = await self._now()
+        page = await self._calendars.first_page(integration.sub, query, turn=turn)
+        while page.next_page is not None:
+            await self._pages.apply(reading_pass, page.events, asked_at=asked_at, last=False)
+            asked_at = await self._now()
+            page = await self._calendars.next_page(integration.sub, page.next_page, turn=turn)
+        await self._vouch(integration, reading_pass, page, turn)
+        await self._pages.apply(reading_pass, page.events, asked_at=asked_at, last=True)
+        await self._pages.write_again(reading_pass)
+
+    async def _vouch(
+        self, integration: Integration, reading_pass: Pass, page: EventsPage, turn: BudgetTurn
+    ) -> None:
+        """Before deletions count, the calendar must be listed and its profile connected (R11)."""
+        if not reading_pass.gone and not any(is_gone(event) for event in page.events):
+            return
+        account = await self._calendars.userinfo(integration.sub, turn=turn)
+        profile = account.profile(integration.profile_id)
+        listed = profile is not None and any(
+            calendar.calendar_id == integration.calendar_id and not calendar.deleted
+            for calendar in profile.calendars
+        )
+        if profile is None or not profile.connected or not listed:
+            await self._looker.look(integration.id, at_once=True)
+            raise NotSyncing
+
+    async def _look_closer(self, integration_id: str, error: Permanent) -> None:
+        refused = isinstance(error, GrantRefused)
+        if not refused and error.status not in LOOK_CLOSER:
+            raise error
+        if await self._looker.look(integration_id, at_once=refused) == "fine":
+            raise Transient("Cronofy refused a read although the account stands") from error
+
+    async def _integration(self, integration_id: str) -> Integration:
+        async with self._store.read() as connection:
+            found = await integrations.load(connection, [integration_id])
+        integration = next(iter(found.values()), None)
+        if integration is None or not integration.sends or integration.calendar_id is None:
+            raise NotSyncing
+        return integration
+
+    async def _notice_again(self, reading_pass: Pass) -> None:
+        turn = reading_pass.turn
+        since = turn.since or datetime.fromtimestamp(turn.began_at - 60.0, UTC)
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            await reads.notice(connection, turn.integration_id, since, now=now)
+
+    async def _abandon(self, turn: Turn | None) -> None:
+        if turn is None:
+            return
+        async with self._store.begin() as connection:
+            await reads.give_up_turn(connection, turn)
+
+    async def _now(self) -> float:
+        async with self._store.read() as connection:
+            return await self._store.now(connection)
+
+
+def _query(integration: Integration, reading_pass: Pass) -> EventsQuery:
+    first, beyond = reading_pass.full or (None, None)
+    assert integration.calendar_id is not None
+    return EventsQuery(
+        calendar_ids=(integration.calendar_id,),
+        from_=first,
+        to=beyond,
+        last_modified=None if reading_pass.full else reading_pass.turn.since,
+        include_deleted=True,
+        include_managed=True,
+        include_moved=True,
+    )

@@ -1,0 +1,136 @@
+"""Claims: kept alive, taken over when free, and taken for links that nobody looks after (DESIGN 6.2)."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from contracts.calendar import Item, LinkId, LinkState
+from handlers.outbound_message import UNFINISHED, remembered
+from handlers.settlement import Failure
+from service.consumers.outbound.lanes import FULL, REFILL, Lane, Task
+from service.consumers.outbound.state import InHand
+from service.store.items import items
+from service.store.links import claims as rows
+from service.store.links.claims import StoredLink
+
+MOST_SWEPT = 500
+
+
+class Claims:
+    """The claims of one process."""
+
+    def __init__(self, hand: InHand) -> None:
+        self._hand = hand
+        self._being_taken: set[LinkId] = set()
+        """Claimed in the store perhaps, and in no lane yet: what a stop may interrupt."""
+
+    async def renew(self) -> None:
+        """Keep everything in the lanes for another while."""
+        held = self._hand.lanes.held()
+        if held:
+            async with self._hand.writing() as connection:
+                now = await self._hand.store.now(connection)
+                await rows.renew(connection, held, me=self._hand.me, now=now)
+
+    async def release(self) -> None:
+        """Give back what is not in the air; what is, is left to expire, for its fate is unknown."""
+        waiting = [link_id for lane in self._hand.lanes for link_id in (*lane.waiting, *lane.newer)]
+        flying = {link_id for lane in self._hand.lanes for link_id in lane.flying}
+        given = {*waiting, *self._being_taken, *self._hand.elsewhere} - flying
+        if given:
+            async with self._hand.writing() as connection:
+                await rows.release(connection, given, me=self._hand.me)
+
+    async def visit(self) -> None:
+        """See how the links stand that others hold, and take those that can be had."""
+        hand = self._hand
+        ids = [link_id for link_id in hand.elsewhere if hand.window.waiters(link_id) or _ours(hand, link_id)]
+        hand.elsewhere.intersection_update(ids)
+        if not ids:
+            return
+        async with hand.store.read() as connection:
+            now = await hand.store.now(connection)
+            known, free = await rows.standing(connection, ids, me=hand.me, now=now)
+        for link_id in ids:
+            self._answer(link_id, known.get(link_id))
+        hand.elsewhere.difference_update(
+            link_id for link_id in ids if known.get(link_id, (LinkState.AGREED, 0))[0] not in UNFINISHED
+        )
+        await self.take(free)
+
+    def _answer(self, link_id: LinkId, known: tuple[LinkState, int] | None) -> None:
+        window = self._hand.window
+        for entry in list(window.waiters(link_id)):
+            if known is None or (known[0] not in UNFINISHED and known[0] is not LinkState.FAILED):
+                window.answer(entry, link_id)
+            elif known[0] is LinkState.FAILED:
+                reason = "Another process was refused by the calendar."
+                window.answer(entry, link_id, Failure(transient=False, reason=reason))
+            elif known[1] >= entry.revision:
+                window.answer(entry, link_id)
+
+    async def refill(self, lane: Lane) -> None:
+        """Fetch links of the lane that only the store knows, oldest first."""
+        async with self._hand.store.read() as connection:
+            now = await self._hand.store.now(connection)
+            found = await rows.backlog(connection, lane.integration_id, now=now, limit=REFILL)
+        lane.behind_in_store = len(found) == REFILL
+        await self.take(found)
+
+    def wants_refill(self, lane: Lane) -> bool:
+        return lane.behind_in_store and len(lane.waiting) < FULL
+
+    async def sweep(self) -> int:
+        """Take up links that nobody looks after: behind, due for another attempt, or to be verified."""
+        async with self._hand.store.read() as connection:
+            now = await self._hand.store.now(connection)
+            found = await rows.neglected(connection, now=now, limit=MOST_SWEPT)
+        return await self.take(found, background=True)
+
+    async def take(self, ids: Collection[LinkId], *, background: bool = False) -> int:
+        """Claim these links and put them into their lanes; how many could be had."""
+        if not ids:
+            return 0
+        hand = self._hand
+        self._being_taken.update(ids)
+        async with hand.writing() as connection:
+            stored = list((await rows.of_ids(connection, ids)).values())
+            now = await hand.store.now(connection)
+            wanted = [each for each in stored if not each.held_by_other(hand.me, now) and _due(each, now)]
+            known = await items.load(connection, {each.link.item_ref for each in wanted})
+            tasks = [
+                self._claimed(each, item, now)
+                for each in wanted
+                if (item := known.get(each.link.item_ref)) is not None
+            ]
+            await rows.save_links(connection, wanted, touched_at=now)
+        for task in tasks:
+            task.background = background and not hand.window.waiters(task.link_id)
+            hand.elsewhere.discard(task.link_id)
+            hand.lanes[task.integration_id].put(task)
+        self._being_taken.difference_update(ids)
+        return len(tasks)
+
+    def _claimed(self, stored: StoredLink, item: Item, now: float) -> Task:
+        taken_over = stored.claim(self._hand.me, now)
+        link = stored.link
+        stored.link = replace(link, writes=remembered(link, item, link.desired, now))
+        task = self._hand.task_of(stored, item, now=now, verify=taken_over)
+        task.verifies = link.state not in UNFINISHED
+        waiters = self._hand.window.waiters(link.id)
+        if waiters:
+            newest = max(waiters, key=lambda entry: entry.revision)
+            task.message_id, task.attempt = newest.key[1], newest.delivery.attempt
+        return task
+
+
+def _due(stored: StoredLink, now: float) -> bool:
+    """Whether there is anything to write."""
+    if stored.link.state in UNFINISHED:
+        return True
+    doubtful = stored.verify_at is not None and stored.verify_at <= now
+    return doubtful and stored.link.state is LinkState.AGREED and stored.link.desired_revision > 0
+
+
+def _ours(hand: InHand, link_id: LinkId) -> bool:
+    """Whether the link is to be fetched again although no message waits: its desired state moved on."""
+    return not any(link_id in lane.waiting or link_id in lane.flying for lane in hand.lanes)

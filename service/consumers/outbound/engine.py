@@ -1,0 +1,387 @@
+"""The outbound consumer: takes messages in, lets lanes send, stores answers, settles (DESIGN 6)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from contracts.errors import Transient
+from contracts.ports import Broker, Budget, Clock, Cronofy, Delivery, HandOver, Looker, Subscription
+from handlers.settlement import Failure
+from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS
+from service.consumers.brake import Gate
+from service.consumers.outbound.claims import Claims
+from service.consumers.outbound.intake import SUSPICIOUS, Taking
+from service.consumers.outbound.scheduler import Dispatch
+from service.consumers.outbound.sender import Sender, frames
+from service.consumers.outbound.state import InHand, Reply
+from service.consumers.outbound.transaction_b import Settling
+from service.consumers.outbound.window import Entry
+from service.crashpoints import crash_point
+from service.store.engine.ids import new_id
+from service.store.engine.store import Store
+from service.telemetry.logs import EventName
+
+LONGEST_PAUSE = 60.0
+"""A lane that has to wait longer keeps no message in the window; its links wait alone (DESIGN 6.3)."""
+LONGEST_HOLD = 600.0
+"""Seconds for which a message stays unsettled at most: after half an hour RabbitMQ closes the channel."""
+
+log = structlog.get_logger(__name__)
+
+FAULT: EventName = "outbound.fault"
+WAITING: EventName = "message.waiting"
+VISIT, RENEW, SWEEP = 0.2, 10.0, 5.0
+CROWD = 100
+"""Messages not taken in yet from which on company for most lanes is certain."""
+BUSY_FOR = 10.0
+"""Seconds after the last find for which every visit sweeps: a run hands over its links bit by bit."""
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 5.0
+
+
+async def _nobody(_rows: Sequence[str]) -> None:
+    """Whatever is in the outbox, the keeper sends."""
+
+
+class OutboundConsumer:
+    """One process's outbound engine and the sink of its deliveries.
+
+    Without ``takes_messages`` it only writes links that nobody looks after (the keeper's use).
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        broker: Broker,
+        cronofy: Cronofy,
+        budget: Budget,
+        looker: Looker,
+        clock: Clock,
+        instance_id: str | None = None,
+        prefetch: int = 2000,
+        intake_size: int = 500,
+        concurrency: int = 16,
+        retry_delays: Sequence[int] = RETRY_DELAYS,
+        shutdown_grace: float = 20.0,
+        hand_over: HandOver = _nobody,
+        takes_messages: bool = True,
+        gate: Gate | None = None,
+    ) -> None:
+        self._broker, self._clock = broker, clock
+        self._prefetch, self._intake_size, self._grace = prefetch, intake_size, shutdown_grace
+        self._takes_messages = takes_messages
+        self._hand = InHand(store=store, clock=clock, me=instance_id or new_id())
+        self._gate = gate or Gate(queue=QUEUE_OUTBOUND, clock=clock)
+        self._hand.halted = lambda: self._gate.halted
+        self._settling = Settling(self._hand, publisher=broker, delays=retry_delays)
+        self._settling.brake = self._gate.brake
+        self._taking = Taking(self._hand, self._settling, hand_over)
+        self._claims = Claims(self._hand)
+        sender = Sender(self._hand, cronofy=cronofy, budget=budget, looker=looker)
+        self._dispatch = Dispatch(self._hand, sender, concurrency=concurrency, pressure=self)
+        self._incoming: deque[Delivery] = deque()
+        self._in_intake = 0
+        self._storing = False
+        self._lost = 0
+        self._reachable = True
+        self._stopping = False
+        self._come = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._over = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._hand.on_move(self._dispatch.decide)
+        self._hand.on_move(self._moved.set)
+
+    # -- the sink -------------------------------------------------------------------------------
+
+    def deliver(self, delivery: Delivery) -> None:
+        if self._stopping:
+            return
+        self._incoming.append(delivery)
+        self._dispatch.note_delivery()
+        self._come.set()
+
+    def lost(self, generation: int) -> None:
+        self._lost = max(self._lost, generation)
+        self._incoming = deque(each for each in self._incoming if each.generation > generation)
+        self._hand.window.lose(generation)
+        self._hand.moved()
+
+    # -- its life -------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages can arrive and be stored."""
+        arriving = self._subscription is not None and self._subscription.alive
+        alive = arriving or not self._takes_messages or self._gate.resting
+        return alive and self._reachable and not self._stopping
+
+    async def run(self) -> None:
+        """Work until ``stop``; a stop that came before counts."""
+        if self._stopping:
+            return
+        if self._takes_messages:
+            await self._subscribe()
+        loops = [
+            asyncio.create_task(self._forever(step), name=f"outbound {step.__name__}")
+            for step in (self._take_in, self._settle, self._look_after)
+        ]
+        if self._takes_messages:
+            minding = self._gate.mind(give_back=self._give_back, take_again=self._subscribe)
+            loops.append(asyncio.create_task(minding, name="outbound gate"))
+        try:
+            await self._over.wait()
+        finally:
+            await self._end(loops)
+
+    async def _subscribe(self) -> None:
+        self._subscription = await self._broker.subscribe(QUEUE_OUTBOUND, prefetch=self._prefetch, sink=self)
+        self._settling.subscription = self._subscription
+
+    async def _give_back(self) -> None:
+        """Leave the window to the broker while nothing can be done; the links stay in their lanes."""
+        subscription, self._subscription = self._subscription, None
+        self._settling.subscription = None
+        if subscription is not None:
+            await subscription.close()
+        held = (*self._incoming, *(entry.delivery for entry in self._hand.window.entries.values()))
+        for generation in {delivery.generation for delivery in held}:
+            self.lost(generation)
+
+    async def stop(self) -> None:
+        """Take nothing more, finish what is in hand within the grace, give the rest back."""
+        self._stopping = True
+        self._incoming.clear()
+        self._hand.moved()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
+                await self._until(lambda: self._drained)
+        self._over.set()
+
+    async def idle(self) -> None:
+        """Return when nothing is in the window, in a lane or in flight (for tests)."""
+        await self._until(lambda: self.quiet)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing at all is in hand."""
+        return self._drained and not (self._incoming or self._hand.elsewhere or len(self._hand.window))
+
+    async def sweep(self) -> int:
+        """Write again what nobody looks after (DESIGN 8); how many links were taken up."""
+        found = await self._claims.sweep()
+        self._hand.moved()
+        return found
+
+    async def _end(self, loops: Sequence[asyncio.Task[None]]) -> None:
+        self._stopping = True
+        for task in (*loops, *self._dispatch.sends):
+            task.cancel()
+        await asyncio.gather(*loops, *self._dispatch.sends, return_exceptions=True)
+        try:
+            await self._claims.release()
+        except Transient:
+            log.warning(WAITING, reason="claims could not be given back; they expire")
+        if self._subscription is not None:
+            await self._subscription.close()
+
+    @property
+    def _drained(self) -> bool:
+        hand = self._hand
+        busy = self._in_intake or self._storing or hand.replies or hand.window.through
+        return not busy and not self._settling.unpublished and self._dispatch.at_a_stop
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._moved.clear()
+            await self._moved.wait()
+
+    # -- what decides when lanes send -----------------------------------------------------------
+
+    @property
+    def taking_in(self) -> bool:
+        """Whether something decoded waits or a transaction A runs."""
+        return bool(self._not_taken_in)
+
+    @property
+    def unsettled(self) -> int:
+        return self._not_taken_in + len(self._hand.window)
+
+    @property
+    def _not_taken_in(self) -> int:
+        return len(self._incoming) + self._in_intake
+
+    @property
+    def has_room(self) -> bool:
+        return self.unsettled < self._prefetch
+
+    @property
+    def crowded(self) -> bool:
+        """Whether half of the window is taken, or what is left of a burst is still being taken in."""
+        return 2 * self.unsettled > self._prefetch or self._not_taken_in >= CROWD
+
+    @property
+    def writing_down(self) -> bool:
+        """Whether answers wait for transaction B, or it runs."""
+        return self._storing or bool(self._hand.replies or self._hand.window.through)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
+
+    # -- its loops ------------------------------------------------------------------------------
+
+    async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Go on whatever happens: an error that nobody foresaw costs a pause, not the consumer."""
+        back_off = FIRST_BACK_OFF
+        while True:
+            try:
+                await step()
+                back_off = FIRST_BACK_OFF
+                self._reachable = True
+            except Transient as error:
+                self._reachable = False
+                log.warning(WAITING, reason=str(error))
+            except Exception as error:  # noqa: BLE001 -- see above
+                log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
+            else:
+                continue
+            await asyncio.sleep(back_off)
+            back_off = min(LONGEST_BACK_OFF, back_off * 2)
+
+    async def _take_in(self) -> None:
+        while not self._incoming:
+            self._come.clear()
+            await self._come.wait()
+        await self._gate.passed(lambda: self._stopping)
+        if not self._incoming:
+            return
+        crash_point("outbound.1")
+        first = self._incoming[0]
+        dangerous = first.returns >= SUSPICIOUS
+        trial = self._gate.brake.try_one()
+        alone = trial or dangerous
+        taken = [self._incoming.popleft()] if alone else self._next_set()
+        self._in_intake = len(taken)
+        try:
+            await (self._taking.alone(first) if dangerous else self._taking.together(taken))
+            if trial and not self._hand.window.holds(first):
+                self._gate.brake.learned_nothing()
+        except BaseException:
+            left = (each for each in reversed(taken) if id(each) not in self._taking.handled)
+            self._incoming.extendleft(each for each in left if each.generation > self._lost)
+            raise
+        finally:
+            self._taking.handled.clear()
+            self._in_intake = 0
+            self._hand.moved()
+
+    def _next_set(self) -> list[Delivery]:
+        taken: list[Delivery] = []
+        while self._incoming and len(taken) < self._intake_size and self._incoming[0].returns < SUSPICIOUS:
+            taken.append(self._incoming.popleft())
+        return taken
+
+    async def _settle(self) -> None:
+        hand = self._hand
+        if not (hand.replies or hand.window.through):
+            hand.arrived.clear()
+            await hand.arrived.wait()
+        replies, hand.replies = hand.replies, []
+        self._storing = True
+        try:
+            await self._round(replies, list(hand.window.through))
+        finally:
+            self._storing = False
+            hand.moved()
+        await self._refill()
+
+    async def _round(self, replies: list[Reply], through: list[Entry]) -> None:
+        crowded = self.crowded
+        try:
+            await self._settling.round(replies, through)
+        except (Transient, asyncio.CancelledError):
+            self._hand.replies[:0] = replies
+            raise
+        except Exception as error:  # noqa: BLE001 -- one of them: found by taking each alone
+            log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
+            await self._apart(replies, through)
+        if crowded:
+            self._dispatch.note_room()
+
+    async def _apart(self, replies: Sequence[Reply], through: Sequence[Entry]) -> None:
+        for place, reply in enumerate(replies):
+            try:
+                await self._settling.round([reply], [])
+            except Transient:
+                self._hand.replies[:0] = replies[place:]
+                raise
+            except Exception as error:  # noqa: BLE001 -- given up by this process; its claim expires
+                self._give_up(reply, error)
+        for entry in through:
+            try:
+                await self._settling.round([], [entry])
+            except Transient:
+                raise
+            except Exception as error:  # noqa: BLE001 -- it cannot be stored, so it is not acknowledged
+                log.error(FAULT, message_id=entry.key[1], exception=frames(error))  # noqa: TRY400 -- as above
+                self._hand.window.set_aside(entry)
+
+    def _give_up(self, reply: Reply, error: Exception) -> None:
+        log.error(FAULT, link_id=reply.task.link_id, exception=frames(error))
+        reason = f"an unexpected {type(error).__name__}"
+        failure = Failure(transient=True, reason=reason, code="bug", exception=frames(error))
+        lane = self._hand.lanes[reply.task.integration_id]
+        lane.land(reply.task.link_id)
+        for entry in list(self._hand.window.waiters(reply.task.link_id)):
+            self._hand.window.answer(entry, reply.task.link_id, failure)
+
+    async def _refill(self) -> None:
+        for lane in self._hand.lanes:
+            if self._claims.wants_refill(lane):
+                await self._claims.refill(lane)
+                self._hand.moved()
+
+    async def _look_after(self) -> None:
+        """Renew, visit and sweep, each in its time."""
+        renewed = swept = found_at = self._clock.monotonic()
+        while True:
+            await asyncio.sleep(VISIT)
+            now = self._clock.monotonic()
+            if now - renewed >= RENEW:
+                renewed = now
+                spill(self._hand)
+                await self._claims.renew()
+            if self._hand.elsewhere:
+                await self._claims.visit()
+            pause = SWEEP if now - found_at > BUSY_FOR else VISIT
+            if now - swept >= pause and not self._stopping:
+                swept = now
+                found_at = now if await self._claims.sweep() else found_at
+                if not (self.taking_in or self.writing_down):
+                    self._reachable = (
+                        True  # nobody else finds out; where something waits, writing must succeed
+                    )
+            if self._settling.unpublished:
+                await self._settling.publish()
+            await self._refill()
+            self._hand.moved()
+
+
+def spill(hand: InHand) -> int:
+    """Have every message settled as stored that waits too long; how many waits were ended."""
+    now = hand.clock.monotonic()
+    paused = {lane.integration_id for lane in hand.lanes if lane.not_before - now > LONGEST_PAUSE}
+    ended = 0
+    for entry in list(hand.window.entries.values()):
+        entry.since = entry.since or now
+        old = now - entry.since > LONGEST_HOLD
+        for link_id, integration_id in list(entry.waiting.items()):
+            if old or integration_id in paused:
+                entry.stored = True
+                hand.window.answer(entry, link_id)
+                ended += 1
+    return ended

@@ -1,0 +1,102 @@
+"""What one outbound process has in hand, shared by intake, senders and settling."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from contracts.calendar import Item, Link, LinkId, Origin
+from contracts.ports import Clock
+from handlers.compose import payload_hash
+from handlers.landing import Result, Sent, write_of
+from handlers.outbound_message import shown_title
+from service.consumers.outbound.lanes import Lanes, Task
+from service.consumers.outbound.window import Window
+from service.store.engine.store import AsyncConnection, Store
+from service.store.links.claims import StoredLink
+
+SETTLE_GAP = 2.0
+"""Seconds between writes of two processes to one event, whose order Cronofy does not promise (DESIGN 9)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What came of a task."""
+
+    task: Task
+    result: Result
+
+
+class InHand:
+    """Lanes, window and answers of one process; every change to them ends with a ``moved``."""
+
+    def __init__(self, *, store: Store, clock: Clock, me: str) -> None:
+        self.store = store
+        self.clock = clock
+        self.me = me
+        self.lanes = Lanes()
+        self.window = Window()
+        self.elsewhere: set[LinkId] = set()
+        """Links that another process holds and that messages of ours wait for."""
+        self.replies: list[Reply] = []
+        self.arrived = asyncio.Event()
+        """Set when answers or finished messages wait to be settled."""
+        self.halted: Callable[[], bool] = lambda: False
+        """Whether Cronofy is down, so that nothing is sent."""
+        self._moves: list[Callable[[], None]] = []
+        self._alone = asyncio.Lock()
+
+    def on_move(self, call: Callable[[], None]) -> None:
+        self._moves.append(call)
+
+    def moved(self) -> None:
+        """Something changed: whoever decides on it decides anew."""
+        if self.replies or self.window.through:
+            self.arrived.set()
+        for call in self._moves:
+            call()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction; on SQLite one at a time, so that none sleeps in the busy handler."""
+        if not self.store.sqlite:
+            async with self.store.begin() as connection:
+                yield connection
+            return
+        async with self._alone, self.store.begin() as connection:
+            yield connection
+
+    def task_of(self, stored: StoredLink, item: Item, *, now: float, verify: bool = False) -> Task:
+        """The task that makes the link's event as it should be."""
+        link = stored.link
+        at = self.clock.monotonic()
+        accepted = link.accepted_at or 0.0
+        foreign = stored.writer not in {None, self.me}
+        gap = max(0.0, accepted + SETTLE_GAP - now) if foreign else 0.0
+        return Task(
+            link_id=link.id,
+            integration_id=link.integration_id,
+            calendar_id=link.calendar_id,
+            write=write_of(link, link.desired),
+            sent=Sent(
+                revision=link.desired_revision,
+                epoch=stored.claim_epoch,
+                applied_hash=payload_hash(link.desired),
+                gone=link.desired is None,
+                prints=link.writes[-1].prints if link.writes and _remembers(link) else None,
+                verify=verify,
+            ),
+            item_ref=item.ref,
+            item_id=item.id,
+            item_type=item.type,
+            title=shown_title(item.content),
+            tenant_id=item.tenant_id,
+            run_id=stored.run_id,
+            since=at,
+            not_before=at + gap,
+        )
+
+
+def _remembers(link: Link) -> bool:
+    """Whether what is due is the newest of the writes that may be read back."""
+    return link.desired is not None or link.origin is Origin.OURS

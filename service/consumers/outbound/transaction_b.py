@@ -1,0 +1,354 @@
+"""Transaction B over all answers that are ready, and the settlement of messages (DESIGN 6.4, 6.5)."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from contracts.calendar import Code, Direction, LinkId, LogEntry, Outcome, Trigger
+from contracts.errors import SyncError
+from contracts.ports import ATTEMPT_HEADER, Delivery, Outgoing, Publisher, Subscription
+from handlers.landing import Fate, Kind, Landing, Patience, land
+from handlers.settlement import Failure, Settlement, settle
+from service.broker.topology import QUEUE_OUTBOUND, retry_exchange
+from service.consumers.brake import Brake
+from service.consumers.outbound.lanes import Task
+from service.consumers.outbound.outcomes import tell_ended
+from service.consumers.outbound.sender import frames
+from service.consumers.outbound.state import InHand, Reply
+from service.consumers.outbound.window import Entry
+from service.crashpoints import crash_point
+from service.store.engine.store import AsyncConnection
+from service.store.integrations import integrations
+from service.store.links import claims as rows
+from service.store.links.claims import StoredLink
+from service.store.logs import logs
+from service.store.messages import burying, inbox
+from service.store.messages.burying import NewLetter
+from service.telemetry.logs import EventName
+from service.telemetry.metrics import ACCEPTED_AFTER, CLAIMS_LOST
+
+log = structlog.get_logger(__name__)
+
+FAULT: EventName = "outbound.fault"
+MESSAGE_MARGIN = 60.0
+"""Seconds after which a link is looked after although its message was to bring it back."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Landed:
+    """A link whose answer was judged, and for which messages."""
+
+    reply: Reply
+    landing: Landing
+    upto: int
+    """Messages up to this revision are answered."""
+    failure: Failure | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Round:
+    """What one transaction B does; memory and broker follow once it is committed."""
+
+    landed: list[Landed] = field(default_factory=list)
+    done: list[Entry] = field(default_factory=list)
+    retried: list[tuple[Entry, Settlement]] = field(default_factory=list)
+    buried: list[tuple[Entry, Failure]] = field(default_factory=list)
+    orphans: list[Landed] = field(default_factory=list)
+    """Links given up that no message waits for any more."""
+
+
+class Settling:
+    """Stores answers and settles messages, one round after the other."""
+
+    def __init__(self, hand: InHand, *, publisher: Publisher, delays: Sequence[int]) -> None:
+        self._hand = hand
+        self._publisher = publisher
+        self._delays = tuple(delays)
+        self.subscription: Subscription | None = None
+        self.brake: Brake | None = None
+        self.unpublished: list[tuple[Entry, Settlement]] = []
+        """Messages whose retry the broker has not confirmed yet."""
+
+    async def round(self, replies: Sequence[Reply], entries: Sequence[Entry]) -> None:
+        """Store these answers, then settle what is through with them and these entries."""
+        work = Round()
+        async with self._hand.writing() as connection:
+            await self._run(connection, work, replies, entries)
+        crash_point("outbound.7" if work.buried else "outbound.5")
+        self._follow(work)
+        await self.acknowledge([entry.delivery for entry in work.done])
+        await self.acknowledge([entry.delivery for entry, _ in work.buried])
+        self._hand.window.settled([*work.done, *(entry for entry, _ in work.buried)])
+        tell_ended(work.done, work.retried, work.buried)
+        if self.brake is not None:
+            _tell(self.brake, work)
+        self.unpublished.extend(work.retried)
+        await self.publish()
+
+    async def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        if deliveries and self.subscription is not None:
+            await self.subscription.ack(deliveries)
+
+    async def publish(self) -> None:
+        """Send messages to their retry queues; what is not confirmed stays unsettled and is sent again."""
+        waiting, self.unpublished = [one for one in self.unpublished if not one[0].gone], []
+        outcomes = await asyncio.gather(
+            *(self._publisher.publish(_retry(entry, settlement)) for entry, settlement in waiting),
+            return_exceptions=True,
+        )
+        sent: list[Entry] = []
+        for one, outcome in zip(waiting, outcomes, strict=True):
+            if outcome is None:
+                sent.append(one[0])
+            else:
+                self.unpublished.append(one)
+            if isinstance(outcome, BaseException) and not isinstance(outcome, SyncError):
+                log.error(FAULT, message_id=one[0].key[1], exception=frames(outcome))
+        if sent:
+            crash_point("outbound.6")
+            await self.acknowledge([entry.delivery for entry in sent])
+            self._hand.window.settled(sent)
+
+    async def _run(
+        self, connection: AsyncConnection, work: Round, replies: Sequence[Reply], entries: Sequence[Entry]
+    ) -> None:
+        stored = await rows.of_ids(connection, [reply.task.link_id for reply in replies])
+        now = await self._hand.store.now(connection)
+        moment = datetime.fromtimestamp(now, UTC)
+        work.landed = [self._land(reply, stored.get(reply.task.link_id), now) for reply in replies]
+        self._sort(work, entries)
+        await rows.save_landed(connection, list(stored.values()), touched_at=now)
+        await logs.log(connection, _entries(work.landed), now=moment)
+        await self._date(connection, work, moment)
+        done = [(entry.key, entry.outcome) for entry in work.done]
+        await inbox.record(connection, QUEUE_OUTBOUND, done, now=now)
+        await self._store_failures(connection, work, moment)
+
+    def _land(self, reply: Reply, stored: StoredLink | None, now: float) -> Landed:
+        task = reply.task
+        if stored is None:
+            raise LookupError(f"the link {task.link_id} is gone from the store")
+        mine = stored.claimed_by == self._hand.me and stored.claim_epoch == task.sent.epoch
+        again = self._patience(task, stored)
+        landing = land(stored.link, task.sent, reply.result, mine=mine, now=now, patience=again)
+        upto = max(task.sent.revision, 0 if landing.fate is Fate.AGAIN else stored.link.desired_revision)
+        self._store(stored, landing, now)
+        failed = landing.fate in {Fate.TRANSIENT, Fate.PERMANENT}
+        failure = _failure(reply, landing) if failed else None
+        if landing.fate is Fate.AGAIN and reply.result.kind is not Kind.ACCEPTED:
+            upto = 0
+        return Landed(reply=reply, landing=landing, upto=upto, failure=failure)
+
+    def _patience(self, task: Task, stored: StoredLink) -> Patience:
+        waiters = self._hand.window.waiters(task.link_id)
+        attempts = [entry.delivery.attempt for entry in waiters] or [stored.attempts + 1]
+        left = [self._delays[attempt - 1] for attempt in attempts if attempt <= len(self._delays)]
+        if not left:
+            return Patience(retry_in=None)
+        return Patience(retry_in=max(left) + (MESSAGE_MARGIN if waiters else 0.0))
+
+    def _store(self, stored: StoredLink, landing: Landing, now: float) -> None:
+        stored.link = landing.link
+        if landing.verify_in is not None:
+            stored.verify_at = now + landing.verify_in
+        elif landing.crossed and stored.verify_at is not None and stored.verify_at <= now:
+            stored.verify_at = None
+        if landing.fate is Fate.ELSEWHERE:
+            return
+        stored.retry_at = None if landing.retry_in is None else now + landing.retry_in
+        stored.attempts = 0 if landing.crossed else stored.attempts + (landing.retry_in is not None)
+        if landing.crossed:
+            stored.writer = self._hand.me
+        if not landing.keeps_claim:
+            stored.release()
+
+    def _sort(self, work: Round, entries: Sequence[Entry]) -> None:
+        """Say how each message that is through ends."""
+        answers: dict[int, dict[LinkId, Failure | None]] = {}
+        touched: dict[int, Entry] = {id(entry): entry for entry in entries}
+        for landed in work.landed:
+            waiters = self._answered(landed)
+            for entry in waiters:
+                touched[id(entry)] = entry
+                answers.setdefault(id(entry), {})[landed.reply.task.link_id] = landed.failure
+            if landed.failure is not None and not waiters and landed.landing.retry_in is None:
+                work.orphans.append(landed)
+        for key, entry in touched.items():
+            told = answers.get(key, {})
+            if not entry.gone and not (entry.waiting.keys() - told.keys()):
+                self._end(work, entry, [each for each in told.values() if each is not None])
+
+    def _answered(self, landed: Landed) -> list[Entry]:
+        if landed.landing.fate is Fate.ELSEWHERE:
+            return []
+        waiters = self._hand.window.waiters(landed.reply.task.link_id)
+        return [entry for entry in waiters if entry.revision <= landed.upto]
+
+    def _end(self, work: Round, entry: Entry, failures: Sequence[Failure]) -> None:
+        all_failures = [*entry.failures.values(), *failures]
+        settlement = settle(all_failures, attempt=entry.delivery.attempt, delays=self._delays)
+        if settlement.buried is not None:
+            work.buried.append((entry, settlement.buried))
+        elif settlement.retry_in is not None:
+            why = next(failure for failure in all_failures if failure.transient)
+            work.retried.append((entry, replace(settlement, buried=why)))
+        else:
+            work.done.append(entry)
+
+    async def _date(self, connection: AsyncConnection, work: Round, moment: datetime) -> None:
+        crossed = {one.reply.task.integration_id for one in work.landed if one.landing.crossed}
+        if crossed:
+            await integrations.synced(connection, sorted(crossed), moment)
+
+    async def _store_failures(self, connection: AsyncConnection, work: Round, moment: datetime) -> None:
+        tried = [
+            (entry.key, entry.delivery.attempt, settlement.buried.reason)
+            for entry, settlement in work.retried
+            if settlement.buried is not None
+        ]
+        await rows.note_attempts(connection, QUEUE_OUTBOUND, tried, now=moment)
+        letters = [_letter(entry, failure) for entry, failure in work.buried]
+        letters += await self._orphan_letters(connection, work.orphans)
+        await burying.bury(connection, letters, now=moment)
+        replayed = [entry.letter_id for entry in work.done if entry.letter_id is not None]
+        if replayed:
+            await burying.resolve(connection, replayed, now=moment)
+
+    async def _orphan_letters(
+        self, connection: AsyncConnection, orphans: Sequence[Landed]
+    ) -> list[NewLetter]:
+        """Letters for links whose messages were acknowledged as stored: the item's newest message."""
+        if not orphans:
+            return []
+        known = await rows.carriers(connection, {one.reply.task.item_ref for one in orphans})
+        return [
+            NewLetter(
+                queue=QUEUE_OUTBOUND,
+                source=carrier.source,
+                message_id=carrier.message_id,
+                code=one.failure.code,
+                reason=one.failure.reason,
+                exception=one.failure.exception,
+                routing_key=QUEUE_OUTBOUND,
+                headers={},
+                body=carrier.body,
+                tenant_id=one.reply.task.tenant_id,
+                integration_id=one.reply.task.integration_id,
+                item_ref=one.reply.task.item_ref,
+                item_key=f"{one.reply.task.item_type.value}/{one.reply.task.item_id}",
+            )
+            for one in orphans
+            if one.failure is not None and (carrier := known.get(one.reply.task.item_ref)) is not None
+        ]
+
+    def _follow(self, work: Round) -> None:
+        """Let the memory follow what was committed."""
+        hand = self._hand
+        now = hand.clock.now()
+        for landed in work.landed:
+            task = landed.reply.task
+            _measure(landed, self._answered(landed), now)
+            for entry in self._answered(landed):
+                hand.window.answer(entry, task.link_id, landed.failure)
+            lane = hand.lanes[task.integration_id]
+            following = lane.land(task.link_id) is not None
+            lost = landed.landing.fate is Fate.ELSEWHERE
+            if lost:
+                lane.drop(task.link_id)
+            wanted = bool(hand.window.waiters(task.link_id)) or landed.landing.fate is Fate.AGAIN
+            # what is dropped may stand on a claim that came back to us meanwhile: the store knows
+            if (lost and following) or (wanted and not following):
+                hand.elsewhere.add(task.link_id)
+        pairs = (*work.retried, *work.buried)
+        ended = {id(entry) for entry in (*work.done, *(entry for entry, _ in pairs))}
+        hand.window.through = [entry for entry in hand.window.through if id(entry) not in ended]
+
+
+def _entries(landed: Iterable[Landed]) -> list[LogEntry]:
+    return [_entry(one.reply.task, one.landing, one.landing.outcome) for one in landed if one.landing.outcome]
+
+
+def _entry(task: Task, landing: Landing, outcome: Outcome) -> LogEntry:
+    return LogEntry(
+        integration_id=task.integration_id,
+        direction=Direction.TO_LINKED_CALENDAR,
+        action=landing.action,
+        outcome=outcome,
+        code=landing.code,
+        reason=landing.reason,
+        item_ref=task.item_ref,
+        item_id=task.item_id,
+        item_type=task.item_type,
+        title=task.title,
+        message_id=task.message_id,
+        attempt=task.attempt,
+        trigger=Trigger.RUN if task.run_id else Trigger.REAL_TIME,
+        run_id=task.run_id,
+    )
+
+
+def _failure(reply: Reply, landing: Landing) -> Failure:
+    return Failure(
+        transient=landing.fate is Fate.TRANSIENT,
+        reason=reply.result.reason,
+        code=reply.result.code,
+        integration_id=reply.task.integration_id,
+        exception=reply.result.exception,
+    )
+
+
+def _letter(entry: Entry, failure: Failure) -> NewLetter:
+    delivery = entry.delivery
+    source, message_id = entry.key
+    return NewLetter(
+        queue=QUEUE_OUTBOUND,
+        source=source,
+        message_id=message_id,
+        code=failure.code,
+        reason=failure.reason,
+        field=failure.field,
+        exception=failure.exception,
+        routing_key=delivery.routing_key,
+        headers=delivery.headers,
+        body=delivery.body,
+        tenant_id=entry.tenant_id,
+        integration_id=failure.integration_id,
+        item_ref=entry.item_ref,
+        item_key=entry.item_key,
+    )
+
+
+def _retry(entry: Entry, settlement: Settlement) -> Outgoing:
+    """The same message for another attempt after the delay."""
+    delivery = entry.delivery
+    return Outgoing(
+        exchange=retry_exchange(settlement.retry_in or 0),
+        routing_key=QUEUE_OUTBOUND,
+        body=delivery.body,
+        message_id=delivery.message_id or entry.key[1],
+        headers={**delivery.headers, ATTEMPT_HEADER: delivery.attempt + 1},
+    )
+
+
+def _tell(brake: Brake, work: Round) -> None:
+    """What this round says of our own code (DESIGN 9)."""
+    if work.done:
+        brake.went_well()
+    tried = [(settlement.buried, False) for _, settlement in work.retried]
+    for failure, buried in (*tried, *((failure, True) for _, failure in work.buried)):
+        if failure is not None and failure.code == "bug":
+            brake.bug(buried=buried)
+        else:
+            brake.learned_nothing()
+
+
+def _measure(landed: Landed, entries: Iterable[Entry], now: datetime) -> None:
+    if landed.landing.code is Code.CLAIM_LOST:
+        CLAIMS_LOST.inc()
+    if landed.landing.crossed:
+        for entry in entries:
+            if entry.said_at is not None:
+                ACCEPTED_AFTER.observe(max(0.0, (now - entry.said_at).total_seconds()))

@@ -1,0 +1,147 @@
+"""The window: messages in hand, what each still waits for, which are through (DESIGN 6.2, 6.5)."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from contracts.calendar import IntegrationId, Item, ItemRef, LinkId
+from contracts.ports import REPLAY_HEADER, Delivery
+from handlers.settlement import Failure
+
+MessageKey = tuple[str, str]
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Entry:
+    """One message in hand."""
+
+    delivery: Delivery
+    key: MessageKey
+    tenant_id: str | None = None
+    item_ref: ItemRef | None = None
+    item_key: str | None = None
+    revision: int = 0
+    said_at: datetime | None = None
+    """When it happened in Vorex; not told of a replay, whose age is the operator's."""
+    waiting: dict[LinkId, IntegrationId] = field(default_factory=dict)
+    failures: dict[LinkId, Failure] = field(default_factory=dict)
+    superseded: bool = False
+    stored: bool = False
+    """Whether a part of its work is left to the store."""
+    since: float = 0.0
+    """When it was first seen waiting, by this process's clock."""
+    taken_at: float = field(default_factory=time.monotonic)
+    gone: bool = False
+    """Whether its channel was lost: it will come again."""
+
+    @property
+    def letter_id(self) -> str | None:
+        """The dead letter that this message replays."""
+        value = self.delivery.headers.get(REPLAY_HEADER)
+        return str(value) if value is not None else None
+
+    @property
+    def outcome(self) -> str:
+        if self.superseded:
+            return "superseded"
+        return "stored" if self.stored else "done"
+
+
+class Window:
+    """All messages between transaction A and their settlement."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, Entry] = {}
+        self._waiters: dict[LinkId, list[Entry]] = {}
+        self._loads: Counter[IntegrationId] = Counter()
+        self.through: list[Entry] = []
+        """Nothing is awaited for them any more; the store has not been told."""
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether this delivery still waits for something."""
+        return any(entry.delivery is delivery for entry in self.entries.values())
+
+    def load(self, integration_id: IntegrationId) -> int:
+        """How many messages wait in this integration's lane."""
+        return self._loads[integration_id]
+
+    def loads(self) -> Counter[IntegrationId]:
+        return Counter(self._loads)
+
+    def add(self, entry: Entry, links: Iterable[tuple[LinkId, IntegrationId]]) -> None:
+        """Take the message in hand; it waits for these links."""
+        self.entries[id(entry)] = entry
+        for link_id, integration_id in links:
+            entry.waiting[link_id] = integration_id
+            self._waiters.setdefault(link_id, []).append(entry)
+            self._loads[integration_id] += 1
+        if not entry.waiting:
+            self.through.append(entry)
+
+    def waiters(self, link_id: LinkId) -> list[Entry]:
+        return self._waiters.get(link_id, [])
+
+    def answer(self, entry: Entry, link_id: LinkId, failure: Failure | None = None) -> None:
+        """The message waits for this link no longer; one that is through now is queued for its settlement."""
+        integration_id = entry.waiting.pop(link_id, None)
+        if integration_id is None:
+            return
+        self._forget(entry, link_id, integration_id)
+        if failure is not None:
+            entry.failures[link_id] = failure
+        if not entry.waiting and not entry.gone:
+            self.through.append(entry)
+
+    def supersede(self, link_id: LinkId, revision: int) -> list[Entry]:
+        """A newer state carries on for these messages."""
+        older = [entry for entry in self.waiters(link_id) if entry.revision < revision]
+        for entry in older:
+            entry.superseded = True
+            self.answer(entry, link_id)
+        return older
+
+    def set_aside(self, entry: Entry) -> None:
+        """The message cannot be settled by this process: it stays with the broker as it is."""
+        self.through = [one for one in self.through if one is not entry]
+
+    def settled(self, entries: Iterable[Entry]) -> None:
+        """These messages are settled, or are the broker's business now."""
+        for entry in entries:
+            self.entries.pop(id(entry), None)
+
+    def lose(self, generation: int) -> None:
+        """Forget the messages of a channel that is gone; their links stay in their lanes."""
+        lost = [entry for entry in self.entries.values() if entry.delivery.generation == generation]
+        for entry in lost:
+            entry.gone = True
+            for link_id, integration_id in list(entry.waiting.items()):
+                self._forget(entry, link_id, integration_id)
+            entry.waiting.clear()
+            del self.entries[id(entry)]
+        self.through = [entry for entry in self.through if not entry.gone]
+
+    def _forget(self, entry: Entry, link_id: LinkId, integration_id: IntegrationId) -> None:
+        waiters = self._waiters[link_id]
+        waiters.remove(entry)
+        if not waiters:
+            del self._waiters[link_id]
+        self._loads[integration_id] -= 1
+        if self._loads[integration_id] <= 0:
+            del self._loads[integration_id]
+
+
+def entry_of(delivery: Delivery, key: MessageKey, tenant_id: str, item: Item, *, said_at: datetime) -> Entry:
+    return Entry(
+        said_at=None if REPLAY_HEADER in delivery.headers else said_at,
+        delivery=delivery,
+        key=key,
+        tenant_id=tenant_id,
+        item_ref=item.ref,
+        item_key=f"{item.type.value}/{item.id}",
+        revision=item.revision,
+    )

@@ -1,0 +1,120 @@
+"""Messages that the broker gave up become dead letters (DESIGN 5, 8; messaging.md 2)."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+import structlog
+
+from contracts.envelope import NoticeReceived, RunRequested
+from contracts.errors import SyncError
+from contracts.ports import Broker, Clock, Delivery, Subscription
+from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS, WORK_QUEUES
+from service.consumers.failures import Bury, identity_of, letter_of
+from service.store.engine.store import AsyncConnection, Store
+from service.store.messages.burying import bury
+from service.store.messages.inbox import known
+from service.telemetry.logs import EventName
+
+log = structlog.get_logger(__name__)
+
+IMPORTED: EventName = "letter.imported"
+WAITING: EventName = "message.waiting"
+AT_ONCE = 100
+PAUSE = 2.0
+"""Seconds after which what could not be stored is tried again."""
+GIVEN_UP = Bury(
+    code="delivery_limit",
+    reason="RabbitMQ gave this message up: it was returned unsettled too often.",
+)
+_HOMES = {NoticeReceived.type_word(): QUEUE_INBOUND, RunRequested.type_word(): QUEUE_RUNS}
+
+
+class ParkedMessages:
+    """Takes from the last net and acknowledges what is stored; several processes may do so at once."""
+
+    def __init__(self, *, store: Store, broker: Broker, clock: Clock) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._waiting: deque[Delivery] = deque()
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._subscription: Subscription | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._subscription is not None and self._subscription.alive
+
+    def deliver(self, delivery: Delivery) -> None:
+        self._waiting.append(delivery)
+        self._arrived.set()
+
+    def lost(self, generation: int) -> None:
+        self._waiting = deque(each for each in self._waiting if each.generation != generation)
+
+    async def start(self) -> None:
+        self._subscription = await self._broker.subscribe(QUEUE_PARKED, prefetch=AT_ONCE, sink=self)
+
+    async def run(self) -> None:
+        """Import until ``stop``."""
+        while not self._stopping:
+            self._arrived.clear()
+            if not self._waiting:
+                await self._arrived.wait()
+                continue
+            taken = list(islice(self._waiting, AT_ONCE))
+            for _ in taken:
+                self._waiting.popleft()
+            if left := await self._import(taken):
+                self._waiting.extend(left)
+                await self._clock.sleep(PAUSE)
+
+    async def stop(self) -> None:
+        self._stopping = True
+        self._arrived.set()
+        if self._subscription:
+            await self._subscription.close()
+
+    async def _import(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Those that could not be stored; one that is refused for what it holds hinders no other."""
+        try:
+            await self._keep(deliveries)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, nothing is acknowledged that is not kept
+            if not isinstance(error, SyncError) and len(deliveries) > 1:
+                return [one for each in deliveries for one in await self._import([each])]
+            reason = str(error) if isinstance(error, SyncError) else type(error).__name__
+            log.warning(WAITING, queue=QUEUE_PARKED, reason=reason, seconds=PAUSE)
+            return deliveries
+        assert self._subscription is not None
+        await self._subscription.ack(deliveries)
+        return ()
+
+    async def _keep(self, deliveries: Sequence[Delivery]) -> None:
+        homes = [replace(each, queue=_home(each)) for each in deliveries]
+        async with self._store.begin() as connection:
+            unknown = [each for each in homes if not await _finished(connection, each)]
+            letters = [letter_of(each, identity_of(each), GIVEN_UP) for each in unknown]
+            await bury(connection, letters, now=await self._store.moment(connection))
+        for letter in letters:
+            log.warning(IMPORTED, queue=letter.queue, message_id=letter.message_id)
+
+
+async def _finished(connection: AsyncConnection, delivery: Delivery) -> bool:
+    """Whether the message was done with, and only its acknowledgement was lost each time."""
+    return bool(await known(connection, delivery.queue, [identity_of(delivery)]))
+
+
+def _home(delivery: Delivery) -> str:
+    """The queue that gave it up; where nobody says so, the one that such messages come by."""
+    if delivery.origin in WORK_QUEUES:
+        return delivery.origin
+    try:
+        form = json.loads(delivery.body)
+    except (ValueError, RecursionError):
+        form = None
+    kind = form.get("type") if isinstance(form, dict) else None
+    return _HOMES.get(kind, QUEUE_OUTBOUND) if isinstance(kind, str) else QUEUE_OUTBOUND

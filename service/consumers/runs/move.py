@@ -1,0 +1,213 @@
+"""Another calendar was chosen: what this sync added to the old one follows, fifty copies a step (R16)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from contracts.calendar import Item, Link, LinkId, LogEntry
+from contracts.errors import Throttled, Transient
+from contracts.ports import Clock, Turn
+from contracts.writes import Answer, Delete, Write
+from handlers.calendar_move import awaited, follow, gone, left_there, may_go, passing, told
+from handlers.landing import TOO_MANY
+from service.consumers.inbound.pages import NotSyncing
+from service.consumers.runs.baseline import after_baseline
+from service.consumers.runs.steps import MOVE, Due, Progress
+from service.store.engine.ids import new_id
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import integrations
+from service.store.items import items
+from service.store.links import links, moves, sends
+from service.store.logs import logs
+from service.store.runs.runs import Tally
+
+AT_ONCE = 50
+PATIENCE = 0.1
+LONGEST_WAIT = 20.0
+MOVING = "Moving what was added to the calendar that was linked before."
+TOO_MUCH = "Cronofy is asked to wait by its limits"
+
+
+class Writer(Protocol):
+    """Who writes to linked calendars."""
+
+    @property
+    def largest_batch(self) -> int: ...
+
+    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn) -> Sequence[Answer]: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """A copy elsewhere, its item, and what stands for it on the linked calendar."""
+
+    old: Link
+    item: Item
+    here: Link | None
+
+
+@dataclass(kw_only=True, slots=True)
+class Outcome:
+    """What one step did."""
+
+    new: list[Link] = field(default_factory=list)
+    changed: list[Link] = field(default_factory=list)
+    handed_over: list[LinkId] = field(default_factory=list)
+    """Successors that are to be written."""
+    waiting: list[LinkId] = field(default_factory=list)
+    """Copies that are removed when their successors stand."""
+    settled: list[LinkId] = field(default_factory=list)
+    entries: list[LogEntry] = field(default_factory=list)
+    moved: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+    def settle(self, pair: Pair, entry: LogEntry) -> None:
+        """That copy is dealt with, as the entry says."""
+        self.settled.append(pair.old.id)
+        self.entries.append(entry)
+
+    def tally(self, *, found: int) -> Tally:
+        done = self.moved + self.skipped + self.failed
+        return Tally(done=done, found=found, updated=self.moved, skipped=self.skipped, failed=self.failed)
+
+
+class Moving:
+    """One step: remove there what has come to stand here, and write the next fifty here."""
+
+    def __init__(self, *, store: Store, cronofy: Writer, progress: Progress, clock: Clock) -> None:
+        self._store, self._cronofy, self._progress, self._clock = store, cronofy, progress, clock
+
+    async def __call__(self, due: Due) -> None:
+        handed_over = due.run.cursor.get("links", [])
+        if handed_over and not await self._arrived(due, handed_over):
+            await self._progress.wait(due, seconds=1.0, now_doing=MOVING)
+            return
+        async with self._store.read() as connection:
+            syncing = await self._still_syncs(connection, due)
+            pairs = await _pairs(connection, due, await moves.still(connection, handed_over))
+        if not syncing:
+            raise NotSyncing
+        answers = await self._remove(due, pairs)
+        async with self._store.begin() as connection:
+            await self._go_on(connection, due, handed_over, answers)
+
+    @staticmethod
+    async def _still_syncs(connection: AsyncConnection, due: Due) -> bool:
+        """A deactivation counts at once (R20)."""
+        found = await integrations.load(connection, [due.integration.id])
+        integration = found[due.integration.id]
+        return integration.sends and integration.calendar_id == due.integration.calendar_id
+
+    async def _arrived(self, due: Due, ids: Sequence[str]) -> bool:
+        """Whether everything that was handed over has come to stand here, or never will."""
+        waited = 0.0
+        while waited < LONGEST_WAIT:
+            async with self._store.read() as connection:
+                now = await self._store.now(connection)
+                busy = await moves.in_flight(connection, ids, now=now)
+                pairs = await _pairs(connection, due, await moves.still(connection, ids))
+            if not busy and not any(awaited(pair.here) for pair in pairs):
+                return True
+            await self._clock.sleep(PATIENCE)
+            waited += PATIENCE
+        return False
+
+    async def _remove(self, due: Due, pairs: Sequence[Pair]) -> dict[LinkId, Answer]:
+        """Cronofy's answers; where one may be better at another time the queue tries the step again."""
+        ready = [pair.old for pair in pairs if may_go(pair.item, due.integration, pair.here)]
+        answers: list[Answer] = []
+        most = min(AT_ONCE, self._cronofy.largest_batch)
+        for at in range(0, len(ready), most):
+            writes = [
+                Delete(calendar_id=old.calendar_id, event_id=old.event_id) for old in ready[at : at + most]
+            ]
+            answers += await self._cronofy.write(due.integration.sub, writes, turn=due.turn)
+        if any(answer.status == TOO_MANY for answer in answers):
+            raise Throttled(TOO_MUCH)
+        if any(passing(answer) for answer in answers):
+            raise Transient("the calendar that was linked before takes no deletions now")
+        return {old.id: answer for old, answer in zip(ready, answers, strict=True)}
+
+    async def _go_on(
+        self,
+        connection: AsyncConnection,
+        due: Due,
+        handed_over: Sequence[str],
+        answers: Mapping[LinkId, Answer],
+    ) -> None:
+        """Note what was removed, and have the next ones written; all rows are locked at once and in order."""
+        mine, after = due.integration.id, due.run.cursor.get("after", "")
+        total = None if after else await moves.count(connection, mine)
+        waited_for = await moves.still(connection, handed_over)
+        found = await moves.following(connection, mine, after=after, limit=AT_ONCE)
+        pairs = await _pairs(connection, due, [*waited_for, *found], lock=True)
+        outcome = Outcome()
+        old = {key for key, _ in waited_for}
+        for pair in pairs:
+            (_leave if pair.old.id in old else _follow)(outcome, pair, due, answers)
+        await self._save(connection, due, outcome)
+        await self._progress.go_on(
+            connection,
+            due,
+            step=MOVE if found else after_baseline(due.run),
+            cursor={"after": found[-1][0], "links": outcome.waiting} if found else {},
+            tally=outcome.tally(found=len(found)),
+            now_doing=MOVING,
+            total=total,
+        )
+
+    async def _save(self, connection: AsyncConnection, due: Due, outcome: Outcome) -> None:
+        now = await self._store.moment(connection)
+        await links.add(connection, outcome.new, now=now, touched_at=0.0)
+        await links.save(connection, outcome.changed, touched_at=0.0)
+        await moves.done(connection, outcome.settled)
+        await sends.note_run(connection, outcome.handed_over, due.run.id)
+        await logs.log(connection, outcome.entries, now=now)
+
+
+def _leave(outcome: Outcome, pair: Pair, due: Due, answers: Mapping[LinkId, Answer]) -> None:
+    """What became of a copy whose successor was waited for."""
+    answer = answers.get(pair.old.id)
+    if answer is not None:
+        outcome.settle(pair, told(pair.item, due.integration, answer, due.run.id))
+        if answer.accepted:
+            outcome.changed.append(gone(pair.old))
+            outcome.moved += 1
+        else:
+            outcome.failed += 1
+    elif may_go(pair.item, due.integration, pair.here) is False:
+        outcome.settle(pair, left_there(pair.item, due.integration, due.run.id, written=False))
+        outcome.failed += 1
+
+
+def _follow(outcome: Outcome, pair: Pair, due: Due, _: Mapping[LinkId, Answer]) -> None:
+    """Have a successor written, where one is to be."""
+    wanted = follow(pair.item, due.integration, pair.here, new_id=new_id)
+    if wanted is None:
+        outcome.settle(pair, left_there(pair.item, due.integration, due.run.id, written=True))
+        outcome.skipped += 1
+        return
+    outcome.waiting.append(pair.old.id)
+    if wanted.link is not None:
+        (outcome.new if wanted.new else outcome.changed).append(wanted.link)
+        outcome.handed_over.append(wanted.link.id)
+
+
+async def _pairs(
+    connection: AsyncConnection, due: Due, found: Sequence[tuple[LinkId, str]], *, lock: bool = False
+) -> list[Pair]:
+    """Those copies with their items and successors; locked as everybody locks."""
+    refs = {ref for _, ref in found}
+    stored = await items.load(connection, refs, lock=lock)
+    if lock:
+        await integrations.load(connection, [due.integration.id], lock=True)
+    known = await links.of_items(connection, refs, lock=lock)
+    mine = [link for link in known if link.integration_id == due.integration.id]
+    here = {link.item_ref: link for link in mine if link.calendar_id == due.integration.calendar_id}
+    wanted = {key for key, _ in found}
+    return [
+        Pair(old=link, item=stored[link.item_ref], here=here.get(link.item_ref))
+        for link in mine
+        if link.id in wanted and link.item_ref in stored
+    ]

@@ -1,0 +1,1 @@
+"""Cronofy's documented API: tokens, limits, reads, writes and batches, request by request."""

@@ -1,0 +1,46 @@
+"""Up to fifty writes in one request (fact sheet 9)."""
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from service.demo.simulator.api.gate import Answer, Call
+from service.demo.simulator.calendars import writes
+from service.demo.simulator.calendars.checks import refused
+from service.demo.simulator.state import Json, State
+
+MOST_ENTRIES = 50
+_WRITES = {"POST": writes.upsert, "DELETE": writes.remove}
+_ADDRESS = re.compile(r"/v1/calendars/([^/]+)/events\Z")
+
+
+def run_batch(state: State, call: Call) -> Answer:
+    """In order, each entry with an answer of its own; there is no transaction."""
+    entries = call.data.get("batch")
+    if not isinstance(entries, list) or not entries:
+        return 422, refused("batch", "errors.required")
+    if len(entries) > MOST_ENTRIES:
+        return 422, refused("batch", "errors.too_many")
+    return 207, {"batch": [_answered(state, call, entry) for entry in entries]}
+
+
+def _answered(state: State, call: Call, entry: Any) -> Json:
+    faults = state.faults
+    hit = faults.spend("next_entry_errors")
+    if hit and not faults.error_after_applying:
+        return {"status": faults.error_status}
+    status, data = _run(state, call, entry if isinstance(entry, dict) else {})
+    if hit:
+        return {"status": faults.error_status}
+    return {"status": status} if data is None else {"status": status, "data": data}
+
+
+def _run(state: State, call: Call, entry: Json) -> Answer:
+    write = _WRITES.get(str(entry.get("method")).upper())
+    found = _ADDRESS.match(str(entry.get("relative_url")))
+    if write is None or found is None:
+        return 422, refused("relative_url" if write else "method", "errors.invalid")
+    data = entry.get("data")
+    if not isinstance(data, dict):
+        return 422, refused("data", "errors.required")
+    return write(state, call.who, call.scope, unquote(found[1]), data)

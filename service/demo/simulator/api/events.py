@@ -1,0 +1,286 @@
+"""Reading events and free/busy, page by page (fact sheet 7)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from service.demo.simulator.api.rows import Form, busy_row, event_row
+from service.demo.simulator.calendars.checks import Errors
+from service.demo.simulator.calendars.scopes import allows
+from service.demo.simulator.model import Account, Binding, Event, Row
+from service.demo.simulator.state import Json, Pages, State, is_managed
+from service.demo.simulator.times import Moment, midnight, parse_date, parse_time, today, zone_of
+
+Answer = tuple[int, Json | None]
+Query = dict[str, list[str]]
+_FLAGS = (
+    "include_managed",
+    "only_managed",
+    "include_deleted",
+    "include_moved",
+    "include_geo",
+    "include_free",
+    "include_ids",
+    "localized_times",
+    "google_event_ids",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    """From a time on, and before another; whole days are compared by their dates."""
+
+    first: int
+    last: int
+    first_day: str
+    last_day: str
+
+    def covers(self, start: Moment, end: Moment) -> bool:
+        """Starts before its end, ends on or after its start."""
+        if start.day and end.day:
+            return start.day < self.last_day and end.day >= self.first_day
+        return start.at < self.last and end.at >= self.first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A read after its parameters were checked."""
+
+    flags: dict[str, bool]
+    range: Range
+    given_range: bool
+    bindings: list[Binding]
+    since: int | None
+    external: bool
+    """Whether the scope lets external events be read at all."""
+
+
+def read_events(state: State, account: Account, scope: str, query: Query, base_url: str) -> Answer:
+    """The first page; own events only where they are asked for."""
+    errors = Errors()
+    request = _checked(state, account, query, errors, external=allows(scope, "read_events"))
+    if request is None:
+        return 422, {"errors": errors.found}
+    if not request.external and not request.flags["only_managed"]:
+        return 403, None
+    flags = request.flags
+    form = Form(
+        localized=flags["localized_times"],
+        geo=flags["include_geo"],
+        google_ids=flags["google_event_ids"],
+    )
+    found = _found(state, request)
+    return _first_page(
+        state,
+        account,
+        base_url,
+        found,
+        name="events",
+        render=lambda each: event_row(state, each[0], each[1], form),
+    )
+
+
+def read_free_busy(state: State, account: Account, scope: str, query: Query, base_url: str) -> Answer:
+    """Periods without their contents; free ones and ids only where they are asked for."""
+    if not allows(scope, "read_free_busy"):
+        return 403, None
+    errors = Errors()
+    request = _checked(state, account, query, errors, external=True)
+    if request is None:
+        return 422, {"errors": errors.found}
+    flags = request.flags
+    found = [
+        each
+        for each in _found(state, request)
+        if flags["include_free"] or each[1].event.transparency != "transparent"
+    ]
+    return _first_page(
+        state,
+        account,
+        base_url,
+        found,
+        name="free_busy",
+        render=lambda each: busy_row(
+            each[0],
+            each[1],
+            localized=flags["localized_times"],
+            ids=flags["include_ids"],
+            managed=is_managed(state, each[0], each[1]),
+        ),
+    )
+
+
+def _checked(
+    state: State,
+    account: Account,
+    query: Query,
+    errors: Errors,
+    *,
+    external: bool,
+) -> Request | None:
+    zone = zone_of(_one(query, "tzid") or "")
+    if zone is None:
+        errors.add("tzid", "errors.invalid" if _one(query, "tzid") else "errors.required")
+        return None
+    request = Request(
+        flags={name: _flag(query, name, errors) for name in _FLAGS},
+        range=_range(state, zone, query, errors),
+        given_range=bool(_one(query, "from") or _one(query, "to")),
+        bindings=_bindings(account, query, errors),
+        since=_since(query, errors),
+        external=external,
+    )
+    return None if errors.found else request
+
+
+def _one(query: Query, name: str) -> str | None:
+    return query.get(name, [""])[-1] or None
+
+
+def _flag(query: Query, name: str, errors: Errors) -> bool:
+    value = (_one(query, name) or "false").lower()
+    if value not in {"true", "false"}:
+        errors.add(name, "errors.must_be_boolean")
+    return value == "true"
+
+
+def _since(query: Query, errors: Errors) -> int | None:
+    text = _one(query, "last_modified")
+    since = parse_time(text)
+    if text is not None and since is None:
+        errors.add("last_modified", "errors.invalid")
+    return since
+
+
+def _bindings(account: Account, query: Query, errors: Errors) -> list[Binding]:
+    wanted = query.get("calendar_ids[]") or query.get("calendar_ids") or []
+    if any(calendar_id not in account.bindings for calendar_id in wanted):
+        errors.add("calendar_ids", "errors.invalid_calendar_ids")
+        return []
+    return [account.bindings[known] for known in wanted or account.bindings]
+
+
+def _range(state: State, zone: ZoneInfo, query: Query, errors: Errors) -> Range:
+    """Within 42 days back and 201 ahead; asking for more is refused, not cut."""
+    now = today(state.clock.now(), zone)
+    earliest = now - timedelta(days=state.faults.window_past_days)
+    latest = now + timedelta(days=state.faults.window_future_days)
+    first, first_day = _edge(query, "from", earliest, zone, errors)
+    last, last_day = _edge(query, "to", latest, zone, errors)
+    if first < midnight(earliest, zone):
+        errors.add("from", "errors.invalid")
+    if last > midnight(latest, zone):
+        errors.add("to", "errors.invalid")
+    return Range(first=first, last=last, first_day=first_day, last_day=last_day)
+
+
+def _edge(query: Query, name: str, default: date, zone: ZoneInfo, errors: Errors) -> tuple[int, str]:
+    text = _one(query, name)
+    day = parse_date(text) if text else default
+    if day is not None:
+        return midnight(day, zone), day.isoformat()
+    at = parse_time(text)
+    if at is None:
+        errors.add(name, "errors.invalid")
+        at = midnight(default, zone)
+    local = datetime.fromtimestamp(at, UTC).astimezone(zone)
+    return at, local.date().isoformat()
+
+
+def _found(state: State, request: Request) -> list[tuple[Binding, Row]]:
+    if state.faults.spend("next_empty_reads"):
+        return []
+    found = [
+        (binding, row)
+        for binding in request.bindings
+        if not binding.profile.syncing
+        for row in _modified(binding, request.since)
+        if _shown(state, request, binding, row)
+    ]
+    found.sort(key=lambda each: (each[1].event.start.at, each[1].event.uid))
+    return found
+
+
+def _modified(binding: Binding, since: int | None) -> Iterator[Row]:
+    """Rows modified on or after that second, the newest first, without looking at the others."""
+    for row in reversed(binding.rows.values()):
+        if since is not None and int(row.modified) < since:
+            return
+        yield row
+
+
+def _shown(state: State, request: Request, binding: Binding, row: Row) -> bool:
+    flags, event = request.flags, row.event
+    if event.deleted and not flags["include_deleted"]:
+        return False
+    managed = is_managed(state, binding, row)
+    if managed and not (flags["include_managed"] or flags["only_managed"]):
+        return False
+    if not managed and (flags["only_managed"] or not request.external):
+        return False
+    if managed and not request.given_range:
+        return True
+    return _in_range(request, event, row)
+
+
+def _in_range(request: Request, event: Event, row: Row) -> bool:
+    if request.range.covers(event.start, event.end):
+        return True
+    return request.flags["include_moved"] and any(
+        request.range.covers(start, end) for start, end in row.earlier
+    )
+
+
+def _first_page(
+    state: State,
+    account: Account,
+    base_url: str,
+    found: list[tuple[Binding, Row]],
+    *,
+    name: str,
+    render: Callable[[Any], Json],
+) -> Answer:
+    _forget_old_pages(state)
+    size = state.faults.page_size
+    chunks = [found[at : at + size] for at in range(0, len(found), size)] or [[]]
+    if len(chunks) > 1 and state.faults.spend("next_truncated_reads"):
+        chunks = chunks[:1]
+    pages = Pages(
+        account=account,
+        name=name,
+        chunks=chunks,
+        tokens=[state.hex(16) for _ in chunks],
+        render=render,
+        expires=state.clock.now() + state.faults.page_seconds,
+    )
+    for at, token in enumerate(pages.tokens[1:], start=1):
+        state.pages[token] = (pages, at)
+    return 200, _page(state, pages, 0, base_url)
+
+
+def _page(state: State, pages: Pages, at: int, base_url: str) -> Json:
+    position: Json = {"current": at + 1, "total": len(pages.chunks)}
+    if at + 1 < len(pages.chunks):
+        position["next_page"] = f"{base_url}/v1/{pages.name}/pages/{pages.tokens[at + 1]}"
+    elif state.faults.empty_next_page:
+        position["next_page"] = ""
+    return {"pages": position, pages.name: [pages.render(each) for each in pages.chunks[at]]}
+
+
+def next_page(state: State, account: Account, token: str, base_url: str) -> Answer:
+    """A later page of a read, with the rows found when the read began; tokens run out."""
+    pages, at = state.pages.get(token, (None, 0))
+    if pages is None or pages.account is not account or pages.expires <= state.clock.now():
+        return 404, None
+    return 200, _page(state, pages, at, base_url)
+
+
+def _forget_old_pages(state: State) -> None:
+    now = state.clock.now()
+    while state.pages:
+        token, (pages, _) = next(iter(state.pages.items()))
+        if pages.expires > now:
+            return
+        del state.pages[token]

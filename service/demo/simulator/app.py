@@ -1,0 +1,68 @@
+"""The simulator's web application: Cronofy's documented addresses, its pages, and ``/_control``."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+from service.demo.simulator.api import routes
+from service.demo.simulator.api.batch import run_batch
+from service.demo.simulator.api.gate import Handler, guarded
+from service.demo.simulator.clock import ManualClock
+from service.demo.simulator.control import add_control
+from service.demo.simulator.health import add_health
+from service.demo.simulator.pages.consent import add_consent_pages
+from service.demo.simulator.pages.owner_pages import add_owner_pages
+from service.demo.simulator.world import World
+
+_EVENTS = "/v1/calendars/{calendar_id}/events"
+_OPEN: list[tuple[str, str, Handler]] = [
+    ("POST", "/oauth/token", routes.token),
+    ("POST", "/oauth/token/revoke", routes.revoke_token),
+    ("POST", "/v1/application_calendars", routes.application_calendar),
+]
+_BEHIND_A_TOKEN: list[tuple[str, str, Handler]] = [
+    ("POST", "/v1/batch", run_batch),
+    ("POST", _EVENTS, routes.upsert),
+    ("DELETE", _EVENTS, routes.delete),
+    ("POST", f"{_EVENTS}/{{event_uid}}/participation_status", routes.participate),
+    ("GET", "/v1/events", routes.read_events),
+    ("DELETE", "/v1/events", routes.delete_all),
+    ("GET", "/v1/events/pages/{token}", routes.next_page),
+    ("GET", "/v1/free_busy", routes.read_free_busy),
+    ("GET", "/v1/free_busy/pages/{token}", routes.next_page),
+    ("GET", "/v1/account", routes.account),
+    ("GET", "/v1/userinfo", routes.userinfo),
+    ("GET", "/v1/profiles", routes.profiles),
+    ("POST", "/v1/profiles/{profile_id}/revoke", routes.revoke_profile),
+    ("GET", "/v1/calendars", routes.calendars),
+    ("POST", "/v1/calendars", routes.create_calendar),
+    ("POST", "/v1/permissions", routes.permissions),
+    ("POST", "/v1/channels", routes.create_channel),
+    ("GET", "/v1/channels", routes.list_channels),
+    ("DELETE", "/v1/channels/{channel_id}", routes.close_channel),
+    ("POST", "/v1/link_tokens", routes.link_token),
+]
+
+
+def create_app(world: World) -> FastAPI:
+    """Both of Cronofy's hosts on one; under the computer's clock the world lives as long as the app."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if isinstance(world.clock, ManualClock):
+            yield
+            return
+        async with world.running():
+            yield
+
+    app = FastAPI(title="Cronofy simulator", openapi_url=None, lifespan=lifespan)
+    for method, path, handler in _BEHIND_A_TOKEN:
+        app.add_api_route(path, guarded(world, handler), methods=[method])
+    for method, path, handler in _OPEN:
+        app.add_api_route(path, guarded(world, handler, open_to_all=True), methods=[method])
+    add_consent_pages(app, world)
+    add_owner_pages(app, world)
+    add_control(app, world)
+    add_health(app, world)
+    return app

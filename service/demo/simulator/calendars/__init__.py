@@ -1,0 +1,1 @@
+"""The calendars at the providers, what Cronofy caches of them, and how writes and notices travel."""

@@ -1,0 +1,64 @@
+"""The calendars at the provider, and how what happens there reaches Cronofy's cache."""
+
+from dataclasses import replace
+
+from service.demo.simulator.calendars import channels
+from service.demo.simulator.model import Binding, Calendar, Event, Profile, Row
+from service.demo.simulator.state import State
+
+_REMEMBERED_MOVES = 10
+
+
+def put(state: State, calendar: Calendar, event: Event, writer: str | None) -> None:
+    """The event now stands like this; every account that sees the calendar learns of it after the lag.
+
+    ``writer`` is the client id of the application that did it, none for the calendar's owner.
+    """
+    if event.deleted:
+        calendar.events.pop(event.uid, None)
+    else:
+        calendar.events[event.uid] = event
+    for binding in calendar.bindings:
+        _learn_later(state, binding, event, writer)
+
+
+def _learn_later(state: State, binding: Binding, event: Event, writer: str | None) -> None:
+    state.soon(state.faults.read_lag, lambda: _learn(state, binding, event, writer))
+
+
+def _learn(state: State, binding: Binding, event: Event, writer: str | None) -> None:
+    profile = binding.profile
+    if profile.connected and not profile.syncing and binding in binding.calendar.bindings:
+        _cache(state, binding, binding.calendar.events.get(event.uid, event), writer)
+
+
+def _cache(state: State, binding: Binding, event: Event, writer: str | None) -> None:
+    known = binding.rows.pop(event.uid, None)
+    earlier = known.earlier if known else ()
+    if known and (known.event.start, known.event.end) != (event.start, event.end):
+        earlier = (*earlier[1 - _REMEMBERED_MOVES :], (known.event.start, known.event.end))
+    row = Row(event=event, modified=state.clock.now(), earlier=earlier)
+    binding.rows[event.uid] = row
+    channels.announce_change(state, binding, row, writer)
+
+
+def synchronize(state: State, binding: Binding) -> None:
+    """Compare the cache with the calendar and take over what differs: first sync, and after reconnecting."""
+    events = binding.calendar.events
+    for uid, row in list(binding.rows.items()):
+        if uid not in events and not row.event.deleted:
+            gone = replace(row.event, deleted=True, updated=state.clock.now())
+            _cache(state, binding, gone, None)
+    for uid, event in list(events.items()):
+        known = binding.rows.get(uid)
+        if known is None or known.event is not event:
+            _cache(state, binding, event, None)
+
+
+def finish_sync(state: State, profile: Profile) -> None:
+    """Cronofy has read the whole profile for the first time."""
+    was_syncing, profile.syncing = profile.syncing, False
+    for binding in profile.bindings:
+        synchronize(state, binding)
+    if was_syncing:
+        channels.announce_profile(state, profile, "profile_initial_sync_completed")

@@ -1,0 +1,297 @@
+"""``/_control``: the switches, the people, their calendars, time, and what arrived (DESIGN 12)."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from service.demo.simulator.api.gate import Endpoint
+from service.demo.simulator.calendars.owner import OwnerError
+from service.demo.simulator.faults import UnknownFaultError
+from service.demo.simulator.model import Binding, Mailbox, Write
+from service.demo.simulator.state import Json
+from service.demo.simulator.world import World
+
+Verb = Callable[[World, Request, Json], Any]
+_NOT_FOUND, _INVALID = 404, 422
+
+
+def add_control(app: FastAPI, world: World) -> None:
+    """Each verb once; its Python form is a method of World."""
+    for method, path, verb in _VERBS:
+        app.add_api_route(f"/_control{path}", _endpoint(world, verb), methods=[method])
+    app.add_api_route("/_control/advance", _advance(world), methods=["POST"])
+
+
+def _endpoint(world: World, verb: Verb) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        world.catch_up()
+        try:
+            given = json.loads(body) if body else {}
+            return _shown(verb(world, request, given))
+        except (UnknownFaultError, OwnerError, ValueError, TypeError) as error:
+            return _shown({"error": str(error)}, _INVALID)
+        except LookupError as error:
+            return _shown({"error": str(error)}, _NOT_FOUND)
+
+    return endpoint
+
+
+def _advance(world: World) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            await world.advance(float((await request.json())["seconds"]))
+        except (KeyError, ValueError, LookupError) as error:
+            return _shown({"error": str(error)}, _INVALID)
+        return _shown({"now": world.clock.now()})
+
+    return endpoint
+
+
+def _shown(found: Any, status: int = 200) -> Response:
+    return Response(json.dumps(found), status, media_type="application/json")
+
+
+# The switches
+
+_STATES: dict[str, tuple[Callable[[World, str], None], Callable[[World, str], None]]] = {
+    "disconnected": (World.disconnect, World.reconnect),
+    "initial_sync_required": (World.start_initial_sync, World.finish_initial_sync),
+    "read_only": (World.set_read_only, lambda world, key: world.set_read_only(key, False)),
+    "missing": (World.set_missing, lambda world, key: world.set_missing(key, False)),
+}
+
+
+def _show_faults(world: World, _: Request, __: Json) -> Json:
+    return {**world.faults.as_json(), **_states(world)}
+
+
+def _states(world: World) -> Json:
+    profiles = [profile for mailbox in world.mailboxes.values() for profile in mailbox.profiles]
+    calendars = world.calendars.values()
+    return {
+        "disconnected": [p.profile_id for p in profiles if not p.connected],
+        "initial_sync_required": [p.profile_id for p in profiles if p.syncing],
+        "read_only": [calendar.key for calendar in calendars if calendar.read_only],
+        "missing": [calendar.key for calendar in calendars if calendar.deleted],
+    }
+
+
+def _set_faults(world: World, request: Request, given: Json) -> Json:
+    """Switches by name; the states as whole lists of ids or e-mail addresses; two verbs."""
+    states = {name: given.pop(name) for name in _STATES if name in given}
+    revoked = given.pop("revoke", [])
+    expire = given.pop("expire_access_tokens", False)
+    world.faults.change(**given)
+    for name, wanted in states.items():
+        _set_state(world, name, wanted)
+    for key in revoked:
+        world.revoke(key)
+    if expire:
+        world.expire_access_tokens()
+    return _show_faults(world, request, given)
+
+
+def _set_state(world: World, name: str, wanted: list[str]) -> None:
+    begin, end = _STATES[name]
+    now = set(_states(world)[name])
+    named = {key: _identities(world, name, key) for key in wanted}
+    for known in now - set().union(*named.values()):
+        end(world, known)
+    for key, identities in named.items():
+        if not identities <= now:
+            begin(world, key)
+
+
+def _identities(world: World, name: str, key: str) -> set[str]:
+    if name in {"read_only", "missing"}:
+        return {world.calendar(key).key}
+    return {profile.profile_id for profile in world.profiles(key)}
+
+
+def _clear_faults(world: World, request: Request, given: Json) -> Json:
+    """The switches and the states; what was revoked stays revoked."""
+    world.faults.clear()
+    for name in _STATES:
+        _set_state(world, name, [])
+    return _show_faults(world, request, given)
+
+
+# People
+
+
+def _list_accounts(world: World, _: Request, __: Json) -> Json:
+    return {"accounts": [_person(mailbox) for mailbox in world.mailboxes.values()]}
+
+
+def _person(mailbox: Mailbox) -> Json:
+    return {
+        "provider": mailbox.provider,
+        "email": mailbox.email,
+        "name": mailbox.name,
+        "zone": mailbox.zone,
+        "calendars": [
+            {
+                "key": calendar.key,
+                "name": calendar.name,
+                "primary": calendar.primary,
+                "read_only": calendar.read_only,
+                "deleted": calendar.deleted,
+                "events": len(calendar.events),
+                "calendar_ids": [binding.calendar_id for binding in calendar.bindings],
+            }
+            for calendar in mailbox.calendars.values()
+        ],
+        "linked": [
+            {
+                "client_id": profile.account.application.client_id,
+                "account_id": profile.account.account_id,
+                "profile_id": profile.profile_id,
+                "connected": profile.connected,
+                "revoked": profile.account.revoked,
+                "channels": [channel.as_json() for channel in profile.account.channels.values()],
+                "calendars": [_bound(binding) for binding in profile.bindings],
+            }
+            for profile in mailbox.profiles
+        ],
+    }
+
+
+def _bound(binding: Binding) -> Json:
+    return {
+        "calendar_id": binding.calendar_id,
+        "name": binding.calendar.name,
+        "permission_level": binding.permission,
+    }
+
+
+def _add_account(world: World, _: Request, given: Json) -> Json:
+    return _person(world.add_mailbox(**given))
+
+
+def _link(world: World, request: Request, given: Json) -> Json:
+    linked = world.link(request.path_params["email"], **given)
+    return {
+        "account_id": linked.account.account_id,
+        "access_token": linked.access_token,
+        "refresh_token": linked.refresh_token,
+        "calendar_ids": linked.calendar_ids,
+    }
+
+
+def _to_account(verb: Callable[[World, str], None]) -> Verb:
+    def act(world: World, request: Request, _: Json) -> Json:
+        verb(world, request.path_params["email"])
+        return {}
+
+    return act
+
+
+def _add_application(world: World, _: Request, given: Json) -> Json:
+    application = world.add_application(given["client_id"], given["client_secrets"])
+    return {"client_id": application.client_id, "secrets": len(application.secrets)}
+
+
+# Calendars and events
+
+
+def _list_events(world: World, request: Request, _: Json) -> Json:
+    return {"events": world.events(request.query_params["calendar_id"])}
+
+
+def _add_event(world: World, request: Request, given: Json) -> Json:
+    return {"events": world.add_event(request.path_params["calendar_id"], **given)}
+
+
+def _change_event(world: World, request: Request, given: Json) -> Json:
+    path = request.path_params
+    return {"event": world.change_event(path["calendar_id"], path["key"], **given)}
+
+
+def _delete_event(world: World, request: Request, _: Json) -> Json:
+    path = request.path_params
+    series = request.query_params.get("series") == "true"
+    world.delete_event(path["calendar_id"], path["key"], series=series)
+    return {}
+
+
+def _change_calendar(world: World, request: Request, given: Json) -> Json:
+    calendar_id = request.path_params["calendar_id"]
+    calendar = world.calendar(calendar_id)
+    calendar.name = given.get("name", calendar.name)
+    calendar.read_only = given.get("read_only", calendar.read_only)
+    calendar.deleted = given.get("deleted", calendar.deleted)
+    if "permission_level" in given:
+        world.set_permission(calendar_id, given["permission_level"])
+    return {"name": calendar.name, "read_only": calendar.read_only, "deleted": calendar.deleted}
+
+
+def _share_calendar(world: World, request: Request, given: Json) -> Json:
+    world.share_calendar(request.path_params["calendar_id"], given["email"])
+    return {}
+
+
+# What arrived
+
+
+def _requests(world: World, _: Request, __: Json) -> Json:
+    return {"requests": list(world.log.requests)}
+
+
+def _writes(world: World, request: Request, _: Json) -> Json:
+    """Accepted writes in the order of their arrival; ``key`` picks one event's."""
+    key = request.query_params.get("key")
+    return {"writes": [_write(write) for write in world.log.writes if key in {None, write.key}]}
+
+
+def _write(write: Write) -> Json:
+    return {
+        "at": write.at,
+        "kind": write.kind,
+        "account": write.binding.profile.account.account_id,
+        "calendar_id": write.binding.calendar_id,
+        "key": write.key,
+        "data": write.data,
+    }
+
+
+def _notices(world: World, _: Request, __: Json) -> Json:
+    return {"notices": list(world.log.notices)}
+
+
+def _stats(world: World, _: Request, __: Json) -> Json:
+    return world.stats()
+
+
+def _forget(world: World, _: Request, __: Json) -> Json:
+    world.log.clear()
+    return {}
+
+
+_EVENT = "/calendars/{calendar_id}/events/{key}"
+_VERBS: list[tuple[str, str, Verb]] = [
+    ("GET", "/faults", _show_faults),
+    ("POST", "/faults", _set_faults),
+    ("DELETE", "/faults", _clear_faults),
+    ("GET", "/accounts", _list_accounts),
+    ("POST", "/accounts", _add_account),
+    ("POST", "/accounts/{email}/link", _link),
+    ("POST", "/accounts/{email}/disconnect", _to_account(World.disconnect)),
+    ("POST", "/accounts/{email}/reconnect", _to_account(World.reconnect)),
+    ("POST", "/accounts/{email}/revoke", _to_account(World.revoke)),
+    ("POST", "/accounts/{email}/expire-access-tokens", _to_account(World.expire_access_tokens)),
+    ("POST", "/applications", _add_application),
+    ("GET", "/events", _list_events),
+    ("POST", "/calendars/{calendar_id}/events", _add_event),
+    ("PUT", _EVENT, _change_event),
+    ("DELETE", _EVENT, _delete_event),
+    ("PUT", "/calendars/{calendar_id}", _change_calendar),
+    ("POST", "/calendars/{calendar_id}/share", _share_calendar),
+    ("GET", "/requests", _requests),
+    ("DELETE", "/requests", _forget),
+    ("GET", "/writes", _writes),
+    ("GET", "/notices", _notices),
+    ("GET", "/stats", _stats),
+]

@@ -1,0 +1,1 @@
+"""Pages for people: consent at Cronofy, and the linked calendar as its owner sees it."""

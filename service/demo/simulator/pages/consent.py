@@ -1,0 +1,192 @@
+"""The pages on which a person allows access (fact sheet 2): plain forms, and a short cut for tests."""
+
+import html
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from service.demo.simulator.api import grants
+from service.demo.simulator.api.gate import Endpoint
+from service.demo.simulator.calendars import linking
+from service.demo.simulator.model import PROVIDERS, Account, Application, Mailbox
+from service.demo.simulator.state import State
+
+_COOKIE = "cronofy_simulator"
+_SHORT_CUT = "_approve"
+"""Query parameter: an e-mail address, ``first`` or ``refuse``; as the switch auto_approve."""
+
+
+class ConsentError(Exception):
+    """The page cannot be shown, and the person cannot be sent back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What an application asks a person for."""
+
+    application: Application
+    redirect_uri: str
+    scope: str
+    given: dict[str, str]
+
+    def back(self, **told: str) -> Response:
+        state = {"state": self.given["state"]} if "state" in self.given else {}
+        joint = "&" if "?" in self.redirect_uri else "?"
+        return RedirectResponse(f"{self.redirect_uri}{joint}{urlencode({**told, **state})}", 302)
+
+
+def add_consent_pages(app: FastAPI, state: State) -> None:
+    async def ask(request: Request) -> Response:
+        return _guarded(state, request, dict(request.query_params))
+
+    async def answer(request: Request) -> Response:
+        given = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        return _guarded(state, request, given)
+
+    app.add_api_route("/oauth/authorize", ask, methods=["GET"])
+    app.add_api_route("/oauth/authorize", answer, methods=["POST"])
+    app.add_api_route("/permissions/{token}", _permissions_page(state), methods=["GET", "POST"])
+    app.add_api_route("/relink/{profile_id}", _relink_page(state), methods=["GET", "POST"])
+
+
+def _guarded(state: State, request: Request, given: dict[str, str]) -> Response:
+    state.catch_up()
+    try:
+        asked = _asked(state, given)
+        return _answered(state, request, asked)
+    except ConsentError as error:
+        return _page("This request cannot be shown", f"<p>{html.escape(str(error))}</p>", 400)
+
+
+def _asked(state: State, given: dict[str, str]) -> Asked:
+    application = state.applications.get(given.get("client_id", ""))
+    if application is None:
+        raise ConsentError("client_id is unknown")
+    if not given.get("redirect_uri", "").startswith(("http://", "https://")):
+        raise ConsentError("redirect_uri is missing")
+    return Asked(
+        application=application,
+        redirect_uri=given["redirect_uri"],
+        scope=given.get("scope", "").strip(),
+        given=given,
+    )
+
+
+def _answered(state: State, request: Request, asked: Asked) -> Response:
+    if asked.given.get("response_type") != "code":
+        return asked.back(error="unsupported_response_type")
+    if not asked.scope:
+        return asked.back(error="invalid_scope")
+    choice = asked.given.get(_SHORT_CUT) or state.faults.auto_approve
+    if choice == "refuse":
+        return asked.back(error="access_denied")
+    mailbox = _chosen(state, choice, asked.given.get("provider_name"))
+    if mailbox is None:
+        return _consent_page(state, asked)
+    into = _account_to_join(state, request, asked)
+    profile = linking.link(state, asked.application, mailbox, asked.scope, into)
+    back = asked.back(code=grants.issue_code(state, profile, asked.scope, asked.redirect_uri))
+    back.set_cookie(_COOKIE, profile.account.account_id, httponly=True, samesite="lax")
+    return back
+
+
+def _chosen(state: State, choice: str, provider_name: str | None) -> Mailbox | None:
+    if choice == "first":
+        fitting = _fitting(state, provider_name)
+        return fitting[0] if fitting else None
+    return state.mailboxes.get(choice.lower())
+
+
+def _fitting(state: State, provider_name: str | None) -> list[Mailbox]:
+    return [
+        mailbox
+        for mailbox in state.mailboxes.values()
+        if mailbox.provider != "cronofy"
+        and (not provider_name or linking.provider_names(mailbox)[0] == provider_name)
+    ]
+
+
+def _account_to_join(state: State, request: Request, asked: Asked) -> Account | None:
+    """By link token, else by the browser's cookie unless that is declined (implicit linking)."""
+    named = state.link_tokens.pop(asked.given.get("link_token", ""), None)
+    if named is None and asked.given.get("avoid_linking", "false").lower() != "true":
+        named = state.accounts.get(request.cookies.get(_COOKIE, ""))
+    return named if named is not None and named.application is asked.application else None
+
+
+def _consent_page(state: State, asked: Asked) -> Response:
+    hidden = "".join(
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in asked.given.items()
+        if name != _SHORT_CUT
+    )
+    fitting = _fitting(state, asked.given.get("provider_name"))
+    lists = "".join(
+        _provider_section(word, [m for m in fitting if m.provider == provider])
+        for provider, (_, _, word) in PROVIDERS.items()
+        if provider != "cronofy"
+    )
+    body = (
+        f"<p>{html.escape(asked.application.client_id)} asks for: {html.escape(asked.scope)}</p>"
+        f'<form method="post" action="/oauth/authorize">{hidden}{lists}'
+        f'<p><button name="{_SHORT_CUT}" value="refuse">Do not allow</button></p></form>'
+    )
+    return _page("Link your calendar", body)
+
+
+def _provider_section(word: str, mailboxes: list[Mailbox]) -> str:
+    buttons = "".join(
+        f'<li><button name="{_SHORT_CUT}" value="{html.escape(m.email)}">'
+        f"{html.escape(m.name)} ({html.escape(m.email)})</button></li>"
+        for m in mailboxes
+    )
+    return (
+        f'<section class="card"><h2>{html.escape(word)}</h2>'
+        f'<ul class="plain">{buttons or "<li>no account here</li>"}</ul></section>'
+    )
+
+
+def _permissions_page(state: State) -> Endpoint:
+    async def page(request: Request) -> Response:
+        wanted = state.permission_requests.get(request.path_params["token"])
+        if wanted is None:
+            return _page("No such request", "", 404)
+        if request.method == "GET" and not state.faults.auto_approve:
+            names = ", ".join(html.escape(binding.calendar.name) for binding, _ in wanted.bindings)
+            return _page("Allow changes", f"<p>{names}</p>{_button('Allow')}")
+        if state.faults.auto_approve != "refuse":
+            for binding, level in wanted.bindings:
+                binding.permission = level
+        return RedirectResponse(wanted.redirect_uri, 302) if wanted.redirect_uri else _page("Done", "")
+
+    return page
+
+
+def _relink_page(state: State) -> Endpoint:
+    async def page(request: Request) -> Response:
+        for account in state.accounts.values():
+            for profile in account.profiles:
+                if profile.profile_id == request.path_params["profile_id"]:
+                    if request.method == "GET":
+                        return _page("Connect again", _button("Connect"))
+                    linking.link(state, account.application, profile.mailbox, account.scope)
+                    return _page("Connected", "")
+        return _page("No such profile", "", 404)
+
+    return page
+
+
+def _button(word: str) -> str:
+    return f'<form method="post"><button>{word}</button></form>'
+
+
+def _page(title: str, body: str, status: int = 200) -> Response:
+    return HTMLResponse(
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,"><link rel="stylesheet" href="/provider/provider.css">'
+        f"<title>{title}</title><header><h1>{title}</h1></header><main>{body}</main></html>",
+        status,
+    )

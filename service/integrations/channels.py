@@ -1,0 +1,85 @@
+"""The hourly look whether Cronofy still tells us of changes (DESIGN 8)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+import structlog
+
+from contracts.calendar import Integration
+from contracts.cronofy import Channel
+from contracts.errors import GrantRefused, SyncError
+from contracts.ports import Turn
+from service.cronofy.gateway import CronofyGateway
+from service.integrations.connection_check import Looker
+from service.store.engine.store import Store
+from service.store.integrations import channels
+from service.store.integrations.listing import Shown
+from service.telemetry.logs import EventName
+
+NO_CHANNEL: EventName = "channel.missing"
+BEHIND_LIVE = Turn(run=True)
+_log = structlog.get_logger(__name__)
+
+
+class ChannelAudit:
+    """Compares the channels that Cronofy has with those that we believe in."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gateway: CronofyGateway,
+        looker: Looker,
+        callback_address: Callable[[str], str],
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._looker = looker
+        self._callback_address = callback_address
+
+    async def __call__(self) -> int:
+        """Forget the channels that are gone, so that they are made anew; how many.
+
+        An account that cannot be asked now is asked in the next round; one whose grant is gone is
+        looked at, which makes it Not Connected (R22).
+        """
+        async with self._store.read() as connection:
+            believed = await channels.with_channel(connection)
+        by_account = sorted(believed, key=lambda one: (one.integration.sub, one.integration.id))
+        gone = 0
+        for sub, mine in groupby(by_account, key=lambda one: one.integration.sub):
+            gone += await self._account(sub, list(mine))
+        return gone
+
+    async def _account(self, sub: str, mine: Sequence[Shown]) -> int:
+        try:
+            present = await self._gateway.channels(sub, turn=BEHIND_LIVE)
+            lost = [one for one in mine if not self._serves(present, one)]
+        except GrantRefused:
+            await self._look(one.integration for one in mine)
+            return 0
+        except SyncError as error:
+            _log.warning(NO_CHANNEL, integration_id=mine[0].integration.id, reason=str(error))
+            return 0
+        for one in lost:
+            _log.warning(NO_CHANNEL, integration_id=one.integration.id, reason="Cronofy has it no longer")
+            async with self._store.begin() as connection:
+                await channels.forget_channel(connection, one.integration.id, one.channel_id)
+        return len(lost)
+
+    def _serves(self, present: Iterable[Channel], one: Shown) -> bool:
+        """Whether the channel is there, leads to us and covers the linked calendar."""
+        address = self._callback_address(one.integration.id)
+        return any(
+            channel.channel_id == one.channel_id
+            and channel.callback_url == address
+            and (not channel.calendar_ids or one.integration.calendar_id in channel.calendar_ids)
+            for channel in present
+        )
+
+    async def _look(self, integrations: Iterable[Integration]) -> None:
+        for one in integrations:
+            try:
+                await self._looker.look(one.id, at_once=True)
+            except SyncError as error:
+                _log.warning(NO_CHANNEL, integration_id=one.id, reason=str(error))

@@ -1,0 +1,46 @@
+"""The facts that this service tells of integrations, ready for the outbox (DESIGN 5)."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from contracts.calendar import Integration, Reason
+from contracts.envelope import IntegrationChanged, RunRequested, encode
+from contracts.messages import IntegrationChange, IntegrationData, RunData
+from contracts.ports import Outgoing
+from service.store.engine.ids import new_id
+
+Wake = Callable[[], None]
+"""Tells the outbox, after the transaction, that something may have been written."""
+
+
+def integration_changed(
+    integration: Integration, change: IntegrationChange, *, now: datetime, reason: Reason | None = None
+) -> Outgoing:
+    """Nobody has to hear it, so it is not mandatory."""
+    data = IntegrationData(
+        tenant_id=integration.tenant_id,
+        user_id=integration.user_id,
+        integration_id=integration.id,
+        change=change,
+        reason=reason.value if reason else None,
+    )
+    message = IntegrationChanged.of(data, id=new_id(), time=now)
+    return Outgoing(
+        exchange=message.exchange,
+        routing_key=message.routing_key,
+        body=encode(message),
+        message_id=message.id,
+        mandatory=False,
+    )
+
+
+def run_requested(run_id: str, integration_id: str, *, step: int, now: datetime) -> Outgoing:
+    """The next step of that run is due."""
+    data = RunData(run_id=run_id, integration_id=integration_id, step=step)
+    message = RunRequested.of(data, id=new_id(), time=now)
+    return Outgoing(
+        exchange=message.exchange,
+        routing_key=message.routing_key,
+        body=encode(message),
+        message_id=message.id,
+    )

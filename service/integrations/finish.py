@@ -1,0 +1,175 @@
+"""Finish: what is checked, what is saved, and which reading or run follows (G10, R5, R33)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.calendar import Integration, Status
+from contracts.cronofy import Calendar
+from contracts.messages import IntegrationChange
+from contracts.ports import Outgoing
+from service.integrations.catch_up import want_catch_up
+from service.integrations.facts import integration_changed, run_requested
+from service.integrations.refusals import Conflict, Invalid, Unknown
+from service.integrations.settings_form import Choices, RetrieveOption, SendOption
+from service.store.engine.ids import new_id
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import listing, reads
+from service.store.integrations.integrations import change, change_state
+from service.store.integrations.listing import Shown
+from service.store.links import moves
+from service.store.messages.outbox import enqueue
+from service.store.runs import runs
+
+MOVED = "Another calendar was chosen."
+BASELINE = "baseline"
+"""The reading of what was on the calendar before Finish (R33); further steps follow by themselves."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """The integration as saved, and the run that its options started."""
+
+    shown: Shown
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the person chose, and the calendar that it names."""
+
+    choices: Choices
+    calendar: Calendar
+
+
+def check_choices(choices: Choices) -> None:
+    """R5: something must be left to sync."""
+    if not choices.imports and not choices.sends:
+        raise Conflict(
+            "nothing_selected", "Select at least one event type or one calendar item type to sync."
+        )
+
+
+def check_calendar(choices: Choices, offered: Sequence[Calendar]) -> Calendar:
+    """The chosen calendar, which the account must have and what is to be sent must be writable to."""
+    chosen = next((one for one in offered if one.calendar_id == choices.calendar_id), None)
+    if chosen is None:
+        raise Invalid.one("calendar_id", "must be a calendar of the connected account")
+    if chosen.read_only and choices.sends:
+        raise Invalid.one("calendar_id", "must not be read-only while calendar items are selected to be sent")
+    return chosen
+
+
+async def finish(
+    store: Store, connection: AsyncConnection, user_id: str, integration_id: str, wanted: Wanted
+) -> Finished:
+    """Save the settings with all that follows from them, in the caller's transaction."""
+    choices, calendar = wanted.choices, wanted.calendar
+    await listing.lock(connection, integration_id)
+    before = await _found(connection, integration_id)
+    if await listing.links_calendar(connection, before.integration, calendar.name):
+        raise Conflict("already_linked", "You have linked this calendar already.")
+    moves = await _moves(connection, before.integration, choices)
+    if (choices.wants_run or moves) and await runs.run_in_progress(connection, integration_id):
+        raise Conflict("run_in_progress", "A sync is running; wait until it has ended.")
+    await _save(store, connection, before, wanted)
+    facts = await _facts(store, connection, before.integration)
+    listed = choices.wants_run or moves
+    run_id, requests = await _follow_up(
+        store, connection, user_id, before.integration, choices, listed=listed
+    )
+    await enqueue(connection, [*facts, *requests], now=await store.now(connection))
+    shown = await _found(connection, integration_id)
+    return Finished(shown=shown, run_id=run_id if listed else None)
+
+
+async def _moves(connection: AsyncConnection, before: Integration, choices: Choices) -> bool:
+    """Whether copies are to follow to the calendar that is chosen now, or are left for good (R16)."""
+    if before.calendar_id is None or choices.calendar_id == before.calendar_id:
+        return False
+    if choices.copies == "leave":
+        await moves.leave(connection, before)
+        return False
+    return await moves.follow(connection, before)
+
+
+async def _found(connection: AsyncConnection, integration_id: str) -> Shown:
+    shown = await listing.find(connection, integration_id)
+    if shown is None:
+        raise Unknown("There is no such integration.")
+    return shown
+
+
+async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted: Wanted) -> None:
+    known, choices, calendar = before.integration, wanted.choices, wanted.calendar
+    values: dict[str, Any] = {
+        "calendar_id": calendar.calendar_id,
+        "calendar_name": calendar.name,
+        "permission_level": calendar.permission_level,
+        "active": True,
+        "status": Status.CONNECTED.value,
+        "reason": None,
+        "event_types": choices.event_types.model_dump(),
+        "item_types": choices.item_types.model_dump(),
+        "retrieve": choices.retrieve.model_dump(),
+        "send": choices.send.model_dump(),
+        "finished_at": known.finished_at or await store.moment(connection),
+    }
+    if calendar.calendar_id != known.calendar_id:
+        # What stands on the new calendar by now was there before (R33).
+        moved_at = await store.moment(connection)
+        values |= {"baseline_at": None, "channel_id": None, "finished_at": moved_at}
+        await reads.forget_reads(connection, known.id)
+        await runs.end_all(connection, known.id, reason=MOVED, at=await store.moment(connection))
+    elif known.finished_at and not (known.active and known.status is Status.CONNECTED):
+        await want_catch_up(store, connection, known)
+    await change(connection, known.id, **values)
+    await change_state(connection, known.id, looked_at=None)
+
+
+async def _facts(store: Store, connection: AsyncConnection, before: Integration) -> list[Outgoing]:
+    now = await store.moment(connection)
+    words: list[IntegrationChange] = []
+    if before.status is not Status.CONNECTED:
+        words.append(IntegrationChange.CONNECTED)
+    if not before.active:
+        words.append(IntegrationChange.ACTIVATED)
+    return [integration_changed(before, word, now=now) for word in words]
+
+
+async def _follow_up(
+    store: Store,
+    connection: AsyncConnection,
+    user_id: str,
+    before: Integration,
+    choices: Choices,
+    *,
+    listed: bool,
+) -> tuple[str | None, list[Outgoing]]:
+    """The run that reads the calendar, brings what the options ask for, or both; none where none is due."""
+    moved = choices.calendar_id != before.calendar_id
+    unread = moved or before.baseline_at is None
+    reading = await runs.reading_in_progress(connection, before.id)
+    if not (choices.wants_run or moved or (unread and not reading)):
+        return None, []
+    now = await store.moment(connection)
+    await runs.end_readings(connection, before.id, now=now)
+    run_id = new_id()
+    await runs.add_run(
+        connection,
+        id=run_id,
+        integration_id=before.id,
+        started_by=user_id,
+        kind="finish",
+        state="waiting",
+        retrieve=_range(choices.retrieve),
+        send=_range(choices.send),
+        step=BASELINE,
+        requested_at=now,
+        listed=listed,
+    )
+    return run_id, [run_requested(run_id, before.id, step=0, now=now)]
+
+
+def _range(option: RetrieveOption | SendOption) -> dict[str, str] | None:
+    return {"past": option.past, "future": option.future} if option.enabled else None

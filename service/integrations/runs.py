@@ -1,0 +1,155 @@
+"""*Sync now*, and what a person sees of runs and does with them (R24, R25)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contracts.calendar import Integration, Status
+from service.integrations.facts import run_requested
+from service.integrations.finish import BASELINE
+from service.integrations.ownership import owned
+from service.integrations.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict, Unknown
+from service.integrations.settings_form import SyncRequest
+from service.store.engine.ids import new_id
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import listing
+from service.store.integrations.integrations import change
+from service.store.integrations.listing import Owner, Shown
+from service.store.links import moves
+from service.store.messages.outbox import enqueue
+from service.store.runs import runs
+from service.store.runs.runs import PERSONS_RUNS, RunRow
+
+INACTIVE = "The integration is not active; activate it first."
+RUNNING = "A sync is running; wait until it has ended."
+NOTHING = "Choose at least one direction to sync."
+STOPPED = "Cancelled by the user."
+BY_ITSELF = "A comparison that the service makes by itself cannot be cancelled."
+
+
+class Syncing:
+    """The runs of a person's integrations. What is not theirs is Unknown; what cannot be now, a Conflict."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def start(
+        self, owner: Owner, integration_id: str, request: SyncRequest | None, *, started_by: str
+    ) -> str:
+        """Start a run in the ranges asked for, or in the last ones of both directions; its id."""
+        async with self._store.begin() as connection:
+            shown = await owned(connection, owner, integration_id, lock=True)
+            await _check(connection, shown.integration)
+            ranges = _last(shown) if request is None else request.model_dump()
+            if not (ranges["retrieve"] or ranges["send"]):
+                raise Conflict("nothing_selected", NOTHING)
+            await _remember(connection, shown, ranges)
+            return await self._begin(connection, shown.integration, started_by, ranges)
+
+    async def listed(
+        self, owner: Owner, integration_id: str, *, after: str | None, limit: int
+    ) -> Sequence[RunRow]:
+        """The integration's runs, newest first (R27)."""
+        async with self._store.read() as connection:
+            await owned(connection, owner, integration_id)
+            return await runs.page(connection, integration_id, before=after, limit=limit)
+
+    async def shown(self, owner: Owner, run_id: str) -> RunRow:
+        """How far that run has come (R25)."""
+        async with self._store.read() as connection:
+            return await _found(connection, owner, run_id)
+
+    async def cancel(self, owner: Owner, run_id: str) -> RunRow:
+        """End a run before its time; what it has done stays. One that has ended stays as it is."""
+        async with self._store.begin() as connection:
+            row = await _found(connection, owner, run_id, lock=True)
+            if row["kind"] not in PERSONS_RUNS:
+                raise Conflict("not_editable", BY_ITSELF)
+            if row["state"] not in runs.ENDED:
+                at = await self._store.moment(connection)
+                await runs.end(connection, run_id, state="cancelled", reason=STOPPED, at=at)
+                await self._read_all_the_same(connection, row)
+            return await _found(connection, owner, run_id)
+
+    async def _read_all_the_same(self, connection: AsyncConnection, row: RunRow) -> None:
+        """Nothing is sent before the reading at Finish, so that one is made whatever was cancelled (R33).
+
+        Copies that are half-way to another calendar arrive; the others stay where they are (R16).
+        """
+        shown = await listing.find(connection, row["integration_id"])
+        half_way = await moves.halve(connection, row["integration_id"])
+        if shown is not None and (half_way or shown.integration.baseline_at is None):
+            nothing: dict[str, Any] = {"retrieve": None, "send": None}
+            await self._begin(connection, shown.integration, row["started_by"], nothing, kind="finish")
+
+    async def _begin(
+        self,
+        connection: AsyncConnection,
+        integration: Integration,
+        started_by: str,
+        ranges: dict[str, Any],
+        *,
+        kind: str = "sync_now",
+    ) -> str:
+        now = await self._store.moment(connection)
+        run_id = new_id()
+        await runs.add_run(
+            connection,
+            id=run_id,
+            integration_id=integration.id,
+            started_by=started_by,
+            kind=kind,
+            state="waiting",
+            step=BASELINE,
+            requested_at=now,
+            listed=kind == "sync_now",
+            **ranges,
+        )
+        request = run_requested(run_id, integration.id, step=0, now=now)
+        await enqueue(connection, [request], now=await self._store.now(connection))
+        return run_id
+
+
+async def _check(connection: AsyncConnection, known: Integration) -> None:
+    if known.status is Status.SETUP:
+        raise Conflict("setup_unfinished", SETUP_FIRST)
+    if not known.active:
+        raise Conflict("inactive", INACTIVE)
+    if known.status is Status.NOT_CONNECTED:
+        raise Conflict("not_connected", NOT_CONNECTED)
+    if await runs.run_in_progress(connection, known.id):
+        raise Conflict("run_in_progress", RUNNING)
+
+
+def _last(shown: Shown) -> dict[str, Any]:
+    options = {"retrieve": shown.retrieve, "send": shown.send}
+    return {name: {"past": one["past"], "future": one["future"]} for name, one in options.items()}
+
+
+async def _remember(connection: AsyncConnection, shown: Shown, ranges: dict[str, Any]) -> None:
+    """The last range of each direction is remembered (R25)."""
+    before = {"retrieve": shown.retrieve, "send": shown.send}
+    after = {name: {**before[name], **(ranges[name] or {})} for name in before}
+    if after != before:
+        await change(connection, shown.integration.id, **after)
+
+
+async def _found(connection: AsyncConnection, owner: Owner, run_id: str, *, lock: bool = False) -> RunRow:
+    row = await runs.shown(connection, run_id)
+    if row is None:
+        raise Unknown("There is no such run.")
+    await owned(connection, owner, row["integration_id"], lock=lock)
+    again = await runs.shown(connection, run_id, lock=lock)
+    assert again is not None
+    return again
+
+
+async def runs_under_way(store: Store, owner: Owner) -> Mapping[str, RunRow]:
+    """The run that each of the owner's integrations is at; those at rest are left out."""
+    async with store.read() as connection:
+        return await runs.newest_under_way(connection, owner)
+
+
+async def entries_of_run(store: Store, run: RunRow, *, after: str | None, limit: int) -> Sequence[RunRow]:
+    """What a run that was shown to this person did, item by item, oldest first."""
+    async with store.read() as connection:
+        return await runs.entries_of_run(connection, run, after=after, limit=limit)

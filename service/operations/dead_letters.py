@@ -1,0 +1,330 @@
+"""What operators see of dead letters and do with them (R30, DESIGN 11)."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from contracts.envelope import ItemChanged, decode
+from contracts.errors import Malformed
+from handlers.replay_pace import USUAL_RATE, Pace
+from service.broker.topology import REPLAY_EXCHANGE
+from service.operations.letter_form import Reader, group_form, letter_form
+from service.operations.mending import SPOKEN_ON, Spoken, mended
+from service.operations.replay_forecast import context
+from service.store.engine import leases
+from service.store.engine.ids import new_id
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import integrations
+from service.store.messages import dead_letters, outbox, replays
+from service.store.messages.dead_letters import Conflict, Matching
+from service.store.messages.replays import Progress
+
+__all__ = ["DeadLetters", "Grown", "Reader"]
+
+log = structlog.get_logger(__name__)
+
+RATE = USUAL_RATE
+"""Messages a second, unless another rate is asked for (DESIGN 11)."""
+_AT_ONCE = 250
+"""Letters in a transaction: their bodies are in memory together."""
+AT_ONCE_AT_MOST = 1000
+"""More than these are handed over by a keeper, while whoever asked looks at the progress."""
+PACING = "pacing of replays"
+
+
+class Grown(Conflict):
+    """More letters match than the operator has seen."""
+
+
+class DeadLetters:
+    """An operator at the dead letters; each act is recorded with the name (R30).
+
+    ``reader`` is a person of a tenant: shown are the tenant's letters and those whose tenant nobody
+    can tell, for a letter that nobody sees is lost. Without one, at the command line, all are.
+    """
+
+    def __init__(self, store: Store, *, who: str, reader: Reader | None = None) -> None:
+        self._store = store
+        self._who = who
+        self._reader = reader
+        self._tenant = reader.tenant_id if reader else None
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def page(self, matching: Matching, *, after: str | None = None, limit: int = 50) -> dict[str, Any]:
+        """The newest matching letters first, in the API's form, with the cursor of the next page."""
+        async with self._store.read() as connection:
+            rows, further = await dead_letters.page(
+                connection, self._mine(matching), after=after, limit=limit
+            )
+            acts = await dead_letters.acts_of(connection, [row["id"] for row in rows])
+        items = [letter_form(row, acts.get(row["id"], ()), reader=self._reader) for row in rows]
+        return {"items": items, "next": further}
+
+    async def groups(self, matching: Matching) -> dict[str, Any]:
+        """The causes of the matching letters, the most frequent first."""
+        async with self._store.read() as connection:
+            rows = await dead_letters.groups(connection, self._mine(matching))
+        return {"items": [group_form(row) for row in rows], "next": None}
+
+    async def show(self, letter_id: str) -> dict[str, Any]:
+        """One letter in the API's form. Raises NotThere."""
+        async with self._store.read() as connection:
+            row = await dead_letters.show(connection, letter_id, tenant=self._tenant)
+            acts = await dead_letters.acts_of(connection, [letter_id])
+        return letter_form(row, acts.get(letter_id, ()), reader=self._reader)
+
+    async def context(self, letter_id: str) -> dict[str, Any]:
+        """What stands around a letter: headers, integration, and what a replay would do now. Raises NotThere.
+
+        ``forecast`` is a list of ``{"outcome", "integration_id", "said"}``; nothing is written for it.
+        """
+        async with self._store.read() as connection:
+            row = await dead_letters.show(connection, letter_id, tenant=self._tenant)
+            return await context(self._store, connection, row, reader=self._reader)
+
+    async def by_state(self, matching: Matching) -> Mapping[str, int]:
+        """How many letters match in each state."""
+        async with self._store.read() as connection:
+            return await replays.by_state(connection, replace(self._mine(matching), state=None))
+
+    async def progress(self, since: str = "") -> Progress:
+        """How far replays have come that began after the act of that id."""
+        async with self._store.read() as connection:
+            told = await replays.progress(connection, tenant=self._tenant, since=since)
+            return replace(told, noted=await replays.left(connection, tenant=self._tenant))
+
+    async def count(self, matching: Matching) -> int:
+        async with self._store.read() as connection:
+            return await dead_letters.count(connection, self._mine(matching))
+
+    # -- replaying ------------------------------------------------------------------------------
+
+    async def replay(self, ids: Sequence[str], *, rate: float = RATE, note: str | None = None) -> int:
+        """Send these messages again, all or none; how many. Raises NotThere and Conflict.
+
+        A single one goes out at once, however many others wait for their moment.
+        """
+        async with self._store.begin() as connection:
+            pace = Pace(rate=rate) if len(set(ids)) > 1 else None
+            return len(await self._send(connection, ids, pace, note))
+
+    async def replay_matching(
+        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+    ) -> int:
+        """Send all matching open letters again; how many. Raises Grown where there are more than expected."""
+        count = 0
+        async for sent in self.replaying(matching, expect=expect, rate=rate, note=note):
+            count += sent
+        return count
+
+    async def replaying(
+        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+    ) -> AsyncIterator[int]:
+        """As ``replay_matching``, telling how many after each transaction of a few hundred, oldest first.
+
+        Of several letters of one message only the oldest goes; the others wait for its end. Letters
+        that come while it goes on are left out.
+        """
+        matching = replace(self._mine(matching), state="open")
+        await self._check_expected(matching, expect)
+        pace = Pace(rate=rate)
+        async with self._store.read() as connection:
+            upto, after = await dead_letters.newest(connection), ""
+        while True:
+            async with self._store.read() as connection:
+                found = await dead_letters.replayable(
+                    connection, matching, after=after, upto=upto, limit=_AT_ONCE
+                )
+            if not found:
+                return
+            after = found[-1][0]
+            oldest = {key: letter_id for letter_id, key in reversed(found)}
+            yield await self._all_or_singly(sorted(oldest.values()), pace, note)
+
+    async def hand_over(
+        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+    ) -> int:
+        """As ``replay_matching``, answering soon: what is more than some is noted, and a keeper sends it on.
+
+        How many that will be. Raises Grown where there are more than expected.
+        """
+        matching = replace(self._mine(matching), state="open")
+        await self._check_expected(matching, expect)
+        async with self._store.begin() as connection:
+            upto = await dead_letters.newest(connection)
+            count = await replays.count(connection, matching, upto=upto)
+            if count > AT_ONCE_AT_MOST:
+                noted = replays.new(matching, who=self._who, note=note, rate=rate, upto=upto)
+                await replays.note_down(connection, noted)
+                return count
+        return await self.replay_matching(matching, rate=rate, note=note)
+
+    async def send_on(self, bulk_id: str) -> bool:
+        """Hand over a few hundred more of what was noted; whether there may be more."""
+        try:
+            async with self._store.begin() as connection:
+                await leases.alone(connection, PACING)  # before what it has come to: whoever stops it waits
+                if (noted := await replays.take(connection, bulk_id)) is None:
+                    return False
+                found = await dead_letters.replayable(
+                    connection, noted.matching, after=noted.after, upto=noted.upto, limit=_AT_ONCE
+                )
+                if not found:
+                    await replays.forget(connection, bulk_id)
+                    return False
+                oldest = {key: letter_id for letter_id, key in reversed(found)}
+                pace = Pace(rate=noted.rate, start=noted.reached)
+                await self._send(connection, sorted(oldest.values()), pace, noted.note)
+                await replays.advance(connection, bulk_id, after=found[-1][0], reached=pace.reached)
+        except (Conflict, dead_letters.NotThere):
+            return True  # somebody has just taken one of them; asked for again, it is left out
+        return True
+
+    async def _check_expected(self, matching: Matching, expect: int | None) -> None:
+        if expect is not None and (present := await self.count(matching)) > expect:
+            raise Grown(
+                f"{present} letters match by now, not {expect}; look again.", code="more_than_expected"
+            )
+
+    async def _all_or_singly(self, ids: Sequence[str], pace: Pace, note: str | None) -> int:
+        """How many were sent; one that somebody else has just taken is passed over."""
+        try:
+            async with self._store.begin() as connection:
+                return len(await self._send(connection, ids, pace, note))
+        except (Conflict, dead_letters.NotThere):
+            if len(ids) == 1:
+                return 0
+        return sum([await self._all_or_singly([letter_id], pace, note) for letter_id in ids])
+
+    async def _send(
+        self, connection: AsyncConnection, ids: Sequence[str], pace: Pace | None, note: str | None
+    ) -> list[str]:
+        if pace is not None:
+            await leases.alone(connection, PACING)  # what others space at this moment would not be seen
+            pace.begin(await self._store.now(connection), await outbox.paced(connection))
+        sent = await dead_letters.replay(
+            connection,
+            ids,
+            exchange=REPLAY_EXCHANGE,
+            who=self._who,
+            now=await self._store.moment(connection),
+            note=note,
+            tenant=self._tenant,
+            pace=pace,
+        )
+        log.info("letter.replayed", letters=len(sent), first=sent[0] if sent else None, who=self._who)
+        return sent
+
+    async def replayable(self, ids: Sequence[str]) -> int:
+        """How many a replay of these would send. Raises NotThere and Conflict as it would."""
+        for letter_id in ids:
+            if (state := (await self.show(letter_id))["state"]) != "open":
+                code = "replaying" if state == "replaying" else "not_open"
+                raise Conflict(f"Dead letter {letter_id} is {state}, not open.", code=code)
+        return len(set(ids))
+
+    async def would_replay(self, matching: Matching, *, expect: int | None = None) -> int:
+        """How many a replay of these would send at most. Raises Grown as it would."""
+        matching = replace(matching, state="open")
+        await self._check_expected(matching, expect)
+        return await self.count(matching)
+
+    async def oldest(self, matching: Matching, *, limit: int) -> Sequence[str]:
+        """The letters that a replay of these would send first."""
+        async with self._store.read() as connection:
+            return await dead_letters.ids_of(connection, self._mine(matching), limit=limit)
+
+    async def stop(self, ids: Sequence[str] | None = None) -> int:
+        """Take back replays that have not gone out yet, of these letters or all; how many."""
+        count, taken = 0 if ids is not None else await self._stop_noted(), _AT_ONCE
+        while taken == _AT_ONCE:
+            async with self._store.begin() as connection:
+                now = await self._store.moment(connection)
+                found = await dead_letters.stop(
+                    connection, ids, who=self._who, now=now, limit=_AT_ONCE, tenant=self._tenant
+                )
+            taken = len(found)
+            count += taken
+        return count
+
+    async def _stop_noted(self) -> int:
+        """How many were still to be handed over."""
+        async with self._store.begin() as connection:
+            await leases.alone(connection, PACING)
+            count = await replays.left(connection, tenant=self._tenant)
+            for one in await replays.noted(connection, tenant=self._tenant):
+                await replays.forget(connection, one.id)
+        return count
+
+    # -- giving up, taking back, mending --------------------------------------------------------
+
+    async def discard(self, ids: Sequence[str], *, reason: str) -> int:
+        """Give these messages up, all or none; how many. Raises NotThere and Conflict."""
+        async with self._store.begin() as connection:
+            now = await self._store.moment(connection)
+            await dead_letters.discard(
+                connection, ids, who=self._who, reason=reason, now=now, tenant=self._tenant
+            )
+        return len(set(ids))
+
+    async def undo(self, ids: Sequence[str]) -> int:
+        """Open discarded letters again, and such as wait to be replayed; all or none. Raises as above."""
+        waiting = {one for one in ids if (await self.show(one))["state"] == "replaying"}
+        async with self._store.begin() as connection:
+            now = await self._store.moment(connection)
+            stopped = await dead_letters.stop(
+                connection, waiting, who=self._who, now=now, limit=len(waiting), tenant=self._tenant
+            )
+            if len(stopped) < len(waiting):
+                raise Conflict("The message is on its way already.", code="replaying")
+            discarded = {*ids} - waiting
+            await dead_letters.undo(connection, discarded, who=self._who, now=now, tenant=self._tenant)
+        return len(set(ids))
+
+    async def edit(self, letter_id: str, data: Mapping[str, Any]) -> str:
+        """Send a malformed message with other data under a new id; the new letter's id.
+
+        Raises NotThere, Conflict, and Malformed naming the field that is still wrong.
+        """
+        async with self._store.begin() as connection:
+            row = await dead_letters.show(connection, letter_id, tenant=self._tenant)
+            if row["code"] != "malformed":
+                raise Conflict("Only malformed messages can be edited.", code="not_malformed")
+            message_id = new_id()
+            body, source, note = mended(
+                row["body"],
+                data,
+                queue=row["queue"],
+                message_id=message_id,
+                first_failed_at=row["first_failed_at"],
+            )
+            await self._check_tenant(connection, decode(body, expected=SPOKEN_ON[row["queue"]]))
+            return await dead_letters.edit(
+                connection,
+                letter_id,
+                message_id=message_id,
+                source=source,
+                body=body,
+                exchange=REPLAY_EXCHANGE,
+                who=self._who,
+                now=await self._store.moment(connection),
+                note=note,
+            )
+
+    async def _check_tenant(self, connection: AsyncConnection, message: Spoken) -> None:
+        """A mended message speaks for the operator's own tenant alone. Raises Malformed."""
+        if self._tenant is None:
+            return
+        if isinstance(message, ItemChanged):
+            if message.data.tenant_id != self._tenant:
+                raise Malformed("data.tenant_id", "must be your tenant")
+            return
+        row = await integrations.row_of(connection, message.data.integration_id)
+        if row is None or row["tenant_id"] != self._tenant:
+            raise Malformed("data.integration_id", "must be an integration of your tenant")
+
+    def _mine(self, matching: Matching) -> Matching:
+        return replace(matching, tenant=self._tenant)

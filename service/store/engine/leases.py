@@ -1,0 +1,73 @@
+"""Leases: a piece of shared work belongs to one process for a limited time (DESIGN 8, 10)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.engine.sets import among
+from service.store.tables import leases
+
+
+async def acquire(
+    connection: AsyncConnection, name: str, *, holder: str, seconds: float, now: float
+) -> int | None:
+    """The lease's epoch when it is the holder's from now on, None when another's has not run out."""
+    lease = await alone(connection, name)
+    if lease.until > now and lease.holder != holder:
+        return None
+    kept = lease.until > now
+    epoch = lease.epoch if kept else lease.epoch + 1
+    await connection.execute(
+        update(leases).where(leases.c.name == name).values(holder=holder, epoch=epoch, until=now + seconds),
+    )
+    return int(epoch)
+
+
+async def alone(connection: AsyncConnection, name: str) -> Row[Any]:
+    """Wait until nobody else has the lease's row, and keep it until the transaction ends; the row."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    free = {"name": name, "holder": "", "epoch": 0, "until": 0.0}
+    await connection.execute(dialect.insert(leases).values(free).on_conflict_do_nothing())
+    found = await connection.execute(select(leases).where(leases.c.name == name).with_for_update())
+    return found.one()
+
+
+async def hold(
+    connection: AsyncConnection, names: Sequence[str], *, holder: str, seconds: float, now: float
+) -> dict[str, int]:
+    """Renew the holder's leases among these and take the free ones; the epochs of all that it has now."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    free = [{"name": name, "holder": "", "epoch": 0, "until": 0.0} for name in sorted(names)]
+    await connection.execute(dialect.insert(leases).on_conflict_do_nothing(), free)
+    these = among(connection, leases.c.name, names)
+    found = await connection.execute(select(leases).where(these).order_by(leases.c.name).with_for_update())
+    rows = found.all()
+    kept = {row.name: row.epoch for row in rows if row.holder == holder and row.until > now}
+    taken = {row.name: row.epoch + 1 for row in rows if row.until <= now}
+    for some, epoch in ((kept, leases.c.epoch), (taken, leases.c.epoch + 1)):
+        if some:
+            mine = update(leases).where(among(connection, leases.c.name, some))
+            await connection.execute(mine.values(holder=holder, epoch=epoch, until=now + seconds))
+    return {name: int(epoch) for name, epoch in {**kept, **taken}.items()}
+
+
+async def living(connection: AsyncConnection, prefix: str, *, now: float) -> int:
+    """How many processes hold a lease whose name begins so."""
+    mine = leases.c.name.startswith(prefix, autoescape=True), leases.c.until > now
+    return await connection.scalar(select(func.count(leases.c.holder.distinct())).where(*mine)) or 0
+
+
+async def held(connection: AsyncConnection, name: str, *, epoch: int) -> bool:
+    """Whether nobody has taken the lease over since that epoch; it stays so until the transaction ends."""
+    found = await connection.scalar(select(leases.c.epoch).where(leases.c.name == name).with_for_update())
+    return bool(found == epoch)
+
+
+async def release(connection: AsyncConnection, name: str, *, epoch: int) -> None:
+    """Give the lease back before it runs out; harmless when it has been taken over."""
+    await connection.execute(
+        update(leases).where(leases.c.name == name, leases.c.epoch == epoch).values(until=0.0)
+    )

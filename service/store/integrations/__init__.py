@@ -1,0 +1,1 @@
+"""Integrations: their rows, grants, tokens, channels, reads and delays."""

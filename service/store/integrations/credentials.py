@@ -1,0 +1,104 @@
+"""The tokens of Cronofy accounts, encrypted at rest, and who may renew them (DESIGN 9, 10)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from contracts.errors import Transient
+from contracts.ports import Credentials
+from service.store.engine.store import Store
+from service.store.tables import credentials
+
+
+class CredentialsTable:
+    """Keeps tokens: written with the first key, read with any of them."""
+
+    def __init__(self, store: Store, keys: Sequence[str]) -> None:
+        self._store = store
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    async def load(self, sub: str) -> Credentials | None:
+        async with self._store.read() as connection:
+            row = (await connection.execute(select(credentials).where(credentials.c.sub == sub))).first()
+        return self._opened(row) if row is not None else None
+
+    async def save(self, new: Credentials) -> None:
+        """Replace what is known of the account: a person has just allowed access anew."""
+        insert = sqlite.insert if self._store.sqlite else postgresql.insert
+        statement = insert(credentials).values(sub=new.sub, **self._sealed(new))
+        changed = {
+            **self._sealed(new),
+            "refresh_epoch": credentials.c.refresh_epoch + 1,
+            "refreshing_by": None,
+            "refreshing_until": None,
+        }
+        async with self._store.begin() as connection:
+            await connection.execute(statement.on_conflict_do_update(index_elements=["sub"], set_=changed))
+
+    async def lease(self, sub: str, *, epoch: int, holder: str, seconds: float) -> int | None:
+        """The epoch under which the holder alone may renew; None while another may (database's clock)."""
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            statement = (
+                update(credentials)
+                .where(
+                    credentials.c.sub == sub,
+                    credentials.c.refresh_epoch == epoch,
+                    or_(credentials.c.refreshing_until.is_(None), credentials.c.refreshing_until < now),
+                )
+                .values(refresh_epoch=epoch + 1, refreshing_by=holder, refreshing_until=now + seconds)
+            )
+            taken = (await connection.execute(statement)).rowcount
+        return epoch + 1 if taken else None
+
+    async def keep(self, renewed: Credentials) -> bool:
+        """Save what came back and end the lease; False where the lease has passed to another.
+
+        The epoch moves on: who looked before this may not renew again with the tokens of then.
+        """
+        moved_on = {"refresh_epoch": renewed.epoch + 1, "refreshing_by": None, "refreshing_until": None}
+        values = {**self._sealed(renewed), **moved_on}
+        return await self._under_lease(renewed.sub, renewed.epoch, values)
+
+    async def give_back(self, sub: str, epoch: int) -> None:
+        """End the lease with nothing to save."""
+        await self._under_lease(sub, epoch, {"refreshing_by": None, "refreshing_until": None})
+
+    async def forget(self, sub: str) -> None:
+        """Erase the tokens (R21)."""
+        async with self._store.begin() as connection:
+            await connection.execute(delete(credentials).where(credentials.c.sub == sub))
+
+    async def _under_lease(self, sub: str, epoch: int, values: dict[str, Any]) -> bool:
+        held = (credentials.c.sub == sub) & (credentials.c.refresh_epoch == epoch)
+        async with self._store.begin() as connection:
+            return bool((await connection.execute(update(credentials).where(held).values(**values))).rowcount)
+
+    def _sealed(self, plain: Credentials) -> dict[str, Any]:
+        return {
+            "access_token": self._fernet.encrypt(plain.access_token.encode()).decode(),
+            "refresh_token": self._fernet.encrypt(plain.refresh_token.encode()).decode(),
+            "expires_at": plain.expires_at,
+            "scope": plain.scope,
+            "saved_at": datetime.fromtimestamp(plain.saved_at, UTC),
+        }
+
+    def _opened(self, row: Row[Any]) -> Credentials:
+        try:
+            access = self._fernet.decrypt(row.access_token).decode()
+            refresh = self._fernet.decrypt(row.refresh_token).decode()
+        except InvalidToken as error:
+            raise Transient("no key of ENCRYPTION_KEYS opens the stored tokens") from error
+        return Credentials(
+            sub=row.sub,
+            access_token=access,
+            refresh_token=refresh,
+            expires_at=row.expires_at,
+            saved_at=row.saved_at.timestamp(),
+            scope=row.scope,
+            epoch=row.refresh_epoch,
+        )

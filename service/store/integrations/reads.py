@@ -1,0 +1,296 @@
+"""What the reader of linked calendars asks of the store: whose turn it is, and what is remembered."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import Integration, LinkState, Origin, Payload, Status
+from service.store.engine.sets import among
+from service.store.tables import (
+    deletions,
+    integration_state,
+    integrations,
+    items,
+    links,
+    prior_events,
+    runs,
+)
+
+READ_LEASE = 60.0
+"""Seconds for which a reader that has stopped speaking keeps others out."""
+A_DAY = timedelta(days=1)
+
+state = integration_state
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """The right to read one calendar, as long as its epoch stands."""
+
+    integration_id: str
+    epoch: int
+    since: datetime | None
+    """The oldest change to read for; None: nothing was noticed."""
+    began_at: float
+
+
+async def hold_turns(connection: AsyncConnection, integration_id: str) -> None:
+    """Nobody begins to read this calendar before the commit: what is noticed now is for the next one."""
+    mine = state.c.integration_id == integration_id
+    await connection.execute(select(state.c.read_epoch).where(mine).with_for_update())
+
+
+async def notice(connection: AsyncConnection, integration_id: str, since: datetime, *, now: float) -> None:
+    """Remember that there may be changes since then (DESIGN 7.2)."""
+    row = (
+        await connection.execute(
+            select(state.c.noticed_since).where(state.c.integration_id == integration_id).with_for_update()
+        )
+    ).one_or_none()
+    if row is None:
+        return
+    oldest = since if row.noticed_since is None else min(since, row.noticed_since)
+    await connection.execute(
+        update(state)
+        .where(state.c.integration_id == integration_id)
+        .values(noticed_since=oldest, noticed_at=now)
+    )
+
+
+async def last_checked(connection: AsyncConnection, integration_id: str) -> datetime | None:
+    """When a read of the calendar last ended well."""
+    query = select(state.c.last_checked_at).where(state.c.integration_id == integration_id)
+    return await connection.scalar(query)
+
+
+async def covered(connection: AsyncConnection, integration_id: str, at: float) -> bool:
+    """Whether a read that began at or after this moment has ended well."""
+    began = await connection.scalar(
+        select(state.c.read_began_at).where(state.c.integration_id == integration_id)
+    )
+    return began is not None and began >= at
+
+
+async def take_turn(connection: AsyncConnection, integration_id: str, *, now: float) -> Turn | None:
+    """Begin a read under a new epoch; None while another reader is at it."""
+    query = select(state).where(state.c.integration_id == integration_id).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None or (row.read_until is not None and row.read_until > now):
+        return None
+    known = [since for since in (row.noticed_since, row.reading_since) if since is not None]
+    since = min(known) if known else None
+    await connection.execute(
+        update(state)
+        .where(state.c.integration_id == integration_id)
+        .values(
+            read_epoch=row.read_epoch + 1,
+            reading_since=since,
+            noticed_since=None,
+            noticed_at=None,
+            read_until=now + READ_LEASE,
+        )
+    )
+    return Turn(integration_id=integration_id, epoch=row.read_epoch + 1, since=since, began_at=now)
+
+
+async def keep_turn(connection: AsyncConnection, turn: Turn, *, now: float) -> bool:
+    """Whether the turn still stands; if so it is prolonged."""
+    return await _set(connection, turn, read_until=now + READ_LEASE)
+
+
+async def end_turn(connection: AsyncConnection, turn: Turn, *, at: datetime) -> bool:
+    """Note the read as ended well; whether the turn still stood."""
+    return await _set(
+        connection, turn, read_until=None, reading_since=None, read_began_at=turn.began_at, last_checked_at=at
+    )
+
+
+async def give_up_turn(connection: AsyncConnection, turn: Turn) -> None:
+    """Let others read; what was noticed stays noticed."""
+    await _set(connection, turn, read_until=None)
+
+
+async def _set(connection: AsyncConnection, turn: Turn, **values: object) -> bool:
+    result = await connection.execute(
+        update(state)
+        .where(state.c.integration_id == turn.integration_id, state.c.read_epoch == turn.epoch)
+        .values(**values)
+    )
+    return bool(result.rowcount)
+
+
+async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -> Sequence[str]:
+    """Integrations that sync and have a notice nobody reads."""
+    rows = await connection.scalars(
+        select(state.c.integration_id)
+        .join(integrations, integrations.c.id == state.c.integration_id)
+        .where(integrations.c.active, integrations.c.status == Status.CONNECTED)
+        .where(integrations.c.deleted_at.is_(None), integrations.c.baseline_at.is_not(None))
+        .where(or_(state.c.noticed_since.is_not(None), state.c.reading_since.is_not(None)))
+        .where(or_(state.c.read_until.is_(None), state.c.read_until <= now))
+        .order_by(state.c.noticed_at.nulls_first(), state.c.integration_id)
+        .limit(limit)
+    )
+    return rows.all()
+
+
+async def prior_among(
+    connection: AsyncConnection, integration: Integration, keys: Iterable[str]
+) -> frozenset[str]:
+    """Which of these events real-time sync does not bring (R33)."""
+    rows = await connection.scalars(
+        select(prior_events.c.event_key)
+        .where(prior_events.c.integration_id == integration.id)
+        .where(prior_events.c.calendar_id == integration.calendar_id)
+        .where(among(connection, prior_events.c.event_key, keys))
+    )
+    return frozenset(rows)
+
+
+async def add_prior(connection: AsyncConnection, integration: Integration, keys: Iterable[str]) -> None:
+    """Remember these events as not to be brought."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    rows = [
+        {"integration_id": integration.id, "calendar_id": integration.calendar_id, "event_key": key}
+        for key in sorted(set(keys))
+    ]
+    if rows:
+        await connection.execute(dialect.insert(prior_events).on_conflict_do_nothing(), rows)
+
+
+async def copies_of_others(
+    connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
+) -> Sequence[Payload]:
+    """What other people's syncs keep at these moments on the very same calendar (R1)."""
+    others = await connection.scalars(
+        select(integrations.c.id)
+        .where(integrations.c.provider_name == integration.provider_name)
+        .where(integrations.c.profile_name == integration.profile_name)
+        .where(integrations.c.calendar_name == integration.calendar_name)
+        .where(integrations.c.tenant_id == integration.tenant_id)
+        .where(integrations.c.user_id != integration.user_id)
+        .where(integrations.c.deleted_at.is_(None))
+    )
+    theirs = others.all()
+    if not theirs:
+        return []
+    rows = await connection.scalars(
+        select(links.c.desired)
+        .join(items, items.c.ref == links.c.item_ref)
+        .where(items.c.tenant_id == integration.tenant_id, items.c.starts_at.in_(sorted(starts)))
+        .where(among(connection, links.c.integration_id, theirs))
+        .where(links.c.origin == Origin.OURS, links.c.ended_at.is_(None))
+    )
+    return [payload for payload in rows if payload]
+
+
+async def pairs(connection: AsyncConnection, integration_id: str) -> int:
+    """How many events of the calendar are kept alike."""
+    count = await connection.scalar(
+        select(func.count())
+        .select_from(links)
+        .where(links.c.integration_id == integration_id, links.c.exists_there, links.c.ended_at.is_(None))
+    )
+    return count or 0
+
+
+async def recent_deletions(connection: AsyncConnection, integration_id: str, *, now: datetime) -> int:
+    """Deletions of the last 24 hours, carried out or held (R11)."""
+    count = await connection.scalar(
+        select(func.count())
+        .select_from(deletions)
+        .where(deletions.c.integration_id == integration_id, deletions.c.noticed_at > now - A_DAY)
+    )
+    return count or 0
+
+
+async def note_deletions(
+    connection: AsyncConnection, integration_id: str, link_ids: Sequence[str], *, held: bool, now: datetime
+) -> None:
+    """Count these deletions; held ones wait for an answer."""
+    if not link_ids:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(deletions)
+    upsert = statement.on_conflict_do_update(
+        index_elements=["link_id"],
+        set_={"state": statement.excluded.state, "noticed_at": statement.excluded.noticed_at},
+    )
+    word = "held" if held else "done"
+    rows = [
+        {"link_id": key, "integration_id": integration_id, "state": word, "noticed_at": now}
+        for key in link_ids
+    ]
+    await connection.execute(upsert, rows)
+
+
+async def held_deletions(
+    connection: AsyncConnection, integration_id: str, *, limit: int
+) -> Sequence[tuple[str, str]]:
+    """Deletions that wait for an answer: the ids of their links, each with its item's ref."""
+    rows = await connection.execute(
+        select(links.c.id, links.c.item_ref)
+        .join(deletions, deletions.c.link_id == links.c.id)
+        .join(integrations, integrations.c.id == deletions.c.integration_id)
+        .where(deletions.c.integration_id == integration_id, deletions.c.state == "held")
+        .where(links.c.calendar_id == integrations.c.calendar_id)
+        .order_by(links.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.item_ref) for row in rows]
+
+
+async def forget_deletions(connection: AsyncConnection, link_ids: Sequence[str]) -> None:
+    """These were answered by a person, and count no more among the deletions of a day."""
+    await connection.execute(delete(deletions).where(among(connection, deletions.c.link_id, link_ids)))
+
+
+async def hasten_run(connection: AsyncConnection, integration_id: str, *, now: float) -> None:
+    """A run that waits for Cronofy's first sync is due now."""
+    await connection.execute(
+        update(runs)
+        .where(runs.c.integration_id == integration_id, runs.c.due_at.is_not(None))
+        .values(due_at=now)
+    )
+
+
+async def unseen_copies(
+    connection: AsyncConnection, integration_id: str, *, since: float, after: str, limit: int
+) -> Sequence[tuple[str, str]]:
+    """The next copies of ours that no read has shown and no write reached since then, with their items."""
+    rows = await connection.execute(
+        select(links.c.id, links.c.item_ref)
+        .where(
+            links.c.integration_id == integration_id,
+            links.c.origin == Origin.OURS,
+            links.c.state == LinkState.AGREED,
+            links.c.exists_there,
+            links.c.id > after,
+        )
+        .where(or_(links.c.read_at.is_(None), links.c.read_at < since))
+        .where(or_(links.c.accepted_at.is_(None), links.c.accepted_at < since))
+        .order_by(links.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.item_ref) for row in rows]
+
+
+async def forget_reads(connection: AsyncConnection, integration_id: str) -> None:
+    """Whatever was read or noticed spoke of another calendar; a read under way writes nothing more."""
+    state = integration_state.c
+    await connection.execute(
+        update(integration_state)
+        .where(state.integration_id == integration_id)
+        .values(
+            read_epoch=state.read_epoch + 1,
+            noticed_since=None,
+            noticed_at=None,
+            reading_since=None,
+            read_until=None,
+            full_read_at=None,
+        )
+    )

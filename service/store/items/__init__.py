@@ -1,0 +1,1 @@
+"""Items and their assignees, and My Calendar as it is read from them."""

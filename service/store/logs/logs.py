@@ -1,0 +1,214 @@
+"""Reading an integration's log, page by page, newest first (G14, R27)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    exists,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.calendar import LogEntry, Outcome, Trigger
+from handlers.edits import MASKED_TITLE
+from service.store.engine.ids import new_id
+from service.store.engine.sets import among, put
+from service.store.tables import items, log_entries
+
+LOOKED_AT = 5000
+"""The newest entries of an integration that are searched: an index by item would cost every write."""
+
+
+LOOKED_THROUGH = 5_000
+"""So many entries at most are read for a word; a page that found too little says how far it came."""
+
+_LITERALLY_NOT_DONE: ColumnElement[bool] = log_entries.c.outcome != literal_column("'done'")
+"""As the index of what needs attention says it: few entries among very many."""
+
+
+class Filter(StrEnum):
+    """Which entries of a log are shown: what runs did, the rest, or both (R27)."""
+
+    RUN = "run"
+    REAL_TIME = "real_time"
+    ALL = "all"
+
+    @property
+    def triggers(self) -> Sequence[Trigger]:
+        if self is Filter.ALL:
+            return tuple(Trigger)
+        return tuple(each for each in Trigger if (each is Trigger.RUN) is (self is Filter.RUN))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which entries; what is None does not matter."""
+
+    direction: str | None = None
+    outcome: str | None = None
+    item_type: str | None = None
+    q: str | None = None
+    """A part of the title or the reason, in letters of any size."""
+    masked: bool = False
+    """For another reader than the owner: what has become private is neither shown nor found by its title."""
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """What the index alone can decide."""
+        entry = log_entries.c
+        asked = {
+            entry.direction: self.direction,
+            entry.outcome: self.outcome,
+            entry.item_type: self.item_type,
+        }
+        found = [column == value for column, value in asked.items() if value is not None]
+        return [*found, _LITERALLY_NOT_DONE] if self.outcome not in {None, Outcome.DONE} else found
+
+    def says(self) -> ColumnElement[bool] | None:
+        if not self.q:
+            return None
+        title = log_entries.c.title.icontains(self.q, autoescape=True)
+        told = and_(title, ~exists().where(_private())) if self.masked else title
+        return or_(told, log_entries.c.reason.icontains(self.q, autoescape=True))
+
+
+def _private() -> ColumnElement[bool]:
+    is_private: ColumnElement[bool] = items.c.content["private"].as_boolean().is_(True)
+    return and_(items.c.ref == log_entries.c.item_ref, is_private)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Entries, and where the next page begins."""
+
+    entries: Sequence[Mapping[Any, Any]]
+    following: str | None
+    """The cursor of what is older."""
+    ended_early: bool = False
+    """Whether more may be found further back, because only so many were looked through."""
+
+
+EVERYTHING = Wanted()
+
+
+async def page(
+    connection: AsyncConnection,
+    integration_id: str,
+    *,
+    triggers: Sequence[Trigger],
+    before: str | None = None,
+    limit: int,
+    wanted: Wanted = EVERYTHING,
+) -> Page:
+    """At most ``limit`` entries of these triggers, older than the entry ``before``."""
+    mine = [log_entries.c.integration_id == integration_id, *wanted.clauses()]
+    if before is not None:
+        mine.append(log_entries.c.id < before)
+    floor, says = None, wanted.says()
+    if says is not None:
+        floor = await _floor(connection, triggers, mine)
+        mine += [says] if floor is None else [says, log_entries.c.id >= floor]
+    newest = _newest(triggers, select(log_entries).where(*mine), limit + 1)
+    rows = await connection.execute(select(newest).order_by(newest.c.id.desc()).limit(limit + 1))
+    found = rows.mappings().all()
+    entries = await _masked(connection, found[:limit]) if wanted.masked else found[:limit]
+    if len(found) > limit:
+        return Page(entries=entries, following=entries[-1]["id"])
+    return Page(entries=entries, following=floor, ended_early=floor is not None)
+
+
+def _newest(triggers: Sequence[Trigger], wanted: Select[Any], limit: int) -> Subquery:
+    """The newest of each trigger by its own stretch of the index: together they would have to be sorted."""
+    stretches = [
+        wanted.where(log_entries.c.trigger == trigger.value).order_by(log_entries.c.id.desc()).limit(limit)
+        for trigger in triggers
+    ]
+    return union_all(*(select(one.subquery()) for one in stretches)).subquery()
+
+
+async def _floor(
+    connection: AsyncConnection, triggers: Sequence[Trigger], mine: Sequence[ColumnElement[bool]]
+) -> str | None:
+    """The oldest entry that is looked through, where there are older ones."""
+    ids = _newest(triggers, select(log_entries.c.id).where(*mine), LOOKED_THROUGH + 1)
+    last = select(ids.c.id).order_by(ids.c.id.desc()).offset(LOOKED_THROUGH - 1).limit(2)
+    found = (await connection.scalars(last)).all()
+    return found[0] if len(found) > 1 else None
+
+
+async def _masked(
+    connection: AsyncConnection, entries: Sequence[Mapping[Any, Any]]
+) -> Sequence[Mapping[Any, Any]]:
+    """The entries without the titles and values of what is private now, whatever it was then, or was then."""
+    refs = {one["item_ref"] for one in entries if one["item_ref"]}
+    is_private = items.c.content["private"].as_boolean().is_(True)
+    hidden = set(
+        await connection.scalars(select(items.c.ref).where(among(connection, items.c.ref, refs), is_private))
+    )
+    return [
+        {**one, "title": MASKED_TITLE, "detail": None}
+        if one["item_ref"] in hidden or (one["detail"] or {}).get("private")
+        else one
+        for one in entries
+    ]
+
+
+async def log(connection: AsyncConnection, entries: Sequence[LogEntry], *, now: datetime) -> None:
+    """Add these entries to their integrations' logs (R27)."""
+    await put(connection, log_entries, [_entry(entry, now) for entry in entries])
+
+
+def _entry(entry: LogEntry, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "integration_id": entry.integration_id,
+        "at": now,
+        "trigger": entry.trigger.value,
+        "direction": entry.direction.value,
+        "action": entry.action.value,
+        "outcome": entry.outcome.value,
+        "code": entry.code.value,
+        "item_ref": entry.item_ref,
+        "item_id": entry.item_id,
+        "item_type": entry.item_type.value if entry.item_type else None,
+        "title": entry.title,
+        "reason": entry.reason,
+        "message_id": entry.message_id,
+        "attempt": entry.attempt,
+        "run_id": entry.run_id,
+        "detail": dict(entry.detail) or None,
+    }
+
+
+async def entries_of_item(
+    connection: AsyncConnection, integration_ids: Sequence[str], ref: str, *, limit: int
+) -> Sequence[RowMapping]:
+    """The item's newest entries in the logs of these integrations, newest first."""
+    if not integration_ids:
+        return []
+    stretches = [_of_item(one, trigger, ref) for one in integration_ids for trigger in Trigger]
+    wanted = select(log_entries).where(log_entries.c.id.in_(union_all(*stretches)))
+    rows = await connection.execute(wanted.order_by(log_entries.c.id.desc()).limit(limit))
+    return rows.mappings().all()
+
+
+def _of_item(integration_id: str, trigger: Trigger, ref: str) -> Select[tuple[str]]:
+    """The ids of its entries among the newest of one stretch of the index."""
+    newest = (
+        select(log_entries.c.id, log_entries.c.item_ref)
+        .where(log_entries.c.integration_id == integration_id, log_entries.c.trigger == trigger.value)
+        .order_by(log_entries.c.id.desc())
+        .limit(LOOKED_AT)
+        .subquery()
+    )
+    return select(newest.c.id).where(newest.c.item_ref == ref)

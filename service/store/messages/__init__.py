@@ -1,0 +1,1 @@
+"""Messages as the store keeps them: inbox, outbox, suspects, dead letters and their replays."""

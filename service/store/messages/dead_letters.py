@@ -1,0 +1,359 @@
+"""What operators do with dead letters: find, read, replay, discard, and take back (R30, DESIGN 11)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import SyncError
+from contracts.ports import REPLAY_HEADER, Outgoing
+from handlers.replay_pace import Pace
+from service.store.engine.ids import new_id
+from service.store.engine.sets import among
+from service.store.engine.store import IntegrityError
+from service.store.messages import outbox
+from service.store.messages.burying import note_acts, start_over
+from service.store.messages.inbox import record
+from service.store.messages.outbox import enqueue
+from service.store.tables import dead_letter_acts, dead_letters
+
+ON_ITS_WAY = 2.0
+"""Seconds before its moment from which on a replay is no longer taken back: a sender may hold it."""
+
+
+class NotThere(SyncError):
+    """There is no such dead letter."""
+
+
+class Conflict(SyncError):
+    """The dead letter is not in a state that allows this."""
+
+    def __init__(self, sentence: str, *, code: str = "not_open") -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matching:
+    """Which letters; what is None does not matter."""
+
+    queue: str | None = None
+    code: str | None = None
+    since: datetime | None = None
+    """Failed last at this moment or later."""
+    integration: str | None = None
+    group: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    """A part of the reason, in letters of any size."""
+    tenant: str | None = None
+    """The letters of this tenant, and those of which nobody can tell whose they are."""
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        columns = dead_letters.c
+        asked = {
+            columns.queue: self.queue,
+            columns.code: self.code,
+            columns.integration_id: self.integration,
+            columns.group: self.group,
+            columns.state: self.state,
+        }
+        found = [column == value for column, value in asked.items() if value is not None]
+        found += _of_tenant(self.tenant)
+        if self.reason:
+            found.append(columns.reason.icontains(self.reason, autoescape=True))
+        return found if self.since is None else [*found, columns.last_failed_at >= self.since]
+
+
+def _of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
+    if tenant is None:
+        return []
+    return [or_(dead_letters.c.tenant_id == tenant, dead_letters.c.tenant_id.is_(None))]
+
+
+async def page(
+    connection: AsyncConnection, matching: Matching, *, after: str | None = None, limit: int = 50
+) -> tuple[Sequence[RowMapping], str | None]:
+    """The newest matching letters first, and the cursor of the next page if there is one."""
+    wanted = select(dead_letters).where(*matching.clauses())
+    if after is not None:
+        wanted = wanted.where(dead_letters.c.id < after)
+    rows = await connection.execute(wanted.order_by(dead_letters.c.id.desc()).limit(limit + 1))
+    found = rows.mappings().all()
+    return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
+
+
+async def count(connection: AsyncConnection, matching: Matching) -> int:
+    found = await connection.scalar(select(func.count()).select_from(dead_letters).where(*matching.clauses()))
+    return found or 0
+
+
+async def ids_of(
+    connection: AsyncConnection, matching: Matching, *, limit: int, after: str = ""
+) -> Sequence[str]:
+    """The oldest matching letters first, in the order in which a replay sends them."""
+    later = *matching.clauses(), dead_letters.c.id > after
+    wanted = select(dead_letters.c.id).where(*later).order_by(dead_letters.c.id).limit(limit)
+    return (await connection.scalars(wanted)).all()
+
+
+async def replayable(
+    connection: AsyncConnection, matching: Matching, *, after: str, upto: str, limit: int
+) -> Sequence[tuple[str, str]]:
+    """Matching open letters as their ids and the key of their message, oldest first.
+
+    Left out are those whose message is being replayed by another letter.
+    """
+    letter = dead_letters.c
+    rows = await connection.execute(
+        select(letter.id, letter.queue, letter.source, letter.message_id)
+        .where(*waits_for_replay(matching, after=after, upto=upto))
+        .order_by(letter.id)
+        .limit(limit)
+    )
+    return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
+
+
+def waits_for_replay(matching: Matching, *, after: str, upto: str) -> list[ColumnElement[bool]]:
+    """Open and between these ids, while no other letter's replay has the same message on its way."""
+    letter, other = dead_letters.c, dead_letters.alias()
+    outstanding = (
+        select(other.c.id)
+        .where(
+            other.c.queue == letter.queue,
+            other.c.source == letter.source,
+            other.c.message_id == letter.message_id,
+            other.c.state == "replaying",
+        )
+        .exists()
+    )
+    between = letter.state == "open", letter.id > after, letter.id <= upto
+    return [*matching.clauses(), *between, ~outstanding]
+
+
+async def is_outstanding(connection: AsyncConnection, row: Mapping[Any, Any]) -> bool:
+    """Whether a replay of this letter's message is on its way, by whichever letter."""
+    letter = dead_letters.c
+    same = (getattr(letter, name) == row[name] for name in ("queue", "source", "message_id"))
+    found = await connection.scalar(select(letter.id).where(*same, letter.state == "replaying").limit(1))
+    return found is not None
+
+
+async def open_by_code(connection: AsyncConnection) -> Mapping[str, int]:
+    """How many letters of each code wait for an operator."""
+    letter = dead_letters.c
+    counted = select(letter.code, func.count().label("letters")).where(letter.state == "open")
+    return {row.code: row.letters for row in await connection.execute(counted.group_by(letter.code))}
+
+
+async def newest(connection: AsyncConnection) -> str:
+    """The id of the newest letter; empty where there is none."""
+    return await connection.scalar(select(func.max(dead_letters.c.id))) or ""
+
+
+async def groups(connection: AsyncConnection, matching: Matching) -> Sequence[RowMapping]:
+    """The causes of the matching letters, the most frequent first, each with one letter as an example."""
+    letter = dead_letters.c
+    counted = (
+        select(
+            letter.group,
+            func.count().label("count"),
+            func.min(letter.first_failed_at).label("first_failed_at"),
+            func.max(letter.last_failed_at).label("last_failed_at"),
+            func.max(letter.id).label("newest"),
+        )
+        .where(*matching.clauses())
+        .group_by(letter.group)
+        .subquery()
+    )
+    rows = await connection.execute(
+        select(counted, letter.code, letter.queue, letter.reason)
+        .join(dead_letters, letter.id == counted.c.newest)
+        .order_by(counted.c.count.desc(), counted.c.newest.desc())
+    )
+    return rows.mappings().all()
+
+
+async def show(connection: AsyncConnection, letter_id: str, *, tenant: str | None = None) -> RowMapping:
+    """One letter whole. Raises NotThere."""
+    wanted = select(dead_letters).where(dead_letters.c.id == letter_id, *_of_tenant(tenant))
+    if (row := (await connection.execute(wanted)).mappings().first()) is None:
+        raise NotThere(f"There is no dead letter {letter_id}.")
+    return row
+
+
+async def acts_of(
+    connection: AsyncConnection, letter_ids: Iterable[str]
+) -> Mapping[str, Sequence[RowMapping]]:
+    """What was done with these letters, oldest first."""
+    rows = await connection.execute(
+        select(dead_letter_acts)
+        .where(among(connection, dead_letter_acts.c.letter_id, letter_ids))
+        .order_by(dead_letter_acts.c.letter_id, dead_letter_acts.c.id)
+    )
+    told: dict[str, list[RowMapping]] = {}
+    for row in rows.mappings():
+        told.setdefault(row["letter_id"], []).append(row)
+    return told
+
+
+async def replay(
+    connection: AsyncConnection,
+    letter_ids: Iterable[str],
+    *,
+    exchange: str,
+    who: str,
+    now: datetime,
+    note: str | None = None,
+    tenant: str | None = None,
+    pace: Pace | None = None,
+) -> list[str]:
+    """Send these messages again as they came, in the caller's transaction; the ids, oldest first.
+
+    Each is then *replaying*, unknown to the inbox, and on its way through the outbox with its old id
+    and attempts from 1, at the pace or else at once. Raises NotThere, or Conflict where one is not
+    open or another replay of the same message is outstanding; then the transaction must be left.
+    """
+    ids = sorted(set(letter_ids))
+    rows = await _moved(connection, ids, before="open", after="replaying", tenant=tenant)
+    for queue, source in sorted({(rows[each]["queue"], rows[each]["source"]) for each in ids}):
+        same = [
+            row["message_id"] for row in rows.values() if (row["queue"], row["source"]) == (queue, source)
+        ]
+        await start_over(connection, queue, source, same)
+    again = [_again(rows[letter_id], exchange) for letter_id in ids]
+    start = now.timestamp()
+    due = [(each, None if pace is None else pace.moment(rows[each]["integration_id"])) for each in ids]
+    await enqueue(connection, again, now=start, due=due)
+    await note_acts(connection, ids, who=who, act="replay", note=note, now=now)
+    return ids
+
+
+async def stop(
+    connection: AsyncConnection,
+    letter_ids: Iterable[str] | None,
+    *,
+    who: str,
+    now: datetime,
+    limit: int,
+    tenant: str | None = None,
+) -> list[str]:
+    """Take back replays whose moment has not come, of these letters or of all; which letters.
+
+    They are open again, and what the inbox knew of them is back.
+    """
+    chosen = None if letter_ids is None else sorted(set(letter_ids))
+    if tenant is not None:
+        mine = Matching(state="replaying", tenant=tenant).clauses()
+        if chosen is not None:
+            mine.append(among(connection, dead_letters.c.id, chosen))
+        chosen = list(await connection.scalars(select(dead_letters.c.id).where(*mine)))
+    due_after = now.timestamp() + ON_ITS_WAY
+    taken = await outbox.take_back(connection, due_after=due_after, letters=chosen, limit=limit)
+    waiting = dead_letters.c.state == "replaying", among(connection, dead_letters.c.id, taken)
+    still = list(await connection.scalars(select(dead_letters.c.id).where(*waiting)))
+    rows = await _moved(connection, sorted(still), before="replaying", after="open", tenant=None)
+    for queue in sorted({row["queue"] for row in rows.values()}):
+        keys = [(row["source"], row["message_id"]) for row in rows.values() if row["queue"] == queue]
+        await record(connection, queue, [(key, "dead") for key in keys], now=now.timestamp())
+    await note_acts(connection, sorted(still), who=who, act="stop", note=None, now=now)
+    return taken
+
+
+async def discard(
+    connection: AsyncConnection,
+    letter_ids: Iterable[str],
+    *,
+    who: str,
+    reason: str,
+    now: datetime,
+    tenant: str | None = None,
+) -> None:
+    """These messages will not be processed. Raises NotThere, or Conflict where one is not open."""
+    ids = sorted(set(letter_ids))
+    await _moved(connection, ids, before="open", after="discarded", tenant=tenant)
+    await note_acts(connection, ids, who=who, act="discard", note=reason, now=now)
+
+
+async def undo(
+    connection: AsyncConnection,
+    letter_ids: Iterable[str],
+    *,
+    who: str,
+    now: datetime,
+    tenant: str | None = None,
+) -> None:
+    """Open discarded letters again. Raises NotThere, or Conflict where one is not discarded."""
+    ids = sorted(set(letter_ids))
+    await _moved(connection, ids, before="discarded", after="open", tenant=tenant)
+    await note_acts(connection, ids, who=who, act="undo", note=None, now=now)
+
+
+async def edit(
+    connection: AsyncConnection,
+    letter_id: str,
+    *,
+    message_id: str,
+    source: str,
+    body: bytes,
+    exchange: str,
+    who: str,
+    now: datetime,
+    note: str,
+) -> str:
+    """Send a mended copy under an id of its own, as a letter that is being replayed; that letter's id.
+
+    The letter itself stays as it came and is *edited* from now on. Raises NotThere and Conflict.
+    """
+    rows = await _moved(connection, [letter_id], before="open", after="edited", tenant=None)
+    own = {"id": new_id(), "edited_from": letter_id, "state": "replaying"}
+    child = dict(rows[letter_id]) | own | {"message_id": message_id, "source": source, "body": body}
+    await connection.execute(insert(dead_letters), [child | {"attempts": []}])
+    start = now.timestamp()
+    await enqueue(connection, [_again(child, exchange)], now=start, due=[(child["id"], None)])
+    await note_acts(connection, [letter_id], who=who, act="edit", note=note, now=now)
+    await note_acts(connection, [child["id"]], who=who, act="replay", note=f"edited {letter_id}", now=now)
+    return str(child["id"])
+
+
+async def _moved(
+    connection: AsyncConnection, ids: Sequence[str], *, before: str, after: str, tenant: str | None
+) -> Mapping[str, RowMapping]:
+    """The letters as they were, all of them moved from the one state to the other, or an error."""
+    wanted = select(dead_letters).where(among(connection, dead_letters.c.id, ids), *_of_tenant(tenant))
+    found = await connection.execute(wanted.order_by(dead_letters.c.id).with_for_update())
+    rows = {row["id"]: row for row in found.mappings()}
+    for letter_id in ids:
+        _check(rows.get(letter_id), letter_id, before)
+    try:
+        await connection.execute(
+            update(dead_letters).where(among(connection, dead_letters.c.id, ids)).values(state=after)
+        )
+    except IntegrityError:
+        raise Conflict(_OUTSTANDING, code="replaying") from None
+    return rows
+
+
+_OUTSTANDING = "Another replay of the same message is outstanding."
+
+
+def _check(row: RowMapping | None, letter_id: str, wanted: str) -> None:
+    if row is None:
+        raise NotThere(f"There is no dead letter {letter_id}.")
+    if (state := row["state"]) != wanted:
+        code = "replaying" if state == "replaying" else f"not_{wanted}"
+        raise Conflict(f"Dead letter {letter_id} is {state}, not {wanted}.", code=code)
+
+
+def _again(row: Mapping[Any, Any], exchange: str) -> Outgoing:
+    return Outgoing(
+        exchange=exchange,
+        routing_key=row["queue"],
+        body=row["body"],
+        message_id=row["message_id"],
+        headers={REPLAY_HEADER: row["id"]},
+    )

@@ -1,0 +1,49 @@
+"""The idempotency table: which messages have been handled already."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.engine.sets import among, put_new
+from service.store.tables import inbox
+
+MessageKey = tuple[str, str]
+"""Source and message id."""
+
+
+async def known(
+    connection: AsyncConnection, consumer: str, keys: Iterable[MessageKey]
+) -> dict[MessageKey, str]:
+    """Which of these messages this consumer has finished, with the outcome it recorded."""
+    wanted = set(keys)
+    rows = await connection.execute(
+        select(inbox.c.source, inbox.c.message_id, inbox.c.outcome)
+        .where(inbox.c.consumer == consumer)
+        .where(among(connection, inbox.c.source, {source for source, _ in wanted}))
+        .where(among(connection, inbox.c.message_id, {message_id for _, message_id in wanted}))
+    )
+    return {
+        (row.source, row.message_id): row.outcome for row in rows if (row.source, row.message_id) in wanted
+    }
+
+
+async def record(
+    connection: AsyncConnection,
+    consumer: str,
+    outcomes: Sequence[tuple[MessageKey, str]],
+    *,
+    now: float,
+) -> None:
+    """Note these messages as finished; the first outcome noted stays."""
+    rows = [
+        {
+            "consumer": consumer,
+            "source": source,
+            "message_id": message_id,
+            "outcome": outcome,
+            "processed_at": now,
+        }
+        for (source, message_id), outcome in sorted(outcomes)
+    ]
+    await put_new(connection, inbox, rows)

@@ -1,0 +1,153 @@
+"""How far replays have come, and the tabs above the dead letters (R30, DESIGN 11)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.store.engine.ids import new_id
+from service.store.messages.dead_letters import Matching, waits_for_replay
+from service.store.tables import bulk_replays, dead_letter_acts, dead_letters, outbox
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What became of replays."""
+
+    noted: int = 0
+    """Which have no moment yet: a keeper is handing them over."""
+    waiting: int = 0
+    """Whose moment has not come: these can be stopped."""
+    on_the_way: int = 0
+    last_at: float | None = None
+    """When the last of those that wait goes out."""
+    asked: int = 0
+    well: int = 0
+    again: int = 0
+    stopped: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return not (self.noted or self.waiting or self.on_the_way)
+
+
+async def progress(connection: AsyncConnection, *, tenant: str | None, since: str) -> Progress:
+    """Replays that are under way, and the ends of those that began after the act ``since``.
+
+    The ids of acts are ordered by time, so that their key finds the newest.
+    """
+    mine = Matching(tenant=tenant).clauses()
+    unsent = outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None)
+    # each row's letter by its key: joined, both are read to the end for each row of the other
+    # where statistics have not heard yet of what has just been written
+    state = select(dead_letters.c.state).where(dead_letters.c.id == outbox.c.letter_id, *mine)
+    waits = select(func.count(), func.max(outbox.c.due_at)).where(
+        *unsent, state.scalar_subquery() == "replaying"
+    )
+    waiting, last_at = (await connection.execute(waits)).one()
+    replaying = (
+        select(func.count()).select_from(dead_letters).where(*Matching(state="replaying").clauses(), *mine)
+    )
+    acted = (
+        select(dead_letter_acts.c.act, func.count(dead_letter_acts.c.letter_id.distinct()).label("letters"))
+        .join(dead_letters, dead_letters.c.id == dead_letter_acts.c.letter_id)
+        .where(dead_letter_acts.c.id > since, *mine)
+        .group_by(dead_letter_acts.c.act)
+    )
+    acts = {row.act: row.letters for row in await connection.execute(acted)} if since else {}
+    return Progress(
+        waiting=waiting,
+        on_the_way=max(0, (await connection.scalar(replaying) or 0) - waiting),
+        last_at=last_at,
+        asked=acts.get("replay", 0),
+        well=acts.get("resolved", 0),
+        again=acts.get("reopened", 0),
+        stopped=acts.get("stop", 0),
+    )
+
+
+async def by_state(connection: AsyncConnection, matching: Matching) -> Mapping[str, int]:
+    """How many letters there are in each state, whatever state is asked for."""
+    counted = select(dead_letters.c.state, func.count().label("letters")).where(*matching.clauses())
+    return {
+        row.state: row.letters for row in await connection.execute(counted.group_by(dead_letters.c.state))
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bulk:
+    """One replay of everything that matched, and how far it has come."""
+
+    id: str
+    who: str
+    note: str | None
+    matching: Matching
+    rate: float
+    after: str
+    upto: str
+    reached: float = 0.0
+    """When the next message goes out at its rate."""
+
+
+async def count(connection: AsyncConnection, matching: Matching, *, after: str = "", upto: str) -> int:
+    """How many messages a replay of these would send: each once, however many letters it has."""
+    letter = dead_letters.c
+    wanted = select(letter.queue, letter.source, letter.message_id).where(
+        *waits_for_replay(matching, after=after, upto=upto)
+    )
+    found = await connection.scalar(select(func.count()).select_from(wanted.distinct().subquery()))
+    return found or 0
+
+
+async def note_down(connection: AsyncConnection, bulk: Bulk) -> None:
+    since = bulk.matching.since
+    matching = {**asdict(bulk.matching), "since": since.isoformat() if since else None}
+    row = {name: getattr(bulk, name) for name in ("id", "who", "note", "rate", "after", "upto", "reached")}
+    await connection.execute(
+        insert(bulk_replays).values(**row, matching=matching, tenant_id=bulk.matching.tenant)
+    )
+
+
+def new(matching: Matching, *, who: str, note: str | None, rate: float, upto: str) -> Bulk:
+    return Bulk(id=new_id(), who=who, note=note, matching=matching, rate=rate, after="", upto=upto)
+
+
+async def noted(connection: AsyncConnection, *, tenant: str | None = None) -> Sequence[Bulk]:
+    """Those that have not been handed over whole, oldest first; of that tenant, or all."""
+    wanted = select(bulk_replays).order_by(bulk_replays.c.id)
+    if tenant is not None:
+        wanted = wanted.where(bulk_replays.c.tenant_id == tenant)
+    return [_bulk(row) for row in (await connection.execute(wanted)).mappings()]
+
+
+async def take(connection: AsyncConnection, bulk_id: str) -> Bulk | None:
+    """That one, locked; None where it has been stopped or is done."""
+    wanted = select(bulk_replays).where(bulk_replays.c.id == bulk_id).with_for_update()
+    row = (await connection.execute(wanted)).mappings().first()
+    return None if row is None else _bulk(row)
+
+
+async def advance(connection: AsyncConnection, bulk_id: str, *, after: str, reached: float) -> None:
+    this = update(bulk_replays).where(bulk_replays.c.id == bulk_id)
+    await connection.execute(this.values(after=after, reached=reached))
+
+
+async def forget(connection: AsyncConnection, bulk_id: str) -> None:
+    await connection.execute(delete(bulk_replays).where(bulk_replays.c.id == bulk_id))
+
+
+async def left(connection: AsyncConnection, *, tenant: str | None) -> int:
+    """How many messages have not been handed over yet."""
+    found = await noted(connection, tenant=tenant)
+    return sum([await count(connection, one.matching, after=one.after, upto=one.upto) for one in found])
+
+
+def _bulk(row: Any) -> Bulk:
+    values = {name: row[name] for name in Bulk.__dataclass_fields__}
+    matching = Matching(**row["matching"])
+    since: Any = matching.since
+    whole = replace(matching, since=datetime.fromisoformat(since) if since else None)
+    return Bulk(**{**values, "matching": whole})

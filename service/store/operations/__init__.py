@@ -1,0 +1,1 @@
+"""What all processes share or tell each other: the budget's row, their last words, what stands still."""

@@ -1,0 +1,1 @@
+"""Runs: how far each has come, and the equal events that one has seen."""

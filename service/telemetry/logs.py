@@ -1,0 +1,121 @@
+"""What the service says of itself: log lines with names from one closed list, and metrics (DESIGN 3)."""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+
+EventName = Literal[
+    # -- processes --
+    "process.starting",  # a consumer or keeper answers questions about its health: its port
+    "process.started",  # a long-running command is up: its settings (secrets as set / not set), its port
+    "process.stopping",  # asked to stop: nothing new is taken
+    "process.stopped",  # what was in hand is finished or given back
+    "setting.unknown",  # a CALENDAR_SYNC_ name that is no setting, with the nearest one that is
+    "library.said",  # a line that a library wrote to Python's own logging
+    # -- broker --
+    "broker.connected",  # one of the two connections is open
+    "broker.disconnected",  # a connection was lost; it is opened again
+    "broker.unreachable",  # an attempt to connect failed; the next one follows with back-off
+    "broker.blocked",  # RabbitMQ refuses publishing for lack of memory or disk
+    "broker.unblocked",  # and takes messages again
+    "consumer.started",  # deliveries of a queue can arrive
+    "consumer.refused",  # RabbitMQ did not let us consume; tried again
+    "consumer.stuck",  # messages wait but none arrives: the channel is rebuilt
+    "consumer.paused",  # the brake or the breaker: no message is taken for a while, or the window went back
+    "consumer.resumed",  # messages are taken again
+    "consumer.lost",  # the channel of a consumer is gone with all that was unsettled on it
+    # -- outbox --
+    "outbox.held",  # nothing is sent: no queue takes the next message; the topology must be mended
+    "outbox.delayed",  # broker or database hinder the sending; it is tried again
+    "statistics.delayed",  # PostgreSQL did not examine a table that has grown; it does so by itself, later
+    # -- keeper --
+    "keeper.hindered",  # a chore could not be done this time; it is tried again
+    # -- messages --
+    "message.waiting",  # database or broker is gone: nothing is acknowledged until it is back
+    "letter.replayed",  # an operator sent a dead letter's message again
+    "letter.imported",  # a message that RabbitMQ gave up was made a dead letter
+    "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
+    "messages.settled",  # many at once, all of them plainly: how many by outcome
+    "notice.unknown_integration",  # a notice names an integration that is not, or no longer, here
+    "notice.erasure_requested",  # the account's owner asked Cronofy to be forgotten: an operator must act
+    # -- Cronofy --
+    "cronofy.down",  # call after call failed: nothing is sent until a probe is answered
+    "cronofy.back",  # Cronofy answers again
+    "budget.halved",  # Cronofy answered 429 for two integrations within 10 s; recovers step by step
+    "cronofy.row_unreadable",  # a row of a read was left out: which field breaks which rule, never its text
+    # -- relay and pages --
+    "relay.refused",  # a notice was not taken: the status it was answered with, and why
+    "channel.missing",  # Cronofy's notices for an integration could not be asked for; the keeper asks again
+    "web.refused",  # someone could not be signed in or showed an invalid token: the rule, never the token
+    "web.failed",  # a request failed by a fault of ours or of a server behind us: address, exception
+    # -- outbound --
+    "outbound.fault",  # something that nobody foresaw: its kind and frames, never its words
+]
+"""Every log event there is, each with its meaning."""
+
+HIDDEN = "[hidden]"
+_PRIVATE_KEY = re.compile(
+    r"(^|_)(authorization|body|cookie|description|encryption_keys?|hmac|password|secret|summary|title|token)$",
+    re.IGNORECASE,
+)
+_SECRET_TEXT = re.compile(
+    r"(?P<url>://[^\s/:@]*:)[^\s/@]+(?=@)"  # a password inside an address
+    r"|(?P<bearer>\bBearer\s+)\S+"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
+    r"|\bgAAAA[\w-]{20,}=*"  # what Fernet encrypted
+    r"|(?P<field>\b(?:access_token|refresh_token|client_secret|code)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+"
+)
+
+
+def set_up(*, stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Every line goes to standard error from now on: readable on a terminal, else one JSON object each."""
+    stream = stream or sys.stderr
+    renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            hide_secrets,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+
+
+def hide_secrets(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The last net: no secret, token or text of an item passes, whoever put it into a line."""
+    return {name: value if name == "event" else _cleaned(name, value) for name, value in line.items()}
+
+
+def _cleaned(name: str, value: object) -> object:
+    if _PRIVATE_KEY.search(name) and value is not None and not isinstance(value, Mapping | bool):
+        return value if value in ("set", "not set") else HIDDEN
+    if isinstance(value, Mapping):
+        return {inner: _cleaned(str(inner), each) for inner, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned("", each) for each in value]
+    return _SECRET_TEXT.sub(_hidden, value) if isinstance(value, str) else value
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return "".join(kept for kept in found.groupdict().values() if kept) + HIDDEN
+
+
+class _Libraries(logging.Handler):
+    """Passes on what libraries log, as one of our own lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger = structlog.get_logger()
+        name: EventName = "library.said"
+        logger.log(
+            record.levelno, name, logger=record.name, said=record.getMessage(), exc_info=record.exc_info
+        )

@@ -1,0 +1,229 @@
+"""Dead letters as JSON: the same verbs as the command's, for operators alone (R30, DESIGN 11)."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from contracts.errors import Malformed
+from contracts.fields import Identifier, Text, instant, visible, wrong
+from service.integrations.refusals import Invalid, Unknown
+from service.operations import Conflict, DeadLetters, Matching, NotThere, Reader
+from service.web.dependencies import AtDesk, Desk, Known
+from service.web.paging import FIFTY, IdCursor, Limit, is_id
+from service.web.problems import problem
+from service.web.schemas import CountShape, GroupShape, LetterContextShape, LetterShape, Listed
+from service.web.tokens import Role, Visitor
+
+router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+
+Code = Literal["malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug"]
+State = Literal["open", "replaying", "resolved", "discarded", "edited"]
+Part = Annotated[Text, Field(max_length=200)]
+"""Of a reason, in letters of any size."""
+MOST_IDS = 1000
+FASTEST = 1000.0
+_NO_LETTER = "There is no such dead letter."
+
+
+def _operator(desk: AtDesk, visitor: Known) -> DeadLetters:
+    """To whoever is no operator there are no dead letters: 404 for what is not yours."""
+    if visitor.role is not Role.OPERATOR:
+        raise Unknown(_NO_LETTER)
+    return desk_of_letters(desk, visitor)
+
+
+def desk_of_letters(desk: Desk, operator: Visitor) -> DeadLetters:
+    """Where this operator reads and acts, under the own name."""
+    reader = Reader(tenant_id=operator.tenant_id, user_id=operator.user_id)
+    return DeadLetters(desk.store, who=operator.user_id, reader=reader)
+
+
+def _letter_id(letter_id: str) -> str:
+    """Anything that is no id names no letter."""
+    if not is_id(letter_id):
+        raise Unknown(_NO_LETTER)
+    return letter_id
+
+
+Operator = Annotated[DeadLetters, Depends(_operator)]
+OfLetter = Annotated[str, Depends(_letter_id)]
+
+
+class Form(BaseModel):
+    """A misspelt name is refused: a filter that is overlooked would mean every letter there is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Filter(Form):
+    """Which open letters; what is left out does not matter."""
+
+    queue: Identifier | None = None
+    code: Code | None = None
+    since: str | None = None
+    integration: Identifier | None = None
+    group: Identifier | None = None
+    reason: Part | None = None
+
+    def matching(self, *, state: State | None = "open", at: str = "filter.since") -> Matching:
+        return Matching(
+            queue=self.queue and full_name(self.queue),
+            code=self.code,
+            since=_since(self.since, at),
+            integration=self.integration,
+            group=self.group,
+            reason=self.reason,
+            state=state,
+        )
+
+
+class ReplayForm(Form):
+    """Which letters, by their ids or by a filter with the number that the operator has seen."""
+
+    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)] | None = None
+    filter: Filter | None = None
+    expect: Annotated[int, Field(ge=0)] | None = None
+    rate: Annotated[float, Field(gt=0, le=FASTEST, allow_inf_nan=False)] = 5
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ReplayForm":
+        if (self.ids is None) == (self.filter is None):
+            raise wrong("must be given, or else a filter", "ids")
+        if self.filter is not None and self.expect is None and not self.dry_run:
+            raise wrong("must be the number of letters that match", "expect")
+        return self
+
+
+def _told(reason: str) -> str:
+    if not visible(reason):
+        raise wrong("must have a visible character")
+    return reason
+
+
+class DiscardForm(Form):
+    reason: Annotated[Text, Field(min_length=1, max_length=2000), AfterValidator(_told)]
+
+
+class EditForm(Form):
+    data: dict[str, Any]
+
+
+def full_name(queue: str) -> str:
+    """A queue's name, also from its last word."""
+    return queue if "." in queue else f"calendar-sync.{queue}"
+
+
+def _since(text: str | None, at: str) -> datetime | None:
+    try:
+        return None if text is None else instant(text.replace(" ", "+"))
+    except PydanticCustomError:
+        raise Invalid.one(at, "must be a time with an offset, such as 2026-12-03T09:00:00Z") from None
+
+
+def _asked(  # noqa: PLR0917 -- each is a query parameter
+    queue: Identifier | None = None,
+    code: Code | None = None,
+    since: str | None = None,
+    integration: Identifier | None = None,
+    group: Identifier | None = None,
+    reason: Part | None = None,
+    state: State | None = None,
+) -> Matching:
+    asked = Filter(queue=queue, code=code, since=since, integration=integration, group=group, reason=reason)
+    return asked.matching(state=state, at="since")
+
+
+Asked = Annotated[Matching, Depends(_asked)]
+
+
+@router.get("", response_model=Listed[LetterShape])
+async def list_letters(
+    operator: Operator, asked: Asked, after: IdCursor, limit: Limit = FIFTY
+) -> dict[str, Any]:
+    """Letters of your tenant and those of which nobody can tell whose they are, newest first."""
+    return await operator.page(asked, after=after, limit=limit)
+
+
+@router.get("/groups", response_model=Listed[GroupShape])
+async def list_groups(operator: Operator, asked: Asked) -> dict[str, Any]:
+    """Letters with the same cause counted together, the most frequent first."""
+    return await operator.groups(asked)
+
+
+@router.get("/{letter_id}", response_model=LetterShape)
+async def get_letter(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
+    return await operator.show(letter_id)
+
+
+@router.get("/{letter_id}/context", response_model=LetterContextShape)
+async def get_context(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
+    """Headers, the integration as it stands, and what a replay would do now; nothing is written."""
+    return await operator.context(letter_id)
+
+
+@router.post("/replay", status_code=HTTPStatus.ACCEPTED, response_model=CountShape)
+async def replay(operator: Operator, form: ReplayForm) -> dict[str, int]:
+    """Send messages again at a rate; what is newer meanwhile stays as it is (R17).
+
+    Of more than a thousand that match, this notes which; they follow within moments.
+    """
+    if form.ids is not None:
+        ids = [_letter_id(one) for one in form.ids]
+        work = operator.replayable(ids) if form.dry_run else operator.replay(ids, rate=form.rate)
+        return {"count": await work}
+    assert form.filter is not None
+    matching = form.filter.matching()
+    if form.dry_run:
+        return {"count": await operator.would_replay(matching, expect=form.expect)}
+    return {"count": await operator.hand_over(matching, expect=form.expect, rate=form.rate)}
+
+
+@router.post("/replay/stop", response_model=CountShape)
+async def stop_replays(operator: Operator) -> dict[str, int]:
+    """Take back all replays that have not gone out yet; their letters are open again."""
+    return {"count": await operator.stop()}
+
+
+@router.post("/{letter_id}/discard", response_model=LetterShape)
+async def discard(operator: Operator, letter_id: OfLetter, form: DiscardForm) -> dict[str, Any]:
+    """Give the message up, for a reason; undo takes it back."""
+    await operator.discard([letter_id], reason=form.reason)
+    return await operator.show(letter_id)
+
+
+@router.post("/{letter_id}/undo", response_model=LetterShape)
+async def undo(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
+    """Open a discarded letter again, or one that still waits for its replay."""
+    await operator.undo([letter_id])
+    return await operator.show(letter_id)
+
+
+@router.post("/{letter_id}/edit", status_code=HTTPStatus.CREATED, response_model=LetterShape)
+async def edit(operator: Operator, letter_id: OfLetter, form: EditForm) -> dict[str, Any]:
+    """Send a malformed message with other data under a new id; the new letter. The old one is kept."""
+    try:
+        new = await operator.edit(letter_id, form.data)
+    except Malformed as error:
+        raise Invalid.one(error.field, error.rule) from None
+    return await operator.show(new)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """404 for a letter that is not there, 409 for one that is in another state."""
+    app.add_exception_handler(NotThere, _not_there)
+    app.add_exception_handler(Conflict, _conflict)
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    return problem(request, HTTPStatus.NOT_FOUND, str(error))
+
+
+async def _conflict(request: Request, error: Exception) -> Response:
+    code = error.code if isinstance(error, Conflict) else None
+    return problem(request, HTTPStatus.CONFLICT, str(error), code=code)

@@ -1,0 +1,89 @@
+"""Integrations as JSON: the same verbs as the pages (DESIGN 11)."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from service.integrations.delete import Copies
+from service.integrations.settings_form import Choices, HeldAnswer
+from service.store.integrations.listing import Owner
+from service.web.dependencies import AtDesk, Known
+from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
+from service.web.schemas import (
+    CalendarShape,
+    FinishedShape,
+    IntegrationShape,
+    Listed,
+    SettledShape,
+    calendar_form,
+    integration_form,
+)
+from service.web.tokens import Visitor
+
+router = APIRouter(prefix="/integrations", tags=["integrations"])
+
+
+def seen_by(visitor: Visitor) -> Owner:
+    """Whose integrations are shown: one's own, or the tenant's to an administrator."""
+    return Owner(tenant_id=visitor.tenant_id, user_id=None if visitor.sees_tenant else visitor.user_id)
+
+
+@router.get("", response_model=Listed[IntegrationShape])
+async def list_integrations(
+    desk: AtDesk, visitor: Known, after: IdCursor, limit: Limit = FIFTY
+) -> dict[str, Any]:
+    """Your integrations, oldest first; to an administrator all of the tenant's."""
+    found = await desk.accounts.listed(seen_by(visitor), after=after, limit=limit + 1)
+    page = found[:limit]
+    following = page[-1].integration.id if len(found) > limit else None
+    return {"items": [integration_form(one) for one in page], "next": following}
+
+
+@router.get("/{integration_id}", response_model=IntegrationShape)
+async def get_integration(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    return integration_form(await desk.accounts.get(seen_by(visitor), integration_id))
+
+
+@router.get("/{integration_id}/calendars", response_model=Listed[CalendarShape])
+async def list_calendars(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    """The calendars of the connected account, asked of Cronofy now."""
+    calendars = await desk.accounts.calendars(visitor.person.owner, integration_id)
+    return {"items": [calendar_form(one) for one in calendars], "next": None}
+
+
+@router.put("/{integration_id}/settings", response_model=FinishedShape)
+async def put_settings(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, choices: Choices
+) -> dict[str, Any]:
+    """Finish: save everything, activate, and start the run that the options ask for."""
+    finished = await desk.accounts.finish(visitor.person, integration_id, choices)
+    return integration_form(finished.shown) | {"run_id": finished.run_id}
+
+
+@router.post("/{integration_id}/activate", response_model=IntegrationShape)
+async def activate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    return integration_form(await desk.accounts.activate(visitor.person.owner, integration_id))
+
+
+@router.post("/{integration_id}/deactivate", response_model=IntegrationShape)
+async def deactivate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
+    return integration_form(await desk.accounts.deactivate(visitor.person.owner, integration_id))
+
+
+@router.post("/{integration_id}/held-deletions", response_model=SettledShape)
+async def answer_held_deletions(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, form: HeldAnswer
+) -> dict[str, Any]:
+    """Carry out the deletions that wait for an answer, or undo them in the calendar (R11)."""
+    await desk.accounts.get(visitor.person.owner, integration_id)
+    return {"count": await desk.held.settle(integration_id, form.answer)}
+
+
+@router.delete("/{integration_id}", status_code=HTTPStatus.ACCEPTED, response_class=Response)
+async def delete_integration(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, copies: Copies = "keep"
+) -> Response:
+    """Delete for good; copies that were added to the linked calendar stay or are removed (G13, R21)."""
+    await desk.leaving.delete(visitor.person.owner, integration_id, copies=copies)
+    return Response(status_code=HTTPStatus.ACCEPTED)

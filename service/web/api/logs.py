@@ -1,0 +1,56 @@
+"""An integration's log as JSON (G14, R27)."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from contracts.calendar import Direction, Outcome
+from contracts.fields import Text
+from contracts.vorex import ItemType
+from service.store.logs import logs
+from service.store.logs.logs import Filter, Wanted
+from service.web.api.integrations import seen_by
+from service.web.dependencies import AtDesk, Known
+from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
+from service.web.schemas import Listed, LogEntryShape, log_form
+
+LONGEST_Q = 200
+Part = Annotated[Text, Field(max_length=LONGEST_Q)]
+
+router = APIRouter(prefix="/integrations/{integration_id}/logs", tags=["logs"])
+
+
+def _wanted(
+    direction: Direction | None = None,
+    outcome: Outcome | None = None,
+    item_type: ItemType | None = None,
+    q: Part | None = None,
+) -> Wanted:
+    """``q`` is a part of the title or the reason."""
+    return Wanted(direction=direction, outcome=outcome, item_type=item_type, q=q)
+
+
+@router.get("", response_model=Listed[LogEntryShape], response_model_exclude_unset=True)
+async def list_log(
+    desk: AtDesk,
+    visitor: Known,
+    integration_id: OfIntegration,
+    *,
+    after: IdCursor,
+    asked: Annotated[Wanted, Depends(_wanted)],
+    trigger: Filter = Filter.RUN,
+    limit: Limit = FIFTY,
+) -> dict[str, Any]:
+    """What happened, newest first: what runs did, or the rest, or both.
+
+    With ``q`` a page may hold fewer entries than were asked for and still have a next one.
+    """
+    shown = await desk.accounts.get(seen_by(visitor), integration_id)
+    wanted = replace(asked, masked=shown.integration.user_id != visitor.user_id)
+    async with desk.store.read() as connection:
+        page = await logs.page(
+            connection, integration_id, triggers=trigger.triggers, before=after, limit=limit, wanted=wanted
+        )
+    return {"items": [log_form(entry) for entry in page.entries], "next": page.following}

@@ -1,0 +1,79 @@
+"""My Calendar's items as JSON (DESIGN 11)."""
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import WithJsonSchema
+
+from contracts.fields import Identifier
+from service.integrations.ownership import Person
+from service.integrations.refusals import Unknown
+from service.web.api.item_schema import given_item, told_item
+from service.web.dependencies import AtDesk, Known
+from service.web.paging import FIFTY, Limit, PlaceCursor, bounds, cursor_of
+from service.web.schemas import Listed, item_form
+from service.web.tokens import Visitor
+
+EXAMPLE = {
+    "title": "Replace firewall",
+    "description": "Bring the spare.",
+    "location": "Contoso HQ",
+    "start": "2026-12-03T09:00:00Z",
+    "end": "2026-12-03T11:00:00Z",
+    "time_zone": "Europe/London",
+    "all_day": False,
+    "private": False,
+    "show_as": "busy",
+}
+Form = Annotated[dict[str, Any], WithJsonSchema(given_item()), Body(examples=[EXAMPLE])]
+Told = Annotated[dict[str, Any], WithJsonSchema(told_item())]
+router = APIRouter(prefix="/my-calendar/items", tags=["my calendar"])
+
+
+@router.get("", response_model=Listed[Told])
+async def list_items(
+    desk: AtDesk,
+    visitor: Known,
+    *,
+    after: PlaceCursor,
+    since: Annotated[str | None, Query(alias="from")] = None,
+    until: Annotated[str | None, Query(alias="to")] = None,
+    user_id: Identifier | None = None,
+    limit: Limit = FIFTY,
+) -> dict[str, Any]:
+    """Items with a date that touch the range, by start; an administrator may name another user."""
+    person = _person(visitor, user_id)
+    first, last = bounds(since, until, visitor.time_zone)
+    found = await desk.my_calendar.items(person, since=first, until=last, after=after, limit=limit + 1)
+    page = found[:limit]
+    masked = person.user_id != visitor.user_id
+    following = cursor_of(page[-1][1]) if len(found) > limit else None
+    return {"items": [item_form(item, masked=masked) for item, _ in page], "next": following}
+
+
+def _person(visitor: Visitor, user_id: str | None) -> Person:
+    if user_id is None or user_id == visitor.user_id:
+        return visitor.person
+    if not visitor.sees_tenant:
+        raise Unknown("There is no such user.")
+    return replace(visitor.person, user_id=user_id)
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+async def add_item(desk: AtDesk, visitor: Known, form: Form) -> Told:
+    """Add an appointment; it is published as Vorex would (G17)."""
+    return item_form(await desk.my_calendar.add(visitor.person, form))
+
+
+@router.put("/{key:path}")
+async def change_item(desk: AtDesk, visitor: Known, key: str, form: Form) -> Told:
+    """Replace an appointment; ``key`` is ``<type>:<id>``."""
+    return item_form(await desk.my_calendar.change(visitor.person, key, form))
+
+
+@router.delete("/{key:path}", status_code=HTTPStatus.NO_CONTENT)
+async def remove_item(desk: AtDesk, visitor: Known, key: str) -> Response:
+    await desk.my_calendar.remove(visitor.person, key)
+    return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -1,0 +1,93 @@
+"""How everything stands, as JSON for operators (DESIGN 11)."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from contracts.fields import rfc3339
+from service.integrations.refusals import Unknown
+from service.operations import Overview
+from service.web.dependencies import AtDesk, Known
+from service.web.tokens import Role, Visitor
+
+router = APIRouter(prefix="/operations", tags=["operations"])
+
+
+def operator_alone(visitor: Visitor) -> Visitor:
+    """To whoever is no operator there is nothing here."""
+    if visitor.role is not Role.OPERATOR:
+        raise Unknown("There is no such page.")
+    return visitor
+
+
+def _known_operator(visitor: Known) -> Visitor:
+    return operator_alone(visitor)
+
+
+class FindingShape(BaseModel):
+    about: str
+    key: str | None
+    said: str
+    detail: str
+    who: str | None
+
+
+class QueueShape(BaseModel):
+    name: str
+    waiting: int | None
+    age: float | None
+    a_minute: dict[str, float]
+    consumers: int
+    braked_since: str | None
+
+
+class WindowShape(BaseModel):
+    span: str
+    used: int
+    limit: int | None
+
+
+class ProcessShape(BaseModel):
+    does: str
+    host: str
+    pid: int
+    ago: float
+
+
+class OverviewShape(BaseModel):
+    """``findings`` is sorted by consequence; ages are seconds, rates messages a minute."""
+
+    at: str
+    findings: list[FindingShape]
+    queues: list[QueueShape]
+    budget: list[WindowShape]
+    level: float
+    down_since: str | None
+    outbox_waiting: int
+    outbox_age: float
+    open_letters: int
+    replaying: int
+    processes: list[ProcessShape]
+
+
+@router.get("", response_model=OverviewShape)
+async def get_operations(
+    desk: AtDesk, operator: Annotated[Visitor, Depends(_known_operator)]
+) -> dict[str, Any]:
+    """Queues, pauses, budget and outbox of all processes, and what of your tenant needs a person."""
+    return _form(await desk.watch.overview(operator.tenant_id))
+
+
+def _form(told: Overview) -> dict[str, Any]:
+    queues = [
+        asdict(one) | {"braked_since": rfc3339(one.braked_since) if one.braked_since else None}
+        for one in told.queues
+    ]
+    return {
+        **asdict(told),
+        "at": rfc3339(told.at),
+        "queues": queues,
+        "down_since": rfc3339(told.down_since) if told.down_since else None,
+    }

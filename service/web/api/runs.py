@@ -1,0 +1,86 @@
+"""Runs as JSON: start, see, cancel (DESIGN 11)."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends
+
+from service.integrations.refusals import Unknown
+from service.integrations.settings_form import SyncRequest
+from service.store.runs.runs import RunRow
+from service.web.api.integrations import seen_by
+from service.web.dependencies import AtDesk, Known
+from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration, is_id
+from service.web.schemas import Listed, RunShape, StartedShape, run_form
+
+router = APIRouter(tags=["runs"])
+
+
+def _run_id(run: str) -> str:
+    """Anything that is no id names no run."""
+    if not is_id(run):
+        raise Unknown("There is no such run.")
+    return run
+
+
+OfRun = Annotated[str, Depends(_run_id)]
+Ranges = Annotated[
+    SyncRequest | None, Body(examples=[{"retrieve": {"past": "1_week", "future": "1_month"}, "send": None}])
+]
+
+
+@router.post(
+    "/integrations/{integration_id}/sync", status_code=HTTPStatus.ACCEPTED, response_model=StartedShape
+)
+async def sync_now(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, ranges: Ranges = None
+) -> dict[str, Any]:
+    """Start a run; without a body in both directions, with the last ranges (G12)."""
+    owner = visitor.person.owner
+    run_id = await desk.syncing.start(owner, integration_id, ranges, started_by=visitor.user_id)
+    return {"run_id": run_id}
+
+
+@router.get("/integrations/{integration_id}/runs", response_model=Listed[RunShape])
+async def list_runs(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, after: IdCursor, limit: Limit = FIFTY
+) -> dict[str, Any]:
+    """The integration's runs, newest first."""
+    owner = seen_by(visitor)
+    found = await desk.syncing.listed(owner, integration_id, after=after, limit=limit + 1)
+    page = found[:limit]
+    following = page[-1]["id"] if len(found) > limit else None
+    return {"items": [run_form(row) for row in page], "next": following}
+
+
+@router.get("/runs/{run}", response_model=RunShape)
+async def get_run(desk: AtDesk, visitor: Known, run: OfRun) -> dict[str, Any]:
+    """How far that run has come."""
+    return run_form(await desk.syncing.shown(seen_by(visitor), run))
+
+
+@router.get("/integrations/{integration_id}/runs/{run}", response_model=RunShape)
+async def get_run_of(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, run: OfRun
+) -> dict[str, Any]:
+    return run_form(_within(integration_id, await desk.syncing.shown(seen_by(visitor), run)))
+
+
+@router.post("/runs/{run}/cancel", response_model=RunShape)
+async def cancel_run(desk: AtDesk, visitor: Known, run: OfRun) -> dict[str, Any]:
+    """End the run before its time; what it has done stays."""
+    return run_form(await desk.syncing.cancel(visitor.person.owner, run))
+
+
+@router.post("/integrations/{integration_id}/runs/{run}/cancel", response_model=RunShape)
+async def cancel_run_of(
+    desk: AtDesk, visitor: Known, integration_id: OfIntegration, run: OfRun
+) -> dict[str, Any]:
+    _within(integration_id, await desk.syncing.shown(visitor.person.owner, run))
+    return run_form(await desk.syncing.cancel(visitor.person.owner, run))
+
+
+def _within(integration_id: str, row: RunRow) -> RunRow:
+    if row["integration_id"] != integration_id:
+        raise Unknown("There is no such run.")
+    return row

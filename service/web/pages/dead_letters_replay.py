@@ -1,0 +1,198 @@
+"""Replaying dead letters: what would happen, how fast, how far it is, and stop; discarding and undo (R30)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service.operations import RATE, Conflict, DeadLetters, Matching, NotThere
+from service.store.engine.ids import new_id
+from service.web import labels
+from service.web.api.dead_letters import FASTEST, MOST_IDS, desk_of_letters
+from service.web.dependencies import AtDesk
+from service.web.pages.dead_letters_filter import Asked, OfFilter, asked_of
+from service.web.pages.form import Sent
+from service.web.pages.operations import LETTERS, ByOperator, Operator
+from service.web.pages.redirect import to
+from service.web.paging import is_id
+from service.web.rendering import page
+
+SLOWEST = 0.1
+LOOKED_AT = 5
+"""So many letters are asked what their replay would do now; the others are likely to do the same."""
+LONGEST_REASON = 2000
+Chosen = Annotated[list[str], Query(alias="letter", max_length=MOST_IDS, default_factory=list)]
+router = APIRouter()
+
+
+@router.get("/replay")
+async def ask_before_replaying(
+    request: Request, desk: AtDesk, operator: Operator, *, asked: OfFilter, letter: Chosen
+) -> Response:
+    """The dry run: how many would go, what would happen now, and at which rate."""
+    letters, ids = desk_of_letters(desk, operator), _ids(letter)
+    matching = _open(asked, desk)
+    if ids:
+        count = len(ids)
+    elif letter or "chosen" in request.query_params:
+        return to(asked.address(), complaint="nothing_chosen")
+    else:
+        count = await letters.would_replay(matching)
+    looked = ids[:LOOKED_AT] if ids else await letters.oldest(matching, limit=LOOKED_AT)
+    return page(
+        request,
+        "dead_letters_replay.html",
+        asked=asked,
+        ids=ids,
+        count=count,
+        rate=f"{RATE:g}",
+        looked=len(looked),
+        forecast=await _forecast(letters, looked),
+        here="operations",
+    )
+
+
+async def _forecast(letters: DeadLetters, ids: Sequence[str]) -> list[tuple[str, str, int]]:
+    """What a replay of these would do, each sentence once with its number; the most frequent first."""
+    found: Counter[tuple[str, str]] = Counter()
+    for letter_id in ids:
+        for one in (await letters.context(letter_id))["forecast"]:
+            found[one["outcome"], one["said"]] += 1
+    return [(outcome, said, number) for (outcome, said), number in found.most_common()]
+
+
+@router.post("/replay")
+async def replay(desk: AtDesk, form: ByOperator) -> Response:
+    """Send them again, those that were chosen or all that match; on to the progress."""
+    letters, asked = desk_of_letters(desk, form.visitor), asked_of(form.fields)
+    ids, rate = _ids(_chosen(form)), _rate(form.text("rate"))
+    if rate is None:
+        return to(asked.address(), complaint="no_rate")
+    since = new_id()
+    try:
+        if ids:
+            count = await letters.replay(ids, rate=rate)
+        elif (expect := form.text("expect")).isdecimal():
+            count = await letters.hand_over(_open(asked, desk), expect=int(expect), rate=rate)
+        else:
+            return to(asked.address(), complaint="nothing_chosen")
+    except (Conflict, NotThere) as error:
+        return to(_back(asked, ids), complaint=getattr(error, "code", "not_open"))
+    return to(f"{LETTERS}/replaying", of=str(count), since=since)
+
+
+def _back(asked: Asked, ids: Sequence[str]) -> str:
+    """One letter's page for one letter, else the list."""
+    return f"{LETTERS}/{ids[0]}" if len(ids) == 1 else asked.address()
+
+
+@router.get("/replaying")
+async def progress_page(
+    request: Request,
+    desk: AtDesk,
+    operator: Operator,
+    *,
+    of: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    since: str = "",
+    notice: str = "",
+) -> Response:
+    """How far replays are: those that began at ``since``, or whatever is under way."""
+    began = since if is_id(since) else ""
+    progress = await desk_of_letters(desk, operator).progress(began)
+    waiting = progress.noted + progress.waiting
+    left = waiting + progress.on_the_way
+    return page(
+        request,
+        "dead_letters_replaying.html",
+        progress=progress,
+        waiting=waiting,
+        left=left,
+        of=max(of, progress.asked, left),
+        here_again=f"{LETTERS}/replaying?{urlencode({'of': of, 'since': began})}",
+        since=began,
+        notice=labels.NOTICES.get(notice),
+        here="operations",
+    )
+
+
+@router.post("/replay/stop")
+async def stop(desk: AtDesk, form: ByOperator) -> Response:
+    """Take back whatever has not gone out."""
+    await desk_of_letters(desk, form.visitor).stop()
+    of, since = form.text("of"), form.text("since")
+    query = {"of": of if of.isdecimal() else "", "since": since if is_id(since) else ""}
+    return to(f"{LETTERS}/replaying", notice="replays_stopped", **query)
+
+
+@router.get("/discard")
+async def ask_before_discarding(
+    request: Request,
+    asked: OfFilter,
+    operator: Operator,  # noqa: ARG001 -- nobody else gets here
+    *,
+    letter: Chosen,
+) -> Response:
+    """Why these are given up is kept beside them."""
+    if not (ids := _ids(letter)):
+        return to(asked.address(), complaint="nothing_chosen")
+    return _discard_page(request, asked, ids)
+
+
+def _discard_page(request: Request, asked: Asked, ids: Sequence[str], *, complaint: str = "") -> Response:
+    status = 422 if complaint else 200
+    return page(
+        request, "dead_letters_discard.html", status=status, asked=asked, ids=ids, here="operations",
+        errors={"reason": complaint} if complaint else {},
+    )  # fmt: skip
+
+
+@router.post("/discard")
+async def discard(request: Request, desk: AtDesk, form: ByOperator) -> Response:
+    """Give these up; each can be taken back."""
+    ids, asked = _ids(_chosen(form)), asked_of(form.fields)
+    reason = form.text("reason").strip()[:LONGEST_REASON].replace("\0", "")
+    if not ids:
+        return to(asked.address(), complaint="nothing_chosen")
+    if not reason:
+        return _discard_page(request, asked, ids, complaint=labels.COMPLAINTS["no_reason"])
+    try:
+        await desk_of_letters(desk, form.visitor).discard(ids, reason=reason)
+    except (Conflict, NotThere) as error:
+        return to(_back(asked, ids), complaint=getattr(error, "code", "not_open"))
+    return to(_back(asked, ids), notice="letters_discarded")
+
+
+@router.post("/undo")
+async def undo(desk: AtDesk, form: ByOperator) -> Response:
+    """Open again what was discarded, or what waits for its replay."""
+    ids, asked = _ids(_chosen(form)), asked_of(form.fields)
+    if not ids:
+        return to(asked.address(), complaint="nothing_chosen")
+    try:
+        await desk_of_letters(desk, form.visitor).undo(ids)
+    except (Conflict, NotThere) as error:
+        return to(_back(asked, ids), complaint=getattr(error, "code", "not_open"))
+    return to(_back(asked, ids), notice="letters_undone")
+
+
+def _open(asked: Asked, desk: AtDesk) -> Matching:
+    return asked.matching(desk, state="open")
+
+
+def _chosen(form: Sent) -> list[str]:
+    return [one for one in form.fields.getlist("letter") if isinstance(one, str)][:MOST_IDS]
+
+
+def _ids(given: Sequence[str]) -> list[str]:
+    """Each once; what is no id names no letter."""
+    return [one for one in dict.fromkeys(given) if is_id(one)]
+
+
+def _rate(text: str) -> float | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if SLOWEST <= rate <= FASTEST else None

@@ -1,0 +1,141 @@
+"""Settings that are not finished yet: kept by the person's own browser, marked so that only ours are read."""
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from fastapi import Request, Response
+from pydantic import ValidationError
+
+from contracts.cronofy import Calendar
+from contracts.fields import Strict
+from service.integrations.refusals import Invalid
+from service.integrations.settings_form import (
+    Choices,
+    Copies,
+    EventBoxes,
+    ItemBoxes,
+    RetrieveOption,
+    SendOption,
+)
+from service.store.integrations.listing import Shown
+from service.web.dependencies import Desk, desk_of
+from service.web.pages.redirect import LIST
+from service.web.tokens import SESSION_LIFE, Visitor
+
+COOKIE = "calendar_sync_draft"
+NOT_CHOSEN = "Choose a calendar."
+
+
+class _Kept(Strict):
+    calendar_id: str | None
+    calendar_name: str | None
+    read_only: bool
+    event_types: EventBoxes
+    item_types: ItemBoxes
+    retrieve: RetrieveOption
+    send: SendOption
+    copies: Copies = "leave"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """What the person has chosen so far in the four tabs (G6–G9)."""
+
+    calendar_id: str | None
+    calendar_name: str | None
+    read_only: bool = False
+    event_types: dict[str, bool] = field(default_factory=dict)
+    item_types: dict[str, bool] = field(default_factory=dict)
+    retrieve: dict[str, Any] = field(default_factory=dict)
+    send: dict[str, Any] = field(default_factory=dict)
+    copies: Copies = "leave"
+    """What becomes of copies on the calendar that was linked before (R16)."""
+
+    @classmethod
+    def of(cls, shown: Shown) -> Self:
+        """The settings as they stand; where nothing was chosen yet, the screens' first values (G10a)."""
+        return cls(
+            calendar_id=shown.integration.calendar_id,
+            calendar_name=shown.integration.calendar_name,
+            event_types=dict(shown.event_types),
+            item_types=dict(shown.item_types),
+            retrieve=dict(shown.retrieve),
+            send=dict(shown.send),
+        )
+
+    def choosing(self, calendar: Calendar) -> Self:
+        return replace(
+            self,
+            calendar_id=calendar.calendar_id,
+            calendar_name=calendar.name,
+            read_only=calendar.read_only,
+        )
+
+    @property
+    def print(self) -> str:
+        """The same for the same choices, so that Finish saves only what its window shows (G10)."""
+        names = ("calendar_id", "event_types", "item_types", "retrieve", "send")
+        whole = json.dumps({name: getattr(self, name) for name in names}, sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+    @property
+    def selects_nothing(self) -> bool:
+        """R5: not one event type and not one item type."""
+        return not (any(self.event_types.values()) or any(self.item_types.values()))
+
+    def choices(self) -> Choices:
+        """All of it as Finish takes it."""
+        if self.calendar_id is None:
+            raise Invalid.one("calendar_id", NOT_CHOSEN)
+        form = {
+            name: getattr(self, name) for name in ("event_types", "item_types", "retrieve", "send", "copies")
+        }
+        return Choices.model_validate({"calendar_id": self.calendar_id, **form})
+
+
+def opened(request: Request, visitor: Visitor, shown: Shown) -> Draft:
+    """What this browser keeps for that integration, else the settings as they stand."""
+    body, _, mark = request.cookies.get(COOKIE, "").partition(".")
+    known = desk_of(request).passes.is_draft_mark(visitor, _named(shown, body), mark)
+    kept = _read(body) if known else None
+    return Draft.of(shown) if kept is None else Draft(**kept.model_dump())
+
+
+def _read(body: str) -> _Kept | None:
+    try:
+        return _Kept.model_validate_json(base64.urlsafe_b64decode(body))
+    except (ValidationError, binascii.Error, ValueError):
+        return None
+
+
+def keep(answer: Response, desk: Desk, visitor: Visitor, shown: Shown, draft: Draft) -> Response:
+    """Lay the draft down with the answer; it is sent back to this integration's settings alone."""
+    form = {name: getattr(draft, name) for name in _Kept.model_fields}
+    body = base64.urlsafe_b64encode(json.dumps(form, separators=(",", ":")).encode()).decode()
+    answer.set_cookie(
+        COOKIE,
+        f"{body}.{desk.passes.draft_mark(visitor, _named(shown, body))}",
+        max_age=int(SESSION_LIFE.total_seconds()),
+        path=_path(shown),
+        secure=desk.https,
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+def drop(answer: Response, shown: Shown) -> Response:
+    answer.delete_cookie(COOKIE, path=_path(shown))
+    return answer
+
+
+def _named(shown: Shown, body: str) -> str:
+    return f"{shown.integration.id} {body}"
+
+
+def _path(shown: Shown) -> str:
+    return f"{LIST}/{shown.integration.id}/settings"

@@ -1,0 +1,208 @@
+"""Who is there: Vorex's tokens, our sessions and the states of a connection (DESIGN 11).
+
+Every purpose has a key of its own, derived from SIGN_IN_SECRET, so that no token passes for another.
+"""
+
+import hashlib
+import hmac
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import jwt
+from pydantic import Field, ValidationError
+
+from contracts.envelope import malformed
+from contracts.fields import Identifier, OptionalText, Strict, Zone, null_means
+from contracts.ports import Clock
+from service.integrations import Person
+from service.store.engine.ids import new_id
+
+SESSION_COOKIE = "calendar_sync_session"
+SESSION_LIFE = timedelta(hours=12)
+STATE_LIFE = timedelta(hours=1)
+SIGN_IN_LIFE = timedelta(minutes=10)
+SKEW = 60.0
+"""Seconds by which Vorex's clock may be ahead of ours."""
+LONGEST_TOKEN = 8192
+_ALGORITHM = "HS256"
+
+Purpose = Literal["session", "state", "form", "draft"]
+
+
+class Role(StrEnum):
+    """What a person may see beyond their own (DESIGN 11)."""
+
+    USER = "user"
+    ADMINISTRATOR = "administrator"
+    OPERATOR = "operator"
+
+
+class BadToken(Exception):
+    """The token opens nothing; says which rule it breaks and nothing of the token."""
+
+
+class _Claims(Strict):
+    sub: Identifier
+    tenant: Identifier
+    name: OptionalText = ""
+    email: OptionalText = ""
+    tz: Zone = "UTC"
+    role: Annotated[Role, Field(strict=False), null_means(Role.USER)] = Role.USER
+    exp: float
+    nbf: float | None = None
+    jti: Identifier | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Visitor:
+    """A person whom Vorex vouches for."""
+
+    tenant_id: str
+    user_id: str
+    name: str = ""
+    email: str = ""
+    time_zone: str = "UTC"
+    role: Role = Role.USER
+    session: str | None = None
+    """The session's id where a cookie brought the person here; None with a Bearer token."""
+
+    @property
+    def person(self) -> Person:
+        return Person(tenant_id=self.tenant_id, user_id=self.user_id, time_zone=self.time_zone)
+
+    @property
+    def sees_tenant(self) -> bool:
+        """Whether the tenant's integrations and items are shown, not this person's alone."""
+        return self.role is not Role.USER
+
+    def same(self, other: "Visitor") -> bool:
+        return (self.tenant_id, self.user_id) == (other.tenant_id, other.user_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OneTime:
+    """A token that is good once: who it speaks of, and under which name it is spent."""
+
+    visitor: Visitor
+    name: str
+    expires_at: float
+
+
+class Passes:
+    """Makes and reads all tokens. Reading raises BadToken."""
+
+    def __init__(self, secret: str, *, clock: Clock) -> None:
+        self._secret = secret.encode()
+        self._clock = clock
+
+    def sign_in(self, token: str) -> OneTime:
+        """Vorex's link: short-lived, with an id that is accepted once."""
+        claims = self._read(token, self._secret)
+        if claims.jti is None:
+            raise BadToken("jti: is required")
+        if claims.exp > self._now() + SIGN_IN_LIFE.total_seconds():
+            raise BadToken("exp: must be at most 10 minutes ahead")
+        return OneTime(visitor=_visitor(claims), name=f"sign-in:{claims.jti}", expires_at=claims.exp)
+
+    def bearer(self, token: str) -> Visitor:
+        """The same kind of token on an API request; its id does not matter there."""
+        return _visitor(self._read(token, self._secret))
+
+    def open_session(self, visitor: Visitor) -> str:
+        return self._write("session", visitor, SESSION_LIFE)
+
+    def session(self, cookie: str) -> Visitor:
+        claims = self._read(cookie, self._key("session"))
+        return _visitor(claims, session=claims.jti)
+
+    def open_state(self, visitor: Visitor) -> str:
+        """What goes to Cronofy and comes back; whoever began is the only one who may end."""
+        return self._write("state", visitor, STATE_LIFE)
+
+    def state(self, text: str) -> OneTime:
+        claims = self._read(text, self._key("state"))
+        return OneTime(visitor=_visitor(claims), name=f"state:{claims.jti}", expires_at=claims.exp)
+
+    def form_token(self, session: str) -> str:
+        """What a form of that session must carry."""
+        return hmac.new(self._key("form"), session.encode(), hashlib.sha256).hexdigest()
+
+    def is_form_token(self, session: str, given: str) -> bool:
+        return hmac.compare_digest(self.form_token(session).encode(), given.encode())
+
+    def draft_mark(self, visitor: Visitor, text: str) -> str:
+        """What proves that this person's unfinished settings were put down by us."""
+        whole = f"{visitor.tenant_id}\x1f{visitor.user_id}\x1f{text}"
+        return hmac.new(self._key("draft"), whole.encode(), hashlib.sha256).hexdigest()
+
+    def is_draft_mark(self, visitor: Visitor, text: str, given: str) -> bool:
+        return hmac.compare_digest(self.draft_mark(visitor, text).encode(), given.encode())
+
+    def _key(self, purpose: Purpose) -> bytes:
+        return hmac.digest(self._secret, f"calendar-sync {purpose}".encode(), hashlib.sha256)
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    def _write(self, purpose: Purpose, visitor: Visitor, life: timedelta) -> str:
+        claims = {
+            "sub": visitor.user_id,
+            "tenant": visitor.tenant_id,
+            "name": visitor.name,
+            "email": visitor.email,
+            "tz": visitor.time_zone,
+            "role": visitor.role.value,
+            "exp": self._now() + life.total_seconds(),
+            "jti": new_id(),
+        }
+        return jwt.encode(claims, self._key(purpose), algorithm=_ALGORITHM)
+
+    def _read(self, token: str, key: bytes) -> _Claims:
+        if len(token) > LONGEST_TOKEN:
+            raise BadToken("is too long")
+        try:
+            claims = _Claims.model_validate(_verified(token, key))
+        except ValidationError as error:
+            raise BadToken(str(malformed(error))) from None
+        if not math.isfinite(claims.exp) or claims.exp <= self._now():
+            raise BadToken("exp: has passed")
+        if claims.nbf is not None and not claims.nbf <= self._now() + SKEW:
+            raise BadToken("nbf: has not come")
+        return claims
+
+
+def _verified(token: str, key: bytes) -> Mapping[str, Any]:
+    """The claims under a good signature; the clock is ours, so moments are judged by the caller."""
+    try:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            options={
+                "verify_signature": True,
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "verify_aud": False,
+                "verify_sub": False,
+                "verify_jti": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise BadToken(f"is not a valid token: {type(error).__name__}") from None
+
+
+def _visitor(claims: _Claims, *, session: str | None = None) -> Visitor:
+    return Visitor(
+        tenant_id=claims.tenant,
+        user_id=claims.sub,
+        name=claims.name,
+        email=claims.email,
+        time_zone=claims.tz,
+        role=claims.role,
+        session=session,
+    )

@@ -1,0 +1,235 @@
+"""What a row is: an echo, too early to tell, or a person's edit (R6, R17, R18; DESIGN 7.3)."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts.calendar import Code, LinkState
+from handlers.inbound_event import IN_FLIGHT
+from handlers.judgement import NOTHING, Judgement
+from tests.builders import (
+    HOUR,
+    MINUTE,
+    NINE,
+    NOW,
+    TEN,
+    a_content,
+    a_link,
+    a_reading,
+    a_row_of,
+    a_write,
+    an_event,
+    an_external_link,
+    an_imported_item,
+    an_item,
+    at,
+    payload_of,
+    prints_of,
+)
+from tests.support.judging import LONG, NEW, OLD, SECOND, a_pending_link, is_echo, judged
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {},
+        {"updated": None},
+        {"updated": NOW + timedelta(days=300)},
+        {"summary": None, "description": None, "location": None, "transparency": None},
+        {"summary": "Lunch\r\n", "description": "Bring fruit \r\n\r\n"},
+    ],
+)
+def test_r18_what_is_agreed_changes_nothing(seen: dict[str, Any]) -> None:
+    """Whatever the provider made of it."""
+    item = an_item()
+    assert is_echo(judged(a_row_of(item, **seen), a_link(), item))
+
+
+def test_r18_an_event_of_the_calendar_read_again_changes_nothing() -> None:
+    """As it was brought."""
+    assert is_echo(judged(an_event(), an_external_link(), an_imported_item()))
+
+
+def test_r18_the_newest_write_read_back_is_agreed_from_then_on() -> None:
+    """Earlier writes are forgotten."""
+    between = an_item(title="Between")
+
+    link = judged(a_row_of(NEW), a_pending_link(between), NEW).link
+
+    assert link is not None
+    assert (link.agreed, link.last_read, list(link.writes)) == (prints_of(NEW), prints_of(NEW), [])
+    assert (link.state, link.event_uid, link.read_at) == (LinkState.AGREED, "uid", at(timedelta()))
+
+
+def test_r18_rounding_by_the_provider_is_agreed_too() -> None:
+    """And stays agreed when it is read again."""
+    item = an_item(start=NINE + 20 * SECOND, end=TEN + 40 * SECOND)
+    link = a_link(item, agreed=None, last_read=None, writes=[a_write(item)])
+    row = a_row_of(item, start=NINE, end=TEN + MINUTE)
+
+    first = judged(row, link, item)
+
+    assert is_echo(first)
+    assert first.link is not None
+    assert is_echo(judged(row, first.link, item, reading=a_reading(asked_at=at(HOUR), now=at(HOUR))))
+
+
+def test_r18_a_renamed_account_is_no_edit_while_the_old_name_still_shows() -> None:
+    """Nor is a changed reference."""
+    before = an_item(account_name="Old Ltd", reference={"label": "T1", "url": "u"})
+    after = an_item(account_name="New Ltd", reference={"label": "T2", "url": "u"}, revision=2)
+    link = a_link(after, agreed=prints_of(before), last_read=prints_of(before), writes=[a_write(after)])
+
+    assert is_echo(judged(a_row_of(before), link, after))
+
+
+def test_r12_a_text_that_was_cut_comes_back_as_no_change() -> None:
+    """Nor does an edit beside it touch it."""
+    item = an_item(title="x" * 2000, description="y" * 9000)
+    assert is_echo(judged(a_row_of(item), a_link(item), item))
+
+    moved = judged(a_row_of(item, end=TEN + HOUR), a_link(item), item)
+
+    assert moved.item is not None
+    assert item.content is not None
+    assert moved.item.content == item.content.model_copy(update={"end": TEN + HOUR})
+
+
+def test_r18_an_older_write_that_shows_has_not_been_overtaken_yet() -> None:
+    """Nothing, until the newest was read back or 15 minutes passed."""
+    between = an_item(title="Between")
+    for seen in (OLD, between):
+        link = a_pending_link(between, accepted=-30 * SECOND)
+        assert is_echo(judged(a_row_of(seen, updated=NOW - 20 * SECOND), link, NEW))
+
+
+def test_r17_an_older_write_that_keeps_showing_is_written_over_once() -> None:
+    """Cronofy promises no order between accepted writes (DESIGN 9)."""
+    between = an_item(title="Between")
+    link = a_pending_link(between, accepted=-2 * MINUTE)
+    row = a_row_of(between, updated=NOW - MINUTE)
+
+    once = judged(row, link, NEW)
+
+    assert once.item is None
+    assert once.link is not None
+    assert (once.link.state, once.link.desired) == (LinkState.BEHIND, payload_of(NEW))
+    again = replace(once.link, state=LinkState.AGREED, read_at=at(-SECOND))
+    assert is_echo(judged(row, again, NEW, reading=a_reading(asked_at=at(MINUTE), now=at(MINUTE))))
+
+
+def test_r18_after_15_minutes_an_older_state_that_was_touched_is_an_edit() -> None:
+    """The person put it back."""
+    link = a_pending_link(accepted=-LONG)
+
+    back = judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW)
+
+    assert back.item is not None
+    assert back.item.content == a_content(title="Old")
+    assert (back.item.version, back.item.revision, back.item.changed_by) == (3, 3, "one")
+
+
+def test_r18_one_second_before_the_15_minutes_it_is_not() -> None:
+    """Exactly 15 minutes are enough."""
+    link = a_pending_link(accepted=SECOND - LONG)
+
+    assert judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW).item is None
+
+
+def test_r18_an_event_untouched_since_the_write_was_accepted_is_no_edit_however_late() -> None:
+    """The write was lost: it is made once more."""
+    link = a_pending_link(accepted=-2 * LONG)
+
+    late = judged(a_row_of(OLD, updated=NOW - timedelta(hours=2), event_uid="other"), link, NEW)
+
+    assert late.item is None
+    assert late.link is not None
+    assert late.link.state is LinkState.BEHIND
+
+
+def test_a_write_that_was_never_accepted_never_counts_as_arrived() -> None:
+    """Cronofy was away: after hours, too, only the person's own change is taken."""
+    writes = [a_write(NEW, accepted=None, sent=-5 * HOUR)]
+    link = a_pending_link(state=LinkState.RETRYING, writes=writes, applied_revision=1)
+    row = a_row_of(OLD, location="Bar", updated=NOW - MINUTE)
+
+    taken = judged(row, link, NEW)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(title="New", location="Bar")
+
+
+def test_a_row_asked_for_before_a_write_was_accepted_is_read_again() -> None:
+    """By the store's clock (DESIGN 7.3)."""
+    row = a_row_of(OLD, location="Bar")
+    asked = at(-SECOND)
+    assert judged(row, a_pending_link(accepted_at=asked + 0.1), NEW).again
+    assert judged(row, a_pending_link(read_at=asked + 0.1), NEW).again
+    assert not judged(row, a_pending_link(accepted_at=asked, read_at=asked), NEW).again
+
+
+def test_a_row_is_read_again_while_a_write_is_on_its_way() -> None:
+    """For a minute; then the write counts as accepted when it was sent."""
+    row = a_row_of(OLD)
+    sending = a_pending_link(writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=IN_FLIGHT - 1))])
+    assert judged(row, sending, NEW) == Judgement(again=True)
+    waited = a_pending_link(writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=IN_FLIGHT))])
+    assert is_echo(judged(row, waited, NEW))
+
+
+def test_an_older_row_of_the_event_changes_nothing() -> None:
+    """A cache that lags behind itself, or a row repeated out of order."""
+    item = an_item(title="Theirs")
+    link = a_link(item, event_updated=NOW - MINUTE)
+    row = a_row_of(OLD, updated=NOW - 2 * MINUTE)
+
+    assert judged(row, link, item) == NOTHING
+
+
+def test_a_stamp_from_the_future_does_not_make_later_rows_old() -> None:
+    """Stamps may be nonsense (fact sheet 7)."""
+    item = an_item()
+    first = judged(a_row_of(item, updated=NOW + timedelta(days=9000)), a_link(), item)
+    assert first.link is not None
+
+    edit = judged(
+        a_row_of(item, location="Bar", updated=NOW + 2 * MINUTE),
+        first.link,
+        item,
+        reading=a_reading(asked_at=at(3 * MINUTE), now=at(3 * MINUTE)),
+    )
+
+    assert edit.item is not None
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"desired": None, "desired_revision": 2},
+        {"state": LinkState.LET_GO},
+        {"state": LinkState.FROZEN, "code": Code.LOOP_STOPPED},
+    ],
+)
+def test_a_link_that_should_not_be_there_takes_no_edits(link: dict[str, Any]) -> None:
+    """Nor one that was let go or stopped."""
+    item = an_item()
+    assert is_echo(judged(a_row_of(item, location="Bar"), a_link(accepted_at=at(-SECOND * 30), **link), item))
+
+
+def test_a_deleted_item_takes_no_edits() -> None:
+    """DESIGN 7.3: its desired state is absent."""
+    item = an_item(deleted=True)
+    assert is_echo(judged(a_row_of(an_item(), location="Bar"), a_link(), item))
+
+
+def test_r17_a_copy_that_lives_on_after_its_deletion_is_deleted_again() -> None:
+    """An older write arrived after the deletion."""
+    item = an_item(deleted=True, revision=2)
+    link = a_link(desired=None, desired_revision=2, exists_there=False, accepted_at=at(-2 * MINUTE))
+
+    after = judged(a_row_of(an_item(), updated=NOW - MINUTE), link, item).link
+
+    assert after is not None
+    assert (after.state, after.desired, after.exists_there) == (LinkState.BEHIND, None, True)

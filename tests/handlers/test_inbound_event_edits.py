@@ -1,0 +1,201 @@
+"""What a person's edit in the linked calendar does (R5–R7, R13–R15, R18; DESIGN 7.3)."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from contracts.calendar import EventTypes, LinkState
+from contracts.vorex import ItemType
+from handlers.compose import payload_hash
+from tests.builders import HOUR, MINUTE, NINE, NOW, TEN, a_content, a_link, a_row_of, an_item, at, payload_of
+from tests.support.judging import RECORDS, codes, is_echo, judged
+
+
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        ({"summary": "Dinner"}, {"title": "Dinner"}),
+        ({"description": "Bring\r\nwine "}, {"description": "Bring\nwine"}),
+        ({"location": ""}, {"location": ""}),
+        ({"start": NINE - HOUR}, {"start": NINE - HOUR}),
+        ({"end": TEN + HOUR}, {"end": TEN + HOUR}),
+        (
+            {"start": date(2026, 12, 4), "end": date(2026, 12, 5)},
+            {"all_day": True, "start": "2026-12-04", "end": "2026-12-05"},
+        ),
+        ({"transparency": "transparent"}, {"show_as": "free"}),
+        ({"event_private": True}, {"private": True}),
+        ({"summary": "Dinner", "location": "Bar"}, {"title": "Dinner", "location": "Bar"}),
+    ],
+)
+def test_r6_of_an_appointment_exactly_the_fields_that_differ_are_taken(
+    there: dict[str, Any], here: dict[str, Any]
+) -> None:
+    """And nothing is to be written."""
+    item = an_item()
+
+    taken = judged(a_row_of(item, **there), a_link(), item)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(**here)
+    assert (taken.item.version, taken.item.sync_version, taken.item.revision) == (2, 2, 2)
+    assert (taken.item.vorex_version, taken.item.changed_by) == (1, "one")
+    assert taken.item.changed_at == NOW - MINUTE
+    assert codes(taken) == [("update", "done", "ok")]
+    assert taken.link is not None
+    assert (taken.link.state, taken.link.applied_revision) == (LinkState.AGREED, 2)
+    assert taken.link.applied_hash == payload_hash(payload_of(taken.item))
+    assert is_echo(judged(a_row_of(item, **there), replace(taken.link, read_at=at(-MINUTE)), taken.item))
+
+
+def test_r18_an_edit_that_was_taken_is_not_taken_twice() -> None:
+    """A row comes as often as it likes."""
+    item = an_item(account_name="Contoso", reference={"label": "T7", "url": "u"})
+    row = a_row_of(item, summary="Contoso – Dinner", description="Wine\n\nT7: u")
+    first = judged(row, a_link(item), item)
+    assert first.item is not None
+    assert first.link is not None
+    assert first.item.content is not None
+    assert (first.item.content.title, first.item.content.description) == ("Dinner", "Wine")
+
+    assert is_echo(judged(row, replace(first.link, read_at=at(-MINUTE)), first.item))
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_r6_of_the_four_records_the_time_is_taken(kind: ItemType) -> None:
+    """And none of the texts."""
+    item = an_item(type=kind)
+    row = a_row_of(item, summary="Mine", description="", location="Bar", start=NINE - HOUR)
+
+    taken = judged(row, a_link(item), item)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(type=kind, start=NINE - HOUR)
+
+
+def test_r6_a_text_changed_in_the_copy_of_a_record_changes_nothing() -> None:
+    """It is never read back."""
+    item = an_item(type=ItemType.TASK)
+    assert is_echo(judged(a_row_of(item, summary="Mine"), a_link(item), item))
+
+
+def test_r6_a_completed_service_call_keeps_its_time() -> None:
+    """Said once, and Vorex's next change restores it."""
+    item = an_item(type=ItemType.SERVICE_CALL, completed=True)
+    row = a_row_of(item, start=NINE - HOUR)
+
+    kept = judged(row, a_link(item), item)
+
+    assert kept.item is None
+    assert codes(kept) == [("update", "skipped", "differs")]
+    assert kept.link is not None
+    assert kept.link.differs
+    assert is_echo(judged(row, replace(kept.link, read_at=at(-MINUTE)), item))
+    open_call = an_item(type=ItemType.SERVICE_CALL)
+    assert judged(row, a_link(open_call), open_call).item is not None
+
+
+def test_r13_what_this_sync_adds_comes_back_when_a_person_removes_it() -> None:
+    """Nothing is taken; the prefix and the reference are written again."""
+    item = an_item(account_name="Contoso", description="<b>one</b>", description_format="html")
+
+    restored = judged(a_row_of(item, summary="Lunch"), a_link(item), item)
+
+    assert (restored.item, restored.entries) == (None, ())
+    assert restored.link is not None
+    assert restored.link.state is LinkState.BEHIND
+
+
+def test_r13_an_edit_that_removes_what_this_sync_added_is_taken_and_the_rest_restored() -> None:
+    """The new title gets its prefix."""
+    item = an_item(account_name="Contoso")
+
+    taken = judged(a_row_of(item, summary="Dinner"), a_link(item), item)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(title="Dinner", account_name="Contoso")
+    assert taken.link is not None
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+
+
+def test_r15_a_completed_appointment_stays_free() -> None:
+    """Busy is nothing that it could take over."""
+    item = an_item(completed=True)
+
+    restored = judged(a_row_of(item, transparency="opaque"), a_link(item), item)
+
+    assert restored.item is None
+    assert restored.link is not None
+    assert restored.link.state is LinkState.BEHIND
+
+
+def test_an_event_that_says_less_than_before_lost_nothing() -> None:
+    """Absent is not empty; what was read before stays known."""
+    item = an_item()
+    sparse = judged(a_row_of(item, description=None), a_link(), item)
+    assert sparse.link is not None
+
+    edit = judged(a_row_of(item, description="Bring wine"), replace(sparse.link, read_at=at(-MINUTE)), item)
+
+    assert edit.item is not None
+    assert edit.item.content == a_content(description="Bring wine")
+
+
+def test_an_edit_of_an_event_of_which_nothing_is_known_is_held_against_the_item() -> None:
+    """As after its copy was written anew."""
+    item = an_item(description="<b>x</b>", description_format="html")
+    link = a_link(item, agreed=None, last_read=None)
+    assert is_echo(judged(a_row_of(item), link, item))
+
+    taken = judged(a_row_of(item, location="Bar"), link, item)
+
+    assert taken.item is not None
+    assert item.content is not None
+    assert taken.item.content == item.content.model_copy(update={"location": "Bar"})
+
+
+UPDATE_OFF: dict[str, Any] = {"event_types": EventTypes(create=True, update=False, delete=True)}
+
+
+def test_r7_with_update_off_an_edit_is_not_applied() -> None:
+    """The link is marked, and it is said once."""
+    item = an_item()
+    row = a_row_of(item, location="Bar")
+
+    passed = judged(row, a_link(), item, **UPDATE_OFF)
+
+    assert passed.item is None
+    assert codes(passed) == [("update", "skipped", "update_off")]
+    assert passed.link is not None
+    assert passed.link.differs
+    assert is_echo(judged(row, replace(passed.link, read_at=at(-MINUTE)), item, **UPDATE_OFF))
+
+
+def test_r7_an_edit_that_was_not_applied_is_not_applied_with_a_later_one() -> None:
+    """Update checked meanwhile: only the new edit comes across, and the link still differs."""
+    item = an_item()
+    passed = judged(a_row_of(item, location="Bar"), a_link(), item, **UPDATE_OFF).link
+    assert passed is not None
+
+    row = a_row_of(item, location="Bar", summary="Dinner")
+    taken = judged(row, replace(passed, read_at=at(-MINUTE)), item)
+
+    assert taken.item is not None
+    assert taken.item.content == a_content(title="Dinner")
+    assert taken.link is not None
+    assert taken.link.differs
+
+
+def test_r7_an_edit_made_again_after_it_was_undone_is_seen() -> None:
+    """What was read last is what counts."""
+    item = an_item()
+    bar, park = a_row_of(item, location="Bar"), a_row_of(item)
+    passed = judged(bar, a_link(), item, **UPDATE_OFF).link
+    assert passed is not None
+    undone = judged(park, replace(passed, read_at=at(-MINUTE)), item, **UPDATE_OFF).link
+    assert undone is not None
+    assert not undone.differs
+
+    assert judged(bar, replace(undone, read_at=at(-MINUTE)), item).item is not None

@@ -1,0 +1,218 @@
+"""What answers make of links and messages, as tables (DESIGN 6.4, 6.5, 9)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.calendar import Code, IntegrationId, ItemRef, Link, LinkId, LinkState, Origin, Outcome, Written
+from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
+from handlers.landing import (
+    ACCEPTED,
+    LEFT,
+    LOST,
+    VERIFY_AFTER,
+    Fate,
+    Kind,
+    Landing,
+    Patience,
+    Result,
+    Sent,
+    land,
+    read_answer,
+    write_of,
+)
+from handlers.settlement import DONE, Failure, settle
+
+PAYLOAD = {
+    "summary": "Contoso – Replace firewall",
+    "description": "",
+    "start": {"time": "2026-12-03T09:00:00Z", "tzid": "Europe/London"},
+    "end": {"time": "2026-12-03T11:00:00Z", "tzid": "Europe/London"},
+    "tzid": "Europe/London",
+    "location": {"description": ""},
+    "transparency": "opaque",
+    "event_private": False,
+}
+LINK = Link(
+    id=LinkId("l"),
+    integration_id=IntegrationId("i"),
+    item_ref=ItemRef("r"),
+    calendar_id="cal",
+    origin=Origin.OURS,
+    event_id="vcs-1",
+    event_uid="uid",
+    state=LinkState.BEHIND,
+    desired=PAYLOAD,
+    desired_revision=2,
+    writes=(Written(prints={"title": "t"}, sent_at=1.0),),
+)
+SENT = Sent(revision=2, epoch=1, applied_hash="h", gone=False, prints={"title": "t"})
+TRANSIENT = Result(kind=Kind.TRANSIENT, reason="down", code="exhausted")
+UPSERT = write_of(LINK, PAYLOAD)
+DELETE = write_of(LINK, None)
+EDIT = write_of(
+    replace(LINK, origin=Origin.EXTERNAL), {name: PAYLOAD[name] for name in ("summary", "start", "end")}
+)
+
+
+def landed(result: Result, *, mine: bool = True, retry_in: float | None = 10.0, **changes: Any) -> Landing:
+    sent = replace(SENT, verify=changes.pop("verify", False))
+    return land(
+        replace(LINK, **changes), sent, result, mine=mine, now=5.0, patience=Patience(retry_in=retry_in)
+    )
+
+
+def test_a_write_says_exactly_what_the_payload_says() -> None:
+    """Our event by its id, a foreign one by its uid and only with what changed."""
+    assert isinstance(UPSERT, Upsert)
+    assert UPSERT.body() == {"event_id": "vcs-1", **PAYLOAD}
+    assert isinstance(DELETE, Delete)
+    assert DELETE.body() == {"event_id": "vcs-1"}
+    assert isinstance(EDIT, ForeignEdit)
+    assert set(EDIT.body()) == {"event_uid", "summary", "start", "end"}
+
+
+@pytest.mark.parametrize(
+    ("status", "write", "connected", "kind"),
+    [
+        (202, UPSERT, True, Kind.ACCEPTED),
+        (299, UPSERT, True, Kind.ACCEPTED),
+        (422, UPSERT, True, Kind.PERMANENT),
+        (403, UPSERT, True, Kind.PERMANENT),
+        (404, UPSERT, True, Kind.PERMANENT),
+        (423, UPSERT, True, Kind.TRANSIENT),
+        (403, UPSERT, False, Kind.HELD),
+        (404, DELETE, False, Kind.HELD),
+        (404, DELETE, True, Kind.ACCEPTED),
+        (403, DELETE, True, Kind.ACCEPTED),
+        (410, DELETE, True, Kind.ACCEPTED),
+        (410, UPSERT, True, Kind.PERMANENT),
+        (410, UPSERT, False, Kind.HELD),
+        (410, EDIT, True, Kind.NOT_POSSIBLE),
+        (423, DELETE, True, Kind.TRANSIENT),
+        (404, EDIT, True, Kind.NOT_POSSIBLE),
+        (403, EDIT, True, Kind.NOT_POSSIBLE),
+        (500, UPSERT, True, Kind.TRANSIENT),
+        (503, DELETE, True, Kind.TRANSIENT),
+    ],
+)
+def test_the_answers_of_a_batch_are_read_by_one_table(
+    status: int, write: Write, connected: bool, kind: Kind
+) -> None:
+    """Success is 200 ≤ status < 300; 403, 404, 423 and 410, which is as 404, depend on what a look found."""
+    assert read_answer(Answer(status=status), write, connected=connected).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (422, "refused", "The calendar refused the event (422)."),
+        (403, "not_allowed", "The calendar does not allow this (403); account and calendar are in order."),
+        (404, "not_allowed", "The calendar does not allow this (404); account and calendar are in order."),
+        (423, "exhausted", "The calendar is locked for now (423)."),
+        (503, "exhausted", "The calendar refused the event (503)."),
+    ],
+)
+def test_a_refusal_has_a_dead_letters_code_and_a_sentence(status: int, code: str, said: str) -> None:
+    """DESIGN 9, 11: what the event says is refused; what may not be done at all is not allowed."""
+    result = read_answer(Answer(status=status), UPSERT, connected=True)
+
+    assert (result.code, result.reason) == (code, said)
+
+
+def test_an_accepted_newest_state_agrees_and_gives_the_claim_back() -> None:
+    """Accepted, not confirmed: the write is still remembered."""
+    landing = landed(ACCEPTED)
+
+    assert (landing.fate, landing.link.state, landing.keeps_claim) == (Fate.DONE, LinkState.AGREED, False)
+    assert (landing.link.applied_revision, landing.link.exists_there) == (2, True)
+    assert [write.accepted_at for write in landing.link.writes] == [5.0]
+
+
+def test_an_accepted_older_state_is_followed_by_the_newer_one() -> None:
+    """The claim is kept, and it is the older write that is marked as accepted."""
+    newer = Written(prints={"title": "newer"}, sent_at=2.0)
+    landing = landed(ACCEPTED, desired_revision=3, writes=(*LINK.writes, newer))
+
+    assert (landing.fate, landing.link.state, landing.keeps_claim) == (Fate.AGAIN, LinkState.BEHIND, True)
+    assert [write.accepted_at for write in landing.link.writes] == [5.0, None]
+
+
+@pytest.mark.parametrize("state", [LinkState.FROZEN, LinkState.HELD, LinkState.LET_GO])
+def test_a_link_that_was_put_aside_meanwhile_stays_aside(state: LinkState) -> None:
+    """What was accepted is noted, the state is left alone."""
+    landing = landed(ACCEPTED, state=state)
+
+    assert (landing.fate, landing.link.state, landing.link.applied_revision) == (Fate.DONE, state, 2)
+
+
+def test_a_taken_over_claim_is_verified_after_its_write() -> None:
+    """The old holder's request may still arrive."""
+    assert landed(ACCEPTED, verify=True).verify_in == VERIFY_AFTER
+
+
+def test_an_answer_without_the_claim_is_verified_and_changes_nothing() -> None:
+    """Fenced: another process writes this link now."""
+    landing = landed(ACCEPTED, mine=False)
+
+    assert (landing.link, landing.fate, landing.code) == (LINK, Fate.ELSEWHERE, Code.CLAIM_LOST)
+    assert landing.verify_in == VERIFY_AFTER
+    assert landed(LOST, mine=False).verify_in is None
+
+
+def test_a_transient_failure_waits_for_its_next_attempt() -> None:
+    """And after the last one the link has failed."""
+    again, last = landed(TRANSIENT), landed(TRANSIENT, retry_in=None)
+
+    assert (again.fate, again.link.state, again.retry_in) == (Fate.TRANSIENT, LinkState.RETRYING, 10.0)
+    assert (last.fate, last.link.state) == (Fate.TRANSIENT, LinkState.FAILED)
+
+
+def test_a_failure_of_an_older_state_is_nobodys_concern() -> None:
+    """The newer one is sent at once."""
+    assert landed(TRANSIENT, desired_revision=3).fate is Fate.AGAIN
+    assert landed(LEFT, desired_revision=3).fate is Fate.AGAIN
+
+
+@pytest.mark.parametrize("changes", [{"desired_revision": 3}, {"state": LinkState.AGREED}])
+def test_an_older_state_whose_fate_is_unknown_is_verified(changes: dict[str, Any]) -> None:
+    """No answer came: it may yet arrive, after the newer one."""
+    assert landed(replace(TRANSIENT, unknown=True), **changes).verify_in == VERIFY_AFTER
+    assert landed(TRANSIENT, **changes).verify_in is None
+
+
+def test_a_refusal_fails_the_link_and_says_so_in_the_log() -> None:
+    """Until a newer revision or a replay."""
+    landing = landed(Result(kind=Kind.PERMANENT, reason="422"))
+
+    assert (landing.fate, landing.link.state) == (Fate.PERMANENT, LinkState.FAILED)
+    assert (landing.outcome, landing.code) == (Outcome.FAILED, Code.REFUSED_BY_CALENDAR)
+
+
+def failure(*, transient: bool) -> Failure:
+    return Failure(transient=transient, reason="because")
+
+
+@pytest.mark.parametrize(
+    ("failures", "attempt", "retry_in", "buried"),
+    [
+        ([], 1, None, False),
+        ([True], 1, 10, False),
+        ([True], 5, 7200, False),
+        ([True], 6, None, True),
+        ([False], 1, None, True),
+        ([False, True], 1, 10, False),
+        ([False, True], 6, None, True),
+    ],
+)
+def test_r30_transient_beats_permanent_until_the_attempts_run_out(
+    failures: list[bool], attempt: int, retry_in: int | None, buried: bool
+) -> None:
+    """When nothing is transient any more, one permanent makes the dead letter."""
+    settlement = settle(
+        [failure(transient=each) for each in failures], attempt=attempt, delays=(10, 60, 300, 1800, 7200)
+    )
+
+    assert (settlement.retry_in, settlement.buried is not None) == (retry_in, buried)
+    assert (settlement == DONE) == (not failures)

@@ -1,0 +1,383 @@
+"""When consumers pause, and that nothing is burnt meanwhile: the brake and the breaker (DESIGN 9)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.envelope import RunRequested
+from contracts.errors import Permanent, SyncError, Unavailable
+from contracts.ports import Outgoing
+from service.broker.memory import MemoryBroker
+from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_OUTBOUND, QUEUE_RUNS, RETRY_DELAYS
+from service.consumers.brake import IN_A_ROW, PATIENCE, PAUSE, Brake, Gate
+from service.consumers.failures import Received
+from service.consumers.loop import Consumer
+from service.cronofy.breaker import FAILURES, FIRST_PAUSE, Breaker
+from service.cronofy.budget import NoBudget
+from service.cronofy.transport import Request, Transport, open_client
+from service.store.engine.store import Store
+from service.store.messages import dead_letters
+from service.store.messages.dead_letters import Matching
+from service.store.messages.inbox import record
+from tests.support.calendars import Outbound, changed
+from tests.support.clock import ManualClock
+from tests.support.message_loop import a_step
+from tests.support.waiting import until
+
+
+class Switch:
+    """A breaker that the test opens and closes."""
+
+    open = False
+
+
+class Buggy:
+    """A handler with a bug until it is mended."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.broken = True
+        self.seen: list[str] = []
+        self.error: Exception = ZeroDivisionError()
+
+    async def __call__(self, received: Received) -> None:
+        self.seen.append(received.key[1])
+        if self.broken:
+            raise self.error
+        async with self.store.begin() as connection:
+            await record(connection, QUEUE_RUNS, [(received.key, "done")], now=0.0)
+
+
+class Ground:
+    """A consumer of runs behind a gate; the first attempt is the last one."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.clock = ManualClock()
+        self.breaker = Switch()
+        self.gate = Gate(queue=QUEUE_RUNS, clock=self.clock, breaker=self.breaker)
+        self.work = Buggy(store)
+        self.settled: list[str] = []
+        self.broker = MemoryBroker(clock=self.clock, settled=self.settled.append)
+        self.consumer = Consumer(
+            queue=QUEUE_RUNS,
+            expected=RunRequested,
+            handler=self.work,
+            broker=self.broker,
+            store=store,
+            clock=self.clock,
+            delays=(),
+            concurrency=4,
+            gate=self.gate,
+        )
+
+    async def publish(self, *message_ids: str, body: bytes | None = None) -> None:
+        for message_id in message_ids:
+            await self.broker.publish(
+                Outgoing(
+                    exchange=COMMANDS_EXCHANGE,
+                    routing_key="run.requested",
+                    body=body or a_step(message_id),
+                    message_id=message_id,
+                )
+            )
+
+    async def letters(self) -> int:
+        async with self.store.read() as connection:
+            return await dead_letters.count(connection, Matching())
+
+    async def pass_time(self, seconds: float) -> None:
+        """In small steps, as time does."""
+        for _ in range(int(seconds / 10) + 1):
+            await self.clock.pass_time(10)
+            await asyncio.sleep(0)
+        await self.broker.drain()
+
+
+@asynccontextmanager
+async def running(store: Store) -> AsyncIterator[Ground]:
+    ground = Ground(store)
+    await ground.broker.open()
+    await ground.broker.declare()
+    await ground.consumer.start()
+    try:
+        yield ground
+    finally:
+        ground.breaker.open = False
+        ground.gate.brake.went_well()
+        stopping = asyncio.create_task(ground.consumer.stop(grace=5))
+        await asyncio.sleep(0)
+        await ground.clock.pass_time(1)
+        await stopping
+        await ground.broker.close()
+
+
+async def as_time_passes(clock: ManualClock, condition: Callable[[], Any], what: str) -> None:
+    """In steps that every sleeper notices."""
+
+    async def later() -> bool:
+        await clock.pass_time(1)
+        return bool(condition())
+
+    await until(later, what=what)
+
+
+def is_open(transport: Transport) -> bool:
+    return transport.breaker.open
+
+
+async def bugs(ground: Ground) -> None:
+    """Twenty dead letters with code bug, and ten messages behind them."""
+    names = [f"m-{number}" for number in range(IN_A_ROW + 10)]
+    await ground.publish(*names)
+    await until(lambda: ground.gate.brake.on, what="the brake")
+    await until(lambda: not ground.consumer._in_hand, what="an end of what was in hand")
+
+
+async def test_twenty_bugs_in_a_row_pause_the_consumer_and_one_message_is_tried(store: Store) -> None:
+    """Not every message becomes a dead letter of our own mistake."""
+    async with running(store) as ground:
+        await bugs(ground)
+        buried = await ground.letters()
+        assert IN_A_ROW <= buried < IN_A_ROW + 10
+        assert ground.gate.brake.holds
+
+        await ground.pass_time(PAUSE)
+        await until(lambda: len(ground.work.seen) > buried, what="a trial")
+        await until(lambda: not ground.consumer._in_hand)
+        assert len(ground.work.seen) == buried + 1
+        assert ground.gate.brake.holds
+
+        ground.work.broken = False
+        await ground.pass_time(PAUSE)
+        await until(lambda: len(ground.settled) == IN_A_ROW + 10, what="the rest")
+        assert not ground.gate.brake.on
+        assert await ground.letters() == buried + 1
+
+
+async def test_malformed_and_refused_messages_never_pause_anything(store: Store) -> None:
+    """However many of them come."""
+    async with running(store) as ground:
+        ground.work.error = Permanent("the run is unknown")
+        odd = [f"odd-{number}" for number in range(2 * IN_A_ROW)]
+        await ground.publish(*odd, body=b"no json")
+        await ground.publish(*(f"m-{number}" for number in range(2 * IN_A_ROW)))
+        await until(lambda: len(ground.settled) == 4 * IN_A_ROW)
+        assert not ground.gate.brake.on
+
+
+async def test_a_pause_that_lasts_gives_the_window_back_once(store: Store) -> None:
+    """Over a minute: the channel is closed; then it goes on where it was, nothing burnt."""
+    async with running(store) as ground:
+        ground.work.broken = False
+        ground.breaker.open = True
+        await ground.publish("m-1", "m-2")
+        await as_time_passes(ground.clock, lambda: ground.gate.resting, "a rest")
+        await until(lambda: ground.consumer._subscription is None, what="a closed channel")
+        assert ground.consumer.alive
+        assert await ground.broker.depth(QUEUE_RUNS) == 2
+        await ground.pass_time(10 * PATIENCE)
+        assert ground.work.seen == []
+
+        ground.breaker.open = False
+        await as_time_passes(ground.clock, lambda: sorted(ground.settled) == ["m-1", "m-2"], "the rest")
+        assert await ground.letters() == 0
+
+
+def test_a_message_that_teaches_nothing_leaves_the_next_one_to_try() -> None:
+    """A refused message in the trial neither frees nor prolongs."""
+    clock = ManualClock()
+    brake = Brake(QUEUE_RUNS, clock)
+    for _ in range(IN_A_ROW):
+        brake.bug(buried=True)
+    assert (brake.on, brake.holds, brake.try_one()) == (True, True, True)
+    brake.learned_nothing()
+    assert (brake.on, brake.holds) == (True, False)
+    brake.went_well()
+    assert (brake.on, brake.try_one()) == (False, False)
+
+
+async def test_bugs_that_are_tried_again_do_not_count_until_they_are_letters() -> None:
+    """And one message that goes well begins the count anew."""
+    brake = Brake(QUEUE_RUNS, ManualClock())
+    for _ in range(3 * IN_A_ROW):
+        brake.bug(buried=False)
+    for _ in range(IN_A_ROW - 1):
+        brake.bug(buried=True)
+    brake.went_well()
+    for _ in range(IN_A_ROW - 1):
+        brake.bug(buried=True)
+    assert not brake.on
+
+
+class Line:
+    """The way to a Cronofy that answers as the test says."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.probed: int | None = None
+        """What the synthetic call is answered, where it is something else."""
+        self.cut = False
+        self.asked = 0
+        self.clock = ManualClock()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        if self.cut:
+            raise httpx.ConnectError("cut", request=request)
+        probing = request.url.path == "/v1/userinfo"
+        return httpx.Response(self.probed if probing and self.probed else self.status)
+
+
+@asynccontextmanager
+async def connected(line: Line) -> AsyncIterator[Transport]:
+    async with open_client("http://cronofy.test", transport=httpx.MockTransport(line)) as http:
+        transport = Transport(http, NoBudget(), line.clock)
+        yield transport
+        await transport.breaker.close()
+
+
+async def call(transport: Transport, owner: str = "one") -> None:
+    try:
+        await transport.plain(Request(method="GET", path="/v1/events"), owner=owner)
+    except SyncError:
+        return
+
+
+async def test_a_cronofy_that_cannot_be_reached_opens_the_breaker_and_a_probe_closes_it() -> None:
+    """The probe is a synthetic call; it asks seldom, and its first answer ends the outage."""
+    line = Line()
+    line.cut = True
+    async with connected(line) as transport:
+        for _ in range(FAILURES - 1):
+            await call(transport)
+        assert not is_open(transport)
+        await call(transport)
+        assert is_open(transport)
+
+        before = line.asked
+        for seconds in (FIRST_PAUSE, 2 * FIRST_PAUSE):
+            await asyncio.sleep(0)
+            await line.clock.pass_time(seconds)
+            await until(lambda: line.clock._sleepers, what="the next pause")
+        assert (line.asked, is_open(transport)) == (before + 2, True)
+        line.cut, line.status = False, 401
+        await line.clock.pass_time(4 * FIRST_PAUSE)
+        await until(lambda: not is_open(transport), what="an end of the outage")
+
+
+@pytest.mark.parametrize(
+    ("owners", "probed", "opens"),
+    [(["one"] * 30, 401, False), (["one"] * 30, 503, True), (["one", "two"] * 3, 401, True)],
+)
+async def test_server_errors_count_only_across_integrations(
+    owners: list[str], probed: int, opens: bool
+) -> None:
+    """R23: one account's fault is not an outage; where there is only one, a call without any decides."""
+    line = Line()
+    line.status, line.probed = 503, probed
+    async with connected(line) as transport:
+        for owner in owners:
+            await call(transport, owner)
+            await asyncio.sleep(0)
+        await until(lambda: is_open(transport) is opens, what="the breaker as it should be")
+
+
+@pytest.mark.parametrize("status", [200, 401, 404, 422, 429])
+async def test_whatever_cronofy_answers_begins_the_count_anew(status: int) -> None:
+    """A refusal is an answer."""
+    line = Line()
+    async with connected(line) as transport:
+        for _ in range(3):
+            line.status = 500
+            for number in range(FAILURES - 1):
+                await call(transport, f"owner-{number}")
+            line.status = status
+            await call(transport)
+        assert not is_open(transport)
+
+
+async def test_a_probe_that_stumbles_does_not_end_the_probing() -> None:
+    """An outage that nobody looks at would never end."""
+    clock = ManualClock()
+    asked: list[int] = []
+
+    async def probe() -> None:
+        asked.append(1)
+        raise ZeroDivisionError
+
+    breaker = Breaker(clock, probe)
+    for _ in range(FAILURES):
+        breaker.failed("one", unreachable=True)
+    for count in (1, 2):
+        await until(lambda: clock._sleepers, what="a pause")
+        await clock.pass_time(30)
+        assert len(asked) == count
+    await breaker.close()
+
+
+async def test_t13_changes_wait_unburnt_while_cronofy_is_down(world: Outbound) -> None:
+    """No attempt, no dead letter, no request; on its return everything crosses once."""
+    breaker = Switch()
+    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, breaker=breaker)
+    await world.integration()
+    consumer = await world.start(gate=gate)
+    await world.send(changed("a"))
+
+    breaker.open = True
+    world.calendars.faults.extend([Unavailable("Cronofy has a fault of its own (500)", status=500)])
+    await world.publish(changed("b"), changed("c"))
+    await as_time_passes(world.clock, lambda: gate.resting, "a rest")
+    await until(lambda: consumer._subscription is None, what="a closed channel")
+    assert world.calendars.titles == ["a v1"]
+    assert await world.broker.depth(QUEUE_OUTBOUND) == 2
+    assert consumer.ready
+    assert [await world.broker.depth(f"calendar-sync.retry.{each}") for each in RETRY_DELAYS] == [0] * 5
+
+    world.calendars.faults.clear()
+    breaker.open = False
+    await as_time_passes(world.clock, lambda: len(world.calendars.events) == 3, "the others")
+    await world.at_rest()
+    assert world.calendars.titles == ["a v1", "b v1", "c v1"]
+    assert await world.letters() == []
+
+
+async def test_t13_a_write_that_met_the_outage_goes_back_into_its_lane(world: Outbound) -> None:
+    """It is Cronofy, not the message: its attempt does not count."""
+    breaker = Switch()
+    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, breaker=breaker)
+    await world.integration()
+
+    async def fall(_writes: object) -> None:
+        breaker.open = True
+
+    world.calendars.before = fall
+    world.calendars.faults.append(Unavailable("no answer from Cronofy"))
+    await world.start(gate=gate)
+    await world.publish(changed("a"))
+    await until(lambda: breaker.open and not world.calendars.faults, what="the outage")
+    world.calendars.before = None
+    breaker.open = False
+    await world.at_rest()
+
+    assert world.calendars.titles == ["a v1"]
+    assert await world.logged() == [("create", "done", "ok")]
+
+
+async def test_bug_after_bug_outbound_makes_readiness_red(world: Outbound) -> None:
+    """The brake holds the outbound consumer too; malformed ones among them change nothing."""
+    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock)
+    await world.integration()
+    world.calendars.faults.extend([ZeroDivisionError()] * 200)
+    await world.start(gate=gate, retry_delays=(), prefetch=5)
+    await world.publish(*(changed(f"i-{number}") for number in range(IN_A_ROW + 10)))
+    await until(lambda: gate.brake.on, what="the brake")
+    assert {letter["code"] for letter in await world.letters()} == {"bug"}
+
+    world.calendars.faults.clear()
+    await as_time_passes(world.clock, lambda: not gate.brake.on, "the trial")
+    await as_time_passes(world.clock, lambda: len(world.calendars.events) > 1, "the others")

@@ -1,0 +1,93 @@
+"""A run that no message moves any more does not stand as running for ever (R25, issue 4 item 1)."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import delete
+
+from service.integrations.facts import run_requested
+from service.keeper import runs_at_a_standstill
+from service.store.messages.burying import NewLetter, bury
+from service.store.runs.runs import QUEUE
+from service.store.tables import outbox, runs
+from tests.support.two_people_with_runs import Village, village
+
+WEEK = {"past": "1_week", "future": "1_week"}
+
+
+@pytest.fixture
+async def ann(sqlite_url: str) -> AsyncIterator[Village]:
+    async with village(sqlite_url) as built:
+        yield built
+
+
+async def _lost(ann: Village, kind: str = "sync_now") -> str:
+    """A run whose message never reached anybody."""
+    run_id = await ann.start(kind, retrieve=WEEK)
+    async with ann.home.store.begin() as connection:
+        await connection.execute(delete(outbox))
+    return run_id
+
+
+async def _buried(ann: Village, run_id: str) -> None:
+    """Its message crashed whoever took it."""
+    now = ann.town.clock.now()
+    message = run_requested(run_id, ann.mine, step=0, now=now)
+    letter = NewLetter(
+        queue=QUEUE,
+        source="/calendar-sync",
+        message_id=message.message_id,
+        code="crash_loop",
+        field=None,
+        reason="It crashed three processes.",
+        exception=None,
+        tenant_id="acme",
+        integration_id=ann.mine,
+        routing_key=message.routing_key,
+        headers={},
+        body=message.body,
+    )
+    async with ann.home.store.begin() as connection:
+        await bury(connection, [letter], now=now)
+
+
+async def _state(ann: Village, run_id: str) -> tuple[str, str | None]:
+    (row,) = await ann.rows(runs, runs.c.id == run_id)
+    return row["state"], row["reason"]
+
+
+async def test_r25_a_run_whose_step_became_a_dead_letter_has_failed_and_says_why(ann: Village) -> None:
+    """However the letter came about; the person can start the next one."""
+    run_id = await _lost(ann)
+    await _buried(ann, run_id)
+
+    state, reason = await _state(ann, run_id)
+    assert state == "failed"
+    assert reason == "The message of its next step was given up: It crashed three processes."
+    await ann.rest()
+    await ann.start("sync_now", retrieve=WEEK)
+    await ann.rest()
+
+
+async def test_r21_a_deletion_whose_step_became_a_dead_letter_waits_for_its_replay(ann: Village) -> None:
+    """What is promised is done in the end."""
+    run_id = await _lost(ann, "delete")
+    await _buried(ann, run_id)
+    assert (await _state(ann, run_id))[0] == "waiting"
+
+
+async def test_r25_a_run_whose_message_was_lost_goes_on_by_itself(ann: Village) -> None:
+    """After an hour without a step; before that it is left alone."""
+    ann.add_event("Meeting")
+    await ann.town.pass_time(30)
+    run_id = await _lost(ann)
+    await ann.town.pass_time(3500)
+    await runs_at_a_standstill(ann.home.store).work()
+    assert (await _state(ann, run_id))[0] == "waiting"
+    assert await ann.rows(outbox, outbox.c.sent_at.is_(None)) == []
+
+    await ann.town.pass_time(200)
+    await runs_at_a_standstill(ann.home.store).work()
+    await ann.rest()
+
+    assert await _state(ann, run_id) == ("done", None)

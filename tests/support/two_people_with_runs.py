@@ -1,0 +1,237 @@
+"""The town with runs that go on by themselves, and what people do with integrations as a whole."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from contracts.envelope import RunRequested, decode
+from contracts.errors import Transient
+from contracts.ports import Delivery, Subscription
+from contracts.vorex import Action, ItemContent
+from service.broker.topology import QUEUE_RUNS
+from service.consumers.inbound.held_deletions import HeldDeletions
+from service.integrations import Accounts
+from service.integrations.delete import Copies, Leaving
+from service.integrations.facts import run_requested
+from service.integrations.runs import Syncing
+from service.keeper import due_runs
+from service.store.engine.ids import new_id
+from service.store.integrations.listing import Owner
+from service.store.messages.outbox import enqueue
+from service.store.tables import integrations, links, runs
+from tests.support.one_person import NINE, TEN, Household, Message
+from tests.support.two_people import Town, town
+
+ANN = Owner(tenant_id="acme", user_id="ann")
+MOST_ATTEMPTS = 6
+
+
+@dataclass(kw_only=True)
+class Village:
+    """Ann's linked calendar, and every verb she has."""
+
+    town: Town
+    accounts: Accounts
+    syncing: Syncing
+    leaving: Leaving
+    held: HeldDeletions
+    mine: str
+    """Her integration's id."""
+    subscription: list[Subscription] = field(default_factory=list)
+    linked: bool = True
+    """Whether she has an integration; without one ``mine`` is the deleted one."""
+    chosen: str = "Calendar"
+    """The calendar of hers that is linked."""
+    last_left: str = "keep"
+    """What became of the copies when she last deleted her integration."""
+    killed: int = 0
+    """How many of the next steps are handled and then die before they are acknowledged."""
+
+    @property
+    def home(self) -> Household:
+        return self.town.home
+
+    @property
+    def calendar(self) -> str:
+        """Her calendar's id at Cronofy."""
+        return self.home.calendars[self.mine]
+
+    def calendar_of(self, person: str) -> str:
+        """The provider's key of the calendar that they look at, linked or not."""
+        name = self.chosen if person == "ann" else "Calendar"
+        calendars = self.town.world.mailboxes[f"{person}@example.com"].calendars.values()
+        return next(calendar.key for calendar in calendars if calendar.name == name)
+
+    def calendar_id(self) -> str:
+        """What Cronofy calls the calendar of hers that is chosen."""
+        bound = [each for profile in self.town.world.profiles("ann@example.com") for each in profile.bindings]
+        return next(each.calendar_id for each in bound if each.calendar.name == self.chosen)
+
+    # -- the consumer of runs -------------------------------------------------------------------
+
+    def deliver(self, delivery: Delivery) -> None:
+        self.town.handle(lambda: self._handle(delivery))
+
+    def lost(self, generation: int) -> None: ...
+
+    async def _handle(self, delivery: Delivery) -> None:
+        message = decode(delivery.body, expected=RunRequested)
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            key = (message.source, message.id)
+            try:
+                await self.home.runs(Message(message=message, key=key, queue=QUEUE_RUNS, attempt=attempt))
+                if not self.killed:
+                    break
+                self.killed -= 1
+            except Transient as error:
+                self.town.failures.append(error)
+                await self.town.clock.sleep(5)
+        await self.subscription[0].ack([delivery])
+
+    # -- time -----------------------------------------------------------------------------------
+
+    async def rest(self) -> None:
+        """Whatever waits for somebody or for a moment has been done."""
+        for _ in range(60):
+            await due_runs(self.home.store).work()
+            await self.town.settle()
+            over = not await self.unfinished()
+            await self.town.outbound.sweep()
+            await self.town.settle()
+            if over:
+                await self.town.pass_time(5)
+                return
+            await self.town.pass_time(3)
+        raise AssertionError(f"runs do not end: {await self.unfinished()}")
+
+    async def unfinished(self) -> list[tuple[str, str, str]]:
+        """Kind, step and state of the runs that have not ended."""
+        rows = await self.rows(runs, runs.c.ended_at.is_(None))
+        return [(row["kind"], row["step"], row["state"]) for row in rows]
+
+    # -- what Ann and Vorex do ------------------------------------------------------------------
+
+    async def say(self, item_id: str, *, action: Action = Action.UPDATED, **changes: Any) -> None:
+        """Vorex changes one of her appointments, or makes it."""
+        known = {item.id: item.content for item in await self.home.items()}
+        usual = {
+            "id": item_id,
+            "type": "appointment",
+            "title": item_id,
+            "start": NINE,
+            "end": TEN,
+            "assignees": ["ann"],
+        }
+        before = known.get(item_id)
+        form = {**(before.to_json_dict() if before else usual), **changes}
+        await self.town.say(ItemContent.from_json_dict(form), action=action)
+
+    async def retitle(self, title: str, to: str) -> None:
+        """Vorex changes the title of one of her items."""
+        (item_id,) = [one.id for one in await self.home.items() if one.content and one.content.title == title]
+        await self.say(item_id, title=to)
+
+    def add_event(self, summary: str, **fields: Any) -> str:
+        """She adds an event to her calendar; its uid."""
+        form = {"summary": summary, "start": NINE, "end": TEN, **fields}
+        (event, *_) = self.town.world.add_event(self.calendar, **form)
+        return str(event["event_uid"])
+
+    async def delete(self, copies: Copies = "keep") -> None:
+        await self.leaving.delete(ANN, self.mine, copies=copies)
+
+    async def link_again(self, **options: Any) -> None:
+        """She connects the same calendar anew and finishes the settings; ``options`` are Finish's."""
+        await self.relink(**options)
+        await self.rest()
+
+    async def relink(self, **options: Any) -> None:
+        """As ``link_again``, and nothing has followed yet."""
+        row = {"provider_name": "google", "permission_level": "unrestricted", "baseline_at": None}
+        ranges = {name: options.pop(name, None) for name in ("retrieve", "send")}
+        row |= {"calendar_name": self.chosen}
+        self.mine = await self.home.integration("ann@example.com", **row | options)
+        self.linked = True
+        self.home.calendars[self.mine] = self.calendar_id()
+        await self.home.set(self.mine, calendar_id=self.calendar)
+        self.town.integrations["ann"] = self.mine
+        self.town.world.set_permission(self.calendar, str(options.get("permission_level", "unrestricted")))
+        await self.start("finish", **ranges)
+
+    async def work(self) -> None:
+        """What can be done now is done."""
+        await due_runs(self.home.store).work()
+        await self.town.settle()
+
+    async def start(self, kind: str, **ranges: Any) -> str:
+        """A run as Finish begins it; its id."""
+        run_id, now = new_id(), self.town.clock.now()
+        values: dict[str, Any] = {"id": run_id, "integration_id": self.mine, "started_by": "ann"}
+        values |= {"kind": kind, "state": "waiting", "step": "baseline", "requested_at": now, **ranges}
+        async with self.home.store.begin() as connection:
+            await connection.execute(insert(runs).values(**values))
+            request = run_requested(run_id, self.mine, step=0, now=now)
+            await enqueue(connection, [request], now=now.timestamp())
+        return run_id
+
+    # -- what is there --------------------------------------------------------------------------
+
+    def events(self) -> list[tuple[str, bool]]:
+        """Title and whether it is ours, of each event on her calendar."""
+        there = [event for event in self.town.world.events(self.calendar) if not event["deleted"]]
+        return sorted((event["summary"], event["event_id"] is not None) for event in there)
+
+    async def titles(self) -> list[str]:
+        """The titles of her My Calendar."""
+        return sorted(item.content.title for item in await self.town.mine("ann") if item.content)
+
+    async def rows(self, table: Any, *where: Any) -> list[Any]:
+        async with self.home.store.read() as connection:
+            return list((await connection.execute(select(table).where(*where))).mappings())
+
+    async def row(self) -> Any:
+        """Her integration's."""
+        (only,) = await self.rows(integrations, integrations.c.id == self.mine)
+        return only
+
+    async def her_links(self) -> list[Any]:
+        return await self.rows(links, links.c.integration_id == self.mine)
+
+
+@asynccontextmanager
+async def village(database_url: str = "", **options: Any) -> AsyncIterator[Village]:
+    """A town whose runs are handled; Ann's integration has a channel. ``options`` are the town's."""
+    async with town(database_url, **options) as place:
+        home = place.home
+        accounts = Accounts(
+            store=home.store,
+            gateway=home.cronofy.gateway,
+            grants=home.cronofy.tokens,
+            callback_address=lambda one: f"http://sync.test/{one}",
+            redirect_uri="http://sync.test/calendar-sync/callback",
+            wake=place.outbox.wake,
+        )
+        built = Village(
+            town=place,
+            accounts=accounts,
+            syncing=Syncing(home.store),
+            leaving=Leaving(home.store),
+            held=HeldDeletions(home.store),
+            mine=place.integrations["ann"],
+        )
+        (profile,) = place.world.profiles("ann@example.com")
+        (channel,) = profile.account.channels
+        now = datetime.fromtimestamp(place.world.clock.now(), UTC)
+        async with home.store.begin() as connection:
+            await connection.execute(
+                update(integrations)
+                .where(integrations.c.id == built.mine)
+                .values(channel_id=channel, finished_at=now)
+            )
+        built.subscription.append(await place.broker.subscribe(QUEUE_RUNS, prefetch=20, sink=built))
+        yield built
+        await built.subscription[0].close()
