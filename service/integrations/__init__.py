@@ -27,7 +27,8 @@ from service.integrations.settings_form import (
 )
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, IntegrityError, Store
-from service.store.integrations import channels, grants, listing
+from service.store.integrations import channels as channel_rows
+from service.store.integrations import grants, listing
 from service.store.integrations.listing import Owner, Shown
 from service.telemetry.logs import EventName
 
@@ -204,7 +205,7 @@ class Accounts:
             turn=Turn(integration_id=integration.id),
         )
         async with self._store.begin() as connection:
-            kept = await channels.keep_channel(connection, integration, channel.channel_id)
+            kept = await channel_rows.keep_channel(connection, integration, channel.channel_id)
         if not kept:
             await self._close_useless(integration, channel.channel_id)
 
@@ -219,7 +220,7 @@ class Accounts:
     async def ensure_channels(self) -> int:
         """For the keeper: make every channel that could not be made before; how many are still missing."""
         async with self._store.read() as connection:
-            lacking = await channels.without_channel(connection)
+            lacking = await channel_rows.without_channel(connection)
         return len([one for one in lacking if not await self._made(one)])
 
     async def _made(self, integration_id: str) -> bool:
