@@ -12,9 +12,9 @@ from tests.support.processes import ROOT
 
 WRITER = """
 import asyncio, sys, time
-from service.store import Store
-from service.store.ids import new_id
-from service.store.journal import record
+from service.store.engine.store import Store
+from service.store.engine.ids import new_id
+from service.store.messages.inbox import record
 
 async def write(url, name, seconds):
     store, written = Store(url), 0

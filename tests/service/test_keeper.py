@@ -28,7 +28,7 @@ NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 KEEPS_FOR_EVER = """
 import asyncio, pathlib, sys
 from service.keeper import Chore, Keeper
-from service.store import Store
+from service.store.engine.store import Store
 
 async def work():
     pathlib.Path(sys.argv[2]).touch()
