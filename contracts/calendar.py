@@ -4,10 +4,11 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from contracts.event_fields import EventFields
 from contracts.vorex import ItemContent, ItemType
 
 ItemRef = NewType("ItemRef", str)
@@ -19,11 +20,6 @@ _ITEM_SPACE = uuid.UUID("5b0a4f0e-3f0f-5c53-9d2c-2f6f2f3f9a51")
 
 Prints = dict[str, str | bool]
 """The canonical form of what may come back from the calendar, field by field; texts as hashes."""
-
-Payload = dict[str, Any]
-"""An event as it is written to Cronofy, without its id."""
-
-Moment = datetime | date
 
 
 def item_ref(tenant_id: str, item_type: str, item_id: str) -> ItemRef:
@@ -221,11 +217,11 @@ class Link:
     code: Code | None = None
     differs: bool = False
     desired_revision: int = 0
-    desired: Payload | None = None
+    desired: EventFields | None = None
     """What the event should be; None: it should not exist."""
     applied_revision: int = 0
     applied_hash: str | None = None
-    """Of the payload that was accepted last, or that the calendar is known to equal."""
+    """Of the fields that were accepted last, or that the calendar is known to equal."""
     exists_there: bool = False
     agreed: Prints | None = None
     last_read: Prints | None = None

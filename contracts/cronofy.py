@@ -5,51 +5,17 @@ Rows of events are read by hand, not by a model: a full read brings thousands of
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Self, TypeAlias
+from datetime import datetime
+from typing import Any, Self
 
 from contracts.errors import Malformed
-from contracts.tolerant import flag, instant, part, required, rows, sane_instant, text
-from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
+from contracts.times import Moment
+from contracts.tolerant import flag, moment, part, required, rows, sane_instant, text
 
-__all__ = [
-    "Answer",
-    "Calendar",
-    "Channel",
-    "CronofyEvent",
-    "Delete",
-    "EventOptions",
-    "EventsPage",
-    "ForeignEdit",
-    "Notification",
-    "Profile",
-    "TokenGrant",
-    "Upsert",
-    "UserInfo",
-    "When",
-    "Write",
-]
-
-When: TypeAlias = datetime | date
-"""An instant in UTC, or a whole day."""
-
-DAY_LENGTH = len("2026-12-03")
 UNRESTRICTED = "unrestricted"
 LONGEST_LINE, LONGEST_TEXT = 4096, 32_768
 """Characters taken of a title or place, and of a description: a fact with all of them, each escaped as six
 bytes, still fits into a message (DESIGN 5)."""
-
-
-def _when(raw: Mapping[str, Any], name: str) -> When:
-    value = raw.get(name)
-    if isinstance(value, Mapping):
-        value = value.get("time")
-    if not isinstance(value, str):
-        raise Malformed(name, "must be a time or a date")
-    try:
-        return date.fromisoformat(value) if len(value) == DAY_LENGTH else instant(value)
-    except ValueError as error:
-        raise Malformed(name, "must be a time or a date") from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,8 +38,8 @@ class CronofyEvent:
     event_uid: str
     event_id: str | None = None
     """Ours, for the events that this application manages."""
-    start: When
-    end: When
+    start: Moment
+    end: Moment
     deleted: bool = False
     created: datetime | None = None
     updated: datetime | None = None
@@ -101,8 +67,8 @@ class CronofyEvent:
             calendar_id=required(raw, "calendar_id"),
             event_uid=required(raw, "event_uid"),
             event_id=text(raw, "event_id") or None,
-            start=_when(raw, "start"),
-            end=_when(raw, "end"),
+            start=moment(raw, "start"),
+            end=moment(raw, "end"),
             deleted=get("deleted") is True,
             created=sane_instant(get("created")),
             updated=sane_instant(get("updated")),

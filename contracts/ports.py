@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from contracts.writes import Answer, Write
+from contracts.writes import Answer, EventWrite
 
 HandOver = Callable[[Sequence[str]], Awaitable[None]]
 """Sends these rows of the outbox now. Never raises: what is not sent now, the keeper sends."""
@@ -185,7 +185,7 @@ class Cronofy(Protocol):
     def cost(self, writes: int) -> int:
         """What the budget asks for a request of so many writes."""
 
-    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn) -> Sequence[Answer]:
+    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn) -> Sequence[Answer]:
         """Carry out these writes; an answer for each, in order. Raises Transient and Permanent only."""
 
 

@@ -1,12 +1,15 @@
 """Reading another party's JSON without trusting its shape: what is absent or odd is None or empty."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from contracts.errors import Malformed
+from contracts.times import Moment
 
 Read = TypeVar("Read")
+
+DAY_LENGTH = len("2026-12-03")
 
 
 def required(raw: Mapping[str, Any], name: str) -> str:
@@ -51,20 +54,30 @@ def rows(raw: Any, name: str, read: Callable[[Mapping[str, Any]], Read]) -> tupl
     return tuple(read(row) for row in listed if isinstance(row, Mapping))
 
 
-def instant(value: str) -> datetime:
-    """An instant in UTC and whole seconds; raises ValueError for anything else, the year 0 too."""
-    read = datetime.fromisoformat(value)
-    if read.tzinfo is None:
-        return read.replace(tzinfo=UTC, microsecond=0)
-    try:
-        return read.astimezone(UTC).replace(microsecond=0)
-    except OverflowError as error:
-        raise ValueError("outside the calendar") from error
-
-
 def sane_instant(value: Any) -> datetime | None:
-    """An instant where the value is one; Cronofy's stamps may be nonsense (fact sheet 7)."""
+    """An instant in UTC and whole seconds where the value is one; Cronofy's stamps may be nonsense."""
     try:
-        return instant(value) if isinstance(value, str) else None
+        read = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if read is None or read.tzinfo is None:
+            return read and read.replace(tzinfo=UTC, microsecond=0)
+        return read.astimezone(UTC).replace(microsecond=0)
+    except (OverflowError, ValueError):
+        return None
+
+
+def moment(raw: Mapping[str, Any], name: str) -> Moment:
+    """A day, or an instant as ``sane_instant`` reads it; raises Malformed where there is neither."""
+    value = raw.get(name)
+    if isinstance(value, Mapping):
+        value = value.get("time")
+    read = _day(value) if isinstance(value, str) and len(value) == DAY_LENGTH else sane_instant(value)
+    if read is None:
+        raise Malformed(name, "must be a time or a date")
+    return read
+
+
+def _day(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
     except ValueError:
         return None

@@ -1,7 +1,7 @@
 """Items of My Calendar, and what a message says when one changed (DESIGN 5)."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -33,9 +33,7 @@ from contracts.fields import (
     visible,
     wrong,
 )
-
-DEFAULT_DURATION = timedelta(minutes=30)
-ONE_DAY = timedelta(days=1)
+from contracts.times import usual_length
 
 
 class ItemType(StrEnum):
@@ -145,7 +143,7 @@ class ItemContent(Strict):
             raise wrong("must be left out where there is no start")
         if end < start:
             raise wrong("must not be before start")
-        return end if end > start else start + (ONE_DAY if info.data["all_day"] else DEFAULT_DURATION)
+        return end if end > start else start + usual_length(all_day=info.data["all_day"])
 
     def to_json_dict(self) -> dict[str, Any]:
         """The item in its message form, to be stored or sent; ``from_json_dict`` gives an equal item back."""

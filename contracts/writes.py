@@ -1,26 +1,16 @@
-"""What is sent to Cronofy: whole upserts, deletes and edits of foreign events, exactly as DESIGN 6 says."""
+"""What is sent to Cronofy: whole upserts, deletes and edits of foreign events (R4, R10, R12)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
+
+from contracts.event_fields import EventFields
 
 Method: TypeAlias = Literal["POST", "DELETE"]
 
 SAFE_IN_PATH = "@:!$&'()*+,;=~"
 LEAST_SUCCESS, BEYOND_SUCCESS = 200, 300
-
-
-def rfc3339(moment: datetime) -> str:
-    """Whole seconds in UTC with ``Z``, the year in four digits; Cronofy refuses fractions (fact sheet 1)."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
-
-
-def _when(value: datetime | date, zone: str) -> Any:
-    if isinstance(value, datetime):
-        return {"time": rfc3339(value), "tzid": zone}
-    return value.isoformat()
 
 
 def events_path(calendar_id: str) -> str:
@@ -29,21 +19,17 @@ def events_path(calendar_id: str) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Upsert:
-    """The whole of an event that is ours; nothing omitted, nothing else (DESIGN 6)."""
+    """The whole of an event that is ours; raises ValueError where a field is left out (R4)."""
 
     calendar_id: str
     event_id: str
-    summary: str = field(repr=False)
-    description: str = field(repr=False)
-    start: datetime | date
-    end: datetime | date
-    """Exclusive for whole days."""
-    tzid: str
-    location: str = field(repr=False)
-    transparency: Literal["opaque", "transparent"]
-    event_private: bool
+    fields: EventFields
 
     method: Method = field(default="POST", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.fields.whole:
+            raise ValueError("an event of ours is written whole")
 
     @property
     def key(self) -> tuple[str, str]:
@@ -51,34 +37,16 @@ class Upsert:
         return (self.calendar_id, self.event_id)
 
     def body(self) -> dict[str, Any]:
-        return {
-            "event_id": self.event_id,
-            "summary": self.summary,
-            "description": self.description,
-            "start": _when(self.start, self.tzid),
-            "end": _when(self.end, self.tzid),
-            "tzid": self.tzid,
-            "location": {"description": self.location},
-            "transparency": self.transparency,
-            "event_private": self.event_private,
-        }
+        return {"event_id": self.event_id, **self.fields.to_wire_dict()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForeignEdit:
-    """A change to an event that is not ours: its title and time, and of the rest what is not None (R10)."""
+    """A change to an event that is not ours: its title and time, and of the rest what changed (R10)."""
 
     calendar_id: str
     event_uid: str
-    summary: str = field(repr=False)
-    start: datetime | date
-    end: datetime | date
-    tzid: str
-    """The zone in which the times are shown; part of start and end."""
-    description: str | None = field(default=None, repr=False)
-    location: str | None = field(default=None, repr=False)
-    transparency: Literal["opaque", "transparent"] | None = None
-    event_private: bool | None = None
+    fields: EventFields
 
     method: Method = field(default="POST", init=False, repr=False)
 
@@ -87,19 +55,9 @@ class ForeignEdit:
         return (self.calendar_id, self.event_uid)
 
     def body(self) -> dict[str, Any]:
-        given = {
-            "description": self.description,
-            "location": None if self.location is None else {"description": self.location},
-            "transparency": self.transparency,
-            "event_private": self.event_private,
-        }
-        return {
-            "event_uid": self.event_uid,
-            "summary": self.summary,
-            "start": _when(self.start, self.tzid),
-            "end": _when(self.end, self.tzid),
-            **{name: value for name, value in given.items() if value is not None},
-        }
+        form = self.fields.to_wire_dict()
+        form.pop("tzid", None)
+        return {"event_uid": self.event_uid, **form}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,10 +82,10 @@ class Delete:
         return {"event_id": self.event_id} if self.event_id is not None else {"event_uid": self.event_uid}
 
 
-Write: TypeAlias = Upsert | ForeignEdit | Delete
+EventWrite: TypeAlias = Upsert | ForeignEdit | Delete
 
 
-def batch_entry(write: Write) -> dict[str, Any]:
+def batch_entry(write: EventWrite) -> dict[str, Any]:
     """The write as one entry of ``POST /v1/batch``."""
     return {
         "method": write.method,

@@ -18,12 +18,12 @@ from contracts.calendar import (
     LogEntry,
     Origin,
     Outcome,
-    Payload,
     Trigger,
     event_id,
 )
+from contracts.event_fields import EventFields, fields_hash
 from contracts.writes import Answer
-from handlers.compose import compose, payload_hash
+from handlers.compose import compose
 from handlers.landing import GONE, PASSING, SERVER_ERROR
 from handlers.outbound_message import UNFINISHED, entry_of
 from handlers.plan import belongs, renewed
@@ -48,22 +48,22 @@ def follow(
     item: Item, integration: Integration, here: Link | None, *, new_id: Callable[[], str]
 ) -> Follow | None:
     """What is to be written here for a copy elsewhere; None: that copy is to stay where it is."""
-    payload = compose(item.content) if item.content and belongs(item, integration) else None
-    if payload is None:
+    fields = compose(item.content) if item.content and belongs(item, integration) else None
+    if fields is None:
         return Follow()
     if item.type not in integration.item_types:
         return None
     if here is None:
-        return Follow(link=_first(item, integration, payload, new_id), new=True)
-    if _stands(here, payload) or _let_go_by_hand(here):
+        return Follow(link=_first(item, integration, fields, new_id), new=True)
+    if _stands(here, fields) or _let_go_by_hand(here):
         return Follow()
-    return Follow(link=_behind(renewed(here, item, integration), item, payload))
+    return Follow(link=_behind(renewed(here, item, integration), item, fields))
 
 
-def _stands(here: Link, payload: Payload) -> bool:
+def _stands(here: Link, fields: EventFields) -> bool:
     if here.origin is Origin.EXTERNAL:
         return here.exists_there
-    as_wished = here.applied_hash == payload_hash(payload) and not here.differs
+    as_wished = here.applied_hash == fields_hash(fields) and not here.differs
     return here.exists_there and here.state is LinkState.AGREED and as_wished
 
 
@@ -72,7 +72,7 @@ def _let_go_by_hand(here: Link) -> bool:
     return here.state is LinkState.LET_GO and here.let_go_print is not None
 
 
-def _first(item: Item, integration: Integration, payload: Payload, new_id: Callable[[], str]) -> Link:
+def _first(item: Item, integration: Integration, fields: EventFields, new_id: Callable[[], str]) -> Link:
     assert integration.calendar_id is not None
     return Link(
         id=LinkId(new_id()),
@@ -83,16 +83,16 @@ def _first(item: Item, integration: Integration, payload: Payload, new_id: Calla
         event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
         state=LinkState.BEHIND,
         desired_revision=item.revision,
-        desired=payload,
+        desired=fields,
     )
 
 
-def _behind(here: Link, item: Item, payload: Payload) -> Link:
+def _behind(here: Link, item: Item, fields: EventFields) -> Link:
     return replace(
         here,
         state=LinkState.BEHIND,
         code=None,
-        desired=payload,
+        desired=fields,
         desired_revision=item.revision,
         let_go_print=None,
         ended_at=None,

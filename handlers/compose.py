@@ -1,21 +1,16 @@
-"""What an item looks like as an event (R4, R12–R15; DESIGN 6, "What is written")."""
+"""What an item looks like as an event (R4, R12–R15)."""
 
-import hashlib
 import re
 import unicodedata
-from datetime import UTC, date, datetime, timedelta
 
-import orjson
-
-from contracts.calendar import Moment, Payload
+from contracts.event_fields import EventFields
 from contracts.fields import visible
+from contracts.times import Moment, usual_length
 from contracts.vorex import DescriptionFormat, ItemContent, ShowAs
 from handlers.html_text import plain, tidy
 
 LONGEST_TITLE = 1024
 LONGEST_DESCRIPTION = 4096
-HALF_HOUR = timedelta(minutes=30)
-ONE_DAY = timedelta(days=1)
 
 _LINE_BREAKS = re.compile(r"[\t\r\n\f\v]+")
 
@@ -71,8 +66,7 @@ def span(item: ItemContent) -> tuple[Moment, Moment] | None:
     """When the event begins and ends; None for an item without a date, which is on no calendar (R14)."""
     if item.start is None:
         return None
-    length = ONE_DAY if item.all_day else HALF_HOUR
-    return item.start, item.end if item.end is not None else item.start + length
+    return item.start, item.end if item.end is not None else item.start + usual_length(all_day=item.all_day)
 
 
 def transparent(item: ItemContent) -> bool:
@@ -80,42 +74,18 @@ def transparent(item: ItemContent) -> bool:
     return item.show_as is ShowAs.FREE or item.completed or (item.all_day and item.end is None)
 
 
-def wire_time(moment: Moment) -> str:
-    """A date as it is, an instant in UTC with whole seconds and ``Z`` (R12)."""
-    if isinstance(moment, datetime):
-        return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
-    return moment.isoformat()
-
-
-def read_time(text: str) -> Moment:
-    """The inverse of ``wire_time``."""
-    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
-
-
-def compose(item: ItemContent) -> Payload | None:
-    """The whole event but its id, exactly the fields of DESIGN 6; None without a date (R14)."""
+def compose(item: ItemContent) -> EventFields | None:
+    """The whole event; None without a date (R14)."""
     times = span(item)
     if times is None:
         return None
-    start, end = (_edge(moment, item.time_zone) for moment in times)
-    return {
-        "summary": summary(item),
-        "description": description(item),
-        "start": start,
-        "end": end,
-        "tzid": item.time_zone,
-        "location": {"description": item.location},
-        "transparency": "transparent" if transparent(item) else "opaque",
-        "event_private": item.private,
-    }
-
-
-def _edge(moment: Moment, zone: str) -> str | dict[str, str]:
-    text = wire_time(moment)
-    return {"time": text, "tzid": zone} if isinstance(moment, datetime) else text
-
-
-def payload_hash(payload: Payload | None) -> str:
-    """Equal for equal payloads."""
-    form = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(form).hexdigest()[:32]
+    return EventFields(
+        summary=summary(item),
+        description=description(item),
+        start=times[0],
+        end=times[1],
+        tzid=item.time_zone,
+        location=item.location,
+        transparency="transparent" if transparent(item) else "opaque",
+        event_private=item.private,
+    )

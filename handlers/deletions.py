@@ -161,12 +161,12 @@ def keep(link: Link, item: Item, integration: Integration, reading: Reading) -> 
         link, state=LinkState.AGREED, code=None, exists_there=False, agreed=None, last_read=None, writes=()
     )
     match wish(item, integration, absent):
-        case Write(payload=payload):
+        case Write(fields=fields):
             again = replace(
                 absent,
                 state=LinkState.BEHIND if integration.sends else LinkState.HELD,
                 code=None if integration.sends else holding_code(integration),
-                desired=payload,
+                desired=fields,
                 desired_revision=item.revision,
             )
             reason = "The deletion was not carried out; the copy is written again."

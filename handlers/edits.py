@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from contracts.calendar import Code, Moment
+from contracts.calendar import Code
 from contracts.cronofy import CronofyEvent
 from contracts.fields import visible
+from contracts.times import ONE_DAY, Moment, usual_length, wire_time
 from contracts.vorex import DescriptionFormat, ItemContent, ItemType, ShowAs
-from handlers.compose import HALF_HOUR, ONE_DAY, canonical, description, summary, wire_time
+from handlers.compose import canonical, description, summary
 from handlers.fingerprints import TIME_FIELDS, bare_description, bare_title
 
 MASKED_TITLE = "Private appointment"
@@ -116,7 +117,7 @@ def both_values(
 def _times(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str, Any]:
     """The edges that differ; the other edge stays as the item has it, to the second."""
     timed = isinstance(event.start, datetime)
-    usual = HALF_HOUR if timed else ONE_DAY
+    usual = usual_length(all_day=not timed)
     length = _length(event.start, event.end)
     end = event.end if length > timedelta(0) else event.start + usual
     alike = item.start is not None and item.all_day == (not timed)

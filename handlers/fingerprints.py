@@ -5,10 +5,12 @@ import unicodedata
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from contracts.calendar import Payload, Prints
+from contracts.calendar import Prints
 from contracts.cronofy import CronofyEvent
+from contracts.event_fields import EventFields
+from contracts.times import read_time, wire_time
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import canonical, one_line, plain_description, prefix, read_time, reference, wire_time
+from handlers.compose import canonical, one_line, plain_description, prefix, reference
 
 TIME_FIELDS = ("start", "end")
 APPOINTMENT_FIELDS = ("title", "description", "location", *TIME_FIELDS, "free", "private")
@@ -22,32 +24,20 @@ def fields_of(item_type: ItemType) -> tuple[str, ...]:
     return APPOINTMENT_FIELDS if item_type is ItemType.APPOINTMENT else TIME_FIELDS
 
 
-def print_of_payload(payload: Payload, item: ItemContent) -> Prints:
-    """The prints of what is written."""
-    values: Prints = {
-        "title": _text(payload["summary"]),
-        "description": _text(payload["description"]),
-        "location": _text(payload["location"]["description"]),
-        "start": _edge(payload["start"]),
-        "end": _edge(payload["end"]),
-        "free": payload["transparency"] == "transparent",
-        "private": payload["event_private"],
-    }
-    return {name: values[name] for name in fields_of(item.type)}
-
-
-def print_of_event(event: CronofyEvent, item: ItemContent) -> Prints:
-    """The prints of what is read; a field that was not sent is left out."""
-    values: dict[str, str | bool | None] = {
+def print_of_event(event: CronofyEvent | EventFields, item: ItemContent) -> Prints:
+    """The prints of what is read or written; a field that was not sent is left out."""
+    times: Prints = {"start": wire_time(event.start), "end": wire_time(event.end)}
+    if item.type is not ItemType.APPOINTMENT:
+        return times
+    values = {
         "title": None if event.summary is None else _text(event.summary),
         "description": None if event.description is None else _text(event.description),
         "location": None if event.location is None else _text(event.location),
-        "start": wire_time(event.start),
-        "end": wire_time(event.end),
+        **times,
         "free": {"transparent": True, "opaque": False}.get(event.transparency or ""),
         "private": event.event_private,
     }
-    return {name: value for name in fields_of(item.type) if (value := values[name]) is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def print_of_item(item: ItemContent) -> Prints:
@@ -98,10 +88,6 @@ def _rounded(read: str, known: str) -> bool:
     if not isinstance(there, datetime) or not isinstance(ours, datetime):
         return False
     return there.second == 0 and abs(there - ours) < ROUNDING
-
-
-def _edge(value: str | dict[str, str]) -> str:
-    return value if isinstance(value, str) else value["time"]
 
 
 def _text(text: str) -> str:

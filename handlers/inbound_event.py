@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from contracts.calendar import Code, Integration, Item, Link, LinkState, LogAction, Origin, Outcome, Prints
 from contracts.cronofy import CronofyEvent
+from contracts.event_fields import fields_hash
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import compose, payload_hash
+from handlers.compose import compose
 from handlers.deletions import judge_gone, outlived
 from handlers.echo import (
     ARRIVAL,
@@ -25,7 +26,7 @@ from handlers.echo import (
     touched_since,
 )
 from handlers.edits import both_values, closed_code, edited, masked, read_values, values_of
-from handlers.fingerprints import differing, print_of_event, print_of_payload, same
+from handlers.fingerprints import differing, print_of_event, same
 from handlers.judgement import (
     NOTHING,
     Judgement,
@@ -160,8 +161,8 @@ def _judge_living(
 
 def _own(content: ItemContent) -> Prints:
     """The prints of what the item should look like there."""
-    payload = compose(content)
-    return print_of_payload(payload, content) if payload else {}
+    fields = compose(content)
+    return print_of_event(fields, content) if fields else {}
 
 
 def _acquainted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
@@ -322,15 +323,15 @@ def _after_edit(link: Link, item: Item, integration: Integration, reading: Readi
     )  # R13's additions, removed with the edit
     if link.state is not LinkState.AGREED or not sight.arrived or unheard or lacking:
         return _to_write(link, item, integration, reading)
-    payload = compose(content_of(item))
+    fields = compose(content_of(item))
     base = link.writes[-1].prints if link.writes else link.agreed or {}
     return replace(
         overtaken(link, reading),
-        desired=payload,
+        desired=fields,
         desired_revision=item.revision,
         agreed={**base, **sight.read},
         applied_revision=item.revision,
-        applied_hash=payload_hash(payload),
+        applied_hash=fields_hash(fields),
         differs=link.differs and bool(still),
     )
 
@@ -368,8 +369,8 @@ def _to_write(link: Link, item: Item, integration: Integration, reading: Reading
     if isinstance(wished, Leave):
         return replace(link, state=wished.state, code=wished.code, desired_revision=item.revision)
     if isinstance(wished, Write):
-        writes = remembered(link, item, wished.payload, reading.now)
-        link = replace(link, desired=wished.payload, desired_revision=item.revision, writes=writes)
+        writes = remembered(link, item, wished.fields, reading.now)
+        link = replace(link, desired=wished.fields, desired_revision=item.revision, writes=writes)
     return rewritten(link, reading) if link.state in {LinkState.AGREED, LinkState.FAILED} else link
 
 

@@ -18,14 +18,15 @@ from contracts.calendar import (
     LinkState,
     LogAction,
     LogEntry,
-    Moment,
     Origin,
     Outcome,
     item_ref,
 )
 from contracts.cronofy import CronofyEvent
+from contracts.event_fields import fields_hash
+from contracts.times import Moment
 from contracts.vorex import ItemType
-from handlers.compose import compose, payload_hash
+from handlers.compose import compose
 from handlers.echo import outstanding
 from handlers.edits import closed_code, imported, masked
 from handlers.fingerprints import print_of_event
@@ -244,15 +245,15 @@ def _link_equal(  # noqa: PLR0917
 ) -> None:
     """Equal on both sides, and alone so: linked instead of copied (R29)."""
     assert item.content is not None
-    payload = compose(item.content)
+    fields = compose(item.content)
     agreed = print_of_event(event, item.content)
     paired = replace(
         link,
         item_ref=item.ref,
-        desired=payload,
+        desired=fields,
         desired_revision=item.revision,
         applied_revision=item.revision,
-        applied_hash=payload_hash(payload),
+        applied_hash=fields_hash(fields),
         agreed=agreed,
         last_read=agreed,
     )
@@ -323,7 +324,7 @@ def _import_link(
     event: CronofyEvent, item: Item, integration: Integration, reading: Reading, *, new_id: Callable[[], str]
 ) -> Link:
     assert item.content is not None
-    payload = compose(item.content)
+    fields = compose(item.content)
     code = closed_code(event)
     agreed = print_of_event(masked(event), item.content)
     return Link(
@@ -338,9 +339,9 @@ def _import_link(
         state=LinkState.AGREED,
         code=code,
         desired_revision=item.revision,
-        desired=payload,
+        desired=fields,
         applied_revision=item.revision,
-        applied_hash=payload_hash(payload),
+        applied_hash=fields_hash(fields),
         exists_there=True,
         agreed=agreed,
         last_read=agreed,
@@ -370,15 +371,4 @@ def _should_have_shown(link: Link, first: date, beyond: date, began_at: float) -
     alive = link.state is LinkState.AGREED and link.exists_there and link.ended_at is None
     if link.origin is not Origin.OURS or not unseen or not alive or link.desired is None:
         return False
-    start, end = _span(link)
-    return start < beyond and end > first
-
-
-def _span(link: Link) -> tuple[date, date]:
-    payload = link.desired or {}
-    return _edge_day(payload["start"]), _edge_day(payload["end"])
-
-
-def _edge_day(edge: str | dict[str, str]) -> date:
-    text = edge if isinstance(edge, str) else edge["time"]
-    return date.fromisoformat(text[: len("2026-12-03")])
+    return _day(link.desired.start) < beyond and _day(link.desired.end) > first

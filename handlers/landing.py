@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from contracts.calendar import Code, Link, LinkState, LogAction, Origin, Outcome, Payload, Prints, Written
-from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
-from handlers.compose import read_time
+from contracts.calendar import Code, Link, LinkState, LogAction, Origin, Outcome, Prints, Written
+from contracts.event_fields import EventFields
+from contracts.writes import Answer, Delete, EventWrite, ForeignEdit, Upsert
 from handlers.outbound_message import UNFINISHED
 
 VERIFY_AFTER = 20.0
@@ -103,43 +103,18 @@ class Landing:
     reason: str = ""
 
 
-def write_of(link: Link, payload: Payload | None) -> Write:
-    """The write that makes the event as the payload says; None deletes it."""
-    if payload is None:
-        if link.origin is Origin.OURS:
-            return Delete(calendar_id=link.calendar_id, event_id=link.event_id)
-        return Delete(calendar_id=link.calendar_id, event_uid=link.event_uid)
-    start, end = payload["start"], payload["end"]
-    if link.origin is Origin.EXTERNAL:
-        place = payload.get("location")
-        return ForeignEdit(
+def write_of(link: Link, fields: EventFields | None) -> EventWrite:
+    """The write that makes the event as the fields say; None deletes it."""
+    ours = link.origin is Origin.OURS
+    if fields is None:
+        return Delete(
             calendar_id=link.calendar_id,
-            event_uid=link.event_uid or "",
-            summary=payload["summary"],
-            start=read_time(_edge(start)),
-            end=read_time(_edge(end)),
-            tzid=start["tzid"] if isinstance(start, dict) else "UTC",
-            description=payload.get("description"),
-            location=place["description"] if place is not None else None,
-            transparency=payload.get("transparency"),
-            event_private=payload.get("event_private"),
+            event_id=link.event_id if ours else None,
+            event_uid=None if ours else link.event_uid,
         )
-    return Upsert(
-        calendar_id=link.calendar_id,
-        event_id=link.event_id or "",
-        summary=payload["summary"],
-        description=payload["description"],
-        start=read_time(_edge(start)),
-        end=read_time(_edge(end)),
-        tzid=payload["tzid"],
-        location=payload["location"]["description"],
-        transparency=payload["transparency"],
-        event_private=payload["event_private"],
-    )
-
-
-def _edge(value: str | dict[str, str]) -> str:
-    return value if isinstance(value, str) else value["time"]
+    if ours:
+        return Upsert(calendar_id=link.calendar_id, event_id=link.event_id or "", fields=fields)
+    return ForeignEdit(calendar_id=link.calendar_id, event_uid=link.event_uid or "", fields=fields)
 
 
 def needs_look(answers: Sequence[Answer]) -> bool:
@@ -147,7 +122,7 @@ def needs_look(answers: Sequence[Answer]) -> bool:
     return any(answer.status in LOOKED_AT for answer in answers)
 
 
-def read_answer(answer: Answer, write: Write, *, connected: bool) -> Result:
+def read_answer(answer: Answer, write: EventWrite, *, connected: bool) -> Result:
     """What one answer says; ``connected`` is what the look found, where one was needed."""
     if answer.accepted:
         return ACCEPTED

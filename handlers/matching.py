@@ -2,11 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
-from contracts.calendar import Item, Payload
+from contracts.calendar import Item
 from contracts.cronofy import CronofyEvent
-from handlers.compose import canonical, span, wire_time
+from contracts.event_fields import EventFields
+from contracts.times import wire_time
+from handlers.compose import canonical, span
 
 Twin = tuple[str, str, str]
 """Title, start and end, in canonical form."""
@@ -16,13 +17,9 @@ def twin_of(title: str, start: str, end: str) -> Twin:
     return canonical(title), start, end
 
 
-def twin_of_event(event: CronofyEvent) -> Twin:
+def twin_of_event(event: CronofyEvent | EventFields) -> Twin:
+    """Of an event as it was read, or as it is written."""
     return twin_of(event.summary or "", wire_time(event.start), wire_time(event.end))
-
-
-def twin_of_payload(payload: Payload) -> Twin:
-    """Of an event as it is written."""
-    return twin_of(payload["summary"], _edge(payload["start"]), _edge(payload["end"]))
 
 
 def equal_twin(item: Item) -> Twin | None:
@@ -47,7 +44,3 @@ def equals_among(events: Sequence[CronofyEvent], items: Iterable[Item]) -> Mappi
     """The items that equal an event of these which has no equal itself."""
     twins = Counter(twin_of_event(event) for event in events)
     return {twin: alike for twin, alike in equals_of(items).items() if twins[twin] == 1}
-
-
-def _edge(edge: str | dict[str, str]) -> str:
-    return edge if isinstance(edge, str) else wire_time(datetime.fromisoformat(edge["time"]))

@@ -20,16 +20,16 @@ from contracts.calendar import (
     LogEntry,
     Origin,
     Outcome,
-    Payload,
     Prints,
     Status,
     Written,
     event_id,
 )
 from contracts.envelope import ItemChanged
+from contracts.event_fields import EventFields
 from contracts.vorex import ItemChangedData, ItemContent
 from handlers.compose import compose
-from handlers.fingerprints import NO_EVENT, print_of_payload
+from handlers.fingerprints import NO_EVENT, print_of_event
 from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
 from handlers.versions import Loss, Verdict, judge
 
@@ -163,8 +163,8 @@ def choose(
         case Leave() as leave:
             assert link is not None
             return _left(verdicts, integration, link, leave)
-        case Write(payload=payload):
-            return _wanted(verdicts, integration, link, payload, now=now, new_id=new_id)
+        case Write(fields=fields):
+            return _wanted(verdicts, integration, link, fields, now=now, new_id=new_id)
         case Remove():
             return _wanted(verdicts, integration, link, None, now=now, new_id=new_id)
 
@@ -218,7 +218,7 @@ def _wanted(
     verdicts: Verdicts,
     integration: Integration,
     link: Link | None,
-    payload: Payload | None,
+    fields: EventFields | None,
     *,
     now: float,
     new_id: Callable[[], str],
@@ -229,9 +229,9 @@ def _wanted(
         base,
         state=state,
         code=code,
-        desired=payload,
+        desired=fields,
         desired_revision=verdicts.item.revision,
-        writes=base.writes if state is LinkState.HELD else remembered(base, verdicts.item, payload, now),
+        writes=base.writes if state is LinkState.HELD else remembered(base, verdicts.item, fields, now),
         ended_at=None,
     )
     held = state is LinkState.HELD
@@ -269,26 +269,26 @@ def holding_code(integration: Integration) -> Code | None:
     return None if integration.active else Code.INACTIVE
 
 
-def remembered(link: Link, item: Item, payload: Payload | None, now: float) -> tuple[Written, ...]:
+def remembered(link: Link, item: Item, fields: EventFields | None, now: float) -> tuple[Written, ...]:
     """The writes that may yet be read back, with the one that is due now (DESIGN 7.3)."""
     writes = tuple(link.writes)
-    prints = prints_of(link, item, payload)
+    prints = prints_of(link, item, fields)
     if prints is None or (writes and writes[-1].prints == prints):
         return writes
     return (*writes, Written(prints=prints, sent_at=now))[-MOST_WRITES:]
 
 
-def prints_of(link: Link, item: Item, payload: Payload | None) -> Prints | None:
-    """What the whole event looks like once the payload has arrived; None for a foreign one's deletion.
+def prints_of(link: Link, item: Item, fields: EventFields | None) -> Prints | None:
+    """What the whole event looks like once the fields have arrived; None for a foreign one's deletion.
 
     A foreign event is deleted once and for all; one of ours may be written again before that arrives.
     """
-    if payload is None and link.origin is Origin.OURS:
+    if fields is None and link.origin is Origin.OURS:
         return NO_EVENT
-    if payload is None or item.content is None:
+    if fields is None or item.content is None:
         return None
-    whole = payload if link.origin is Origin.OURS else compose(item.content)
-    return None if whole is None else print_of_payload(whole, item.content)
+    whole = fields if link.origin is Origin.OURS else compose(item.content)
+    return None if whole is None else print_of_event(whole, item.content)
 
 
 def action_of(link: Link, *, gone: bool) -> LogAction:

@@ -6,12 +6,13 @@ Pure. The rules are R2, R6 (let go), R9, R10, R14, R16, R18 and R20.
 import hashlib
 from dataclasses import dataclass, replace
 
-from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Payload, event_id
+from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, event_id
+from contracts.event_fields import EventFields, fields_hash
+from contracts.times import wire_time
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import compose, payload_hash, span, wire_time
-from handlers.fingerprints import print_of_item, print_of_payload
+from handlers.compose import compose, span
+from handlers.fingerprints import print_of_event, print_of_item
 
-EXTERNAL_ALWAYS = ("summary", "start", "end")
 WRITTEN_AS = {
     "title": "summary",
     "start": "start",
@@ -26,9 +27,9 @@ _SETTLED_THERE = frozenset({Code.SERIES, Code.PRIVATE, Code.LOOP_STOPPED})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Write:
-    """The event should be as the payload says."""
+    """The event should be as the fields say."""
 
-    payload: Payload
+    fields: EventFields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,8 +121,8 @@ def _first_wish(item: Item, integration: Integration) -> Wish | None:
         return None
     if not belongs(item, integration):
         return None
-    payload = compose(item.content) if item.content else None
-    return Write(payload=payload) if payload else None
+    fields = compose(item.content) if item.content else None
+    return Write(fields=fields) if fields else None
 
 
 def _still_let_go(item: Item, link: Link) -> bool:
@@ -146,20 +147,20 @@ def _wish_gone(integration: Integration, link: Link) -> Wish:
 def _wish_copy(item: Item, link: Link) -> Wish:
     if link.code is Code.LOOP_STOPPED:
         return Leave(state=LinkState.FROZEN, code=Code.LOOP_STOPPED)
-    payload = compose(item.content) if item.content else None
-    if payload is None:
+    fields = compose(item.content) if item.content else None
+    if fields is None:
         return Remove()
-    if _as_applied(link, payload):
+    if _as_applied(link, fields):
         return Agreed()
-    return Write(payload=payload)
+    return Write(fields=fields)
 
 
-def _as_applied(link: Link, payload: Payload) -> bool:
+def _as_applied(link: Link, fields: EventFields) -> bool:
     return (
         link.state is LinkState.AGREED
         and not link.differs
         and link.exists_there
-        and link.applied_hash == payload_hash(payload)
+        and link.applied_hash == fields_hash(fields)
     )
 
 
@@ -167,24 +168,24 @@ def _wish_external(item: Item, integration: Integration, link: Link) -> Wish:
     if link.applied_revision >= item.revision and link.state is LinkState.AGREED and not link.differs:
         return Agreed()
     content = item.content
-    payload = compose(content) if content else None
-    if content is None or payload is None:
+    fields = compose(content) if content else None
+    if content is None or fields is None:
         return _wish_gone(integration, link)
-    changed = _changed_here(link, payload, content)
+    changed = _changed_here(link, fields, content)
     if link.exists_there and not changed:
         return Agreed()
     if link.code in _SETTLED_THERE:
         return Leave(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
     if not (integration.unrestricted and link.may_update and link.exists_there):
         return Leave(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
-    return Write(payload=_external_payload(payload, changed))
+    return Write(fields=fields.only({WRITTEN_AS[name] for name in changed}))
 
 
-def _changed_here(link: Link, payload: Payload, content: ItemContent) -> set[str]:
+def _changed_here(link: Link, fields: EventFields, content: ItemContent) -> set[str]:
     """The fields that Vorex changed since they were agreed, or that an earlier write may have left there."""
-    if content.type is not ItemType.APPOINTMENT and (composed := _composed_anew(link, payload)):
+    if content.type is not ItemType.APPOINTMENT and (composed := _composed_anew(link, fields)):
         return composed
-    wanted, own = print_of_payload(payload, content), print_of_item(content)
+    wanted, own = print_of_event(fields, content), print_of_item(content)
     writes = (*link.overtaken, *link.writes)
     known = [link.agreed, link.last_read if link.differs else None, *(each.prints for each in writes)]
     return {
@@ -195,12 +196,8 @@ def _changed_here(link: Link, payload: Payload, content: ItemContent) -> set[str
     }
 
 
-def _composed_anew(link: Link, payload: Payload) -> set[str]:
+def _composed_anew(link: Link, fields: EventFields) -> set[str]:
     """Of a record, whose texts are never read back (R6), what is not as it was wished last."""
-    before = link.desired or {}
-    return {name for name, field in WRITTEN_AS.items() if field in before and before[field] != payload[field]}
-
-
-def _external_payload(payload: Payload, changed: set[str]) -> Payload:
-    extra = [field for name, field in WRITTEN_AS.items() if name in changed and field not in EXTERNAL_ALWAYS]
-    return {name: payload[name] for name in (*EXTERNAL_ALWAYS, *sorted(extra))}
+    before = link.desired.to_wire_dict() if link.desired else {}
+    now = fields.to_wire_dict()
+    return {name for name, field in WRITTEN_AS.items() if field in before and before[field] != now[field]}

@@ -7,7 +7,8 @@ to say. Only the item's side counts here: a link that already follows its item s
 from collections.abc import Callable
 from dataclasses import replace
 
-from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin, Payload, event_id
+from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin, event_id
+from contracts.event_fields import EventFields
 from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
 
 
@@ -16,8 +17,8 @@ def compared(link: Link, item: Item, integration: Integration) -> Link | None:
     if not _lags(link, item, integration):
         return None
     match wish(item, integration, link):
-        case Write(payload=payload):
-            return _behind(renewed(link, item, integration), item, payload)
+        case Write(fields=fields):
+            return _behind(renewed(link, item, integration), item, fields)
         case Remove():
             return _behind(link, item, None)
         case Agreed():
@@ -36,13 +37,13 @@ def _lags(link: Link, item: Item, integration: Integration) -> bool:
     return item.revision > max(link.desired_revision, link.applied_revision)
 
 
-def _behind(link: Link, item: Item, payload: Payload | None) -> Link:
+def _behind(link: Link, item: Item, fields: EventFields | None) -> Link:
     code = None if link.code in {Code.INACTIVE, Code.NOT_CONNECTED} else link.code
     return replace(
         link,
         state=LinkState.BEHIND,
         code=code if link.origin is Origin.EXTERNAL else None,
-        desired=payload,
+        desired=fields,
         desired_revision=item.revision,
     )
 
@@ -72,7 +73,7 @@ def sent(
     if known is None:
         return _first(item, integration, wanted, LinkId(new_id()))
     return replace(
-        known, state=LinkState.BEHIND, code=None, desired=wanted.payload, desired_revision=item.revision
+        known, state=LinkState.BEHIND, code=None, desired=wanted.fields, desired_revision=item.revision
     )
 
 
@@ -93,5 +94,5 @@ def _first(item: Item, integration: Integration, wanted: Write, link_id: LinkId)
         event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
         state=LinkState.BEHIND,
         desired_revision=item.revision,
-        desired=wanted.payload,
+        desired=wanted.fields,
     )

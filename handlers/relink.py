@@ -22,14 +22,14 @@ from contracts.calendar import (
     Prints,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.vorex import ItemContent
-from handlers.compose import compose, payload_hash, span, wire_time
+from contracts.event_fields import fields_hash
+from handlers.compose import compose
 from handlers.edits import closed_code, masked
 from handlers.fingerprints import NO_EVENT, print_of_event
 from handlers.inbound_event import judge
 from handlers.judgement import Judgement, Reading, is_gone
 from handlers.log_entries import Entries
-from handlers.matching import Twin, twin_of, twin_of_event
+from handlers.matching import Twin, twin_of_event
 from handlers.outbound_message import REASONS, entry_of
 from handlers.plan import belongs
 from handlers.reconcile import compared
@@ -121,11 +121,8 @@ def _take_equals(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Sequenc
 
 
 def _twin_of_item(item: Item) -> Twin | None:
-    payload = compose(item.content) if item.content and not item.deleted else None
-    times = span(item.content) if item.content else None
-    if payload is None or times is None:
-        return None
-    return twin_of(payload["summary"], wire_time(times[0]), wire_time(times[1]))
+    fields = compose(item.content) if item.content and not item.deleted else None
+    return twin_of_event(fields) if fields else None
 
 
 def _stands_unseen(each: Tombstone) -> bool:
@@ -212,16 +209,12 @@ def _blank(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> L
         origin=Origin.EXTERNAL,
         event_id=None,
         state=LinkState.AGREED,
-        desired=_payload(item.content),
+        desired=compose(item.content) if item.content else None,
         desired_revision=0 if removed else min(old.applied_revision, item.revision),
         applied_revision=0 if removed else min(old.applied_revision, item.revision),
-        applied_hash=None if removed else old.applied_hash or payload_hash(old.desired),
+        applied_hash=None if removed else old.applied_hash or fields_hash(old.desired),
         exists_there=True,
     )
-
-
-def _payload(content: ItemContent | None) -> dict[str, object] | None:
-    return compose(content) if content is not None else None
 
 
 def _remembered(old: Link) -> Prints | None:

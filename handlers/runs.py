@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from contracts.calendar import Moment
+from contracts.times import ONE_DAY, Moment
 
 DAYS = {"today": 0, "1_week": 7, "2_weeks": 14}
 MONTHS = {"1_month": 1, "3_months": 3, "6_months": 6, "12_months": 12}
-ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from contracts.errors import SyncError
+from contracts.times import ONE_DAY
 from service.integrations.catch_up import DAILY, want_catch_up
 from service.integrations.facts import run_requested
 from service.operations import DeadLetters
@@ -31,7 +32,7 @@ Step = Callable[[AsyncConnection, datetime], Awaitable[int]]
 log = structlog.get_logger(__name__)
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
-ONE_DAY, ONE_HOUR = timedelta(days=1), timedelta(hours=1)
+ONE_HOUR = timedelta(hours=1)
 LEASE_SECONDS = 30.0
 """A keeper that was killed is replaced after this, and a beat."""
 LEASES = "keeper:"
@@ -336,7 +337,7 @@ def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, 
         _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=AN_HOUR),
         _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=AN_HOUR),
         _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=AN_HOUR),
-        _chore(store, "old equals", _step(purge.forget_equals), timedelta(days=1), every=AN_HOUR),
+        _chore(store, "old equals", _step(purge.forget_equals), ONE_DAY, every=AN_HOUR),
         _chore(
             store,
             "used tokens",

@@ -13,7 +13,6 @@ from contracts.calendar import (
     LinkId,
     LinkState,
     Origin,
-    Payload,
     Prints,
     Status,
     Written,
@@ -22,9 +21,10 @@ from contracts.calendar import (
 )
 from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.envelope import ItemChanged
+from contracts.event_fields import EventFields, fields_hash
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent, ItemType
-from handlers.compose import compose, payload_hash
-from handlers.fingerprints import print_of_payload
+from handlers.compose import compose
+from handlers.fingerprints import print_of_event
 from handlers.judgement import Reading
 
 NINE = datetime(2026, 12, 3, 9, tzinfo=UTC)
@@ -109,24 +109,24 @@ def an_integration(**changes: Any) -> Integration:
     )
 
 
-def payload_of(item: Item) -> Payload:
+def fields_of_item(item: Item) -> EventFields:
     """The event of an item with a date."""
     assert item.content is not None
-    payload = compose(item.content)
-    assert payload is not None
-    return payload
+    fields = compose(item.content)
+    assert fields is not None
+    return fields
 
 
 def prints_of(item: Item) -> Prints:
     """The prints of what is written for an item."""
     assert item.content is not None
-    return print_of_payload(payload_of(item), item.content)
+    return print_of_event(fields_of_item(item), item.content)
 
 
 def a_link(item: Item | None = None, **changes: Any) -> Link:
     """A copy of ours that was read back an hour ago and is in agreement."""
     item = item or an_item()
-    payload, prints = payload_of(item), prints_of(item)
+    fields, prints = fields_of_item(item), prints_of(item)
     return replace(
         Link(
             id=LinkId("link"),
@@ -138,9 +138,9 @@ def a_link(item: Item | None = None, **changes: Any) -> Link:
             event_uid="uid",
             state=LinkState.AGREED,
             desired_revision=item.revision,
-            desired=payload,
+            desired=fields,
             applied_revision=item.revision,
-            applied_hash=payload_hash(payload),
+            applied_hash=fields_hash(fields),
             exists_there=True,
             agreed=prints,
             last_read=prints,
@@ -180,17 +180,17 @@ def an_event(**changes: Any) -> CronofyEvent:
 
 def a_row_of(item: Item, **changes: Any) -> CronofyEvent:
     """The row of our copy of an item, as it was written."""
-    payload = payload_of(item)
+    fields = fields_of_item(item)
     assert item.content is not None
     shown = {
         "event_id": event_id(item.tenant_id, "ann", item.type, item.id),
         "start": item.content.start,
         "end": item.content.end,
-        "summary": payload["summary"],
-        "description": payload["description"],
-        "location": payload["location"]["description"],
-        "transparency": payload["transparency"],
-        "event_private": payload["event_private"],
+        "summary": fields.summary,
+        "description": fields.description,
+        "location": fields.location,
+        "transparency": fields.transparency,
+        "event_private": fields.event_private,
         "options": EventOptions(),
     }
     return an_event(**(shown | changes))

@@ -21,8 +21,9 @@ from contracts.cronofy import (
 )
 from contracts.errors import Malformed, Permanent, Transient, Unanswered
 from contracts.ports import LIVE, Budget, Clock, TokenSource, Turn
+from contracts.times import wire_time
 from contracts.tolerant import part
-from contracts.writes import Answer, Write, batch_entry, events_path, rfc3339
+from contracts.writes import Answer, EventWrite, batch_entry, events_path
 from service.cronofy.breaker import Breaker
 from service.cronofy.oauth import Access, OAuth
 from service.cronofy.transport import TIME_LIMIT, Request, Transport, content
@@ -57,7 +58,7 @@ class EventsQuery:
             "tzid": self.tzid,
             "from": self.from_.isoformat() if self.from_ else None,
             "to": self.to.isoformat() if self.to else None,
-            "last_modified": rfc3339(self.last_modified) if self.last_modified else None,
+            "last_modified": wire_time(self.last_modified) if self.last_modified else None,
             "include_deleted": "true" if self.include_deleted else None,
             "include_managed": "true" if self.include_managed else None,
             "include_moved": "true" if self.include_moved else None,
@@ -135,7 +136,7 @@ class CronofyGateway:
         """What the budget asks for a request of so many writes (CRONOFY_BATCH_COST)."""
         return writes if self._by_entry else 1
 
-    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn = LIVE) -> list[Answer]:
+    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn = LIVE) -> list[Answer]:
         """Carry out up to 50 writes to different events of one account; an answer for each, in order.
 
         What concerns one write is its answer; what concerns the request as a whole is raised.
@@ -201,13 +202,13 @@ class CronofyGateway:
 
     # -- how ------------------------------------------------------------------------------------
 
-    async def _write_one(self, sub: str, write: Write, turn: Turn) -> Answer:
+    async def _write_one(self, sub: str, write: EventWrite, turn: Turn) -> Answer:
         path = events_path(write.calendar_id)
         request = Request(method=write.method, path=path, body=write.body(), answers=ABOUT_THE_WRITE)
         response = await self._send(sub, request, turn)
         return Answer.parse(response.status_code, _said(response))
 
-    async def _write_many(self, sub: str, writes: Sequence[Write], turn: Turn) -> list[Answer]:
+    async def _write_many(self, sub: str, writes: Sequence[EventWrite], turn: Turn) -> list[Answer]:
         body = {"batch": [batch_entry(write) for write in writes]}
         request = Request(method="POST", path="/v1/batch", body=body, cost=self.cost(len(writes)))
         response = await self._send(sub, request, turn)

@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Item, LinkId, LinkState, Origin, event_id, item_ref
 from contracts.envelope import ItemChanged, decode
-from handlers.compose import compose, payload_hash
+from contracts.event_fields import EventFields, fields_hash
+from handlers.compose import compose
 from service.broker.topology import QUEUE_OUTBOUND
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
@@ -65,31 +65,31 @@ class Handler:
         )
         return [*found]
 
-    async def _send(self, target: Target, message: ItemChanged) -> Mapping[str, Any]:
+    async def _send(self, target: Target, message: ItemChanged) -> EventFields | None:
         data = message.data
-        payload = compose(data.item) or {}
+        fields = compose(data.item)
         event = event_id(data.tenant_id, target.user_id, data.item.type.value, data.item.id)
         answer = await self.http.post(
             f"/v1/calendars/{target.calendar_id}/events",
-            json={"event_id": event, **payload},
+            json={"event_id": event, **(fields.to_wire_dict() if fields else {})},
             headers={"Authorization": "Bearer access"},
         )
         answer.raise_for_status()
-        return payload
+        return fields
 
     async def _keep(
         self,
         connection: AsyncConnection,
         message: ItemChanged,
-        sent: list[tuple[Target, Mapping[str, Any]]],
+        sent: list[tuple[Target, EventFields | None]],
     ) -> None:
         now = await self.store.now(connection)
         moment = await self.store.moment(connection)
         item = _item(message)
         await items.save(connection, [(item, None)], now=moment)
-        for target, payload in sent:
+        for target, fields in sent:
             await connection.execute(
-                insert(links), [_link(item, target, payload, now) | {"created_at": moment}]
+                insert(links), [_link(item, target, fields, now) | {"created_at": moment}]
             )
             await connection.execute(insert(log_entries), [_entry(item, target, message) | {"at": moment}])
         row = {"consumer": QUEUE_OUTBOUND, "source": message.source, "message_id": message.id}
@@ -113,7 +113,7 @@ def _item(message: ItemChanged) -> Item:
     )
 
 
-def _link(item: Item, target: Target, payload: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _link(item: Item, target: Target, fields: EventFields | None, now: float) -> dict[str, Any]:
     return {
         "id": LinkId(new_id()),
         "integration_id": target.id,
@@ -123,9 +123,9 @@ def _link(item: Item, target: Target, payload: Mapping[str, Any], now: float) ->
         "event_id": event_id(item.tenant_id, target.user_id, item.type.value, item.id),
         "state": LinkState.AGREED.value,
         "desired_revision": 1,
-        "desired": payload,
+        "desired": fields and fields.to_wire_dict(),
         "applied_revision": 1,
-        "applied_hash": payload_hash(dict(payload)),
+        "applied_hash": fields_hash(fields),
         "exists_there": True,
         "accepted_at": now,
         "touched_at": now,

@@ -30,7 +30,7 @@ from tests.builders import (
     an_integration,
     an_item,
     at,
-    payload_of,
+    fields_of_item,
 )
 from tests.support.judging import codes
 
@@ -133,7 +133,7 @@ def test_a_deletion_after_the_newest_write_counts() -> None:
 def test_r19_deleted_there_and_changed_in_vorex_the_change_wins(state: LinkState, kind: ItemType) -> None:
     """The calendar had not heard of it; the copy is written again."""
     item = an_item(type=kind, revision=2, title="New")
-    link = a_link(an_item(type=kind), state=state, desired=payload_of(item), desired_revision=2)
+    link = a_link(an_item(type=kind), state=state, desired=fields_of_item(item), desired_revision=2)
 
     done = judged(a_row_of(an_item(type=kind), deleted=True), link, item)
 
@@ -141,7 +141,7 @@ def test_r19_deleted_there_and_changed_in_vorex_the_change_wins(state: LinkState
     assert codes(done) == [("delete", "skipped", "conflict_lost")]
     assert done.link is not None
     assert done.link.state is (LinkState.FAILED if state is LinkState.FAILED else LinkState.BEHIND)
-    assert (done.link.desired, done.link.exists_there) == (payload_of(item), False)
+    assert (done.link.desired, done.link.exists_there) == (fields_of_item(item), False)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_r19_a_foreign_event_deleted_there_and_changed_in_vorex_is_written_anew(
     assert done.link is not None
     assert (done.link.origin, done.link.event_uid) == (Origin.OURS, None)
     assert done.link.event_id == a_link(item).event_id
-    assert (done.link.state, done.link.desired) == (LinkState.BEHIND, payload_of(item))
+    assert (done.link.state, done.link.desired) == (LinkState.BEHIND, fields_of_item(item))
 
 
 def test_r11_a_deletion_that_waits_for_an_answer_is_not_held_again() -> None:
@@ -197,7 +197,7 @@ def test_r19_a_change_that_has_not_reached_the_link_yet_wins_over_a_deletion() -
 
     assert (done.gone, codes(done)) == (False, [("delete", "skipped", "conflict_lost")])
     assert done.link is not None
-    assert (done.link.desired, done.link.desired_revision) == (payload_of(item), 2)
+    assert (done.link.desired, done.link.desired_revision) == (fields_of_item(item), 2)
 
 
 def test_a_deleted_row_of_what_is_gone_already_means_nothing() -> None:
@@ -304,7 +304,7 @@ def test_r19_a_change_in_vorex_while_a_deletion_waits_wins() -> None:
     held = a_link(state=LinkState.HELD, code=Code.HELD_DELETION, exists_there=False)
     item = an_item(title="Other", revision=2)
 
-    assert wish(item, an_integration(), held) == Write(payload=payload_of(item))
+    assert wish(item, an_integration(), held) == Write(fields=fields_of_item(item))
 
 
 FIRST, BEYOND = date(2026, 10, 21), date(2027, 6, 19)

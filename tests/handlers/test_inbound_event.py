@@ -25,7 +25,7 @@ from tests.builders import (
     an_imported_item,
     an_item,
     at,
-    payload_of,
+    fields_of_item,
     prints_of,
 )
 from tests.support.judging import LONG, NEW, OLD, SECOND, a_pending_link, is_echo, judged
@@ -115,7 +115,7 @@ def test_r17_an_older_write_that_keeps_showing_is_written_over_once() -> None:
 
     assert once.item is None
     assert once.link is not None
-    assert (once.link.state, once.link.desired) == (LinkState.BEHIND, payload_of(NEW))
+    assert (once.link.state, once.link.desired) == (LinkState.BEHIND, fields_of_item(NEW))
     again = replace(once.link, state=LinkState.AGREED, read_at=at(-SECOND))
     assert is_echo(judged(row, again, NEW, reading=a_reading(asked_at=at(MINUTE), now=at(MINUTE))))
 

@@ -28,7 +28,7 @@ from tests.builders import (
     an_imported_item,
     an_item,
     at,
-    payload_of,
+    fields_of_item,
     prints_of,
 )
 from tests.support.judging import (
@@ -57,7 +57,7 @@ def test_r19_the_newer_change_in_the_calendar_wins_and_takes_only_what_the_perso
     assert codes(taken) == [("update", "done", "ok"), ("update", "skipped", "conflict_lost")]
     assert taken.entries[1].detail == {"kept": {"location": "Bar"}, "lost": {"location": "Park"}}
     assert taken.link is not None
-    assert (taken.link.desired, taken.link.desired_revision) == (payload_of(taken.item), 3)
+    assert (taken.link.desired, taken.link.desired_revision) == (fields_of_item(taken.item), 3)
     assert taken.link.state is (LinkState.BEHIND if state is LinkState.FAILED else state)
 
 
@@ -71,7 +71,7 @@ def test_r19_the_newer_change_in_vorex_wins() -> None:
     assert codes(lost) == [("update", "skipped", "conflict_lost")]
     assert lost.entries[0].detail == {"kept": {"title": "New"}, "lost": {"title": "Theirs"}}
     assert lost.link is not None
-    assert (lost.link.state, lost.link.desired) == (LinkState.BEHIND, payload_of(NEW))
+    assert (lost.link.state, lost.link.desired) == (LinkState.BEHIND, fields_of_item(NEW))
 
 
 def test_r19_a_tie_goes_to_vorex() -> None:
@@ -115,7 +115,7 @@ def test_r19_an_edit_made_before_our_accepted_write_arrived_is_merged_and_writte
     assert taken.item is not None
     assert taken.item.content == a_content(title="New", location="Bar")
     assert taken.link is not None
-    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, fields_of_item(taken.item))
     assert taken.link.writes[-1].prints == prints_of(taken.item)
 
 
@@ -126,7 +126,7 @@ def test_r17_an_edit_of_the_very_field_that_is_on_its_way_is_written_again() -> 
     assert taken.item is not None
     assert taken.item.content == a_content(title="Third")
     assert taken.link is not None
-    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, fields_of_item(taken.item))
 
 
 def test_r19_an_edit_upon_our_arrived_write_is_no_conflict() -> None:
@@ -172,7 +172,7 @@ def test_r19_a_change_that_has_not_reached_the_link_yet_is_written_with_the_edit
     assert taken.item is not None
     assert taken.item.content == a_content(title="Elsewhere", location="Bar")
     assert taken.link is not None
-    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, fields_of_item(taken.item))
 
 
 def test_r19_two_edits_of_one_person_in_a_row_are_no_conflict() -> None:
@@ -314,8 +314,8 @@ def test_r19_of_a_foreign_event_only_what_vorex_changed_is_written_with_the_merg
     assert taken.item.content == a_content(title="Ours", location="Bar")
     assert taken.link is not None
     assert taken.link.desired is not None
-    assert set(taken.link.desired) <= {"summary", "start", "end", "location"}
-    assert taken.link.desired["summary"] == "Ours"
+    assert set(taken.link.desired.to_wire_dict()) <= {"summary", "start", "end", "location"}
+    assert taken.link.desired.summary == "Ours"
 
 
 def test_r27_the_log_never_tells_a_private_items_text() -> None:

@@ -7,9 +7,21 @@ from typing import Any
 import pytest
 
 from contracts.calendar import EventTypes, LinkState
+from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.compose import payload_hash
-from tests.builders import HOUR, MINUTE, NINE, NOW, TEN, a_content, a_link, a_row_of, an_item, at, payload_of
+from tests.builders import (
+    HOUR,
+    MINUTE,
+    NINE,
+    NOW,
+    TEN,
+    a_content,
+    a_link,
+    a_row_of,
+    an_item,
+    at,
+    fields_of_item,
+)
 from tests.support.judging import RECORDS, codes, is_echo, judged
 
 
@@ -46,7 +58,7 @@ def test_r6_of_an_appointment_exactly_the_fields_that_differ_are_taken(
     assert codes(taken) == [("update", "done", "ok")]
     assert taken.link is not None
     assert (taken.link.state, taken.link.applied_revision) == (LinkState.AGREED, 2)
-    assert taken.link.applied_hash == payload_hash(payload_of(taken.item))
+    assert taken.link.applied_hash == fields_hash(fields_of_item(taken.item))
     assert is_echo(judged(a_row_of(item, **there), replace(taken.link, read_at=at(-MINUTE)), taken.item))
 
 
@@ -117,7 +129,7 @@ def test_r13_an_edit_that_removes_what_this_sync_added_is_taken_and_the_rest_res
     assert taken.item is not None
     assert taken.item.content == a_content(title="Dinner", account_name="Contoso")
     assert taken.link is not None
-    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, fields_of_item(taken.item))
 
 
 def test_r15_a_completed_appointment_stays_free() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.calendar import Code, EventTypes, Item, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
+from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.compose import payload_hash
 from handlers.inbound_page import Known, PageChanges, event_keys, judge_page, reach, was_there
 from handlers.matching import twin_of
 from handlers.plan import Agreed, wish
@@ -30,7 +30,7 @@ from tests.builders import (
     an_integration,
     an_item,
     at,
-    payload_of,
+    fields_of_item,
 )
 
 SENTINEL = timedelta(seconds=1)
@@ -92,7 +92,7 @@ def test_r3_a_new_event_becomes_an_appointment_of_that_user() -> None:
         True,
         True,
     )
-    assert link.applied_hash == payload_hash(payload_of(item))
+    assert link.applied_hash == fields_hash(fields_of_item(item))
     assert codes(changes) == [("create", "done", "ok")]
     assert wish(item, an_integration(), link) == Agreed()
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from contracts.calendar import Code, IntegrationId, ItemRef, Link, LinkId, LinkState, Origin, Outcome, Written
-from contracts.writes import Answer, Delete, ForeignEdit, Upsert, Write
+from contracts.event_fields import EventFields
+from contracts.writes import Answer, Delete, EventWrite, ForeignEdit, Upsert
 from handlers.landing import (
     ACCEPTED,
     LEFT,
@@ -34,6 +35,7 @@ PAYLOAD = {
     "transparency": "opaque",
     "event_private": False,
 }
+FIELDS = EventFields.from_wire_dict(PAYLOAD)
 LINK = Link(
     id=LinkId("l"),
     integration_id=IntegrationId("i"),
@@ -43,17 +45,15 @@ LINK = Link(
     event_id="vcs-1",
     event_uid="uid",
     state=LinkState.BEHIND,
-    desired=PAYLOAD,
+    desired=FIELDS,
     desired_revision=2,
     writes=(Written(prints={"title": "t"}, sent_at=1.0),),
 )
 SENT = Sent(revision=2, epoch=1, applied_hash="h", gone=False, prints={"title": "t"})
 TRANSIENT = Result(kind=Kind.TRANSIENT, reason="down", code="exhausted")
-UPSERT = write_of(LINK, PAYLOAD)
+UPSERT = write_of(LINK, FIELDS)
 DELETE = write_of(LINK, None)
-EDIT = write_of(
-    replace(LINK, origin=Origin.EXTERNAL), {name: PAYLOAD[name] for name in ("summary", "start", "end")}
-)
+EDIT = write_of(replace(LINK, origin=Origin.EXTERNAL), FIELDS.only({}))
 
 
 def landed(result: Result, *, mine: bool = True, retry_in: float | None = 10.0, **changes: Any) -> Landing:
@@ -98,7 +98,7 @@ def test_a_write_says_exactly_what_the_payload_says() -> None:
     ],
 )
 def test_the_answers_of_a_batch_are_read_by_one_table(
-    status: int, write: Write, connected: bool, kind: Kind
+    status: int, write: EventWrite, connected: bool, kind: Kind
 ) -> None:
     """Success is 200 ≤ status < 300; 403, 404, 423 and 410, which is as 404, depend on what a look found."""
     assert read_answer(Answer(status=status), write, connected=connected).kind is kind

@@ -27,7 +27,7 @@ from tests.builders import (
     an_imported_item,
     an_item,
     at,
-    payload_of,
+    fields_of_item,
     prints_of,
 )
 from tests.support.judging import LONG, NEW, SECOND, a_pending_link, codes, is_echo, judged
@@ -51,7 +51,7 @@ def test_r18_an_older_write_that_arrives_after_the_newest_was_read_back_is_writt
 
     assert (late.item, list(late.entries)) == (None, [])
     assert late.link is not None
-    assert (late.link.state, late.link.desired) == (LinkState.BEHIND, payload_of(NEW))
+    assert (late.link.state, late.link.desired) == (LinkState.BEHIND, fields_of_item(NEW))
 
 
 def test_r18_it_arrives_once_and_the_same_again_is_a_persons_edit() -> None:
@@ -106,7 +106,7 @@ def test_r18_of_a_late_write_and_an_edit_together_only_the_edit_is_taken() -> No
     assert taken.item.content == a_content(title="New", location="Bar")
     assert codes(taken) == [("update", "done", "ok")]
     assert taken.link is not None
-    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, payload_of(taken.item))
+    assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, fields_of_item(taken.item))
 
 
 @pytest.mark.parametrize("earlier", [(), (BETWEEN,)])
@@ -221,7 +221,7 @@ def test_r18_a_deletion_of_ours_that_arrives_after_a_newer_write_deletes_nothing
 
     assert (late.item, list(late.entries), late.gone) == (None, [], False)
     assert late.link is not None
-    assert (late.link.state, late.link.desired) == (LinkState.BEHIND, payload_of(item))
+    assert (late.link.state, late.link.desired) == (LinkState.BEHIND, fields_of_item(item))
     sent = replace(late.link, state=LinkState.AGREED, exists_there=True, accepted_at=at(MINUTE))
     sent = replace(sent, writes=[replace(each, accepted_at=at(MINUTE)) for each in sent.writes])
     later = a_reading(asked_at=at(3 * MINUTE), now=at(3 * MINUTE))

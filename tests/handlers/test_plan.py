@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from contracts.calendar import Code, LinkState, Origin
+from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.compose import payload_hash
 from handlers.edits import edited
 from handlers.fingerprints import print_of_event
 from handlers.plan import Agreed, Leave, Remove, Write, let_go_print, renewed, wish
@@ -22,7 +22,7 @@ from tests.builders import (
     an_imported_item,
     an_integration,
     an_item,
-    payload_of,
+    fields_of_item,
 )
 
 FROZEN = LinkState.FROZEN
@@ -44,7 +44,7 @@ def test_g8_an_item_of_a_checked_type_is_written(kind: ItemType) -> None:
     """Each of the five."""
     item = an_item(type=kind)
 
-    assert wish(item, an_integration(), None) == Write(payload=payload_of(item))
+    assert wish(item, an_integration(), None) == Write(fields=fields_of_item(item))
     assert wish(item, types_but(kind), None) is None
 
 
@@ -94,7 +94,7 @@ def test_r18_what_is_in_agreement_makes_no_writes() -> None:
 )
 def test_r7_what_is_not_in_agreement_is_written(change: dict[str, Any]) -> None:
     """Also where the calendar was left differing."""
-    assert wish(an_item(), an_integration(), a_link(**change)) == Write(payload=payload_of(an_item()))
+    assert wish(an_item(), an_integration(), a_link(**change)) == Write(fields=fields_of_item(an_item()))
 
 
 def test_r16_a_type_unchecked_later_freezes_its_copies() -> None:
@@ -119,7 +119,7 @@ def test_r16_a_type_checked_again_brings_its_copies_up_to_date() -> None:
     changed = an_item(title="Other", revision=2)
     link = a_link(state=FROZEN, code=Code.TYPE_OFF)
 
-    assert wish(changed, an_integration(), link) == Write(payload=payload_of(changed))
+    assert wish(changed, an_integration(), link) == Write(fields=fields_of_item(changed))
 
 
 LET_GO: dict[str, Any] = {
@@ -147,7 +147,7 @@ def test_r6_a_let_go_copy_comes_back_with_its_time_or_assignees(change: dict[str
     """It is sent again."""
     item = an_item(revision=2, **change)
 
-    assert wish(item, an_integration(), a_link(**LET_GO)) == Write(payload=payload_of(item))
+    assert wish(item, an_integration(), a_link(**LET_GO)) == Write(fields=fields_of_item(item))
 
 
 def test_r6_a_let_go_copy_is_never_removed() -> None:
@@ -170,7 +170,7 @@ def test_r18_what_came_from_a_calendar_is_sent_to_the_others_only() -> None:
     item = an_imported_item()
     other = an_integration(id="two", calendar_id="cal_2")
     assert wish(item, an_integration(), None) is None
-    assert wish(item, other, None) == Write(payload=payload_of(item))
+    assert wish(item, other, None) == Write(fields=fields_of_item(item))
     assert wish(item, an_integration(id="two", item_types=frozenset()), None) is None
 
 
@@ -191,10 +191,10 @@ def test_r18_an_event_of_the_calendar_at_rest_is_left_alone() -> None:
 def test_an_event_of_the_calendar_is_written_with_what_vorex_changed() -> None:
     """DESIGN 6: title and times always, of the rest only the changed."""
     item = changed_here(location="Bar", show_as="free")
-    payload = payload_of(item)
+    fields = fields_of_item(item)
 
     assert wish(item, an_integration(), an_external_link()) == Write(
-        payload={name: payload[name] for name in ("summary", "start", "end", "location", "transparency")}
+        fields=fields.only({"location", "transparency"})
     )
 
 
@@ -206,8 +206,8 @@ def test_r18_what_an_earlier_write_may_have_left_is_written_over() -> None:
     written = wish(changed_here(revision=3), an_integration(), link)
 
     assert isinstance(written, Write)
-    assert written.payload["summary"] == "Lunch"
-    assert written.payload["location"] == {"description": "Park"}
+    assert written.fields.summary == "Lunch"
+    assert written.fields.location == "Park"
 
 
 def test_r7_a_foreign_event_that_was_left_differing_gets_vorexs_values() -> None:
@@ -220,7 +220,7 @@ def test_r7_a_foreign_event_that_was_left_differing_gets_vorexs_values() -> None
     written = wish(item, an_integration(), link)
 
     assert isinstance(written, Write)
-    assert set(written.payload) == {"summary", "start", "end", "location"}
+    assert set(written.fields.to_wire_dict()) == {"summary", "start", "end", "location"}
 
 
 def test_r12_a_foreign_text_that_is_too_long_for_us_is_not_cut_there() -> None:
@@ -233,7 +233,7 @@ def test_r12_a_foreign_text_that_is_too_long_for_us_is_not_cut_there() -> None:
     written = wish(item, an_integration(), an_external_link(imported, agreed=agreed, last_read=agreed))
 
     assert isinstance(written, Write)
-    assert set(written.payload) == {"summary", "start", "end", "location"}
+    assert set(written.fields.to_wire_dict()) == {"summary", "start", "end", "location"}
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_r2_an_imported_item_that_comes_back_to_its_person_is_written_anew() -> 
     link = an_external_link(exists_there=False, desired=None, applied_hash=None, agreed=None)
     item = changed_here()
 
-    assert wish(item, an_integration(), link) == Write(payload=payload_of(item))
+    assert wish(item, an_integration(), link) == Write(fields=fields_of_item(item))
     anew = renewed(link, item, an_integration())
     assert (anew.origin, anew.event_id, anew.event_uid) == (Origin.OURS, a_link(item).event_id, None)
 
@@ -310,7 +310,7 @@ def test_a_link_that_was_stopped_takes_no_more_updates() -> None:
 def test_r20_a_wish_does_not_ask_whether_the_integration_is_active() -> None:
     """What should be is noted while nothing may be sent."""
     changed = an_item(title="Other", revision=2)
-    assert wish(changed, an_integration(active=False), a_link()) == Write(payload=payload_of(changed))
+    assert wish(changed, an_integration(active=False), a_link()) == Write(fields=fields_of_item(changed))
 
 
 def test_r15_a_completed_item_is_written_as_free() -> None:
@@ -318,11 +318,11 @@ def test_r15_a_completed_item_is_written_as_free() -> None:
     written = wish(an_item(completed=True, revision=2), an_integration(), a_link())
 
     assert isinstance(written, Write)
-    assert written.payload["transparency"] == "transparent"
-    assert payload_hash(written.payload) != a_link().applied_hash
+    assert written.fields.transparency == "transparent"
+    assert fields_hash(written.fields) != a_link().applied_hash
 
 
 def test_r21_an_ended_link_begins_anew() -> None:
     """A tombstone stands in no one's way."""
     item = an_item()
-    assert wish(item, an_integration(), a_link(ended_at=NINE)) == Write(payload=payload_of(item))
+    assert wish(item, an_integration(), a_link(ended_at=NINE)) == Write(fields=fields_of_item(item))

@@ -14,7 +14,7 @@ from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent, ItemType, ShowAs
 from handlers.compose import compose
 from handlers.edits import edited
-from handlers.fingerprints import differing, print_of_event, print_of_payload
+from handlers.fingerprints import differing, print_of_event
 from handlers.plan import belongs
 from tests.builders import HOUR, NINE, TEN, a_content
 from tests.support.knobs import examples
@@ -255,9 +255,9 @@ def agree_with_calendar(world: SmallWorld, item: Item, calendar: SmallCalendar) 
     assert len(events) == wanted
     if wanted:
         assert item.content is not None
-        payload = compose(item.content)
-        assert payload is not None
-        fields = differing(print_of_event(events[0], item.content), print_of_payload(payload, item.content))
+        ours = compose(item.content)
+        assert ours is not None
+        fields = differing(print_of_event(events[0], item.content), print_of_event(ours, item.content))
         theirs = link.origin is Origin.EXTERNAL  # its title may lack the account's name (R13)
         assert not fields or (theirs and edited(item.content, events[0], fields) == item.content)
 

@@ -17,7 +17,7 @@ from contracts.cronofy import CronofyEvent
 from contracts.errors import Transient
 from handlers.compose import compose
 from handlers.edits import edited
-from handlers.fingerprints import differing, print_of_event, print_of_payload
+from handlers.fingerprints import differing, print_of_event
 from service.demo.simulator.world import World
 from tests.support import integration_acts as acts
 from tests.support.histories import EVERYDAY, WHOLE_LIVES, Step, do, steps
@@ -100,10 +100,10 @@ def _agrees(link: Link, item: Item | None, truth: Sequence[dict[str, Any]], cale
         assert not found, (link, found)
         return
     assert len(found) == 1, (link, item)
-    payload = compose(item.content)
-    assert payload is not None, (link, item)
+    ours = compose(item.content)
+    assert ours is not None, (link, item)
     read = print_of_event(_row(calendar, found[0]), item.content)
-    wanted = print_of_payload(payload, item.content)
+    wanted = print_of_event(ours, item.content)
     fields = differing(read, wanted)
     # The account's name may be missing from a title that a person typed: the item's title is the same (R13).
     taken_over = edited(item.content, _row(calendar, found[0]), fields)

@@ -130,6 +130,6 @@ async def _agrees(world: Outbound, history: Sequence[Change]) -> None:
     seen: dict[tuple[str, str], str] = {}
     for write in world.calendars.writes:
         if isinstance(write, Upsert):
-            assert seen.get(write.key, "") <= write.summary
-            seen[write.key] = write.summary
+            assert seen.get(write.key, "") <= write.fields.summary
+            seen[write.key] = write.fields.summary
     assert await world.letters() == []

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from contracts.errors import GrantRefused, Permanent, Transient, Unanswered
-from contracts.writes import Delete, Write
+from contracts.writes import Delete, EventWrite
 from service.cronofy import CronofyGateway, Turn
 from service.cronofy.transport import open_client
 from tests.support.scripted import ACCESS, Bench, accepted, an_upsert, answered
@@ -49,7 +49,7 @@ async def test_several_writes_are_one_batch_with_an_answer_each_in_order() -> No
     """Partial success is normal (fact sheet 9)."""
     refused = {"status": 422, "data": {"errors": {"summary": [{"key": "errors.required"}]}}}
     bench = Bench(answered(207, {"batch": [{"status": 202}, refused, {"status": 404}]}))
-    writes: list[Write] = [an_upsert("a"), an_upsert("b"), Delete(calendar_id="cal_1", event_id="c")]
+    writes: list[EventWrite] = [an_upsert("a"), an_upsert("b"), Delete(calendar_id="cal_1", event_id="c")]
 
     answers = await bench.gateway.write("acc_1", writes)
 
@@ -62,8 +62,8 @@ async def test_several_writes_are_one_batch_with_an_answer_each_in_order() -> No
 async def test_a_request_never_carries_two_writes_to_one_event_nor_more_than_50() -> None:
     """The order within a batch is not promised."""
     bench = Bench()
-    twice: list[Write] = [an_upsert(), Delete(calendar_id="cal_1", event_id="vcs-1")]
-    many: list[Write] = [an_upsert(str(number)) for number in range(51)]
+    twice: list[EventWrite] = [an_upsert(), Delete(calendar_id="cal_1", event_id="vcs-1")]
+    many: list[EventWrite] = [an_upsert(str(number)) for number in range(51)]
     for wrong in ([], twice, many):
         with pytest.raises(ValueError, match="one request"):
             await bench.gateway.write("acc_1", wrong)

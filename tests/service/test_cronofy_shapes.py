@@ -18,7 +18,9 @@ from contracts.cronofy import (
     UserInfo,
 )
 from contracts.errors import Malformed
-from contracts.writes import Answer, Delete, ForeignEdit, Upsert, batch_entry, rfc3339
+from contracts.event_fields import EventFields
+from contracts.times import wire_time
+from contracts.writes import Answer, Delete, ForeignEdit, Upsert, batch_entry
 
 BARE = {
     "calendar_id": "cal_1_a@b",
@@ -49,8 +51,6 @@ FULL = {
 
 def an_upsert(**different: Any) -> Upsert:
     given: dict[str, Any] = {
-        "calendar_id": "cal_1",
-        "event_id": "vcs-1",
         "summary": "Replace firewall",
         "description": "",
         "start": datetime(2026, 12, 3, 9, tzinfo=UTC),
@@ -60,7 +60,7 @@ def an_upsert(**different: Any) -> Upsert:
         "transparency": "opaque",
         "event_private": False,
     }
-    return Upsert(**{**given, **different})
+    return Upsert(calendar_id="cal_1", event_id="vcs-1", fields=EventFields(**{**given, **different}))
 
 
 def test_an_event_with_only_what_is_always_there_is_read() -> None:
@@ -251,11 +251,13 @@ def test_r10_a_foreign_edit_carries_title_and_time_and_what_changed() -> None:
     edit = ForeignEdit(
         calendar_id="cal_1",
         event_uid="evt_external_1",
-        summary="Moved",
-        start=date(2026, 12, 3),
-        end=date(2026, 12, 4),
-        tzid="Europe/London",
-        location="",
+        fields=EventFields(
+            summary="Moved",
+            start=date(2026, 12, 3),
+            end=date(2026, 12, 4),
+            tzid="Europe/London",
+            location="",
+        ),
     )
 
     assert edit.body() == {
@@ -311,4 +313,4 @@ def test_the_errors_of_an_answer_are_rules_without_values() -> None:
 )
 def test_moments_have_four_digits_for_the_year_and_whole_seconds(moment: datetime, text: str) -> None:
     """RFC 3339; a mistyped year is the person's own."""
-    assert rfc3339(moment) == text
+    assert wire_time(moment) == text

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 
 from contracts.cronofy import TokenGrant
 from contracts.errors import GrantRefused, Permanent, Throttled, Unavailable
+from contracts.event_fields import EventFields
 from contracts.writes import Delete, ForeignEdit, Upsert
 from service.cronofy import Access, Cronofy, EventsQuery, Turn, open_cronofy
 from service.cronofy.allowance import SECOND, Allowance
@@ -62,14 +63,16 @@ class Connected:
         return Upsert(
             calendar_id=self.calendar_id,
             event_id=event_id,
-            summary=summary,
-            description="",
-            start=datetime(2026, 12, 3, 9, tzinfo=UTC),
-            end=datetime(2026, 12, 3, 11, tzinfo=UTC),
-            tzid="Europe/London",
-            location="Contoso HQ",
-            transparency="opaque",
-            event_private=False,
+            fields=EventFields(
+                summary=summary,
+                description="",
+                start=datetime(2026, 12, 3, 9, tzinfo=UTC),
+                end=datetime(2026, 12, 3, 11, tzinfo=UTC),
+                tzid="Europe/London",
+                location="Contoso HQ",
+                transparency="opaque",
+                event_private=False,
+            ),
         )
 
     async def pass_time(self, seconds: float) -> None:
@@ -234,10 +237,12 @@ async def test_r10_a_foreign_event_is_edited_once_permission_was_given(connected
     edit = ForeignEdit(
         calendar_id=connected.calendar_id,
         event_uid=theirs.event_uid,
-        summary="Moved",
-        start=datetime(2026, 12, 5, 9, tzinfo=UTC),
-        end=datetime(2026, 12, 5, 10, tzinfo=UTC),
-        tzid="Europe/London",
+        fields=EventFields(
+            summary="Moved",
+            start=datetime(2026, 12, 5, 9, tzinfo=UTC),
+            end=datetime(2026, 12, 5, 10, tzinfo=UTC),
+            tzid="Europe/London",
+        ),
     )
     assert theirs.options.update
     assert [answer.accepted for answer in await gateway.write(connected.sub, [edit])] == [True]

@@ -1,6 +1,7 @@
 """What is deleted or missing on a linked calendar, and what that may do to My Calendar (R5, R7, R11)."""
 
 import asyncio
+from dataclasses import replace
 
 from sqlalchemy import update
 
@@ -104,14 +105,14 @@ async def test_r11_a_missing_copy_is_written_again_in_its_newest_form(home: Hous
     await home.make_copy_of_first_link(mine)
     (link,) = await home.links()
     assert link.desired is not None
-    newer = {**link.desired, "summary": "Newer"}
+    newer = replace(link.desired, summary="Newer")
     home.world.faults.change(next_empty_reads=1)
     await home.world.advance(60)
 
     async with home.store.begin() as connection:
         reading = None if home.store.sqlite else asyncio.create_task(home.reader.read_all(mine))
         statement = update(links_table).where(links_table.c.id == link.id)
-        await connection.execute(statement.values(desired=newer, desired_revision=7))
+        await connection.execute(statement.values(desired=newer.to_wire_dict(), desired_revision=7))
         if reading:
             await until_blocked(home.store, reading)
     await (reading or home.reader.read_all(mine))

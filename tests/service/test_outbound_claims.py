@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from contracts.calendar import event_id
 from contracts.ports import Permit
-from contracts.writes import Upsert, Write
+from contracts.writes import EventWrite, Upsert
 from service.store.links.claims import neglected
 from service.store.tables import links as links_table
 from tests.support.calendars import FreeBudget, MemoryCalendars, Outbound, changed
@@ -259,13 +259,13 @@ def hash_of(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def backwards(writes: Sequence[Write]) -> list[str]:
+def backwards(writes: Sequence[EventWrite]) -> list[str]:
     """Events to which an older version was written after a newer one."""
     seen: dict[tuple[str, str], str] = {}
     wrong = []
     for write in writes:
         assert isinstance(write, Upsert)
-        if write.summary < seen.get(write.key, ""):
-            wrong.append(write.summary)
-        seen[write.key] = write.summary
+        if write.fields.summary < seen.get(write.key, ""):
+            wrong.append(write.fields.summary)
+        seen[write.key] = write.fields.summary
     return wrong

@@ -114,7 +114,7 @@ async def test_send_hands_over_the_items_of_its_range_and_types(home: Household)
     (link,) = await home.links()
     assert link.state is LinkState.BEHIND
     assert link.desired is not None
-    assert link.desired["summary"] == "In"
+    assert link.desired.summary == "In"
 
 
 async def test_r29_send_links_what_is_equal_on_both_sides(home: Household) -> None:
@@ -140,7 +140,7 @@ async def test_r24_send_reaches_twelve_months_ahead_though_cronofy_is_read_less_
     equal, far = sorted(await home.links(), key=lambda link: link.state)
     assert (equal.state, far.state) == (LinkState.AGREED, LinkState.BEHIND)
     assert far.desired is not None
-    assert far.desired["summary"] == "Far"
+    assert far.desired.summary == "Far"
 
 
 async def test_r29_two_candidates_are_not_linked(home: Household) -> None:

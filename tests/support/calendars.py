@@ -14,7 +14,7 @@ from contracts.calendar import Link, Status
 from contracts.envelope import ItemChanged, encode
 from contracts.ports import REPLAY_HEADER, Broker, Delivery, Outgoing, Permit, Turn
 from contracts.vorex import ItemChangedData, ItemType
-from contracts.writes import Answer, Delete, Upsert, Write
+from contracts.writes import Answer, Delete, EventWrite, Upsert
 from service.broker.memory import MemoryBroker
 from service.broker.topology import ITEMS_EXCHANGE, QUEUE_OUTBOUND, REPLAY_EXCHANGE, RETRY_DELAYS
 from service.consumers.outbound.engine import OutboundConsumer
@@ -36,7 +36,7 @@ class MemoryCalendars:
     """Does what Cronofy does with upserts and deletes: the last one for an event id counts."""
 
     events: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    writes: list[Write] = field(default_factory=list)
+    writes: list[EventWrite] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
     faults: deque[Fault | None] = field(default_factory=deque)
     """For the next requests, whole: None lets one pass."""
@@ -44,7 +44,7 @@ class MemoryCalendars:
     """Status by the summary or event id of a write that is always refused."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     largest_batch: int = 50
-    before: Callable[[Sequence[Write]], Any] | None = None
+    before: Callable[[Sequence[EventWrite]], Any] | None = None
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -52,7 +52,7 @@ class MemoryCalendars:
     def cost(self, writes: int) -> int:
         return 1
 
-    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn) -> Sequence[Answer]:
+    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn) -> Sequence[Answer]:
         self.requests.append(len(writes))
         if self.before is not None:
             await self.before(writes)
@@ -62,8 +62,9 @@ class MemoryCalendars:
             raise fault
         return [Answer(status=fault) if fault else self._one(write) for write in writes]
 
-    def _one(self, write: Write) -> Answer:
-        status = self.refused.get(getattr(write, "summary", ""), self.refused.get(write.key[1], 202))
+    def _one(self, write: EventWrite) -> Answer:
+        title = "" if isinstance(write, Delete) else write.fields.summary
+        status = self.refused.get(title, self.refused.get(write.key[1], 202))
         if status != 202:
             return Answer(status=status)
         self.writes.append(write)
@@ -80,7 +81,7 @@ class MemoryCalendars:
     def history(self, event_id: str) -> list[str | None]:
         """The titles that one event had, None where it was deleted."""
         return [
-            write.summary if isinstance(write, Upsert) else None
+            write.fields.summary if isinstance(write, Upsert) else None
             for write in self.writes
             if write.key[1] == event_id
         ]

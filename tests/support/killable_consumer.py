@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import event
 
 from contracts.ports import Turn
-from contracts.writes import Answer, Write
+from contracts.writes import Answer, EventWrite
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.consumers.outbound.engine import OutboundConsumer
@@ -32,14 +32,14 @@ class FileCalendars:
     def cost(self, writes: int) -> int:
         return 1
 
-    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn) -> Sequence[Answer]:
+    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn) -> Sequence[Answer]:
         with self._path.open("a") as file:
             file.writelines(f"{json.dumps([write.method, *write.key, write.body()])}\n" for write in writes)
             file.flush()
             os.fsync(file.fileno())
         return [self._answer(write) for write in writes]
 
-    def _answer(self, write: Write) -> Answer:
+    def _answer(self, write: EventWrite) -> Answer:
         title = getattr(write, "summary", "")
         if title.startswith("refused"):
             return Answer(status=422)

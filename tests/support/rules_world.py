@@ -11,9 +11,9 @@ from typing import Any
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef, Link, LinkState, LogEntry, Origin
 from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.envelope import ItemChanged
+from contracts.event_fields import fields_hash
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
-from contracts.writes import Delete, ForeignEdit, Upsert, Write
-from handlers.compose import payload_hash
+from contracts.writes import Delete, EventWrite, ForeignEdit, Upsert
 from handlers.conflicts import fact_of
 from handlers.deletions import carry_out
 from handlers.inbound_event import IN_FLIGHT
@@ -45,7 +45,7 @@ class SmallCalendar:
     integration: Integration
     events: dict[str, CronofyEvent] = field(default_factory=dict)
     before: list[dict[str, CronofyEvent]] = field(default_factory=list)
-    arriving: list[Write] = field(default_factory=list)
+    arriving: list[EventWrite] = field(default_factory=list)
 
     def living(self) -> list[CronofyEvent]:
         return [event for event in self.events.values() if not event.deleted]
@@ -143,7 +143,7 @@ class SmallWorld:
         sent = Sent(
             revision=link.desired_revision,
             epoch=0,
-            applied_hash=payload_hash(link.desired),
+            applied_hash=fields_hash(link.desired),
             gone=link.desired is None,
             prints=prints_of(link, self.items[link.item_ref], link.desired),
         )
@@ -164,7 +164,7 @@ class SmallWorld:
         )
         self.save_link(flight.key, landing.link)
 
-    def arrive(self, calendar: SmallCalendar, write: Write) -> None:
+    def arrive(self, calendar: SmallCalendar, write: EventWrite) -> None:
         """An accepted write reaches the calendar, in whatever order."""
         calendar.arriving.remove(write)
         match write:
@@ -270,12 +270,13 @@ class SmallWorld:
 
     def _upsert(self, calendar: SmallCalendar, write: Upsert) -> None:
         standing = [each for each in calendar.living() if each.event_id == write.event_id]
+        said = write.fields
         fresh = CronofyEvent(
             calendar_id=write.calendar_id,
             event_uid=self.new_id(),
             event_id=write.event_id,
-            start=write.start,
-            end=write.end,
+            start=said.start,
+            end=said.end,
             created=self.now,
             options=EventOptions(),
         )
@@ -283,13 +284,13 @@ class SmallWorld:
             calendar,
             replace(
                 standing[0] if standing else fresh,
-                summary=write.summary,
-                description=write.description,
-                location=write.location,
-                start=write.start,
-                end=write.end,
-                transparency=write.transparency,
-                event_private=write.event_private,
+                summary=said.summary,
+                description=said.description,
+                location=said.location,
+                start=said.start,
+                end=said.end,
+                transparency=said.transparency,
+                event_private=said.event_private,
             ),
         )
 
@@ -297,10 +298,11 @@ class SmallWorld:
         event = calendar.events[write.event_uid]
         if event.deleted:
             return
-        said = {"description": write.description, "location": write.location}
-        said |= {"transparency": write.transparency}
+        edit = write.fields
+        said = {"description": edit.description, "location": edit.location}
+        said |= {"transparency": edit.transparency}
         fields: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
-        self._put(calendar, replace(event, summary=write.summary, start=write.start, end=write.end, **fields))
+        self._put(calendar, replace(event, summary=edit.summary, start=edit.start, end=edit.end, **fields))
 
     def _delete(self, calendar: SmallCalendar, write: Delete) -> None:
         ours = write.event_id is not None

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from contracts.errors import GrantRefused
+from contracts.event_fields import EventFields
 from contracts.ports import Permit
 from contracts.writes import Upsert
 from service.cronofy import Access, CronofyGateway
@@ -108,14 +109,16 @@ def an_upsert(event_id: str = "vcs-1") -> Upsert:
     return Upsert(
         calendar_id="cal_1",
         event_id=event_id,
-        summary="Title",
-        description="",
-        start=date(2026, 12, 3),
-        end=date(2026, 12, 4),
-        tzid="Etc/UTC",
-        location="",
-        transparency="opaque",
-        event_private=False,
+        fields=EventFields(
+            summary="Title",
+            description="",
+            start=date(2026, 12, 3),
+            end=date(2026, 12, 4),
+            tzid="Etc/UTC",
+            location="",
+            transparency="opaque",
+            event_private=False,
+        ),
     )
 
 

@@ -14,13 +14,13 @@ from contracts.calendar import (
     LinkId,
     LogAction,
     LogEntry,
-    Moment,
     Outcome,
 )
 from contracts.cronofy import CronofyEvent
 from contracts.envelope import ItemChanged, encode
 from contracts.errors import Transient
 from contracts.ports import Outgoing
+from contracts.times import Moment
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData
 from handlers.deletions import carry_out, hold
 from handlers.inbound_event import rewritten
@@ -35,7 +35,7 @@ from handlers.inbound_page import (
 )
 from handlers.judgement import Reading
 from handlers.log_entries import Entries
-from handlers.matching import Twin, twin_of_payload
+from handlers.matching import Twin, twin_of_event
 from service.consumers.inbound.matching import RunEquals
 from service.consumers.inbound.pending_deletions import Gone, moved_on, still_gone
 from service.crashpoints import crash_point
@@ -209,8 +209,8 @@ class Pages:
         if all(event.event_id or event.event_uid in uids for event in events):
             return frozenset()
         starts = {_instant(event.start) for event in events}
-        payloads = await reads.copies_of_others(connection, integration, starts)
-        return frozenset(twin_of_payload(payload) for payload in payloads)
+        copies = await reads.copies_of_others(connection, integration, starts)
+        return frozenset(twin_of_event(copy) for copy in copies)
 
     async def _delete_in_parts(self, reading_pass: Pass) -> None:
         """Whether they are held is decided once, for all of them."""

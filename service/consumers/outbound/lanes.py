@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from contracts.calendar import IntegrationId, ItemRef, LinkId
 from contracts.vorex import ItemType
-from contracts.writes import Write
+from contracts.writes import EventWrite
 from handlers.landing import Sent
 
 FULL = 50
@@ -24,7 +24,7 @@ class Task:
     link_id: LinkId
     integration_id: IntegrationId
     calendar_id: str
-    write: Write
+    write: EventWrite
     sent: Sent
     item_ref: ItemRef
     item_id: str

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from contracts.calendar import Item, Link, LinkId, Origin
+from contracts.event_fields import fields_hash
 from contracts.ports import Clock
-from handlers.compose import payload_hash
 from handlers.landing import Result, Sent, write_of
 from handlers.outbound_message import shown_title
 from service.consumers.outbound.lanes import Lanes, Task
@@ -81,7 +81,7 @@ class InHand:
             sent=Sent(
                 revision=link.desired_revision,
                 epoch=stored.claim_epoch,
-                applied_hash=payload_hash(link.desired),
+                applied_hash=fields_hash(link.desired),
                 gone=link.desired is None,
                 prints=link.writes[-1].prints if link.writes and _remembers(link) else None,
                 verify=verify,

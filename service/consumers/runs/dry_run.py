@@ -20,10 +20,10 @@ from contracts.calendar import (
 )
 from contracts.cronofy import Calendar, CronofyEvent, EventsPage
 from contracts.errors import Permanent, Transient
+from contracts.event_fields import fields_hash
 from contracts.ports import Turn
 from contracts.vorex import ItemType
 from handlers.calendar_move import follow
-from handlers.compose import payload_hash
 from handlers.inbound_page import Known, PageChanges, judge_page, match_page, reach
 from handlers.judgement import Judgement, Reading, is_gone
 from handlers.reconcile import sent
@@ -291,7 +291,7 @@ def _written(link: Link) -> Link:
         state=LinkState.AGREED,
         exists_there=True,
         applied_revision=link.desired_revision,
-        applied_hash=payload_hash(link.desired),
+        applied_hash=fields_hash(link.desired),
     )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 
-from contracts.calendar import Integration, Item, ItemRef, Link, LinkId, Moment
+from contracts.calendar import Integration, Item, ItemRef, Link, LinkId
 from contracts.cronofy import CronofyEvent
+from contracts.times import Moment
 from handlers.inbound_page import Known, PageChanges
-from handlers.matching import Twin, twin_of_payload
+from handlers.matching import Twin, twin_of_event
 from service.consumers.inbound.matching import RunEquals
 from service.store.engine.store import AsyncConnection
 from service.store.integrations import reads
@@ -97,8 +98,8 @@ class Stage:
 
     async def _twins(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> frozenset[Twin]:
         starts = {_instant(event.start) for event in events}
-        payloads = await reads.copies_of_others(connection, self.integration, starts)
-        return frozenset(twin_of_payload(payload) for payload in payloads)
+        copies = await reads.copies_of_others(connection, self.integration, starts)
+        return frozenset(twin_of_event(copy) for copy in copies)
 
 
 def _speaks_of(link: Link, ids: set[str], uids: set[str]) -> bool:

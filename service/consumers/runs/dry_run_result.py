@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from contracts.calendar import Item, Moment
+from contracts.calendar import Item
 from contracts.cronofy import CronofyEvent
+from contracts.times import Moment
 from handlers.compose import span
 from handlers.edits import masked
 from handlers.outbound_message import MASKED_TITLE

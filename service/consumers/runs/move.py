@@ -7,7 +7,7 @@ from typing import Protocol
 from contracts.calendar import Item, Link, LinkId, LogEntry
 from contracts.errors import Throttled, Transient
 from contracts.ports import Clock, Turn
-from contracts.writes import Answer, Delete, Write
+from contracts.writes import Answer, Delete, EventWrite
 from handlers.calendar_move import awaited, follow, gone, left_there, may_go, passing, told
 from handlers.landing import TOO_MANY
 from service.consumers.inbound.pages import NotSyncing
@@ -34,7 +34,7 @@ class Writer(Protocol):
     @property
     def largest_batch(self) -> int: ...
 
-    async def write(self, sub: str, writes: Sequence[Write], *, turn: Turn) -> Sequence[Answer]: ...
+    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn) -> Sequence[Answer]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, LinkState, Origin, Payload, Status
+from contracts.calendar import Integration, LinkState, Origin, Status
+from contracts.event_fields import EventFields
+from contracts.times import ONE_DAY
 from service.store.engine.sets import among
 from service.store.tables import (
     deletions,
@@ -22,7 +24,6 @@ from service.store.tables import (
 
 READ_LEASE = 60.0
 """Seconds for which a reader that has stopped speaking keeps others out."""
-A_DAY = timedelta(days=1)
 
 state = integration_state
 
@@ -164,7 +165,7 @@ async def add_prior(connection: AsyncConnection, integration: Integration, keys:
 
 async def copies_of_others(
     connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
-) -> Sequence[Payload]:
+) -> Sequence[EventFields]:
     """What other people's syncs keep at these moments on the very same calendar (R1)."""
     others = await connection.scalars(
         select(integrations.c.id)
@@ -185,7 +186,7 @@ async def copies_of_others(
         .where(among(connection, links.c.integration_id, theirs))
         .where(links.c.origin == Origin.OURS, links.c.ended_at.is_(None))
     )
-    return [payload for payload in rows if payload]
+    return [EventFields.from_wire_dict(row) for row in rows if row]
 
 
 async def pairs(connection: AsyncConnection, integration_id: str) -> int:
@@ -203,7 +204,7 @@ async def recent_deletions(connection: AsyncConnection, integration_id: str, *, 
     count = await connection.scalar(
         select(func.count())
         .select_from(deletions)
-        .where(deletions.c.integration_id == integration_id, deletions.c.noticed_at > now - A_DAY)
+        .where(deletions.c.integration_id == integration_id, deletions.c.noticed_at > now - ONE_DAY)
     )
     return count or 0
 

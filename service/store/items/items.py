@@ -9,7 +9,8 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, IntegrationId, Item, ItemRef, Moment
+from contracts.calendar import Integration, IntegrationId, Item, ItemRef
+from contracts.times import Moment
 from contracts.vorex import ItemContent, ItemType
 from handlers.compose import span
 from service.store.engine.sets import among, put, put_over

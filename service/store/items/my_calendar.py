@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Item, ItemRef, Moment
+from contracts.calendar import Item, ItemRef
+from contracts.times import Moment
 from contracts.vorex import ItemType
 from service.store.items.items import item_of
 from service.store.tables import item_assignees, items

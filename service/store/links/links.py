@@ -18,6 +18,7 @@ from contracts.calendar import (
     Origin,
     Written,
 )
+from contracts.event_fields import EventFields
 from service.store.engine.sets import among
 from service.store.tables import links
 
@@ -37,7 +38,7 @@ def link_of(row: RowMapping) -> Link:
         code=Code(row["code"]) if row["code"] else None,
         differs=row["differs"],
         desired_revision=row["desired_revision"],
-        desired=row["desired"],
+        desired=EventFields.from_wire_dict(row["desired"]) if row["desired"] else None,
         applied_revision=row["applied_revision"],
         applied_hash=row["applied_hash"],
         exists_there=row["exists_there"],
@@ -69,7 +70,7 @@ def columns_of(link: Link) -> dict[str, Any]:
         "code": link.code.value if link.code else None,
         "differs": link.differs,
         "desired_revision": link.desired_revision,
-        "desired": link.desired,
+        "desired": link.desired.to_wire_dict() if link.desired else None,
         "applied_revision": link.applied_revision,
         "applied_hash": link.applied_hash,
         "exists_there": link.exists_there,

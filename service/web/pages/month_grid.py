@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from contracts.calendar import Item, Moment
+from contracts.calendar import Item
+from contracts.times import Moment
 from service.integrations.my_calendar import read_only_reason
 from service.store.items.my_calendar import Glance
 

@@ -1,0 +1,27 @@
+"""Instants and whole days: the lengths that are taken for granted, and how Cronofy is told them."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
+
+Moment: TypeAlias = datetime | date
+"""An instant in UTC, or a whole day."""
+
+ONE_DAY = timedelta(days=1)
+HALF_HOUR = timedelta(minutes=30)
+
+
+def usual_length(*, all_day: bool) -> timedelta:
+    """How long an event without an end lasts (R14)."""
+    return ONE_DAY if all_day else HALF_HOUR
+
+
+def wire_time(moment: Moment) -> str:
+    """A day as it is, an instant in UTC with ``Z`` and whole seconds; Cronofy refuses fractions (R12)."""
+    if isinstance(moment, datetime):
+        return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return moment.isoformat()
+
+
+def read_time(text: str) -> Moment:
+    """The inverse of ``wire_time``; raises ValueError for what it never writes."""
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
