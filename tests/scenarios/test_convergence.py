@@ -1,4 +1,4 @@
-"""Whatever two people and Vorex do, in whatever order it arrives: at rest both calendars agree (R17–R19).
+"""Whatever two people and Vorex do, in whatever order it arrives: at rest both calendars agree (G1, R17–R19).
 
 ``CONVERGENCE_EXAMPLES=1000 pytest tests/scenarios/test_convergence.py`` tries more.
 """
