@@ -1,4 +1,4 @@
-"""``handlers/RULES.md`` and the code tell the same: every number that is cited stands there, and is tested."""
+"""``handlers/RULES.md``, code and tests tell the same: what is cited stands there, and is tested."""
 
 import re
 from collections.abc import Iterator
@@ -48,12 +48,13 @@ def _range(kind: str, first: str, last: str) -> list[str]:
 
 
 def test_every_number_that_code_or_a_test_cites_stands_in_the_rules() -> None:
-    """A rule that is only decided may not be cited: nothing keeps it yet."""
-    built, _ = _told()
+    """Of what is only decided documents may speak, code may not: nothing keeps it yet."""
+    built, decided = _told()
     unknown = {
         f"{path.relative_to(ROOT)}: {number}"
         for path, text in _texts(*CODE, "tests")
         for number in _cited(text) - built.keys()
+        if path.suffix != ".md" or number not in decided
     }
     assert unknown == set()
 
