@@ -1,4 +1,4 @@
-"""The README's table of promises names proofs that exist."""
+"""``tests/PROOFS.md`` names proofs that exist, and tells every fault that a test stands for."""
 
 import ast
 import re
@@ -6,13 +6,16 @@ from collections.abc import Iterator
 
 from tests.support.repository import ROOT
 
-HEADING = "## Promises, faults and proofs"
+PAGE = (ROOT / "tests" / "PROOFS.md").read_text(encoding="utf-8")
 PROOF = re.compile(r"`([a-z_/]+\.py)::(test_\w+)`")
+FAULT = re.compile(r"^\| (T\d+) \| .+ \|$", re.MULTILINE)
+IN_A_NAME = re.compile(r"\bdef test_(t\d+)_")
+IN_A_DOCSTRING = re.compile(r"(?:\"\"\"|\(|, |; )(T\d+)(?=[:,;)])")
 
 
 def _rows() -> Iterator[str]:
-    """The table's rows without its head."""
-    _, _, behind = (ROOT / "README.md").read_text(encoding="utf-8").partition(HEADING)
+    """The table of promises without its head."""
+    _, _, behind = PAGE.partition("## The table")
     section, _, _ = behind.partition("\n## ")
     table = [line for line in section.splitlines() if line.startswith("|")]
     yield from (line for line in table[2:] if "`" in line)
@@ -37,3 +40,14 @@ def test_every_row_names_a_test_that_exists() -> None:
     ]
     assert missing == []
     assert len(told) > 30
+
+
+def test_every_fault_that_a_test_stands_for_is_told_and_the_other_way_round() -> None:
+    """By its number, in the name of the test or in its docstring."""
+    cited = set[str]()
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        cited.update(name.upper() for name in IN_A_NAME.findall(text))
+        cited.update(IN_A_DOCSTRING.findall(text))
+
+    assert cited == set(FAULT.findall(PAGE))

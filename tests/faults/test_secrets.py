@@ -1,4 +1,4 @@
-"""Nothing secret is ever said: the search through all output can fail, and finds nothing (DESIGN 9, R33)."""
+"""Nothing secret is ever said: the search through all output can fail, and finds nothing (DESIGN 9, R27)."""
 
 import asyncio
 import re
@@ -47,14 +47,14 @@ def test_innocent(): print("nothing")
 
 
 @pytest.mark.parametrize("what", SAYINGS)
-def test_r33_each_kind_of_secret_is_recognised(what: str) -> None:
+def test_r27_each_kind_of_secret_is_recognised(what: str) -> None:
     """A search that finds nothing proves nothing unless it can find."""
     assert [told.partition(":")[0] for told in leaks([f"before {SAYINGS[what]} after"])] == [what]
     assert leaks([SAYINGS[what]], but=[what]) == [] or what == "a planted key"
     assert leaks(["the client secret, a token, Bearer, a private item"]) == []
 
 
-def test_r33_a_test_fails_in_which_a_secret_is_said(tmp_path: Path) -> None:
+def test_r27_a_test_fails_in_which_a_secret_is_said(tmp_path: Path) -> None:
     """Printed, logged or said by a process: the search is part of every test of the suite."""
     (tmp_path / "test_sayings.py").write_text(TESTS)
     plugins = ("-p", "tests.support.secrecy", "-p", "no:cacheprovider", "-q", "--rootdir", str(tmp_path))
@@ -72,7 +72,7 @@ def test_r33_a_test_fails_in_which_a_secret_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.rabbitmq
 @pytest.mark.timeout(600)
-async def test_r33_no_process_says_a_secret_in_good_times_or_bad(
+async def test_r27_no_process_says_a_secret_in_good_times_or_bad(
     broker_url: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     """Connected, synced both ways, refused, expired, revoked: what was said is searched at the test's end.
