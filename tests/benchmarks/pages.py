@@ -232,7 +232,7 @@ def _letter(place: int) -> NewLetter:
 
 
 def table(pages: Sequence[Page]) -> Table:
-    """For people, and for the README."""
+    """For people, and for RESULTS.md."""
     title = f"{ITEMS:,} items, {INTEGRATIONS} integrations, {ENTRIES:,} log entries, PostgreSQL"
     shown = Table(title=title)
     for name in ("page", "median ms", "worst ms"):
