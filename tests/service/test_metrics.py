@@ -1,6 +1,6 @@
 """Every figure that an alert needs, measured and explained (DESIGN 3, messaging.md 2.10)."""
 
-from pathlib import Path
+import re
 
 from prometheus_client import REGISTRY
 
@@ -19,8 +19,9 @@ from service.store.operations.budget import BudgetRow
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
+from tests.support.repository import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+OPERATING = ROOT / "service" / "web" / "handbook" / "operating.md"
 PREFIX = "calendar_sync_"
 
 
@@ -29,15 +30,18 @@ def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"{PREFIX}{name}", labels) or 0.0
 
 
-def test_every_metric_is_explained_in_the_readme() -> None:
+def test_every_metric_is_explained_in_the_operators_handbook() -> None:
     """And nothing is explained that is not measured."""
     measured = set()
     for metric in REGISTRY.collect():
         if metric.name.startswith(PREFIX):
             measured.add(f"{metric.name}_total" if metric.type == "counter" else metric.name)
-    rows = [line.split("|")[1] for line in README.read_text().splitlines() if line.startswith(f"| `{PREFIX}")]
+    page = OPERATING.read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith(f"| `{PREFIX}")]
     explained = {word.strip(" `").partition("{")[0] for row in rows for word in row.split("`, `")}
     assert measured == explained
+    asked = {re.sub("_(bucket|count|sum)$", "", name) for name in re.findall(rf"{PREFIX}[a-z_]+", page)}
+    assert asked - {name.partition("{")[0] for name in explained} == set()
 
 
 async def test_what_becomes_of_messages_is_counted_by_class(world: Outbound) -> None:
