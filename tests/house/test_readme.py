@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from contracts.calendar import LinkState
 from service.settings import Settings
 from tests.support.repository import ROOT
 
@@ -67,3 +68,9 @@ def test_the_crash_points_are_those_in_the_code() -> None:
     """A point that nobody tells of is a point that nobody has thought about."""
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "service").rglob("*.py"))
     assert set(_rows("What a crash leaves behind")) == set(CRASH_POINT.findall(code))
+
+
+def test_the_states_of_a_link_are_told() -> None:
+    """Every one of them, in the life of one message."""
+    _, _, life = _section("The life of one message").partition("**A link**")
+    assert {state for state in LinkState if f" {state.value}" not in life} == set()
