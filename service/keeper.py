@@ -12,7 +12,7 @@ import structlog
 from contracts.errors import SyncError
 from contracts.times import ONE_DAY
 from service.integrations.catch_up import DAILY, want_catch_up
-from service.integrations.facts import run_requested
+from service.integrations.run_requests import request_steps_again
 from service.operations import DeadLetters
 from service.store.engine import leases, purge
 from service.store.engine.store import AsyncConnection, Store
@@ -20,7 +20,6 @@ from service.store.integrations import delays as delays_of
 from service.store.integrations import integrations, listing
 from service.store.links import tombstones
 from service.store.messages import outbox, replays
-from service.store.messages.outbox import enqueue
 from service.store.runs import runs
 
 REST = 0.05
@@ -185,10 +184,8 @@ def due_runs(store: Store) -> Chore:
     async def work() -> None:
         async with store.begin() as connection:
             seconds = await store.now(connection)
-            now = datetime.fromtimestamp(seconds, UTC)
             due = await runs.take_due(connection, now=seconds)
-            steps = [run_requested(run.id, run.integration_id, step=run.number, now=now) for run in due]
-            await enqueue(connection, steps, now=seconds)
+            await request_steps_again(connection, due, seconds=seconds)
 
     return Chore(name="due runs", every=2.0, work=work)
 

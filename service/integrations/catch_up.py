@@ -3,10 +3,8 @@
 from datetime import timedelta
 
 from contracts.calendar import Integration
-from service.integrations.facts import run_requested
-from service.store.engine.ids import new_id
+from service.integrations.run_requests import request_run
 from service.store.engine.store import AsyncConnection, Store
-from service.store.messages.outbox import enqueue
 from service.store.runs import runs
 from service.store.runs.runs import COMPARISONS
 
@@ -14,7 +12,6 @@ CATCH_UP = "catch_up"
 DAILY = "daily"
 BY_ITSELF = "calendar-sync"
 OVERTAKEN = "A newer comparison does this one's work."
-FIRST_STEP = "baseline"
 PATIENCE = timedelta(hours=1)
 """No comparison waits longer for Cronofy's first sync, or for a person's run to begin."""
 
@@ -32,17 +29,4 @@ async def want_catch_up(
     if waiting is not None:
         return waiting
     await runs.end_all(connection, integration.id, reason=OVERTAKEN, at=now, kinds=COMPARISONS)
-    run_id = new_id()
-    await runs.add_run(
-        connection,
-        id=run_id,
-        integration_id=integration.id,
-        started_by=BY_ITSELF,
-        kind=kind,
-        state="waiting",
-        step=FIRST_STEP,
-        requested_at=now,
-    )
-    request = run_requested(run_id, integration.id, step=0, now=now)
-    await enqueue(connection, [request], now=await store.now(connection))
-    return run_id
+    return await request_run(store, connection, integration.id, kind=kind, started_by=BY_ITSELF)

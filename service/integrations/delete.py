@@ -3,18 +3,18 @@
 from typing import Literal
 
 from contracts.messages import IntegrationChange
-from service.integrations.facts import integration_changed, run_requested
+from service.integrations.facts import integration_changed
 from service.integrations.ownership import owned
-from service.store.engine.ids import new_id
+from service.integrations.run_requests import request_run
 from service.store.engine.store import Store
 from service.store.integrations.integrations import change
 from service.store.integrations.listing import Owner
 from service.store.links import tombstones
 from service.store.messages.outbox import enqueue
 from service.store.runs import runs
+from service.store.runs.runs import DELETION
 
 Copies = Literal["keep", "remove"]
-FIRST_STEP = "quiet"
 GONE = "The integration was deleted."
 
 
@@ -37,21 +37,14 @@ class Leaving:
             now = await self._store.moment(connection)
             await change(connection, known.id, active=False, deleted_at=now)
             await runs.end_all(connection, known.id, reason=GONE, at=now)
-            run_id = new_id()
-            await runs.add_run(
+            fact = integration_changed(known, IntegrationChange.DELETED, now=now)
+            await enqueue(connection, [fact], now=now.timestamp())
+            await request_run(
+                self._store,
                 connection,
-                id=run_id,
-                integration_id=known.id,
+                known.id,
+                kind=DELETION,
                 started_by=owner.user_id or "",
-                kind="delete",
-                state="waiting",
-                step=FIRST_STEP,
-                cursor={"copies": copies},
-                requested_at=now,
                 listed=False,
+                cursor={"copies": copies},
             )
-            messages = [
-                integration_changed(known, IntegrationChange.DELETED, now=now),
-                run_requested(run_id, known.id, step=0, now=now),
-            ]
-            await enqueue(connection, messages, now=await self._store.now(connection))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from contracts.calendar import Integration, Reason
-from contracts.envelope import IntegrationChanged, RunRequested, encode
-from contracts.messages import IntegrationChange, IntegrationData, RunData
+from contracts.envelope import IntegrationChanged, encode
+from contracts.messages import IntegrationChange, IntegrationData
 from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
 
@@ -31,16 +31,4 @@ def integration_changed(
         body=encode(message),
         message_id=message.id,
         mandatory=False,
-    )
-
-
-def run_requested(run_id: str, integration_id: str, *, step: int, now: datetime) -> Outgoing:
-    """The next step of that run is due."""
-    data = RunData(run_id=run_id, integration_id=integration_id, step=step)
-    message = RunRequested.of(data, id=new_id(), time=now)
-    return Outgoing(
-        exchange=message.exchange,
-        routing_key=message.routing_key,
-        body=encode(message),
-        message_id=message.id,
     )

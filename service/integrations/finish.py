@@ -7,12 +7,11 @@ from typing import Any
 from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar
 from contracts.messages import IntegrationChange
-from contracts.ports import Outgoing
 from service.integrations.catch_up import want_catch_up
-from service.integrations.facts import integration_changed, run_requested
+from service.integrations.facts import integration_changed
 from service.integrations.refusals import Conflict, Invalid, Unknown
+from service.integrations.run_requests import Range, request_run
 from service.integrations.settings_form import Choices, RetrieveOption, SendOption
-from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing, reads
 from service.store.integrations.integrations import change, change_state
@@ -22,8 +21,6 @@ from service.store.messages.outbox import enqueue
 from service.store.runs import runs
 
 MOVED = "Another calendar was chosen."
-BASELINE = "baseline"
-"""The reading of what was on the calendar before Finish (R33); further steps follow by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,12 +70,9 @@ async def finish(
     if (choices.wants_run or moves) and await runs.run_in_progress(connection, integration_id):
         raise Conflict("run_in_progress", "A sync is running; wait until it has ended.")
     await _save(store, connection, before, wanted)
-    facts = await _facts(store, connection, before.integration)
+    await _tell(store, connection, before.integration)
     listed = choices.wants_run or moves
-    run_id, requests = await _follow_up(
-        store, connection, user_id, before.integration, choices, listed=listed
-    )
-    await enqueue(connection, [*facts, *requests], now=await store.now(connection))
+    run_id = await _follow_up(store, connection, user_id, before.integration, choices, listed=listed)
     shown = await _found(connection, integration_id)
     return Finished(shown=shown, run_id=run_id if listed else None)
 
@@ -127,14 +121,15 @@ async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted
     await change_state(connection, known.id, looked_at=None)
 
 
-async def _facts(store: Store, connection: AsyncConnection, before: Integration) -> list[Outgoing]:
+async def _tell(store: Store, connection: AsyncConnection, before: Integration) -> None:
     now = await store.moment(connection)
     words: list[IntegrationChange] = []
     if before.status is not Status.CONNECTED:
         words.append(IntegrationChange.CONNECTED)
     if not before.active:
         words.append(IntegrationChange.ACTIVATED)
-    return [integration_changed(before, word, now=now) for word in words]
+    facts = [integration_changed(before, word, now=now) for word in words]
+    await enqueue(connection, facts, now=now.timestamp())
 
 
 async def _follow_up(
@@ -145,31 +140,25 @@ async def _follow_up(
     choices: Choices,
     *,
     listed: bool,
-) -> tuple[str | None, list[Outgoing]]:
+) -> str | None:
     """The run that reads the calendar, brings what the options ask for, or both; none where none is due."""
     moved = choices.calendar_id != before.calendar_id
     unread = moved or before.baseline_at is None
     reading = await runs.reading_in_progress(connection, before.id)
     if not (choices.wants_run or moved or (unread and not reading)):
-        return None, []
-    now = await store.moment(connection)
-    await runs.end_readings(connection, before.id, now=now)
-    run_id = new_id()
-    await runs.add_run(
+        return None
+    await runs.end_readings(connection, before.id, now=await store.moment(connection))
+    return await request_run(
+        store,
         connection,
-        id=run_id,
-        integration_id=before.id,
-        started_by=user_id,
+        before.id,
         kind="finish",
-        state="waiting",
+        started_by=user_id,
+        listed=listed,
         retrieve=_range(choices.retrieve),
         send=_range(choices.send),
-        step=BASELINE,
-        requested_at=now,
-        listed=listed,
     )
-    return run_id, [run_requested(run_id, before.id, step=0, now=now)]
 
 
-def _range(option: RetrieveOption | SendOption) -> dict[str, str] | None:
+def _range(option: RetrieveOption | SendOption) -> Range:
     return {"past": option.past, "future": option.future} if option.enabled else None

@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.calendar import Integration, Status
-from service.integrations.facts import run_requested
-from service.integrations.finish import BASELINE
 from service.integrations.ownership import owned
 from service.integrations.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict, Unknown
+from service.integrations.run_requests import request_run
 from service.integrations.settings_form import SyncRequest
-from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
 from service.store.integrations.integrations import change
 from service.store.integrations.listing import Owner, Shown
 from service.store.links import moves
-from service.store.messages.outbox import enqueue
 from service.store.runs import runs
 from service.store.runs.runs import PERSONS_RUNS, RunRow
 
@@ -43,7 +40,9 @@ class Syncing:
             if not (ranges["retrieve"] or ranges["send"]):
                 raise Conflict("nothing_selected", NOTHING)
             await _remember(connection, shown, ranges)
-            return await self._begin(connection, shown.integration, started_by, ranges)
+            return await request_run(
+                self._store, connection, integration_id, kind="sync_now", started_by=started_by, **ranges
+            )
 
     async def listed(
         self, owner: Owner, integration_id: str, *, after: str | None, limit: int
@@ -78,35 +77,14 @@ class Syncing:
         shown = await listing.find(connection, row["integration_id"])
         half_way = await moves.halve(connection, row["integration_id"])
         if shown is not None and (half_way or shown.integration.baseline_at is None):
-            nothing: dict[str, Any] = {"retrieve": None, "send": None}
-            await self._begin(connection, shown.integration, row["started_by"], nothing, kind="finish")
-
-    async def _begin(
-        self,
-        connection: AsyncConnection,
-        integration: Integration,
-        started_by: str,
-        ranges: dict[str, Any],
-        *,
-        kind: str = "sync_now",
-    ) -> str:
-        now = await self._store.moment(connection)
-        run_id = new_id()
-        await runs.add_run(
-            connection,
-            id=run_id,
-            integration_id=integration.id,
-            started_by=started_by,
-            kind=kind,
-            state="waiting",
-            step=BASELINE,
-            requested_at=now,
-            listed=kind == "sync_now",
-            **ranges,
-        )
-        request = run_requested(run_id, integration.id, step=0, now=now)
-        await enqueue(connection, [request], now=await self._store.now(connection))
-        return run_id
+            await request_run(
+                self._store,
+                connection,
+                shown.integration.id,
+                kind="finish",
+                started_by=row["started_by"],
+                listed=False,
+            )
 
 
 async def _check(connection: AsyncConnection, known: Integration) -> None:

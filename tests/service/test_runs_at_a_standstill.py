@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import delete
 
-from service.integrations.facts import run_requested
+from service.integrations.run_requests import run_requested
 from service.keeper import runs_at_a_standstill
 from service.store.messages.burying import NewLetter, bury
 from service.store.runs.runs import QUEUE

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from contracts.envelope import RunRequested, decode
 from contracts.errors import Transient
@@ -16,12 +16,10 @@ from service.broker.topology import QUEUE_RUNS
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.integrations import Accounts
 from service.integrations.delete import Copies, Leaving
-from service.integrations.facts import run_requested
+from service.integrations.run_requests import request_run
 from service.integrations.runs import Syncing
 from service.keeper import due_runs
-from service.store.engine.ids import new_id
 from service.store.integrations.listing import Owner
-from service.store.messages.outbox import enqueue
 from service.store.tables import integrations, links, runs
 from tests.support.one_person import NINE, TEN, Household, Message
 from tests.support.two_people import Town, town
@@ -169,14 +167,9 @@ class Village:
 
     async def start(self, kind: str, **ranges: Any) -> str:
         """A run as Finish begins it; its id."""
-        run_id, now = new_id(), self.town.clock.now()
-        values: dict[str, Any] = {"id": run_id, "integration_id": self.mine, "started_by": "ann"}
-        values |= {"kind": kind, "state": "waiting", "step": "baseline", "requested_at": now, **ranges}
-        async with self.home.store.begin() as connection:
-            await connection.execute(insert(runs).values(**values))
-            request = run_requested(run_id, self.mine, step=0, now=now)
-            await enqueue(connection, [request], now=now.timestamp())
-        return run_id
+        store = self.home.store
+        async with store.begin() as connection:
+            return await request_run(store, connection, self.mine, kind=kind, started_by="ann", **ranges)
 
     # -- what is there --------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from typing import Protocol
 from contracts.calendar import Integration, Status
 from contracts.errors import Permanent, Transient
 from contracts.ports import Clock, Turn
-from service.consumers.runs.steps import FORGET, LEAVE, OVER, QUIET, REMOVE, Due, Progress, Step
+from service.consumers.runs.steps import FORGET, LEAVE, OVER, REMOVE, Due, Progress, Step
+from service.integrations.run_requests import QUIET
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations.integrations import change
 from service.store.links import tombstones

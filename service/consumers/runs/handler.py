@@ -17,10 +17,8 @@ from service.consumers.runs.move import Moving, Writer
 from service.consumers.runs.retrieve import Retrieval
 from service.consumers.runs.send import Sending
 from service.consumers.runs.steps import (
-    BASELINE,
     BY_ITSELF,
     COMPARE,
-    DELETE,
     MATCH,
     MOVE,
     NOTICES,
@@ -34,12 +32,13 @@ from service.consumers.runs.steps import (
 )
 from service.crashpoints import crash_point
 from service.integrations.activate import SWITCHED_OFF
+from service.integrations.run_requests import BASELINE
 from service.store.engine.statistics import Statistics
 from service.store.engine.store import Store
 from service.store.integrations import integrations
 from service.store.messages.inbox import MessageKey
 from service.store.runs import runs
-from service.store.runs.runs import Run
+from service.store.runs.runs import DELETION, Run
 
 WITHDRAWN = "The account's permission was withdrawn."
 NOT_SYNCING = "The integration is not connected."
@@ -104,7 +103,7 @@ class RunHandler:
         crash_point("runs.1")
         due = Due(run=run, integration=integration, key=received.key)
         try:
-            await (self._leave(due) if run.kind == DELETE else self._do(due, received.attempt))
+            await (self._leave(due) if run.kind == DELETION else self._do(due, received.attempt))
             crash_point("runs.3")
         except Overtaken:
             async with self._store.begin() as connection:
@@ -191,4 +190,4 @@ class RunHandler:
         if run is None or integration is None or run.integration_id != integration.id:
             return None, None
         deleted = integration.deleted_at is not None
-        return run, integration if deleted is (run.kind == DELETE) else None
+        return run, integration if deleted is (run.kind == DELETION) else None

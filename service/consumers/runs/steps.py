@@ -8,21 +8,21 @@ from typing import Any
 from contracts.calendar import Integration
 from contracts.ports import Turn
 from service.crashpoints import crash_point
-from service.integrations.facts import run_requested
+from service.integrations.run_requests import request_step_after
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
-from service.store.messages import inbox, outbox
+from service.store.messages import inbox
 from service.store.messages.inbox import MessageKey
 from service.store.runs import runs
 from service.store.runs.runs import COMPARISONS, Run, Tally
 
 RUNS_QUEUE = "calendar-sync.runs"
-FINISH, DELETE = "finish", "delete"
+FINISH = "finish"
 BY_ITSELF = frozenset(COMPARISONS)
-BASELINE, RETRIEVE, MATCH, SEND, OVER = "baseline", "retrieve", "match", "send", "over"
+RETRIEVE, MATCH, SEND, OVER = "retrieve", "match", "send", "over"
 MOVE = "move"
 NOTICES, WHOLE, COMPARE = "notices", "whole", "compare"
-QUIET, REMOVE, LEAVE, FORGET = "quiet", "remove", "leave", "forget"
+REMOVE, LEAVE, FORGET = "remove", "leave", "forget"
 
 
 class Overtaken(Exception):
@@ -87,8 +87,7 @@ class Progress:
                 await runs.disable_options(connection, due.integration.id)
             await runs.end(connection, due.run.id, state="done", reason=None, at=moment)
         else:
-            following = run_requested(due.run.id, due.run.integration_id, step=due.run.number + 1, now=moment)
-            await outbox.enqueue(connection, [following], now=now)
+            await request_step_after(connection, due.run, seconds=now)
         crash_point("runs.2")
 
     async def end(self, due: Due, *, state: str, reason: str) -> None:
