@@ -8,18 +8,15 @@ from typing import Any
 from contracts.errors import GrantRefused, SyncError
 from contracts.ports import Broker, Clock
 from service.app.connections import open_parts, open_rabbitmq
-from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
+from service.broker.topology import QUEUE_PARKED
 from service.keeper import LEASES
+from service.monitoring.vitals import LATE_SECONDS, Depth, Vitals
 from service.settings import Command, Settings, problems
 from service.store.engine import leases
 from service.store.engine.store import Store
-from service.store.integrations import channels, delays
-from service.store.messages import dead_letters, outbox
-from service.store.messages.dead_letters import Matching
+from service.store.integrations import channels
 
 LONG_QUEUE = 10_000
-LONG_WAIT = 60.0
-"""Seconds for which nothing waits in the outbox of a healthy installation."""
 _NO_TOKEN = "calendar-sync-doctor"  # noqa: S105 -- refused by Cronofy, and that is the answer
 
 
@@ -54,18 +51,19 @@ async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         broker, found = await _broker(settings, stack)
         yield found
         yield await _topology(broker, found)
+        vitals = Vitals(store, broker)
         if schema.well:
             yield await _cronofy(settings, stack, store, clock)
             yield await _channels(store)
-            yield await _outbox(store)
-            yield await _letters(store)
-            yield await _integrations(store)
+            yield await _outbox(vitals)
+            yield await _letters(vitals)
+            yield await _integrations(vitals)
             yield await _keepers(store)
         else:
             for name in ("cronofy", "channels", "outbox", "dead letters", "integrations", "keeper"):
                 yield _skipped(name, "the database")
-        for queue in (*WORK_QUEUES, QUEUE_PARKED):
-            yield await _depth(broker, queue)
+        for queue, depth in (await vitals.queues()).items():
+            yield _queue(queue, depth)
 
 
 def _settings(settings: Settings) -> Finding:
@@ -137,27 +135,24 @@ async def _channels(store: Store) -> Finding:
     return _well("channels", "every connected integration has one")
 
 
-async def _outbox(store: Store) -> Finding:
-    async with store.read() as connection:
-        late = await outbox.waiting(connection, before=await store.now(connection) - LONG_WAIT)
+async def _outbox(vitals: Vitals) -> Finding:
+    late = (await vitals.outbox(longer_than=LATE_SECONDS)).waiting
     if late:
-        said = f"{late} messages wait for longer than {LONG_WAIT:.0f} seconds"
+        said = f"{late} messages wait for longer than {LATE_SECONDS:.0f} seconds"
         return _failed("outbox", said, "is any process running, and the topology complete?")
     return _well("outbox", "nothing waits")
 
 
-async def _letters(store: Store) -> Finding:
-    async with store.read() as connection:
-        count = await dead_letters.count(connection, Matching(state="open"))
+async def _letters(vitals: Vitals) -> Finding:
+    count = sum((await vitals.open_letters()).values())
     said = f"{count} open"
     return _well("dead letters", said + (" – see: calendar-sync dead-letters groups" if count else ""))
 
 
-async def _integrations(store: Store) -> Finding:
+async def _integrations(vitals: Vitals) -> Finding:
     """How they stand; what is not connected waits for its owner, and that is no failure."""
-    async with store.read() as connection:
-        counted = await delays.standing(connection)
-    words = (f"{number} {state.replace('_', ' ')}" for state, number in counted.items() if number)
+    counted = (await vitals.integrations()).items()
+    words = (f"{number} {state.replace('_', ' ')}" for state, number in counted if number)
     return _well("integrations", ", ".join(words) or "none yet")
 
 
@@ -169,13 +164,11 @@ async def _keepers(store: Store) -> Finding:
     return _well("keeper", said)
 
 
-async def _depth(broker: Broker | None, queue: str) -> Finding:
-    if broker is None:
+def _queue(queue: str, depth: Depth) -> Finding:
+    if depth is None:
         return _skipped(queue, "the broker")
-    try:
-        depth = await broker.depth(queue)
-    except SyncError as error:
-        return _failed(queue, str(error), "run: calendar-sync topology")
+    if isinstance(depth, SyncError):
+        return _failed(queue, str(depth), "run: calendar-sync topology")
     if queue == QUEUE_PARKED and depth:
         return _failed(queue, f"{depth} messages", "a keeper makes dead letters of them: is one running?")
     if depth >= LONG_QUEUE:

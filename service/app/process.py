@@ -42,7 +42,8 @@ from service.keeper import (
 from service.monitoring.gauges import Gauges
 from service.monitoring.heartbeat import Reports
 from service.monitoring.readiness import Readiness
-from service.operations import Depths, Watch
+from service.monitoring.vitals import Depths
+from service.operations import Watch
 from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
 from service.settings import Settings
 from service.store.engine.ids import new_id

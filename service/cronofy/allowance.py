@@ -157,6 +157,10 @@ class Allowance:
         steps = max(0, now - self.level_at) // STEP_EVERY
         return min(1.0, self.level + STEP * steps)
 
+    def used(self, now: int, span: int) -> int:
+        """What was sent within the last so many milliseconds."""
+        return sum(cost for at, cost in self.sent if at + span > now)
+
     def _caps(self, limits: Sequence[Limit], now: int) -> list[Limit]:
         level = self.present_level(now)
         return [Limit(requests=_part(one.requests, level), span=one.span + SLACK) for one in limits]
@@ -205,7 +209,7 @@ class Allowance:
         others = self._others(now, process, runs=runs)
         if not others:
             return None, True
-        room = min(cap.requests - self._used(cap, now) for cap in caps)
+        room = min(cap.requests - self.used(now, cap.span) for cap in caps)
         total = queue.integrations + sum(weight for _, weight in others.values())
         served = self.processes[process].served if process in self.processes else 0
         ahead = [
@@ -215,9 +219,6 @@ class Allowance:
         ]
         mine = max(1, room * queue.integrations // total)
         return max(0, min(mine, room - sum(ahead))), not ahead
-
-    def _used(self, cap: Limit, now: int) -> int:
-        return sum(cost for at, cost in self.sent if at + cap.span > now)
 
     def _free_at(self, caps: Iterable[Limit], cost: int, now: int) -> int:
         """When that cost fits all windows; what is larger than a window needs it empty."""

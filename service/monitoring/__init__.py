@@ -1,4 +1,4 @@
-"""What processes tell of themselves: gauges for Prometheus, a heartbeat in the store, and readiness.
+"""Vital signs, read in one place, and who tells them: gauges for Prometheus, a heartbeat, readiness.
 
 Sentences for operators are not made here but in ``operations``.
 """

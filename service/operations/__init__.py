@@ -1,6 +1,6 @@
 """Every verb of an operator, once; commands and pages only parse and print (DESIGN 11)."""
 
-from service.operations.dashboard import Depths, Watch
+from service.operations.dashboard import Watch
 from service.operations.dead_letters import RATE, DeadLetters, Grown, Reader
 from service.operations.letter_form import MASK
 from service.operations.overview import Case, Overview
@@ -13,7 +13,6 @@ __all__ = [
     "Case",
     "Conflict",
     "DeadLetters",
-    "Depths",
     "Grown",
     "Matching",
     "NotThere",

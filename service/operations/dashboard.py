@@ -3,31 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
-from contracts.errors import SyncError
-from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
-from service.cronofy.allowance import MINUTE, SECOND, Allowance, limits_of
+from service.cronofy.allowance import limits_of
+from service.monitoring.vitals import WINDOWS, Depth, Depths, Vitals
 from service.operations.consequences import harm, span
 from service.operations.findings import of_case, of_everything
 from service.operations.overview import SILENT, Case, Overview, ProcessLine, QueueLine, Window
 from service.store.engine.store import Store
-from service.store.messages import dead_letters, outbox
-from service.store.messages.dead_letters import Matching
 from service.store.operations import processes, standing
-from service.store.operations.budget import BudgetRow
 from service.store.operations.processes import Heard
 from service.store.operations.standing import Backlog, Concern
 
 MOST_CONCERNS = 2000
 MOST_INTEGRATIONS = 200
-_WINDOWS = (("second", SECOND), ("minute", MINUTE))
-
-
-class Depths(Protocol):
-    """Whoever can count the messages of a queue: the broker."""
-
-    async def depth(self, queue: str) -> int: ...
 
 
 class Watch:
@@ -37,33 +25,29 @@ class Watch:
         self, store: Store, *, depths: Depths | None = None, per_second: int = 50, per_minute: int = 500
     ) -> None:
         self._store = store
-        self._depths = depths
+        self._vitals = Vitals(store, depths)
         self._limits = {limit.span: limit.requests for limit in limits_of(per_second, per_minute)}
 
     async def overview(self, tenant_id: str) -> Overview:
         """Everything of all tenants that has no owner; of integrations and letters this tenant's."""
-        depths = {queue: await self._depth(queue) for queue in (*WORK_QUEUES, QUEUE_PARKED)}
-        text, seconds = await BudgetRow(self._store).look()
+        depths = await self._vitals.queues()
+        budget = await self._vitals.budget()
+        waiting = await self._vitals.outbox()
+        opened = await self._vitals.open_letters(tenant=tenant_id)
         async with self._store.read() as connection:
-            heard = await processes.heard(connection, since=seconds - SILENT)
-            waiting = await outbox.waiting(connection, before=seconds)
-            oldest = await outbox.oldest(connection)
-            opened = await dead_letters.count(connection, Matching(state="open", tenant=tenant_id))
-            replaying = await dead_letters.count(connection, Matching(state="replaying", tenant=tenant_id))
-        allowance, now = Allowance.parse(text), int(seconds * 1000)
-        queues = [_line(name, depth, heard) for name, depth in depths.items()]
+            heard = await processes.heard(connection, since=budget.at - SILENT)
         told = Overview(
-            at=datetime.fromtimestamp(seconds, UTC),
+            at=datetime.fromtimestamp(budget.at, UTC),
             findings=(),
-            queues=queues,
-            budget=[self._window(allowance, now, name, span) for name, span in _WINDOWS],
-            level=allowance.present_level(now),
+            queues=[_line(name, depth, heard) for name, depth in depths.items()],
+            budget=[self._window(name, used) for name, used in budget.used.items()],
+            level=budget.level,
             down_since=_earliest(one.said.get("down_since") for one in heard),
-            outbox_waiting=waiting,
-            outbox_age=0.0 if oldest is None else max(0.0, seconds - oldest),
-            open_letters=opened,
-            replaying=replaying,
-            processes=[_process(one, seconds) for one in heard],
+            outbox_waiting=waiting.waiting,
+            outbox_age=waiting.age,
+            open_letters=sum(opened.values()),
+            replaying=await self._vitals.replaying(tenant=tenant_id),
+            processes=[_process(one, budget.at) for one in heard],
         )
         cases = await self.cases(tenant_id)
         found = sorted([*of_everything(told), *map(of_case, cases)], key=lambda one: one.rank)
@@ -96,17 +80,8 @@ class Watch:
             for one in troubled
         ]
 
-    async def _depth(self, queue: str) -> int | None:
-        if self._depths is None:
-            return None
-        try:
-            return await self._depths.depth(queue)
-        except SyncError:
-            return None
-
-    def _window(self, allowance: Allowance, now: int, name: str, span: int) -> Window:
-        used = sum(cost for at, cost in allowance.sent if at > now - span)
-        return Window(span=name, used=used, limit=self._limits.get(span))
+    def _window(self, name: str, used: int) -> Window:
+        return Window(span=name, used=used, limit=self._limits.get(WINDOWS[name]))
 
 
 def _by_integration(found: Sequence[Concern]) -> dict[str, list[Concern]]:
@@ -116,7 +91,7 @@ def _by_integration(found: Sequence[Concern]) -> dict[str, list[Concern]]:
     return of
 
 
-def _line(name: str, waiting: int | None, heard: Sequence[Heard]) -> QueueLine:
+def _line(name: str, depth: Depth, heard: Sequence[Heard]) -> QueueLine:
     told = [one.said["queues"].get(name, {}) for one in heard]
     rates: dict[str, float] = {}
     for one in told:
@@ -124,7 +99,7 @@ def _line(name: str, waiting: int | None, heard: Sequence[Heard]) -> QueueLine:
             rates[outcome] = rates.get(outcome, 0.0) + rate
     return QueueLine(
         name=name,
-        waiting=waiting,
+        waiting=depth if isinstance(depth, int) else None,
         age=max((one["age"] for one in told if one.get("age") is not None), default=None),
         a_minute=rates,
         consumers=sum(name in one.said["takes"] for one in heard),

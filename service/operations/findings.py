@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from service.broker.topology import QUEUE_PARKED
+from service.monitoring.vitals import LATE_SECONDS
 from service.operations.consequences import WHEN
 from service.operations.overview import SILENT, Case, Finding, Overview, QueueLine
 
-LATE = 60.0
-"""Seconds after which what waits in the outbox, or in a queue, is worth a sentence."""
 STOPPED, SLOW, SOON, LATER, LETTERS, QUIET, NOTED = range(7)
 """How much a thing matters: what stops everybody, then whose items are wrong how soon, then the rest."""
 
@@ -22,7 +21,7 @@ def of_everything(told: Overview) -> Iterator[Finding]:
             said="Cronofy does not answer, so nothing is sent to it",
             detail="Nothing is lost, no attempt is used up; it goes on by itself when a probe is answered.",
         )  # fmt: skip
-    if told.outbox_age > LATE:
+    if told.outbox_age > LATE_SECONDS:
         yield Finding(
             about="outbox", key=None, rank=(STOPPED, 2),
             said=f"{told.outbox_waiting:,} messages wait to be handed to RabbitMQ",
@@ -57,7 +56,7 @@ def _of_queue(queue: QueueLine) -> Iterator[Finding]:
             said=f"Nobody takes the {waiting:,} messages of {queue.name}",
             detail=f"No process that takes from it spoke in the last {SILENT:.0f} seconds: start a consumer.",
         )  # fmt: skip
-    elif waiting and queue.age is not None and queue.age > LATE:
+    elif waiting and queue.age is not None and queue.age > LATE_SECONDS:
         yield Finding(
             about="queue", key=queue.name, rank=(SLOW, -waiting),
             said=f"Messages of {queue.name} wait for {_long(queue.age)}",
@@ -72,7 +71,7 @@ def _of_queue(queue: QueueLine) -> Iterator[Finding]:
 
 
 def _long(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 2 * LATE else f"{seconds / 60:.0f} minutes"
+    return f"{seconds:.0f} seconds" if seconds < 2 * LATE_SECONDS else f"{seconds / 60:.0f} minutes"
 
 
 def of_case(case: Case) -> Finding:

@@ -143,10 +143,10 @@ async def is_outstanding(connection: AsyncConnection, row: Mapping[Any, Any]) ->
     return found is not None
 
 
-async def open_by_code(connection: AsyncConnection) -> Mapping[str, int]:
-    """How many letters of each code wait for an operator."""
-    letter = dead_letters.c
-    counted = select(letter.code, func.count().label("letters")).where(letter.state == "open")
+async def open_by_code(connection: AsyncConnection, *, tenant: str | None = None) -> Mapping[str, int]:
+    """How many letters of each code wait for an operator; of a tenant with those that are nobody's."""
+    letter, wanted = dead_letters.c, Matching(state="open", tenant=tenant)
+    counted = select(letter.code, func.count().label("letters")).where(*wanted.clauses())
     return {row.code: row.letters for row in await connection.execute(counted.group_by(letter.code))}
 
 
