@@ -1,20 +1,18 @@
 """``dead-letters``: find, read, replay, mend and discard (R30, DESIGN 11)."""
 
 import asyncio
-import getpass
 import json
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from contracts.fields import instant
-from service import app as root
 from service.app.server import SystemClock
-from service.cli.output import note, read_file, refuse, run, say, say_json, settings_for
+from service.cli.operator import on_store, who
+from service.cli.output import AsJson, note, read_file, refuse, say, say_json
 from service.cli.tables import progress, say_table
 from service.operations import RATE, DeadLetters, Matching
 
@@ -24,7 +22,6 @@ _T = TypeVar("_T")
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Queue = Annotated[str | None, typer.Option("--queue", help="Such as calendar-sync.outbound, or outbound.")]
 Reason = Annotated[str | None, typer.Option("--reason", "--code", help="Such as malformed or exhausted.")]
 Since = Annotated[str | None, typer.Option("--since", help="RFC 3339, or 2h, 3d ago.")]
@@ -264,20 +261,7 @@ def _tell(what: str, count: int, *, as_json: bool) -> None:
 
 
 def _at_the_desk(verb: Callable[[DeadLetters], Awaitable[_T]]) -> _T:
-    settings = settings_for("dead-letters")
-
-    async def work() -> _T:
-        async with AsyncExitStack() as stack:
-            return await verb(DeadLetters(await root.open_store(settings, stack), who=who()))
-
-    return run(work)
-
-
-def who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "operator"
+    return on_store("dead-letters", lambda store: verb(DeadLetters(store, who=who())))
 
 
 def _matching(

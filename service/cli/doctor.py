@@ -1,16 +1,12 @@
 """``doctor``: one line for each thing that a process stands on, with the remedy (DESIGN 3)."""
 
-from typing import Annotated
-
 import typer
 
 from service import app as root
 from service.app.server import SystemClock
-from service.cli.output import FAILED, run, say, say_json
+from service.cli.output import FAILED, AsJson, run, say, say_json
 from service.settings import Settings, SettingsProblem, load
 from service.telemetry import logs
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def doctor(as_json: AsJson = False) -> None:

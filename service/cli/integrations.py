@@ -1,43 +1,39 @@
 """``integrations``: see, pause, resume and sync, for operators (DESIGN 3, 11)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
-from service import app as root
-from service.cli.dead_letters import who
-from service.cli.output import FAILED, refuse, run, say, say_json, settings_for
+from service.cli.operator import on_store, who
+from service.cli.output import FAILED, AsJson, refuse, say, say_json
 from service.cli.tables import run_progress
 from service.consumers.inbound.held_deletions import HeldDeletions
+from service.integrations import views
 from service.integrations.activate import Switching
 from service.integrations.delete import Leaving
-from service.integrations.ownership import owned
 from service.integrations.runs import Syncing
 from service.integrations.settings_form import SyncRequest
+from service.store.engine.paging import Page
 from service.store.engine.store import Store
-from service.store.integrations import listing
 from service.store.integrations.listing import Owner
-from service.store.logs import logs
-from service.store.logs.logs import Filter, Wanted
+from service.store.logs.logs import Filter
 from service.store.runs.runs import ENDED
-from service.web.schemas import integration_form, log_form, run_form
+from service.web.schemas import integration_form, listed, log_form, run_form
 
 app = typer.Typer(help="Linked calendars and their runs.", no_args_is_help=True)
 
 EVERYONE = Owner(tenant_id=None, user_id=None)
+"""An operator at the command line sees and touches everyone's."""
 POLL_SECONDS = 0.5
 COUNTS = ("created", "updated", "skipped", "failed")
 
 _T = TypeVar("_T")
 Form = dict[str, Any]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Id = Annotated[str, typer.Argument(metavar="ID")]
 After = Annotated[str | None, typer.Option(help="The cursor of the next page.")]
 Limit = Annotated[int, typer.Option(min=1, max=200)]
@@ -58,108 +54,40 @@ class Copies(StrEnum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """An operator sees and touches everyone's."""
-
-    store: Store
-
-    async def page(self, *, after: str | None, limit: int) -> Form:
-        async with self.store.read() as connection:
-            found = await listing.listed(connection, EVERYONE, after=after, limit=limit + 1)
-        following = found[limit - 1].integration.id if len(found) > limit else None
-        return {"items": [integration_form(one) for one in found[:limit]], "next": following}
-
-    async def show(self, integration_id: str) -> Form:
-        async with self.store.read() as connection:
-            return integration_form(await owned(connection, EVERYONE, integration_id))
-
-    async def switch(self, integration_id: str, *, on: bool) -> Form:
-        switching = Switching(self.store)
-        turn = switching.activate if on else switching.deactivate
-        return integration_form(await turn(EVERYONE, integration_id))
-
-    async def log(self, integration_id: str, shown: Filter, *, after: str | None, limit: int) -> Form:
-        async with self.store.read() as connection:
-            await owned(connection, EVERYONE, integration_id)
-            page = await logs.page(
-                connection,
-                integration_id,
-                triggers=shown.triggers,
-                before=after,
-                limit=limit,
-                wanted=Wanted(masked=True),
-            )
-        return {"items": [log_form(entry) for entry in page.entries], "next": page.following}
-
-    async def sync(self, integration_id: str, request: SyncRequest | None, *, wait: bool) -> Form:
-        """The run's id, or the whole run once it has ended."""
-        syncing = Syncing(self.store)
-        run_id = await syncing.start(EVERYONE, integration_id, request, started_by=who())
-        if not wait:
-            return {"run_id": run_id}
-        with run_progress() as tell:
-            while True:
-                row = await syncing.shown(EVERYONE, run_id)
-                tell(row["done"], row["total"], row["now"] or row["state"])
-                if row["state"] in ENDED:
-                    return run_form(row)
-                await asyncio.sleep(POLL_SECONDS)
-
-    async def runs(self, integration_id: str, *, after: str | None, limit: int) -> Form:
-        found = await Syncing(self.store).listed(EVERYONE, integration_id, after=after, limit=limit + 1)
-        following = found[limit - 1]["id"] if len(found) > limit else None
-        return {"items": [run_form(row) for row in found[:limit]], "next": following}
-
-    async def cancel(self, run_id: str) -> Form:
-        return run_form(await Syncing(self.store).cancel(EVERYONE, run_id))
-
-    async def answer(self, integration_id: str, answer: Answer) -> Form:
-        async with self.store.read() as connection:
-            await owned(connection, EVERYONE, integration_id)
-        return {"count": await HeldDeletions(self.store).settle(integration_id, answer.value)}
-
-    async def delete(self, integration_id: str, copies: Copies, *, ask: bool) -> Form:
-        """The number of copies is told before the question (R21)."""
-        leaving = Leaving(self.store)
-        there = await leaving.copies(EVERYONE, integration_id)
-        if ask:
-            question = f"{there} copies are on the linked calendar. Delete, and {copies.value} them?"
-            typer.confirm(question, abort=True, err=True)
-        await leaving.delete(EVERYONE, integration_id, copies=copies.value)
-        return {"copies": there}
-
-
 @app.command("list")
 def list_integrations(*, after: After = None, limit: Limit = 50, as_json: AsJson = False) -> None:
     """Everyone's, oldest first."""
-    page = _at_the_desk(lambda desk: desk.page(after=after, limit=limit))
+    page = _on_store(lambda store: views.list_integrations(store, EVERYONE, after=after, limit=limit))
+    form = listed(page, integration_form)
     if as_json:
-        say_json(page)
+        say_json(form)
         return
-    for one in page["items"]:
+    for one in form["items"]:
         switch = "active" if one["active"] else "paused"
         calendar = one["calendar_name"] or "no calendar yet"
         say(f"{one['id']}  {switch:<6}  {one['status']:<13}  {one['account_name']}  {calendar}")
-    _say_more(page)
+    _say_more(form)
 
 
 @app.command()
 def show(integration_id: Id, as_json: AsJson = False) -> None:
     """One integration whole."""
-    _say_whole(_at_the_desk(lambda desk: desk.show(integration_id)), as_json=as_json)
+    shown = _on_store(lambda store: views.get_integration(store, EVERYONE, integration_id))
+    _say_whole(integration_form(shown), as_json=as_json)
 
 
 @app.command()
 def pause(integration_id: Id, as_json: AsJson = False) -> None:
     """Deactivate: no more sync either way; pairs and connection stay."""
-    _say_whole(_at_the_desk(lambda desk: desk.switch(integration_id, on=False)), as_json=as_json)
+    shown = _on_store(lambda store: Switching(store).deactivate(EVERYONE, integration_id))
+    _say_whole(integration_form(shown), as_json=as_json)
 
 
 @app.command()
 def resume(integration_id: Id, as_json: AsJson = False) -> None:
     """Activate, and catch up with what happened meanwhile."""
-    _say_whole(_at_the_desk(lambda desk: desk.switch(integration_id, on=True)), as_json=as_json)
+    shown = _on_store(lambda store: Switching(store).activate(EVERYONE, integration_id))
+    _say_whole(integration_form(shown), as_json=as_json)
 
 
 @app.command()
@@ -173,7 +101,7 @@ def sync(
 ) -> None:
     """Start a run; without ranges in both directions, with the last ones."""
     request = _request(retrieve, send)
-    form = _at_the_desk(lambda desk: desk.sync(integration_id, request, wait=wait))
+    form = _on_store(lambda store: _synced(Syncing(store), integration_id, request, wait=wait))
     if as_json:
         say_json(form)
     elif not wait:
@@ -183,6 +111,20 @@ def sync(
         say(f"{form['state']}: {counts}" + (f" ({form['reason']})" if form["reason"] else ""))
     if wait and form["state"] != "done":
         raise typer.Exit(FAILED)
+
+
+async def _synced(syncing: Syncing, integration_id: str, request: SyncRequest | None, *, wait: bool) -> Form:
+    """The run's id, or the whole run once it has ended."""
+    run_id = await syncing.start(EVERYONE, integration_id, request, started_by=who())
+    if not wait:
+        return {"run_id": run_id}
+    with run_progress() as tell:
+        while True:
+            row = await syncing.shown(EVERYONE, run_id)
+            tell(row["done"], row["total"], row["now"] or row["state"])
+            if row["state"] in ENDED:
+                return run_form(row)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 @app.command()
@@ -195,34 +137,41 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """What happened, newest first."""
-    page = _at_the_desk(lambda desk: desk.log(integration_id, trigger, after=after, limit=limit))
+
+    async def work(store: Store) -> Page[Mapping[Any, Any]]:
+        shown = await views.get_integration(store, EVERYONE, integration_id)
+        return await views.list_log(store, shown, reader=None, trigger=trigger, after=after, limit=limit)
+
+    form = listed(_on_store(work), log_form)
     if as_json:
-        say_json(page)
+        say_json(form)
         return
-    for entry in page["items"]:
+    for entry in form["items"]:
         arrow = "->" if entry["direction"] == "to_linked_calendar" else "<-"
         what = f"{entry['action']:<7}  {entry['outcome']:<7}  {entry['code']:<13}"
         say(f"{entry['at']}  {arrow}  {what}  {entry['title'] or ''}  {entry['reason']}")
-    _say_more(page)
+    _say_more(form)
 
 
 @app.command()
 def runs(integration_id: Id, *, after: After = None, limit: Limit = 50, as_json: AsJson = False) -> None:
     """Its syncs, newest first."""
-    page = _at_the_desk(lambda desk: desk.runs(integration_id, after=after, limit=limit))
+    page = _on_store(lambda store: Syncing(store).listed(EVERYONE, integration_id, after=after, limit=limit))
+    form = listed(page, run_form)
     if as_json:
-        say_json(page)
+        say_json(form)
         return
-    for one in page["items"]:
+    for one in form["items"]:
         counts = ", ".join(f"{one[name]} {name}" for name in COUNTS)
         say(f"{one['id']}  {one['kind']:<9}  {one['state']:<9}  {counts}  {one['reason'] or ''}".rstrip())
-    _say_more(page)
+    _say_more(form)
 
 
 @app.command()
 def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN")], as_json: AsJson = False) -> None:
     """End a sync before its time; what it has done stays."""
-    _say_whole(_at_the_desk(lambda desk: desk.cancel(run_id)), as_json=as_json)
+    ended = _on_store(lambda store: Syncing(store).cancel(EVERYONE, run_id))
+    _say_whole(run_form(ended), as_json=as_json)
 
 
 @app.command()
@@ -232,7 +181,8 @@ def held(
     as_json: AsJson = False,
 ) -> None:
     """Answer for the owner what becomes of deletions that wait (R11)."""
-    _say_whole(_at_the_desk(lambda desk: desk.answer(integration_id, answer)), as_json=as_json)
+    count = _on_store(lambda store: HeldDeletions(store).settle(EVERYONE, integration_id, answer.value))
+    _say_whole({"count": count}, as_json=as_json)
 
 
 @app.command()
@@ -245,18 +195,22 @@ def delete(
 ) -> None:
     """Delete for good, after telling how many copies are on the linked calendar (G13, R21)."""
     ask = not (yes or as_json)
-    form = _at_the_desk(lambda desk: desk.delete(integration_id, copies, ask=ask))
-    _say_whole(form, as_json=as_json)
+    there = _on_store(lambda store: _deleted(Leaving(store), integration_id, copies, ask=ask))
+    _say_whole({"copies": there}, as_json=as_json)
 
 
-def _at_the_desk(verb: Callable[[Desk], Awaitable[_T]]) -> _T:
-    settings = settings_for("integrations")
+async def _deleted(leaving: Leaving, integration_id: str, copies: Copies, *, ask: bool) -> int:
+    """The number of copies is told before the question (R21)."""
+    there = await leaving.copies(EVERYONE, integration_id)
+    if ask:
+        question = f"{there} copies are on the linked calendar. Delete, and {copies.value} them?"
+        typer.confirm(question, abort=True, err=True)
+    await leaving.delete(EVERYONE, integration_id, copies=copies.value)
+    return there
 
-    async def work() -> _T:
-        async with AsyncExitStack() as stack:
-            return await verb(Desk(store=await root.open_store(settings, stack)))
 
-    return run(work)
+def _on_store(verb: Callable[[Store], Awaitable[_T]]) -> _T:
+    return on_store("integrations", verb)
 
 
 def _request(retrieve: str | None, send: str | None) -> SyncRequest | None:

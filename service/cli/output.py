@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import structlog
 import typer
@@ -16,6 +16,7 @@ from service.settings import Command, Settings, SettingsProblem, load, unknown_n
 from service.telemetry import logs
 
 FAILED, WRONG_USAGE = 1, 2
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _T = TypeVar("_T")
 
 

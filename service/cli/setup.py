@@ -7,10 +7,8 @@ import typer
 
 from contracts.ports import Broker
 from service import app as root
-from service.cli.output import FAILED, note, read_file, run, say, say_json, settings_for
+from service.cli.output import FAILED, AsJson, note, read_file, run, say, say_json, settings_for
 from service.operations import Published, publish_events
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def migrate() -> None:

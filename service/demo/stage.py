@@ -10,6 +10,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from starlette.routing import BaseRoute
 
 from service.demo.vorex import Act, Dispatcher
+from service.integrations.views import list_integrations
 from service.store.engine.store import Store
 from service.web.dependencies import AtDesk, Desk
 from service.web.middleware import HEADERS
@@ -80,5 +81,5 @@ class Stage:
 
 async def _linked(desk: Desk, visitor: Visitor) -> str | None:
     """The person's first linked calendar."""
-    listed = await desk.accounts.listed(visitor.person.owner, limit=1)
-    return listed[0].integration.calendar_id if listed else None
+    listed = await list_integrations(desk.store, visitor.person.owner, limit=1)
+    return listed.rows[0].integration.calendar_id if listed.rows else None

@@ -11,12 +11,11 @@ from contracts.cronofy import Calendar, Profile, TokenGrant
 from contracts.errors import GrantRefused, SyncError, Transient
 from contracts.ports import Turn
 from service.cronofy.gateway import CronofyGateway
-from service.integrations.activate import Switching
 from service.integrations.connection_check import Finding, Looker
 from service.integrations.facts import Wake
 from service.integrations.finish import Finished, Wanted, check_calendar, check_choices, finish
 from service.integrations.old_grants import Parting
-from service.integrations.ownership import Person, owned
+from service.integrations.ownership import Person
 from service.integrations.refusals import NOT_CONNECTED, Conflict
 from service.integrations.settings_form import (
     FIRST_EVENT_TYPES,
@@ -25,6 +24,7 @@ from service.integrations.settings_form import (
     FIRST_SEND,
     Choices,
 )
+from service.integrations.views import get_integration
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, IntegrityError, Store
 from service.store.integrations import channels as channel_rows
@@ -45,7 +45,7 @@ class Grants(Protocol):
 
 
 class Accounts:
-    """Connecting, settings and switches. What is not yours is Unknown; what cannot be now, a Conflict."""
+    """What Cronofy is asked for. What is not yours is Unknown; what cannot be now, a Conflict."""
 
     def __init__(
         self,
@@ -64,7 +64,6 @@ class Accounts:
         self._redirect_uri = redirect_uri
         self._wake = wake
         self._looker = Looker(store, gateway, wake=wake)
-        self._switching = Switching(store)
         self._parting = Parting(store, gateway)
 
     # -- connecting -----------------------------------------------------------------------------
@@ -133,17 +132,9 @@ class Accounts:
 
     # -- seeing ---------------------------------------------------------------------------------
 
-    async def listed(self, owner: Owner, *, after: str | None = None, limit: int = 50) -> Sequence[Shown]:
-        async with self._store.read() as connection:
-            return await listing.listed(connection, owner, after=after, limit=limit)
-
-    async def get(self, owner: Owner, integration_id: str) -> Shown:
-        async with self._store.read() as connection:
-            return await owned(connection, owner, integration_id)
-
     async def calendars(self, owner: Owner, integration_id: str) -> Sequence[Calendar]:
         """The account's calendars from Cronofy, without the deleted ones (G7)."""
-        shown = await self.get(owner, integration_id)
+        shown = await get_integration(self._store, owner, integration_id)
         return await self._calendars(shown.integration)
 
     async def _calendars(self, integration: Integration) -> Sequence[Calendar]:
@@ -167,7 +158,7 @@ class Accounts:
 
         The same choices again change nothing. Raises Invalid naming the field, or Conflict.
         """
-        shown = await self.get(person.owner, integration_id)
+        shown = await get_integration(self._store, person.owner, integration_id)
         check_choices(choices)
         offered = await self._calendars(shown.integration)
         await self._check_profile(shown.integration)
@@ -240,16 +231,6 @@ class Accounts:
         if made and before.channel_id and now and now.channel_id != before.channel_id:
             with suppress(SyncError):
                 await self._gateway.close_channel(integration.sub, before.channel_id)
-
-    # -- switches -------------------------------------------------------------------------------
-
-    async def activate(self, owner: Owner, integration_id: str) -> Shown:
-        """Sync again, and catch up with what happened meanwhile (G11, R20)."""
-        return await self._switching.activate(owner, integration_id)
-
-    async def deactivate(self, owner: Owner, integration_id: str) -> Shown:
-        """No more sync either way; pairs and connection stay (G11, R20)."""
-        return await self._switching.deactivate(owner, integration_id)
 
 
 async def _waiting(connection: AsyncConnection, person: Person, profile: Profile) -> Sequence[str]:

@@ -8,6 +8,7 @@ from service.integrations.ownership import owned
 from service.integrations.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict, Unknown
 from service.integrations.run_requests import request_run
 from service.integrations.settings_form import SyncRequest
+from service.store.engine.paging import Page
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
 from service.store.integrations.integrations import change
@@ -46,11 +47,12 @@ class Syncing:
 
     async def listed(
         self, owner: Owner, integration_id: str, *, after: str | None, limit: int
-    ) -> Sequence[RunRow]:
+    ) -> Page[RunRow]:
         """The integration's runs, newest first (R27)."""
         async with self._store.read() as connection:
             await owned(connection, owner, integration_id)
-            return await runs.page(connection, integration_id, before=after, limit=limit)
+            found = await runs.page(connection, integration_id, before=after, limit=limit + 1)
+        return Page.of(found, limit, cursor=_id_of)
 
     async def shown(self, owner: Owner, run_id: str) -> RunRow:
         """How far that run has come (R25)."""
@@ -127,7 +129,12 @@ async def runs_under_way(store: Store, owner: Owner) -> Mapping[str, RunRow]:
         return await runs.newest_under_way(connection, owner)
 
 
-async def entries_of_run(store: Store, run: RunRow, *, after: str | None, limit: int) -> Sequence[RunRow]:
+async def entries_of_run(store: Store, run: RunRow, *, after: str | None, limit: int) -> Page[RunRow]:
     """What a run that was shown to this person did, item by item, oldest first."""
     async with store.read() as connection:
-        return await runs.entries_of_run(connection, run, after=after, limit=limit)
+        found: Sequence[RunRow] = await runs.entries_of_run(connection, run, after=after, limit=limit + 1)
+    return Page.of(found, limit, cursor=_id_of)
+
+
+def _id_of(row: RunRow) -> str:
+    return str(row["id"])

@@ -56,12 +56,10 @@ class DeadLetters:
     async def page(self, matching: Matching, *, after: str | None = None, limit: int = 50) -> dict[str, Any]:
         """The newest matching letters first, in the API's form, with the cursor of the next page."""
         async with self._store.read() as connection:
-            rows, further = await dead_letters.page(
-                connection, self._mine(matching), after=after, limit=limit
-            )
-            acts = await dead_letters.acts_of(connection, [row["id"] for row in rows])
-        items = [letter_form(row, acts.get(row["id"], ()), reader=self._reader) for row in rows]
-        return {"items": items, "next": further}
+            page = await dead_letters.page(connection, self._mine(matching), after=after, limit=limit)
+            acts = await dead_letters.acts_of(connection, [row["id"] for row in page.rows])
+        items = [letter_form(row, acts.get(row["id"], ()), reader=self._reader) for row in page.rows]
+        return {"items": items, "next": page.following}
 
     async def groups(self, matching: Matching) -> dict[str, Any]:
         """The causes of the matching letters, the most frequent first."""

@@ -13,6 +13,7 @@ from contracts.ports import Clock
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.consumers.runs.dry_run import Rehearsal
 from service.integrations import Accounts
+from service.integrations.activate import Switching
 from service.integrations.delete import Leaving
 from service.integrations.item_story import Stories
 from service.integrations.my_calendar import MyCalendar
@@ -62,6 +63,7 @@ def create_web(
         store=store,
         accounts=accounts,
         my_calendar=my_calendar_of,
+        switching=Switching(store),
         syncing=Syncing(store),
         leaving=Leaving(store),
         held=HeldDeletions(store),

@@ -14,6 +14,7 @@ from contracts.ports import Clock
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.consumers.runs.dry_run import Rehearsal
 from service.integrations import Accounts
+from service.integrations.activate import Switching
 from service.integrations.delete import Leaving
 from service.integrations.item_story import Stories
 from service.integrations.my_calendar import MyCalendar
@@ -37,6 +38,7 @@ class Desk:
 
     store: Store
     accounts: Accounts
+    switching: Switching
     my_calendar: MyCalendar
     syncing: Syncing
     leaving: Leaving

@@ -1,6 +1,6 @@
 """The API's forms, as DESIGN 11 names them: what people and programs read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -11,6 +11,7 @@ from contracts.cronofy import Calendar
 from contracts.fields import rfc3339
 from service.integrations.my_calendar import read_only_reason
 from service.integrations.settings_form import EventBoxes, ItemBoxes
+from service.store.engine.paging import Page
 from service.store.integrations.listing import Shown
 from service.store.runs.runs import RunRow
 
@@ -197,6 +198,11 @@ class GroupShape(BaseModel):
     reason: str
     first_failed_at: str
     last_failed_at: str
+
+
+def listed(page: Page[Any], form: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """A page of a list, each row in its form."""
+    return {"items": [form(row) for row in page.rows], "next": page.following}
 
 
 def integration_form(shown: Shown) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def _paused(ann: Village) -> None:
     await ann.town.rest(reads=False)
     assert ann.events() == [("Meeting", False), ("Visit", True)]
     assert await ann.titles() == ["Meeting", "Visit"]
-    await ann.accounts.deactivate(ANN, ann.mine)
+    await ann.switching.deactivate(ANN, ann.mine)
 
 
 async def test_r20_while_deactivated_nothing_crosses(ann: Village) -> None:
@@ -59,7 +59,7 @@ async def test_r20_activating_again_brings_both_sides_up_to_date(ann: Village) -
     await ann.retitle("Meeting", "Renamed")
     await ann.town.rest(reads=False)
 
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     await ann.rest()
 
     assert ann.events() == [("Lunch", False), ("New", True), ("Renamed", False), ("Second visit", True)]
@@ -74,7 +74,7 @@ async def test_r20_what_was_deleted_meanwhile_is_deleted(ann: Village) -> None:
     await ann.say("Visit", action=Action.DELETED)
     await ann.town.rest(reads=False)
 
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     await ann.rest()
 
     assert ann.events() == []
@@ -89,7 +89,7 @@ async def test_r19_the_newer_change_wins_although_it_was_made_in_the_pause(ann: 
     ann.town.world.change_event(ann.calendar, _uid(ann, "Visit"), summary="From the calendar")
     await ann.town.rest(reads=False)
 
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     await ann.rest()
 
     assert ("From the calendar", True) in ann.events()
@@ -101,7 +101,7 @@ async def test_r18_nothing_changed_in_the_pause_means_no_write(ann: Village) -> 
     await _paused(ann)
     before = len(ann.town.world.log.writes)
 
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     await ann.rest()
 
     assert len(ann.town.world.log.writes) == before
@@ -113,7 +113,7 @@ async def test_r11_a_copy_that_vanished_in_the_pause_is_written_again(ann: Villa
     calendar = ann.town.world.calendar(ann.calendar)
     calendar.events.pop(_uid(ann, "Visit"))
 
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     await ann.rest()
 
     assert "Visit" in await ann.titles()
@@ -122,7 +122,7 @@ async def test_r11_a_copy_that_vanished_in_the_pause_is_written_again(ann: Villa
 async def test_r22_a_reconnection_catches_up_in_one_comparison(ann: Village) -> None:
     """What happened while not connected was kept as state."""
     await _paused(ann)
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     await ann.rest()
     ann.town.world.disconnect("ann@example.com")
     await ann.town.pass_time(61)
@@ -194,7 +194,7 @@ async def test_r22_a_refused_grant_is_not_connected_whatever_was_seen_a_moment_a
 async def test_r25_a_catch_up_gives_way_to_a_run_that_a_person_starts(ann: Village) -> None:
     """It waits, and goes on afterwards."""
     await _paused(ann)
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     run_id = await ann.syncing.start(ANN, ann.mine, None, started_by="ann")
 
     await ann.rest()
@@ -212,7 +212,7 @@ async def test_r25_a_comparison_goes_on_where_it_was_killed(ann: Village) -> Non
     await ann.town.rest(reads=False)
     ann.killed = 4
 
-    await ann.accounts.activate(ANN, ann.mine)
+    await ann.switching.activate(ANN, ann.mine)
     await ann.rest()
 
     assert ("New", True) in ann.events()
@@ -285,7 +285,7 @@ async def test_r20_deactivating_ends_the_runs_of_an_integration(ann: Village) ->
     await ann.town.rest(reads=False)
     run_id = await ann.syncing.start(ANN, ann.mine, None, started_by="ann")
 
-    await ann.accounts.deactivate(ANN, ann.mine)
+    await ann.switching.deactivate(ANN, ann.mine)
     await ann.rest()
 
     (run,) = await ann.rows(runs, runs.c.id == run_id)

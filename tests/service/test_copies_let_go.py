@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.integrations.activate import Switching
+from service.integrations.views import get_integration
 from service.store.links import moves
 from service.store.tables import links
 from tests.support.choosing import (
@@ -116,12 +117,12 @@ async def test_r11_held_deletions_on_a_calendar_that_is_linked_no_longer_need_no
     for event in ann.town.world.events(ann.calendar):
         ann.town.world.delete_event(ann.calendar, event["event_uid"])
     await ann.town.rest(reads=False)
-    shown = await ann.accounts.get(ANN, ann.mine)
+    shown = await get_integration(ann.home.store, ANN, ann.mine)
     assert shown.held_deletions > 0
 
     await choose(ann, copies="leave")
 
-    shown = await ann.accounts.get(ANN, ann.mine)
+    shown = await get_integration(ann.home.store, ANN, ann.mine)
     assert shown.held_deletions == 0
 
 

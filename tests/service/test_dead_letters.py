@@ -232,8 +232,8 @@ async def test_letters_are_found_by_every_filter(store: Store) -> None:
 
     async def ids(**asked: Any) -> list[str]:
         async with store.read() as connection:
-            found, _ = await dead_letters.page(connection, Matching(**asked))
-        return [row["message_id"] for row in found]
+            page = await dead_letters.page(connection, Matching(**asked))
+        return [row["message_id"] for row in page.rows]
 
     assert await ids() == ["new", "old"]
     assert await ids(queue=QUEUE_INBOUND) == ["new"]
@@ -253,9 +253,9 @@ async def test_pages_follow_one_another_without_gap_or_repeat(store: Store) -> N
     after: str | None = None
     async with store.read() as connection:
         while True:
-            found, after = await dead_letters.page(connection, Matching(), after=after, limit=2)
-            seen += [row["message_id"] for row in found]
-            if after is None:
+            page = await dead_letters.page(connection, Matching(), after=after, limit=2)
+            seen += [row["message_id"] for row in page.rows]
+            if (after := page.following) is None:
                 break
         assert await dead_letters.count(connection, Matching()) == 5
     assert seen == [f"m-{n}" for n in reversed(range(5))]

@@ -7,7 +7,7 @@ import pytest
 from service.store.tables import deletions, items, links
 from tests.support.office import Office
 from tests.support.one_person import NINE, TEN
-from tests.support.two_people_with_runs import Village, village
+from tests.support.two_people_with_runs import ANN, Village, village
 
 API = "/api/v1/integrations"
 MANY = 12
@@ -38,7 +38,7 @@ async def test_r11_delete_carries_all_of_them_out(ann: Village) -> None:
     await _held(ann, foreign=3)
     before = len(ann.town.tap.facts)
 
-    assert await ann.held.settle(ann.mine, "delete") == MANY
+    assert await ann.held.settle(ANN, ann.mine, "delete") == MANY
     await ann.rest()
 
     assert await ann.titles() == []
@@ -52,7 +52,7 @@ async def test_r11_keep_writes_our_copies_again(ann: Village) -> None:
     """Under their own ids, never a second one."""
     await _held(ann)
 
-    assert await ann.held.settle(ann.mine, "keep") == MANY
+    assert await ann.held.settle(ANN, ann.mine, "keep") == MANY
     await ann.rest()
 
     assert ann.events() == [(f"Item {at:02}", True) for at in range(MANY)]
@@ -64,7 +64,7 @@ async def test_r11_keep_leaves_the_items_of_foreign_events_on_my_calendar(ann: V
     """Their events are gone for good; the pairs are let go."""
     await _held(ann, foreign=MANY)
 
-    assert await ann.held.settle(ann.mine, "keep") == MANY
+    assert await ann.held.settle(ANN, ann.mine, "keep") == MANY
     await ann.town.rest()
 
     assert len(await ann.titles()) == MANY
@@ -78,7 +78,7 @@ async def test_r11_a_pair_that_moved_on_meanwhile_is_passed_over(ann: Village) -
     await ann.say("Item 03", title="Changed")
     await ann.rest()
 
-    assert await ann.held.settle(ann.mine, "delete") == MANY - 1
+    assert await ann.held.settle(ANN, ann.mine, "delete") == MANY - 1
     await ann.rest()
 
     assert await ann.titles() == ["Changed"]
@@ -88,7 +88,7 @@ async def test_r11_a_pair_that_moved_on_meanwhile_is_passed_over(ann: Village) -
 async def test_r11_answered_deletions_do_not_hold_the_next_one(ann: Village) -> None:
     """They count no more among the deletions of a day."""
     await _held(ann)
-    await ann.held.settle(ann.mine, "keep")
+    await ann.held.settle(ANN, ann.mine, "keep")
     await ann.rest()
     event = ann.town.world.events(ann.calendar)[0]
     assert await ann.rows(deletions) == []
@@ -103,7 +103,7 @@ async def test_r11_an_answer_given_twice_does_nothing_twice(ann: Village) -> Non
     """The second finds nothing that waits."""
     await _held(ann)
 
-    assert [await ann.held.settle(ann.mine, "delete") for _ in range(2)] == [MANY, 0]
+    assert [await ann.held.settle(ANN, ann.mine, "delete") for _ in range(2)] == [MANY, 0]
 
 
 class TestApi:

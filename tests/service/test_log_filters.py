@@ -128,11 +128,11 @@ async def test_a_word_that_is_rare_is_looked_for_piece_by_piece(store: Store) ->
     wanted = Wanted(q="needle")
     async with store.read() as connection:
         first = await logs.page(connection, "i", triggers=REAL_TIME, limit=5, wanted=wanted)
-        assert (first.entries, first.ended_early) == ([], True)
+        assert (first.rows, first.ended_early) == ([], True)
         second = await logs.page(
             connection, "i", triggers=REAL_TIME, limit=5, wanted=wanted, before=first.following
         )
-    assert [one["title"] for one in second.entries] == ["The needle"]
+    assert [one["title"] for one in second.rows] == ["The needle"]
     assert second.following is None
 
 

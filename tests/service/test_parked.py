@@ -51,8 +51,8 @@ class Ground:
 
     async def letters(self) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
-            found, _ = await dead_letters.page(connection, Matching())
-        return [dict(row) for row in found]
+            page = await dead_letters.page(connection, Matching())
+        return [dict(row) for row in page.rows]
 
     async def imported(self, count: int) -> list[dict[str, Any]]:
         async def there() -> bool:

@@ -11,6 +11,7 @@ from service.integrations import Person
 from service.integrations.delete import Copies
 from service.integrations.refusals import Refusal
 from service.integrations.settings_form import Choices, SyncRequest
+from service.integrations.views import get_integration
 from service.keeper import daily_reads
 from service.store.runs.runs import PERSONS_RUNS
 from service.store.tables import runs
@@ -45,12 +46,12 @@ async def cancel(here: Village) -> None:
 
 async def deactivate(here: Village) -> None:
     with suppress(Refusal, Transient):
-        await here.accounts.deactivate(ANN, here.mine)
+        await here.switching.deactivate(ANN, here.mine)
 
 
 async def activate(here: Village) -> None:
     with suppress(Refusal, Transient):
-        await here.accounts.activate(ANN, here.mine)
+        await here.switching.activate(ANN, here.mine)
 
 
 async def disconnect(here: Village) -> None:
@@ -93,7 +94,7 @@ async def settings(here: Village, which: int, value: int) -> None:
     """She ticks or unticks a box and presses Finish."""
     if not here.linked:
         return
-    shown = await here.accounts.get(ANN, here.mine)
+    shown = await get_integration(here.home.store, ANN, here.mine)
     events, kinds = dict(shown.event_types), dict(shown.item_types)
     if which % 2:
         events[EVENT_TYPES[value % len(EVENT_TYPES)]] ^= True
@@ -106,7 +107,7 @@ async def other_calendar(here: Village, which: int) -> None:
     """She chooses her other calendar."""
     if here.linked:
         other = "Second" if here.chosen == "Calendar" else "Calendar"
-        shown = await here.accounts.get(ANN, here.mine)
+        shown = await get_integration(here.home.store, ANN, here.mine)
         boxes = (shown.event_types, shown.item_types)
         await _finish(here, *boxes, retrieve=False, send=which % 2 == 0, chosen=other)
 
@@ -137,7 +138,7 @@ async def answer(here: Village, which: int) -> None:
     """What was held is deleted, or kept."""
     if here.linked:
         words: tuple[Answer, Answer] = ("delete", "keep")
-        await here.held.settle(here.mine, words[which % 2])
+        await here.held.settle(ANN, here.mine, words[which % 2])
 
 
 async def a_day(here: Village) -> None:

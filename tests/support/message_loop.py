@@ -81,8 +81,8 @@ class Ground:
 
     async def letters(self) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
-            found, _ = await dead_letters.page(connection, Matching())
-        return [dict(row) for row in found]
+            page = await dead_letters.page(connection, Matching())
+        return [dict(row) for row in page.rows]
 
     async def settle(self, message_id: str) -> None:
         await until(lambda: message_id in self.settled, what=f"settling of {message_id}")

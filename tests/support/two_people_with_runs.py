@@ -15,6 +15,7 @@ from contracts.vorex import Action, ItemContent
 from service.broker.topology import QUEUE_RUNS
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.integrations import Accounts
+from service.integrations.activate import Switching
 from service.integrations.delete import Copies, Leaving
 from service.integrations.run_requests import request_run
 from service.integrations.runs import Syncing
@@ -34,6 +35,7 @@ class Village:
 
     town: Town
     accounts: Accounts
+    switching: Switching
     syncing: Syncing
     leaving: Leaving
     held: HeldDeletions
@@ -211,6 +213,7 @@ async def village(database_url: str = "", **options: Any) -> AsyncIterator[Villa
         built = Village(
             town=place,
             accounts=accounts,
+            switching=Switching(home.store),
             syncing=Syncing(home.store),
             leaving=Leaving(home.store),
             held=HeldDeletions(home.store),

@@ -8,8 +8,10 @@ from handlers.deletions import carry_out, keep
 from handlers.inbound_page import PageChanges
 from handlers.judgement import Reading
 from service.consumers.inbound.pages import Pages
+from service.integrations.views import get_integration
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
+from service.store.integrations.listing import Owner
 from service.store.items import items
 from service.store.links import links
 
@@ -25,8 +27,9 @@ class HeldDeletions:
         self._store = store
         self._pages = Pages(store)
 
-    async def settle(self, integration_id: str, answer: Answer) -> int:
-        """How many deletions were carried out, or undone."""
+    async def settle(self, owner: Owner, integration_id: str, answer: Answer) -> int:
+        """How many deletions were carried out, or undone. Raises Unknown where it is not theirs."""
+        await get_integration(self._store, owner, integration_id)
         settled = 0
         while True:
             async with self._store.begin() as connection:

@@ -38,6 +38,7 @@ from service.integrations import Accounts, Person
 from service.integrations.finish import check_calendar, check_choices
 from service.integrations.refusals import Conflict
 from service.integrations.settings_form import Choices
+from service.integrations.views import get_integration
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.integrations import listing
@@ -103,7 +104,7 @@ class Rehearsal:
 
     async def of(self, person: Person, integration_id: str, choices: Choices) -> Rehearsed:
         """Raises what Finish would raise: Conflict, Invalid or Unknown."""
-        shown = await self._people.get(person.owner, integration_id)
+        shown = await get_integration(self._store, person.owner, integration_id)
         check_choices(choices)
         try:
             offered = await self._people.calendars(person.owner, integration_id)

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.calendar import LogEntry, Outcome, Trigger
 from handlers.edits import MASKED_TITLE
 from service.store.engine.ids import new_id
+from service.store.engine.paging import Page
 from service.store.engine.sets import among, put
 from service.store.tables import items, log_entries
 
@@ -87,17 +88,6 @@ def _private() -> ColumnElement[bool]:
     return and_(items.c.ref == log_entries.c.item_ref, is_private)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
-    """Entries, and where the next page begins."""
-
-    entries: Sequence[Mapping[Any, Any]]
-    following: str | None
-    """The cursor of what is older."""
-    ended_early: bool = False
-    """Whether more may be found further back, because only so many were looked through."""
-
-
 EVERYTHING = Wanted()
 
 
@@ -109,7 +99,7 @@ async def page(
     before: str | None = None,
     limit: int,
     wanted: Wanted = EVERYTHING,
-) -> Page:
+) -> Page[Mapping[Any, Any]]:
     """At most ``limit`` entries of these triggers, older than the entry ``before``."""
     mine = [log_entries.c.integration_id == integration_id, *wanted.clauses()]
     if before is not None:
@@ -123,8 +113,8 @@ async def page(
     found = rows.mappings().all()
     entries = await _masked(connection, found[:limit]) if wanted.masked else found[:limit]
     if len(found) > limit:
-        return Page(entries=entries, following=entries[-1]["id"])
-    return Page(entries=entries, following=floor, ended_early=floor is not None)
+        return Page(rows=entries, following=entries[-1]["id"])
+    return Page(rows=entries, following=floor, ended_early=floor is not None)
 
 
 def _newest(triggers: Sequence[Trigger], wanted: Select[Any], limit: int) -> Subquery:

@@ -13,6 +13,7 @@ from contracts.errors import SyncError
 from contracts.ports import REPLAY_HEADER, Outgoing
 from handlers.replay_pace import Pace
 from service.store.engine.ids import new_id
+from service.store.engine.paging import Page
 from service.store.engine.sets import among
 from service.store.engine.store import IntegrityError
 from service.store.messages import outbox
@@ -77,14 +78,13 @@ def _of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
 
 async def page(
     connection: AsyncConnection, matching: Matching, *, after: str | None = None, limit: int = 50
-) -> tuple[Sequence[RowMapping], str | None]:
-    """The newest matching letters first, and the cursor of the next page if there is one."""
+) -> Page[RowMapping]:
+    """The newest matching letters first."""
     wanted = select(dead_letters).where(*matching.clauses())
     if after is not None:
         wanted = wanted.where(dead_letters.c.id < after)
     rows = await connection.execute(wanted.order_by(dead_letters.c.id.desc()).limit(limit + 1))
-    found = rows.mappings().all()
-    return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
+    return Page.of(rows.mappings().all(), limit, cursor=lambda row: str(row["id"]))
 
 
 async def count(connection: AsyncConnection, matching: Matching) -> int:

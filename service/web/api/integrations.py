@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from service.integrations import views
 from service.integrations.delete import Copies
 from service.integrations.settings_form import Choices, HeldAnswer
 from service.store.integrations.listing import Owner
@@ -18,6 +19,7 @@ from service.web.schemas import (
     SettledShape,
     calendar_form,
     integration_form,
+    listed,
 )
 from service.web.tokens import Visitor
 
@@ -34,15 +36,13 @@ async def list_integrations(
     desk: AtDesk, visitor: Known, after: IdCursor, limit: Limit = FIFTY
 ) -> dict[str, Any]:
     """Your integrations, oldest first; to an administrator all of the tenant's."""
-    found = await desk.accounts.listed(seen_by(visitor), after=after, limit=limit + 1)
-    page = found[:limit]
-    following = page[-1].integration.id if len(found) > limit else None
-    return {"items": [integration_form(one) for one in page], "next": following}
+    page = await views.list_integrations(desk.store, seen_by(visitor), after=after, limit=limit)
+    return listed(page, integration_form)
 
 
 @router.get("/{integration_id}", response_model=IntegrationShape)
 async def get_integration(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
-    return integration_form(await desk.accounts.get(seen_by(visitor), integration_id))
+    return integration_form(await views.get_integration(desk.store, seen_by(visitor), integration_id))
 
 
 @router.get("/{integration_id}/calendars", response_model=Listed[CalendarShape])
@@ -63,12 +63,12 @@ async def put_settings(
 
 @router.post("/{integration_id}/activate", response_model=IntegrationShape)
 async def activate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
-    return integration_form(await desk.accounts.activate(visitor.person.owner, integration_id))
+    return integration_form(await desk.switching.activate(visitor.person.owner, integration_id))
 
 
 @router.post("/{integration_id}/deactivate", response_model=IntegrationShape)
 async def deactivate(desk: AtDesk, visitor: Known, integration_id: OfIntegration) -> dict[str, Any]:
-    return integration_form(await desk.accounts.deactivate(visitor.person.owner, integration_id))
+    return integration_form(await desk.switching.deactivate(visitor.person.owner, integration_id))
 
 
 @router.post("/{integration_id}/held-deletions", response_model=SettledShape)
@@ -76,8 +76,7 @@ async def answer_held_deletions(
     desk: AtDesk, visitor: Known, integration_id: OfIntegration, form: HeldAnswer
 ) -> dict[str, Any]:
     """Carry out the deletions that wait for an answer, or undo them in the calendar (R11)."""
-    await desk.accounts.get(visitor.person.owner, integration_id)
-    return {"count": await desk.held.settle(integration_id, form.answer)}
+    return {"count": await desk.held.settle(visitor.person.owner, integration_id, form.answer)}
 
 
 @router.delete("/{integration_id}", status_code=HTTPStatus.ACCEPTED, response_class=Response)

@@ -1,6 +1,5 @@
 """An integration's log as JSON (G14, R27)."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -9,12 +8,12 @@ from pydantic import Field
 from contracts.calendar import Direction, Outcome
 from contracts.fields import Text
 from contracts.vorex import ItemType
-from service.store.logs import logs
+from service.integrations import views
 from service.store.logs.logs import Filter, Wanted
 from service.web.api.integrations import seen_by
 from service.web.dependencies import AtDesk, Known
 from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
-from service.web.schemas import Listed, LogEntryShape, log_form
+from service.web.schemas import Listed, LogEntryShape, listed, log_form
 
 LONGEST_Q = 200
 Part = Annotated[Text, Field(max_length=LONGEST_Q)]
@@ -47,10 +46,8 @@ async def list_log(
 
     With ``q`` a page may hold fewer entries than were asked for and still have a next one.
     """
-    shown = await desk.accounts.get(seen_by(visitor), integration_id)
-    wanted = replace(asked, masked=shown.integration.user_id != visitor.user_id)
-    async with desk.store.read() as connection:
-        page = await logs.page(
-            connection, integration_id, triggers=trigger.triggers, before=after, limit=limit, wanted=wanted
-        )
-    return {"items": [log_form(entry) for entry in page.entries], "next": page.following}
+    shown = await views.get_integration(desk.store, seen_by(visitor), integration_id)
+    page = await views.list_log(
+        desk.store, shown, reader=visitor.user_id, trigger=trigger, after=after, limit=limit, wanted=asked
+    )
+    return listed(page, log_form)

@@ -10,10 +10,11 @@ from pydantic import WithJsonSchema
 from contracts.fields import Identifier
 from service.integrations.ownership import Person
 from service.integrations.refusals import Unknown
+from service.store.engine.paging import Page
 from service.web.api.item_schema import given_item, told_item
 from service.web.dependencies import AtDesk, Known
 from service.web.paging import FIFTY, Limit, PlaceCursor, bounds, cursor_of
-from service.web.schemas import Listed, item_form
+from service.web.schemas import Listed, item_form, listed
 from service.web.tokens import Visitor
 
 EXAMPLE = {
@@ -47,10 +48,9 @@ async def list_items(
     person = _person(visitor, user_id)
     first, last = bounds(since, until, visitor.time_zone)
     found = await desk.my_calendar.items(person, since=first, until=last, after=after, limit=limit + 1)
-    page = found[:limit]
+    page = Page.of(found, limit, cursor=lambda one: cursor_of(one[1]))
     masked = person.user_id != visitor.user_id
-    following = cursor_of(page[-1][1]) if len(found) > limit else None
-    return {"items": [item_form(item, masked=masked) for item, _ in page], "next": following}
+    return listed(page, lambda one: item_form(one[0], masked=masked))
 
 
 def _person(visitor: Visitor, user_id: str | None) -> Person:

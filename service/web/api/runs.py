@@ -11,7 +11,7 @@ from service.store.runs.runs import RunRow
 from service.web.api.integrations import seen_by
 from service.web.dependencies import AtDesk, Known
 from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration, is_id
-from service.web.schemas import Listed, RunShape, StartedShape, run_form
+from service.web.schemas import Listed, RunShape, StartedShape, listed, run_form
 
 router = APIRouter(tags=["runs"])
 
@@ -47,10 +47,7 @@ async def list_runs(
 ) -> dict[str, Any]:
     """The integration's runs, newest first."""
     owner = seen_by(visitor)
-    found = await desk.syncing.listed(owner, integration_id, after=after, limit=limit + 1)
-    page = found[:limit]
-    following = page[-1]["id"] if len(found) > limit else None
-    return {"items": [run_form(row) for row in page], "next": following}
+    return listed(await desk.syncing.listed(owner, integration_id, after=after, limit=limit), run_form)
 
 
 @router.get("/runs/{run}", response_model=RunShape)

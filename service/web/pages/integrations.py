@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from service.integrations import views
 from service.integrations.refusals import Conflict
 from service.integrations.runs import runs_under_way
 from service.store.integrations.listing import Shown
@@ -24,12 +25,12 @@ async def list_page(
 ) -> Response:
     """Every integration with its switch, its buttons and how it stands (G11–G16)."""
     owner = visitor.person.owner
-    listed = await desk.accounts.listed(owner, limit=MOST)
+    listed = await views.list_integrations(desk.store, owner, limit=MOST)
     running = await runs_under_way(desk.store, owner)
     return page(
         request,
         "list.html",
-        integrations=[card(one) | {"run": running.get(one.integration.id)} for one in listed],
+        integrations=[card(one) | {"run": running.get(one.integration.id)} for one in listed.rows],
         here="calendar-sync",
         live=bool(running),
         notice=labels.NOTICES.get(notice),
@@ -58,7 +59,7 @@ def card(shown: Shown) -> dict[str, Any]:
 @router.post("/{integration_id}/activate")
 async def activate(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
     try:
-        await desk.accounts.activate(form.visitor.person.owner, integration_id)
+        await desk.switching.activate(form.visitor.person.owner, integration_id)
     except Conflict as conflict:
         return to(LIST, complaint=conflict.code)
     return to(LIST, notice="activated")
@@ -67,7 +68,7 @@ async def activate(desk: AtDesk, form: Form, integration_id: OfIntegration) -> R
 @router.post("/{integration_id}/deactivate")
 async def deactivate(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
     try:
-        await desk.accounts.deactivate(form.visitor.person.owner, integration_id)
+        await desk.switching.deactivate(form.visitor.person.owner, integration_id)
     except Conflict as conflict:
         return to(LIST, complaint=conflict.code)
     return to(LIST, notice="deactivated")
@@ -76,12 +77,13 @@ async def deactivate(desk: AtDesk, form: Form, integration_id: OfIntegration) ->
 @router.post("/{integration_id}/held-deletions")
 async def answer_held_deletions(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
     """*Delete them* or *Keep them* (R11); any other answer leaves them waiting."""
-    await desk.accounts.get(form.visitor.person.owner, integration_id)
+    owner = form.visitor.person.owner
+    await views.get_integration(desk.store, owner, integration_id)
     if form.text("answer") == "delete":
-        await desk.held.settle(integration_id, "delete")
+        await desk.held.settle(owner, integration_id, "delete")
         return to(LIST, notice="released")
     if form.text("answer") == "keep":
-        await desk.held.settle(integration_id, "keep")
+        await desk.held.settle(owner, integration_id, "keep")
         return to(LIST, notice="kept")
     return to(LIST)
 
@@ -92,7 +94,7 @@ async def ask_before_deleting(
 ) -> Response:
     """What deleting means, and how many copies the second answer would remove (G13, R21)."""
     owner = visitor.person.owner
-    shown = await desk.accounts.get(owner, integration_id)
+    shown = await views.get_integration(desk.store, owner, integration_id)
     copies = await desk.leaving.copies(owner, integration_id)
     return page(request, "delete.html", one=card(shown), copies=copies, here="calendar-sync")
 
@@ -111,7 +113,7 @@ async def delete(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Res
 async def discard(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
     """Give up an unfinished set-up; one that is set up is asked about first."""
     owner = form.visitor.person.owner
-    shown = await desk.accounts.get(owner, integration_id)
+    shown = await views.get_integration(desk.store, owner, integration_id)
     if shown.integration.finished_at is not None:
         return to(f"{LIST}/{integration_id}/delete")
     await desk.leaving.delete(owner, integration_id, copies="keep")

@@ -1,16 +1,19 @@
 """*Logs*: runs first with the items inside, real-time changes behind a second filter (G14, R25, R27)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
+from service.integrations import views
 from service.integrations.refusals import Conflict, Unknown
 from service.integrations.runs import entries_of_run
-from service.store.logs import logs as log_store
-from service.store.logs.logs import Filter, Page, Wanted
+from service.store.engine.paging import Page
+from service.store.integrations.listing import Shown
+from service.store.logs.logs import Filter, Wanted
 from service.store.runs.runs import ENDED, PERSONS_RUNS, RunRow
 from service.web import labels
 from service.web.api.logs import LONGEST_Q
@@ -25,6 +28,7 @@ from service.web.tokens import Visitor
 
 A_PAGE = 50
 BY_ITSELF = "Calendar Sync"
+Rows = Page[Mapping[Any, Any]]
 router = APIRouter(prefix=f"{LIST}/{{integration_id}}")
 
 
@@ -73,41 +77,35 @@ async def logs_page(
     asked: Asked,
 ) -> Response:
     """One row for each run, or for each change; newest first. A filter asks for changes, of runs as well."""
-    shown = await desk.accounts.get(visitor.person.owner, integration_id)
+    shown = await views.get_integration(desk.store, visitor.person.owner, integration_id)
     runs_alone = asked.trigger is Filter.RUN and not asked.given
-    found = await (_runs if runs_alone else _entries)(desk, visitor, integration_id, asked, after)
+    found = await (_runs if runs_alone else _entries)(desk, visitor, shown, asked, after)
     return page(
         request,
         "logs.html",
         one=card(shown),
         asked=asked,
         runs_alone=runs_alone,
-        rows=found.entries,
+        rows=found.rows,
         following=found.following,
         ended_early=found.ended_early,
         first=after is None,
-        live=any(not row.get("ended", True) for row in found.entries),
+        live=any(not row.get("ended", True) for row in found.rows),
         here="calendar-sync",
     )
 
 
-async def _runs(
-    desk: Desk, visitor: Visitor, integration_id: str, _asked: Narrowed, after: str | None
-) -> Page:
+async def _runs(desk: Desk, visitor: Visitor, shown: Shown, _asked: Narrowed, after: str | None) -> Rows:
     owner = visitor.person.owner
-    found = await desk.syncing.listed(owner, integration_id, after=after, limit=A_PAGE + 1)
-    rows = [told(run, visitor) for run in found[:A_PAGE]]
-    return Page(entries=rows, following=rows[-1]["id"] if len(found) > A_PAGE else None)
+    found = await desk.syncing.listed(owner, shown.integration.id, after=after, limit=A_PAGE)
+    return replace(found, rows=[told(run, visitor) for run in found.rows])
 
 
-async def _entries(
-    desk: Desk, _visitor: Visitor, integration_id: str, asked: Narrowed, after: str | None
-) -> Page:
-    triggers = asked.trigger.triggers
-    async with desk.store.read() as connection:
-        return await log_store.page(
-            connection, integration_id, triggers=triggers, before=after, limit=A_PAGE, wanted=asked.wanted
-        )
+async def _entries(desk: Desk, visitor: Visitor, shown: Shown, asked: Narrowed, after: str | None) -> Rows:
+    return await views.list_log(
+        desk.store, shown, reader=visitor.user_id, trigger=asked.trigger, after=after, limit=A_PAGE,
+        wanted=asked.wanted,
+    )  # fmt: skip
 
 
 @router.get("/logs.csv")
@@ -115,8 +113,8 @@ async def logs_as_csv(
     desk: AtDesk, visitor: Guest, *, integration_id: OfIntegration, asked: Asked
 ) -> Response:
     """The same entries as the page shows, all of them; on the first tab what syncs did, item by item."""
-    await desk.accounts.get(visitor.person.owner, integration_id)
-    lines = as_csv(desk.store, integration_id, triggers=asked.trigger.triggers, wanted=asked.wanted)
+    shown = await views.get_integration(desk.store, visitor.person.owner, integration_id)
+    lines = as_csv(desk.store, shown, reader=visitor.user_id, trigger=asked.trigger, wanted=asked.wanted)
     headers = {"Content-Disposition": 'attachment; filename="calendar-sync-log.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -145,17 +143,17 @@ async def run_page(
     complaint: str = "",
 ) -> Response:
     """How far the run has come, and what it did with each item (R25, R27)."""
-    shown = await desk.accounts.get(visitor.person.owner, integration_id)
+    shown = await views.get_integration(desk.store, visitor.person.owner, integration_id)
     row = await _of(desk, visitor, integration_id, run)
-    entries = await entries_of_run(desk.store, row, after=after, limit=A_PAGE + 1)
+    entries = await entries_of_run(desk.store, row, after=after, limit=A_PAGE)
     return page(
         request,
         "run.html",
         one=card(shown),
         run=told(row, visitor),
         by_hand=row["kind"] in PERSONS_RUNS,
-        rows=entries[:A_PAGE],
-        following=entries[A_PAGE - 1]["id"] if len(entries) > A_PAGE else None,
+        rows=entries.rows,
+        following=entries.following,
         notice=labels.NOTICES.get(notice),
         complaint=labels.COMPLAINTS.get(complaint),
         here="calendar-sync",

@@ -5,11 +5,11 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from contracts.calendar import Trigger
 from contracts.fields import rfc3339
+from service.integrations.views import list_log
 from service.store.engine.store import Store
-from service.store.logs import logs
-from service.store.logs.logs import Wanted
+from service.store.integrations.listing import Shown
+from service.store.logs.logs import Filter, Wanted
 
 COLUMNS = (
     "at", "trigger", "direction", "action", "outcome", "code", "item_type", "item_id", "title", "reason",
@@ -28,19 +28,18 @@ def cell(value: object) -> str:
 
 
 async def as_csv(
-    store: Store, integration_id: str, *, triggers: Sequence[Trigger], wanted: Wanted
+    store: Store, shown: Shown, *, reader: str, trigger: Filter, wanted: Wanted
 ) -> AsyncIterator[str]:
     """All entries, newest first, a page in each transaction, so that none lasts (DESIGN 10)."""
     yield MARK + _lines([COLUMNS])
-    before: str | None = None
+    after: str | None = None
     while True:
-        async with store.read() as connection:
-            page = await logs.page(
-                connection, integration_id, triggers=triggers, before=before, limit=AT_ONCE, wanted=wanted
-            )
-        if page.entries:
-            yield _lines([_row(entry) for entry in page.entries])
-        if (before := page.following) is None:
+        page = await list_log(
+            store, shown, reader=reader, trigger=trigger, after=after, limit=AT_ONCE, wanted=wanted
+        )
+        if page.rows:
+            yield _lines([_row(entry) for entry in page.rows])
+        if (after := page.following) is None:
             return
 
 

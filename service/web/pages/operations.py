@@ -117,8 +117,8 @@ async def act_on_integration(
 async def _done(desk: Desk, operator: Visitor, integration_id: str, verb: str) -> str:
     owner = Owner(tenant_id=operator.tenant_id, user_id=None)
     verbs: dict[str, Any] = {
-        "pause": lambda: desk.accounts.deactivate(owner, integration_id),
-        "resume": lambda: desk.accounts.activate(owner, integration_id),
+        "pause": lambda: desk.switching.deactivate(owner, integration_id),
+        "resume": lambda: desk.switching.activate(owner, integration_id),
         "sync": lambda: desk.syncing.start(owner, integration_id, None, started_by=operator.user_id),
     }
     if verb not in verbs:

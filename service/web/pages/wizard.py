@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.cronofy import Calendar
 from service.consumers.runs.dry_run_result import Rehearsed
+from service.integrations import views
 from service.integrations.refusals import Conflict, Invalid, Unknown
 from service.integrations.settings_form import SyncRequest
 from service.store.integrations.listing import Shown
@@ -86,7 +87,7 @@ def _address(integration_id: str, tab: str) -> str:
 async def _opened(request: Request, desk: Desk, visitor: Visitor, integration_id: str, tab: str) -> "_Wizard":
     if tab not in wizard_steps.TABS:
         raise Unknown("There is no such page.")
-    shown = await desk.accounts.get(visitor.person.owner, integration_id)
+    shown = await views.get_integration(desk.store, visitor.person.owner, integration_id)
     draft = wizard_draft.opened(request, visitor, shown)
     return _Wizard(request=request, desk=desk, visitor=visitor, shown=shown, draft=draft)
 
@@ -188,9 +189,9 @@ class _Wizard:
     async def _stands(self, draft: Draft) -> bool:
         """Whether a Finish saved exactly this and its run goes on: a double click, or another window."""
         owner = self.visitor.person.owner
-        now = await self.desk.accounts.get(owner, self._id)
+        now = await views.get_integration(self.desk.store, owner, self._id)
         newest = await self.desk.syncing.listed(owner, self._id, after=None, limit=NEWEST)
-        runs_on = any(run["kind"] == "finish" and run["state"] not in ENDED for run in newest)
+        runs_on = any(run["kind"] == "finish" and run["state"] not in ENDED for run in newest.rows)
         return runs_on and Draft.of(now).print == draft.print
 
     async def sync(self, draft: Draft) -> Response:

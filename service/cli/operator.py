@@ -1,0 +1,32 @@
+"""What the commands of operators share: an open store, and the name under which they act."""
+
+import getpass
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from service import app as root
+from service.cli.output import run, settings_for
+from service.settings import Command
+from service.store.engine.store import Store
+
+_T = TypeVar("_T")
+
+
+def on_store(command: Command, verb: Callable[[Store], Awaitable[_T]]) -> _T:
+    """What the verb gives; the store is open for as long as it takes."""
+    settings = settings_for(command)
+
+    async def work() -> _T:
+        async with AsyncExitStack() as stack:
+            return await verb(await root.open_store(settings, stack))
+
+    return run(work)
+
+
+def who() -> str:
+    """Recorded beside whatever the operator does."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"

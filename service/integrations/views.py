@@ -1,0 +1,54 @@
+"""What is shown of integrations and their logs, each in one way for pages, API and operators (G4, G14)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from service.integrations.ownership import owned
+from service.store.engine.paging import Page
+from service.store.engine.store import Store
+from service.store.integrations import listing
+from service.store.integrations.listing import Owner, Shown
+from service.store.logs import logs
+from service.store.logs.logs import EVERYTHING, Filter, Wanted
+
+
+async def list_integrations(
+    store: Store, owner: Owner, *, after: str | None = None, limit: int
+) -> Page[Shown]:
+    """The owner's integrations, oldest first, behind the integration ``after``."""
+    async with store.read() as connection:
+        found = await listing.listed(connection, owner, after=after, limit=limit + 1)
+    return Page.of(found, limit, cursor=lambda one: one.integration.id)
+
+
+async def get_integration(store: Store, owner: Owner, integration_id: str) -> Shown:
+    """Raises Unknown where it is not theirs."""
+    async with store.read() as connection:
+        return await owned(connection, owner, integration_id)
+
+
+async def list_log(
+    store: Store,
+    shown: Shown,
+    *,
+    reader: str | None,
+    trigger: Filter,
+    after: str | None,
+    limit: int,
+    wanted: Wanted = EVERYTHING,
+) -> Page[Mapping[Any, Any]]:
+    """The log of an integration that was shown to this reader, newest first, older than the entry ``after``.
+
+    To whoever is not its owner, private texts are masked (R27).
+    """
+    of_another = shown.integration.user_id != reader
+    async with store.read() as connection:
+        return await logs.page(
+            connection,
+            shown.integration.id,
+            triggers=trigger.triggers,
+            before=after,
+            limit=limit,
+            wanted=replace(wanted, masked=of_another),
+        )
