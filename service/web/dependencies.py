@@ -18,13 +18,14 @@ from service.integrations.activate import Switching
 from service.integrations.delete import Leaving
 from service.integrations.item_story import Stories
 from service.integrations.my_calendar import MyCalendar
+from service.integrations.refusals import Unknown
 from service.integrations.runs import Syncing
-from service.operations import Watch
+from service.operations import DeadLetters, Reader, Watch
 from service.store.engine.store import Store
 from service.store.integrations.listing import use_token
 from service.telemetry.logs import EventName
 from service.web.problems import NoEntry
-from service.web.tokens import SESSION_COOKIE, BadToken, OneTime, Passes, Visitor
+from service.web.tokens import SESSION_COOKIE, BadToken, OneTime, Passes, Role, Visitor
 
 FORM_TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 -- a header's name
 REFUSED: EventName = "web.refused"
@@ -58,6 +59,19 @@ class Desk:
 def desk_of(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
+
+
+def operator_alone(visitor: Visitor, *, lacking: str = "There is no such page.") -> Visitor:
+    """To whoever is no operator there is nothing here: 404 for what is not yours."""
+    if visitor.role is not Role.OPERATOR:
+        raise Unknown(lacking)
+    return visitor
+
+
+def letters_of(desk: Desk, operator: Visitor) -> DeadLetters:
+    """The dead letters that this operator reads and acts on, under the own name (R30)."""
+    reader = Reader(tenant_id=operator.tenant_id, user_id=operator.user_id)
+    return DeadLetters(desk.store, who=operator.user_id, reader=reader)
 
 
 def refused(error: BadToken) -> NoEntry:

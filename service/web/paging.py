@@ -1,4 +1,4 @@
-"""Cursors, limits and ranges: what the API's lists are asked with (DESIGN 11)."""
+"""Ids, cursors, limits and ranges: what lists are asked with (DESIGN 11)."""
 
 import uuid
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,15 +6,20 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from contracts.calendar import ItemRef
-from contracts.fields import day, instant
+from contracts.fields import Text, day, instant
 from service.integrations.refusals import Invalid, Unknown
 from service.store.items.my_calendar import Bound, Place
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 FIFTY = 50
+LONGEST_PART = 200
+Part = Annotated[Text, Field(max_length=LONGEST_PART)]
+"""Of a title or a reason, in letters of any size."""
+NO_LETTER = "There is no such dead letter."
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _BAD_CURSOR = "must be the cursor of an earlier answer"
 
@@ -27,6 +32,16 @@ def _integration_id(integration_id: str) -> str:
 
 
 OfIntegration = Annotated[str, Depends(_integration_id)]
+
+
+def letter_id_of(letter_id: str) -> str:
+    """Anything that is no id names no letter."""
+    if not is_id(letter_id):
+        raise Unknown(NO_LETTER)
+    return letter_id
+
+
+OfLetter = Annotated[str, Depends(letter_id_of)]
 
 
 def is_id(text: str) -> bool:

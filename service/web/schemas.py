@@ -17,6 +17,16 @@ from service.store.runs.runs import RunRow
 
 Row = TypeVar("Row")
 
+LetterCode = Literal[
+    "malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug"
+]
+LetterState = Literal["open", "replaying", "resolved", "discarded", "edited"]
+MOST_LETTERS = 1000
+"""Chosen by their ids for one verb."""
+FASTEST_REPLAY = 1000.0
+"""Messages a second."""
+LONGEST_DISCARD_REASON = 2000
+
 
 class Listed(BaseModel, Generic[Row]):
     """One page; ``next`` leads to the one after."""
@@ -161,7 +171,7 @@ class LetterShape(BaseModel):
     integration_id: str | None
     item_key: str | None
     group: str
-    state: Literal["open", "replaying", "resolved", "discarded", "edited"]
+    state: LetterState
     body: str
     body_encoding: Literal["utf-8", "base64"]
     acts: list[ActShape]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
@@ -11,47 +11,32 @@ from pydantic_core import PydanticCustomError
 
 from contracts.errors import Malformed
 from contracts.fields import Identifier, Text, instant, visible, wrong
-from service.integrations.refusals import Invalid, Unknown
-from service.operations import Conflict, DeadLetters, Matching, NotThere, Reader
-from service.web.dependencies import AtDesk, Desk, Known
-from service.web.paging import FIFTY, IdCursor, Limit, is_id
+from service.integrations.refusals import Invalid
+from service.operations import Conflict, DeadLetters, Matching, NotThere
+from service.web.dependencies import AtDesk, Known, letters_of, operator_alone
+from service.web.paging import FIFTY, NO_LETTER, IdCursor, Limit, OfLetter, Part, letter_id_of
 from service.web.problems import problem
-from service.web.schemas import CountShape, GroupShape, LetterContextShape, LetterShape, Listed
-from service.web.tokens import Role, Visitor
+from service.web.schemas import (
+    FASTEST_REPLAY,
+    LONGEST_DISCARD_REASON,
+    MOST_LETTERS,
+    CountShape,
+    GroupShape,
+    LetterCode,
+    LetterContextShape,
+    LetterShape,
+    LetterState,
+    Listed,
+)
 
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
-Code = Literal["malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug"]
-State = Literal["open", "replaying", "resolved", "discarded", "edited"]
-Part = Annotated[Text, Field(max_length=200)]
-"""Of a reason, in letters of any size."""
-MOST_IDS = 1000
-FASTEST = 1000.0
-_NO_LETTER = "There is no such dead letter."
-
 
 def _operator(desk: AtDesk, visitor: Known) -> DeadLetters:
-    """To whoever is no operator there are no dead letters: 404 for what is not yours."""
-    if visitor.role is not Role.OPERATOR:
-        raise Unknown(_NO_LETTER)
-    return desk_of_letters(desk, visitor)
-
-
-def desk_of_letters(desk: Desk, operator: Visitor) -> DeadLetters:
-    """Where this operator reads and acts, under the own name."""
-    reader = Reader(tenant_id=operator.tenant_id, user_id=operator.user_id)
-    return DeadLetters(desk.store, who=operator.user_id, reader=reader)
-
-
-def _letter_id(letter_id: str) -> str:
-    """Anything that is no id names no letter."""
-    if not is_id(letter_id):
-        raise Unknown(_NO_LETTER)
-    return letter_id
+    return letters_of(desk, operator_alone(visitor, lacking=NO_LETTER))
 
 
 Operator = Annotated[DeadLetters, Depends(_operator)]
-OfLetter = Annotated[str, Depends(_letter_id)]
 
 
 class Form(BaseModel):
@@ -64,13 +49,13 @@ class Filter(Form):
     """Which open letters; what is left out does not matter."""
 
     queue: Identifier | None = None
-    code: Code | None = None
+    code: LetterCode | None = None
     since: str | None = None
     integration: Identifier | None = None
     group: Identifier | None = None
     reason: Part | None = None
 
-    def matching(self, *, state: State | None = "open", at: str = "filter.since") -> Matching:
+    def matching(self, *, state: LetterState | None = "open", at: str = "filter.since") -> Matching:
         return Matching(
             queue=self.queue and full_name(self.queue),
             code=self.code,
@@ -85,10 +70,10 @@ class Filter(Form):
 class ReplayForm(Form):
     """Which letters, by their ids or by a filter with the number that the operator has seen."""
 
-    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_IDS)] | None = None
+    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_LETTERS)] | None = None
     filter: Filter | None = None
     expect: Annotated[int, Field(ge=0)] | None = None
-    rate: Annotated[float, Field(gt=0, le=FASTEST, allow_inf_nan=False)] = 5
+    rate: Annotated[float, Field(gt=0, le=FASTEST_REPLAY, allow_inf_nan=False)] = 5
     dry_run: bool = False
 
     @model_validator(mode="after")
@@ -107,7 +92,7 @@ def _told(reason: str) -> str:
 
 
 class DiscardForm(Form):
-    reason: Annotated[Text, Field(min_length=1, max_length=2000), AfterValidator(_told)]
+    reason: Annotated[Text, Field(min_length=1, max_length=LONGEST_DISCARD_REASON), AfterValidator(_told)]
 
 
 class EditForm(Form):
@@ -128,12 +113,12 @@ def _since(text: str | None, at: str) -> datetime | None:
 
 def _asked(  # noqa: PLR0917 -- each is a query parameter
     queue: Identifier | None = None,
-    code: Code | None = None,
+    code: LetterCode | None = None,
     since: str | None = None,
     integration: Identifier | None = None,
     group: Identifier | None = None,
     reason: Part | None = None,
-    state: State | None = None,
+    state: LetterState | None = None,
 ) -> Matching:
     asked = Filter(queue=queue, code=code, since=since, integration=integration, group=group, reason=reason)
     return asked.matching(state=state, at="since")
@@ -174,7 +159,7 @@ async def replay(operator: Operator, form: ReplayForm) -> dict[str, int]:
     Of more than a thousand that match, this notes which; they follow within moments.
     """
     if form.ids is not None:
-        ids = [_letter_id(one) for one in form.ids]
+        ids = [letter_id_of(one) for one in form.ids]
         work = operator.replayable(ids) if form.dry_run else operator.replay(ids, rate=form.rate)
         return {"count": await work}
     assert form.filter is not None

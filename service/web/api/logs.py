@@ -3,20 +3,15 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
 
 from contracts.calendar import Direction, Outcome
-from contracts.fields import Text
 from contracts.vorex import ItemType
 from service.integrations import views
 from service.store.logs.logs import Filter, Wanted
 from service.web.api.integrations import seen_by
 from service.web.dependencies import AtDesk, Known
-from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration
+from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration, Part
 from service.web.schemas import Listed, LogEntryShape, listed, log_form
-
-LONGEST_Q = 200
-Part = Annotated[Text, Field(max_length=LONGEST_Q)]
 
 router = APIRouter(prefix="/integrations/{integration_id}/logs", tags=["logs"])
 

@@ -7,19 +7,11 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from contracts.fields import rfc3339
-from service.integrations.refusals import Unknown
 from service.operations import Overview
-from service.web.dependencies import AtDesk, Known
-from service.web.tokens import Role, Visitor
+from service.web.dependencies import AtDesk, Known, operator_alone
+from service.web.tokens import Visitor
 
 router = APIRouter(prefix="/operations", tags=["operations"])
-
-
-def operator_alone(visitor: Visitor) -> Visitor:
-    """To whoever is no operator there is nothing here."""
-    if visitor.role is not Role.OPERATOR:
-        raise Unknown("There is no such page.")
-    return visitor
 
 
 def _known_operator(visitor: Known) -> Visitor:

@@ -7,13 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from service.web import labels
-from service.web.api.dead_letters import OfLetter, desk_of_letters
-from service.web.dependencies import AtDesk
+from service.web.dependencies import AtDesk, letters_of
 from service.web.pages.dead_letters_edit import router as editing
 from service.web.pages.dead_letters_filter import OfFilter
 from service.web.pages.dead_letters_replay import router as replaying
 from service.web.pages.operations import LETTERS, Operator
-from service.web.paging import IdCursor, is_id
+from service.web.paging import IdCursor, OfLetter, is_id
 from service.web.rendering import page, told_moments
 
 A_PAGE = 50
@@ -33,7 +32,7 @@ async def list_page(
     complaint: str = "",
 ) -> Response:
     """Causes first, then the letters, newest first; each tab a state."""
-    letters, matching = desk_of_letters(desk, operator), asked.matching(desk)
+    letters, matching = letters_of(desk, operator), asked.matching(desk)
     counted = await letters.by_state(matching)
     groups = [] if asked.group or after else (await letters.groups(matching))["items"]
     listed = await letters.page(matching, after=after, limit=A_PAGE)
@@ -67,7 +66,7 @@ async def letter_page(
     complaint: str = "",
 ) -> Response:
     """One letter with everything that is known of it, and what its replay would do now."""
-    letters = desk_of_letters(desk, operator)
+    letters = letters_of(desk, operator)
     letter = await letters.show(letter_id)
     around = await letters.context(letter_id)
     return page(

@@ -9,12 +9,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from contracts.errors import Malformed
 from service.operations import Conflict
 from service.web import labels
-from service.web.api.dead_letters import OfLetter, desk_of_letters
-from service.web.api.operations import operator_alone
-from service.web.dependencies import AtDesk
+from service.web.dependencies import AtDesk, letters_of, operator_alone
 from service.web.pages.form import Sent, form_to
 from service.web.pages.operations import LETTERS, Operator
 from service.web.pages.redirect import to
+from service.web.paging import OfLetter
 from service.web.rendering import page, told_moments
 
 NO_JSON = "This is no JSON object."
@@ -32,7 +31,7 @@ Mended = Annotated[Sent, Depends(_mended)]
 @router.get("/{letter_id}/edit")
 async def edit_page(request: Request, desk: AtDesk, operator: Operator, letter_id: OfLetter) -> Response:
     """The message's data as it came, private texts masked: what stays masked stays as it was."""
-    letter = await desk_of_letters(desk, operator).show(letter_id)
+    letter = await letters_of(desk, operator).show(letter_id)
     if letter["code"] != "malformed" or letter["state"] != "open":
         code = "not_malformed" if letter["code"] != "malformed" else "not_open"
         return to(f"{LETTERS}/{letter_id}", complaint=code)
@@ -60,7 +59,7 @@ def _page(
 @router.post("/{letter_id}/edit")
 async def edit(request: Request, desk: AtDesk, form: Mended, letter_id: OfLetter) -> Response:
     """Send the mended copy; what is still wrong is told beside the text, which stays as it was typed."""
-    letters, text = desk_of_letters(desk, form.visitor), form.text("data")
+    letters, text = letters_of(desk, form.visitor), form.text("data")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

@@ -10,10 +10,10 @@ from fastapi import Depends
 
 from service.operations import Matching
 from service.web import labels
-from service.web.api.dead_letters import Code, State
 from service.web.dependencies import Desk
 from service.web.pages.operations import LETTERS
-from service.web.paging import is_id
+from service.web.paging import LONGEST_PART, is_id
+from service.web.schemas import LetterCode, LetterState
 
 AGO: Mapping[str, timedelta] = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 
@@ -74,12 +74,12 @@ def _asked(  # noqa: PLR0917 -- each is a query parameter
 ) -> Asked:
     return Asked(
         queue=queue if queue in labels.QUEUES else "",
-        code=code if code in get_args(Code) else "",
+        code=code if code in get_args(LetterCode) else "",
         since=since if since in AGO else "",
         integration=integration if is_id(integration) else "",
         group=group.strip()[:64].replace("\0", ""),
-        reason=reason.strip()[:200].replace("\0", ""),
-        state=state if state in get_args(State) else "open",
+        reason=reason.strip()[:LONGEST_PART].replace("\0", ""),
+        state=state if state in get_args(LetterState) else "open",
     )
 
 

@@ -10,20 +10,19 @@ from fastapi import APIRouter, Query, Request, Response
 from service.operations import RATE, Conflict, DeadLetters, Matching, NotThere
 from service.store.engine.ids import new_id
 from service.web import labels
-from service.web.api.dead_letters import FASTEST, MOST_IDS, desk_of_letters
-from service.web.dependencies import AtDesk
+from service.web.dependencies import AtDesk, letters_of
 from service.web.pages.dead_letters_filter import Asked, OfFilter, asked_of
 from service.web.pages.form import Sent
 from service.web.pages.operations import LETTERS, ByOperator, Operator
 from service.web.pages.redirect import to
 from service.web.paging import is_id
 from service.web.rendering import page
+from service.web.schemas import FASTEST_REPLAY, LONGEST_DISCARD_REASON, MOST_LETTERS
 
 SLOWEST = 0.1
 LOOKED_AT = 5
 """So many letters are asked what their replay would do now; the others are likely to do the same."""
-LONGEST_REASON = 2000
-Chosen = Annotated[list[str], Query(alias="letter", max_length=MOST_IDS, default_factory=list)]
+Chosen = Annotated[list[str], Query(alias="letter", max_length=MOST_LETTERS, default_factory=list)]
 router = APIRouter()
 
 
@@ -32,7 +31,7 @@ async def ask_before_replaying(
     request: Request, desk: AtDesk, operator: Operator, *, asked: OfFilter, letter: Chosen
 ) -> Response:
     """The dry run: how many would go, what would happen now, and at which rate."""
-    letters, ids = desk_of_letters(desk, operator), _ids(letter)
+    letters, ids = letters_of(desk, operator), _ids(letter)
     matching = _open(asked, desk)
     if ids:
         count = len(ids)
@@ -66,7 +65,7 @@ async def _forecast(letters: DeadLetters, ids: Sequence[str]) -> list[tuple[str,
 @router.post("/replay")
 async def replay(desk: AtDesk, form: ByOperator) -> Response:
     """Send them again, those that were chosen or all that match; on to the progress."""
-    letters, asked = desk_of_letters(desk, form.visitor), asked_of(form.fields)
+    letters, asked = letters_of(desk, form.visitor), asked_of(form.fields)
     ids, rate = _ids(_chosen(form)), _rate(form.text("rate"))
     if rate is None:
         return to(asked.address(), complaint="no_rate")
@@ -100,7 +99,7 @@ async def progress_page(
 ) -> Response:
     """How far replays are: those that began at ``since``, or whatever is under way."""
     began = since if is_id(since) else ""
-    progress = await desk_of_letters(desk, operator).progress(began)
+    progress = await letters_of(desk, operator).progress(began)
     waiting = progress.noted + progress.waiting
     left = waiting + progress.on_the_way
     return page(
@@ -120,7 +119,7 @@ async def progress_page(
 @router.post("/replay/stop")
 async def stop(desk: AtDesk, form: ByOperator) -> Response:
     """Take back whatever has not gone out."""
-    await desk_of_letters(desk, form.visitor).stop()
+    await letters_of(desk, form.visitor).stop()
     of, since = form.text("of"), form.text("since")
     query = {"of": of if of.isdecimal() else "", "since": since if is_id(since) else ""}
     return to(f"{LETTERS}/replaying", notice="replays_stopped", **query)
@@ -152,13 +151,13 @@ def _discard_page(request: Request, asked: Asked, ids: Sequence[str], *, complai
 async def discard(request: Request, desk: AtDesk, form: ByOperator) -> Response:
     """Give these up; each can be taken back."""
     ids, asked = _ids(_chosen(form)), asked_of(form.fields)
-    reason = form.text("reason").strip()[:LONGEST_REASON].replace("\0", "")
+    reason = form.text("reason").strip()[:LONGEST_DISCARD_REASON].replace("\0", "")
     if not ids:
         return to(asked.address(), complaint="nothing_chosen")
     if not reason:
         return _discard_page(request, asked, ids, complaint=labels.COMPLAINTS["no_reason"])
     try:
-        await desk_of_letters(desk, form.visitor).discard(ids, reason=reason)
+        await letters_of(desk, form.visitor).discard(ids, reason=reason)
     except (Conflict, NotThere) as error:
         return to(_back(asked, ids), complaint=getattr(error, "code", "not_open"))
     return to(_back(asked, ids), notice="letters_discarded")
@@ -171,7 +170,7 @@ async def undo(desk: AtDesk, form: ByOperator) -> Response:
     if not ids:
         return to(asked.address(), complaint="nothing_chosen")
     try:
-        await desk_of_letters(desk, form.visitor).undo(ids)
+        await letters_of(desk, form.visitor).undo(ids)
     except (Conflict, NotThere) as error:
         return to(_back(asked, ids), complaint=getattr(error, "code", "not_open"))
     return to(_back(asked, ids), notice="letters_undone")
@@ -182,7 +181,7 @@ def _open(asked: Asked, desk: AtDesk) -> Matching:
 
 
 def _chosen(form: Sent) -> list[str]:
-    return [one for one in form.fields.getlist("letter") if isinstance(one, str)][:MOST_IDS]
+    return [one for one in form.fields.getlist("letter") if isinstance(one, str)][:MOST_LETTERS]
 
 
 def _ids(given: Sequence[str]) -> list[str]:
@@ -195,4 +194,4 @@ def _rate(text: str) -> float | None:
         rate = float(text)
     except ValueError:
         return None
-    return rate if SLOWEST <= rate <= FASTEST else None
+    return rate if SLOWEST <= rate <= FASTEST_REPLAY else None

@@ -16,13 +16,12 @@ from service.store.integrations.listing import Shown
 from service.store.logs.logs import Filter, Wanted
 from service.store.runs.runs import ENDED, PERSONS_RUNS, RunRow
 from service.web import labels
-from service.web.api.logs import LONGEST_Q
 from service.web.dependencies import AtDesk, Desk
 from service.web.pages.form import Form, Guest
 from service.web.pages.integrations import card
 from service.web.pages.logs_csv import as_csv
 from service.web.pages.redirect import LIST, to
-from service.web.paging import IdCursor, OfIntegration, is_id
+from service.web.paging import LONGEST_PART, IdCursor, OfIntegration, is_id
 from service.web.rendering import page
 from service.web.tokens import Visitor
 
@@ -57,7 +56,7 @@ def _narrowed(
         direction=direction if direction in labels.DIRECTIONS else None,
         outcome=outcome if outcome in labels.OUTCOMES else None,
         item_type=item_type if item_type in labels.ITEM_TYPE else None,
-        q=q.replace("\0", "").strip()[:LONGEST_Q] or None,
+        q=q.replace("\0", "").strip()[:LONGEST_PART] or None,
     )
     shown = Filter.REAL_TIME if trigger == Filter.REAL_TIME else Filter.RUN
     return Narrowed(trigger=shown, wanted=wanted)

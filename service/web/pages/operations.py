@@ -11,8 +11,7 @@ from service.operations.consequences import tally
 from service.operations.overview import Finding
 from service.store.integrations.listing import Owner
 from service.web import labels
-from service.web.api.operations import operator_alone
-from service.web.dependencies import AtDesk, Desk
+from service.web.dependencies import AtDesk, Desk, operator_alone
 from service.web.pages.form import Form, Guest, Sent
 from service.web.pages.integrations import card
 from service.web.pages.redirect import to
