@@ -232,6 +232,7 @@ def _wanted(
         desired=fields,
         desired_revision=verdicts.item.revision,
         writes=base.writes if state is LinkState.HELD else remembered(base, verdicts.item, fields, now),
+        let_go_print=None,
         ended_at=None,
     )
     held = state is LinkState.HELD

@@ -45,6 +45,7 @@ def _behind(link: Link, item: Item, fields: EventFields | None) -> Link:
         code=code if link.origin is Origin.EXTERNAL else None,
         desired=fields,
         desired_revision=item.revision,
+        let_go_print=None,
     )
 
 
