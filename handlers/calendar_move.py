@@ -19,13 +19,14 @@ from contracts.calendar import (
     Origin,
     Outcome,
     Trigger,
-    event_id,
 )
 from contracts.event_fields import EventFields, fields_hash
 from contracts.writes import Answer
+from handlers import link_states
 from handlers.compose import compose
 from handlers.landing import GONE, PASSING, SERVER_ERROR
-from handlers.outbound_message import UNFINISHED, entry_of
+from handlers.link_states import UNFINISHED
+from handlers.outbound_message import entry_of
 from handlers.plan import belongs, renewed
 
 TYPE_OFF = "Items of this type are no longer sent; the copy stays on the calendar that was linked before."
@@ -54,10 +55,12 @@ def follow(
     if item.type not in integration.item_types:
         return None
     if here is None:
-        return Follow(link=_first(item, integration, fields, new_id), new=True)
+        new = link_states.first(item, integration, LinkId(new_id()))
+        return Follow(link=link_states.want(new, fields, revision=item.revision), new=True)
     if _stands(here, fields) or _let_go_by_hand(here):
         return Follow()
-    return Follow(link=_behind(renewed(here, item, integration), item, fields))
+    known = renewed(here, item, integration)
+    return Follow(link=link_states.want(known, fields, revision=item.revision))
 
 
 def _stands(here: Link, fields: EventFields) -> bool:
@@ -70,33 +73,6 @@ def _stands(here: Link, fields: EventFields) -> bool:
 def _let_go_by_hand(here: Link) -> bool:
     """The calendar's owner deleted it here: it does not come back by itself (R6)."""
     return here.state is LinkState.LET_GO and here.let_go_print is not None
-
-
-def _first(item: Item, integration: Integration, fields: EventFields, new_id: Callable[[], str]) -> Link:
-    assert integration.calendar_id is not None
-    return Link(
-        id=LinkId(new_id()),
-        integration_id=integration.id,
-        item_ref=item.ref,
-        calendar_id=integration.calendar_id,
-        origin=Origin.OURS,
-        event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
-        state=LinkState.BEHIND,
-        desired_revision=item.revision,
-        desired=fields,
-    )
-
-
-def _behind(here: Link, item: Item, fields: EventFields) -> Link:
-    return replace(
-        here,
-        state=LinkState.BEHIND,
-        code=None,
-        desired=fields,
-        desired_revision=item.revision,
-        let_go_print=None,
-        ended_at=None,
-    )
 
 
 def awaited(here: Link | None) -> bool:
@@ -118,20 +94,6 @@ def may_go(item: Item, integration: Integration, here: Link | None) -> bool | No
 def passing(answer: Answer) -> bool:
     """Whether the removal may succeed at another time."""
     return answer.status in PASSING or answer.status >= SERVER_ERROR
-
-
-def gone(old: Link) -> Link:
-    """The pairing with a calendar on which the copy stands no more."""
-    return replace(
-        old,
-        state=LinkState.LET_GO,
-        desired=None,
-        exists_there=False,
-        applied_hash=None,
-        agreed=None,
-        last_read=None,
-        writes=(),
-    )
 
 
 def told(item: Item, integration: Integration, answer: Answer, run_id: str) -> LogEntry:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from contracts.calendar import Code, Integration, Item, Link, LinkState, LogAction, LogEntry, Origin, Outcome
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
+from handlers import link_states
 from handlers.compose import compose
 from handlers.echo import ARRIVAL, age, overtaken
 from handlers.edits import both_values, values_of
-from handlers.judgement import NOTHING, Judgement, Reading, changed_at, content_of, next_item
+from handlers.judgement import NOTHING, Judgement, Reading, content_of, next_item
 from handlers.log_entries import Entries
-from handlers.outbound_message import holding_code
+from handlers.outbound_message import want_or_hold
 from handlers.plan import Write, let_go_print, renewed, wish
 
 
@@ -22,8 +23,7 @@ def judge_gone(
     if outlived(event, link, reading):
         return NOTHING
     entry = Entries(item, integration, reading)
-    updated = changed_at(event, reading) or link.event_updated
-    link = replace(link, exists_there=False, event_updated=updated, read_at=reading.now)
+    link = link_states.seen_deleted(link, event, reading)
     if _never_sent(link, item) or _edited_in_vain(event, link):
         return _revived(overtaken(link, reading), item, integration, entry)
     if item.type is not ItemType.APPOINTMENT:
@@ -77,30 +77,11 @@ def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -
     detail = both_values(kept=kept, lost={"deleted": True}, private=content.private)
     log = entry(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason, detail=detail)
     link = renewed(link, item, integration)
-    state, code = (link.state, link.code) if link.state is LinkState.FAILED else (LinkState.BEHIND, None)
-    desired = compose(content_of(item))
-    behind = replace(
-        link,
-        state=state,
-        code=code,
-        desired=desired,
-        desired_revision=item.revision,
-        agreed=None,
-        last_read=None,
-    )
-    return Judgement(link=behind, entries=[log])
+    return Judgement(link=link_states.revive(link, compose(content), revision=item.revision), entries=[log])
 
 
 def _let_go(link: Link, item: Item, log: LogEntry) -> Judgement:
-    gone = replace(
-        link,
-        state=LinkState.LET_GO,
-        code=log.code,
-        let_go_print=let_go_print(item.content),
-        writes=(),
-        agreed=None,
-        last_read=None,
-    )
+    gone = link_states.let_go_by_owner(link, log.code, let_go_print(item.content))
     return Judgement(link=gone, entries=[log])
 
 
@@ -108,7 +89,7 @@ def carry_out(link: Link, item: Item, integration: Integration, reading: Reading
     """Do a deletion that was read: this person is unassigned; with nobody left it is deleted (R6)."""
     content = content_of(item)
     if integration.user_id not in content.assignees:
-        return Judgement(link=_ended(link, item.revision))
+        return Judgement(link=link_states.delete(link, revision=item.revision))
     left = tuple(user for user in content.assignees if user != integration.user_id)
     at = datetime.fromtimestamp(reading.asked_at, UTC)
     changed = link.event_updated if link.event_updated is not None and link.event_updated <= at else at
@@ -121,28 +102,13 @@ def carry_out(link: Link, item: Item, integration: Integration, reading: Reading
         else "Deleted in the linked calendar: no longer assigned."
     )
     entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.DONE, Code.OK, reason)
-    return Judgement(link=_ended(link, after.revision), item=after, entries=[entry])
-
-
-def _ended(link: Link, revision: int) -> Link:
-    return replace(
-        link,
-        state=LinkState.AGREED,
-        code=None,
-        desired=None,
-        desired_revision=revision,
-        applied_revision=revision,
-        applied_hash=None,
-        exists_there=False,
-        agreed=None,
-        last_read=None,
-        writes=(),
-    )
+    gone = link_states.delete(link, revision=after.revision)
+    return Judgement(link=gone, item=after, entries=[entry])
 
 
 def hold(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
     """Keep a deletion for a person's answer (R11)."""
-    held = replace(link, state=LinkState.HELD, code=Code.HELD_DELETION)
+    held = link_states.hold(link, Code.HELD_DELETION)
     reason = "Many events were deleted at once; this deletion waits for an answer."
     entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.HELD, Code.HELD_DELETION, reason)
     return Judgement(link=held, entries=[entry])
@@ -157,18 +123,10 @@ def keep(link: Link, item: Item, integration: Integration, reading: Reading) -> 
     if link.origin is Origin.EXTERNAL:
         reason = "The deletion was not carried out; the item stays, without its event."
         return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))
-    absent = replace(
-        link, state=LinkState.AGREED, code=None, exists_there=False, agreed=None, last_read=None, writes=()
-    )
+    absent = link_states.undo(link)
     match wish(item, integration, absent):
         case Write(fields=fields):
-            again = replace(
-                absent,
-                state=LinkState.BEHIND if integration.sends else LinkState.HELD,
-                code=None if integration.sends else holding_code(integration),
-                desired=fields,
-                desired_revision=item.revision,
-            )
+            again = want_or_hold(absent, fields, item, integration)
             reason = "The deletion was not carried out; the copy is written again."
             return Judgement(link=again, entries=[entry(LogAction.NONE, Outcome.DONE, Code.OK, reason)])
     reason = "The deletion was not carried out; there is nothing to be written again."

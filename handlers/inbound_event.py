@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from contracts.calendar import Code, Integration, Item, Link, LinkState, LogAction, Origin, Outcome, Prints
 from contracts.cronofy import CronofyEvent
-from contracts.event_fields import fields_hash
 from contracts.vorex import ItemContent, ItemType
+from handlers import link_states
 from handlers.compose import compose
 from handlers.deletions import judge_gone, outlived
 from handlers.echo import (
@@ -37,15 +37,14 @@ from handlers.judgement import (
     is_gone,
     next_item,
 )
+from handlers.link_states import AT_REST, differ, rewrite, thaw
 from handlers.log_entries import Entries
-from handlers.outbound_message import remembered
-from handlers.plan import Leave, Write, wish
+from handlers.outbound_message import expecting
+from handlers.plan import Leave, Write, left, wish
 from handlers.versions import vorex_wins
 
 IN_FLIGHT = 60.0
 """Seconds after which a write whose answer never came is judged as if accepted when sent."""
-MOST_REWRITES = 6
-REWRITE_WINDOW = 3600.0
 
 
 def judge(
@@ -98,7 +97,7 @@ def _takes_nothing(link: Link, item: Item) -> bool:
 
 def _judge_unwanted(event: CronofyEvent, link: Link, reading: Reading) -> Judgement:
     if _overtaken_deletion(event, link, reading):
-        return Judgement(link=rewritten(replace(link, exists_there=True), reading))
+        return Judgement(link=rewrite(link_states.still_there(link), now=reading.now))
     if is_gone(event) and deletes(link, reading):
         return Judgement(link=deletion_seen(link))
     return NOTHING
@@ -108,8 +107,7 @@ def _removed_late(
     event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
 ) -> Judgement:
     """A deletion of ours came, although a newer write had been accepted after it: that is made again."""
-    updated = changed_at(event, reading) or link.event_updated
-    absent = replace(deletion_seen(link), exists_there=False, event_updated=updated, read_at=reading.now)
+    absent = link_states.seen_deleted(deletion_seen(link), event, reading)
     return Judgement(link=_to_write(absent, item, integration, reading))
 
 
@@ -128,8 +126,7 @@ def _judge_held(
     back = updated is not None and link.event_updated is not None and updated > link.event_updated
     if is_gone(event) or not back:
         return NOTHING
-    living = replace(link, state=LinkState.AGREED, code=None)
-    return _judge_living(event, living, item, integration, reading)
+    return _judge_living(event, link_states.reappear(link), item, integration, reading)
 
 
 def _judge_living(
@@ -146,7 +143,7 @@ def _judge_living(
     link = noticed(link, read, updated) if touched or not same(read, link.last_read) else link
     if sight.confirmed:
         return Judgement(link=_confirmed(link, read, item, reading))
-    seen = replace(link, last_read={**(link.last_read or {}), **read})
+    seen = link_states.note(link, read)
     if sight.fields:
         seen = edited_upon(seen, calendar_time(event, reading))
         judged = _judge_edit(event, seen, item, integration, reading, sight=sight)
@@ -156,7 +153,8 @@ def _judge_living(
         return Judgement(link=_to_write(seen, item, integration, reading))
     if not sight.arrived:
         return _doubted(seen, item, integration, reading, sight=sight, late=awaited(link) < awaited(before))
-    return Judgement(link=replace(seen, differs=link.differs and bool(differing(read, own))))
+    still = link.differs and bool(differing(read, own))
+    return Judgement(link=differ(seen, differs=still))
 
 
 def _own(content: ItemContent) -> Prints:
@@ -166,37 +164,17 @@ def _own(content: ItemContent) -> Prints:
 
 
 def _acquainted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
-    external = link.origin is Origin.EXTERNAL
     if link.event_uid not in {None, event.event_uid}:
         link = deletion_seen(link)  # else it would be the event that was there before
-    closed = external and (bool(event.event_private) or event.recurring)
-    seen = replace(
-        link,
-        event_uid=event.event_uid,
-        series_identifier=event.series_identifier,
-        may_update=not external or (event.options.update and not closed),
-        may_delete=not external or (event.options.delete and not closed),
-        event_updated=changed_at(event, reading) or link.event_updated,
-        exists_there=True,
-        read_at=reading.now,
-    )
-    return replace(seen, code=closed_code(event)) if external and link.state is LinkState.AGREED else seen
+    return link_states.seen(link, event, reading)
 
 
 def _confirmed(link: Link, read: Prints, item: Item, reading: Reading) -> Link:
     """The newest write was read back: both sides agree on it. Earlier ones may yet arrive (R18)."""
     agreed = {**(link.writes[-1].prints if link.writes else {}), **read}
-    link = _thawed(link)
+    link = thaw(link)
     settled = link.state is LinkState.AGREED and link.applied_revision == item.revision
-    differs = link.differs and not settled
-    link = overtaken(link, reading)
-    return replace(link, agreed=agreed, last_read=agreed, differs=differs)
-
-
-def _thawed(link: Link) -> Link:
-    """A change that was given up was possible after all, and late."""
-    given_up = link.state is LinkState.FROZEN and link.code is Code.NOT_POSSIBLE
-    return replace(link, state=LinkState.AGREED, code=None) if given_up else link
+    return link_states.confirm(overtaken(link, reading), agreed, differs=link.differs and not settled)
 
 
 def _doubted(
@@ -211,16 +189,16 @@ def _doubted(
     patience = IN_FLIGHT if sight.passed else ARRIVAL
     lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
     if link.state is LinkState.AGREED and lately and late:
-        return Judgement(link=rewritten(link, reading))
-    if sight.passed and not lately and _thawed(link) != link:
-        return Judgement(link=_to_write(_thawed(link), item, integration, reading))
+        return Judgement(link=rewrite(link, now=reading.now))
+    if sight.passed and not lately and thaw(link) != link:
+        return Judgement(link=_to_write(thaw(link), item, integration, reading))
     if link.state is not LinkState.AGREED or age(link, reading) < patience:
         return Judgement(link=link)
     if link.origin is Origin.OURS or sight.passed:
-        return Judgement(link=link if lately else rewritten(link, reading))
+        return Judgement(link=link if lately else rewrite(link, now=reading.now))
     if age(link, reading) < ARRIVAL:
         return Judgement(link=link)
-    frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+    frozen = link_states.freeze(link, Code.NOT_POSSIBLE)
     return Judgement(link=frozen, entries=[Entries(item, integration, reading).not_arrived()])
 
 
@@ -238,12 +216,12 @@ def _judge_edit(
         log = entry(
             LogAction.UPDATE, Outcome.SKIPPED, Code.UPDATE_OFF, "Update is not checked for this calendar."
         )
-        return Judgement(link=replace(link, differs=True), entries=[log])
+        return Judgement(link=differ(link), entries=[log])
     if item.type is ItemType.SERVICE_CALL and content_of(item).completed:
         log = entry(
             LogAction.UPDATE, Outcome.SKIPPED, Code.DIFFERS, "A completed service call keeps its time."
         )
-        return Judgement(link=replace(link, differs=True), entries=[log])
+        return Judgement(link=differ(link), entries=[log])
     if edited(content_of(item), event, sight.fields) == content_of(item):
         return Judgement(link=_put_right(link, reading))
     clash = _vorex_changed(event, link, item, integration, reading, sight=sight)
@@ -255,7 +233,7 @@ def _judge_edit(
 def _put_right(link: Link, reading: Reading) -> Link:
     """The calendar differs, but in nothing that the item could take over: it is written again."""
     if link.origin is Origin.OURS and link.state is LinkState.AGREED:
-        return rewritten(link, reading)
+        return rewrite(link, now=reading.now)
     return link
 
 
@@ -323,15 +301,12 @@ def _after_edit(link: Link, item: Item, integration: Integration, reading: Readi
     )  # R13's additions, removed with the edit
     if link.state is not LinkState.AGREED or not sight.arrived or unheard or lacking:
         return _to_write(link, item, integration, reading)
-    fields = compose(content_of(item))
     base = link.writes[-1].prints if link.writes else link.agreed or {}
-    return replace(
+    return link_states.align(
         overtaken(link, reading),
-        desired=fields,
-        desired_revision=item.revision,
-        agreed={**base, **sight.read},
-        applied_revision=item.revision,
-        applied_hash=fields_hash(fields),
+        item,
+        {**base, **sight.read},
+        last_read=link.last_read,
         differs=link.differs and bool(still),
     )
 
@@ -357,7 +332,7 @@ def _lost_to_vorex(
             private=hidden,
         ),
     )
-    differing_link = replace(link, differs=True)
+    differing_link = differ(link)
     if link.state is not LinkState.AGREED:
         return Judgement(link=differing_link, entries=[log])
     return Judgement(link=_to_write(differing_link, item, integration, reading), entries=[log])
@@ -365,18 +340,10 @@ def _lost_to_vorex(
 
 def _to_write(link: Link, item: Item, integration: Integration, reading: Reading) -> Link:
     """The link with what is now to be written, so that nothing on its way has the last word."""
-    wished = wish(item, integration, replace(link, differs=True))
+    wished = wish(item, integration, differ(link))
     if isinstance(wished, Leave):
-        return replace(link, state=wished.state, code=wished.code, desired_revision=item.revision)
+        return left(link, wished, item)
     if isinstance(wished, Write):
-        writes = remembered(link, item, wished.fields, reading.now)
-        link = replace(link, desired=wished.fields, desired_revision=item.revision, writes=writes)
-    return rewritten(link, reading) if link.state in {LinkState.AGREED, LinkState.FAILED} else link
-
-
-def rewritten(link: Link, reading: Reading) -> Link:
-    """Behind because of a read; too often within an hour and the link stops (DESIGN 7.3)."""
-    recent = [at for at in link.rewrites if at > reading.now - REWRITE_WINDOW]
-    if len(recent) >= MOST_REWRITES:
-        return replace(link, state=LinkState.FROZEN, code=Code.LOOP_STOPPED, rewrites=recent)
-    return replace(link, state=LinkState.BEHIND, code=None, rewrites=[*recent, reading.now])
+        wanting = link_states.want_anew(link, wished.fields, revision=item.revision)
+        link = expecting(wanting, item, reading.now)
+    return rewrite(link, now=reading.now) if link.state in AT_REST else link

@@ -23,15 +23,14 @@ from contracts.calendar import (
     item_ref,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.event_fields import fields_hash
 from contracts.times import Moment
 from contracts.vorex import ItemType
-from handlers.compose import compose
 from handlers.echo import outstanding
 from handlers.edits import closed_code, imported, masked
 from handlers.fingerprints import print_of_event
 from handlers.inbound_event import judge
-from handlers.judgement import Judgement, Reading, calendar_time, changed_at, is_gone
+from handlers.judgement import Judgement, Reading, calendar_time, content_of, is_gone
+from handlers.link_states import align, found
 from handlers.log_entries import Entries
 from handlers.matching import Twin, twin_of_event
 
@@ -137,16 +136,16 @@ def _sorted(
 ) -> tuple[list[tuple[Link, list[CronofyEvent]]], list[CronofyEvent]]:
     ours, uids = _index(known.links)
     rows: dict[LinkId, list[CronofyEvent]] = defaultdict(list)
-    found: dict[LinkId, Link] = {}
+    pairs: dict[LinkId, Link] = {}
     foreign: dict[str, list[CronofyEvent]] = defaultdict(list)
     for event in events:
         link = ours.get(event.event_id) if event.event_id else uids.get(event.event_uid)
         if link is not None and not _restored(event, link, known, reading):
             rows[link.id].append(event)
-            found[link.id] = link
+            pairs[link.id] = link
         elif event.event_id is None:
             foreign[event.event_uid].append(event)
-    return [(found[key], rows[key]) for key in found], [_telling(each) for each in foreign.values()]
+    return [(pairs[key], rows[key]) for key in pairs], [_telling(each) for each in foreign.values()]
 
 
 def _restored(event: CronofyEvent, link: Link, known: Known, reading: Reading) -> bool:
@@ -244,20 +243,8 @@ def _link_equal(  # noqa: PLR0917
     changes: PageChanges,
 ) -> None:
     """Equal on both sides, and alone so: linked instead of copied (R29)."""
-    assert item.content is not None
-    fields = compose(item.content)
-    agreed = print_of_event(event, item.content)
-    paired = replace(
-        link,
-        item_ref=item.ref,
-        desired=fields,
-        desired_revision=item.revision,
-        applied_revision=item.revision,
-        applied_hash=fields_hash(fields),
-        agreed=agreed,
-        last_read=agreed,
-    )
-    changes.new_links.append(paired)
+    agreed = print_of_event(event, content_of(item))
+    changes.new_links.append(align(link, item, agreed, last_read=agreed))
     changes.linked += 1
     reason = "The same on both sides: linked instead of copied."
     entry = Entries(item, integration, reading)
@@ -317,39 +304,9 @@ def _import(
         imported_by=integration.id,
         read_only_reason=code.value if (code := closed_code(event)) else None,
     )
-    return item, _import_link(event, item, integration, reading, new_id=new_id)
-
-
-def _import_link(
-    event: CronofyEvent, item: Item, integration: Integration, reading: Reading, *, new_id: Callable[[], str]
-) -> Link:
-    assert item.content is not None
-    fields = compose(item.content)
-    code = closed_code(event)
-    agreed = print_of_event(masked(event), item.content)
-    return Link(
-        id=LinkId(new_id()),
-        integration_id=integration.id,
-        item_ref=item.ref,
-        calendar_id=event.calendar_id,
-        origin=Origin.EXTERNAL,
-        event_id=None,
-        event_uid=event.event_uid,
-        series_identifier=event.series_identifier,
-        state=LinkState.AGREED,
-        code=code,
-        desired_revision=item.revision,
-        desired=fields,
-        applied_revision=item.revision,
-        applied_hash=fields_hash(fields),
-        exists_there=True,
-        agreed=agreed,
-        last_read=agreed,
-        read_at=reading.now,
-        event_updated=changed_at(event, reading),
-        may_update=event.options.update and code is None,
-        may_delete=event.options.delete and code is None,
-    )
+    agreed = print_of_event(masked(event), content)
+    link = found(item, integration, event, reading, LinkId(new_id()))
+    return item, align(link, item, agreed, last_read=agreed)
 
 
 def too_many(*, new: int, recent: int, pairs: int) -> bool:

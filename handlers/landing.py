@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from contracts.calendar import Code, Link, LinkState, LogAction, Origin, Outcome, Prints, Written
+from contracts.calendar import Code, Link, LogAction, Origin, Outcome, Prints, Written
 from contracts.event_fields import EventFields
 from contracts.writes import Answer, Delete, EventWrite, ForeignEdit, Upsert
-from handlers.outbound_message import UNFINISHED
+from handlers import link_states
+from handlers.link_states import UNFINISHED
 
 VERIFY_AFTER = 20.0
 """Seconds after which a write whose fate is in doubt is made once more (DESIGN 6.4)."""
@@ -182,21 +183,11 @@ def _land_lost(link: Link, sent: Sent, result: Result) -> Landing:
 def _land_accepted(link: Link, sent: Sent, now: float) -> Landing:
     newest = link.desired_revision <= sent.revision
     waits = link.state in UNFINISHED
-    agrees = newest and waits
-    applied = replace(
-        link,
-        applied_revision=max(sent.revision, link.applied_revision),
-        applied_hash=sent.applied_hash,
-        exists_there=not sent.gone,
-        accepted_at=now,
-        writes=_accepted(link.writes, sent, now),
-        state=LinkState.AGREED if agrees else link.state,
-        # an external link's code says what the calendar allows, not what went wrong
-        code=None if agrees and link.origin is Origin.OURS else link.code,
-        differs=link.differs and not agrees,
-    )
+    marked = replace(link, writes=_accepted(link.writes, sent, now))
     return Landing(
-        link=applied,
+        link=link_states.accept(
+            marked, revision=sent.revision, applied_hash=sent.applied_hash, gone=sent.gone, now=now
+        ),
         fate=Fate.DONE if newest or not waits else Fate.AGAIN,
         crossed=True,
         keeps_claim=waits and not newest,
@@ -234,11 +225,10 @@ def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) ->
     verify_in = VERIFY_AFTER if result.unknown or sent.verify else None
     match result.kind:
         case Kind.LET_GO:
-            return Landing(link=replace(link, state=LinkState.LET_GO), fate=Fate.DONE)
+            return Landing(link=link_states.let_go(link, link.code), fate=Fate.DONE)
         case Kind.HELD:
-            held = replace(link, state=LinkState.HELD, code=result.holding)
             return Landing(
-                link=held,
+                link=link_states.hold(link, result.holding),
                 fate=Fate.DONE,
                 outcome=Outcome.HELD if result.holding else None,
                 code=result.holding or Code.OK,
@@ -246,9 +236,8 @@ def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) ->
                 reason="The change is kept until the calendar can be written to again.",
             )
         case Kind.NOT_POSSIBLE:
-            frozen = replace(link, state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
             return Landing(
-                link=frozen,
+                link=link_states.freeze(link, Code.NOT_POSSIBLE),
                 fate=Fate.DONE,
                 outcome=Outcome.FAILED,
                 code=Code.NOT_POSSIBLE,
@@ -257,7 +246,7 @@ def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) ->
             )
         case Kind.TRANSIENT if patience.retry_in is not None:
             return Landing(
-                link=replace(link, state=LinkState.RETRYING),
+                link=link_states.retry(link),
                 fate=Fate.TRANSIENT,
                 retry_in=patience.retry_in,
                 verify_in=verify_in,
@@ -268,7 +257,7 @@ def _land_refused(link: Link, sent: Sent, result: Result, patience: Patience) ->
             )
     transient = result.kind is Kind.TRANSIENT
     return Landing(
-        link=replace(link, state=LinkState.FAILED, code=Code.REFUSED_BY_CALENDAR),
+        link=link_states.fail(link),
         fate=Fate.TRANSIENT if transient else Fate.PERMANENT,
         verify_in=None,
         outcome=Outcome.FAILED,

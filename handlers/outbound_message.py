@@ -23,19 +23,19 @@ from contracts.calendar import (
     Prints,
     Status,
     Written,
-    event_id,
 )
 from contracts.envelope import ItemChanged
 from contracts.event_fields import EventFields
 from contracts.vorex import ItemChangedData, ItemContent
+from handlers import link_states
 from handlers.compose import compose
 from handlers.fingerprints import NO_EVENT, print_of_event
-from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
+from handlers.link_states import UNFINISHED, first
+from handlers.plan import Agreed, Leave, Remove, Write, left, renewed, wish
 from handlers.versions import Loss, Verdict, judge
 
 MASKED_TITLE = "Private appointment"
 MOST_WRITES = 20
-UNFINISHED = frozenset({LinkState.BEHIND, LinkState.RETRYING})
 REASONS = {
     Code.INACTIVE: "The integration is not active; the change is kept for its activation.",
     Code.NOT_CONNECTED: "The calendar is not connected; the change is kept for the reconnection.",
@@ -181,18 +181,12 @@ def _settled(verdicts: Verdicts, integration: Integration, link: Link) -> Standi
 
 
 def _agreed(item: Item, link: Link) -> Choice:
-    agreed = replace(
-        link,
-        state=LinkState.AGREED,
-        code=link.code if link.origin is Origin.EXTERNAL else None,
-        desired_revision=item.revision,
-        applied_revision=item.revision,
-    )
+    agreed = link_states.agree(link, revision=item.revision)
     return Choice(link=agreed, standing=Standing.DONE, changed=agreed != link)
 
 
 def _left(verdicts: Verdicts, integration: Integration, link: Link, leave: Leave) -> Choice:
-    left = replace(link, state=leave.state, code=leave.code, desired_revision=verdicts.item.revision)
+    aside = left(link, leave, verdicts.item)
     told = verdicts.news_to(link) and leave.state is not LinkState.LET_GO
     entry = (
         entry_of(
@@ -207,7 +201,7 @@ def _left(verdicts: Verdicts, integration: Integration, link: Link, leave: Leave
         if told
         else None
     )
-    return Choice(link=left, standing=Standing.DONE, changed=left != link, entry=entry)
+    return Choice(link=aside, standing=Standing.DONE, changed=aside != link, entry=entry)
 
 
 def _goes(item: Item) -> bool:
@@ -223,19 +217,11 @@ def _wanted(
     now: float,
     new_id: Callable[[], str],
 ) -> Choice:
-    base = renewed(link, verdicts.item, integration) if link else _blank(verdicts.item, integration, new_id)
-    state, code = _stance(integration)
-    wanted = replace(
-        base,
-        state=state,
-        code=code,
-        desired=fields,
-        desired_revision=verdicts.item.revision,
-        writes=base.writes if state is LinkState.HELD else remembered(base, verdicts.item, fields, now),
-        let_go_print=None,
-        ended_at=None,
-    )
-    held = state is LinkState.HELD
+    item = verdicts.item
+    base = renewed(link, item, integration) if link else first(item, integration, LinkId(new_id()))
+    wanted = want_or_hold(base, fields, item, integration)
+    held = wanted.state is LinkState.HELD
+    wanted = wanted if held else expecting(wanted, item, now)
     return Choice(
         link=wanted,
         standing=Standing.DONE if held else Standing.SEND,
@@ -245,22 +231,10 @@ def _wanted(
     )
 
 
-def _blank(item: Item, integration: Integration, new_id: Callable[[], str]) -> Link:
-    assert integration.calendar_id is not None
-    return Link(
-        id=LinkId(new_id()),
-        integration_id=integration.id,
-        item_ref=item.ref,
-        calendar_id=integration.calendar_id,
-        origin=Origin.OURS,
-        event_id=event_id(item.tenant_id, integration.user_id, item.type.value, item.id),
-        state=LinkState.BEHIND,
-    )
-
-
-def _stance(integration: Integration) -> tuple[LinkState, Code | None]:
+def want_or_hold(link: Link, fields: EventFields | None, item: Item, integration: Integration) -> Link:
     """Behind, or held with the reason that a person may know (R20, R22); R33's wait has none."""
-    return (LinkState.BEHIND, None) if integration.sends else (LinkState.HELD, holding_code(integration))
+    wanted = link_states.want(link, fields, revision=item.revision)
+    return wanted if integration.sends else link_states.hold(wanted, holding_code(integration))
 
 
 def holding_code(integration: Integration) -> Code | None:
@@ -268,6 +242,11 @@ def holding_code(integration: Integration) -> Code | None:
     if integration.status is not Status.CONNECTED:
         return Code.NOT_CONNECTED
     return None if integration.active else Code.INACTIVE
+
+
+def expecting(link: Link, item: Item, now: float) -> Link:
+    """The link with what it wants remembered, by which it is known when it is read back."""
+    return replace(link, writes=remembered(link, item, link.desired, now))
 
 
 def remembered(link: Link, item: Item, fields: EventFields | None, now: float) -> tuple[Written, ...]:

@@ -4,12 +4,13 @@ Pure. The rules are R2, R6 (let go), R9, R10, R14, R16, R18 and R20.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, event_id
 from contracts.event_fields import EventFields, fields_hash
 from contracts.times import wire_time
 from contracts.vorex import ItemContent, ItemType
+from handlers import link_states
 from handlers.compose import compose, span
 from handlers.fingerprints import print_of_event, print_of_item
 
@@ -91,19 +92,13 @@ def renewed(link: Link, item: Item, integration: Integration) -> Link:
         return link
     if item.read_only_reason == Code.PRIVATE and item.imported_by == integration.id:
         return link
-    return replace(
-        link,
-        origin=Origin.OURS,
-        event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
-        event_uid=None,
-        may_update=True,
-        may_delete=True,
-        code=None,
-        agreed=None,
-        last_read=None,
-        writes=(),
-        overtaken=(),
-    )
+    return link_states.renew(link, event_id(item.tenant_id, integration.user_id, item.type, item.id))
+
+
+def left(link: Link, leave: Leave, item: Item) -> Link:
+    """The link that is not kept alike, as of the item's revision."""
+    away = link_states.let_go if leave.state is LinkState.LET_GO else link_states.freeze
+    return away(link, leave.code, revision=item.revision)
 
 
 def let_go_print(content: ItemContent | None) -> str:

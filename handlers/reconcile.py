@@ -5,11 +5,10 @@ to say. Only the item's side counts here: a link that already follows its item s
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin, event_id
-from contracts.event_fields import EventFields
-from handlers.plan import Agreed, Leave, Remove, Write, renewed, wish
+from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin
+from handlers import link_states
+from handlers.plan import Agreed, Leave, Remove, Write, left, renewed, wish
 
 
 def compared(link: Link, item: Item, integration: Integration) -> Link | None:
@@ -18,13 +17,13 @@ def compared(link: Link, item: Item, integration: Integration) -> Link | None:
         return None
     match wish(item, integration, link):
         case Write(fields=fields):
-            return _behind(renewed(link, item, integration), item, fields)
+            return link_states.want(renewed(link, item, integration), fields, revision=item.revision)
         case Remove():
-            return _behind(link, item, None)
+            return link_states.want(link, None, revision=item.revision)
         case Agreed():
-            return _agreed(link, item)
-        case Leave(state=state, code=code):
-            return replace(link, state=state, code=code, desired_revision=item.revision)
+            return link_states.agree(link, revision=item.revision)
+        case Leave() as leave:
+            return left(link, leave, item)
     return None
 
 
@@ -37,29 +36,6 @@ def _lags(link: Link, item: Item, integration: Integration) -> bool:
     return item.revision > max(link.desired_revision, link.applied_revision)
 
 
-def _behind(link: Link, item: Item, fields: EventFields | None) -> Link:
-    code = None if link.code in {Code.INACTIVE, Code.NOT_CONNECTED} else link.code
-    return replace(
-        link,
-        state=LinkState.BEHIND,
-        code=code if link.origin is Origin.EXTERNAL else None,
-        desired=fields,
-        desired_revision=item.revision,
-        let_go_print=None,
-    )
-
-
-def _agreed(link: Link, item: Item) -> Link:
-    code = None if link.code in {Code.INACTIVE, Code.NOT_CONNECTED} else link.code
-    return replace(
-        link,
-        state=LinkState.AGREED,
-        code=code if link.origin is Origin.EXTERNAL else None,
-        desired_revision=item.revision,
-        applied_revision=item.revision,
-    )
-
-
 def sent(
     item: Item, integration: Integration, link: Link | None, *, new_id: Callable[[], str]
 ) -> Link | None:
@@ -67,33 +43,9 @@ def sent(
 
     A copy that was let go comes back: the person asked for it (R6).
     """
-    known = _taken_up(link) if link is not None else None
+    known = link_states.take_up(link) if link is not None else None
     wanted = wish(item, integration, known)
     if not isinstance(wanted, Write) or (known is not None and known.origin is Origin.EXTERNAL):
         return None
-    if known is None:
-        return _first(item, integration, wanted, LinkId(new_id()))
-    return replace(
-        known, state=LinkState.BEHIND, code=None, desired=wanted.fields, desired_revision=item.revision
-    )
-
-
-def _taken_up(link: Link) -> Link:
-    if link.state is LinkState.LET_GO or link.code is Code.TYPE_OFF:
-        return replace(link, state=LinkState.BEHIND, code=None, let_go_print=None, applied_hash=None)
-    return link
-
-
-def _first(item: Item, integration: Integration, wanted: Write, link_id: LinkId) -> Link:
-    assert integration.calendar_id is not None
-    return Link(
-        id=link_id,
-        integration_id=integration.id,
-        item_ref=item.ref,
-        calendar_id=integration.calendar_id,
-        origin=Origin.OURS,
-        event_id=event_id(item.tenant_id, integration.user_id, item.type, item.id),
-        state=LinkState.BEHIND,
-        desired_revision=item.revision,
-        desired=wanted.fields,
-    )
+    base = known or link_states.first(item, integration, LinkId(new_id()))
+    return link_states.want(base, wanted.fields, revision=item.revision)

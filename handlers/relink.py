@@ -5,7 +5,7 @@ Pure. Found by our event id, else by event uid, else by title, start and end whe
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from contracts.calendar import (
     Code,
@@ -22,12 +22,12 @@ from contracts.calendar import (
     Prints,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.event_fields import fields_hash
 from handlers.compose import compose
-from handlers.edits import closed_code, masked
+from handlers.edits import masked
 from handlers.fingerprints import NO_EVENT, print_of_event
 from handlers.inbound_event import judge
-from handlers.judgement import Judgement, Reading, is_gone
+from handlers.judgement import Judgement, Reading, content_of, is_gone
+from handlers.link_states import carry_over, found, recall
 from handlers.log_entries import Entries
 from handlers.matching import Twin, twin_of_event
 from handlers.outbound_message import REASONS, entry_of
@@ -156,18 +156,8 @@ def adopted(
 def carried(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> Judgement:
     """The link to a foreign event that was known and not shown: its item is never created beside it."""
     old, item = tombstone.link, tombstone.item
-    assert integration.calendar_id is not None
-    link = replace(
-        _blank(tombstone, integration, link_id),
-        calendar_id=integration.calendar_id,
-        event_uid=old.event_uid,
-        series_identifier=old.series_identifier,
-        code=old.code if old.code in {Code.SERIES, Code.PRIVATE} else None,
-        may_update=old.may_update,
-        may_delete=old.may_delete,
-        agreed=_remembered(old),
-        last_read=old.last_read,
-    )
+    link = carry_over(old, item, integration, link_id)
+    link = recall(link, old, item, agreed=_remembered(old), last_read=old.last_read)
     settled = compared(link, item, integration) or link
     return Judgement(link=settled, entries=_frozen(settled, item, integration))
 
@@ -175,45 +165,16 @@ def carried(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> 
 def _link(
     tombstone: Tombstone, event: CronofyEvent, integration: Integration, reading: Reading, link_id: LinkId
 ) -> Link:
-    ours = event.event_id is not None
-    content = tombstone.item.content
-    assert content is not None
-    view = event if ours else masked(event)
-    known = None if view.event_private and not ours else _remembered(tombstone.link)
-    closed = not ours and bool(event.event_private)
-    return replace(
-        _blank(tombstone, integration, link_id),
-        calendar_id=event.calendar_id,
-        origin=Origin.OURS if ours else Origin.EXTERNAL,
-        event_id=event.event_id,
-        event_uid=event.event_uid,
-        series_identifier=event.series_identifier,
-        code=None if ours else closed_code(event),
-        agreed=known or print_of_event(view, content),
-        last_read=tombstone.link.last_read if known else None,
-        read_at=reading.asked_at,
-        event_updated=event.updated,
-        may_update=ours or (event.options.update and not closed),
-        may_delete=ours or (event.options.delete and not closed),
-    )
-
-
-def _blank(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> Link:
     old, item = tombstone.link, tombstone.item
-    removed = old.desired is None
-    return Link(
-        id=link_id,
-        integration_id=integration.id,
-        item_ref=item.ref,
-        calendar_id=old.calendar_id,
-        origin=Origin.EXTERNAL,
-        event_id=None,
-        state=LinkState.AGREED,
-        desired=compose(item.content) if item.content else None,
-        desired_revision=0 if removed else min(old.applied_revision, item.revision),
-        applied_revision=0 if removed else min(old.applied_revision, item.revision),
-        applied_hash=None if removed else old.applied_hash or fields_hash(old.desired),
-        exists_there=True,
+    ours = event.event_id is not None
+    view = event if ours else masked(event)
+    known = None if view.event_private and not ours else _remembered(old)
+    return recall(
+        found(item, integration, event, reading, link_id),
+        old,
+        item,
+        agreed=known or print_of_event(view, content_of(item)),
+        last_read=old.last_read if known else None,
     )
 
 

@@ -10,7 +10,7 @@ from contracts.calendar import Code, LinkState, LogAction, Outcome
 from contracts.vorex import ItemType
 from handlers.edits import MASKED_TITLE
 from handlers.fingerprints import print_of_event
-from handlers.inbound_event import MOST_REWRITES
+from handlers.link_states import MOST_REWRITES
 from tests.builders import (
     FREELY,
     HOUR,

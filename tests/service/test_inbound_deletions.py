@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import update
 
 from contracts.calendar import Code, LinkState
-from handlers.inbound_event import MOST_REWRITES
+from handlers.link_states import MOST_REWRITES
 from service.store.tables import items as items_table
 from service.store.tables import links as links_table
 from tests.support.locks import until_blocked

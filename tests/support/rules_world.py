@@ -20,7 +20,8 @@ from handlers.inbound_event import IN_FLIGHT
 from handlers.inbound_page import Known, judge_page
 from handlers.judgement import Reading
 from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land, write_of
-from handlers.outbound_message import UNFINISHED, Received, choose, prints_of, remembered, sort_out
+from handlers.link_states import UNFINISHED
+from handlers.outbound_message import Received, choose, prints_of, remembered, sort_out
 from tests.builders import FREELY, NOW, an_integration
 
 UNKNOWN = Result(kind=Kind.TRANSIENT, unknown=True)

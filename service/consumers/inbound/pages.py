@@ -23,7 +23,6 @@ from contracts.ports import Outgoing
 from contracts.times import Moment
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData
 from handlers.deletions import carry_out, hold
-from handlers.inbound_event import rewritten
 from handlers.inbound_page import (
     Known,
     PageChanges,
@@ -34,6 +33,7 @@ from handlers.inbound_page import (
     too_many,
 )
 from handlers.judgement import Reading
+from handlers.link_states import missing, rewrite
 from handlers.log_entries import Entries
 from handlers.matching import Twin, twin_of_event
 from service.consumers.inbound.matching import RunEquals
@@ -280,7 +280,7 @@ class Pages:
             here = [link for link in found.values() if link.calendar_id == integration.calendar_id]
             changes = PageChanges()
             for link in missing_copies(here, first=first, beyond=beyond, began_at=turn.began_at):
-                again = rewritten(replace(link, exists_there=False), reading)
+                again = rewrite(missing(link), now=now)
                 changes.links.append(again)
                 item = known_items.get(again.item_ref)
                 if again.code is Code.LOOP_STOPPED and item is not None:

@@ -1,10 +1,10 @@
 """Claims: kept alive, taken over when free, and taken for links that nobody looks after (DESIGN 6.2)."""
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from contracts.calendar import Item, LinkId, LinkState
-from handlers.outbound_message import UNFINISHED, remembered
+from handlers.link_states import UNFINISHED
+from handlers.outbound_message import expecting
 from handlers.settlement import Failure
 from service.consumers.outbound.lanes import FULL, REFILL, Lane, Task
 from service.consumers.outbound.state import InHand
@@ -112,8 +112,7 @@ class Claims:
 
     def _claimed(self, stored: StoredLink, item: Item, now: float) -> Task:
         taken_over = stored.claim(self._hand.me, now)
-        link = stored.link
-        stored.link = replace(link, writes=remembered(link, item, link.desired, now))
+        link = stored.link = expecting(stored.link, item, now)
         task = self._hand.task_of(stored, item, now=now, verify=taken_over)
         task.verifies = link.state not in UNFINISHED
         waiters = self._hand.window.waiters(link.id)

@@ -10,7 +10,7 @@ from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unan
 from contracts.ports import Budget, Cronofy, Looker, Turn
 from contracts.writes import Answer
 from handlers.landing import LEFT, LOOKED_AT, LOST, TOO_MANY, Kind, Result, needs_look, read_answer
-from handlers.outbound_message import UNFINISHED
+from handlers.link_states import UNFINISHED
 from service.consumers.outbound.lanes import FULL, Lane, Task
 from service.consumers.outbound.state import InHand, Reply
 from service.crashpoints import crash_point

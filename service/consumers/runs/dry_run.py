@@ -26,6 +26,7 @@ from contracts.vorex import ItemType
 from handlers.calendar_move import follow
 from handlers.inbound_page import Known, PageChanges, judge_page, match_page, reach
 from handlers.judgement import Judgement, Reading, is_gone
+from handlers.link_states import accept
 from handlers.reconcile import sent
 from handlers.relink import Sign, Tombstone, adopted, carried, never_sent, pair_up
 from handlers.runs import Span, span_of
@@ -200,7 +201,7 @@ class Rehearsal:
             doing = Doing.LEAVE if wanted is None else Doing.MOVE
             play.found.note(doing, item.ref, Line.of_item(item))
             if wanted is not None and wanted.link is not None:
-                play.stage.links[wanted.link.id] = _written(wanted.link)
+                play.stage.links[wanted.link.id] = _written(wanted.link, now=play.now.timestamp())
 
     # -- Retrieve, and what is equal on both sides (R26, R29) --------------------------------------
 
@@ -285,15 +286,10 @@ def _finished(known: Integration, choices: Choices, calendar: Calendar, now: dat
     )
 
 
-def _written(link: Link) -> Link:
+def _written(link: Link, *, now: float) -> Link:
     """The link once Cronofy has taken it."""
-    return replace(
-        link,
-        state=LinkState.AGREED,
-        exists_there=True,
-        applied_revision=link.desired_revision,
-        applied_hash=fields_hash(link.desired),
-    )
+    revision, applied_hash = link.desired_revision, fields_hash(link.desired)
+    return accept(link, revision=revision, applied_hash=applied_hash, gone=False, now=now)
 
 
 def _range(option: Any) -> dict[str, str] | None:

@@ -8,8 +8,9 @@ from contracts.calendar import Item, Link, LinkId, LogEntry
 from contracts.errors import Throttled, Transient
 from contracts.ports import Clock, Turn
 from contracts.writes import Answer, Delete, EventWrite
-from handlers.calendar_move import awaited, follow, gone, left_there, may_go, passing, told
+from handlers.calendar_move import awaited, follow, left_there, may_go, passing, told
 from handlers.landing import TOO_MANY
+from handlers.link_states import move_away
 from service.consumers.inbound.pages import NotSyncing
 from service.consumers.runs.baseline import after_baseline
 from service.consumers.runs.steps import MOVE, Due, Progress
@@ -172,7 +173,7 @@ def _leave(outcome: Outcome, pair: Pair, due: Due, answers: Mapping[LinkId, Answ
     if answer is not None:
         outcome.settle(pair, told(pair.item, due.integration, answer, due.run.id))
         if answer.accepted:
-            outcome.changed.append(gone(pair.old))
+            outcome.changed.append(move_away(pair.old))
             outcome.moved += 1
         else:
             outcome.failed += 1
