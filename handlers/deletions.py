@@ -5,49 +5,48 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from contracts.calendar import Code, Integration, Item, Link, LinkState, LogAction, LogEntry, Origin, Outcome
-from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
 from handlers import link_states
 from handlers.compose import compose
 from handlers.echo import ARRIVAL, age, overtaken
 from handlers.edits import both_values, values_of
-from handlers.judgement import NOTHING, Judgement, Reading, content_of, next_item
+from handlers.judgement import NOTHING, Judgement, LinkedRow, Reading, content_of, next_item
 from handlers.log_entries import Entries
 from handlers.outbound_message import want_or_hold
 from handlers.plan import Write, let_go_print, renewed, wish
 
 
-def judge_gone(
-    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
-) -> Judgement:
-    if outlived(event, link, reading):
+def judge_gone(row: LinkedRow) -> Judgement:
+    """Say what a deleted row means for its link."""
+    if outlived(row):
         return NOTHING
-    entry = Entries(item, integration, reading)
-    link = link_states.seen_deleted(link, event, reading)
-    if _never_sent(link, item) or _edited_in_vain(event, link):
-        return _revived(overtaken(link, reading), item, integration, entry)
+    item, entry = row.item, Entries.of(row)
+    link = link_states.seen_deleted(row.link, row.event, row.reading)
+    if _never_sent(link, item) or _edited_in_vain(row):
+        return _revived(row.known_as(overtaken(link, row.reading)))
     if item.type is not ItemType.APPOINTMENT:
         reason = "Deleted in the linked calendar; the record in Vorex stays, its copy is let go."
         return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))
-    if not integration.event_types.delete:
+    if not row.integration.event_types.delete:
         reason = "Deleted in the linked calendar; Delete is not checked, so the appointment stays."
         return _let_go(link, item, entry(LogAction.LET_GO, Outcome.SKIPPED, Code.DELETE_OFF, reason))
     return Judgement(link=link, gone=True)
 
 
-def outlived(event: CronofyEvent, link: Link, reading: Reading) -> bool:
+def outlived(row: LinkedRow) -> bool:
     """Whether the link knows a newer event than the one that is gone."""
+    event, link = row.event, row.link
     if link.event_uid is not None and link.event_uid != event.event_uid and link.exists_there:
         return True
     if event.updated is None:
         return False
     if link.event_updated is not None and event.updated < link.event_updated:
         return True
-    if link.origin is Origin.EXTERNAL or not _written_since(event, link):
+    if link.origin is Origin.EXTERNAL or not _written_since(row):
         return False
     # Deleted between sending and answer: had the write come after, the event would have been seen by now.
     before = event.updated.timestamp() < math.floor(link.writes[-1].sent_at)
-    return before or age(link, reading) < ARRIVAL
+    return before or age(link, row.reading) < ARRIVAL
 
 
 def _never_sent(link: Link, item: Item) -> bool:
@@ -56,27 +55,28 @@ def _never_sent(link: Link, item: Item) -> bool:
     return kept_alike and item.revision > link.applied_revision
 
 
-def _written_since(event: CronofyEvent, link: Link) -> bool:
+def _written_since(row: LinkedRow) -> bool:
     """Whether we wrote the event after its row was last changed."""
-    newest = link.writes[-1] if link.writes else None
-    if newest is None or event.updated is None:
+    newest = row.link.writes[-1] if row.link.writes else None
+    if newest is None or row.event.updated is None:
         return False
-    return event.updated.timestamp() < math.floor(newest.accepted_at or newest.sent_at)
+    return row.event.updated.timestamp() < math.floor(newest.accepted_at or newest.sent_at)
 
 
-def _edited_in_vain(event: CronofyEvent, link: Link) -> bool:
+def _edited_in_vain(row: LinkedRow) -> bool:
     """An edit cannot bring a foreign event back (fact sheet 5): the change that was lost with it wins."""
-    return link.origin is Origin.EXTERNAL and link.desired is not None and _written_since(event, link)
+    foreign = row.link.origin is Origin.EXTERNAL
+    return foreign and row.link.desired is not None and _written_since(row)
 
 
-def _revived(link: Link, item: Item, integration: Integration, entry: Entries) -> Judgement:
+def _revived(row: LinkedRow) -> Judgement:
     """Deleted there, changed here: the change wins (R19), under our own id where the event was foreign."""
+    item, content = row.item, row.content
     reason = "Deleted in the linked calendar, changed in Vorex: the change wins."
-    content = content_of(item)
     kept = values_of(content, {"title", "start", "end"})
     detail = both_values(kept=kept, lost={"deleted": True}, private=content.private)
-    log = entry(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason, detail=detail)
-    link = renewed(link, item, integration)
+    log = Entries.of(row)(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason, detail=detail)
+    link = renewed(row.link, item, row.integration)
     return Judgement(link=link_states.revive(link, compose(content), revision=item.revision), entries=[log])
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from contracts.calendar import Link, LinkState, Origin, Prints, Written
 from handlers.fingerprints import NO_EVENT, differing, same
-from handlers.judgement import Reading
+from handlers.judgement import LinkedRow, Reading
 from handlers.outbound_message import MOST_WRITES
 
 ARRIVAL = 15 * 60.0
@@ -35,16 +35,16 @@ class Sight:
     """It did: the newest was read back before."""
 
 
-def look(link: Link, read: Prints, own: Prints, *, updated: datetime | None, reading: Reading) -> Sight:
+def look(row: LinkedRow, read: Prints, own: Prints) -> Sight:
     """Say what a row shows; ``own`` stands in where nothing is known of the event."""
+    link, updated = row.link, row.updated
     newest = link.writes[-1] if link.writes else None
     if newest is None:
         return _look_at_rest(link, read, own)
     if same(read, newest.prints):
         return Sight(read=read, fields=set(), confirmed=True)
-    late = age(link, reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
-    mixed = _mixed(link, read, updated, reading)
-    return _look_past(link, newest, read, mixed=mixed, late=late)
+    late = age(link, row.reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
+    return _look_past(link, newest, read, mixed=_mixed(row, read), late=late)
 
 
 def _look_at_rest(link: Link, read: Prints, own: Prints) -> Sight:
@@ -83,12 +83,13 @@ def _look_past(link: Link, newest: Written, read: Prints, *, mixed: set[str], la
     )
 
 
-def _mixed(link: Link, read: Prints, updated: datetime | None, reading: Reading) -> set[str]:
+def _mixed(row: LinkedRow, read: Prints) -> set[str]:
     """The fields that a foreign event took, perhaps in the wrong order: writes to it name single ones."""
-    attempts = sum(at > reading.now - HOUR for at in link.rewrites)
+    link = row.link
+    attempts = sum(at > row.reading.now - HOUR for at in link.rewrites)
     if link.origin is Origin.OURS or link.agreed is None or attempts >= MOST_ATTEMPTS:
         return set()
-    return differing(read, link.agreed) if _touched_after(updated, link.writes[0].sent_at) else set()
+    return differing(read, link.agreed) if _touched_after(row.updated, link.writes[0].sent_at) else set()
 
 
 def age(link: Link, reading: Reading) -> float:

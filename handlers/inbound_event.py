@@ -27,16 +27,7 @@ from handlers.echo import (
 )
 from handlers.edits import both_values, closed_code, edited, masked, read_values, values_of
 from handlers.fingerprints import differing, print_of_event, same
-from handlers.judgement import (
-    NOTHING,
-    Judgement,
-    Reading,
-    calendar_time,
-    changed_at,
-    content_of,
-    is_gone,
-    next_item,
-)
+from handlers.judgement import NOTHING, Judgement, LinkedRow, Reading, next_item
 from handlers.link_states import AT_REST, differ, rewrite, thaw
 from handlers.log_entries import Entries
 from handlers.outbound_message import expecting
@@ -51,7 +42,8 @@ def judge(
     event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
 ) -> Judgement:
     """Say what a row means for the link that it belongs to."""
-    judged = _judge(event, link, item, integration, reading)
+    row = LinkedRow(event=event, link=link, item=item, integration=integration, reading=reading)
+    judged = _judge(row)
     after = judged.link
     if after is None or after.code is not Code.LOOP_STOPPED or link.code is Code.LOOP_STOPPED:
         return judged
@@ -59,102 +51,91 @@ def judge(
     return replace(judged, entries=[*judged.entries, stopped])
 
 
-def _judge(
-    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
-) -> Judgement:
-    if max(link.read_at or 0.0, link.accepted_at or 0.0) > reading.asked_at or _in_flight(link, reading):
+def _judge(row: LinkedRow) -> Judgement:
+    link, reading = row.link, row.reading
+    if max(link.read_at or 0.0, link.accepted_at or 0.0) > reading.asked_at or _in_flight(row):
         return Judgement(again=True)
-    if _overtaken(event, link):
+    if _overtaken(row):
         return NOTHING
-    if _takes_nothing(link, item):
-        return _judge_unwanted(event, link, reading)
+    if _takes_nothing(row):
+        return _judge_unwanted(row)
     if link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
-        return _judge_held(event, link, item, integration, reading)
-    if is_gone(event):
-        late = deletes(link, reading) and not outlived(event, link, reading)
-        return (_removed_late if late else judge_gone)(event, link, item, integration, reading)
-    return _judge_living(event, link, item, integration, reading)
+        return _judge_held(row)
+    if row.gone:
+        return _removed_late(row) if deletes(link, reading) and not outlived(row) else judge_gone(row)
+    return _judge_living(row)
 
 
-def _in_flight(link: Link, reading: Reading) -> bool:
+def _in_flight(row: LinkedRow) -> bool:
+    link = row.link
     newest = link.writes[-1] if link.writes and link.desired is not None else None
-    return newest is not None and newest.accepted_at is None and reading.now - newest.sent_at < IN_FLIGHT
+    return newest is not None and newest.accepted_at is None and row.reading.now - newest.sent_at < IN_FLIGHT
 
 
-def _overtaken_deletion(event: CronofyEvent, link: Link, reading: Reading) -> bool:
+def _overtaken_deletion(row: LinkedRow) -> bool:
     """Whether a copy that was deleted long enough ago still lives: an older write arrived after it."""
+    link = row.link
     deleted = link.origin is Origin.OURS and link.desired is None and link.state is LinkState.AGREED
-    if not deleted or not link.desired_revision or link.accepted_at is None or is_gone(event):
+    if not deleted or not link.desired_revision or link.accepted_at is None or row.gone:
         return False
-    return reading.asked_at - link.accepted_at >= IN_FLIGHT
+    return row.reading.asked_at - link.accepted_at >= IN_FLIGHT
 
 
-def _takes_nothing(link: Link, item: Item) -> bool:
+def _takes_nothing(row: LinkedRow) -> bool:
+    link, item = row.link, row.item
     unwanted = link.desired is None and link.desired_revision > 0
     stopped = link.code is Code.LOOP_STOPPED or link.state is LinkState.LET_GO
     return unwanted or stopped or item.content is None or item.deleted
 
 
-def _judge_unwanted(event: CronofyEvent, link: Link, reading: Reading) -> Judgement:
-    if _overtaken_deletion(event, link, reading):
-        return Judgement(link=rewrite(link_states.still_there(link), now=reading.now))
-    if is_gone(event) and deletes(link, reading):
-        return Judgement(link=deletion_seen(link))
+def _judge_unwanted(row: LinkedRow) -> Judgement:
+    if _overtaken_deletion(row):
+        return Judgement(link=rewrite(link_states.still_there(row.link), now=row.reading.now))
+    if row.gone and deletes(row.link, row.reading):
+        return Judgement(link=deletion_seen(row.link))
     return NOTHING
 
 
-def _removed_late(
-    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
-) -> Judgement:
+def _removed_late(row: LinkedRow) -> Judgement:
     """A deletion of ours came, although a newer write had been accepted after it: that is made again."""
-    absent = link_states.seen_deleted(deletion_seen(link), event, reading)
-    return Judgement(link=_to_write(absent, item, integration, reading))
+    absent = link_states.seen_deleted(deletion_seen(row.link), row.event, row.reading)
+    return Judgement(link=_to_write(row.known_as(absent)))
 
 
-def _overtaken(event: CronofyEvent, link: Link) -> bool:
+def _overtaken(row: LinkedRow) -> bool:
     """Whether the link knows the event in a newer state than this row."""
+    event, link = row.event, row.link
     if event.updated is None or link.event_updated is None or event.event_uid != link.event_uid:
         return False
     return event.updated < link.event_updated
 
 
-def _judge_held(
-    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
-) -> Judgement:
+def _judge_held(row: LinkedRow) -> Judgement:
     """A deletion waits for an answer (R11): only an event that came back since ends the wait."""
-    updated = changed_at(event, reading)
-    back = updated is not None and link.event_updated is not None and updated > link.event_updated
-    if is_gone(event) or not back:
+    updated, known = row.updated, row.link.event_updated
+    back = updated is not None and known is not None and updated > known
+    if row.gone or not back:
         return NOTHING
-    return _judge_living(event, link_states.reappear(link), item, integration, reading)
+    return _judge_living(row.known_as(link_states.reappear(row.link)))
 
 
-def _judge_living(
-    event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
-) -> Judgement:
-    content = content_of(item)
-    event = masked(event) if link.origin is Origin.EXTERNAL else event
-    read, own, updated = print_of_event(event, content), _own(content), changed_at(event, reading)
-    touched = updated is not None and updated != link.event_updated
-    link = _acquainted(link, event, reading)
-    link = replace(link, overtaken=recent(link.overtaken, reading))
-    sight = look(link, read, own, updated=updated, reading=reading)
-    before = link
-    link = noticed(link, read, updated) if touched or not same(read, link.last_read) else link
+def _judge_living(row: LinkedRow) -> Judgement:
+    """``before`` knows that the row was read, and not yet what it shows."""
+    row = replace(row, event=masked(row.event)) if row.link.origin is Origin.EXTERNAL else row
+    read, own = print_of_event(row.event, row.content), _own(row.content)
+    before = _acquainted(row)
+    sight = look(row.known_as(before), read, own)
+    link = noticed(before, read, row.updated) if _is_news(row, read) else before
     if sight.confirmed:
-        return Judgement(link=_confirmed(link, read, item, reading))
-    seen = link_states.note(link, read)
+        return Judgement(link=_confirmed(row.known_as(link), read))
+    seen = row.known_as(link_states.note(link, read))
     if sight.fields:
-        seen = edited_upon(seen, calendar_time(event, reading))
-        judged = _judge_edit(event, seen, item, integration, reading, sight=sight)
-        told = judged.item is None and link.differs and same(read, link.last_read)
-        return replace(judged, entries=()) if told else judged
+        return _judge_edit_once(seen, sight, known=row.link)
     if sight.belated:
-        return Judgement(link=_to_write(seen, item, integration, reading))
+        return Judgement(link=_to_write(seen))
     if not sight.arrived:
-        return _doubted(seen, item, integration, reading, sight=sight, late=awaited(link) < awaited(before))
-    still = link.differs and bool(differing(read, own))
-    return Judgement(link=differ(seen, differs=still))
+        return _doubted(seen, sight, late=awaited(link) < awaited(before))
+    return Judgement(link=differ(seen.link, differs=link.differs and bool(differing(read, own))))
 
 
 def _own(content: ItemContent) -> Prints:
@@ -163,147 +144,140 @@ def _own(content: ItemContent) -> Prints:
     return print_of_event(fields, content) if fields else {}
 
 
-def _acquainted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
-    if link.event_uid not in {None, event.event_uid}:
+def _is_news(row: LinkedRow, read: Prints) -> bool:
+    """Whether the row was changed, or shows something else, since the link was read last."""
+    touched = row.updated is not None and row.updated != row.link.event_updated
+    return touched or not same(read, row.link.last_read)
+
+
+def _acquainted(row: LinkedRow) -> Link:
+    """The link, which knows the row's event, and of the writes before only those that may yet arrive."""
+    link = row.link
+    if link.event_uid not in {None, row.event.event_uid}:
         link = deletion_seen(link)  # else it would be the event that was there before
-    return link_states.seen(link, event, reading)
+    link = link_states.seen(link, row.event, row.reading)
+    return replace(link, overtaken=recent(link.overtaken, row.reading))
 
 
-def _confirmed(link: Link, read: Prints, item: Item, reading: Reading) -> Link:
+def _confirmed(row: LinkedRow, read: Prints) -> Link:
     """The newest write was read back: both sides agree on it. Earlier ones may yet arrive (R18)."""
+    link = thaw(row.link)
     agreed = {**(link.writes[-1].prints if link.writes else {}), **read}
-    link = thaw(link)
-    settled = link.state is LinkState.AGREED and link.applied_revision == item.revision
-    return link_states.confirm(overtaken(link, reading), agreed, differs=link.differs and not settled)
+    settled = link.state is LinkState.AGREED and link.applied_revision == row.item.revision
+    return link_states.confirm(overtaken(link, row.reading), agreed, differs=link.differs and not settled)
 
 
-def _doubted(
-    link: Link, item: Item, integration: Integration, reading: Reading, *, sight: Sight, late: bool
-) -> Judgement:
+def _doubted(row: LinkedRow, sight: Sight, *, late: bool) -> Judgement:
     """Not arrived yet: nothing is taken, and after a while the newest state is written once more, once.
 
     ``late``: an earlier write has only just arrived, which may have undone that.
 
     A foreign event may refuse a write without a word; that is said, and the event left as it is (R10).
     """
+    link, now = row.link, row.reading.now
     patience = IN_FLIGHT if sight.passed else ARRIVAL
-    lately = any(at > reading.now - ARRIVAL for at in link.rewrites)
+    lately = any(at > now - ARRIVAL for at in link.rewrites)
     if link.state is LinkState.AGREED and lately and late:
-        return Judgement(link=rewrite(link, now=reading.now))
+        return Judgement(link=rewrite(link, now=now))
     if sight.passed and not lately and thaw(link) != link:
-        return Judgement(link=_to_write(thaw(link), item, integration, reading))
-    if link.state is not LinkState.AGREED or age(link, reading) < patience:
+        return Judgement(link=_to_write(row.known_as(thaw(link))))
+    if link.state is not LinkState.AGREED or age(link, row.reading) < patience:
         return Judgement(link=link)
     if link.origin is Origin.OURS or sight.passed:
-        return Judgement(link=link if lately else rewrite(link, now=reading.now))
-    if age(link, reading) < ARRIVAL:
-        return Judgement(link=link)
+        return Judgement(link=link if lately else rewrite(link, now=now))
     frozen = link_states.freeze(link, Code.NOT_POSSIBLE)
-    return Judgement(link=frozen, entries=[Entries(item, integration, reading).not_arrived()])
+    return Judgement(link=frozen, entries=[Entries.of(row).not_arrived()])
 
 
-def _judge_edit(
-    event: CronofyEvent,
-    link: Link,
-    item: Item,
-    integration: Integration,
-    reading: Reading,
-    *,
-    sight: Sight,
-) -> Judgement:
-    entry = Entries(item, integration, reading)
-    if not integration.event_types.update:
-        log = entry(
-            LogAction.UPDATE, Outcome.SKIPPED, Code.UPDATE_OFF, "Update is not checked for this calendar."
-        )
-        return Judgement(link=differ(link), entries=[log])
-    if item.type is ItemType.SERVICE_CALL and content_of(item).completed:
-        log = entry(
-            LogAction.UPDATE, Outcome.SKIPPED, Code.DIFFERS, "A completed service call keeps its time."
-        )
-        return Judgement(link=differ(link), entries=[log])
-    if edited(content_of(item), event, sight.fields) == content_of(item):
-        return Judgement(link=_put_right(link, reading))
-    clash = _vorex_changed(event, link, item, integration, reading, sight=sight)
-    if clash and _vorex_is_newer(event, item, reading):
-        return _lost_to_vorex(event, link, item, integration, reading, sight=sight)
-    return _taken(event, link, item, integration, reading, sight=sight, clash=clash)
+def _judge_edit_once(row: LinkedRow, sight: Sight, *, known: Link) -> Judgement:
+    """What the edit means; what ``known``, the link before, differed in already is not told again."""
+    judged = _judge_edit(row.known_as(edited_upon(row.link, row.changed)), sight)
+    told = judged.item is None and known.differs and same(sight.read, known.last_read)
+    return replace(judged, entries=()) if told else judged
 
 
-def _put_right(link: Link, reading: Reading) -> Link:
+def _judge_edit(row: LinkedRow, sight: Sight) -> Judgement:
+    if not row.integration.event_types.update:
+        return _passed_over(row, Code.UPDATE_OFF, "Update is not checked for this calendar.")
+    if row.item.type is ItemType.SERVICE_CALL and row.content.completed:
+        return _passed_over(row, Code.DIFFERS, "A completed service call keeps its time.")
+    if edited(row.content, row.event, sight.fields) == row.content:
+        return Judgement(link=_put_right(row))
+    clash = _vorex_changed(row, sight)
+    if clash and _vorex_is_newer(row):
+        return _lost_to_vorex(row, sight)
+    return _taken(row, sight, clash=clash)
+
+
+def _passed_over(row: LinkedRow, code: Code, reason: str) -> Judgement:
+    """The item stays, and the event differs from it from now on."""
+    log = Entries.of(row)(LogAction.UPDATE, Outcome.SKIPPED, code, reason)
+    return Judgement(link=differ(row.link), entries=[log])
+
+
+def _put_right(row: LinkedRow) -> Link:
     """The calendar differs, but in nothing that the item could take over: it is written again."""
-    if link.origin is Origin.OURS and link.state is LinkState.AGREED:
-        return rewrite(link, now=reading.now)
-    return link
+    if row.link.origin is Origin.OURS and row.link.state is LinkState.AGREED:
+        return rewrite(row.link, now=row.reading.now)
+    return row.link
 
 
-def _vorex_is_newer(event: CronofyEvent, item: Item, reading: Reading) -> bool:
+def _vorex_is_newer(row: LinkedRow) -> bool:
     return vorex_wins(
-        item,
-        vorex_time=item.changed_at,
-        calendar_time=calendar_time(event, reading),
+        row.item,
+        vorex_time=row.item.changed_at,
+        calendar_time=row.changed,
         vorex_deletes=False,
         calendar_deletes=False,
     )
 
 
-def _vorex_changed(
-    event: CronofyEvent,
-    link: Link,
-    item: Item,
-    integration: Integration,
-    reading: Reading,
-    *,
-    sight: Sight,
-) -> bool:
+def _vorex_changed(row: LinkedRow, sight: Sight) -> bool:
     """Whether the item was changed elsewhere since both sides agreed."""
-    if item.changed_by == integration.id:
+    if row.item.changed_by == row.integration.id:
         return False
-    if item.revision > link.applied_revision:
+    if row.item.revision > row.link.applied_revision:
         return True
     if sight.arrived or sight.belated:
         return False
-    updated = changed_at(event, reading)
-    return updated is None or not touched_since(updated, link.writes[-1])
+    return row.updated is None or not touched_since(row.updated, row.link.writes[-1])
 
 
-def _taken(
-    event: CronofyEvent,
-    link: Link,
-    item: Item,
-    integration: Integration,
-    reading: Reading,
-    *,
-    sight: Sight,
-    clash: bool,
-) -> Judgement:
-    before = content_of(item)
-    changed = next_item(item, edited(before, event, sight.fields), integration, calendar_time(event, reading))
-    if link.origin is Origin.EXTERNAL:
-        code = closed_code(event)
-        changed = replace(changed, read_only_reason=code.value if code else None)
-    entry = Entries(changed, integration, reading)
+def _taken(row: LinkedRow, sight: Sight, *, clash: bool) -> Judgement:
+    before = row.content
+    after = replace(row, item=_edited_item(row, sight))
+    entry = Entries.of(after)
     entries = [entry(LogAction.UPDATE, Outcome.DONE, Code.OK, "Changed in the linked calendar.")]
     if clash:
-        kept, lost = (values_of(each, sight.fields) for each in (content_of(changed), before))
+        kept, lost = (values_of(each, sight.fields) for each in (after.content, before))
         entries.append(entry.lost_by_vorex(kept=kept, lost=lost, private=before.private))
-    after = _after_edit(link, changed, integration, reading, sight=sight)
-    return Judgement(link=after, item=changed, entries=entries)
+    return Judgement(link=_after_edit(after, sight), item=after.item, entries=entries)
 
 
-def _after_edit(link: Link, item: Item, integration: Integration, reading: Reading, *, sight: Sight) -> Link:
+def _edited_item(row: LinkedRow, sight: Sight) -> Item:
+    content = edited(row.content, row.event, sight.fields)
+    changed = next_item(row.item, content, row.integration, row.changed)
+    if row.link.origin is Origin.OURS:
+        return changed
+    code = closed_code(row.event)
+    return replace(changed, read_only_reason=code.value if code else None)
+
+
+def _after_edit(row: LinkedRow, sight: Sight) -> Link:
+    """The link once its item has taken the edit over, as the row has it."""
+    link, item = row.link, row.item
     if link.state is LinkState.FROZEN:
         return link
     unheard = link.applied_revision < item.revision - 1  # of a change that is still on its way to the link
-    still = differing(sight.read, _own(content_of(item)))
+    still = differing(sight.read, _own(row.content))
     lacking = link.origin is Origin.OURS and bool(
         still & sight.fields
     )  # R13's additions, removed with the edit
     if link.state is not LinkState.AGREED or not sight.arrived or unheard or lacking:
-        return _to_write(link, item, integration, reading)
+        return _to_write(row)
     base = link.writes[-1].prints if link.writes else link.agreed or {}
     return link_states.align(
-        overtaken(link, reading),
+        overtaken(link, row.reading),
         item,
         {**base, **sight.read},
         last_read=link.last_read,
@@ -311,39 +285,30 @@ def _after_edit(link: Link, item: Item, integration: Integration, reading: Readi
     )
 
 
-def _lost_to_vorex(
-    event: CronofyEvent,
-    link: Link,
-    item: Item,
-    integration: Integration,
-    reading: Reading,
-    *,
-    sight: Sight,
-) -> Judgement:
-    hidden = content_of(item).private or event.event_private
-    log = Entries(item, integration, reading)(
+def _lost_to_vorex(row: LinkedRow, sight: Sight) -> Judgement:
+    log = Entries.of(row)(
         LogAction.UPDATE,
         Outcome.SKIPPED,
         Code.CONFLICT_LOST,
         "Changed on both sides; the change in Vorex wins.",
         detail=both_values(
-            kept=values_of(content_of(item), sight.fields),
-            lost=read_values(event, sight.fields),
-            private=hidden,
+            kept=values_of(row.content, sight.fields),
+            lost=read_values(row.event, sight.fields),
+            private=row.content.private or row.event.event_private,
         ),
     )
-    differing_link = differ(link)
-    if link.state is not LinkState.AGREED:
-        return Judgement(link=differing_link, entries=[log])
-    return Judgement(link=_to_write(differing_link, item, integration, reading), entries=[log])
+    differing_row = row.known_as(differ(row.link))
+    settled = row.link.state is LinkState.AGREED
+    return Judgement(link=_to_write(differing_row) if settled else differing_row.link, entries=[log])
 
 
-def _to_write(link: Link, item: Item, integration: Integration, reading: Reading) -> Link:
+def _to_write(row: LinkedRow) -> Link:
     """The link with what is now to be written, so that nothing on its way has the last word."""
-    wished = wish(item, integration, differ(link))
+    link, item, now = row.link, row.item, row.reading.now
+    wished = wish(item, row.integration, differ(link))
     if isinstance(wished, Leave):
         return left(link, wished, item)
     if isinstance(wished, Write):
         wanting = link_states.want_anew(link, wished.fields, revision=item.revision)
-        link = expecting(wanting, item, reading.now)
-    return rewrite(link, now=reading.now) if link.state in AT_REST else link
+        link = expecting(wanting, item, now)
+    return rewrite(link, now=now) if link.state in AT_REST else link

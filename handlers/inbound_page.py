@@ -108,9 +108,9 @@ def judge_page(
         item = known.items.get(link.item_ref)
         if item is not None:
             changes.take(judge(_telling_of(link, rows), link, item, known.integration, reading))
-    arrive = _arrive_by_name if by_name else _arrive
+    arrivals = _Arrivals(known=known, reading=reading, new_id=new_id, changes=changes)
     for event in foreign:
-        arrive(event, known, reading, changes, new_id=new_id)
+        (arrivals.bring_by_name if by_name else arrivals.bring)(event)
     return changes
 
 
@@ -120,14 +120,9 @@ def match_page(
     """Link the foreign events that equal an item, and do nothing else (R29)."""
     changes = PageChanges()
     _, foreign = _sorted([event for event in events if not is_gone(event)], known, reading)
+    arrivals = _Arrivals(known=known, reading=reading, new_id=new_id, changes=changes)
     for event in foreign:
-        twin = twin_of_event(event)
-        equal = known.equals.get(twin, ())
-        if len(equal) == 1 and known.undecided:
-            changes.left.append((twin, event.event_uid))
-        elif len(equal) == 1 and not event.event_private:
-            _, link = _import(event, known.integration, reading, new_id=new_id)
-            _link_equal(event, equal[0], link, known.integration, reading, changes)
+        arrivals.match(event)
     return changes
 
 
@@ -187,74 +182,99 @@ def _telling(rows: Sequence[CronofyEvent]) -> CronofyEvent:
     return max(newest.values(), key=lambda event: (not is_gone(event), event.updated or never))
 
 
-def _arrive(
-    event: CronofyEvent, known: Known, reading: Reading, changes: PageChanges, *, new_id: Callable[[], str]
-) -> None:
-    keys = event_keys(event)
-    if is_gone(event) or any(key in known.prior for key in keys):
-        return
-    integration = known.integration
-    if _slid_in(event, integration):
-        changes.prior.extend(keys)
-        return
-    item, link = _import(event, integration, reading, new_id=new_id)
-    entry = Entries(item, integration, reading)
-    if not integration.event_types.create:
-        reason = "Create is not checked for this calendar."
-        _pass_over(changes, keys, entry(LogAction.CREATE, Outcome.SKIPPED, Code.CREATE_OFF, reason))
-    elif twin_of_event(event) in known.twins:
-        reason = "A copy that another person's sync put on this shared calendar."
-        _pass_over(changes, keys, entry(LogAction.CREATE, Outcome.SKIPPED, Code.SHARED_MAILBOX, reason))
-    else:
-        changes.items.append(item)
-        changes.new_links.append(link)
-        reason = "Added to the linked calendar."
-        changes.entries.append(entry(LogAction.CREATE, Outcome.DONE, Code.OK, reason))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Arrivals:
+    """Foreign events of one page that are not linked; what becomes of them is added to ``changes``."""
 
+    known: Known
+    reading: Reading
+    new_id: Callable[[], str]
+    changes: PageChanges
 
-def _arrive_by_name(
-    event: CronofyEvent, known: Known, reading: Reading, changes: PageChanges, *, new_id: Callable[[], str]
-) -> None:
-    """The user asked for this event by its range: neither Create nor what was there before counts (R26)."""
-    item, link = _import(event, known.integration, reading, new_id=new_id)
-    twin = twin_of_event(event)
-    equal = known.equals.get(twin, ())
-    if twin in known.twins:
-        return
-    if len(equal) == 1 and known.undecided:
-        changes.left.append((twin, event.event_uid))
-        return
-    if len(equal) == 1 and not event.event_private:
-        _link_equal(event, equal[0], link, known.integration, reading, changes)
-        return
-    changes.items.append(item)
-    changes.new_links.append(link)
-    reason = "Retrieved from the linked calendar."
-    entry = Entries(item, known.integration, reading)
-    changes.entries.append(entry(LogAction.CREATE, Outcome.DONE, Code.OK, reason))
+    def bring(self, event: CronofyEvent) -> None:
+        """Real-time sync brings what was made since Finish, where Create is checked (R3, R33)."""
+        keys, integration = event_keys(event), self.known.integration
+        if is_gone(event) or any(key in self.known.prior for key in keys):
+            return
+        if _slid_in(event, integration):
+            self.changes.prior.extend(keys)
+        elif not integration.event_types.create:
+            reason = "Create is not checked for this calendar."
+            self._pass_over(event, Code.CREATE_OFF, reason)
+        elif twin_of_event(event) in self.known.twins:
+            reason = "A copy that another person's sync put on this shared calendar."
+            self._pass_over(event, Code.SHARED_MAILBOX, reason)
+        else:
+            self._import(event, "Added to the linked calendar.")
 
+    def bring_by_name(self, event: CronofyEvent) -> None:
+        """The user asked for it by its range: neither Create nor what was there before counts (R26)."""
+        if twin_of_event(event) not in self.known.twins and not self.match(event):
+            self._import(event, "Retrieved from the linked calendar.")
 
-def _link_equal(  # noqa: PLR0917
-    event: CronofyEvent,
-    item: Item,
-    link: Link,
-    integration: Integration,
-    reading: Reading,
-    changes: PageChanges,
-) -> None:
-    """Equal on both sides, and alone so: linked instead of copied (R29)."""
-    agreed = print_of_event(event, content_of(item))
-    changes.new_links.append(align(link, item, agreed, last_read=agreed))
-    changes.linked += 1
-    reason = "The same on both sides: linked instead of copied."
-    entry = Entries(item, integration, reading)
-    changes.entries.append(entry(LogAction.LINK, Outcome.DONE, Code.OK, reason))
+    def match(self, event: CronofyEvent) -> bool:
+        """Link an event that equals exactly one item instead of copying it (R29).
 
+        Whether that was done, or is decided when all of the event's equals are known.
+        """
+        twin = twin_of_event(event)
+        equal = self.known.equals.get(twin, ())
+        if len(equal) != 1:
+            return False
+        if self.known.undecided:
+            self.changes.left.append((twin, event.event_uid))
+            return True
+        if event.event_private:
+            return False
+        self._link_equal(event, equal[0])
+        return True
 
-def _pass_over(changes: PageChanges, keys: list[str], entry: LogEntry) -> None:
-    """Say once why an event is not brought; boxes checked later count from then on."""
-    changes.prior.extend(keys[:1])
-    changes.entries.append(entry)
+    def _link_equal(self, event: CronofyEvent, item: Item) -> None:
+        self.changes.new_links.append(self._linked(event, item))
+        self.changes.linked += 1
+        reason = "The same on both sides: linked instead of copied."
+        self._log(item, LogAction.LINK, Outcome.DONE, Code.OK, reason)
+
+    def _import(self, event: CronofyEvent, reason: str) -> None:
+        item = self._item_of(event)
+        self.changes.items.append(item)
+        self.changes.new_links.append(self._linked(event, item))
+        self._log(item, LogAction.CREATE, Outcome.DONE, Code.OK, reason)
+
+    def _linked(self, event: CronofyEvent, item: Item) -> Link:
+        agreed = print_of_event(masked(event), content_of(item))
+        link = found(item, self.known.integration, event, self.reading, LinkId(self.new_id()))
+        return align(link, item, agreed, last_read=agreed)
+
+    def _pass_over(self, event: CronofyEvent, code: Code, reason: str) -> None:
+        """Say once why an event is not brought; boxes checked later count from then on."""
+        self.changes.prior.extend(event_keys(event)[:1])
+        self._log(self._item_of(event), LogAction.CREATE, Outcome.SKIPPED, code, reason)
+
+    def _item_of(self, event: CronofyEvent) -> Item:
+        """The appointment that the event becomes, or would become."""
+        item_id, integration = self.new_id(), self.known.integration
+        user_id, zone = integration.user_id, integration.time_zone
+        return Item(
+            ref=item_ref(integration.tenant_id, ItemType.APPOINTMENT, item_id),
+            tenant_id=integration.tenant_id,
+            type=ItemType.APPOINTMENT,
+            id=item_id,
+            version=1,
+            vorex_version=0,
+            sync_version=1,
+            revision=1,
+            deleted=False,
+            content=imported(event, item_id=item_id, user_id=user_id, time_zone=zone),
+            changed_at=calendar_time(event, self.reading),
+            changed_by=integration.id,
+            imported_by=integration.id,
+            read_only_reason=code.value if (code := closed_code(event)) else None,
+        )
+
+    def _log(self, item: Item, action: LogAction, outcome: Outcome, code: Code, reason: str) -> None:
+        entry = Entries(item, self.known.integration, self.reading)
+        self.changes.entries.append(entry(action, outcome, code, reason))
 
 
 def _slid_in(event: CronofyEvent, integration: Integration) -> bool:
@@ -281,32 +301,6 @@ def was_there(event: CronofyEvent, integration: Integration) -> bool:
     if event.event_id is not None or integration.finished_at is None:
         return False
     return event.created is None or event.created < integration.finished_at.replace(microsecond=0)
-
-
-def _import(
-    event: CronofyEvent, integration: Integration, reading: Reading, *, new_id: Callable[[], str]
-) -> tuple[Item, Link]:
-    item_id = new_id()
-    content = imported(event, item_id=item_id, user_id=integration.user_id, time_zone=integration.time_zone)
-    item = Item(
-        ref=item_ref(integration.tenant_id, ItemType.APPOINTMENT, item_id),
-        tenant_id=integration.tenant_id,
-        type=ItemType.APPOINTMENT,
-        id=item_id,
-        version=1,
-        vorex_version=0,
-        sync_version=1,
-        revision=1,
-        deleted=False,
-        content=content,
-        changed_at=calendar_time(event, reading),
-        changed_by=integration.id,
-        imported_by=integration.id,
-        read_only_reason=code.value if (code := closed_code(event)) else None,
-    )
-    agreed = print_of_event(masked(event), content)
-    link = found(item, integration, event, reading, LinkId(new_id()))
-    return item, align(link, item, agreed, last_read=agreed)
 
 
 def too_many(*, new: int, recent: int, pairs: int) -> bool:

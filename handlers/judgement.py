@@ -72,3 +72,36 @@ def next_item(item: Item, content: ItemContent, integration: Integration, at: da
         changed_at=at,
         changed_by=integration.id,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkedRow:
+    """A row, the link that it belongs to, and all that it is judged by."""
+
+    event: CronofyEvent
+    link: Link
+    item: Item
+    integration: Integration
+    reading: Reading
+
+    @property
+    def content(self) -> ItemContent:
+        return content_of(self.item)
+
+    @property
+    def gone(self) -> bool:
+        return is_gone(self.event)
+
+    @property
+    def updated(self) -> datetime | None:
+        """When the event was changed; None where Cronofy's word is missing or not sane."""
+        return changed_at(self.event, self.reading)
+
+    @property
+    def changed(self) -> datetime:
+        """The same, with the time of the read in its place."""
+        return calendar_time(self.event, self.reading)
+
+    def known_as(self, link: Link) -> "LinkedRow":
+        """The same row for the link as it is by now."""
+        return replace(self, link=link)

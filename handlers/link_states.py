@@ -324,7 +324,6 @@ def align(link: Link, item: Item, agreed: Prints, *, last_read: Prints | None, d
     fields = compose(item.content)
     return replace(
         link,
-        item_ref=item.ref,
         desired=fields,
         desired_revision=item.revision,
         applied_revision=item.revision,

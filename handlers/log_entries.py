@@ -2,7 +2,7 @@
 
 from contracts.calendar import Code, Direction, Integration, Item, LogAction, LogEntry, Outcome
 from handlers.edits import MASKED_TITLE, both_values
-from handlers.judgement import Reading
+from handlers.judgement import LinkedRow, Reading
 
 
 class Entries:
@@ -10,6 +10,10 @@ class Entries:
 
     def __init__(self, item: Item, integration: Integration, reading: Reading) -> None:
         self._item, self._integration, self._reading = item, integration, reading
+
+    @classmethod
+    def of(cls, row: LinkedRow) -> "Entries":
+        return cls(row.item, row.integration, row.reading)
 
     def __call__(
         self,
