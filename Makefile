@@ -1,6 +1,6 @@
 # Only make and Python 3.11 or newer are needed; `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check fix bench up dependencies rabbitmq
+.PHONY: help run test faults mutants check fix bench up dependencies rabbitmq
 VENV := .venv
 # Tests side by side, each worker with servers of its own: four on two processors too, for half of the time a
 # test waits (about 0.7 GB of memory each). One by one on a broker that was given.
@@ -20,6 +20,9 @@ test: dependencies rabbitmq chromium ## all tests, on a real RabbitMQ, PostgreSQ
 
 faults: dependencies rabbitmq ## every fault in full size; make test runs the same tests shortened
 	@FAULTS=full $(PY) -m pytest tests/faults -o timeout=3600 $(ARGS)
+
+mutants: dependencies ## every small change to handlers/ that no test notices (ARGS="handlers.plan.*" for some)
+	@$(PY) -m tests.mutation $(ARGS)
 
 check: dependencies ## format, lint, types, import contracts, dependencies
 	$(PY) -m ruff format --check .
