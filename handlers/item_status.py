@@ -86,7 +86,7 @@ def _told_waiting(integration: Integration, link: Link, delayed: datetime | None
 def _told_at_rest(link: Link) -> Told:
     if not link.exists_there:
         return Told(standing=Standing.REMOVED, at=_moment(link.accepted_at))
-    unread = link.accepted_at is not None and (link.read_at or 0.0) < link.accepted_at
+    unread = link.accepted_at is not None and (link.read_at is None or link.read_at < link.accepted_at)
     if link.origin is Origin.OURS and (unread or link.writes):
         return Told(standing=Standing.ACCEPTED, at=_moment(link.accepted_at), differs=link.differs)
     return Told(standing=Standing.CONFIRMED, at=_moment(link.read_at), differs=link.differs)
