@@ -196,7 +196,7 @@ def _frozen(link: Link, item: Item, integration: Integration) -> list[LogEntry]:
         action=LogAction.UPDATE,
         outcome=Outcome.SKIPPED,
         code=link.code,
-        reason=REASONS.get(link.code, "The copy is no longer kept alike."),
+        reason=REASONS[link.code],
         received=None,
     )
     return [entry]
