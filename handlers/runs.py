@@ -45,14 +45,13 @@ def span_of(words: Mapping[str, str], *, now: datetime, time_zone: str) -> Span:
     zone = ZoneInfo(time_zone)
     today = now.astimezone(zone).date()
     return Span(
-        first=_moved(today, words["past"], back=True),
-        beyond=_moved(today, words["future"], back=False) + ONE_DAY,
+        first=_moved(today, words["past"], -1),
+        beyond=_moved(today, words["future"], 1) + ONE_DAY,
         zone=zone,
     )
 
 
-def _moved(day: date, word: str, *, back: bool) -> date:
-    sign = -1 if back else 1
+def _moved(day: date, word: str, sign: int) -> date:
     if word in DAYS:
         return day + timedelta(days=sign * DAYS[word])
     return _months_on(day, sign * MONTHS[word])
