@@ -100,6 +100,15 @@ def test_a_version_that_did_not_see_the_calendars_is_concurrent_however_high() -
     assert (verdict.item.version, verdict.item.vorex_version) == (10, 9)
 
 
+def test_r19_the_version_after_a_conflict_is_above_the_stored_one_too() -> None:
+    """However far that ran ahead of Vorex's; the item was changed when Vorex says."""
+    stored = edited_there(changed_at=NOW - MINUTE, version=8, sync_version=8)
+
+    verdict = judged(stored, a_message(version=5, seen_version=4))
+
+    assert (verdict.item.version, verdict.item.sync_version, verdict.item.changed_at) == (9, 9, NOW)
+
+
 def test_r19_a_newer_change_in_the_calendar_wins_over_an_appointment() -> None:
     """Vorex's is kept in the log, its version counts as received, and the winner is told again."""
     stored = edited_there(changed_at=NOW + MINUTE)
