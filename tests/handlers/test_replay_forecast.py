@@ -6,15 +6,27 @@ from typing import Any
 
 import pytest
 
-from contracts.calendar import Code, Integration, Item, Link, LinkState, Reason, Status
+from contracts.calendar import Code, Integration, IntegrationId, Item, Link, LinkState, Reason, Status
 from contracts.envelope import ItemChanged
+from contracts.errors import Malformed
 from contracts.messages import NoticeData
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemType
 from handlers.outbound_message import Received, sort_out
-from handlers.replay_forecast import Outcome, RunNow, of_item, of_notice, of_run
+from handlers.plan import let_go_print
+from handlers.replay_forecast import (
+    Forecast,
+    Outcome,
+    RunNow,
+    name_of,
+    of_item,
+    of_malformed,
+    of_notice,
+    of_run,
+)
 from tests.builders import NOW, a_content, a_link, an_integration, an_item
 
 WHERE = "Work of ann@example.com"
+ONE = IntegrationId("one")
 
 
 def received(version: int, **changes: Any) -> Received:
@@ -171,3 +183,183 @@ def test_what_a_step_of_a_run_would_do_is_foretold(
 ) -> None:
     """R25."""
     assert of_run(2, run, at).outcome is outcome
+
+
+def forecasts(
+    message: Received, stored: Item | None, *links: Link, among: list[Integration] | None = None
+) -> list[Forecast]:
+    return of_item(sort_out(stored, [message]), among or [integration()], links, now=0.0)
+
+
+def test_what_reaches_nobody_is_said_with_its_reason() -> None:
+    """R2, G8: nobody takes it, or it is deleted and was nowhere."""
+    narrow = [integration(item_types=frozenset({ItemType.TASK}))]
+    stored = "it would be stored, and nothing written."
+    nobody = f"No linked calendar of its assignees takes this item: {stored}"
+    assert forecasts(received(1), None, among=narrow) == [Forecast(outcome=Outcome.NOBODY, said=nobody)]
+    gone = f"The item is deleted and no linked calendar has a copy of it: {stored}"
+    deleted = received(2, action=Action.DELETED)
+    assert forecasts(deleted, an_item()) == [Forecast(outcome=Outcome.NOBODY, said=gone)]
+
+
+@pytest.mark.parametrize(
+    ("later", "winner"),
+    [(timedelta(1), "the newer change in the linked calendar"), (timedelta(-1), "this message")],
+)
+def test_r19_a_conflict_is_foretold_for_the_calendar_that_it_is_with(later: timedelta, winner: str) -> None:
+    changed = an_item(version=5, vorex_version=4, sync_version=5, changed_by="two", changed_at=NOW + later)
+
+    first, second = forecasts(received(5), changed, a_link())
+
+    said = f"Both sides changed the item: {winner} would win, and the log would keep the other."
+    assert first == Forecast(outcome=Outcome.CONFLICT, said=said, integration_id=IntegrationId("two"))
+    assert second.integration_id == "one"
+
+
+def test_every_calendar_that_is_reached_is_told_in_one_order() -> None:
+    """The assignees' own, and one that still has a copy; not one whose link has ended, nor a stranger's."""
+    everybody = [
+        integration(id="e", user_id="eve"),
+        integration(id="b", user_id="bob"),
+        integration(id="a"),
+        integration(id="c", user_id="cy"),
+        integration(id="d", tenant_id="other"),
+    ]
+    had = [a_link(integration_id="b"), a_link(integration_id="c", ended_at=NOW)]
+
+    found = forecasts(received(2), an_item(), *had, among=everybody)
+
+    assert [(one.integration_id, one.outcome) for one in found] == [
+        ("a", Outcome.WRITTEN),
+        ("b", Outcome.REMOVED),
+    ]
+
+
+@pytest.mark.parametrize("code", [Code.REFUSED_BY_CALENDAR, None])
+def test_what_is_left_alone_for_no_reason_of_its_own_is_said_so(code: Code | None) -> None:
+    """R6: it was let go, and nothing happened that brings it back."""
+    item = an_item()
+    let_go = a_link(state=LinkState.LET_GO, code=code, let_go_print=let_go_print(item.content))
+
+    assert forecasts(received(2), item, let_go) == [
+        Forecast(
+            outcome=Outcome.LEFT,
+            said=f"{WHERE} would be left alone. The copy is no longer kept alike.",
+            integration_id=ONE,
+        )
+    ]
+
+
+def test_a_failed_link_without_a_code_is_left_alone_by_what_is_no_replay() -> None:
+    failed = a_link(state=LinkState.FAILED, desired_revision=1)
+    again = replace(received(1), replay=False)
+
+    assert forecasts(again, an_item(), failed) == [
+        Forecast(
+            outcome=Outcome.LEFT,
+            said=f"{WHERE} would be left alone. The copy is no longer kept alike.",
+            integration_id=ONE,
+        )
+    ]
+
+
+def test_a_calendar_without_a_name_is_known_by_its_account() -> None:
+    assert name_of(integration(calendar_name=None)) == "The calendar of ann@example.com"
+    assert name_of(integration(calendar_name="")) == "The calendar of ann@example.com"
+    assert name_of(integration()) == WHERE
+
+
+NOT_HERE = Forecast(outcome=Outcome.GONE, said="The integration is not here any more: nothing would be read.")
+LOOKED_AT = Forecast(
+    outcome=Outcome.READ,
+    said=f"The account behind {WHERE} would be looked at, and its status set.",
+    integration_id=ONE,
+)
+DISCONNECTED = integration(status=Status.NOT_CONNECTED)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "forecast"),
+    [
+        ("change", None, NOT_HERE),
+        ("change", integration(deleted_at=NOW), NOT_HERE),
+        ("profile_disconnected", DISCONNECTED, LOOKED_AT),
+        ("profile_initial_sync_completed", integration(active=False), LOOKED_AT),
+        (
+            "verification",
+            integration(active=False),
+            Forecast(outcome=Outcome.NOTED, said="A notice of this kind is only noted.", integration_id=ONE),
+        ),
+        (
+            "change",
+            DISCONNECTED,
+            Forecast(
+                outcome=Outcome.HELD,
+                said=f"{WHERE} is not connected. The notice would be noted and read for later.",
+                integration_id=ONE,
+            ),
+        ),
+        (
+            "change",
+            integration(),
+            Forecast(
+                outcome=Outcome.READ,
+                said=f"What has changed on {WHERE} since then would be read; "
+                "what is known already changes nothing.",
+                integration_id=ONE,
+            ),
+        ),
+    ],
+)
+def test_what_a_notice_would_do_is_said(kind: str, at: Integration | None, forecast: Forecast) -> None:
+    """R5, R22."""
+    notice = NoticeData(integration_id="i", received_at=NOW, notification={"type": kind})
+
+    assert of_notice(notice, at) == forecast
+
+
+def of_step(outcome: Outcome, said: str) -> Forecast:
+    return Forecast(outcome=outcome, said=said, integration_id=ONE)
+
+
+FAILS = of_step(Outcome.FAILED, f"The integration with {WHERE} is not active. The run would fail.")
+LOST = of_step(Outcome.FAILED, f"{WHERE} is not connected. The run would fail.")
+DONE_ALREADY = of_step(Outcome.STALE, "This step of the run was done already: nothing would be done.")
+GOES_ON = of_step(Outcome.CONTINUED, "The run would go on.")
+NO_RUN = Forecast(outcome=Outcome.GONE, said="The run is not here any more: nothing would be done.")
+
+
+@pytest.mark.parametrize(
+    ("step", "at", "forecast"),
+    [
+        (2, integration(), GOES_ON),
+        (3, integration(), GOES_ON),
+        (2, integration(active=False), FAILS),
+        (2, DISCONNECTED, LOST),
+        (2, replace(DISCONNECTED, deleted_at=NOW), GOES_ON),
+        (
+            1,
+            integration(),
+            of_step(Outcome.STALE, "This step of the run was done already: nothing would be done."),
+        ),
+        (2, None, NO_RUN),
+    ],
+)
+def test_r25_what_a_step_of_a_run_would_do_is_said(
+    step: int, at: Integration | None, forecast: Forecast
+) -> None:
+    """A deleted integration's run removes its copies, whatever became of the connection (R21)."""
+    assert of_run(step, RunNow(state="running", ended=False, number=2), at) == forecast
+
+
+def test_r25_what_a_step_of_a_run_that_has_ended_would_do_is_said() -> None:
+    assert of_run(2, None, integration()) == NO_RUN
+    ended = RunNow(state="done", ended=True, number=2)
+    said = "The run has ended (done): nothing would be done."
+    assert of_run(2, ended, integration()) == of_step(Outcome.GONE, said)
+
+
+def test_what_nobody_can_read_stays_a_dead_letter_for_its_reason() -> None:
+    said = "Still malformed: item.title: is required."
+    forecast = of_malformed(Malformed("item.title", "is required"))
+    assert forecast == Forecast(outcome=Outcome.MALFORMED, said=said)
