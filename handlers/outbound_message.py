@@ -195,7 +195,7 @@ def _left(verdicts: Verdicts, integration: Integration, link: Link, leave: Leave
             action=action_of(link, gone=_goes(verdicts.item)),
             outcome=Outcome.SKIPPED,
             code=leave.code,
-            reason=REASONS.get(leave.code, "The copy is no longer kept alike."),
+            reason=REASONS[leave.code],
             received=verdicts.bearer,
         )
         if told
