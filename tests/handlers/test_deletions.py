@@ -344,6 +344,8 @@ def test_r11_a_copy_of_ours_that_a_complete_read_missed_is_written_again(
         ({"all_day": True, "start": "2027-06-18", "end": "2027-06-19"}, True),
         ({"all_day": True, "start": "2027-06-19", "end": "2027-06-20"}, False),
         ({"all_day": True, "start": "2026-10-19", "end": "2026-10-20"}, False),
+        ({"all_day": True, "start": "2026-10-20", "end": "2026-10-21"}, False),
+        ({"all_day": True, "start": "2026-10-20", "end": "2026-10-22"}, True),
     ],
 )
 def test_r11_only_copies_inside_the_window_can_be_missing(times: dict[str, Any], inside: bool) -> None:
