@@ -5,10 +5,19 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeGuard, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic import WithJsonSchema as Shown
 from pydantic_core import PydanticCustomError
 
@@ -124,3 +133,13 @@ Instant = Annotated[
     datetime, Field(strict=False), BeforeValidator(instant), Shown({"type": "string", "format": "date-time"})
 ]
 JsonObject = Annotated[dict[str, Any], Field(strict=False)]
+_IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier, config=ConfigDict(strict=True))
+
+
+def is_identifier(value: object) -> TypeGuard[str]:
+    """Whether a message may call something so; for what is named in a message that cannot be decoded."""
+    try:
+        _IDENTIFIER.validate_python(value)
+    except ValidationError:
+        return False
+    return True

@@ -9,6 +9,7 @@ from contracts.event_fields import EventFields
 from contracts.writes import Answer, Delete, EventWrite, ForeignEdit, Upsert
 from handlers import link_states
 from handlers.link_states import UNFINISHED
+from handlers.settlement import EXHAUSTED, Failure
 
 VERIFY_AFTER = 20.0
 """Seconds after which a write whose fate is in doubt is made once more (DESIGN 6.4)."""
@@ -47,7 +48,8 @@ class Result:
     holding: Code | None = None
     unknown: bool = False
     """Whether it may have been done all the same."""
-    exception: str | None = None
+    failure: Failure | None = None
+    """The failure of the request, where it was none of a single link."""
 
 
 ACCEPTED = Result(kind=Kind.ACCEPTED)
@@ -136,7 +138,7 @@ def read_answer(answer: Answer, write: EventWrite, *, connected: bool) -> Result
         kind = Kind.NOT_POSSIBLE if isinstance(write, ForeignEdit) else Kind.PERMANENT
         return Result(kind=kind, reason=reason, code="not_allowed")
     if answer.status in PASSING or answer.status >= SERVER_ERROR:
-        return Result(kind=Kind.TRANSIENT, reason=reason, code="exhausted")
+        return Result(kind=Kind.TRANSIENT, reason=reason, code=EXHAUSTED)
     return Result(kind=Kind.PERMANENT, reason=reason)
 
 

@@ -1,38 +1,89 @@
-"""None"""
+"""What a failure means for a message: done, again after a delay, or a dead letter (R30).
+
+One decision for all consumers. A message with one link to write and one with ten are settled alike:
+each link, or the message as a whole, either came about or left a Failure.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+BUG = "bug"
+"""The code of what nobody foresaw: a fault of ours, not of the message."""
+EXHAUSTED = "exhausted"
+"""The code of what could not be done in all its attempts."""
+Ending = Literal["done", "retry", "dead"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why a link did not come about for a message."""
+    """Why a message, or one link of it, did not come about."""
 
     transient: bool
     reason: str
     code: str = "refused"
+    """A dead letter's code, should it come to that."""
     field: str | None = None
+    """The field of a malformed message that is wrong."""
     integration_id: str | None = None
     exception: str | None = None
+    """The error and where it arose, for an operator."""
+    retry_after: float | None = None
+    """Seconds that the other side asked to wait."""
+    counts: bool = True
+    """Whether it uses up an attempt; being asked to slow down does not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
-    """How a message ends: done, again after a delay, or as a dead letter."""
+    """How a message ends for now."""
 
+    failure: Failure | None = None
+    """Why it is not done."""
     retry_in: int | None = None
-    buried: Failure | None = None
+    """Seconds until the next attempt, one of the delays; None: there is none."""
+    next_attempt: int | None = None
+    """Its number; that of the attempt just made where that one does not count."""
 
+    @property
+    def ending(self) -> Ending:
+        if self.failure is None:
+            return "done"
+        return "dead" if self.retry_in is None else "retry"
 
-def settle(failures: Sequence[Failure], *, attempt: int, delays: Sequence[int]) -> Settlement:
-    """Transient beats permanent; when nothing is transient any more, one permanent buries (DESIGN 6.5)."""
-    if not failures:
-        return DONE
-    passing = [failure for failure in failures if failure.transient]
-    if passing and attempt <= len(delays):
-        return Settlement(retry_in=delays[attempt - 1])
-    lasting = [failure for failure in failures if not failure.transient]
-    return Settlement(buried=(lasting or passing)[0])
+    @property
+    def buried(self) -> Failure | None:
+        """What makes a dead letter of the message."""
+        return self.failure if self.retry_in is None else None
 
 
 DONE = Settlement()
+
+
+def settle(failures: Sequence[Failure], *, attempt: int, delays: Sequence[int]) -> Settlement:
+    """What follows from this attempt, the first being 1, at a message with these failures (R30).
+
+    Transient beats permanent: as long as something may yet succeed, the message comes again. When
+    nothing may any more, one permanent failure makes the dead letter, else the first transient one.
+    """
+    if not failures:
+        return DONE
+    passing = [failure for failure in failures if failure.transient]
+    counts = any(failure.counts for failure in passing)
+    if passing and delays and (attempt <= len(delays) or not counts):
+        wait = max(_wait(failure, attempt, delays) for failure in passing)
+        return Settlement(failure=passing[0], retry_in=wait, next_attempt=attempt + counts)
+    lasting = [failure for failure in failures if not failure.transient]
+    return Settlement(failure=(lasting or passing)[0])
+
+
+def _wait(failure: Failure, attempt: int, delays: Sequence[int]) -> int:
+    if failure.retry_after is not None or not failure.counts:
+        return rung(failure.retry_after or 0, delays)
+    return delays[attempt - 1]
+
+
+def rung(seconds: float, delays: Sequence[int]) -> int:
+    """The shortest delay that is long enough, else the longest there is."""
+    ordered = sorted(delays)
+    return next((delay for delay in ordered if delay >= seconds), ordered[-1])

@@ -1,11 +1,12 @@
 """Whether a consumer may take messages now: the brake for bugs, the breaker for Cronofy (DESIGN 9)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 import structlog
 
 from contracts.ports import Clock
+from handlers.settlement import BUG, Settlement
 from service.telemetry.logs import EventName
 from service.telemetry.metrics import BRAKE_ON
 
@@ -47,6 +48,19 @@ class Brake:
             return False
         self._until = self._clock.monotonic() + PAUSE
         return True
+
+    def learn(self, settlements: Iterable[Settlement]) -> None:
+        """What became of these messages, all taken in hand before any of it was known."""
+        ended = [(each.failure, each.buried is not None) for each in settlements]
+        if any(failure is None for failure, _ in ended):
+            self.went_well()
+        for failure, buried in ended:
+            if failure is None:
+                continue
+            if failure.code == BUG:
+                self.bug(buried=buried)
+            else:
+                self.learned_nothing()
 
     def went_well(self) -> None:
         """A message was done."""

@@ -1,29 +1,37 @@
-"""What becomes of a message after an attempt at it, as a pure decision (DESIGN 9)."""
+"""What went wrong with a message, in one form for all consumers: errors to failures, failures to letters."""
 
 import hashlib
 import json
 import re
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from itertools import islice
+from traceback import walk_tb
+from types import FrameType
 
-from contracts.envelope import LARGEST_BODY, Message
+from contracts.envelope import LARGEST_BODY, Message, MessageT, decode
 from contracts.errors import Malformed, Permanent, SyncError, Throttled, Transient
-from contracts.fields import LONGEST_ID
+from contracts.fields import is_identifier
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery, Outgoing
+from handlers.settlement import BUG, EXHAUSTED, Failure, Settlement
 from service.broker.topology import retry_exchange
 from service.store.engine.store import SQLAlchemyError
 from service.store.messages.burying import NewLetter
 from service.store.messages.inbox import MessageKey
 from service.telemetry.metrics import MESSAGE_AGE, QUEUE_AGE
 
-MOST_CRASHES = 3
-"""So often may a process die over one message before the message is given up (DESIGN 6.1)."""
 SUSPICIOUS_RETURNS = 2
+"""Returns from which on a message may be the one that kills its consumer, and is taken alone."""
+MOST_CRASHES = 3
+"""So often may a process die over one message before the message is given up."""
+CRASHED = Failure(
+    transient=False,
+    code="crash_loop",
+    reason=f"The consumer died {MOST_CRASHES} times while it had only this message in hand.",
+)
 OWN_FRAMES = 3
-_OURS = ("service", "handlers", "contracts")
+_OURS = frozenset({"service", "handlers", "contracts"})
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _LONGEST_MESSAGE = 200
 
@@ -46,169 +54,152 @@ Handler = Callable[[Received], Awaitable[None]]
 """Does what the message asks, or raises Transient or Permanent."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
-    """Acknowledge: nothing is left to do."""
+def failure_of(error: BaseException) -> Failure:
+    """What the error means for its message (R30).
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Retry:
-    """Send it through a retry queue, then acknowledge."""
-
-    delay: int
-    """Seconds; one of the rungs."""
-    attempt: int
-    """The number of the next attempt; the same as now where this one does not count."""
-    error: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bury:
-    """Keep it as a dead letter, then acknowledge."""
-
-    code: str
-    reason: str
-    field: str | None = None
-    exception: str | None = None
-
-
-Decision = Done | Retry | Bury
-
-
-def decide(error: BaseException | None, attempt: int, *, delays: Sequence[int]) -> Decision:
-    """What follows from the outcome of this attempt, the first being 1 (DESIGN 4, 9).
-
-    A wait that the other side named is rounded up to the next rung. Being asked to slow down is no
-    attempt; an error nobody foresaw is transient until the attempts run out.
+    An error that nobody foresaw is transient: it may be gone with the next attempt, or the next release.
     """
-    if error is None:
-        return Done()
-    if isinstance(error, Permanent):
-        return _buried(error)
-    if isinstance(error, Throttled):
-        return Retry(delay=rung(error.retry_after or 0, delays), attempt=attempt, error=str(error))
-    foreseen = isinstance(error, Transient)
-    reason = str(error) if foreseen else told(error).splitlines()[0]
-    if attempt > len(delays):
-        return Bury(code="exhausted" if foreseen else "bug", reason=reason, exception=told(error))
-    named = error.retry_after if isinstance(error, Transient) else None
-    delay = delays[attempt - 1] if named is None else rung(named, delays)
-    return Retry(delay=delay, attempt=attempt + 1, error=reason)
+    match error:
+        case Malformed():
+            return Failure(transient=False, code=error.code, field=error.field, reason=str(error))
+        case Permanent():
+            return Failure(transient=False, code=error.code, reason=str(error), exception=told(error))
+        case Transient():
+            return Failure(
+                transient=True,
+                code=EXHAUSTED,
+                reason=str(error),
+                exception=told(error),
+                retry_after=error.retry_after,
+                counts=not isinstance(error, Throttled),
+            )
+    return Failure(transient=True, code=BUG, reason=_named(error), exception=told(error))
 
 
-def _buried(error: Permanent) -> Bury:
-    if isinstance(error, Malformed):
-        return Bury(code=error.code, field=error.field, reason=str(error))
-    return Bury(code=error.code, reason=str(error), exception=told(error))
-
-
-def crashed() -> Bury:
-    """For a message over which process after process died."""
-    return Bury(code="crash_loop", reason=f"{MOST_CRASHES} processes ended while they handled this message")
-
-
-def rung(seconds: float, delays: Sequence[int]) -> int:
-    """The shortest delay that is long enough, else the longest there is."""
-    ordered = sorted(delays)
-    return next((delay for delay in ordered if delay >= seconds), ordered[-1])
+def read(body: bytes, *, expected: type[MessageT]) -> MessageT | Failure:
+    """The message in these bytes, or why there is none: no bytes, however strange, stop a consumer."""
+    try:
+        return decode(body, expected=expected)
+    except Exception as error:  # noqa: BLE001 -- see above
+        return failure_of(error)
 
 
 def told(error: BaseException) -> str:
-    """An exception for an operator, without a text that it may quote from somebody's calendar.
+    """An exception for an operator, without a text that it may quote from somebody's calendar (R27).
 
     Of our own errors the words are ours; of others only the first line counts and what stands in
-    quotation marks is left out. Then follow the last places in our code that it came through.
+    quotation marks is left out. Then follow the last places in our code that it came through, the
+    place where it arose first: by that one, letters are grouped.
     """
+    return "\n".join([_named(error), *islice(_own_places(error), OWN_FRAMES)])
+
+
+def frames(error: BaseException) -> str:
+    """Where an error came from, for a log line: its kind and all it passed, without any of its words."""
+    passed = (
+        f"  {frame.f_code.co_filename.rsplit('/', 1)[-1]}:{line} {frame.f_code.co_name}"
+        for frame, line in walk_tb(error.__traceback__)
+    )
+    return "\n".join([type(error).__name__, *passed])
+
+
+def _named(error: BaseException) -> str:
     first, *_ = str(error).splitlines() or [""]
     words = first if isinstance(error, SyncError) else _QUOTED.sub("…", first)[:_LONGEST_MESSAGE]
     if isinstance(error, SQLAlchemyError):
         words = ""  # a driver quotes the refused value, cut off before its closing quotation mark
     name = type(error).__name__
-    return "\n".join([f"{name}: {words}" if words else name, *_own_frames(error)])
+    return f"{name}: {words}" if words else name
 
 
-def _own_frames(error: BaseException) -> list[str]:
-    frames = [
-        f"  at {package}/{path.name} line {frame.lineno} in {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        for path in [Path(frame.filename)]
-        for package in ["/".join(_within_ours(path.parent.parts))]
-        if package
-    ]
-    return frames[-OWN_FRAMES:]
+def _own_places(error: BaseException) -> Iterator[str]:
+    for frame, line in reversed([*walk_tb(error.__traceback__)]):
+        module = _module(frame)
+        if module.partition("/")[0] in _OURS:
+            yield f"  at {module}.py line {line} in {frame.f_code.co_qualname}"
 
 
-def _within_ours(folders: Sequence[str]) -> Sequence[str]:
-    """The part of a path that begins with one of our packages; nothing where there is none."""
-    if "site-packages" in folders:
-        return ()
-    starts = [place for place, folder in enumerate(folders) if folder in _OURS]
-    return folders[starts[-1] :] if starts else ()
+def _module(frame: FrameType) -> str:
+    """Of the import, not of the file: where a package is installed says nothing of whose it is."""
+    return str(frame.f_globals.get("__name__", "")).replace(".", "/")
 
 
 def identity_of(delivery: Delivery) -> MessageKey:
-    """Source and id of a message that cannot be decoded, as far as they can be told.
+    """Source and id of a message, told from its bytes alone where they name any.
 
-    Where it names no id, its bytes do: the same bytes twice are the same message.
+    Of a message that can be decoded they are those of its envelope, by the same rule. An id that
+    breaks the rule is replaced by a digest of the bytes; the broker's own id for the message counts
+    only where the message names none at all.
     """
-    try:
-        body = json.loads(delivery.body)
-    except (ValueError, RecursionError):
-        body = None
-    named = body if isinstance(body, dict) else {}
-    source, message_id = named.get("source"), named.get("id")
+    form = _form(delivery.body)
+    source = form.get("source")
+    name = form.get("id", delivery.message_id)
     return (
-        source if isinstance(source, str) else "",
-        (message_id if isinstance(message_id, str) else delivery.message_id)
-        or hashlib.sha256(delivery.body).hexdigest(),
+        source if is_identifier(source) else "",
+        name if is_identifier(name) else hashlib.sha256(delivery.body).hexdigest(),
     )
 
 
-def retry_of(delivery: Delivery, message_id: str, decision: Retry) -> Outgoing:
-    """The same message on its way through a retry queue, home to the queue that it came from."""
-    return Outgoing(
-        exchange=retry_exchange(decision.delay),
-        routing_key=delivery.queue,
-        body=delivery.body,
-        message_id=message_id,
-        headers={**delivery.headers, ATTEMPT_HEADER: decision.attempt},
-    )
-
-
-def letter_of(delivery: Delivery, key: MessageKey, decision: Bury) -> NewLetter:
-    """The dead letter that keeps this delivery."""
-    source, message_id = key
-    tenant_id, integration_id = _whose(delivery.body)
-    return NewLetter(
-        queue=delivery.queue,
-        source=source,
-        message_id=message_id,
-        code=decision.code,
-        field=decision.field,
-        reason=decision.reason,
-        exception=decision.exception,
-        tenant_id=tenant_id,
-        integration_id=integration_id,
-        routing_key=delivery.routing_key,
-        headers={**delivery.headers, ATTEMPT_HEADER: delivery.attempt},
-        body=delivery.body,
-    )
-
-
-def _whose(body: bytes) -> tuple[str | None, str | None]:
+def owner_of(body: bytes) -> tuple[str | None, str | None]:
     """Tenant and integration as far as the message names them."""
+    data = _form(body).get("data")
+    named = data if isinstance(data, dict) else {}
+    tenant_id, integration_id = named.get("tenant_id"), named.get("integration_id")
+    return (
+        tenant_id if is_identifier(tenant_id) else None,
+        integration_id if is_identifier(integration_id) else None,
+    )
+
+
+def _form(body: bytes) -> dict[str, object]:
+    """The message as JSON, empty where it is none or too large to be looked at."""
     try:
         form = json.loads(body) if len(body) <= LARGEST_BODY else None
     except (ValueError, RecursionError):
         form = None
-    data = form.get("data") if isinstance(form, dict) else None
-    named = data if isinstance(data, dict) else {}
-    return _word(named.get("tenant_id")), _word(named.get("integration_id"))
+    return form if isinstance(form, dict) else {}
 
 
-def _word(value: object) -> str | None:
-    fits = isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
-    return str(value) if fits else None
+def retry_of(delivery: Delivery, key: MessageKey, settlement: Settlement) -> Outgoing:
+    """The same message on its way through a retry queue, home to the queue that it came from."""
+    assert settlement.retry_in is not None
+    assert settlement.next_attempt is not None
+    return Outgoing(
+        exchange=retry_exchange(settlement.retry_in),
+        routing_key=delivery.queue,
+        body=delivery.body,
+        message_id=delivery.message_id or key[1],
+        headers={**delivery.headers, ATTEMPT_HEADER: settlement.next_attempt},
+    )
+
+
+def letter_of(
+    delivery: Delivery,
+    key: MessageKey,
+    failure: Failure,
+    *,
+    item_ref: str | None = None,
+    item_key: str | None = None,
+) -> NewLetter:
+    """The dead letter that keeps this delivery."""
+    source, message_id = key
+    tenant_id, integration_id = owner_of(delivery.body)
+    return NewLetter(
+        queue=delivery.queue,
+        source=source,
+        message_id=message_id,
+        code=failure.code,
+        field=failure.field,
+        reason=failure.reason,
+        exception=failure.exception,
+        tenant_id=tenant_id,
+        integration_id=failure.integration_id or integration_id,
+        item_ref=item_ref,
+        item_key=item_key,
+        routing_key=delivery.routing_key,
+        headers={**delivery.headers, ATTEMPT_HEADER: delivery.attempt},
+        body=delivery.body,
+    )
 
 
 def note_age(now: datetime, said_at: datetime, delivery: Delivery) -> None:

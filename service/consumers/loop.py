@@ -1,8 +1,10 @@
-"""A message loop for notices and runs: receive, decode, handle, settle (DESIGN 7, 8, 9)."""
+"""A message loop for notices and runs: receive, decode, handle, settle."""
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from random import SystemRandom
 from typing import TypeVar
@@ -10,32 +12,30 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from contracts.envelope import Message, decode
+from contracts.envelope import Message
 from contracts.errors import SyncError, Transient, Unavailable
 from contracts.ports import Broker, Clock, Delivery, Subscription
+from handlers.settlement import Failure, Settlement, settle
 from service.consumers.brake import Gate
 from service.consumers.failures import (
+    CRASHED,
     MOST_CRASHES,
     SUSPICIOUS_RETURNS,
-    Bury,
-    Decision,
-    Done,
     Handler,
     Received,
-    Retry,
-    crashed,
-    decide,
+    failure_of,
     identity_of,
     letter_of,
     note_age,
+    read,
     replayed_by,
     retry_of,
 )
+from service.consumers.outcomes import tell_ended
 from service.store.engine.store import Store
 from service.store.messages import suspects
-from service.store.messages.burying import bury, note_attempt, resolve
+from service.store.messages.burying import bury, note_attempts, resolve
 from service.store.messages.inbox import MessageKey, known
-from service.telemetry.metrics import ATTEMPTS, DEAD_LETTERS, MESSAGES_SETTLED, RETRIES
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,27 @@ HANDLER_SECONDS = 600.0
 LONGEST_PAUSE = 5.0
 _random = SystemRandom()
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One delivery in hand."""
+
+    delivery: Delivery
+    key: MessageKey
+    suspicious: bool
+    """Whether it may be what killed its consumer before."""
+    taken_at: float = field(default_factory=time.monotonic)
+    outcome: str = "done"
+
+    @property
+    def letter_id(self) -> str | None:
+        """The dead letter that this message replays."""
+        return replayed_by(self.delivery)
+
+    @property
+    def about(self) -> Mapping[str, str | None]:
+        return {}
 
 
 class Consumer:
@@ -163,50 +184,33 @@ class Consumer:
         return task
 
     async def _attend(self, delivery: Delivery, *, suspicious: bool) -> None:
-        began = self._clock.monotonic()
-        message = self._read(delivery)
-        key = identity_of(delivery) if isinstance(message, Exception) else (message.source, message.id)
+        message = read(delivery.body, expected=self._expected)
+        key = identity_of(delivery) if isinstance(message, Failure) else (message.source, message.id)
+        attempt = Attempt(delivery=delivery, key=key, suspicious=suspicious)
         async with self._locks.setdefault(key, asyncio.Lock()):
-            if isinstance(message, Exception):
-                decision = decide(message, delivery.attempt, delays=self._delays)
-                self._gate.brake.learned_nothing()
-            else:
-                note_age(self._clock.now(), message.time, delivery)
-                decision = await self._decided(delivery, message, key, suspicious=suspicious)
-            await self._insist(lambda: self._carry_out(delivery, key, decision, suspicious=suspicious))
+            failure = message if isinstance(message, Failure) else await self._failure(attempt, message)
+            failures = [failure] if failure else []
+            settlement = settle(failures, attempt=delivery.attempt, delays=self._delays)
+            self._gate.brake.learn([settlement])
+            await self._insist(lambda: self._carry_out(attempt, settlement))
             await self._acknowledge(delivery)
-        self._say(delivery, key, decision, seconds=self._clock.monotonic() - began)
+        tell_ended(self.queue, [(attempt, settlement)])
 
-    def _read(self, delivery: Delivery) -> Message | Exception:
-        try:
-            return decode(delivery.body, expected=self._expected)
-        except Exception as error:  # noqa: BLE001 -- no bytes, however strange, may stop the loop
-            return error
-
-    async def _decided(
-        self, delivery: Delivery, message: Message, key: MessageKey, *, suspicious: bool
-    ) -> Decision:
-        if suspicious and await self._insist(lambda: self._crashes(key)) >= MOST_CRASHES:
-            return crashed()
+    async def _failure(self, attempt: Attempt, message: Message) -> Failure | None:
+        """Have the message handled; why it was not done, if it was not."""
+        delivery, key = attempt.delivery, attempt.key
+        note_age(self._clock.now(), message.time, delivery)
+        if attempt.suspicious and await self._insist(lambda: self._crashes(key)) >= MOST_CRASHES:
+            return CRASHED
         received = Received(
             message=message,
             key=key,
             queue=self.queue,
             attempt=delivery.attempt,
-            replay_of=replayed_by(delivery),
+            replay_of=attempt.letter_id,
         )
         error = await self._insist(lambda: self._outcome(received))
-        decision = decide(error, delivery.attempt, delays=self._delays)
-        self._tell_brake(error, decision)
-        return decision
-
-    def _tell_brake(self, error: Exception | None, decision: Decision) -> None:
-        if error is None:
-            self._gate.brake.went_well()
-        elif isinstance(error, SyncError):
-            self._gate.brake.learned_nothing()
-        else:
-            self._gate.brake.bug(buried=isinstance(decision, Bury))
+        return None if error is None else failure_of(error)
 
     async def _outcome(self, received: Received) -> Exception | None:
         """What the handler raised. Raises Unavailable while it is the database that is gone."""
@@ -233,24 +237,25 @@ class Consumer:
             now = await self._store.moment(connection)
             return await suspects.suspect(connection, self.queue, key[1], now=now)
 
-    async def _carry_out(
-        self, delivery: Delivery, key: MessageKey, decision: Decision, *, suspicious: bool
-    ) -> None:
-        letter = replayed_by(delivery)
-        if not isinstance(decision, Done) or letter or suspicious:
-            async with self._store.begin() as connection:
-                now = await self._store.moment(connection)
-                match decision:
-                    case Bury():
-                        await bury(connection, [letter_of(delivery, key, decision)], now=now)
-                    case Retry(error=reason) if decision.attempt > delivery.attempt:
-                        await note_attempt(connection, self.queue, *key, delivery.attempt, reason, now=now)
-                    case Done() if letter:
-                        await resolve(connection, [letter], now=now)
-                if suspicious:
-                    await suspects.clear(connection, self.queue, [key[1]])
-        if isinstance(decision, Retry):
-            await self._broker.publish(retry_of(delivery, key[1], decision))
+    async def _carry_out(self, attempt: Attempt, settlement: Settlement) -> None:
+        if settlement.failure is not None or attempt.letter_id or attempt.suspicious:
+            await self._store_end(attempt, settlement)
+        if settlement.retry_in is not None:
+            await self._broker.publish(retry_of(attempt.delivery, attempt.key, settlement))
+
+    async def _store_end(self, attempt: Attempt, settlement: Settlement) -> None:
+        delivery, key, failure = attempt.delivery, attempt.key, settlement.failure
+        async with self._store.begin() as connection:
+            now = await self._store.moment(connection)
+            if settlement.buried is not None:
+                await bury(connection, [letter_of(delivery, key, settlement.buried)], now=now)
+            elif failure is not None and failure.counts:
+                tried = [(key, delivery.attempt, failure.reason)]
+                await note_attempts(connection, self.queue, tried, now=now)
+            elif failure is None and attempt.letter_id:
+                await resolve(connection, [attempt.letter_id], now=now)
+            if attempt.suspicious:
+                await suspects.clear(connection, self.queue, [key[1]])
 
     async def _acknowledge(self, delivery: Delivery) -> None:
         if self._subscription is not None:
@@ -266,47 +271,6 @@ class Consumer:
                 log.warning("message.waiting", queue=self.queue, reason=reason, seconds=round(pause, 1))
             await self._clock.sleep(pause)
         raise AssertionError("pauses never end")
-
-    def _say(self, delivery: Delivery, key: MessageKey, decision: Decision, *, seconds: float) -> None:
-        outcome = _count(self.queue, decision, delivery.attempt)
-        log.info(
-            "message.settled",
-            queue=self.queue,
-            source=key[0],
-            message_id=key[1],
-            attempt=delivery.attempt,
-            outcome=outcome,
-            **_details(decision),
-            seconds=round(seconds, 3),
-        )
-
-
-def _count(queue: str, decision: Decision, attempt: int) -> str:
-    """The outcome's word."""
-    match decision:
-        case Bury():
-            outcome = "dead"
-            DEAD_LETTERS.labels(queue, decision.code).inc()
-        case Retry():
-            outcome = "retry"
-            throttled = decision.attempt == attempt
-            RETRIES.labels(queue, "throttled" if throttled else "transient").inc()
-        case Done():
-            outcome = "done"
-    if outcome != "retry":
-        ATTEMPTS.labels(queue).observe(attempt)
-    MESSAGES_SETTLED.labels(queue, outcome).inc()
-    return outcome
-
-
-def _details(decision: Decision) -> dict[str, object]:
-    match decision:
-        case Bury():
-            return {"code": decision.code, "reason": decision.reason}
-        case Retry():
-            return {"delay": decision.delay, "reason": decision.error}
-        case Done():
-            return {}
 
 
 def _pauses() -> Iterator[float]:

@@ -12,8 +12,9 @@ import structlog
 from contracts.envelope import NoticeReceived, RunRequested
 from contracts.errors import SyncError
 from contracts.ports import Broker, Clock, Delivery, Subscription
+from handlers.settlement import Failure
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS, WORK_QUEUES
-from service.consumers.failures import Bury, identity_of, letter_of
+from service.consumers.failures import identity_of, letter_of
 from service.store.engine.store import AsyncConnection, Store
 from service.store.messages.burying import bury
 from service.store.messages.inbox import known
@@ -26,7 +27,8 @@ WAITING: EventName = "message.waiting"
 AT_ONCE = 100
 PAUSE = 2.0
 """Seconds after which what could not be stored is tried again."""
-GIVEN_UP = Bury(
+GIVEN_UP = Failure(
+    transient=False,
     code="delivery_limit",
     reason="RabbitMQ gave this message up: it was returned unsettled too often.",
 )

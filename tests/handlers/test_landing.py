@@ -23,7 +23,6 @@ from handlers.landing import (
     read_answer,
     write_of,
 )
-from handlers.settlement import DONE, Failure, settle
 
 PAYLOAD = {
     "summary": "Contoso – Replace firewall",
@@ -188,31 +187,3 @@ def test_a_refusal_fails_the_link_and_says_so_in_the_log() -> None:
 
     assert (landing.fate, landing.link.state) == (Fate.PERMANENT, LinkState.FAILED)
     assert (landing.outcome, landing.code) == (Outcome.FAILED, Code.REFUSED_BY_CALENDAR)
-
-
-def failure(*, transient: bool) -> Failure:
-    return Failure(transient=transient, reason="because")
-
-
-@pytest.mark.parametrize(
-    ("failures", "attempt", "retry_in", "buried"),
-    [
-        ([], 1, None, False),
-        ([True], 1, 10, False),
-        ([True], 5, 7200, False),
-        ([True], 6, None, True),
-        ([False], 1, None, True),
-        ([False, True], 1, 10, False),
-        ([False, True], 6, None, True),
-    ],
-)
-def test_r30_transient_beats_permanent_until_the_attempts_run_out(
-    failures: list[bool], attempt: int, retry_in: int | None, buried: bool
-) -> None:
-    """When nothing is transient any more, one permanent makes the dead letter."""
-    settlement = settle(
-        [failure(transient=each) for each in failures], attempt=attempt, delays=(10, 60, 300, 1800, 7200)
-    )
-
-    assert (settlement.retry_in, settlement.buried is not None) == (retry_in, buried)
-    assert (settlement == DONE) == (not failures)

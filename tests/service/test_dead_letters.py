@@ -10,7 +10,7 @@ from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
-from service.store.messages.burying import NewLetter, bury, fingerprint, note_attempt, resolve
+from service.store.messages.burying import NewLetter, bury, fingerprint, note_attempts, resolve
 from service.store.messages.dead_letters import Conflict, Matching, NotThere
 from service.store.messages.inbox import known, record
 from service.store.tables import outbox
@@ -56,7 +56,7 @@ async def replayed(store: Store, *ids: str, now: datetime = NOW) -> list[str]:
 async def test_a_letter_keeps_the_original_bytes_and_every_attempt(store: Store) -> None:
     """R30: bytes, reason, attempts and times are all there, the last failure among them."""
     async with store.begin() as connection:
-        await note_attempt(connection, QUEUE_OUTBOUND, *KEY, 1, "Cronofy answered 503", now=NOW)
+        await note_attempts(connection, QUEUE_OUTBOUND, [(KEY, 1, "Cronofy answered 503")], now=NOW)
     later = NOW + timedelta(minutes=5)
 
     (letter_id,) = await buried(
@@ -73,7 +73,7 @@ async def test_a_letter_keeps_the_original_bytes_and_every_attempt(store: Store)
 async def test_the_last_attempt_is_told_once_when_it_was_noted_before(store: Store) -> None:
     """A caller may note the last attempt itself."""
     async with store.begin() as connection:
-        await note_attempt(connection, QUEUE_OUTBOUND, *KEY, 1, "noted", now=NOW)
+        await note_attempts(connection, QUEUE_OUTBOUND, [(KEY, 1, "noted")], now=NOW)
 
     (letter_id,) = await buried(store, a_letter())
 

@@ -17,19 +17,8 @@ from contracts.errors import (
     Unroutable,
 )
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery
-from service.consumers.failures import (
-    Bury,
-    Decision,
-    Done,
-    Retry,
-    decide,
-    identity_of,
-    letter_of,
-    replayed_by,
-    retry_of,
-    rung,
-    told,
-)
+from handlers.settlement import Failure, Settlement, rung, settle
+from service.consumers.failures import failure_of, identity_of, letter_of, replayed_by, retry_of, told
 from service.settings import Settings
 
 DELAYS = Settings(_env_file=None).retry_delays
@@ -50,48 +39,62 @@ def a_delivery(body: bytes = b"{}", headers: Mapping[str, str | int] = MappingPr
     )
 
 
+def again(delay: int, next_attempt: int, reason: str) -> tuple[object, ...]:
+    return "retry", delay, next_attempt, reason
+
+
+def dead(
+    code: str, reason: str, exception: str | None = None, field: str | None = None
+) -> tuple[object, ...]:
+    return "dead", code, reason, exception, field
+
+
+def ending(settlement: Settlement) -> tuple[object, ...]:
+    failure = settlement.failure
+    if failure is None:
+        return ("done",)
+    if settlement.retry_in is not None:
+        return "retry", settlement.retry_in, settlement.next_attempt, failure.reason
+    return "dead", failure.code, failure.reason, failure.exception, failure.field
+
+
 @pytest.mark.parametrize(
     ("error", "attempt", "expected"),
     [
-        (None, 1, Done()),
-        (None, 6, Done()),
-        (Transient("busy"), 1, Retry(delay=10, attempt=2, error="busy")),
-        (Transient("busy"), 2, Retry(delay=60, attempt=3, error="busy")),
-        (Transient("busy"), 3, Retry(delay=300, attempt=4, error="busy")),
-        (Transient("busy"), 4, Retry(delay=1800, attempt=5, error="busy")),
-        (Transient("busy"), 5, Retry(delay=7200, attempt=6, error="busy")),
-        (Transient("busy"), 6, Bury(code="exhausted", reason="busy", exception="Transient: busy")),
-        (Transient("busy"), 7, Bury(code="exhausted", reason="busy", exception="Transient: busy")),
-        (Transient("later", retry_after=61), 1, Retry(delay=300, attempt=2, error="later")),
-        (Transient("later", retry_after=60), 4, Retry(delay=60, attempt=5, error="later")),
-        (Transient("later", retry_after=90_000), 1, Retry(delay=7200, attempt=2, error="later")),
-        (Unanswered("no answer"), 1, Retry(delay=10, attempt=2, error="no answer")),
-        (Unavailable("away"), 1, Retry(delay=10, attempt=2, error="away")),
-        (Throttled("slow down"), 1, Retry(delay=10, attempt=1, error="slow down")),
-        (Throttled("slow down", retry_after=30), 6, Retry(delay=60, attempt=6, error="slow down")),
+        (None, 1, ("done",)),
+        (None, 6, ("done",)),
+        (Transient("busy"), 1, again(10, 2, "busy")),
+        (Transient("busy"), 2, again(60, 3, "busy")),
+        (Transient("busy"), 3, again(300, 4, "busy")),
+        (Transient("busy"), 4, again(1800, 5, "busy")),
+        (Transient("busy"), 5, again(7200, 6, "busy")),
+        (Transient("busy"), 6, dead("exhausted", "busy", "Transient: busy")),
+        (Transient("busy"), 7, dead("exhausted", "busy", "Transient: busy")),
+        (Transient("later", retry_after=61), 1, again(300, 2, "later")),
+        (Transient("later", retry_after=60), 4, again(60, 5, "later")),
+        (Transient("later", retry_after=90_000), 1, again(7200, 2, "later")),
+        (Unanswered("no answer"), 1, again(10, 2, "no answer")),
+        (Unavailable("away"), 1, again(10, 2, "away")),
+        (Throttled("slow down"), 1, again(10, 1, "slow down")),
+        (Throttled("slow down", retry_after=30), 6, again(60, 6, "slow down")),
         (
             Malformed("data.version", "must be at least 1"),
             1,
-            Bury(code="malformed", field="data.version", reason="data.version: must be at least 1"),
+            dead("malformed", "data.version: must be at least 1", field="data.version"),
         ),
-        (Permanent("no"), 1, Bury(code="refused", reason="no", exception="Permanent: no")),
-        (GrantRefused("gone"), 1, Bury(code="not_allowed", reason="gone", exception="GrantRefused: gone")),
-        (Unroutable("lost"), 1, Bury(code="refused", reason="lost", exception="Unroutable: lost")),
-        (ValueError("odd"), 1, Retry(delay=10, attempt=2, error="ValueError: odd")),
-        (ValueError("odd"), 6, Bury(code="bug", reason="ValueError: odd", exception="ValueError: odd")),
+        (Permanent("no"), 1, dead("refused", "no", "Permanent: no")),
+        (GrantRefused("gone"), 1, dead("not_allowed", "gone", "GrantRefused: gone")),
+        (Unroutable("lost"), 1, dead("refused", "lost", "Unroutable: lost")),
+        (ValueError("odd"), 1, again(10, 2, "ValueError: odd")),
+        (ValueError("odd"), 6, dead("bug", "ValueError: odd", "ValueError: odd")),
     ],
 )
 def test_an_outcome_leads_to_one_decision(
-    error: BaseException | None, attempt: int, expected: Decision
+    error: Exception | None, attempt: int, expected: tuple[object, ...]
 ) -> None:
     """Five delays, six attempts; being throttled is none of them."""
-    assert decide(error, attempt, delays=DELAYS) == expected
-
-
-@pytest.mark.parametrize(("seconds", "expected"), [(0, 10), (10, 10), (10.1, 60), (7200, 7200), (7201, 7200)])
-def test_a_wait_is_rounded_up_to_the_next_rung(seconds: float, expected: int) -> None:
-    """Never shorter than asked, as long as there is a rung."""
-    assert rung(seconds, DELAYS) == expected
+    failures = [] if error is None else [failure_of(error)]
+    assert ending(settle(failures, attempt=attempt, delays=DELAYS)) == expected
 
 
 def test_a_database_error_is_told_without_its_words() -> None:
@@ -116,7 +119,7 @@ def test_an_unforeseen_error_names_the_places_in_our_code() -> None:
     with pytest.raises(IndexError) as caught:
         rung(1, [])
 
-    assert "at service/consumers/failures.py line" in told(caught.value)
+    assert "at handlers/settlement.py line" in told(caught.value)
     assert "in rung" in told(caught.value)
 
 
@@ -124,7 +127,7 @@ def test_a_retry_goes_home_by_the_name_of_its_queue() -> None:
     """Same bytes and id, one attempt on, the replay's mark kept."""
     delivery = a_delivery(b"bytes", {REPLAY_HEADER: "letter-1", ATTEMPT_HEADER: 2})
 
-    message = retry_of(delivery, "m-1", Retry(delay=60, attempt=3, error="busy"))
+    message = retry_of(delivery, ("s", "m-1"), Settlement(retry_in=60, next_attempt=3))
 
     assert (message.exchange, message.routing_key) == ("calendar-sync.retry.60", "calendar-sync.inbound")
     assert (message.body, message.message_id) == (b"bytes", "m-1")
@@ -134,7 +137,7 @@ def test_a_retry_goes_home_by_the_name_of_its_queue() -> None:
 
 def test_a_letter_keeps_how_the_message_came() -> None:
     """R30: bytes, routing key and headers."""
-    letter = letter_of(a_delivery(b"bytes"), ("s", "m"), Bury(code="refused", reason="no"))
+    letter = letter_of(a_delivery(b"bytes"), ("s", "m"), Failure(transient=False, reason="no"))
 
     assert (letter.body, letter.routing_key, letter.attempt) == (b"bytes", "change", 2)
 

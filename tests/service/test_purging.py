@@ -12,7 +12,7 @@ from service.keeper import CHUNK, Chore, forgetting
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
-from service.store.messages.burying import NewLetter, bury, note_attempt
+from service.store.messages.burying import NewLetter, bury, note_attempts
 from service.store.messages.inbox import known, record
 from service.store.runs import runs
 from service.store.tables import attempts, inbox, log_entries, suspects, used_tokens
@@ -96,7 +96,8 @@ async def test_logs_attempts_suspects_and_tokens_are_forgotten_by_age(clocked: S
         for age in (1, 31, 91):
             at = START - age * DAY
             await connection.execute(insert(log_entries), [_entry(at)])
-            await note_attempt(connection, QUEUE_OUTBOUND, "/vorex/acme", f"m-{age}", 1, "busy", now=at)
+            tried = [(("/vorex/acme", f"m-{age}"), 1, "busy")]
+            await note_attempts(connection, QUEUE_OUTBOUND, tried, now=at)
             suspect = {"consumer": QUEUE_OUTBOUND, "message_id": f"m-{age}", "crashes": 1, "at": at}
             await connection.execute(insert(suspects), [suspect])
             token = {"id": f"t-{age}", "expires_at": (START + (2 - age) * DAY).timestamp()}

@@ -4,18 +4,19 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
 from contracts.errors import Transient
 from contracts.ports import Broker, Budget, Clock, Cronofy, Delivery, HandOver, Looker, Subscription
-from handlers.settlement import Failure
 from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS
 from service.consumers.brake import Gate
+from service.consumers.failures import SUSPICIOUS_RETURNS, failure_of, frames
 from service.consumers.outbound.claims import Claims
-from service.consumers.outbound.intake import SUSPICIOUS, Taking
+from service.consumers.outbound.intake import Taking
 from service.consumers.outbound.scheduler import Dispatch
-from service.consumers.outbound.sender import Sender, frames
+from service.consumers.outbound.sender import Sender
 from service.consumers.outbound.state import InHand, Reply
 from service.consumers.outbound.transaction_b import Settling
 from service.consumers.outbound.window import Entry
@@ -261,7 +262,7 @@ class OutboundConsumer:
             return
         crash_point("outbound.1")
         first = self._incoming[0]
-        dangerous = first.returns >= SUSPICIOUS
+        dangerous = first.returns >= SUSPICIOUS_RETURNS
         trial = self._gate.brake.try_one()
         alone = trial or dangerous
         taken = [self._incoming.popleft()] if alone else self._next_set()
@@ -281,7 +282,11 @@ class OutboundConsumer:
 
     def _next_set(self) -> list[Delivery]:
         taken: list[Delivery] = []
-        while self._incoming and len(taken) < self._intake_size and self._incoming[0].returns < SUSPICIOUS:
+        while (
+            self._incoming
+            and len(taken) < self._intake_size
+            and self._incoming[0].returns < SUSPICIOUS_RETURNS
+        ):
             taken.append(self._incoming.popleft())
         return taken
 
@@ -332,8 +337,7 @@ class OutboundConsumer:
 
     def _give_up(self, reply: Reply, error: Exception) -> None:
         log.error(FAULT, link_id=reply.task.link_id, exception=frames(error))
-        reason = f"an unexpected {type(error).__name__}"
-        failure = Failure(transient=True, reason=reason, code="bug", exception=frames(error))
+        failure = replace(failure_of(error), transient=True)
         lane = self._hand.lanes[reply.task.integration_id]
         lane.land(reply.task.link_id)
         for entry in list(self._hand.window.waiters(reply.task.link_id)):

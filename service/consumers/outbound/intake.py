@@ -1,25 +1,30 @@
 """Taking messages in: readable ones as one set, unreadable and dangerous ones apart (DESIGN 6.1)."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 import structlog
 
 from contracts.calendar import LinkId
-from contracts.envelope import LARGEST_BODY, ItemChanged, decode
-from contracts.errors import Malformed, Transient
-from contracts.fields import LONGEST_ID
+from contracts.envelope import ItemChanged
+from contracts.errors import Permanent, Transient
 from contracts.ports import Delivery, HandOver
 from handlers.settlement import Failure
 from service.broker.topology import QUEUE_OUTBOUND
-from service.consumers.failures import note_age
-from service.consumers.outbound.outcomes import tell_finished
-from service.consumers.outbound.sender import frames
+from service.consumers.failures import (
+    CRASHED,
+    MOST_CRASHES,
+    failure_of,
+    frames,
+    identity_of,
+    note_age,
+    owner_of,
+    read,
+)
 from service.consumers.outbound.state import InHand
 from service.consumers.outbound.transaction_a import Arrived, Taken, TransactionA, follow
 from service.consumers.outbound.transaction_b import Settling
 from service.consumers.outbound.window import Entry
+from service.consumers.outcomes import tell_finished
 from service.crashpoints import crash_point
 from service.store.engine.store import IntegrityError, SQLAlchemyError
 from service.store.messages import suspects
@@ -28,9 +33,6 @@ from service.telemetry.logs import EventName
 log = structlog.get_logger(__name__)
 
 FAULT: EventName = "outbound.fault"
-SUSPICIOUS = 2
-"""Returns from which on a message may be the one that kills its consumer."""
-CRASHES = 3
 OVERTAKEN = 10
 """How often another process may be first with an item before the set is halved."""
 
@@ -53,10 +55,9 @@ class Taking:
 
     async def alone(self, delivery: Delivery) -> None:
         """Take in a message that may be what killed this consumer before (DESIGN 6.1)."""
-        name = _name(delivery)
-        if await self._note(name) >= CRASHES:
-            reason = f"The consumer died {CRASHES} times while it had only this message in hand."
-            self._refuse(delivery, Failure(transient=False, reason=reason, code="crash_loop"))
+        name = identity_of(delivery)[1]
+        if await self._note(name) >= MOST_CRASHES:
+            self._refuse(delivery, CRASHED)
             return
         arrived = self._decoded(delivery)
         await self._take([arrived] if arrived else [], suspect=name)
@@ -73,14 +74,11 @@ class Taking:
         return crashes
 
     def _decoded(self, delivery: Delivery) -> Arrived | None:
-        try:
-            return Arrived.of(delivery, decode(delivery.body, expected=ItemChanged))
-        except Malformed as error:
-            self._refuse(
-                delivery,
-                Failure(transient=False, reason=str(error), code=error.code, field=error.field),
-            )
+        message = read(delivery.body, expected=ItemChanged)
+        if isinstance(message, Failure):
+            self._refuse(delivery, message)
             return None
+        return Arrived.of(delivery, message)
 
     def _refuse(self, delivery: Delivery, failure: Failure) -> None:
         """Hand a message to the settling that no link will ever answer for."""
@@ -106,7 +104,7 @@ class Taking:
         for each in arrived:
             note_age(now, each.received.message.time, each.delivery)
         await self._settling.acknowledge(taken.finished)
-        tell_finished(taken.finished, taken.outcomes)
+        tell_finished(QUEUE_OUTBOUND, taken.finished, taken.outcomes)
         if taken.outbox:
             await self._hand_over(taken.outbox)
 
@@ -125,48 +123,22 @@ class Taking:
             await self._take(arrived[middle:])
             return
         for each in arrived:
-            refused = isinstance(error, SQLAlchemyError)
             log.error(FAULT, message_id=each.key[1], exception=frames(error))
-            failure = Failure(
-                transient=not refused,
-                reason=f"the database refuses it ({type(error).__name__})"
-                if refused
-                else f"an unexpected {type(error).__name__}",
-                code="refused" if refused else "bug",
-                exception=frames(error),
-            )
-            self._refuse(each.delivery, failure)
+            self._refuse(each.delivery, failure_of(_judged(error)))
 
 
 _NO_LINK = LinkId("")
 
 
+def _judged(error: Exception) -> Exception:
+    """Of a message that is alone, what the database does not take is the message's own fault."""
+    if not isinstance(error, SQLAlchemyError):
+        return error
+    refused = Permanent(f"the database refuses it ({type(error).__name__})")
+    return refused.with_traceback(error.__traceback__)
+
+
 def entry_without_item(delivery: Delivery) -> Entry:
     """A message in hand of which only the delivery is certain."""
-    source, message_id, tenant_id = _said(delivery)
-    return Entry(delivery=delivery, key=(source, message_id), tenant_id=tenant_id)
-
-
-def _said(delivery: Delivery) -> tuple[str, str, str | None]:
-    """Source, id and tenant as far as the body can be read at all."""
-    try:
-        form = json.loads(delivery.body) if len(delivery.body) <= LARGEST_BODY else None
-    except (ValueError, RecursionError):
-        form = None
-    whole = form if isinstance(form, dict) else {}
-    data = whole.get("data")
-    tenant = data.get("tenant_id") if isinstance(data, dict) else None
-    return (
-        _word(whole.get("source")) or "",
-        _word(whole.get("id")) or _name(delivery),
-        _word(tenant),
-    )
-
-
-def _word(value: object) -> str | None:
-    fits = isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
-    return str(value) if fits else None
-
-
-def _name(delivery: Delivery) -> str:
-    return _word(delivery.message_id) or hashlib.sha256(delivery.body).hexdigest()
+    tenant_id, _ = owner_of(delivery.body)
+    return Entry(delivery=delivery, key=identity_of(delivery), tenant_id=tenant_id)

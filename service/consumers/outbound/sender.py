@@ -1,6 +1,5 @@
 """One request of a lane: budget first, then the re-check, then the writes and their answers (DESIGN 6.3)."""
 
-import traceback
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -11,6 +10,8 @@ from contracts.ports import Budget, Cronofy, Looker, Turn
 from contracts.writes import Answer
 from handlers.landing import LEFT, LOOKED_AT, LOST, TOO_MANY, Kind, Result, needs_look, read_answer
 from handlers.link_states import UNFINISHED
+from handlers.settlement import BUG, EXHAUSTED
+from service.consumers.failures import failure_of, frames
 from service.consumers.outbound.lanes import FULL, Lane, Task
 from service.consumers.outbound.state import InHand, Reply
 from service.crashpoints import crash_point
@@ -203,25 +204,19 @@ def _holding(found: Checked) -> Code | None:
 
 
 def _transient(reason: str) -> Result:
-    return Result(kind=Kind.TRANSIENT, reason=reason, code="exhausted")
+    return Result(kind=Kind.TRANSIENT, reason=reason, code=EXHAUSTED)
 
 
 def _failed(error: Exception) -> Result:
-    match error:
-        case Permanent():
-            return Result(kind=Kind.PERMANENT, reason=str(error), code=error.code)
-        case Transient():
-            unknown = isinstance(error, Unanswered)
-            return Result(kind=Kind.TRANSIENT, reason=str(error), code="exhausted", unknown=unknown)
-    log.error(FAULT, exception=frames(error))
-    reason = f"an unexpected {type(error).__name__}"
-    return Result(kind=Kind.TRANSIENT, reason=reason, code="bug", unknown=True, exception=frames(error))
-
-
-def frames(error: BaseException) -> str:
-    """Where an error came from: its kind and the lines it passed, without its words, which may be private."""
-    passed = "".join(
-        f"  {frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}\n"
-        for frame in traceback.extract_tb(error.__traceback__)
+    """What the error means for each link of the request; people are not told what went wrong in here."""
+    failure = failure_of(error)
+    foreseen = failure.code != BUG
+    if not foreseen:
+        log.error(FAULT, exception=frames(error))
+    return Result(
+        kind=Kind.TRANSIENT if failure.transient else Kind.PERMANENT,
+        reason=failure.reason if foreseen else f"an unexpected {type(error).__name__}",
+        code=failure.code,
+        unknown=isinstance(error, Unanswered) or not foreseen,
+        failure=failure,
     )
-    return f"{type(error).__name__}\n{passed}"

@@ -12,9 +12,10 @@ from handlers.conflicts import fact_of, loss_entries
 from handlers.outbound_message import Choice, Received, Standing, Verdicts, choose, passed_over, sort_out
 from handlers.settlement import Failure
 from service.broker.topology import QUEUE_OUTBOUND
+from service.consumers.failures import replayed_by
 from service.consumers.outbound.lanes import MOST_MESSAGES, Task
 from service.consumers.outbound.state import InHand
-from service.consumers.outbound.window import Entry, MessageKey, entry_of
+from service.consumers.outbound.window import Entry, entry_of
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection
 from service.store.items import items
@@ -23,6 +24,7 @@ from service.store.links import claims as rows
 from service.store.links.claims import StoredLink
 from service.store.logs import logs
 from service.store.messages import burying, inbox, outbox, suspects
+from service.store.messages.inbox import MessageKey
 
 OPEN_LETTER = "The calendar refused this version before; its dead letter is open."
 
@@ -50,8 +52,7 @@ class Arrived:
     @property
     def letter_id(self) -> str | None:
         """The dead letter that this message replays."""
-        value = self.delivery.headers.get(REPLAY_HEADER)
-        return str(value) if value is not None else None
+        return replayed_by(self.delivery)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -9,16 +9,16 @@ import structlog
 
 from contracts.calendar import Code, Direction, LinkId, LogEntry, Outcome, Trigger
 from contracts.errors import SyncError
-from contracts.ports import ATTEMPT_HEADER, Delivery, Outgoing, Publisher, Subscription
+from contracts.ports import Delivery, Publisher, Subscription
 from handlers.landing import Fate, Kind, Landing, Patience, land
 from handlers.settlement import Failure, Settlement, settle
-from service.broker.topology import QUEUE_OUTBOUND, retry_exchange
+from service.broker.topology import QUEUE_OUTBOUND
 from service.consumers.brake import Brake
+from service.consumers.failures import frames, letter_of, retry_of
 from service.consumers.outbound.lanes import Task
-from service.consumers.outbound.outcomes import tell_ended
-from service.consumers.outbound.sender import frames
 from service.consumers.outbound.state import InHand, Reply
 from service.consumers.outbound.window import Entry
+from service.consumers.outcomes import tell_ended
 from service.crashpoints import crash_point
 from service.store.engine.store import AsyncConnection
 from service.store.integrations import integrations
@@ -53,11 +53,21 @@ class Round:
     """What one transaction B does; memory and broker follow once it is committed."""
 
     landed: list[Landed] = field(default_factory=list)
-    done: list[Entry] = field(default_factory=list)
-    retried: list[tuple[Entry, Settlement]] = field(default_factory=list)
-    buried: list[tuple[Entry, Failure]] = field(default_factory=list)
+    ended: list[tuple[Entry, Settlement]] = field(default_factory=list)
     orphans: list[Landed] = field(default_factory=list)
     """Links given up that no message waits for any more."""
+
+    @property
+    def done(self) -> list[Entry]:
+        return [entry for entry, settlement in self.ended if settlement.failure is None]
+
+    @property
+    def retried(self) -> list[tuple[Entry, Settlement]]:
+        return [one for one in self.ended if one[1].retry_in is not None]
+
+    @property
+    def buried(self) -> list[tuple[Entry, Failure]]:
+        return [(entry, one.buried) for entry, one in self.ended if one.buried is not None]
 
 
 class Settling:
@@ -79,12 +89,12 @@ class Settling:
             await self._run(connection, work, replies, entries)
         crash_point("outbound.7" if work.buried else "outbound.5")
         self._follow(work)
-        await self.acknowledge([entry.delivery for entry in work.done])
-        await self.acknowledge([entry.delivery for entry, _ in work.buried])
-        self._hand.window.settled([*work.done, *(entry for entry, _ in work.buried)])
-        tell_ended(work.done, work.retried, work.buried)
+        over = [entry for entry, settlement in work.ended if settlement.retry_in is None]
+        await self.acknowledge([entry.delivery for entry in over])
+        self._hand.window.settled(over)
+        tell_ended(QUEUE_OUTBOUND, work.ended)
         if self.brake is not None:
-            _tell(self.brake, work)
+            self.brake.learn(settlement for _, settlement in work.ended)
         self.unpublished.extend(work.retried)
         await self.publish()
 
@@ -96,7 +106,10 @@ class Settling:
         """Send messages to their retry queues; what is not confirmed stays unsettled and is sent again."""
         waiting, self.unpublished = [one for one in self.unpublished if not one[0].gone], []
         outcomes = await asyncio.gather(
-            *(self._publisher.publish(_retry(entry, settlement)) for entry, settlement in waiting),
+            *(
+                self._publisher.publish(retry_of(entry.delivery, entry.key, settlement))
+                for entry, settlement in waiting
+            ),
             return_exceptions=True,
         )
         sent: list[Entry] = []
@@ -188,15 +201,10 @@ class Settling:
         return [entry for entry in waiters if entry.revision <= landed.upto]
 
     def _end(self, work: Round, entry: Entry, failures: Sequence[Failure]) -> None:
-        all_failures = [*entry.failures.values(), *failures]
-        settlement = settle(all_failures, attempt=entry.delivery.attempt, delays=self._delays)
-        if settlement.buried is not None:
-            work.buried.append((entry, settlement.buried))
-        elif settlement.retry_in is not None:
-            why = next(failure for failure in all_failures if failure.transient)
-            work.retried.append((entry, replace(settlement, buried=why)))
-        else:
-            work.done.append(entry)
+        settlement = settle(
+            [*entry.failures.values(), *failures], attempt=entry.delivery.attempt, delays=self._delays
+        )
+        work.ended.append((entry, settlement))
 
     async def _date(self, connection: AsyncConnection, work: Round, moment: datetime) -> None:
         crossed = {one.reply.task.integration_id for one in work.landed if one.landing.crossed}
@@ -205,12 +213,15 @@ class Settling:
 
     async def _store_failures(self, connection: AsyncConnection, work: Round, moment: datetime) -> None:
         tried = [
-            (entry.key, entry.delivery.attempt, settlement.buried.reason)
+            (entry.key, entry.delivery.attempt, settlement.failure.reason)
             for entry, settlement in work.retried
-            if settlement.buried is not None
+            if settlement.failure is not None and settlement.failure.counts
         ]
-        await rows.note_attempts(connection, QUEUE_OUTBOUND, tried, now=moment)
-        letters = [_letter(entry, failure) for entry, failure in work.buried]
+        await burying.note_attempts(connection, QUEUE_OUTBOUND, tried, now=moment)
+        letters = [
+            letter_of(entry.delivery, entry.key, failure, item_ref=entry.item_ref, item_key=entry.item_key)
+            for entry, failure in work.buried
+        ]
         letters += await self._orphan_letters(connection, work.orphans)
         await burying.bury(connection, letters, now=moment)
         replayed = [entry.letter_id for entry in work.done if entry.letter_id is not None]
@@ -262,8 +273,7 @@ class Settling:
             # what is dropped may stand on a claim that came back to us meanwhile: the store knows
             if (lost and following) or (wanted and not following):
                 hand.elsewhere.add(task.link_id)
-        pairs = (*work.retried, *work.buried)
-        ended = {id(entry) for entry in (*work.done, *(entry for entry, _ in pairs))}
+        ended = {id(entry) for entry, _ in work.ended}
         hand.window.through = [entry for entry in hand.window.through if id(entry) not in ended]
 
 
@@ -291,58 +301,10 @@ def _entry(task: Task, landing: Landing, outcome: Outcome) -> LogEntry:
 
 
 def _failure(reply: Reply, landing: Landing) -> Failure:
-    return Failure(
-        transient=landing.fate is Fate.TRANSIENT,
-        reason=reply.result.reason,
-        code=reply.result.code,
-        integration_id=reply.task.integration_id,
-        exception=reply.result.exception,
-    )
-
-
-def _letter(entry: Entry, failure: Failure) -> NewLetter:
-    delivery = entry.delivery
-    source, message_id = entry.key
-    return NewLetter(
-        queue=QUEUE_OUTBOUND,
-        source=source,
-        message_id=message_id,
-        code=failure.code,
-        reason=failure.reason,
-        field=failure.field,
-        exception=failure.exception,
-        routing_key=delivery.routing_key,
-        headers=delivery.headers,
-        body=delivery.body,
-        tenant_id=entry.tenant_id,
-        integration_id=failure.integration_id,
-        item_ref=entry.item_ref,
-        item_key=entry.item_key,
-    )
-
-
-def _retry(entry: Entry, settlement: Settlement) -> Outgoing:
-    """The same message for another attempt after the delay."""
-    delivery = entry.delivery
-    return Outgoing(
-        exchange=retry_exchange(settlement.retry_in or 0),
-        routing_key=QUEUE_OUTBOUND,
-        body=delivery.body,
-        message_id=delivery.message_id or entry.key[1],
-        headers={**delivery.headers, ATTEMPT_HEADER: delivery.attempt + 1},
-    )
-
-
-def _tell(brake: Brake, work: Round) -> None:
-    """What this round says of our own code (DESIGN 9)."""
-    if work.done:
-        brake.went_well()
-    tried = [(settlement.buried, False) for _, settlement in work.retried]
-    for failure, buried in (*tried, *((failure, True) for _, failure in work.buried)):
-        if failure is not None and failure.code == "bug":
-            brake.bug(buried=buried)
-        else:
-            brake.learned_nothing()
+    result = reply.result
+    cause = result.failure or Failure(transient=False, reason=result.reason, code=result.code)
+    transient = landing.fate is Fate.TRANSIENT
+    return replace(cause, transient=transient, integration_id=reply.task.integration_id)
 
 
 def _measure(landed: Landed, entries: Iterable[Entry], now: datetime) -> None:

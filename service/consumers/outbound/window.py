@@ -2,15 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.calendar import IntegrationId, Item, ItemRef, LinkId
 from contracts.ports import REPLAY_HEADER, Delivery
 from handlers.settlement import Failure
-
-MessageKey = tuple[str, str]
+from service.consumers.failures import replayed_by
+from service.store.messages.inbox import MessageKey
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -39,8 +39,12 @@ class Entry:
     @property
     def letter_id(self) -> str | None:
         """The dead letter that this message replays."""
-        value = self.delivery.headers.get(REPLAY_HEADER)
-        return str(value) if value is not None else None
+        return replayed_by(self.delivery)
+
+    @property
+    def about(self) -> Mapping[str, str | None]:
+        """What names it in a log line, beside its key."""
+        return {"tenant_id": self.tenant_id, "item": self.item_key}
 
     @property
     def outcome(self) -> str:

@@ -19,11 +19,11 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, IntegrationId, Item, Link, LinkId, LinkState, Status
-from service.store.engine.sets import among, change, put, put_new
+from service.store.engine.sets import among, change, put
 from service.store.integrations.integrations import integration_of
 from service.store.items.items import Carrier
 from service.store.links.links import columns_of, link_of, written
-from service.store.tables import attempts, integrations, items, links
+from service.store.tables import integrations, items, links
 
 CLAIM_SECONDS = 30.0
 LEAST_CLAIM = 15.0
@@ -348,28 +348,6 @@ async def _due(
 
 def _free(now: float) -> ColumnElement[bool]:
     return or_(links.c.claimed_by.is_(None), func.coalesce(links.c.claimed_until, 0.0) <= now)
-
-
-async def note_attempts(
-    connection: AsyncConnection,
-    consumer: str,
-    tried: Sequence[tuple[tuple[str, str], int, str]],
-    *,
-    now: datetime,
-) -> None:
-    """Remember that these attempts failed; told twice, the first telling stays."""
-    noted = [
-        {
-            "consumer": consumer,
-            "source": source,
-            "message_id": message_id,
-            "attempt": attempt,
-            "at": now,
-            "error": error,
-        }
-        for (source, message_id), attempt, error in sorted(tried)
-    ]
-    await put_new(connection, attempts, noted)
 
 
 async def carriers(connection: AsyncConnection, refs: Iterable[str]) -> dict[str, Carrier]:

@@ -8,16 +8,15 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.fields import LONGEST_ID
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 from service.store.engine.ids import new_id
-from service.store.engine.sets import among
+from service.store.engine.sets import among, put_new
 from service.store.messages import suspects
-from service.store.messages.inbox import record
+from service.store.messages.inbox import MessageKey, record
 from service.store.runs import runs
 from service.store.tables import attempts, dead_letter_acts, dead_letters, inbox, integrations
 
@@ -28,6 +27,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|“[^”]*”")
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)
 _HEX = re.compile(r"\b(?=\w*\d)[0-9a-f]{8,}\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
+_PLACE = re.compile(r"^  at (?P<file>\S+) line \d+ in (?P<function>.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,27 +112,26 @@ async def note_acts(
         await connection.execute(insert(dead_letter_acts), rows)
 
 
-async def note_attempt(  # noqa: PLR0917 -- the message is named by three words
+async def note_attempts(
     connection: AsyncConnection,
     queue: str,
-    source: str,
-    message_id: str,
-    attempt: int,
-    error: str,
+    tried: Sequence[tuple[MessageKey, int, str]],
     *,
     now: datetime,
 ) -> None:
-    """Remember that this attempt failed; told twice, the first telling stays."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    row = {
-        "consumer": queue,
-        "source": _text(source, LONGEST_ID),
-        "message_id": _text(message_id, LONGEST_ID),
-        "attempt": attempt,
-        "at": now,
-        "error": _text(error, LONGEST_REASON),
-    }
-    await connection.execute(dialect.insert(attempts).values(row).on_conflict_do_nothing())
+    """Remember that these attempts failed, and why; told twice, the first telling stays."""
+    rows = [
+        {
+            "consumer": queue,
+            "source": _text(source, LONGEST_ID),
+            "message_id": _text(message_id, LONGEST_ID),
+            "attempt": attempt,
+            "at": now,
+            "error": _text(error, LONGEST_REASON),
+        }
+        for (source, message_id), attempt, error in sorted(tried)
+    ]
+    await put_new(connection, attempts, rows)
 
 
 async def start_over(
@@ -152,11 +151,18 @@ async def start_over(
 
 
 def fingerprint(code: str, reason: str, exception: str | None) -> str:
-    """The same for letters with the same cause: what differs from message to message is left out."""
-    first, *_ = (exception or f"{code}: {reason}").strip().splitlines() or [""]
+    """The same for letters with the same cause: what differs from message to message is left out.
+
+    Of an exception the cause is its first line and the first place of ours in it, by file and
+    function: line numbers change with every release, and so would the groups.
+    """
+    text = exception or f"{code}: {reason}"
+    first, *_ = text.strip().splitlines() or [""]
     cause = first
     for pattern in (_QUOTED, _UUID, _HEX, _DIGITS):
         cause = pattern.sub("*", cause)
+    if place := _PLACE.search(text):
+        cause = f"{cause} at {place['file']} in {place['function']}"
     return hashlib.sha256(cause.encode()).hexdigest()[:16]
 
 
