@@ -1,7 +1,11 @@
-"""Whether a consumer may take messages now: the brake for bugs, the breaker for Cronofy (DESIGN 9)."""
+"""Whether a consumer is paused, and by what.
+
+By its *brake*, when bug after bug would make dead letters of everything; by the *breaker*, while
+Cronofy is down; and, when either lasts, because what was in hand is *given back* to the broker.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 
@@ -12,14 +16,16 @@ from service.telemetry.metrics import BRAKE_ON
 
 log = structlog.get_logger(__name__)
 
+Pause = Literal["brake", "breaker", "given back"]
 PAUSED: EventName = "consumer.paused"
 RESUMED: EventName = "consumer.resumed"
-IN_A_ROW = 20
+BUGS_IN_A_ROW = 20
 """So many dead letters in a row with code ``bug`` are a fault of ours, not of the messages."""
-PAUSE = 60.0
-PATIENCE = 60.0
+BRAKE_SECONDS = 60.0
+"""Seconds after which one message is tried."""
+GIVE_BACK_SECONDS = 60.0
 """Seconds of a pause after which what is in hand is given back to the broker, once."""
-STEP = 0.2
+LOOK_SECONDS = 0.2
 """Seconds between two looks at whether the pause is over."""
 
 
@@ -38,15 +44,15 @@ class Brake:
         return self._until is not None
 
     @property
-    def holds(self) -> bool:
-        """Whether no message may be taken now."""
+    def paused(self) -> bool:
+        """Whether not even the one message that is tried may be taken now."""
         return self._until is not None and self._clock.monotonic() < self._until
 
     def try_one(self) -> bool:
         """Called when a message is taken: whether it is the only one, to be tried on its own."""
         if self._until is None:
             return False
-        self._until = self._clock.monotonic() + PAUSE
+        self._until = self._clock.monotonic() + BRAKE_SECONDS
         return True
 
     def learn(self, settlements: Iterable[Settlement]) -> None:
@@ -73,11 +79,11 @@ class Brake:
     def bug(self, *, buried: bool) -> None:
         """A message met an error that nobody foresaw; ``buried``: for the last time."""
         self._bugs += buried
-        if self._bugs >= IN_A_ROW or self.on:
-            self._until = self._clock.monotonic() + PAUSE
+        if self._bugs >= BUGS_IN_A_ROW or self.on:
+            self._until = self._clock.monotonic() + BRAKE_SECONDS
             self._bugs = 0
             BRAKE_ON.labels(self._queue).set(1)
-            log.error(PAUSED, queue=self._queue, reason="bug after bug", seconds=PAUSE)
+            log.error(PAUSED, queue=self._queue, reason="bug after bug", seconds=BRAKE_SECONDS)
 
     def learned_nothing(self) -> None:
         """A message was malformed, refused, or could not be done now: another one may try at once."""
@@ -93,30 +99,29 @@ class Breaker(Protocol):
 
 
 class Gate:
-    """One consumer's; what is shut opens by itself."""
+    """What pauses one consumer; every pause ends by itself."""
 
     def __init__(self, *, queue: str, clock: Clock, breaker: Breaker | None = None) -> None:
         self.brake = Brake(queue, clock)
         self._queue = queue
         self._clock = clock
         self._breaker = breaker
-        self.resting = False
-        """Whether what was in hand has been given back."""
+        self.given_back = False
+        """Whether what was in hand has been given back, and is to be taken again when the pause is over."""
 
     @property
-    def halted(self) -> bool:
-        """Whether nothing is to be sent to Cronofy."""
-        return self._breaker is not None and self._breaker.open
-
-    @property
-    def shut(self) -> bool:
-        """Whether no message may be taken."""
-        return self.halted or self.brake.holds or self.resting
+    def paused_by(self) -> Pause | None:
+        """Why no message may be taken; while it is the breaker, nothing is sent to Cronofy either."""
+        if self._breaker is not None and self._breaker.open:
+            return "breaker"
+        if self.brake.paused:
+            return "brake"
+        return "given back" if self.given_back else None
 
     async def passed(self, stopping: Callable[[], bool]) -> None:
         """Return when messages may be taken, or when the consumer stops."""
-        while self.shut and not stopping():
-            await self._clock.sleep(STEP)
+        while self.paused_by and not stopping():
+            await self._clock.sleep(LOOK_SECONDS)
 
     async def mind(
         self, *, give_back: Callable[[], Awaitable[None]], take_again: Callable[[], Awaitable[None]]
@@ -124,19 +129,19 @@ class Gate:
         """Give the window back once in a pause that lasts, and take it again when the pause is over."""
         since: float | None = None
         while True:
-            await self._clock.sleep(STEP)
-            if not (self.halted or self.brake.holds):
+            await self._clock.sleep(LOOK_SECONDS)
+            if self.paused_by not in {"brake", "breaker"}:
                 since = None
-                await self._wake(take_again)
+                await self._resume(take_again)
             elif since is None:
                 since = self._clock.monotonic()
-            elif not self.resting and self._clock.monotonic() - since > PATIENCE:
+            elif not self.given_back and self._clock.monotonic() - since > GIVE_BACK_SECONDS:
                 log.warning(PAUSED, queue=self._queue, reason="what was in hand is given back")
-                self.resting = True
+                self.given_back = True
                 await give_back()
 
-    async def _wake(self, take_again: Callable[[], Awaitable[None]]) -> None:
-        if self.resting:
+    async def _resume(self, take_again: Callable[[], Awaitable[None]]) -> None:
+        if self.given_back:
             await take_again()
-            self.resting = False
+            self.given_back = False
             log.info(RESUMED, queue=self._queue, reason="the pause is over")

@@ -107,7 +107,7 @@ class Consumer:
         """Whether messages arrive and are handled."""
         turning = self._loop is not None and not self._loop.done()
         arriving = self._subscription is not None and self._subscription.alive
-        return turning and (arriving or self._gate.resting)
+        return turning and (arriving or self._gate.given_back)
 
     async def start(self) -> None:
         await self._subscribe()

@@ -13,7 +13,7 @@ from contracts.errors import Permanent, SyncError, Unavailable
 from contracts.ports import Outgoing
 from service.broker.memory import MemoryBroker
 from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_OUTBOUND, QUEUE_RUNS, RETRY_DELAYS
-from service.consumers.brake import IN_A_ROW, PATIENCE, PAUSE, Brake, Gate
+from service.consumers.brake import BRAKE_SECONDS, BUGS_IN_A_ROW, GIVE_BACK_SECONDS, Brake, Gate
 from service.consumers.failures import Received
 from service.consumers.loop import Consumer
 from service.cronofy.breaker import FAILURES, FIRST_PAUSE, Breaker
@@ -132,7 +132,7 @@ def is_open(transport: Transport) -> bool:
 
 async def bugs(ground: Ground) -> None:
     """Twenty dead letters with code bug, and ten messages behind them."""
-    names = [f"m-{number}" for number in range(IN_A_ROW + 10)]
+    names = [f"m-{number}" for number in range(BUGS_IN_A_ROW + 10)]
     await ground.publish(*names)
     await until(lambda: ground.gate.brake.on, what="the brake")
     await until(lambda: not ground.consumer._in_hand, what="an end of what was in hand")
@@ -143,18 +143,18 @@ async def test_twenty_bugs_in_a_row_pause_the_consumer_and_one_message_is_tried(
     async with running(store) as ground:
         await bugs(ground)
         buried = await ground.letters()
-        assert IN_A_ROW <= buried < IN_A_ROW + 10
-        assert ground.gate.brake.holds
+        assert BUGS_IN_A_ROW <= buried < BUGS_IN_A_ROW + 10
+        assert ground.gate.brake.paused
 
-        await ground.pass_time(PAUSE)
+        await ground.pass_time(BRAKE_SECONDS)
         await until(lambda: len(ground.work.seen) > buried, what="a trial")
         await until(lambda: not ground.consumer._in_hand)
         assert len(ground.work.seen) == buried + 1
-        assert ground.gate.brake.holds
+        assert ground.gate.brake.paused
 
         ground.work.broken = False
-        await ground.pass_time(PAUSE)
-        await until(lambda: len(ground.settled) == IN_A_ROW + 10, what="the rest")
+        await ground.pass_time(BRAKE_SECONDS)
+        await until(lambda: len(ground.settled) == BUGS_IN_A_ROW + 10, what="the rest")
         assert not ground.gate.brake.on
         assert await ground.letters() == buried + 1
 
@@ -163,10 +163,10 @@ async def test_malformed_and_refused_messages_never_pause_anything(store: Store)
     """However many of them come."""
     async with running(store) as ground:
         ground.work.error = Permanent("the run is unknown")
-        odd = [f"odd-{number}" for number in range(2 * IN_A_ROW)]
+        odd = [f"odd-{number}" for number in range(2 * BUGS_IN_A_ROW)]
         await ground.publish(*odd, body=b"no json")
-        await ground.publish(*(f"m-{number}" for number in range(2 * IN_A_ROW)))
-        await until(lambda: len(ground.settled) == 4 * IN_A_ROW)
+        await ground.publish(*(f"m-{number}" for number in range(2 * BUGS_IN_A_ROW)))
+        await until(lambda: len(ground.settled) == 4 * BUGS_IN_A_ROW)
         assert not ground.gate.brake.on
 
 
@@ -176,11 +176,11 @@ async def test_a_pause_that_lasts_gives_the_window_back_once(store: Store) -> No
         ground.work.broken = False
         ground.breaker.open = True
         await ground.publish("m-1", "m-2")
-        await as_time_passes(ground.clock, lambda: ground.gate.resting, "a rest")
+        await as_time_passes(ground.clock, lambda: ground.gate.given_back, "a rest")
         await until(lambda: ground.consumer._subscription is None, what="a closed channel")
         assert ground.consumer.alive
         assert await ground.broker.depth(QUEUE_RUNS) == 2
-        await ground.pass_time(10 * PATIENCE)
+        await ground.pass_time(10 * GIVE_BACK_SECONDS)
         assert ground.work.seen == []
 
         ground.breaker.open = False
@@ -192,11 +192,11 @@ def test_a_message_that_teaches_nothing_leaves_the_next_one_to_try() -> None:
     """A refused message in the trial neither frees nor prolongs."""
     clock = ManualClock()
     brake = Brake(QUEUE_RUNS, clock)
-    for _ in range(IN_A_ROW):
+    for _ in range(BUGS_IN_A_ROW):
         brake.bug(buried=True)
-    assert (brake.on, brake.holds, brake.try_one()) == (True, True, True)
+    assert (brake.on, brake.paused, brake.try_one()) == (True, True, True)
     brake.learned_nothing()
-    assert (brake.on, brake.holds) == (True, False)
+    assert (brake.on, brake.paused) == (True, False)
     brake.went_well()
     assert (brake.on, brake.try_one()) == (False, False)
 
@@ -204,12 +204,12 @@ def test_a_message_that_teaches_nothing_leaves_the_next_one_to_try() -> None:
 async def test_bugs_that_are_tried_again_do_not_count_until_they_are_letters() -> None:
     """And one message that goes well begins the count anew."""
     brake = Brake(QUEUE_RUNS, ManualClock())
-    for _ in range(3 * IN_A_ROW):
+    for _ in range(3 * BUGS_IN_A_ROW):
         brake.bug(buried=False)
-    for _ in range(IN_A_ROW - 1):
+    for _ in range(BUGS_IN_A_ROW - 1):
         brake.bug(buried=True)
     brake.went_well()
-    for _ in range(IN_A_ROW - 1):
+    for _ in range(BUGS_IN_A_ROW - 1):
         brake.bug(buried=True)
     assert not brake.on
 
@@ -331,7 +331,7 @@ async def test_t13_changes_wait_unburnt_while_cronofy_is_down(world: Outbound) -
     breaker.open = True
     world.calendars.faults.extend([Unavailable("Cronofy has a fault of its own (500)", status=500)])
     await world.publish(changed("b"), changed("c"))
-    await as_time_passes(world.clock, lambda: gate.resting, "a rest")
+    await as_time_passes(world.clock, lambda: gate.given_back, "a rest")
     await until(lambda: consumer._subscription is None, what="a closed channel")
     assert world.calendars.titles == ["a v1"]
     assert await world.broker.depth(QUEUE_OUTBOUND) == 2
@@ -374,7 +374,7 @@ async def test_bug_after_bug_outbound_makes_readiness_red(world: Outbound) -> No
     await world.integration()
     world.calendars.faults.extend([ZeroDivisionError()] * 200)
     await world.start(gate=gate, retry_delays=(), prefetch=5)
-    await world.publish(*(changed(f"i-{number}") for number in range(IN_A_ROW + 10)))
+    await world.publish(*(changed(f"i-{number}") for number in range(BUGS_IN_A_ROW + 10)))
     await until(lambda: gate.brake.on, what="the brake")
     assert {letter["code"] for letter in await world.letters()} == {"bug"}
 

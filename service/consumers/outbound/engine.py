@@ -76,7 +76,7 @@ class OutboundConsumer:
         self._takes_messages = takes_messages
         self._hand = InHand(store=store, clock=clock, me=instance_id or new_id())
         self._gate = gate or Gate(queue=QUEUE_OUTBOUND, clock=clock)
-        self._hand.halted = lambda: self._gate.halted
+        self._hand.paused_by_breaker = lambda: self._gate.paused_by == "breaker"
         self._settling = Settling(self._hand, publisher=broker, delays=retry_delays)
         self._settling.brake = self._gate.brake
         self._taking = Taking(self._hand, self._settling, hand_over)
@@ -117,7 +117,7 @@ class OutboundConsumer:
     def ready(self) -> bool:
         """Whether messages can arrive and be stored."""
         arriving = self._subscription is not None and self._subscription.alive
-        alive = arriving or not self._takes_messages or self._gate.resting
+        alive = arriving or not self._takes_messages or self._gate.given_back
         return alive and self._reachable and not self._stopping
 
     async def run(self) -> None:

@@ -42,7 +42,7 @@ class Dispatch:
         self.sends: set[asyncio.Task[None]] = set()
         self._nothing_until = 0.0
         self._rested = True
-        self._resting: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
 
     @property
@@ -52,7 +52,7 @@ class Dispatch:
             return False
         if not self._around.stopping:
             return self._hand.lanes.empty
-        if self._hand.halted():
+        if self._hand.paused_by_breaker():
             return True
         now = self._hand.clock.monotonic()
         return not any(next(lane.due(now), None) for lane in self._hand.lanes)
@@ -69,16 +69,16 @@ class Dispatch:
         loop = asyncio.get_running_loop()
         self._nothing_until = max(self._nothing_until, loop.time() + seconds)
         self._rested = False
-        if self._resting is None:
-            self._resting = loop.call_at(self._nothing_until, self._look, self._nothing_until)
+        if self._rest_timer is None:
+            self._rest_timer = loop.call_at(self._nothing_until, self._look, self._nothing_until)
 
     def _look(self, due: float) -> None:
         loop = asyncio.get_running_loop()
-        self._resting = None
+        self._rest_timer = None
         if loop.time() - due > LATE:
             self._wait(REST)
         elif loop.time() < self._nothing_until:
-            self._resting = loop.call_at(self._nothing_until, self._look, self._nothing_until)
+            self._rest_timer = loop.call_at(self._nothing_until, self._look, self._nothing_until)
         else:
             self._rested = True
             self.decide()
@@ -87,7 +87,7 @@ class Dispatch:
         """Start every sender that may start now."""
         lanes = self._hand.lanes
         free = self._concurrency - len(self.sends)
-        if free > 0 and not self._hand.halted():
+        if free > 0 and not self._hand.paused_by_breaker():
             for lane in lanes.ready(self._hand.clock.monotonic(), self._pressure())[:free]:
                 self._start(lane)
         lanes.clean()

@@ -54,7 +54,7 @@ class Sender:
         fitting, short = self._fitting(tasks, checked)
         if short:
             await self._renew(lane, short)
-        if fitting and self._hand.halted():
+        if fitting and self._hand.paused_by_breaker():
             lane.give_back(fitting)  # Cronofy went down while this lane waited for its turn
         elif fitting:
             sub = checked[fitting[0].link_id].sub
@@ -141,7 +141,7 @@ class Sender:
             lane.relax()
 
     async def _refused(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
-        if isinstance(error, Unavailable) and self._hand.halted():
+        if isinstance(error, Unavailable) and self._hand.paused_by_breaker():
             lane.give_back(tasks)  # it is Cronofy, not these writes: they wait for its return, unburnt
             return
         status = error.status if isinstance(error, Permanent | Transient) else None

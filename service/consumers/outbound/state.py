@@ -41,8 +41,8 @@ class InHand:
         self.replies: list[Reply] = []
         self.arrived = asyncio.Event()
         """Set when answers or finished messages wait to be settled."""
-        self.halted: Callable[[], bool] = lambda: False
-        """Whether Cronofy is down, so that nothing is sent."""
+        self.paused_by_breaker: Callable[[], bool] = lambda: False
+        """Whether Cronofy is down: nothing is sent, and what waits stays as it is."""
         self._moves: list[Callable[[], None]] = []
         self._alone = asyncio.Lock()
 
