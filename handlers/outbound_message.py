@@ -50,8 +50,8 @@ REASONS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
-    """A message as it was taken in."""
+class ItemMessage:
+    """A message about an item, as it was taken in."""
 
     message: ItemChanged
     attempt: int = 1
@@ -68,20 +68,20 @@ class Verdicts:
 
     item: Item
     """As it is from now on."""
-    carrier: Received | None = None
+    carrier: ItemMessage | None = None
     """The message that brought the newest version; None: the stored item stays."""
-    current: list[Received] = field(default_factory=list)
+    current: list[ItemMessage] = field(default_factory=list)
     """Those that go on to the item's links."""
-    superseded: list[Received] = field(default_factory=list)
-    stale: list[Received] = field(default_factory=list)
-    losses: list[tuple[Loss, Received]] = field(default_factory=list)
+    superseded: list[ItemMessage] = field(default_factory=list)
+    stale: list[ItemMessage] = field(default_factory=list)
+    losses: list[tuple[Loss, ItemMessage]] = field(default_factory=list)
 
     @property
     def fresh(self) -> bool:
         return self.carrier is not None
 
     @property
-    def bearer(self) -> Received:
+    def bearer(self) -> ItemMessage:
         """The message that the log names: an item may have been stored before its message came."""
         return self.carrier or self.current[-1]
 
@@ -113,7 +113,7 @@ class Choice:
     entry: LogEntry | None = None
 
 
-def sort_out(stored: Item | None, received: Sequence[Received]) -> Verdicts:
+def sort_out(stored: Item | None, received: Sequence[ItemMessage]) -> Verdicts:
     """Judge the messages about one item, the lowest version first: the highest wins (R17)."""
     item = stored
     verdicts: Verdicts | None = None
@@ -130,7 +130,7 @@ def sort_out(stored: Item | None, received: Sequence[Received]) -> Verdicts:
     return verdicts
 
 
-def _place(verdicts: Verdicts, received: Received, verdict: Verdict) -> None:
+def _place(verdicts: Verdicts, received: ItemMessage, verdict: Verdict) -> None:
     if verdict is Verdict.STALE:
         verdicts.stale.append(received)
         return
@@ -293,7 +293,7 @@ def entry_of(
     outcome: Outcome,
     code: Code,
     reason: str,
-    received: Received | None,
+    received: ItemMessage | None,
 ) -> LogEntry:
     """A log entry about the way to the linked calendar (R27)."""
     return LogEntry(

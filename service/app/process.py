@@ -259,7 +259,7 @@ class Ground:
                     calendars=calendars,
                     looker=looker,
                     clock=self.clock,
-                    attempts=len(self._settings.retry_delays) + 1,
+                    delays=self._settings.retry_delays,
                 ),
             ),
         }

@@ -41,13 +41,16 @@ class Received:
     """A decoded message on its way through a handler."""
 
     message: Message
-    key: MessageKey
-    """Source and id: the inbox row that the handler writes in its own transaction names it."""
     queue: str
     """The inbox's word for the consumer."""
-    attempt: int
+    attempt: int = 1
     replay_of: str | None = None
     """The dead letter that this is a replay of."""
+
+    @property
+    def key(self) -> MessageKey:
+        """Source and id: the inbox row that the handler writes in its own transaction names it."""
+        return self.message.source, self.message.id
 
 
 Handler = Callable[[Received], Awaitable[None]]

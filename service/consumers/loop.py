@@ -204,7 +204,6 @@ class Consumer:
             return CRASHED
         received = Received(
             message=message,
-            key=key,
             queue=self.queue,
             attempt=delivery.attempt,
             replay_of=attempt.letter_id,

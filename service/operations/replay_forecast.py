@@ -7,7 +7,7 @@ from contracts.calendar import Integration, item_ref
 from contracts.envelope import ItemChanged, NoticeReceived, RunRequested, decode
 from contracts.errors import Malformed
 from handlers import replay_forecast
-from handlers.outbound_message import Received, sort_out
+from handlers.outbound_message import ItemMessage, sort_out
 from handlers.replay_forecast import Forecast, Outcome, RunNow
 from service.operations.letter_form import Reader
 from service.operations.mending import SPOKEN_ON
@@ -82,7 +82,7 @@ async def _of_item(store: Store, connection: AsyncConnection, message: ItemChang
     data = message.data
     ref = item_ref(data.tenant_id, data.item.type.value, data.item.id)
     stored = (await items.load(connection, [ref])).get(ref)
-    verdicts = sort_out(stored, [Received(message=message, replay=True)])
+    verdicts = sort_out(stored, [ItemMessage(message=message, replay=True)])
     old = [ref] if stored is not None else []
     targets = await claims.targets(connection, [verdicts.item], old, lock=False)
     linked = await links.of_items(connection, old)

@@ -8,14 +8,14 @@ import pytest
 from contracts.calendar import Code, Direction, IntegrationId, Item, LogAction, LogEntry, Outcome
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent, ItemType
 from handlers.conflicts import fact_of, loss_entries
-from handlers.outbound_message import Received, Verdicts
+from handlers.outbound_message import ItemMessage, Verdicts
 from handlers.versions import Loss
 from tests.builders import a_content, a_message, an_item
 
 ITEM = an_item(title="Dinner", version=6)
 LUNCH = a_content(title="Lunch")
 ONE, TWO = IntegrationId("one"), IntegrationId("two")
-MESSAGE = Received(message=a_message(), attempt=3)
+MESSAGE = ItemMessage(message=a_message(), attempt=3)
 
 
 def a_loss(

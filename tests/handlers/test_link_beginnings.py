@@ -8,7 +8,7 @@ from contracts.calendar import Code, IntegrationId, LinkId, LinkState, Origin, e
 from contracts.cronofy import CronofyEvent, EventOptions
 from handlers import link_states
 from handlers.calendar_move import Follow, follow
-from handlers.outbound_message import Received, choose, sort_out
+from handlers.outbound_message import ItemMessage, choose, sort_out
 from handlers.plan import let_go_print
 from tests.builders import (
     HOUR,
@@ -100,7 +100,7 @@ def test_r6_r16_a_copy_that_came_back_is_not_taken_for_one_that_its_owner_delete
     item = an_item()
     deleted = a_link(item, state=LET_GO, exists_there=False, let_go_print=let_go_print(item.content))
     later = a_message(version=2, start=NINE + HOUR, end=TEN + HOUR, id="77", time=NOW)
-    verdicts = sort_out(item, [Received(message=later)])
+    verdicts = sort_out(item, [ItemMessage(message=later)])
     choice = choose(verdicts, an_integration(), deleted, now=at(-MINUTE), new_id=lambda: "")
     assert choice is not None
     assert choice.link.state is BEHIND

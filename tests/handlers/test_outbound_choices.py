@@ -26,7 +26,7 @@ from contracts.vorex import Action, ItemType
 from handlers.fingerprints import NO_EVENT
 from handlers.outbound_message import (
     Choice,
-    Received,
+    ItemMessage,
     Standing,
     action_of,
     choose,
@@ -59,14 +59,14 @@ IN_SERIES: dict[str, Any] = {"code": Code.SERIES, "may_update": False}
 UNDATED: dict[str, Any] = {"start": None, "end": None}
 
 
-def news(version: int = 2, *, attempt: int = 1, replay: bool = False, **changes: Any) -> Received:
+def news(version: int = 2, *, attempt: int = 1, replay: bool = False, **changes: Any) -> ItemMessage:
     """Vorex says that an item has this version."""
     message: ItemChanged = a_message(version=version, **({"title": "New"} | changes))
-    return Received(message=message, attempt=attempt, replay=replay)
+    return ItemMessage(message=message, attempt=attempt, replay=replay)
 
 
 def choice(
-    link: Link | None, message: Received | None = None, *, stored: Item = OLD, **settings: Any
+    link: Link | None, message: ItemMessage | None = None, *, stored: Item = OLD, **settings: Any
 ) -> Choice | None:
     verdicts = sort_out(stored, [message or news()])
     return choose(verdicts, an_integration(**settings), link, now=NOW_AT, new_id=lambda: "fresh")
@@ -185,7 +185,7 @@ def test_r9_a_change_that_cannot_be_made_is_left_and_said_once() -> None:
     ids=["deleted", "undated", "given to another"],
 )
 def test_r10_the_log_says_what_a_foreign_event_would_have_had_to_undergo(
-    message: Received, action: LogAction
+    message: ItemMessage, action: LogAction
 ) -> None:
     found = choice(an_external_link(THEIRS, may_delete=False), message, stored=THEIRS)
     assert found is not None
@@ -250,7 +250,7 @@ HOLDS = [
 )
 def test_r20_a_change_that_may_not_be_sent_is_held_and_said(  # noqa: PLR0917
     link: Link | None,
-    message: Received,
+    message: ItemMessage,
     action: LogAction,
     settings: dict[str, Any],
     code: Code,

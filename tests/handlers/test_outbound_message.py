@@ -24,17 +24,25 @@ from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
 from handlers.compose import compose
 from handlers.conflicts import fact_of, loss_entries
-from handlers.outbound_message import MOST_WRITES, Choice, Received, Standing, choose, passed_over, sort_out
+from handlers.outbound_message import (
+    MOST_WRITES,
+    Choice,
+    ItemMessage,
+    Standing,
+    choose,
+    passed_over,
+    sort_out,
+)
 from tests.support.calendars import MORNING, changed
 
 NOW = 1000.0
 HOME = IntegrationId("00000001-0000-7000-8000-000000000000")
 
 
-def received(version: int = 1, **changes: Any) -> Received:
+def received(version: int = 1, **changes: Any) -> ItemMessage:
     replay = bool(changes.pop("replay", False))
     message = decode(changed(version=version, **changes).body, expected=ItemChanged)
-    return Received(message=message, replay=replay)
+    return ItemMessage(message=message, replay=replay)
 
 
 def stored(first: int = 1, **changes: Any) -> Item:
@@ -65,7 +73,7 @@ def integration(**changes: Any) -> Integration:
     return Integration(**usual | changes)
 
 
-def decide(received_: Received, known: Item | None, link: Link | None, **changes: Any) -> Choice | None:
+def decide(received_: ItemMessage, known: Item | None, link: Link | None, **changes: Any) -> Choice | None:
     verdicts = sort_out(known, [received_])
     return choose(verdicts, integration(**changes), link, now=NOW, new_id=lambda: "new")
 

@@ -11,7 +11,7 @@ from contracts.envelope import ItemChanged
 from contracts.errors import Malformed
 from contracts.messages import NoticeData
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemType
-from handlers.outbound_message import Received, sort_out
+from handlers.outbound_message import ItemMessage, sort_out
 from handlers.plan import let_go_print
 from handlers.replay_forecast import (
     Forecast,
@@ -29,7 +29,7 @@ WHERE = "Work of ann@example.com"
 ONE = IntegrationId("one")
 
 
-def received(version: int, **changes: Any) -> Received:
+def received(version: int, **changes: Any) -> ItemMessage:
     data = ItemChangedData(
         tenant_id="acme",
         action=changes.pop("action", Action.UPDATED),
@@ -37,7 +37,7 @@ def received(version: int, **changes: Any) -> Received:
         actor=Actor(kind=ActorKind.USER, id="ann"),
         item=a_content(**changes),
     )
-    return Received(message=ItemChanged.of(data, id="m-1", time=NOW, source="/vorex/acme"), replay=True)
+    return ItemMessage(message=ItemChanged.of(data, id="m-1", time=NOW, source="/vorex/acme"), replay=True)
 
 
 def integration(**changes: Any) -> Integration:
@@ -46,7 +46,7 @@ def integration(**changes: Any) -> Integration:
 
 
 def told(
-    message: Received, stored: Item | None = None, *links: Link, at: Integration | None = None
+    message: ItemMessage, stored: Item | None = None, *links: Link, at: Integration | None = None
 ) -> list[tuple[Outcome, str]]:
     verdicts = sort_out(stored, [message])
     return [(one.outcome, one.said) for one in of_item(verdicts, [at or integration()], links, now=0.0)]
@@ -186,7 +186,7 @@ def test_what_a_step_of_a_run_would_do_is_foretold(
 
 
 def forecasts(
-    message: Received, stored: Item | None, *links: Link, among: list[Integration] | None = None
+    message: ItemMessage, stored: Item | None, *links: Link, among: list[Integration] | None = None
 ) -> list[Forecast]:
     return of_item(sort_out(stored, [message]), among or [integration()], links, now=0.0)
 

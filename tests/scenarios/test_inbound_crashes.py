@@ -19,6 +19,7 @@ from contracts.vorex import Action
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND
+from service.consumers.failures import Received
 from service.consumers.inbound.notices import NoticeHandler
 from service.consumers.inbound.reader import Reader
 from service.crashpoints import KILLED
@@ -35,7 +36,6 @@ from tests.support.brokers import take
 from tests.support.calendars import Outbound, outbound
 from tests.support.clock import ManualClock
 from tests.support.linked import Account, link
-from tests.support.one_person import Message
 from tests.support.processes import SECRETS, Started, started
 from tests.support.waiting import until
 
@@ -107,7 +107,7 @@ class Ground:
         looker = Looker(store, cronofy.gateway, wake=lambda: None)
         reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
         handle = NoticeHandler(store=store, reader=reader, looker=looker)
-        await handle(Message(message=message, key=(message.source, message.id)))
+        await handle(Received(message=message, queue=QUEUE_INBOUND))
         await cronofy.close()
         return message.id
 

@@ -15,6 +15,8 @@ from contracts.envelope import RunRequested
 from contracts.messages import RunData
 from contracts.ports import Turn
 from handlers.compose import compose
+from service.broker.topology import QUEUE_RUNS
+from service.consumers.failures import Received
 from service.consumers.inbound.reader import Reader
 from service.cronofy.gateway import CronofyGateway, EventsQuery
 from service.store.engine.ids import new_id
@@ -23,7 +25,7 @@ from service.store.integrations import integrations, listing, reads
 from service.store.items import items
 from service.store.links import links
 from service.store.runs import runs
-from tests.support.one_person import ELEVEN, TEN, Household, Message, household
+from tests.support.one_person import ELEVEN, TEN, Household, household
 from tests.support.waiting import until
 
 
@@ -128,7 +130,7 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
     message = RunRequested.of(data, id=new_id(), time=rows.clock.now())
     async with _holding(rows.store) as connection:
         await listing.lock(connection, mine)
-        step = asyncio.create_task(rows.runs(Message(message=message, key=(message.source, message.id))))
+        step = asyncio.create_task(rows.runs(Received(message=message, queue=QUEUE_RUNS)))
         await _blocked(rows.store, step)
         run = await runs.find(connection, run_id, lock=True)
     await step

@@ -8,10 +8,12 @@ from sqlalchemy import select
 
 from contracts.envelope import RunRequested
 from contracts.messages import RunData
+from service.broker.topology import QUEUE_RUNS
+from service.consumers.failures import Received
 from service.store.engine.ids import new_id
 from service.store.tables import log_entries
 from service.store.tables import runs as runs_table
-from tests.support.one_person import NINE, TEN, Household, Message, household
+from tests.support.one_person import NINE, TEN, Household, household
 
 WEEK = {"past": "1_week", "future": "1_week"}
 EVENTS, PAGE = 25, 5
@@ -52,7 +54,7 @@ async def _retrieve(home: Household, mine: str, *, expires_before: set[int]) -> 
             await home.world.advance(2 * ADDRESS_SECONDS)
         data = RunData(run_id=run_id, integration_id=mine, step=number)
         message = RunRequested.of(data, id=new_id(), time=home.clock.now())
-        await home.runs(Message(message=message, key=(message.source, message.id)))
+        await home.runs(Received(message=message, queue=QUEUE_RUNS))
         shown.append(await _shown(home, run_id))
         if shown[-1].pop("ended"):
             return shown

@@ -16,6 +16,8 @@ from contracts.envelope import NoticeReceived, RunRequested
 from contracts.messages import NoticeData, RunData
 from contracts.ports import Clock
 from contracts.vorex import ItemContent, ItemType
+from service.broker.topology import QUEUE_INBOUND, QUEUE_RUNS
+from service.consumers.failures import Received
 from service.consumers.inbound.notices import NoticeHandler
 from service.consumers.inbound.reader import Reader
 from service.consumers.runs.handler import RunHandler
@@ -58,17 +60,6 @@ class WorldClock:
 
     async def sleep(self, seconds: float) -> None:
         await self._world.advance(seconds)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """A message as a consumer hands it to its handler."""
-
-    message: object
-    key: tuple[str, str]
-    queue: str = "calendar-sync.inbound"
-    attempt: int = 1
-    replay_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,7 +144,7 @@ class Household:
             said["changes_since"] = (since or self.clock.now()).strftime("%Y-%m-%dT%H:%M:%SZ")
         data = NoticeData(integration_id=integration_id, received_at=self.clock.now(), notification=said)
         message = NoticeReceived.of(data, id=new_id(), time=self.clock.now())
-        await self.notices(Message(message=message, key=(message.source, message.id)))
+        await self.notices(Received(message=message, queue=QUEUE_INBOUND))
 
     async def changed(self, integration_id: str) -> None:
         """Let the world settle, then hand over a notice about everything since an hour ago."""
@@ -179,9 +170,7 @@ class Household:
                 await connection.execute(insert(runs_table), [row])
         data = RunData(run_id=run_id, integration_id=integration_id, step=0)
         message = RunRequested.of(data, id=new_id(), time=now)
-        await self.runs(
-            Message(message=message, key=(message.source, message.id), queue="calendar-sync.runs")
-        )
+        await self.runs(Received(message=message, queue=QUEUE_RUNS))
         async with self.store.read() as connection:
             run = await runs.find(connection, run_id)
         assert run is not None
@@ -215,7 +204,7 @@ class Household:
             data = RunData(run_id=run_id, integration_id=integration_id, step=number)
             for _ in range(2 if repeat else 1):
                 message = RunRequested.of(data, id=new_id(), time=self.clock.now())
-                await self.runs(Message(message=message, key=(message.source, message.id)))
+                await self.runs(Received(message=message, queue=QUEUE_RUNS))
         return run_id
 
     async def run_to_end(self, integration_id: str, **options: Any) -> EndedRun:

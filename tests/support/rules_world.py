@@ -21,7 +21,7 @@ from handlers.inbound_page import Known, judge_page
 from handlers.judgement import Reading
 from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land, write_of
 from handlers.link_states import UNFINISHED
-from handlers.outbound_message import Received, choose, prints_of, remembered, sort_out
+from handlers.outbound_message import ItemMessage, choose, prints_of, remembered, sort_out
 from tests.builders import FREELY, NOW, an_integration
 
 UNKNOWN = Result(kind=Kind.TRANSIENT, unknown=True)
@@ -117,7 +117,7 @@ class SmallWorld:
     def take_in(self, message: ItemChanged) -> None:
         """One message reaches the store and the links of its item."""
         refs = [item for item in self.items.values() if (item.type, item.id) == _key(message)]
-        verdicts = sort_out(refs[0] if refs else None, [Received(message=message)])
+        verdicts = sort_out(refs[0] if refs else None, [ItemMessage(message=message)])
         self.save(verdicts.item)
         if not verdicts.current:
             return

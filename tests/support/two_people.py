@@ -17,7 +17,8 @@ from contracts.messages import NoticeData
 from contracts.ports import Outgoing
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
 from service.broker.memory import MemoryBroker
-from service.broker.topology import FACTS_EXCHANGE, ITEMS_EXCHANGE
+from service.broker.topology import FACTS_EXCHANGE, ITEMS_EXCHANGE, QUEUE_INBOUND
+from service.consumers.failures import Received
 from service.consumers.inbound.notices import NoticeHandler
 from service.consumers.inbound.reader import Reader
 from service.consumers.outbound.engine import OutboundConsumer
@@ -34,7 +35,7 @@ from service.store.engine.store import Store
 from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import integration_state, links
 from tests.support.clock import ManualClock
-from tests.support.one_person import CLIENT, Household, Message
+from tests.support.one_person import CLIENT, Household
 from tests.support.reused import Reused, Watched
 
 PEOPLE = ("ann", "bob")
@@ -145,7 +146,7 @@ class Town:
         now = self.clock.now()
         data = NoticeData(integration_id=integration_id, received_at=now, notification=body["notification"])
         message = NoticeReceived.of(data, id=new_id(), time=now)
-        received = Message(message=message, key=(message.source, message.id))
+        received = Received(message=message, queue=QUEUE_INBOUND)
         self.handle(lambda: self.home.notices(received))
 
     # -- processes ------------------------------------------------------------------------------

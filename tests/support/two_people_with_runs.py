@@ -13,6 +13,7 @@ from contracts.errors import Transient
 from contracts.ports import Delivery, Subscription
 from contracts.vorex import Action, ItemContent
 from service.broker.topology import QUEUE_RUNS
+from service.consumers.failures import Received
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.integrations import Accounts
 from service.integrations.activate import Switching
@@ -22,7 +23,7 @@ from service.integrations.runs import Syncing
 from service.keeper import due_runs
 from service.store.integrations.listing import Owner
 from service.store.tables import integrations, links, runs
-from tests.support.one_person import NINE, TEN, Household, Message
+from tests.support.one_person import NINE, TEN, Household
 from tests.support.two_people import Town, town
 
 ANN = Owner(tenant_id="acme", user_id="ann")
@@ -81,9 +82,8 @@ class Village:
     async def _handle(self, delivery: Delivery) -> None:
         message = decode(delivery.body, expected=RunRequested)
         for attempt in range(1, MOST_ATTEMPTS + 1):
-            key = (message.source, message.id)
             try:
-                await self.home.runs(Message(message=message, key=key, queue=QUEUE_RUNS, attempt=attempt))
+                await self.home.runs(Received(message=message, queue=QUEUE_RUNS, attempt=attempt))
                 if not self.killed:
                     break
                 self.killed -= 1

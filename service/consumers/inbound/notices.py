@@ -1,13 +1,13 @@
 """What each kind of notice makes us do (DESIGN 7.2, 7.5)."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import structlog
 
 from contracts.calendar import Integration
 from contracts.envelope import NoticeReceived
 from contracts.messages import NoticeData
+from service.consumers.failures import Received
 from service.consumers.inbound.pages import INBOUND_QUEUE
 from service.consumers.inbound.reader import Looker, Reader
 from service.crashpoints import crash_point
@@ -21,16 +21,6 @@ from service.telemetry.logs import EventName
 CHANGE = "change"
 PROFILE_KINDS = frozenset({"profile_disconnected", "profile_initial_sync_completed"})
 ERASURE = "gdpr_requested"
-
-
-class Received(Protocol):
-    """A message as the consumer hands it over."""
-
-    @property
-    def message(self) -> object: ...
-
-    @property
-    def key(self) -> MessageKey: ...
 
 
 class NoticeHandler:

@@ -9,7 +9,7 @@ from contracts.calendar import Integration, IntegrationId, Item, ItemRef, LinkId
 from contracts.envelope import ItemChanged, encode
 from contracts.ports import REPLAY_HEADER, Delivery, Outgoing
 from handlers.conflicts import fact_of, loss_entries
-from handlers.outbound_message import Choice, Received, Standing, Verdicts, choose, passed_over, sort_out
+from handlers.outbound_message import Choice, ItemMessage, Standing, Verdicts, choose, passed_over, sort_out
 from handlers.settlement import Failure
 from service.broker.topology import QUEUE_OUTBOUND
 from service.consumers.failures import replayed_by
@@ -34,7 +34,7 @@ class Arrived:
     """A delivery that says what it should."""
 
     delivery: Delivery
-    received: Received
+    received: ItemMessage
     key: MessageKey
     ref: ItemRef
 
@@ -44,7 +44,7 @@ class Arrived:
         replay = REPLAY_HEADER in delivery.headers
         return cls(
             delivery=delivery,
-            received=Received(message=message, attempt=delivery.attempt, replay=replay),
+            received=ItemMessage(message=message, attempt=delivery.attempt, replay=replay),
             key=(message.source, message.id),
             ref=item_ref(data.tenant_id, data.item.type.value, data.item.id),
         )
@@ -299,7 +299,7 @@ class TransactionA:
             await burying.resolve(connection, taken.letters, now=moment)
 
 
-def _carrier(received: Received, group: Sequence[Arrived]) -> Carrier | None:
+def _carrier(received: ItemMessage, group: Sequence[Arrived]) -> Carrier | None:
     arrived = next((each for each in group if each.received is received), None)
     if arrived is None:
         return None

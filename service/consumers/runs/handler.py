@@ -1,13 +1,17 @@
 """Does the step of a run that is due, once, whoever is asked how often (R24, R25)."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from contracts.calendar import Integration
 from contracts.envelope import RunRequested
-from contracts.errors import GrantRefused, Permanent, SyncError, Throttled
+from contracts.errors import GrantRefused, Permanent, SyncError
 from contracts.messages import RunData
 from contracts.ports import Clock
+from handlers.settlement import settle
+from service.broker.topology import RETRY_DELAYS
+from service.consumers.failures import Received, failure_of
 from service.consumers.inbound.pages import NotSyncing
 from service.consumers.inbound.reader import LOOK_CLOSER, Calendars, Looker
 from service.consumers.runs.baseline import Baseline
@@ -36,7 +40,6 @@ from service.integrations.run_requests import BASELINE
 from service.store.engine.statistics import Statistics
 from service.store.engine.store import Store
 from service.store.integrations import integrations
-from service.store.messages.inbox import MessageKey
 from service.store.runs import runs
 from service.store.runs.runs import DELETION, Run
 
@@ -51,30 +54,23 @@ class Accounts(Calendars, Cronofy, Writer, Protocol):
     """All that the steps ask of Cronofy."""
 
 
-class Received(Protocol):
-    """A message as the consumer hands it over."""
-
-    @property
-    def message(self) -> object: ...
-
-    @property
-    def key(self) -> MessageKey: ...
-
-    @property
-    def attempt(self) -> int: ...
-
-
 class RunHandler:
     """One message, one step; a step that was done already is acknowledged and not repeated.
 
-    ``attempts`` is how often a step is tried: with the last one the run fails, for a run that can never
-    go on would keep the next one out, and every comparison waiting (R25).
+    After all of the ``delays`` the run fails with its message, for a run that can never go on would keep
+    the next one out, and every comparison waiting (R25).
     """
 
     def __init__(
-        self, *, store: Store, calendars: Accounts, looker: Looker, clock: Clock, attempts: int = 6
+        self,
+        *,
+        store: Store,
+        calendars: Accounts,
+        looker: Looker,
+        clock: Clock,
+        delays: Sequence[int] = RETRY_DELAYS,
     ) -> None:
-        self._store, self._looker, self._attempts = store, looker, attempts
+        self._store, self._looker, self._delays = store, looker, delays
         self._statistics = Statistics(store, clock)
         self._progress = progress = Progress(store)
         retrieval = Retrieval(store=store, calendars=calendars, progress=progress, clock=clock)
@@ -142,9 +138,7 @@ class RunHandler:
         return False
 
     def _is_last(self, error: Exception, attempt: int) -> bool:
-        if isinstance(error, Permanent):
-            return True
-        return attempt >= self._attempts and not isinstance(error, Throttled)
+        return settle([failure_of(error)], attempt=attempt, delays=self._delays).buried is not None
 
     async def _fail(self, due: Due, reason: str) -> None:
         async with self._store.begin() as connection:
