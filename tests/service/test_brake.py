@@ -153,8 +153,8 @@ async def test_twenty_bugs_in_a_row_pause_the_consumer_and_one_message_is_tried(
         assert ground.gate.brake.paused
 
         ground.work.broken = False
-        await ground.pass_time(BRAKE_SECONDS)
-        await until(lambda: len(ground.settled) == BUGS_IN_A_ROW + 10, what="the rest")
+        everything = BUGS_IN_A_ROW + 10
+        await as_time_passes(ground.clock, lambda: len(ground.settled) == everything, "the rest")
         assert not ground.gate.brake.on
         assert await ground.letters() == buried + 1
 
