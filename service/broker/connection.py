@@ -1,10 +1,8 @@
 """One supervised connection to RabbitMQ: it comes back by itself, and says when it is held back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
-from itertools import count
-from random import SystemRandom
 from typing import Any, TypeVar
 
 import aio_pika
@@ -12,6 +10,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from contracts.errors import Unavailable
+from service.back_off import pauses
 from service.broker.wire import read_leniently
 
 log = structlog.get_logger(__name__)
@@ -19,13 +18,7 @@ log = structlog.get_logger(__name__)
 CLOSE_SECONDS = 5.0
 FAREWELL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15
-_random = SystemRandom()
 Result = TypeVar("Result")
-
-
-def pauses(*, longest: float) -> Iterator[float]:
-    """Back-off with jitter: from a tenth of a second, doubling, never above the longest."""
-    return (min(longest, 0.1 * 2 ** min(step, 20)) * _random.uniform(0.5, 1.0) for step in count())
 
 
 class SupervisedConnection:

@@ -11,7 +11,8 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from contracts.ports import Delivery, Sink
-from service.broker.connection import SupervisedConnection, pauses, quietly, within
+from service.back_off import pauses
+from service.broker.connection import SupervisedConnection, quietly, within
 from service.broker.headers import attempt_of, origin_of, ours, returns_of
 
 log = structlog.get_logger(__name__)

@@ -3,10 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
-from random import SystemRandom
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -16,6 +14,7 @@ from contracts.envelope import Message
 from contracts.errors import SyncError, Transient, Unavailable
 from contracts.ports import Broker, Clock, Delivery, Subscription
 from handlers.settlement import Failure, Settlement, settle
+from service.back_off import pauses
 from service.consumers.brake import Gate
 from service.consumers.failures import (
     CRASHED,
@@ -42,7 +41,6 @@ log = structlog.get_logger(__name__)
 HANDLER_SECONDS = 600.0
 """Far below the half hour after which RabbitMQ takes a message away."""
 LONGEST_PAUSE = 5.0
-_random = SystemRandom()
 _T = TypeVar("_T")
 
 
@@ -262,7 +260,7 @@ class Consumer:
 
     async def _insist(self, step: Callable[[], Awaitable[_T]]) -> _T:
         """Repeat a step until database and broker let it happen; meanwhile nothing is acknowledged."""
-        for pause in _pauses():
+        for pause in pauses(longest=LONGEST_PAUSE):
             try:
                 return await step()
             except Exception as error:  # noqa: BLE001 -- whatever hinders it, the message must not be lost
@@ -270,7 +268,3 @@ class Consumer:
                 log.warning("message.waiting", queue=self.queue, reason=reason, seconds=round(pause, 1))
             await self._clock.sleep(pause)
         raise AssertionError("pauses never end")
-
-
-def _pauses() -> Iterator[float]:
-    return (min(LONGEST_PAUSE, 0.1 * 2 ** min(step, 10)) * _random.uniform(0.5, 1.0) for step in count())

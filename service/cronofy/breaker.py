@@ -8,6 +8,7 @@ import structlog
 
 from contracts.errors import SyncError
 from contracts.ports import Clock
+from service.back_off import back_off
 from service.telemetry.logs import EventName
 from service.telemetry.metrics import BREAKER_OPEN
 
@@ -38,7 +39,7 @@ class Breaker:
         self._unreachable = False
         self._probing: asyncio.Task[None] | None = None
         self._wondering: asyncio.Task[None] | None = None
-        self._pause = FIRST_PAUSE
+        self._probes = 0
         self._closed_at: float | None = None
         self.open = False
 
@@ -77,14 +78,14 @@ class Breaker:
         BREAKER_OPEN.set(1)
         log.warning(DOWN, failures=self._failures, unreachable=self._unreachable)
         if self._closed_at is None or self._clock.monotonic() - self._closed_at > CALM:
-            self._pause = FIRST_PAUSE
+            self._probes = 0
         if self._probing is None or self._probing.done():
             self._probing = asyncio.create_task(self._until_back(), name="cronofy-breaker")
 
     async def _until_back(self) -> None:
         while self.open:
-            await self._clock.sleep(self._pause)
-            self._pause = min(LONGEST_PAUSE, 2 * self._pause)
+            await self._clock.sleep(back_off(self._probes, first=FIRST_PAUSE, longest=LONGEST_PAUSE))
+            self._probes += 1
             if self.open:
                 await self._ask()
 

@@ -10,6 +10,7 @@ import structlog
 
 from contracts.errors import Transient
 from contracts.ports import Broker, Budget, Clock, Cronofy, Delivery, HandOver, Looker, Subscription
+from service.back_off import back_off
 from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS
 from service.consumers.brake import Gate
 from service.consumers.failures import SUSPICIOUS_RETURNS, failure_of, frames
@@ -237,11 +238,11 @@ class OutboundConsumer:
 
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
         """Go on whatever happens: an error that nobody foresaw costs a pause, not the consumer."""
-        back_off = FIRST_BACK_OFF
+        failures = 0
         while True:
             try:
                 await step()
-                back_off = FIRST_BACK_OFF
+                failures = 0
                 self._reachable = True
             except Transient as error:
                 self._reachable = False
@@ -250,8 +251,8 @@ class OutboundConsumer:
                 log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
             else:
                 continue
-            await asyncio.sleep(back_off)
-            back_off = min(LONGEST_BACK_OFF, back_off * 2)
+            await asyncio.sleep(back_off(failures, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF))
+            failures += 1
 
     async def _take_in(self) -> None:
         while not self._incoming:

@@ -7,6 +7,7 @@ from contracts.calendar import IntegrationId, ItemRef, LinkId
 from contracts.vorex import ItemType
 from contracts.writes import EventWrite
 from handlers.landing import Sent
+from service.back_off import back_off
 
 FULL = 50
 LONGEST_WAIT = 1.0
@@ -130,7 +131,7 @@ class Lane:
 
     def pause(self, now: float, retry_after: float | None) -> None:
         """Wait as asked, else 1, 2, 4 … 60 s (DESIGN 9)."""
-        usual = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self.pauses)
+        usual = back_off(self.pauses, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
         self.pauses += 1
         self.not_before = now + (usual if retry_after is None else retry_after)
 
