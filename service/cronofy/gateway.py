@@ -106,13 +106,18 @@ class CronofyGateway:
     async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn = LIVE) -> None:
         """End one profile's authorisation; one that is gone already is no error (R21)."""
         path = f"/v1/profiles/{quote(profile_id, safe='')}/revoke"
-        await self._send(sub, Request(method="POST", path=path, body={}, answers=GONE), turn)
+        request = Request(method="POST", path=path, account=sub, turn=turn, body={}, answers=GONE)
+        await self._send(request)
 
     async def userinfo(self, sub: str, *, turn: Turn = LIVE) -> UserInfo:
-        return await self._read(sub, Request(method="GET", path="/v1/userinfo"), UserInfo.parse, turn)
+        return await self._read(
+            Request(method="GET", path="/v1/userinfo", account=sub, turn=turn), UserInfo.parse
+        )
 
     async def calendars(self, sub: str, *, turn: Turn = LIVE) -> tuple[Calendar, ...]:
-        return await self._read(sub, Request(method="GET", path="/v1/calendars"), parse_calendars, turn)
+        return await self._read(
+            Request(method="GET", path="/v1/calendars", account=sub, turn=turn), parse_calendars
+        )
 
     async def request_permission(
         self, sub: str, calendar_ids: Sequence[str], redirect_uri: str, *, turn: Turn = LIVE
@@ -120,8 +125,8 @@ class CronofyGateway:
         """Ask for the right to edit foreign events; the address to send the person to, None if granted."""
         wanted = [{"calendar_id": one, "permission_level": "unrestricted"} for one in calendar_ids]
         body = {"permissions": wanted, "redirect_uri": redirect_uri}
-        answer = await self._send(sub, Request(method="POST", path="/v1/permissions", body=body), turn)
-        url = part(content(answer), "permissions_request").get("url")
+        request = Request(method="POST", path="/v1/permissions", account=sub, turn=turn, body=body)
+        url = part(content(await self._send(request)), "permissions_request").get("url")
         return url if isinstance(url, str) else None
 
     # -- events ---------------------------------------------------------------------------------
@@ -156,17 +161,18 @@ class CronofyGateway:
         body: dict[str, Any] = {"delete_all": True}
         if calendar_ids is not None:
             body = {"calendar_ids": list(calendar_ids)}
-        await self._send(sub, Request(method="DELETE", path="/v1/events", body=body), turn)
+        await self._send(Request(method="DELETE", path="/v1/events", account=sub, turn=turn, body=body))
 
     async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE) -> EventsPage:
-        return await self._page(sub, Request(method="GET", path="/v1/events", query=query.pairs()), turn)
+        request = Request(method="GET", path="/v1/events", account=sub, turn=turn, query=query.pairs())
+        return await self._page(request)
 
     async def next_page(self, sub: str, url: str, *, turn: Turn = LIVE) -> EventsPage:
         """The page at that address, which must be Cronofy's own; an expired one is Transient: read anew."""
         if not self._ours(url):
             raise Permanent("the next page lies outside Cronofy's API: refused")
         try:
-            return await self._page(sub, Request(method="GET", path=url), turn)
+            return await self._page(Request(method="GET", path=url, account=sub, turn=turn))
         except Permanent as error:
             if error.status in UNREADABLE_PAGE:
                 raise Transient("the next page has expired", status=error.status) from error
@@ -183,7 +189,9 @@ class CronofyGateway:
     # -- channels -------------------------------------------------------------------------------
 
     async def channels(self, sub: str, *, turn: Turn = LIVE) -> tuple[Channel, ...]:
-        return await self._read(sub, Request(method="GET", path="/v1/channels"), parse_channels, turn)
+        return await self._read(
+            Request(method="GET", path="/v1/channels", account=sub, turn=turn), parse_channels
+        )
 
     async def create_channel(
         self, sub: str, callback_url: str, *, calendar_ids: Sequence[str] = (), turn: Turn = LIVE
@@ -192,49 +200,63 @@ class CronofyGateway:
         body: dict[str, Any] = {"callback_url": callback_url}
         if calendar_ids:
             body["filters"] = {"calendar_ids": list(calendar_ids)}
-        request = Request(method="POST", path="/v1/channels", body=body)
-        return await self._read(sub, request, lambda raw: Channel.parse(part(raw, "channel")), turn)
+        request = Request(method="POST", path="/v1/channels", account=sub, turn=turn, body=body)
+        return await self._read(request, lambda raw: Channel.parse(part(raw, "channel")))
 
     async def close_channel(self, sub: str, channel_id: str, *, turn: Turn = LIVE) -> None:
         """No more notices there; a channel that is gone already is no error."""
         path = f"/v1/channels/{quote(channel_id, safe='')}"
-        await self._send(sub, Request(method="DELETE", path=path, answers=GONE), turn)
+        await self._send(Request(method="DELETE", path=path, account=sub, turn=turn, answers=GONE))
 
     # -- how ------------------------------------------------------------------------------------
 
     async def _write_one(self, sub: str, write: EventWrite, turn: Turn) -> Answer:
-        path = events_path(write.calendar_id)
-        request = Request(method=write.method, path=path, body=write.body(), answers=ABOUT_THE_WRITE)
-        response = await self._send(sub, request, turn)
+        request = Request(
+            method=write.method,
+            path=events_path(write.calendar_id),
+            account=sub,
+            turn=turn,
+            body=write.body(),
+            answers=ABOUT_THE_WRITE,
+        )
+        response = await self._send(request)
         return Answer.parse(response.status_code, _said(response))
 
     async def _write_many(self, sub: str, writes: Sequence[EventWrite], turn: Turn) -> list[Answer]:
-        body = {"batch": [batch_entry(write) for write in writes]}
-        request = Request(method="POST", path="/v1/batch", body=body, cost=self.cost(len(writes)))
-        response = await self._send(sub, request, turn)
+        request = Request(
+            method="POST",
+            path="/v1/batch",
+            account=sub,
+            turn=turn,
+            body={"batch": [batch_entry(write) for write in writes]},
+            cost=self.cost(len(writes)),
+        )
+        response = await self._send(request)
         answers = _answers(_said(response))
         if len(answers) != len(writes):
             raise Unanswered("the batch's answers do not match its writes", status=response.status_code)
         if any(answer.status == HTTPStatus.TOO_MANY_REQUESTS for answer in answers):
-            await self._transport.refused(sub, turn)
+            await self._transport.refused(request)
         return answers
 
-    async def _send(self, sub: str, request: Request, turn: Turn) -> httpx.Response:
-        return await self._transport.authorised(self._tokens, sub, request, turn)
+    async def _send(self, request: Request) -> httpx.Response:
+        return await self._transport.authorised(self._tokens, request)
 
-    async def _read(self, sub: str, request: Request, parse: Callable[[Any], Read], turn: Turn) -> Read:
-        response = await self._send(sub, request, turn)
+    async def _read(self, request: Request, parse: Callable[[Any], Read]) -> Read:
+        response = await self._send(request)
         try:
             return parse(content(response))
         except Malformed as error:
             raise Transient(f"Cronofy's answer cannot be read: {error}") from error
 
-    async def _page(self, sub: str, request: Request, turn: Turn) -> EventsPage:
-        page = await self._read(sub, request, EventsPage.parse, turn)
+    async def _page(self, request: Request) -> EventsPage:
+        page = await self._read(request, EventsPage.parse)
         if page.unreadable:
-            broken = sorted(set(page.unreadable))
             structlog.get_logger().warning(
-                ROW_UNREADABLE, integration_id=turn.integration_id, rows=len(page.unreadable), rules=broken
+                ROW_UNREADABLE,
+                integration_id=request.turn.integration_id,
+                rows=len(page.unreadable),
+                rules=sorted(set(page.unreadable)),
             )
         return page
 

@@ -9,7 +9,6 @@ import httpx
 
 from contracts.cronofy import TokenGrant
 from contracts.errors import Malformed, Transient
-from contracts.ports import LIVE, Turn
 from service.cronofy.statuses import token_error
 from service.cronofy.transport import Request, Transport, content
 
@@ -49,23 +48,23 @@ class OAuth:
     async def exchange_code(self, code: str, redirect_uri: str) -> TokenGrant:
         """The grant behind a code; GrantRefused where the code is unknown, used or of another address."""
         asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
-        grant = await self._grant(asked, LIVE)
+        grant = await self._grant(asked)
         if grant.sub is None:
             raise Transient("Cronofy's answer does not name the account")
         return grant
 
-    async def refresh(self, refresh_token: str, *, turn: Turn = LIVE) -> TokenGrant:
+    async def refresh(self, refresh_token: str) -> TokenGrant:
         """A new access token; GrantRefused (``invalid_grant``) where access was withdrawn."""
-        return await self._grant({"grant_type": "refresh_token", "refresh_token": refresh_token}, turn)
+        return await self._grant({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
     async def revoke_token(self, refresh_token: str) -> None:
         """End the whole authorisation; one that has ended already is no error (fact sheet 2)."""
-        response = await self._post("/oauth/token/revoke", {"token": refresh_token}, LIVE)
+        response = await self._post("/oauth/token/revoke", {"token": refresh_token})
         if not response.is_success:
             raise token_error(response.status_code, _word(response), wait=self._transport.wait(response))
 
-    async def _grant(self, asked: Mapping[str, str], turn: Turn) -> TokenGrant:
-        response = await self._post("/oauth/token", asked, turn)
+    async def _grant(self, asked: Mapping[str, str]) -> TokenGrant:
+        response = await self._post("/oauth/token", asked)
         if not response.is_success:
             raise token_error(response.status_code, _word(response), wait=self._transport.wait(response))
         try:
@@ -73,13 +72,12 @@ class OAuth:
         except Malformed as error:
             raise Transient("Cronofy's grant cannot be read") from error
 
-    async def _post(self, path: str, asked: Mapping[str, str], turn: Turn) -> httpx.Response:
+    async def _post(self, path: str, asked: Mapping[str, str]) -> httpx.Response:
         client = {"client_id": self._access.client_id, "client_secret": self._access.client_secrets[0]}
-        request = Request(method="POST", path=path, body={**client, **asked})
-        owner = _owner(asked)
-        response = await self._transport.plain(request, owner=owner, turn=turn)
+        request = Request(method="POST", path=path, account=_owner(asked), body={**client, **asked})
+        response = await self._transport.plain(request)
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            await self._transport.refused(owner, turn)
+            await self._transport.refused(request)
         return response
 
 

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import orjson
 
 from contracts.errors import SyncError, Throttled, Transient, Unanswered, Unavailable
-from contracts.ports import LIVE, Budget, Clock, TokenSource, Turn
+from contracts.ports import LIVE, Budget, Clock, Permit, TokenSource, Turn
 from service.cronofy.breaker import Breaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
 from service.telemetry.metrics import CRONOFY_REQUESTS
@@ -29,16 +29,28 @@ DISTRIBUTION = "vorex-calendar-sync"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One HTTP request to Cronofy; its body is never shown."""
+    """One HTTP request to Cronofy, for which account and at whose expense; its body is never shown."""
 
     method: str
     path: str
     """Or the absolute address of a further page."""
+    account: str
+    """Whose token it carries; where it carries none, a name for whom it is made."""
+    turn: Turn = LIVE
     query: tuple[tuple[str, str], ...] = ()
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     cost: int = 1
     answers: Container[int] = ()
     """Statuses that are an answer to this request rather than a failure of it."""
+
+    @property
+    def payer(self) -> str:
+        """Who stands in the budget's queue: the integration, or where none is named the account."""
+        return self.turn.integration_id or self.account
+
+    def with_permit(self, permit: Permit) -> Self:
+        """The same request with its budget taken."""
+        return replace(self, turn=replace(self.turn, permit=permit))
 
 
 def open_client(api_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
@@ -82,66 +94,64 @@ class Transport:
         """The largest cost of one request."""
         return self._budget.most
 
-    async def plain(self, request: Request, *, owner: str = "", turn: Turn = LIVE) -> httpx.Response:
+    async def plain(self, request: Request) -> httpx.Response:
         """Send without a token; any status is returned (the token endpoints)."""
-        turn = await self._paid(request, owner, turn)
+        request = await self._paid(request)
         try:
             async with asyncio.timeout(self._time_limit):
-                response = await self._once(request, owner, turn, token=None)
+                response = await self._once(request, token=None)
         except FOREIGN as error:
-            raise self._foreign(error, turn.integration_id or owner) from error
-        self._heard(response, turn.integration_id or owner)
+            raise self._foreign(error, request) from error
+        self._heard(response, request)
         return response
 
-    async def authorised(
-        self, tokens: TokenSource, sub: str, request: Request, turn: Turn = LIVE
-    ) -> httpx.Response:
-        """Send as that account. A refused token is renewed once and the request repeated once (DESIGN 9)."""
-        if self._lapsed(turn):
-            await tokens.current(sub)  # so that nothing slow stands between the permit and the sending
-            turn = await self._paid(request, sub, replace(turn, permit=None))
+    async def authorised(self, tokens: TokenSource, request: Request) -> httpx.Response:
+        """Send as its account. A refused token is renewed once and the request repeated once (DESIGN 9)."""
+        if self._lapsed(request):
+            # so that nothing slow stands between the permit and the sending
+            await tokens.current(request.account)
+            request = await self._paid(request)
         try:
             async with asyncio.timeout(self._time_limit):
-                response = await self._renewing(tokens, sub, request, turn)
+                response = await self._renewing(tokens, request)
         except FOREIGN as error:
-            raise self._foreign(error, turn.integration_id or sub) from error
-        self._heard(response, turn.integration_id or sub)
-        await self._judge(response, request, sub, turn)
+            raise self._foreign(error, request) from error
+        self._heard(response, request)
+        await self._judge(response, request)
         return response
 
-    async def refused(self, owner: str, turn: Turn) -> None:
+    async def refused(self, request: Request) -> None:
         """Let the budget know of a 429; failing to do so must not hide the 429 itself."""
         with suppress(SyncError):
-            await self._budget.penalise(turn.integration_id or owner)
+            await self._budget.penalise(request.payer)
 
     def wait(self, response: httpx.Response) -> float | None:
         """The seconds that the answer asks us to wait."""
         return retry_after(response.headers.get("Retry-After"), self._clock.now())
 
-    def _foreign(self, error: Exception, owner: str) -> SyncError:
+    def _foreign(self, error: Exception, request: Request) -> SyncError:
         ours = exception_error(error)
         if isinstance(ours, Unavailable | Unanswered):
-            self.breaker.failed(owner, unreachable=True)
+            self.breaker.failed(request.payer, unreachable=True)
         return ours
 
-    def _heard(self, response: httpx.Response, owner: str) -> None:
+    def _heard(self, response: httpx.Response, request: Request) -> None:
         CRONOFY_REQUESTS.labels(str(response.status_code)).inc()
         if response.is_server_error:
-            self.breaker.failed(owner, unreachable=False)
+            self.breaker.failed(request.payer, unreachable=False)
         else:
             self.breaker.answered()
 
     async def _probe(self) -> None:
         """Ask for something without a token: to be refused is an answer too."""
-        await self.plain(Request(method="GET", path="/v1/userinfo"), owner="breaker")
+        await self.plain(Request(method="GET", path="/v1/userinfo", account="breaker"))
 
-    async def _renewing(self, tokens: TokenSource, sub: str, request: Request, turn: Turn) -> httpx.Response:
-        token = await self._token(tokens.current(sub))
-        response = await self._once(request, sub, turn, token=token)
+    async def _renewing(self, tokens: TokenSource, request: Request) -> httpx.Response:
+        token = await self._token(tokens.current(request.account))
+        response = await self._once(request, token=token)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            token = await self._token(tokens.renew(sub, token))
-            again = await self._paid_again(request, sub, turn)
-            response = await self._once(request, sub, again, token=token)
+            token = await self._token(tokens.renew(request.account, token))
+            response = await self._once(await self._paid_again(request), token=token)
         return response
 
     async def _token(self, asked: Awaitable[str]) -> str:
@@ -152,27 +162,25 @@ class Transport:
         except TimeoutError:
             raise Throttled("the access token is being renewed") from None
 
-    def _lapsed(self, turn: Turn) -> bool:
-        return turn.permit is None or turn.permit.until < self._clock.monotonic()
+    def _lapsed(self, request: Request) -> bool:
+        permit = request.turn.permit
+        return permit is None or permit.until < self._clock.monotonic()
 
-    async def _paid_again(self, request: Request, owner: str, turn: Turn) -> Turn:
+    async def _paid_again(self, request: Request) -> Request:
         """Another permit within the time limit; Throttled where none is to be had: nothing is in the air."""
         try:
             async with asyncio.timeout(self._time_limit / 2):
-                return await self._paid(request, owner, replace(turn, permit=None))
+                return await self._paid(request)
         except TimeoutError:
             raise Throttled("the budget of requests to Cronofy is spent") from None
 
-    async def _paid(self, request: Request, owner: str, turn: Turn) -> Turn:
-        if turn.permit is not None:
-            return turn
-        name = turn.integration_id or owner
-        permit = await self._budget.take(name, cost=request.cost, run=turn.run)
-        return replace(turn, permit=permit)
+    async def _paid(self, request: Request) -> Request:
+        permit = await self._budget.take(request.payer, cost=request.cost, run=request.turn.run)
+        return request.with_permit(permit)
 
-    async def _once(self, request: Request, owner: str, turn: Turn, *, token: str | None) -> httpx.Response:
-        if self._lapsed(turn):
-            await self._paid_again(request, owner, turn)
+    async def _once(self, request: Request, *, token: str | None) -> httpx.Response:
+        if self._lapsed(request):
+            await self._paid_again(request)
         return await self._http.request(
             request.method,
             request.path,
@@ -181,12 +189,12 @@ class Transport:
             headers=_headers(request, token),
         )
 
-    async def _judge(self, response: httpx.Response, request: Request, sub: str, turn: Turn) -> None:
+    async def _judge(self, response: httpx.Response, request: Request) -> None:
         status = response.status_code
         if response.is_success or status in request.answers:
             return
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            await self.refused(sub, turn)
+            await self.refused(request)
         raise status_error(status, wait=self.wait(response))
 
 

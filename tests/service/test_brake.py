@@ -243,7 +243,7 @@ async def connected(line: Line) -> AsyncIterator[Transport]:
 
 async def call(transport: Transport, owner: str = "one") -> None:
     try:
-        await transport.plain(Request(method="GET", path="/v1/events"), owner=owner)
+        await transport.plain(Request(method="GET", path="/v1/events", account=owner))
     except SyncError:
         return
 
