@@ -3,13 +3,13 @@
 Rows of events are read by hand, not by a model: a full read brings thousands of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 from contracts.errors import Malformed
-from contracts.times import Moment
+from contracts.times import Moment, wire_time
 from contracts.tolerant import flag, moment, part, required, rows, sane_instant, text
 
 UNRESTRICTED = "unrestricted"
@@ -291,3 +291,30 @@ class Notification:
         """From the whole body, or from its ``notification`` part alone."""
         said = part(raw, "notification") or (raw if isinstance(raw, Mapping) else {})
         return cls(type=required(said, "type"), changes_since=sane_instant(said.get("changes_since")))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventsQuery:
+    """Which events to read. Without from and to: Cronofy's whole window, and our own events of all time."""
+
+    calendar_ids: Sequence[str] = ()
+    tzid: str = "Etc/UTC"
+    from_: date | None = None
+    to: date | None = None
+    last_modified: datetime | None = None
+    include_deleted: bool = False
+    include_managed: bool = False
+    include_moved: bool = False
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        plain = {
+            "tzid": self.tzid,
+            "from": self.from_.isoformat() if self.from_ else None,
+            "to": self.to.isoformat() if self.to else None,
+            "last_modified": wire_time(self.last_modified) if self.last_modified else None,
+            "include_deleted": "true" if self.include_deleted else None,
+            "include_managed": "true" if self.include_managed else None,
+            "include_moved": "true" if self.include_moved else None,
+        }
+        ids = (("calendar_ids[]", one) for one in self.calendar_ids)
+        return (*((name, value) for name, value in plain.items() if value is not None), *ids)

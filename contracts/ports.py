@@ -3,9 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
+from contracts.cronofy import EventsPage, EventsQuery, TokenGrant, UserInfo
 from contracts.writes import Answer, EventWrite
+
+Result = TypeVar("Result")
 
 HandOver = Callable[[Sequence[str]], Awaitable[None]]
 """Sends these rows of the outbox now. Never raises: what is not sent now, the keeper sends."""
@@ -81,7 +84,14 @@ class Publisher(Protocol):
         """
 
 
-class Broker(Publisher, Protocol):
+class Depths(Protocol):
+    """Whoever can count the messages of a queue."""
+
+    async def depth(self, queue: str) -> int:
+        """Messages ready in the queue."""
+
+
+class Broker(Publisher, Depths, Protocol):
     """The message broker; RabbitMQ and memory pass one conformance suite."""
 
     @property
@@ -103,9 +113,6 @@ class Broker(Publisher, Protocol):
         """Names what of the topology is missing; empty when complete. Changes nothing."""
 
     async def subscribe(self, queue: str, *, prefetch: int, sink: Sink) -> Subscription: ...
-
-    async def depth(self, queue: str) -> int:
-        """Messages ready in the queue."""
 
 
 class Clock(Protocol):
@@ -140,6 +147,13 @@ class Budget(Protocol):
         """Tell that Cronofy answered 429; refused for two integrations within 10 s, the budget halves."""
 
 
+class Ledger(Protocol):
+    """One text that all processes share."""
+
+    async def change(self, judge: Callable[[str, float], tuple[str, Result]]) -> Result:
+        """Replace the text by what ``judge`` makes of it and the shared clock's time, alone."""
+
+
 class TokenSource(Protocol):
     """The access tokens of Cronofy accounts. Raises GrantRefused where the grant is gone."""
 
@@ -165,6 +179,35 @@ class Credentials:
     """Grows with every right to renew and every new authorisation."""
 
 
+class CredentialStore(Protocol):
+    """Where tokens are kept. ``lease`` lets one process renew at a time."""
+
+    async def load(self, sub: str) -> Credentials | None: ...
+
+    async def save(self, new: Credentials) -> None: ...
+
+    async def lease(self, sub: str, *, epoch: int, holder: str, seconds: float) -> int | None: ...
+
+    async def keep(self, renewed: Credentials) -> bool: ...
+
+    async def give_back(self, sub: str, epoch: int) -> None: ...
+
+    async def forget(self, sub: str) -> None: ...
+
+
+class Grants(Protocol):
+    """Who keeps the grants that people give."""
+
+    async def adopt(self, sub: str, grant: TokenGrant) -> None: ...
+
+
+class Breaker(Protocol):
+    """Who knows whether Cronofy is down."""
+
+    @property
+    def open(self) -> bool: ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """For whom a call is made and how urgently; a permit says that its budget was taken already."""
@@ -175,18 +218,47 @@ class Turn:
     permit: Permit | None = None
 
 
-class Cronofy(Protocol):
+LIVE = Turn()
+
+
+class Calendars(Protocol):
+    """Where events are read."""
+
+    async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn) -> EventsPage: ...
+
+    async def next_page(self, sub: str, url: str, *, turn: Turn) -> EventsPage: ...
+
+    async def userinfo(self, sub: str, *, turn: Turn) -> UserInfo: ...
+
+
+class EventWriter(Protocol):
     """Where events are written."""
 
     @property
     def largest_batch(self) -> int:
         """The most writes that one request may carry."""
 
+    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn) -> Sequence[Answer]:
+        """Carry out these writes; an answer for each, in order. Raises Transient and Permanent only."""
+
+
+class Cronofy(EventWriter, Protocol):
+    """Where events are written, and what it costs."""
+
     def cost(self, writes: int) -> int:
         """What the budget asks for a request of so many writes."""
 
-    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn) -> Sequence[Answer]:
-        """Carry out these writes; an answer for each, in order. Raises Transient and Permanent only."""
+
+class Revoker(Protocol):
+    """Who ends what was granted or asked for at Cronofy; what has ended already is no error."""
+
+    async def close_channel(self, sub: str, channel_id: str, *, turn: Turn) -> None: ...
+
+    async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn) -> None: ...
+
+
+class LinkedCalendars(Calendars, EventWriter, Revoker, Protocol):
+    """All that the steps of a run ask of Cronofy."""
 
 
 class Looker(Protocol):
@@ -196,4 +268,11 @@ class Looker(Protocol):
         """Look once a minute, or at once, and keep the integration's status true. Raises Transient."""
 
 
-LIVE = Turn()
+class NoticeReader(Protocol):
+    """Who reads linked calendars for notices that were left."""
+
+    async def pending(self) -> Sequence[str]:
+        """Integrations with a notice that nobody is reading for."""
+
+    async def catch_up(self, integration_id: str) -> None:
+        """Read for the notices that were left, if any."""

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import structlog
 
 from contracts.errors import SyncError
+from contracts.ports import NoticeReader
 from contracts.times import ONE_DAY
 from service.integrations.catch_up import DAILY, want_catch_up
 from service.integrations.run_requests import request_steps_again
@@ -55,16 +55,6 @@ class Chore:
     every: float
     """Seconds between the end of one round and the next."""
     work: Callable[[], Awaitable[object]] = field(repr=False)
-
-
-class Reader(Protocol):
-    """Who reads linked calendars."""
-
-    async def pending(self) -> Sequence[str]:
-        """Integrations with a notice that nobody is reading for."""
-
-    async def catch_up(self, integration_id: str) -> None:
-        """Read for the notices that were left, if any."""
 
 
 class Keeper:
@@ -168,7 +158,7 @@ def _say_hindered(chore: str, error: Exception) -> None:
     log.warning("keeper.hindered", chore=chore, reason=reason)
 
 
-def unread_notices(reader: Reader) -> Chore:
+def unread_notices(reader: NoticeReader) -> Chore:
     """Integrations whose notice nobody reads for, because a process died (DESIGN 8)."""
 
     async def work() -> None:

@@ -34,9 +34,6 @@ class Outbox(Protocol):
     def held(self) -> str | None:
         """Why nothing is sent although something waits; None while all is well."""
 
-    def wake(self) -> None:
-        """Something may have been written."""
-
     async def run(self) -> None:
         """Send until ``stop``."""
 
@@ -61,23 +58,27 @@ class StorePublisher:
 class LeasedOutbox:
     """Of all processes of a store one sends at a time, whichever has just written if the lease is free.
 
-    Rows are marked only up to the first that was not confirmed, so that nothing is passed over.
+    ``written`` is set when something may have been put into the outbox here. Rows are marked only up to
+    the first that was not confirmed, so that nothing is passed over.
     """
 
     def __init__(
-        self, *, store: Store, publisher: Publisher, holder: str, poll: float = POLL_SECONDS
+        self,
+        *,
+        store: Store,
+        publisher: Publisher,
+        holder: str,
+        written: asyncio.Event,
+        poll: float = POLL_SECONDS,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._holder = holder
-        self._turns = _Turns(self.flush, poll)
+        self._turns = _Turns(self.flush, written, poll)
 
     @property
     def held(self) -> str | None:
         return self._turns.held
-
-    def wake(self) -> None:
-        self._turns.wake()
 
     async def run(self) -> None:
         await self._turns.run()
@@ -147,12 +148,15 @@ async def _at_pace(
 
 
 class Unsettled:
-    """Which outbox rows the embedded broker has been given and not finished with."""
+    """Which outbox rows the embedded broker has been given and not finished with.
 
-    def __init__(self) -> None:
+    ``changed`` is set when there are rows to mark as sent.
+    """
+
+    def __init__(self, changed: asyncio.Event) -> None:
         self._rows: dict[str, list[str]] = {}
         self._done: list[str] = []
-        self.changed: Callable[[], None] = lambda: None
+        self._changed = changed
 
     def given(self, row_id: str, message_id: str) -> None:
         self._rows.setdefault(message_id, []).append(row_id)
@@ -164,7 +168,7 @@ class Unsettled:
         """The broker has no copy of this message any more."""
         if rows := self._rows.pop(message_id, None):
             self._done += rows
-            self.changed()
+            self._changed.set()
 
     def done(self) -> list[str]:
         """The rows to mark as sent, each told once."""
@@ -185,24 +189,27 @@ class EmbeddedOutbox:
     """The outbox of a process that is its own broker: a row is sent when its message was settled (DESIGN 4).
 
     The broker's memory dies with the process, so the rows are its journal: whatever was not settled
-    is sent again at the next start. There is no lease, for nobody else can send to this broker.
+    is sent again at the next start. There is no lease, for nobody else can send to this broker. ``written``
+    is set when something may have been put into the outbox here, or was settled.
     """
 
     def __init__(
-        self, *, store: Store, publisher: Publisher, unsettled: Unsettled, poll: float = POLL_SECONDS
+        self,
+        *,
+        store: Store,
+        publisher: Publisher,
+        unsettled: Unsettled,
+        written: asyncio.Event,
+        poll: float = POLL_SECONDS,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._unsettled = unsettled
-        self._turns = _Turns(self.flush, poll)
-        unsettled.changed = self._turns.wake
+        self._turns = _Turns(self.flush, written, poll)
 
     @property
     def held(self) -> str | None:
         return self._turns.held
-
-    def wake(self) -> None:
-        self._turns.wake()
 
     async def run(self) -> None:
         await self._turns.run()
@@ -248,19 +255,16 @@ class EmbeddedOutbox:
 class _Turns:
     """Calls ``flush`` after a waking and at every poll, and says what hinders it once, not every time."""
 
-    def __init__(self, flush: Callable[[], Awaitable[bool]], poll: float) -> None:
+    def __init__(self, flush: Callable[[], Awaitable[bool]], woken: asyncio.Event, poll: float) -> None:
         self._flush = flush
         self._poll = poll
-        self._woken = asyncio.Event()
+        self._woken = woken
         self._stopping = asyncio.Event()
         self.held: str | None = None
 
-    def wake(self) -> None:
-        self._woken.set()
-
     def stop(self) -> None:
         self._stopping.set()
-        self.wake()
+        self._woken.set()
 
     async def run(self) -> None:
         while not self._stopping.is_set():

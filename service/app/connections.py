@@ -1,21 +1,16 @@
 """Opens what a process reaches outside itself: the database, RabbitMQ, Cronofy."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from contracts.errors import Permanent
 from contracts.ports import Broker, Clock, Publisher
+from service.app.cronofy import CronofyParts, open_budget, open_cronofy
+from service.app.parts import Parts, assemble
 from service.broker.rabbitmq import RabbitBroker
-from service.consumers.inbound.reader import Reader
-from service.cronofy import Cronofy, open_cronofy
-from service.cronofy.budget import open_budget
 from service.cronofy.oauth import Access
-from service.integrations import Accounts
-from service.integrations.channels import ChannelAudit
-from service.integrations.connection_check import Looker
 from service.outbox import StorePublisher
 from service.settings import Settings
 from service.store.engine.single_process import alone
@@ -31,13 +26,19 @@ class Incomplete(Permanent):
 
 
 async def open_store(
-    settings: Settings, stack: AsyncExitStack, *, migrate: bool = False, only: bool = False
+    settings: Settings,
+    stack: AsyncExitStack,
+    *,
+    migrate: bool = False,
+    only: bool = False,
+    on_enqueued: Callable[[], None] = lambda: None,
 ) -> Store:
     """The store with the schema that this program needs. Raises Incomplete where it is another.
 
-    ``only``: for one process at a time. Raises Occupied where there is one.
+    ``only``: for one process at a time. Raises Occupied where there is one. ``on_enqueued``: called after
+    a commit that put messages into the outbox.
     """
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, on_enqueued=on_enqueued)
     stack.push_async_callback(store.close)
     if only:
         await stack.enter_async_context(alone(store))
@@ -74,39 +75,21 @@ async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
             yield broker
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parts:
-    """What works on the store and Cronofy together."""
-
-    store: Store
-    cronofy: Cronofy
-    accounts: Accounts
-    audit: ChannelAudit
-    looker: Looker
-    reader: Reader
-
-
 async def open_parts(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> Parts:
     """Cronofy's gateway with budget and tokens from the store, and what is built on it."""
     cronofy = _cronofy(settings, store, clock)
     stack.push_async_callback(cronofy.close)
-    looker = Looker(store, cronofy.gateway, wake=store.on_enqueued)
-    accounts = Accounts(
-        store=store,
-        gateway=cronofy.gateway,
-        grants=cronofy.tokens,
+    return assemble(
+        store,
+        cronofy,
+        clock,
         callback_address=settings.callback_address,
         redirect_uri=f"{settings.public_url}{CALLBACK}",
-        wake=store.on_enqueued,
+        delays=settings.retry_delays,
     )
-    reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
-    audit = ChannelAudit(
-        store=store, gateway=cronofy.gateway, looker=looker, callback_address=settings.callback_address
-    )
-    return Parts(store=store, cronofy=cronofy, accounts=accounts, audit=audit, looker=looker, reader=reader)
 
 
-def _cronofy(settings: Settings, store: Store, clock: Clock) -> Cronofy:
+def _cronofy(settings: Settings, store: Store, clock: Clock) -> CronofyParts:
     return open_cronofy(
         Access(
             api_url=settings.cronofy_api_url,

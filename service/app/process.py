@@ -11,19 +11,17 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from contracts.envelope import Message, NoticeReceived, RunRequested
-from contracts.ports import Broker
-from service.app.connections import Parts, check_topology, open_parts, open_rabbitmq, open_store
+from contracts.ports import Broker, Depths
+from service.app.connections import check_topology, open_parts, open_rabbitmq, open_store
+from service.app.parts import Parts
 from service.app.server import Minder, SystemClock, address, listening, port_of, serving
 from service.broker.memory import MemoryBroker
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
 from service.consumers.brake import Gate
 from service.consumers.failures import Handler
-from service.consumers.inbound.notices import NoticeHandler
 from service.consumers.loop import Consumer
 from service.consumers.outbound.engine import OutboundConsumer
 from service.consumers.parked import ParkedMessages
-from service.consumers.runs.handler import RunHandler
-from service.integrations.my_calendar import MyCalendar
 from service.keeper import (
     Keeper,
     bulk_replays,
@@ -42,8 +40,7 @@ from service.keeper import (
 from service.monitoring.gauges import Gauges
 from service.monitoring.heartbeat import Reports
 from service.monitoring.readiness import Readiness
-from service.monitoring.vitals import Depths
-from service.operations import Watch
+from service.monitoring.vitals import Vitals
 from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
 from service.settings import Settings
 from service.store.engine.ids import new_id
@@ -74,7 +71,8 @@ class Ground:
         self._settings = settings
         self._stack = stack
         self._holder = new_id()
-        self._unsettled = Unsettled()
+        self._outbox_written = asyncio.Event()
+        self._unsettled = Unsettled(self._outbox_written)
 
     def running(self, port: int) -> Running:
         """Everything is open."""
@@ -86,7 +84,13 @@ class Ground:
     async def open_store(self, *, migrate: bool = False) -> Store:
         """Who prepares it with messages in its own memory is the only one (DESIGN 4)."""
         only = migrate and self._settings.embedded_broker
-        store = await open_store(self._settings, self._stack, migrate=migrate, only=only)
+        store = await open_store(
+            self._settings,
+            self._stack,
+            migrate=migrate,
+            only=only,
+            on_enqueued=self._outbox_written.set,
+        )
         self.readiness.needs_database(store)
         return store
 
@@ -108,12 +112,7 @@ class Ground:
         return broker
 
     async def open_outbox(self, store: Store, broker: Broker) -> None:
-        sender: Outbox
-        if self._settings.embedded_broker:
-            sender = EmbeddedOutbox(store=store, publisher=broker, unsettled=self._unsettled)
-        else:
-            sender = LeasedOutbox(store=store, publisher=broker, holder=self._holder)
-        store.on_enqueued = sender.wake
+        sender = self._outbox(store, broker)
         self.readiness.needs("outbox", lambda: sender.held is None)
         task = self.minder.start(sender.run(), name="outbox")
 
@@ -122,6 +121,12 @@ class Ground:
             await asyncio.wait([task])
 
         self._stack.push_async_callback(stop)
+
+    def _outbox(self, store: Store, broker: Broker) -> Outbox:
+        written = self._outbox_written
+        if self._settings.embedded_broker:
+            return EmbeddedOutbox(store=store, publisher=broker, unsettled=self._unsettled, written=written)
+        return LeasedOutbox(store=store, publisher=broker, holder=self._holder, written=written)
 
     async def open_parts(self, store: Store) -> Parts:
         return await open_parts(self._settings, self._stack, store, self.clock)
@@ -173,7 +178,7 @@ class Ground:
 
     def open_gauges(self, store: Store, broker: Broker) -> None:
         """Measures, every so often, what nobody comes by (DESIGN 3)."""
-        task = self.minder.start(Gauges(store=store, broker=broker, clock=self.clock).run(), name="gauges")
+        task = self.minder.start(Gauges(vitals=Vitals(store, broker), clock=self.clock).run(), name="gauges")
 
         async def stop() -> None:
             task.cancel()
@@ -244,24 +249,9 @@ class Ground:
         return stop
 
     def _loop(self, kind: str, parts: Parts, broker: Broker) -> Consumer:
-        store, calendars, looker = parts.store, parts.cronofy.gateway, parts.looker
         handlers: dict[str, tuple[str, type[Message], Handler]] = {
-            "inbound": (
-                QUEUE_INBOUND,
-                NoticeReceived,
-                NoticeHandler(store=store, reader=parts.reader, looker=looker),
-            ),
-            "runs": (
-                QUEUE_RUNS,
-                RunRequested,
-                RunHandler(
-                    store=store,
-                    calendars=calendars,
-                    looker=looker,
-                    clock=self.clock,
-                    delays=self._settings.retry_delays,
-                ),
-            ),
+            "inbound": (QUEUE_INBOUND, NoticeReceived, parts.notices),
+            "runs": (QUEUE_RUNS, RunRequested, parts.runs),
         }
         queue, expected, handler = handlers[kind]
         return Consumer(
@@ -269,7 +259,7 @@ class Ground:
             expected=expected,
             handler=handler,
             broker=broker,
-            store=store,
+            store=parts.store,
             clock=self.clock,
             delays=self._settings.retry_delays,
             concurrency=self._settings.concurrency,
@@ -300,28 +290,22 @@ class Ground:
     ) -> ASGIApp:
         """Pages and API; ``depths`` counts what waits in the queues."""
         # Consumers and keepers show no pages: without them they start sooner and stay 25 MiB smaller.
+        from service.app.pages import make_desk  # noqa: PLC0415
         from service.web.application import create_web  # noqa: PLC0415
 
         settings = self._settings
         secret = settings.sign_in_secret
         assert secret is not None
-        return create_web(
-            store=parts.store,
-            accounts=parts.accounts,
-            my_calendar_of=MyCalendar(parts.store, wake=parts.store.on_enqueued),
+        desk = make_desk(
+            parts,
+            self.clock,
             sign_in_secret=secret.get_secret_value(),
-            public_url=self._settings.public_url,
-            clock=self.clock,
-            because=self.readiness,
-            beside=beside,
-            framed=framed,
-            watch=Watch(
-                parts.store,
-                depths=depths,
-                per_second=settings.cronofy_requests_per_second,
-                per_minute=settings.cronofy_requests_per_minute,
-            ),
+            public_url=settings.public_url,
+            depths=depths,
+            per_second=settings.cronofy_requests_per_second,
+            per_minute=settings.cronofy_requests_per_minute,
         )
+        return create_web(desk, because=self.readiness, beside=beside, framed=framed)
 
     async def serve_status(self) -> int:
         """Health and metrics alone; open first, so that they can be asked to the end."""

@@ -12,6 +12,7 @@ from service.cli.operator import on_store, who
 from service.cli.output import FAILED, AsJson, refuse, say, say_json
 from service.cli.tables import run_progress
 from service.consumers.inbound.held_deletions import HeldDeletions
+from service.consumers.inbound.pages import Pages
 from service.integrations import views
 from service.integrations.activate import Switching
 from service.integrations.delete import Leaving
@@ -181,7 +182,11 @@ def held(
     as_json: AsJson = False,
 ) -> None:
     """Answer for the owner what becomes of deletions that wait (R11)."""
-    count = _on_store(lambda store: HeldDeletions(store).settle(EVERYONE, integration_id, answer.value))
+
+    async def work(store: Store) -> int:
+        return await HeldDeletions(store, Pages(store)).settle(EVERYONE, integration_id, answer.value)
+
+    count = _on_store(work)
     _say_whole({"count": count}, as_json=as_json)
 
 

@@ -5,11 +5,11 @@ Cronofy is down; and, when either lasts, because what was in hand is *given back
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
-from contracts.ports import Clock
+from contracts.ports import Breaker, Clock
 from handlers.settlement import BUG, Settlement
 from service.telemetry.logs import EventName
 from service.telemetry.metrics import BRAKE_ON
@@ -89,13 +89,6 @@ class Brake:
         """A message was malformed, refused, or could not be done now: another one may try at once."""
         if self._until is not None:
             self._until = self._clock.monotonic()
-
-
-class Breaker(Protocol):
-    """Who knows whether Cronofy is down."""
-
-    @property
-    def open(self) -> bool: ...
 
 
 class Gate:

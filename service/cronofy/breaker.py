@@ -24,7 +24,7 @@ CALM = 60.0
 """Seconds after which an outage is a new one, and not the last one come back."""
 
 
-class Breaker:
+class CronofyBreaker:
     """Opens after calls failed in a row: unreachable, or with server errors for several integrations.
 
     Where only one integration met them, a call without any decides whether it is that one alone.

@@ -2,21 +2,18 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from math import inf
-from typing import Protocol, TypeVar
 from uuid import uuid4
 
 import structlog
 
 from contracts.errors import SyncError, Transient
-from contracts.ports import Budget, Clock, Permit
-from service.cronofy.allowance import Allowance, Limit, Queue, limits_of
+from contracts.ports import Clock, Ledger, Permit
+from service.cronofy.allowance import Allowance, Limit, Queue
 from service.telemetry.logs import EventName
-
-Result = TypeVar("Result")
 
 PERMIT_LIFE = 0.2
 """Seconds from grant to sending; with the way to and from the database under the allowance's slack."""
@@ -24,13 +21,6 @@ AT_ONCE = 500
 """The most waiters that one transaction looks at."""
 
 HALVED: EventName = "budget.halved"
-
-
-class Ledger(Protocol):
-    """One text that all processes share."""
-
-    async def change(self, judge: Callable[[str, float], tuple[str, Result]]) -> Result:
-        """Replace the text by what ``judge`` makes of it and the shared clock's time, alone."""
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -193,9 +183,3 @@ class NoBudget:
         return Permit(until=inf)
 
     async def penalise(self, integration_id: str) -> None: ...
-
-
-def open_budget(ledger: Ledger, clock: Clock, *, per_second: int, per_minute: int) -> Budget:
-    """The budget for Cronofy's limits; 0 is no limit (DESIGN 4)."""
-    limits = limits_of(per_second, per_minute)
-    return SharedBudget(ledger, clock, limits) if limits else NoBudget()

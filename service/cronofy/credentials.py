@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
 from uuid import uuid4
 
 from contracts.cronofy import TokenGrant
 from contracts.errors import GrantRefused, SyncError, Transient, Unavailable
-from contracts.ports import Clock, Credentials
+from contracts.ports import Clock, Credentials, CredentialStore
 from service.crashpoints import crash_point
 
 MARGIN = 60.0
@@ -20,22 +19,6 @@ LOOK_AGAIN = 0.2
 PATIENCE = 75.0
 SAVING = (0.2, 1.0, 3.0)
 """Pauses between attempts to save what came back."""
-
-
-class CredentialStore(Protocol):
-    """Where tokens are kept. ``lease`` lets one process renew at a time."""
-
-    async def load(self, sub: str) -> Credentials | None: ...
-
-    async def save(self, new: Credentials) -> None: ...
-
-    async def lease(self, sub: str, *, epoch: int, holder: str, seconds: float) -> int | None: ...
-
-    async def keep(self, renewed: Credentials) -> bool: ...
-
-    async def give_back(self, sub: str, epoch: int) -> None: ...
-
-    async def forget(self, sub: str) -> None: ...
 
 
 class StoredTokens:

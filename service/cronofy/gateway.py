@@ -1,8 +1,6 @@
 """Everything this service asks of Cronofy, in the product's words."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -14,21 +12,21 @@ from contracts.cronofy import (
     Calendar,
     Channel,
     EventsPage,
+    EventsQuery,
     TokenGrant,
     UserInfo,
     parse_calendars,
     parse_channels,
 )
 from contracts.errors import Malformed, Permanent, Transient, Unanswered
-from contracts.ports import LIVE, Budget, Clock, TokenSource, Turn
-from contracts.times import wire_time
+from contracts.ports import LIVE, TokenSource, Turn
 from contracts.tolerant import part
 from contracts.writes import Answer, EventWrite, batch_entry, events_path
-from service.cronofy.breaker import Breaker
-from service.cronofy.oauth import Access, OAuth
-from service.cronofy.transport import TIME_LIMIT, Request, Transport, content
+from service.cronofy.oauth import OAuth
+from service.cronofy.transport import Request, Transport, content
 from service.telemetry.logs import EventName
 
+BatchCost = Literal["request", "entry"]
 LARGEST_BATCH = 50
 ABOUT_THE_WRITE = frozenset({402, 403, 404, 410, 422, 423})
 """Statuses that judge one write and nothing around it, alone as in a batch."""
@@ -40,33 +38,6 @@ ROW_UNREADABLE: EventName = "cronofy.row_unreadable"
 Read = TypeVar("Read")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EventsQuery:
-    """Which events to read. Without from and to: Cronofy's whole window, and our own events of all time."""
-
-    calendar_ids: Sequence[str] = ()
-    tzid: str = "Etc/UTC"
-    from_: date | None = None
-    to: date | None = None
-    last_modified: datetime | None = None
-    include_deleted: bool = False
-    include_managed: bool = False
-    include_moved: bool = False
-
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        plain = {
-            "tzid": self.tzid,
-            "from": self.from_.isoformat() if self.from_ else None,
-            "to": self.to.isoformat() if self.to else None,
-            "last_modified": wire_time(self.last_modified) if self.last_modified else None,
-            "include_deleted": "true" if self.include_deleted else None,
-            "include_managed": "true" if self.include_managed else None,
-            "include_moved": "true" if self.include_moved else None,
-        }
-        ids = (("calendar_ids[]", one) for one in self.calendar_ids)
-        return (*((name, value) for name, value in plain.items() if value is not None), *ids)
-
-
 class CronofyGateway:
     """The Cronofy API. Raises Transient and Permanent errors only; never logs tokens or texts.
 
@@ -76,32 +47,29 @@ class CronofyGateway:
     def __init__(
         self,
         *,
-        access: Access,
-        http: httpx.AsyncClient,
-        budget: Budget,
+        transport: Transport,
+        oauth: OAuth,
         tokens: TokenSource,
-        clock: Clock,
-        batch_cost: Literal["request", "entry"] = "request",
-        time_limit: float = TIME_LIMIT,
-        breaker: Breaker | None = None,
+        api_url: str,
+        batch_cost: BatchCost = "request",
     ) -> None:
-        self._transport = Transport(http, budget, clock, time_limit=time_limit, breaker=breaker)
+        self._transport = transport
+        self._oauth = oauth
         self._tokens = tokens
-        self._api = httpx.URL(access.api_url)
+        self._api = httpx.URL(api_url)
         self._by_entry = batch_cost == "entry"
-        self.oauth = OAuth(access, self._transport)
 
     def authorize_url(self, *, state: str, redirect_uri: str) -> str:
-        return self.oauth.authorize_url(state=state, redirect_uri=redirect_uri)
+        return self._oauth.authorize_url(state=state, redirect_uri=redirect_uri)
 
     async def exchange_code(self, code: str, redirect_uri: str) -> TokenGrant:
-        return await self.oauth.exchange_code(code, redirect_uri)
+        return await self._oauth.exchange_code(code, redirect_uri)
 
     async def refresh(self, refresh_token: str) -> TokenGrant:
-        return await self.oauth.refresh(refresh_token)
+        return await self._oauth.refresh(refresh_token)
 
     async def revoke_token(self, refresh_token: str) -> None:
-        await self.oauth.revoke_token(refresh_token)
+        await self._oauth.revoke_token(refresh_token)
 
     async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn = LIVE) -> None:
         """End one profile's authorisation; one that is gone already is no error (R21)."""

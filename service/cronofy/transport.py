@@ -14,7 +14,7 @@ import orjson
 
 from contracts.errors import SyncError, Throttled, Transient, Unanswered, Unavailable
 from contracts.ports import LIVE, Budget, Clock, Permit, TokenSource, Turn
-from service.cronofy.breaker import Breaker
+from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
 from service.telemetry.metrics import CRONOFY_REQUESTS
 
@@ -25,6 +25,10 @@ FOREIGN = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
 """What a request may raise that is not ours."""
 
 DISTRIBUTION = "vorex-calendar-sync"
+
+Client = httpx.AsyncClient
+Wire = httpx.AsyncBaseTransport
+"""What carries a client's requests: the network, or a server of the same process."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,11 +57,11 @@ class Request:
         return replace(self, turn=replace(self.turn, permit=permit))
 
 
-def open_client(api_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def open_client(api_url: str, *, wire: Wire | None = None) -> Client:
     """The client that all calls of a process share."""
     return httpx.AsyncClient(
         base_url=api_url,
-        transport=transport,
+        transport=wire,
         timeout=TIME_LIMIT,
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=40, keepalive_expiry=30),
         headers={"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "gzip"},
@@ -76,18 +80,18 @@ class Transport:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: Client,
         budget: Budget,
         clock: Clock,
         *,
+        breaker: CronofyBreaker,
         time_limit: float = TIME_LIMIT,
-        breaker: Breaker | None = None,
     ) -> None:
-        self._time_limit = time_limit
-        self.breaker = breaker or Breaker(clock, self._probe)
         self._http = http
         self._budget = budget
         self._clock = clock
+        self._breaker = breaker
+        self._time_limit = time_limit
 
     @property
     def most(self) -> int | None:
@@ -104,6 +108,10 @@ class Transport:
             raise self._foreign(error, request) from error
         self._heard(response, request)
         return response
+
+    async def probe(self) -> None:
+        """Ask for something without a token: to be refused is an answer too."""
+        await self.plain(Request(method="GET", path="/v1/userinfo", account="breaker"))
 
     async def authorised(self, tokens: TokenSource, request: Request) -> httpx.Response:
         """Send as its account. A refused token is renewed once and the request repeated once (DESIGN 9)."""
@@ -132,19 +140,15 @@ class Transport:
     def _foreign(self, error: Exception, request: Request) -> SyncError:
         ours = exception_error(error)
         if isinstance(ours, Unavailable | Unanswered):
-            self.breaker.failed(request.payer, unreachable=True)
+            self._breaker.failed(request.payer, unreachable=True)
         return ours
 
     def _heard(self, response: httpx.Response, request: Request) -> None:
         CRONOFY_REQUESTS.labels(str(response.status_code)).inc()
         if response.is_server_error:
-            self.breaker.failed(request.payer, unreachable=False)
+            self._breaker.failed(request.payer, unreachable=False)
         else:
-            self.breaker.answered()
-
-    async def _probe(self) -> None:
-        """Ask for something without a token: to be refused is an answer too."""
-        await self.plain(Request(method="GET", path="/v1/userinfo", account="breaker"))
+            self._breaker.answered()
 
     async def _renewing(self, tokens: TokenSource, request: Request) -> httpx.Response:
         token = await self._token(tokens.current(request.account))

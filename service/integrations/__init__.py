@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import structlog
 
 from contracts.calendar import Integration, Status
-from contracts.cronofy import Calendar, Profile, TokenGrant
+from contracts.cronofy import Calendar, Profile
 from contracts.errors import GrantRefused, SyncError, Transient
-from contracts.ports import Turn
+from contracts.ports import Grants, Turn
 from service.cronofy.gateway import CronofyGateway
-from service.integrations.connection_check import Finding, Looker
-from service.integrations.facts import Wake
+from service.integrations.connection_check import ConnectionCheck, Finding
 from service.integrations.finish import Finished, Wanted, check_calendar, check_choices, finish
 from service.integrations.old_grants import Parting
 from service.integrations.ownership import Person
@@ -32,16 +30,10 @@ from service.store.integrations import grants, listing
 from service.store.integrations.listing import Owner, Shown
 from service.telemetry.logs import EventName
 
-__all__ = ["Accounts", "Grants", "Person"]
+__all__ = ["Accounts", "Person"]
 
 NO_CHANNEL: EventName = "channel.missing"
 _log = structlog.get_logger(__name__)
-
-
-class Grants(Protocol):
-    """Who keeps the grants that people give."""
-
-    async def adopt(self, sub: str, grant: TokenGrant) -> None: ...
 
 
 class Accounts:
@@ -53,18 +45,18 @@ class Accounts:
         store: Store,
         gateway: CronofyGateway,
         grants: Grants,
+        check: ConnectionCheck,
+        parting: Parting,
         callback_address: Callable[[str], str],
         redirect_uri: str,
-        wake: Wake,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._grants = grants
         self._callback_address = callback_address
         self._redirect_uri = redirect_uri
-        self._wake = wake
-        self._looker = Looker(store, gateway, wake=wake)
-        self._parting = Parting(store, gateway)
+        self._check = check
+        self._parting = parting
 
     # -- connecting -----------------------------------------------------------------------------
 
@@ -122,7 +114,7 @@ class Accounts:
             affected = await grants.of_profile(connection, integration_id)
         with suppress(SyncError):
             for one in affected:
-                await self._looker.look(one, at_once=True)
+                await self._check.look(one, at_once=True)
                 await self.ensure_channel(one)
 
     @property
@@ -142,14 +134,14 @@ class Accounts:
             listed = await self._gateway.calendars(integration.sub, turn=Turn(integration_id=integration.id))
         except GrantRefused as error:
             with suppress(SyncError):
-                await self._looker.look(integration.id, at_once=True)
+                await self._check.look(integration.id, at_once=True)
             raise Conflict("not_connected", NOT_CONNECTED) from error
         profiles = (integration.profile_id, "")
         return [one for one in listed if not one.deleted and one.profile_id in profiles]
 
     async def look(self, integration_id: str) -> Finding:
         """Whether Cronofy still lets us at the calendar, keeping the status true (DESIGN 9)."""
-        return await self._looker.look(integration_id)
+        return await self._check.look(integration_id)
 
     # -- settings -------------------------------------------------------------------------------
 
@@ -170,7 +162,6 @@ class Accounts:
                 )
         except IntegrityError as error:
             raise Conflict("already_linked", "You have linked this calendar already.") from error
-        self._wake()
         await self._renew_channel(shown)
         return finished
 

@@ -8,9 +8,8 @@ import structlog
 from contracts.calendar import Integration
 from contracts.cronofy import Channel
 from contracts.errors import GrantRefused, SyncError
-from contracts.ports import Turn
+from contracts.ports import Looker, Turn
 from service.cronofy.gateway import CronofyGateway
-from service.integrations.connection_check import Looker
 from service.store.engine.store import Store
 from service.store.integrations import channels
 from service.store.integrations.listing import Shown

@@ -13,7 +13,7 @@ from contracts.messages import IntegrationChange
 from contracts.ports import Turn
 from service.cronofy.gateway import CronofyGateway
 from service.integrations.catch_up import want_catch_up
-from service.integrations.facts import Wake, integration_changed
+from service.integrations.facts import integration_changed
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
 from service.store.integrations.integrations import change, change_state, renumber
@@ -24,13 +24,12 @@ ONCE_IN = 60.0
 """Seconds for which it is believed that a refusal found nothing wrong (DESIGN 9)."""
 
 
-class Looker:
+class ConnectionCheck:
     """Keeps each integration's status true, in both directions; refusals alone make it look once a minute."""
 
-    def __init__(self, store: Store, gateway: CronofyGateway, *, wake: Wake) -> None:
+    def __init__(self, store: Store, gateway: CronofyGateway) -> None:
         self._store = store
         self._gateway = gateway
-        self._wake = wake
         self._alone: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def look(self, integration_id: str, *, at_once: bool = False) -> Finding:
@@ -87,7 +86,6 @@ class Looker:
             await self._turn(connection, known, found.reason)
             if found.elsewhere is not None and found.reason is None and known.active:
                 await want_catch_up(self._store, connection, known)
-        self._wake()
         return "not_connected" if found.reason else "fine"
 
     async def _turn(self, connection: AsyncConnection, known: Integration, reason: Reason | None) -> None:

@@ -1,6 +1,5 @@
 """The facts that this service tells of integrations, ready for the outbox (DESIGN 5)."""
 
-from collections.abc import Callable
 from datetime import datetime
 
 from contracts.calendar import Integration, Reason
@@ -8,9 +7,6 @@ from contracts.envelope import IntegrationChanged, encode
 from contracts.messages import IntegrationChange, IntegrationData
 from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
-
-Wake = Callable[[], None]
-"""Tells the outbox, after the transaction, that something may have been written."""
 
 
 def integration_changed(

@@ -12,7 +12,6 @@ from contracts.errors import Malformed
 from contracts.ports import Outgoing
 from contracts.vorex import Action, ActorKind, ItemType
 from handlers.versions import judge
-from service.integrations.facts import Wake
 from service.integrations.ownership import Person
 from service.integrations.refusals import Conflict, Invalid, Overtaken, Unknown
 from service.store.engine.ids import new_id
@@ -30,9 +29,8 @@ Form = Mapping[str, Any]
 class MyCalendar:
     """A person's items. What is not theirs is Unknown; only their own appointments can be edited."""
 
-    def __init__(self, store: Store, *, wake: Wake) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._wake = wake
 
     async def items(
         self,
@@ -66,9 +64,7 @@ class MyCalendar:
         """A new appointment of this person's; Invalid names the field at fault."""
         async with self._store.begin() as connection:
             whole = {**form, "id": new_id(), "type": ItemType.APPOINTMENT, "assignees": [person.user_id]}
-            item = await self._publish(connection, person, Action.CREATED, whole, known=None)
-        self._wake()
-        return item
+            return await self._publish(connection, person, Action.CREATED, whole, known=None)
 
     async def change(self, person: Person, key: str, form: Form, *, seen: int | None = None) -> Item:
         """The whole appointment anew; its id and assignees stay.
@@ -80,16 +76,13 @@ class MyCalendar:
             if seen is not None and known.version != seen:
                 raise Overtaken("The appointment was changed meanwhile.")
             whole = {**form, "id": known.id, "type": known.type, "assignees": list(known.assignees)}
-            item = await self._publish(connection, person, Action.UPDATED, whole, known=known)
-        self._wake()
-        return item
+            return await self._publish(connection, person, Action.UPDATED, whole, known=known)
 
     async def remove(self, person: Person, key: str) -> None:
         async with self._store.begin() as connection:
             known = await self._editable(connection, person, key)
             whole = known.content.to_json_dict() if known.content else {"id": known.id, "type": known.type}
             await self._publish(connection, person, Action.DELETED, whole, known=known)
-        self._wake()
 
     async def item(self, person: Person, key: str) -> Item:
         """One of the person's items, whether it can be edited here or not."""

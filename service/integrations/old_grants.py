@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from contracts.errors import SyncError
-from contracts.ports import Turn
-from service.cronofy.gateway import CronofyGateway
+from contracts.ports import Revoker, Turn
 from service.store.engine.store import Store
 from service.store.integrations import grants, listing
 from service.store.integrations.grants import Granted
@@ -14,7 +13,7 @@ from service.store.integrations.grants import Granted
 class Parting:
     """Asks Cronofy to forget what nobody here uses any more; what it does not do now, expires there."""
 
-    def __init__(self, store: Store, gateway: CronofyGateway) -> None:
+    def __init__(self, store: Store, gateway: Revoker) -> None:
         self._store, self._gateway = store, gateway
 
     async def part(self, replaced: Sequence[Granted], *, sub: str, profile_id: str) -> None:

@@ -1,9 +1,8 @@
 """What no message passes by: depths, ages and the budget, measured every so often (DESIGN 3)."""
 
 from contracts.errors import SyncError
-from contracts.ports import Broker, Clock
+from contracts.ports import Clock
 from service.monitoring.vitals import Vitals
-from service.store.engine.store import Store
 from service.telemetry.metrics import (
     BUDGET_LEVEL,
     BUDGET_USED,
@@ -23,8 +22,8 @@ EVERY = 15.0
 class Gauges:
     """Looks at the shared things: every process that does so finds the same."""
 
-    def __init__(self, *, store: Store, broker: Broker, clock: Clock) -> None:
-        self._vitals = Vitals(store, broker)
+    def __init__(self, *, vitals: Vitals, clock: Clock) -> None:
+        self._vitals = vitals
         self._clock = clock
 
     async def run(self) -> None:

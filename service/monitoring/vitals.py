@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from contracts.errors import SyncError
+from contracts.ports import Depths
 from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
 from service.cronofy.allowance import MINUTE, SECOND, Allowance
 from service.store.engine.store import Store
 from service.store.integrations import delays
 from service.store.messages import dead_letters, outbox
 from service.store.messages.dead_letters import Matching
-from service.store.operations.budget import BudgetRow
+from service.store.operations.budget import read_budget
 
 LATE_SECONDS = 60.0
 """What waits for longer than this, in the outbox or in a queue, is worth a sentence."""
@@ -20,12 +20,6 @@ WINDOWS: Mapping[str, int] = {"second": SECOND, "minute": MINUTE}
 
 Depth = int | SyncError | None
 """Messages that wait in a queue, what was in the way of counting, or None where there is no broker to ask."""
-
-
-class Depths(Protocol):
-    """Whoever can count the messages of a queue: the broker."""
-
-    async def depth(self, queue: str) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +90,7 @@ class Vitals:
 
     async def budget(self) -> BudgetReading:
         """What all processes together have spent."""
-        text, seconds = await BudgetRow(self._store).look()
+        text, seconds = await read_budget(self._store)
         allowance, now = Allowance.parse(text), int(seconds * 1000)
         used = {name: allowance.used(now, span) for name, span in WINDOWS.items()}
         return BudgetReading(at=seconds, used=used, level=allowance.present_level(now))

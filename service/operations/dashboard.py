@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from service.cronofy.allowance import limits_of
-from service.monitoring.vitals import WINDOWS, Depth, Depths, Vitals
+from service.monitoring.vitals import WINDOWS, Depth, Vitals
 from service.operations.consequences import harm, span
 from service.operations.findings import of_case, of_everything
 from service.operations.overview import SILENT, Case, Overview, ProcessLine, QueueLine, Window
@@ -21,11 +21,9 @@ MOST_INTEGRATIONS = 200
 class Watch:
     """Looks at the store and the broker; every process that looks finds the same."""
 
-    def __init__(
-        self, store: Store, *, depths: Depths | None = None, per_second: int = 50, per_minute: int = 500
-    ) -> None:
+    def __init__(self, store: Store, vitals: Vitals, *, per_second: int = 50, per_minute: int = 500) -> None:
         self._store = store
-        self._vitals = Vitals(store, depths)
+        self._vitals = vitals
         self._limits = {limit.span: limit.requests for limit in limits_of(per_second, per_minute)}
 
     async def overview(self, tenant_id: str) -> Overview:

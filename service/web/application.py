@@ -9,17 +9,6 @@ from fastapi.security import HTTPBearer
 from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
-from contracts.ports import Clock
-from service.consumers.inbound.held_deletions import HeldDeletions
-from service.consumers.runs.dry_run import Rehearsal
-from service.integrations import Accounts
-from service.integrations.activate import Switching
-from service.integrations.delete import Leaving
-from service.integrations.item_story import Stories
-from service.integrations.my_calendar import MyCalendar
-from service.integrations.runs import Syncing
-from service.operations import Watch
-from service.store.engine.store import Store
 from service.telemetry.endpoints import Because, health_routes, nothing_wrong
 from service.web import connect, pages, sign_in
 from service.web.api import dead_letters, integrations, logs, my_calendar, operations, runs
@@ -28,7 +17,6 @@ from service.web.dependencies import Desk
 from service.web.middleware import Guard
 from service.web.problems import add_handlers
 from service.web.schemas import Problem
-from service.web.tokens import Passes
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "static"
@@ -38,17 +26,11 @@ _PROBLEM_STATUSES = (401, 404, 409, 422, 503)
 
 
 def create_web(
+    desk: Desk,
     *,
-    store: Store,
-    accounts: Accounts,
-    my_calendar_of: MyCalendar,
-    sign_in_secret: str,
-    public_url: str,
-    clock: Clock,
     because: Because = nothing_wrong,
     beside: Iterable[BaseRoute] = (),
     framed: bool = False,
-    watch: Watch | None = None,
 ) -> FastAPI:
     """Pages and API; ``beside`` adds routes of another part, the relay's where one process is everything."""
     app = FastAPI(
@@ -59,27 +41,13 @@ def create_web(
         redoc_url=None,
     )
     app.state.live = LIVE_BESIDE if framed else LIVE
-    app.state.desk = Desk(
-        store=store,
-        accounts=accounts,
-        my_calendar=my_calendar_of,
-        switching=Switching(store),
-        syncing=Syncing(store),
-        leaving=Leaving(store),
-        held=HeldDeletions(store),
-        stories=Stories(store),
-        rehearsal=Rehearsal(store=store, people=accounts, calendars=accounts.gateway),
-        watch=watch or Watch(store),
-        passes=Passes(sign_in_secret, clock=clock),
-        clock=clock,
-        public_url=public_url,
-    )
+    app.state.desk = desk
     app.router.routes.extend([*_routes(), *health_routes(because), *beside])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     describe(app)
     add_handlers(app)
     dead_letters.add_handlers(app)
-    app.add_middleware(Guard, https=public_url.startswith("https:"), framed=framed)
+    app.add_middleware(Guard, https=desk.https, framed=framed)
     return app
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from contracts.errors import Unavailable
 from contracts.ports import Permit
+from service.app.cronofy import open_budget
 from service.cronofy.allowance import limits_of
-from service.cronofy.budget import NoBudget, SharedBudget, open_budget
+from service.cronofy.budget import NoBudget, SharedBudget
 from service.store.engine.store import Store
 from service.store.operations.budget import BudgetRow
 from tests.support.clock import ManualClock

@@ -31,7 +31,13 @@ async def test_t10_in_a_memory_alarm_work_in_hand_ends_and_what_must_be_publishe
         world.calendars.refused = {"late v1": 503}
         await place.publish([*events, changed("late", id="late")])
         await until(lambda: consumer.unsettled == 21, what="work in hand")
-        leased = LeasedOutbox(store=some_store, publisher=place.brokers[id(consumer)], holder="one", poll=0.1)
+        leased = LeasedOutbox(
+            store=some_store,
+            publisher=place.brokers[id(consumer)],
+            holder="one",
+            written=asyncio.Event(),
+            poll=0.1,
+        )
         async with some_store.begin() as connection:
             await enqueue(connection, [fact], now=await some_store.now(connection))
 

@@ -114,7 +114,9 @@ async def test_t22_an_outbox_that_never_hears_a_confirm_sends_the_same_ids_again
         sender = connected_to(url, publish_timeout=1.0)
         await sender.open()
         await insist(sender, changed("warm-i-0", id="warm-0-1"))
-        leased = LeasedOutbox(store=some_store, publisher=sender, holder="one", poll=0.1)
+        leased = LeasedOutbox(
+            store=some_store, publisher=sender, holder="one", written=asyncio.Event(), poll=0.1
+        )
         async with some_store.begin() as connection:
             await enqueue(connection, events, now=await some_store.now(connection))
         wire.freeze_answers()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from service.cronofy.allowance import MINUTE, SECOND, Allowance
-from service.store.operations.budget import BudgetRow
+from service.store.operations.budget import read_budget
 from service.store.tables import credentials, integrations, links
 from tests.support.calendars import changed
 from tests.support.knobs import FULL, sized
@@ -133,7 +133,7 @@ async def _watch(stage: Stage, granted: dict[int, int]) -> None:
 
 async def _grants(stage: Stage) -> dict[int, int]:
     """The cost granted by its moment in milliseconds."""
-    text, _ = await BudgetRow(stage.world.store).look()
+    text, _ = await read_budget(stage.world.store)
     return dict(Allowance.parse(text).sent)
 
 

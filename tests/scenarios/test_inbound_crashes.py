@@ -16,18 +16,15 @@ from contracts.fields import rfc3339
 from contracts.messages import NoticeData
 from contracts.ports import Delivery, Outgoing
 from contracts.vorex import Action
+from service.app.cronofy import open_cronofy
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND
 from service.consumers.failures import Received
-from service.consumers.inbound.notices import NoticeHandler
-from service.consumers.inbound.reader import Reader
 from service.crashpoints import KILLED
-from service.cronofy import Access, open_cronofy
 from service.cronofy.budget import NoBudget
 from service.demo.simulator.server import serving
 from service.demo.simulator.world import World
-from service.integrations.connection_check import Looker
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.integrations.credentials import CredentialsTable
@@ -38,6 +35,7 @@ from tests.support.clock import ManualClock
 from tests.support.linked import Account, link
 from tests.support.processes import SECRETS, Started, started
 from tests.support.waiting import until
+from tests.support.wiring import access_to, parts_of
 
 EMAIL = "sam@contoso.example"
 FIRST, LATER = ("one", "two", "three", "four"), ("five", "six", "seven", "eight", "nine")
@@ -95,18 +93,14 @@ class Ground:
     async def read(self) -> str:
         """A notice that nothing disturbs; its id."""
         message = self._notice()
-        access = Access(
-            api_url=self.settings["CRONOFY_API_URL"],
-            app_url=self.settings["CRONOFY_API_URL"],
-            client_id=SECRETS["CRONOFY_CLIENT_ID"],
-            client_secrets=[SECRETS["CRONOFY_CLIENT_SECRET"]],
+        access = access_to(
+            self.settings["CRONOFY_API_URL"],
+            (SECRETS["CRONOFY_CLIENT_ID"], SECRETS["CRONOFY_CLIENT_SECRET"]),
         )
         store, clock = self.world.store, SystemClock()
         tokens = CredentialsTable(store, [SECRETS["ENCRYPTION_KEYS"]])
         cronofy = open_cronofy(access, credentials=tokens, budget=NoBudget(), clock=clock)
-        looker = Looker(store, cronofy.gateway, wake=lambda: None)
-        reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
-        handle = NoticeHandler(store=store, reader=reader, looker=looker)
+        handle = parts_of(store, cronofy, clock).notices
         await handle(Received(message=message, queue=QUEUE_INBOUND))
         await cronofy.close()
         return message.id

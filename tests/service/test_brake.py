@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_OUTBOUND, QUEUE_RUN
 from service.consumers.brake import BRAKE_SECONDS, BUGS_IN_A_ROW, GIVE_BACK_SECONDS, Brake, Gate
 from service.consumers.failures import Received
 from service.consumers.loop import Consumer
-from service.cronofy.breaker import FAILURES, FIRST_PAUSE, Breaker
+from service.cronofy.breaker import FAILURES, FIRST_PAUSE, CronofyBreaker
 from service.cronofy.budget import NoBudget
 from service.cronofy.transport import Request, Transport, open_client
 from service.store.engine.store import Store
@@ -26,6 +27,7 @@ from service.store.messages.inbox import record
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
 from tests.support.message_loop import a_step
+from tests.support.scripted import transport_over
 from tests.support.waiting import until
 
 
@@ -126,8 +128,16 @@ async def as_time_passes(clock: ManualClock, condition: Callable[[], Any], what:
     await until(later, what=what)
 
 
-def is_open(transport: Transport) -> bool:
-    return transport.breaker.open
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """A transport, and the breaker that watches it."""
+
+    transport: Transport
+    breaker: CronofyBreaker
+
+
+def is_open(watched: Watched) -> bool:
+    return watched.breaker.open
 
 
 async def bugs(ground: Ground) -> None:
@@ -234,16 +244,16 @@ class Line:
 
 
 @asynccontextmanager
-async def connected(line: Line) -> AsyncIterator[Transport]:
-    async with open_client("http://cronofy.test", transport=httpx.MockTransport(line)) as http:
-        transport = Transport(http, NoBudget(), line.clock)
-        yield transport
-        await transport.breaker.close()
+async def connected(line: Line) -> AsyncIterator[Watched]:
+    async with open_client("http://cronofy.test", wire=httpx.MockTransport(line)) as http:
+        transport, breaker = transport_over(http, NoBudget(), line.clock)
+        yield Watched(transport=transport, breaker=breaker)
+        await breaker.close()
 
 
-async def call(transport: Transport, owner: str = "one") -> None:
+async def call(watched: Watched, owner: str = "one") -> None:
     try:
-        await transport.plain(Request(method="GET", path="/v1/events", account=owner))
+        await watched.transport.plain(Request(method="GET", path="/v1/events", account=owner))
     except SyncError:
         return
 
@@ -252,22 +262,22 @@ async def test_a_cronofy_that_cannot_be_reached_opens_the_breaker_and_a_probe_cl
     """The probe is a synthetic call; it asks seldom, and its first answer ends the outage."""
     line = Line()
     line.cut = True
-    async with connected(line) as transport:
+    async with connected(line) as watched:
         for _ in range(FAILURES - 1):
-            await call(transport)
-        assert not is_open(transport)
-        await call(transport)
-        assert is_open(transport)
+            await call(watched)
+        assert not is_open(watched)
+        await call(watched)
+        assert is_open(watched)
 
         before = line.asked
         for seconds in (FIRST_PAUSE, 2 * FIRST_PAUSE):
             await asyncio.sleep(0)
             await line.clock.pass_time(seconds)
             await until(lambda: line.clock._sleepers, what="the next pause")
-        assert (line.asked, is_open(transport)) == (before + 2, True)
+        assert (line.asked, is_open(watched)) == (before + 2, True)
         line.cut, line.status = False, 401
         await line.clock.pass_time(4 * FIRST_PAUSE)
-        await until(lambda: not is_open(transport), what="an end of the outage")
+        await until(lambda: not is_open(watched), what="an end of the outage")
 
 
 @pytest.mark.parametrize(
@@ -280,25 +290,25 @@ async def test_server_errors_count_only_across_integrations(
     """R23: one account's fault is not an outage; where there is only one, a call without any decides."""
     line = Line()
     line.status, line.probed = 503, probed
-    async with connected(line) as transport:
+    async with connected(line) as watched:
         for owner in owners:
-            await call(transport, owner)
+            await call(watched, owner)
             await asyncio.sleep(0)
-        await until(lambda: is_open(transport) is opens, what="the breaker as it should be")
+        await until(lambda: is_open(watched) is opens, what="the breaker as it should be")
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 422, 429])
 async def test_whatever_cronofy_answers_begins_the_count_anew(status: int) -> None:
     """A refusal is an answer."""
     line = Line()
-    async with connected(line) as transport:
+    async with connected(line) as watched:
         for _ in range(3):
             line.status = 500
             for number in range(FAILURES - 1):
-                await call(transport, f"owner-{number}")
+                await call(watched, f"owner-{number}")
             line.status = status
-            await call(transport)
-        assert not is_open(transport)
+            await call(watched)
+        assert not is_open(watched)
 
 
 async def test_a_probe_that_stumbles_does_not_end_the_probing() -> None:
@@ -310,7 +320,7 @@ async def test_a_probe_that_stumbles_does_not_end_the_probing() -> None:
         asked.append(1)
         raise ZeroDivisionError
 
-    breaker = Breaker(clock, probe)
+    breaker = CronofyBreaker(clock, probe)
     for _ in range(FAILURES):
         breaker.failed("one", unreachable=True)
     for count in (1, 2):

@@ -3,20 +3,14 @@
 from functools import partial
 
 from service.integrations.channels import ChannelAudit
-from service.integrations.connection_check import Looker
 from service.keeper import lost_channels
 from service.store.integrations.integrations import change
 from service.store.tables import integrations
-from tests.support.office import EMAIL, HERE, Office, form
+from tests.support.office import EMAIL, Office, form
 
 
 def an_audit(office: Office) -> ChannelAudit:
-    return ChannelAudit(
-        store=office.store,
-        gateway=office.gateway,
-        looker=Looker(office.store, office.gateway, wake=lambda: None),
-        callback_address=lambda one: f"{HERE}/cronofy/notices/{one}",
-    )
+    return office.parts.audit
 
 
 async def channel_of(office: Office, integration_id: str) -> str | None:

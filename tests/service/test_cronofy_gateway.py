@@ -6,9 +6,8 @@ import httpx
 import pytest
 
 from contracts.errors import GrantRefused, Permanent, Transient, Unanswered
+from contracts.ports import Turn
 from contracts.writes import Delete, EventWrite
-from service.cronofy import CronofyGateway, Turn
-from service.cronofy.transport import open_client
 from tests.support.scripted import ACCESS, Bench, accepted, an_upsert, answered
 
 
@@ -118,15 +117,7 @@ async def test_r22_a_refused_renewal_reaches_the_caller_as_it_is() -> None:
 async def test_a_call_takes_so_many_seconds_in_all_and_then_its_outcome_is_unknown() -> None:
     """However slowly single bytes arrive (DESIGN 6)."""
     bench = Bench()
-    http = open_client(ACCESS.api_url, transport=Silent())
-    gateway = CronofyGateway(
-        access=ACCESS,
-        http=http,
-        budget=bench.budget,
-        tokens=bench.tokens,
-        clock=bench.clock,
-        time_limit=0.5,
-    )
+    gateway = bench.gateway_over(Silent(), time_limit=0.5)
 
     with pytest.raises(Unanswered):
         await gateway.write("acc_1", [an_upsert()])

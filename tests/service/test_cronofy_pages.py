@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 import httpx
 import pytest
 
+from contracts.cronofy import EventsQuery
 from contracts.errors import Permanent, Transient, Unanswered, Unavailable
-from service.cronofy import EventsQuery
 from tests.support.scripted import Bench, Reply, answered
 
 

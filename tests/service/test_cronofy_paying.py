@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.errors import Throttled
-from service.cronofy import Turn
+from contracts.ports import Turn
 from tests.support.scripted import Bench, accepted, an_upsert, answered
 
 

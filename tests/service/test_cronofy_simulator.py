@@ -10,29 +10,24 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 
-from contracts.cronofy import TokenGrant
+from contracts.cronofy import EventsQuery, TokenGrant
 from contracts.errors import GrantRefused, Permanent, Throttled, Unavailable
 from contracts.event_fields import EventFields
+from contracts.ports import Turn
 from contracts.writes import Delete, ForeignEdit, Upsert
-from service.cronofy import Access, Cronofy, EventsQuery, Turn, open_cronofy
+from service.app.cronofy import CronofyParts, open_budget
 from service.cronofy.allowance import SECOND, Allowance
-from service.cronofy.budget import open_budget
 from service.demo.simulator.app import create_app
 from service.demo.simulator.clock import ManualClock as SimulatedClock
 from service.demo.simulator.world import World
 from service.store.engine.store import Store
-from service.store.integrations.credentials import CredentialsTable
-from service.store.operations.budget import BudgetRow
+from service.store.operations.budget import BudgetRow, read_budget
 from tests.support.clock import ManualClock
+from tests.support.wiring import access_to, simulated_cronofy
 
 OLIVIA = "olivia@example.test"
 CALLBACK = "https://sync.example.test/calendar-sync/callback"
-ACCESS = Access(
-    api_url="http://cronofy.test",
-    app_url="http://cronofy.test",
-    client_id="simulated",
-    client_secrets=["simulated-secret"],
-)
+ACCESS = access_to("http://cronofy.test")
 OURS = EventsQuery(include_managed=True, include_deleted=True)
 
 
@@ -54,7 +49,7 @@ class Connected:
     """A person who has just allowed access to their calendars."""
 
     world: World
-    cronofy: Cronofy
+    cronofy: CronofyParts
     clock: ManualClock
     sub: str
     calendar_id: str
@@ -89,13 +84,7 @@ async def connected(sqlite_url: str) -> AsyncIterator[Connected]:
     store = Store(sqlite_url, clock=clock)
     await store.upgrade()
     budget = open_budget(BudgetRow(store), clock, per_second=50, per_minute=500)
-    cronofy = open_cronofy(
-        ACCESS,
-        credentials=CredentialsTable(store, [Fernet.generate_key().decode()]),
-        budget=budget,
-        clock=clock,
-        transport=httpx.ASGITransport(create_app(world)),
-    )
+    cronofy = simulated_cronofy(store, clock, world, access=ACCESS, budget=budget)
     sub = await _connect(cronofy)
     calendars = await cronofy.gateway.calendars(sub)
     yield Connected(world=world, cronofy=cronofy, clock=clock, sub=sub, calendar_id=calendars[0].calendar_id)
@@ -107,7 +96,7 @@ async def _nobody(_url: str, _body: bytes, _headers: dict[str, str]) -> int:
     return 202
 
 
-async def _connect(cronofy: Cronofy) -> str:
+async def _connect(cronofy: CronofyParts) -> str:
     address = cronofy.gateway.authorize_url(state="state", redirect_uri=CALLBACK)
     answer = await cronofy.http.get(address)
     back = httpx.URL(answer.headers["location"])
@@ -296,12 +285,14 @@ async def test_r32_three_processes_at_full_speed_keep_below_cronofys_limits_toge
     await stores[0].upgrade()
     key = Fernet.generate_key().decode()
     processes = [
-        open_cronofy(
-            ACCESS,
-            credentials=CredentialsTable(store, [key]),
+        simulated_cronofy(
+            store,
+            clock,
+            world,
+            access=ACCESS,
+            key=key,
             budget=open_budget(BudgetRow(store), clock, per_second=50, per_minute=500),
-            clock=clock,
-            transport=httpx.ASGITransport(app),
+            wire=httpx.ASGITransport(app),
         )
         for store in stores
     ]
@@ -317,7 +308,7 @@ async def test_r32_three_processes_at_full_speed_keep_below_cronofys_limits_toge
 
     stats = world.stats()
     assert stats["statuses"] == {"200": 90}
-    text, _ = await BudgetRow(stores[0]).look()
+    text, _ = await read_budget(stores[0])
     granted = Allowance.parse(text).sent
     assert sum(cost for _, cost in granted) >= 90
     assert max(sum(cost for at, cost in granted if 0 <= at - start < SECOND) for start, _ in granted) <= 45

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from sqlalchemy import func, select, update
 
-from contracts.cronofy import EventsPage, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery, UserInfo
 from contracts.errors import Permanent
-from contracts.ports import Permit, Turn
-from service.consumers.inbound.reader import Calendars, Reader
-from service.consumers.runs.handler import RunHandler
-from service.cronofy.gateway import CronofyGateway, EventsQuery
+from contracts.ports import Calendars, Permit, Turn
+from service.cronofy.gateway import CronofyGateway
 from service.integrations.activate import Switching
 from service.keeper import daily_reads
 from service.store.integrations.integrations import change
@@ -132,7 +130,7 @@ async def test_r20_a_read_that_is_under_way_brings_nothing_more(home: Household)
     mine = await _with_events(home, 25)
     switching = Switching(home.store)
     calendars = Interrupted(home.cronofy.gateway, 2, lambda: switching.deactivate(ANN, mine))
-    reader = Reader(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
+    reader = home.reader_over(calendars)
 
     await reader.read_all(mine)
 
@@ -144,7 +142,7 @@ async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(hom
     mine = await _with_events(home, 25)
     switching = Switching(home.store)
     calendars = Account(home.cronofy.gateway, 2, lambda: switching.deactivate(ANN, mine))
-    home.runs = RunHandler(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
+    home.runs = home.runs_over(calendars)
 
     run = await home.run_to_end(mine, retrieve=WEEK, steps=6)
 
@@ -162,7 +160,7 @@ async def test_r20_what_goes_wrong_in_a_run_that_is_over_is_no_fault_of_its_mess
         raise Permanent("payment required", status=402)
 
     calendars = Account(home.cronofy.gateway, 1, deactivated)
-    home.runs = RunHandler(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
+    home.runs = home.runs_over(calendars)
 
     run = await home.run_to_end(mine, retrieve=WEEK, steps=4)
 

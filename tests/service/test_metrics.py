@@ -5,11 +5,12 @@ import re
 from prometheus_client import REGISTRY
 
 from handlers.replay_pace import Pace
+from service.app.cronofy import open_budget
 from service.app.server import SystemClock
 from service.broker.memory import MemoryBroker
 from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from service.cronofy.budget import open_budget
 from service.monitoring.gauges import Gauges
+from service.monitoring.vitals import Vitals
 from service.store.engine.store import Store
 from service.store.integrations.delays import mark
 from service.store.messages import dead_letters
@@ -95,7 +96,7 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
         )
         await enqueue(connection, [item("late")], now=now.timestamp() - 90)
 
-    gauges = Gauges(store=store, broker=broker, clock=ManualClock())
+    gauges = Gauges(vitals=Vitals(store, broker), clock=ManualClock())
     for look in (gauges.queues, gauges.outbox, gauges.letters, gauges.integrations, gauges.budget):
         await look()
 
@@ -116,7 +117,7 @@ async def test_integrations_are_counted_by_how_they_stand(world: Outbound) -> No
     async with world.store.begin() as connection:
         await mark(connection, {late: world.clock.now()}, ())
 
-    await Gauges(store=world.store, broker=world.broker, clock=world.clock).integrations()
+    await Gauges(vitals=Vitals(world.store, world.broker), clock=world.clock).integrations()
 
     told = {state: value("integrations", state=state) for state in ("connected", "delayed", "not_connected")}
     assert told == {"connected": 1, "delayed": 1, "not_connected": 1}

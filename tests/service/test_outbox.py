@@ -62,19 +62,30 @@ async def running(sender: Outbox) -> AsyncIterator[None]:
         await asyncio.wait_for(task, 60)
 
 
-def a_sender(store: Store, wire: Wire, *, holder: str = "a", poll: float = 3600) -> LeasedOutbox:
-    return LeasedOutbox(store=store, publisher=wire, holder=holder, poll=poll)
+def a_sender(
+    store: Store,
+    wire: Wire,
+    *,
+    holder: str = "a",
+    poll: float = 3600,
+    enqueued: asyncio.Event | None = None,
+) -> LeasedOutbox:
+    """Without ``enqueued`` nobody tells it of what is written."""
+    return LeasedOutbox(
+        store=store, publisher=wire, holder=holder, written=enqueued or asyncio.Event(), poll=poll
+    )
 
 
 async def test_a_row_is_sent_at_once_after_its_commit(store: Store) -> None:
     """The writer's own process does not wait for the poll."""
-    wire = Wire()
-    sender = a_sender(store, wire)
-    store.on_enqueued = sender.wake
+    wire, enqueued = Wire(), asyncio.Event()
+    sender = a_sender(store, wire, enqueued=enqueued)
+    writing = Store(store.url, on_enqueued=enqueued.set)
 
     async with running(sender):
-        await written(store, "m-1")
+        await written(writing, "m-1")
         await until(lambda: wire.sent == ["m-1"])
+    await writing.close()
 
     assert await unsent(store) == []
 
@@ -198,10 +209,13 @@ class Embedded:
     """A process that is its own broker, on a given store."""
 
     def __init__(self, store: Store) -> None:
-        unsettled = Unsettled()
+        enqueued = asyncio.Event()
+        unsettled = Unsettled(enqueued)
         self.clock = ManualClock()
         self.broker = MemoryBroker(clock=self.clock, settled=unsettled.settled)
-        self.sender = EmbeddedOutbox(store=store, publisher=self.broker, unsettled=unsettled, poll=0.02)
+        self.sender = EmbeddedOutbox(
+            store=store, publisher=self.broker, unsettled=unsettled, written=enqueued, poll=0.02
+        )
         self.taker = Taker()
 
     async def open(self) -> None:
@@ -299,8 +313,9 @@ async def test_after_a_standstill_replays_keep_their_distances(store: Store) -> 
 async def test_the_embedded_outbox_keeps_their_distances_too(store: Store) -> None:
     """What the broker has already been given is not moved."""
     wire = Wire()
-    unsettled = Unsettled()
-    sender = EmbeddedOutbox(store=store, publisher=wire, unsettled=unsettled)
+    enqueued = asyncio.Event()
+    unsettled = Unsettled(enqueued)
+    sender = EmbeddedOutbox(store=store, publisher=wire, unsettled=unsettled, written=enqueued)
     async with store.begin() as connection:
         now = await store.now(connection)
         due = [("letter", now - 60 + 20 * number) for number in range(3)]

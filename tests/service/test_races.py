@@ -10,15 +10,14 @@ import pytest
 from sqlalchemy import text
 
 from contracts.calendar import LinkState
-from contracts.cronofy import EventsPage, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery, UserInfo
 from contracts.envelope import RunRequested
 from contracts.messages import RunData
 from contracts.ports import Turn
 from handlers.compose import compose
 from service.broker.topology import QUEUE_RUNS
 from service.consumers.failures import Received
-from service.consumers.inbound.reader import Reader
-from service.cronofy.gateway import CronofyGateway, EventsQuery
+from service.cronofy.gateway import CronofyGateway
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, listing, reads
@@ -75,7 +74,7 @@ async def test_r19_a_change_in_vorex_between_two_pages_outlives_a_deletion_there
             await links.save(connection, [behind], touched_at=0.0)
 
     between = Interrupted(home.cronofy.gateway, vorex_changes)
-    reader = Reader(store=home.store, calendars=between, looker=home.looker, clock=home.clock)
+    reader = home.reader_over(between)
     await home.world.advance(5)
     async with home.store.begin() as connection:
         now = home.clock.now()

@@ -6,11 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.cronofy import EventsPage, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery, UserInfo
 from contracts.errors import Transient
-from contracts.ports import Turn
-from service.consumers.inbound.reader import Calendars, Reader
-from service.cronofy.gateway import EventsQuery
+from contracts.ports import Calendars, Turn
 from tests.support.one_person import Household, household
 from tests.support.two_people_with_runs import Village, village
 
@@ -80,7 +78,7 @@ async def _brought(home: Household) -> str:
 
 async def _reads(home: Household, mine: str, calendars: Calendars) -> None:
     """A full read by that way, whatever it comes to."""
-    reader = Reader(store=home.store, calendars=calendars, looker=home.looker, clock=home.clock)
+    reader = home.reader_over(calendars)
     try:
         await reader.read_all(mine)
     except Transient:

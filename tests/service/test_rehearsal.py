@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from contracts.calendar import Origin
 from service.consumers.runs.dry_run import Rehearsal
 from service.consumers.runs.dry_run_result import Doing, Rehearsed
-from service.integrations import Accounts, Person
+from service.integrations import Person
 from service.integrations.refusals import Conflict
 from service.integrations.settings_form import Choices
 from service.store.links import tombstones
@@ -87,19 +87,11 @@ async def at_the_desk(home: Household, *events: Mapping[str, object], patience: 
         home.world.add_event(calendar, **{"start": NINE, "end": TEN, **event})
     await home.world.advance(60)
     mine = await home.integration(ANN, baseline_at=None)
-    people = Accounts(
-        store=home.store,
-        gateway=home.cronofy.gateway,
-        grants=home.cronofy.tokens,
-        callback_address=lambda one: f"http://sync.test/{one}",
-        redirect_uri="http://sync.test",
-        wake=lambda: None,
-    )
     calendars = home.cronofy.gateway
     return Desk(
         home=home,
         integration_id=mine,
-        rehearsal=Rehearsal(store=home.store, people=people, calendars=calendars, patience=patience),
+        rehearsal=Rehearsal(store=home.store, people=home.accounts, calendars=calendars, patience=patience),
     )
 
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from contracts.ports import Outgoing
 from service.relay import relay_routes
 from service.web.application import create_web
-from tests.support.office import CLIENT_SECRET, SECRET, Office, form
+from tests.support.office import CLIENT_SECRET, Office, form
 
 API = "/api/v1/integrations"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
@@ -162,15 +162,7 @@ async def test_one_port_serves_pages_api_and_relay(office: Office) -> None:
             published.append(message)
 
     desk = office.app.state.desk
-    app = create_web(
-        store=desk.store,
-        accounts=desk.accounts,
-        my_calendar_of=desk.my_calendar,
-        sign_in_secret=SECRET,
-        public_url=desk.public_url,
-        clock=desk.clock,
-        beside=relay_routes(Taker(), [CLIENT_SECRET], clock=desk.clock),
-    )
+    app = create_web(desk, beside=relay_routes(Taker(), [CLIENT_SECRET], clock=desk.clock))
     integration_id = await office.finished()
     office.world.post = poster(app)
     await office.world.settle()

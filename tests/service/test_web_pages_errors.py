@@ -145,7 +145,7 @@ async def test_a_mended_message_outlives_the_session(browser: Browser, office: O
 async def test_what_was_typed_outlives_a_database_that_is_away(browser: Browser, office: Office) -> None:
     """And is added once it is back; a form with nothing typed is sent again by its sender."""
     store = Unwritable(office.store)
-    calendar = MyCalendar(cast("Store", store), wake=lambda: None)
+    calendar = MyCalendar(cast("Store", store))
     office.app.state.desk = replace(office.app.state.desk, my_calendar=calendar)
     await office.sign_in()
     await browser.open("/my-calendar/new")

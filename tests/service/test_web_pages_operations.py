@@ -11,6 +11,7 @@ from sqlalchemy import insert, update
 
 from contracts.errors import Unavailable
 from service.monitoring.heartbeat import Reports
+from service.monitoring.vitals import Vitals
 from service.operations import Watch
 from service.store.engine.ids import new_id
 from service.store.messages.burying import bury
@@ -44,7 +45,7 @@ class Depths:
 
 def seen_by(office: Office, depths: Depths) -> None:
     desk = office.app.state.desk
-    office.app.state.desk = replace(desk, watch=Watch(office.store, depths=depths))
+    office.app.state.desk = replace(desk, watch=Watch(office.store, Vitals(office.store, depths)))
 
 
 async def told(office: Office, does: str = "consume outbound", **said: Any) -> None:
@@ -119,11 +120,12 @@ async def test_what_harms_is_found_on_both_engines(database_url: str) -> None:
         await late(office, integration_id, {"service_call": 30})
         await late(office, integration_id, {"task": 30}, exists_there=True, state="failed")
         await late(office, integration_id, {"todo": 30}, exists_there=True, desired=None)
-        (case,) = await Watch(office.store).cases("acme")
+        watch = office.app.state.desk.watch
+        (case,) = await watch.cases("acme")
         assert sorted(one.lack for one in case.concerns) == ["left over", "missing", "outdated"]
         assert case.said == "1 service call tomorrow is not on the technician's calendar"
         assert case.detail == "1 change could not be written; 2 changes wait. 2 more in the next 7 days."
-        assert await Watch(office.store).cases("other") == []
+        assert await watch.cases("other") == []
 
 
 async def test_what_is_not_amiss_is_not_told(browser: Browser, office: Office) -> None:

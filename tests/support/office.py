@@ -9,28 +9,26 @@ from uuid import uuid4
 
 import httpx
 import jwt
-from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from sqlalchemy import Table, select
 
 from contracts.envelope import IntegrationChanged, decode
 from contracts.errors import Unavailable
 from contracts.ports import Outgoing, Permit
+from service.app.pages import make_desk
+from service.app.parts import Parts
 from service.cronofy.credentials import StoredTokens
 from service.cronofy.gateway import CronofyGateway
-from service.cronofy.oauth import Access
-from service.cronofy.transport import open_client
 from service.demo.simulator.app import create_app
 from service.demo.simulator.clock import ManualClock as SimulatedTime
 from service.demo.simulator.world import World
 from service.integrations import Accounts
-from service.integrations.my_calendar import MyCalendar
 from service.store.engine.store import AsyncConnection, Store
-from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import items, links, outbox, runs
 from service.web.application import create_web
 from tests.support.choices import ALL_TYPES, OFF, form
 from tests.support.clock import ManualClock
+from tests.support.wiring import access_to, parts_of, simulated_cronofy
 
 __all__ = ["ALL_TYPES", "OFF", "Office", "Unwritable", "form", "open_office"]
 CRONOFY = "http://cronofy.test"
@@ -96,6 +94,7 @@ class Office:
 
     app: FastAPI
     store: Store
+    parts: Parts
     accounts: Accounts
     gateway: CronofyGateway
     tokens: StoredTokens
@@ -221,43 +220,27 @@ async def open_office(url: str, *, public_url: str = HERE) -> AsyncIterator[Offi
     world = World(clock=SimulatedTime(), client_id="sync", client_secret=CLIENT_SECRET)
     holidays = {"name": "Holidays", "read_only": True}
     world.add_mailbox(email=EMAIL, calendars=("Calendar", "Second", holidays))
-    store = Store(url, clock=clock)
+    woken: list[None] = []
+    store = Store(url, clock=clock, on_enqueued=lambda: woken.append(None))
     await store.upgrade()
     wire = Breakable(httpx.ASGITransport(create_app(world)))
-    access = Access(api_url=CRONOFY, app_url=CRONOFY, client_id="sync", client_secrets=[CLIENT_SECRET])
-    async with open_client(CRONOFY, transport=wire) as http:
-        table = CredentialsTable(store, [Fernet.generate_key().decode()])
-        tokens = StoredTokens(table, lambda token: gateway.refresh(token), clock)  # noqa: PLW0108 -- made below
-        gateway = CronofyGateway(access=access, http=http, budget=NoLimit(), tokens=tokens, clock=clock)
-        woken: list[None] = []
-        accounts = Accounts(
+    access = access_to(CRONOFY, ("sync", CLIENT_SECRET))
+    cronofy = simulated_cronofy(store, clock, world, access=access, wire=wire)
+    parts = parts_of(store, cronofy, clock, here=public_url)
+    app = create_web(make_desk(parts, clock, sign_in_secret=SECRET, public_url=public_url))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url) as client:
+        yield Office(
+            app=app,
             store=store,
-            gateway=gateway,
-            grants=tokens,
-            callback_address=lambda one: f"{public_url}/cronofy/notices/{one}",
-            redirect_uri=f"{public_url}/calendar-sync/callback",
-            wake=lambda: woken.append(None),
-        )
-        app = create_web(
-            store=store,
-            accounts=accounts,
-            my_calendar_of=MyCalendar(store, wake=lambda: woken.append(None)),
-            sign_in_secret=SECRET,
-            public_url=public_url,
+            parts=parts,
+            accounts=parts.accounts,
+            gateway=cronofy.gateway,
+            tokens=cronofy.tokens,
+            world=world,
+            wire=wire,
             clock=clock,
+            client=client,
+            woken=woken,
         )
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url) as client:
-            yield Office(
-                app=app,
-                store=store,
-                accounts=accounts,
-                gateway=gateway,
-                tokens=tokens,
-                world=world,
-                wire=wire,
-                clock=clock,
-                client=client,
-                woken=woken,
-            )
-    await tokens.close()
+    await cronofy.close()
     await store.close()

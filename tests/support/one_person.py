@@ -6,31 +6,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-from cryptography.fernet import Fernet
 from sqlalchemy import insert, select, update
 
 from contracts.calendar import Integration, Item, Link, Status, item_ref
 from contracts.cronofy import TokenGrant
 from contracts.envelope import NoticeReceived, RunRequested
 from contracts.messages import NoticeData, RunData
-from contracts.ports import Clock
+from contracts.ports import Calendars, Clock, LinkedCalendars
 from contracts.vorex import ItemContent, ItemType
-from service.broker.topology import QUEUE_INBOUND, QUEUE_RUNS
+from service.app.cronofy import CronofyParts
+from service.app.parts import make_run_handler
+from service.broker.topology import QUEUE_INBOUND, QUEUE_RUNS, RETRY_DELAYS
 from service.consumers.failures import Received
+from service.consumers.inbound.held_deletions import HeldDeletions
 from service.consumers.inbound.notices import NoticeHandler
+from service.consumers.inbound.pages import Pages
 from service.consumers.inbound.reader import Reader
 from service.consumers.runs.handler import RunHandler
-from service.cronofy import Access, Cronofy, open_cronofy
-from service.cronofy.budget import NoBudget
-from service.demo.simulator.app import create_app
 from service.demo.simulator.clock import ManualClock as SimulatedTime
 from service.demo.simulator.world import World
-from service.integrations.connection_check import Looker
+from service.integrations import Accounts
+from service.integrations.connection_check import ConnectionCheck
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.integrations import integrations
-from service.store.integrations.credentials import CredentialsTable
 from service.store.items import items
 from service.store.links import links
 from service.store.runs import runs
@@ -40,9 +39,9 @@ from service.store.tables import integrations as integrations_table
 from service.store.tables import items as items_table
 from service.store.tables import links as links_table
 from service.store.tables import runs as runs_table
+from tests.support.wiring import parts_of, simulated_cronofy
 
 ALL_TYPES = {kind.value: True for kind in ItemType}
-CLIENT = ("simulated", "simulated-secret")
 NINE, TEN, ELEVEN = (f"2026-12-03T{hour}:00:00Z" for hour in ("09", "10", "11"))
 
 
@@ -77,11 +76,13 @@ class Household:
 
     world: World
     store: Store
-    cronofy: Cronofy
+    cronofy: CronofyParts
+    accounts: Accounts
+    held: HeldDeletions
     reader: Reader
     notices: NoticeHandler
     runs: RunHandler
-    looker: Looker
+    looker: ConnectionCheck
     clock: Clock
     calendars: dict[str, str] = field(default_factory=dict)
     """Calendar id by integration id."""
@@ -130,6 +131,28 @@ class Household:
         await self.cronofy.tokens.adopt(linked.account.account_id, grant)
         self.calendars[integration_id] = calendar_id
         return integration_id
+
+    def reader_over(self, calendars: Calendars) -> Reader:
+        """A reader that sees them in place of Cronofy."""
+        return Reader(
+            store=self.store,
+            calendars=calendars,
+            looker=self.looker,
+            clock=self.clock,
+            pages=Pages(self.store),
+        )
+
+    def runs_over(self, calendars: LinkedCalendars) -> RunHandler:
+        """The steps of runs with these in place of Cronofy."""
+        return make_run_handler(
+            store=self.store,
+            calendars=calendars,
+            looker=self.looker,
+            reader=self.reader_over(calendars),
+            pages=Pages(self.store),
+            clock=self.clock,
+            delays=RETRY_DELAYS,
+        )
 
     def add_event(self, integration_id: str, summary: str = "Lunch", **fields: Any) -> str:
         """The calendar's owner adds an event, from nine to ten if nothing else is said; its uid."""
@@ -304,6 +327,23 @@ class Household:
             return (await integrations.load(connection, [integration_id]))[integration_id]  # type: ignore[index]
 
 
+def at_home(world: World, store: Store, cronofy: CronofyParts, clock: Clock) -> Household:
+    """A household in that world."""
+    parts = parts_of(store, cronofy, clock)
+    return Household(
+        world=world,
+        store=store,
+        cronofy=cronofy,
+        accounts=parts.accounts,
+        held=parts.held,
+        reader=parts.reader,
+        notices=parts.notices,
+        runs=parts.runs,
+        looker=parts.looker,
+        clock=clock,
+    )
+
+
 @asynccontextmanager
 async def household(database_url: str) -> AsyncIterator[Household]:
     """A world, a migrated store and the inbound half of the product, on one manual clock."""
@@ -311,34 +351,9 @@ async def household(database_url: str) -> AsyncIterator[Household]:
     clock = WorldClock(world)
     store = Store(database_url, clock=clock)
     await store.upgrade()
-    access = Access(
-        api_url="http://simulator.test",
-        app_url="http://simulator.test",
-        client_id=CLIENT[0],
-        client_secrets=[CLIENT[1]],
-    )
-    credentials = CredentialsTable(store, [Fernet.generate_key().decode()])
-    cronofy = open_cronofy(
-        access,
-        credentials=credentials,
-        budget=NoBudget(),
-        clock=clock,
-        transport=httpx.ASGITransport(create_app(world)),
-    )
-
-    looker = Looker(store, cronofy.gateway, wake=lambda: None)
-    reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
+    cronofy = simulated_cronofy(store, clock, world)
     try:
-        yield Household(
-            world=world,
-            store=store,
-            cronofy=cronofy,
-            reader=reader,
-            notices=NoticeHandler(store=store, reader=reader, looker=looker),
-            runs=RunHandler(store=store, calendars=cronofy.gateway, looker=looker, clock=clock),
-            looker=looker,
-            clock=clock,
-        )
+        yield at_home(world, store, cronofy, clock)
     finally:
         await cronofy.close()
         await store.close()

@@ -9,32 +9,25 @@ from typing import Any
 import httpx
 
 from contracts.ports import Outgoing
+from service.app.cronofy import CronofyParts
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.topology import QUEUE_OUTBOUND
 from service.consumers.brake import Gate
 from service.consumers.outbound.engine import OutboundConsumer
-from service.cronofy import Access, Cronofy, open_cronofy
 from service.demo.simulator.app import create_app
 from service.demo.simulator.clock import ManualClock as SimulatedTime
 from service.demo.simulator.world import Linked, World
 from service.store.engine.store import Store
-from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import attempts
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
 from tests.support.clock import ManualClock
 from tests.support.linked import Account, link
-from tests.support.one_person import CLIENT
 from tests.support.processes import SECRETS
 from tests.support.waiting import until
+from tests.support.wiring import access_to, simulated_cronofy
 
 DELAYS = (1, 2, 3, 4, 5)
 """Seconds of the retry queues, which are real: RabbitMQ keeps no time of ours."""
-ACCESS = Access(
-    api_url="http://cronofy.test",
-    app_url="http://cronofy.test",
-    client_id=CLIENT[0],
-    client_secrets=[CLIENT[1]],
-)
 Garble = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
 
@@ -74,7 +67,7 @@ class Engine:
     world: Outbound
     there: World
     line: Line
-    cronofy: Cronofy
+    cronofy: CronofyParts
     clock: ManualClock
     consumer: OutboundConsumer
     linked: dict[str, Linked] = field(default_factory=dict)
@@ -169,12 +162,14 @@ async def engine(
     await store.upgrade()
     line = Line(inner=httpx.ASGITransport(create_app(there)), clock=clock)
     line.passable.set()
-    cronofy = open_cronofy(
-        ACCESS,
-        credentials=CredentialsTable(store, [SECRETS["ENCRYPTION_KEYS"]]),
+    cronofy = simulated_cronofy(
+        store,
+        clock,
+        there,
+        access=access_to("http://cronofy.test"),
+        key=SECRETS["ENCRYPTION_KEYS"],
         budget=FreeBudget(),
-        clock=clock,
-        transport=line,
+        wire=line,
         time_limit=time_limit,
     )
     broker = RabbitBroker(broker_url, retry_delays=DELAYS)

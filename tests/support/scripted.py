@@ -10,10 +10,12 @@ import httpx
 
 from contracts.errors import GrantRefused
 from contracts.event_fields import EventFields
-from contracts.ports import Permit
+from contracts.ports import Budget, Clock, Permit
 from contracts.writes import Upsert
-from service.cronofy import Access, CronofyGateway
-from service.cronofy.transport import open_client
+from service.cronofy.breaker import CronofyBreaker
+from service.cronofy.gateway import CronofyGateway
+from service.cronofy.oauth import Access, OAuth
+from service.cronofy.transport import TIME_LIMIT, Client, Transport, Wire, open_client
 from tests.support.clock import ManualClock
 
 ACCESS = Access(
@@ -94,15 +96,28 @@ class Bench:
         self.script = Script(*replies)
         self.budget = Counted(self.clock, most)
         self.tokens = Tokens()
-        self.gateway = CronofyGateway(
-            access=ACCESS,
-            http=open_client(ACCESS.api_url, transport=self.script),
-            budget=self.budget,
+        self.gateway = self.gateway_over(self.script, by_entry=by_entry, time_limit=time_limit)
+
+    def gateway_over(self, wire: Wire, *, by_entry: bool = False, time_limit: float) -> CronofyGateway:
+        """A gateway that sends by that wire."""
+        http = open_client(ACCESS.api_url, wire=wire)
+        transport, _ = transport_over(http, self.budget, self.clock, time_limit=time_limit)
+        return CronofyGateway(
+            transport=transport,
+            oauth=OAuth(ACCESS, transport),
             tokens=self.tokens,
-            clock=self.clock,
+            api_url=ACCESS.api_url,
             batch_cost="entry" if by_entry else "request",
-            time_limit=time_limit,
         )
+
+
+def transport_over(
+    http: Client, budget: Budget, clock: Clock, *, time_limit: float = TIME_LIMIT
+) -> tuple[Transport, CronofyBreaker]:
+    """A transport, and the breaker that watches it."""
+    breaker = CronofyBreaker(clock, lambda: transport.probe())  # noqa: PLW0108 -- made in the next line
+    transport = Transport(http, budget, clock, breaker=breaker, time_limit=time_limit)
+    return transport, breaker
 
 
 def an_upsert(event_id: str = "vcs-1") -> Upsert:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import httpx
-from cryptography.fernet import Fernet
 from sqlalchemy import update
 
 from contracts.calendar import Item
@@ -19,24 +18,17 @@ from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemConte
 from service.broker.memory import MemoryBroker
 from service.broker.topology import FACTS_EXCHANGE, ITEMS_EXCHANGE, QUEUE_INBOUND
 from service.consumers.failures import Received
-from service.consumers.inbound.notices import NoticeHandler
-from service.consumers.inbound.reader import Reader
 from service.consumers.outbound.engine import OutboundConsumer
-from service.consumers.runs.handler import RunHandler
-from service.cronofy import Access, open_cronofy
-from service.cronofy.budget import NoBudget
-from service.demo.simulator.app import create_app
 from service.demo.simulator.clock import ManualClock as SimulatedTime
 from service.demo.simulator.world import World
-from service.integrations.connection_check import Looker
 from service.outbox import LeasedOutbox
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
-from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import integration_state, links
 from tests.support.clock import ManualClock
-from tests.support.one_person import CLIENT, Household
+from tests.support.one_person import Household, at_home
 from tests.support.reused import Reused, Watched
+from tests.support.wiring import simulated_cronofy
 
 PEOPLE = ("ann", "bob")
 QUARTER = 960.0
@@ -280,36 +272,13 @@ async def _town(store: Store, clock: ManualClock, change: Callable[[World], None
         return 202
 
     world = World(clock=SimulatedTime(), post=post)
-    access = Access(
-        api_url="http://simulator.test",
-        app_url="http://simulator.test",
-        client_id=CLIENT[0],
-        client_secrets=[CLIENT[1]],
-    )
-    cronofy = open_cronofy(
-        access,
-        credentials=CredentialsTable(store, [Fernet.generate_key().decode()]),
-        budget=NoBudget(),
-        clock=clock,
-        transport=httpx.ASGITransport(create_app(world)),
-    )
+    cronofy = simulated_cronofy(store, clock, world)
     broker = MemoryBroker(clock=clock)
     await broker.open()
     await broker.declare()
     tap = Tap(broker=broker)
-    outbox = LeasedOutbox(store=store, publisher=tap, holder="town")
-    looker = Looker(store, cronofy.gateway, wake=outbox.wake)
-    reader = Reader(store=store, calendars=cronofy.gateway, looker=looker, clock=clock)
-    home = Household(
-        world=world,
-        store=store,
-        cronofy=cronofy,
-        reader=reader,
-        notices=NoticeHandler(store=store, reader=reader, looker=looker),
-        runs=RunHandler(store=store, calendars=cronofy.gateway, looker=looker, clock=clock),
-        looker=looker,
-        clock=clock,
-    )
+    outbox = LeasedOutbox(store=store, publisher=tap, holder="town", written=asyncio.Event())
+    home = at_home(world, store, cronofy, clock)
 
     def hire() -> OutboundConsumer:
         return OutboundConsumer(
@@ -317,7 +286,7 @@ async def _town(store: Store, clock: ManualClock, change: Callable[[World], None
             broker=broker,
             cronofy=cronofy.gateway,
             budget=cronofy.budget,
-            looker=looker,
+            looker=home.looker,
             clock=clock,
         )
 

@@ -202,21 +202,13 @@ async def village(database_url: str = "", **options: Any) -> AsyncIterator[Villa
     """A town whose runs are handled; Ann's integration has a channel. ``options`` are the town's."""
     async with town(database_url, **options) as place:
         home = place.home
-        accounts = Accounts(
-            store=home.store,
-            gateway=home.cronofy.gateway,
-            grants=home.cronofy.tokens,
-            callback_address=lambda one: f"http://sync.test/{one}",
-            redirect_uri="http://sync.test/calendar-sync/callback",
-            wake=place.outbox.wake,
-        )
         built = Village(
             town=place,
-            accounts=accounts,
+            accounts=home.accounts,
             switching=Switching(home.store),
             syncing=Syncing(home.store),
             leaving=Leaving(home.store),
-            held=HeldDeletions(home.store),
+            held=home.held,
             mine=place.integrations["ann"],
         )
         (profile,) = place.world.profiles("ann@example.com")

@@ -23,9 +23,8 @@ Answer = Literal["delete", "keep"]
 class HeldDeletions:
     """Settles held deletions, a few hundred a transaction; a link that moved on meanwhile is passed over."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._pages = Pages(store)
+    def __init__(self, store: Store, pages: Pages) -> None:
+        self._store, self._pages = store, pages
 
     async def settle(self, owner: Owner, integration_id: str, answer: Answer) -> int:
         """How many deletions were carried out, or undone. Raises Unknown where it is not theirs."""

@@ -7,9 +7,10 @@ import structlog
 from contracts.calendar import Integration
 from contracts.envelope import NoticeReceived
 from contracts.messages import NoticeData
+from contracts.ports import Looker
 from service.consumers.failures import Received
 from service.consumers.inbound.pages import INBOUND_QUEUE
-from service.consumers.inbound.reader import Looker, Reader
+from service.consumers.inbound.reader import Reader
 from service.crashpoints import crash_point
 from service.integrations.catch_up import want_catch_up
 from service.store.engine.store import Store

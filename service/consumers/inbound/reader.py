@@ -2,19 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Literal, Protocol
 
 from contracts.calendar import Integration
-from contracts.cronofy import EventsPage, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import GrantRefused, Permanent, Transient
-from contracts.ports import Clock
+from contracts.ports import Calendars, Clock, Looker
 from contracts.ports import Turn as BudgetTurn
 from handlers.inbound_page import reach
 from handlers.judgement import is_gone
 from service.consumers.inbound.pages import NotSyncing, Pages, Pass
-from service.cronofy.gateway import EventsQuery
 from service.store.engine.store import Store
 from service.store.integrations import integrations, reads
 from service.store.integrations.reads import Turn
@@ -27,21 +25,6 @@ SECOND_LOOK_AFTER = 1.0
 LOOK_CLOSER = frozenset({403, 404, 410, 423})
 
 
-class Calendars(Protocol):
-    """What reading asks of Cronofy."""
-
-    async def first_page(self, sub: str, query: EventsQuery, *, turn: BudgetTurn) -> EventsPage: ...
-
-    async def next_page(self, sub: str, url: str, *, turn: BudgetTurn) -> EventsPage: ...
-
-    async def userinfo(self, sub: str, *, turn: BudgetTurn) -> UserInfo: ...
-
-
-class Looker(Protocol):
-    async def look(self, integration_id: str, *, at_once: bool = False) -> Literal["not_connected", "fine"]:
-        """Ask Cronofy whether the account and its calendar still stand, and note what it says."""
-
-
 class Reader:
     """Reads one calendar at a time per integration, whoever asks; several processes may share the work."""
 
@@ -52,11 +35,10 @@ class Reader:
         calendars: Calendars,
         looker: Looker,
         clock: Clock,
-        committed: Callable[[], None] = lambda: None,
+        pages: Pages,
     ) -> None:
         self._store, self._calendars, self._looker, self._clock = store, calendars, looker, clock
-        self._committed = committed
-        self._pages = Pages(store)
+        self._pages = pages
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, integration_id: str, *, noticed_at: float, key: MessageKey | None = None) -> None:
@@ -136,7 +118,6 @@ class Reader:
         except BaseException:
             await asyncio.shield(self._abandon(turn))
             raise
-        self._committed()
         if reading_pass.again:
             await self._notice_again(reading_pass)
         return reading_pass.again

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.calendar import Integration
-from contracts.cronofy import CronofyEvent
+from contracts.cronofy import CronofyEvent, EventsQuery
 from contracts.errors import Transient
+from contracts.ports import Calendars
 from handlers.inbound_page import event_keys, reach, was_there
 from handlers.runs import span_of
-from service.consumers.inbound.reader import Calendars
 from service.consumers.runs.release import Parting
 from service.consumers.runs.relink import Adoption
 from service.consumers.runs.steps import (
@@ -23,7 +23,6 @@ from service.consumers.runs.steps import (
     Overtaken,
     Progress,
 )
-from service.cronofy.gateway import EventsQuery
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
 from service.store.links import links, moves
@@ -63,9 +62,11 @@ def after_reading(run: Run, time_zone: str) -> str:
 class Baseline:
     """What was on the calendar before Finish is remembered, and not brought; what is known is adopted."""
 
-    def __init__(self, *, store: Store, calendars: Calendars, progress: Progress) -> None:
+    def __init__(
+        self, *, store: Store, calendars: Calendars, progress: Progress, adoption: Adoption, part: Parting
+    ) -> None:
         self._store, self._calendars, self._progress = store, calendars, progress
-        self._adoption, self._part = Adoption(store), Parting(store)
+        self._adoption, self._part = adoption, part
 
     async def __call__(self, due: Due) -> None:
         await self._part(due.integration)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.calendar import Link, LinkId
-from contracts.ports import Clock
 from handlers.reconcile import compared
-from service.consumers.inbound.reader import Calendars, Looker, Reader
+from service.consumers.inbound.reader import Reader
 from service.consumers.runs.steps import COMPARE, OVER, WHOLE, Due, Progress
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
@@ -95,8 +94,3 @@ class Comparison:
         pairs = ((link, stored.get(link.item_ref)) for link in locked.values())
         judged = (compared(link, item, integration) for link, item in pairs if item is not None)
         return [link for link in judged if link is not None]
-
-
-def reader_for(store: Store, calendars: Calendars, looker: Looker, clock: Clock) -> Reader:
-    """A reader of this process's own; the store sees to it that no two read one calendar at once."""
-    return Reader(store=store, calendars=calendars, looker=looker, clock=clock)

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from contracts.calendar import Integration, Status
 from contracts.errors import Permanent, Transient
-from contracts.ports import Clock, Turn
+from contracts.ports import Clock, Revoker
 from service.consumers.runs.steps import FORGET, LEAVE, OVER, REMOVE, Due, Progress, Step
 from service.integrations.run_requests import QUIET
 from service.store.engine.store import AsyncConnection, Store
@@ -25,18 +24,10 @@ FAREWELL_LIMIT = timedelta(hours=1)
 REMOVING = "Removing what was added to the linked calendar."
 
 
-class Cronofy(Protocol):
-    """What taking leave asks of Cronofy."""
-
-    async def close_channel(self, sub: str, channel_id: str, *, turn: Turn) -> None: ...
-
-    async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn) -> None: ...
-
-
 class Leaving:
     """The steps of a deletion."""
 
-    def __init__(self, *, store: Store, cronofy: Cronofy, progress: Progress, clock: Clock) -> None:
+    def __init__(self, *, store: Store, cronofy: Revoker, progress: Progress, clock: Clock) -> None:
         self._store, self._cronofy, self._progress, self._clock = store, cronofy, progress, clock
 
     @property

@@ -18,10 +18,10 @@ from contracts.calendar import (
     Outcome,
     Status,
 )
-from contracts.cronofy import Calendar, CronofyEvent, EventsPage
+from contracts.cronofy import Calendar, CronofyEvent, EventsPage, EventsQuery
 from contracts.errors import Permanent, Transient
 from contracts.event_fields import fields_hash
-from contracts.ports import Turn
+from contracts.ports import Calendars, Turn
 from contracts.vorex import ItemType
 from handlers.calendar_move import follow
 from handlers.inbound_page import Known, PageChanges, judge_page, match_page, reach
@@ -31,10 +31,8 @@ from handlers.reconcile import sent
 from handlers.relink import Sign, Tombstone, adopted, carried, never_sent, pair_up
 from handlers.runs import Span, span_of
 from service.consumers.inbound.matching import Look, RunEquals
-from service.consumers.inbound.reader import Calendars
 from service.consumers.runs.dry_run_overlay import HeardEquals, Stage
 from service.consumers.runs.dry_run_result import Cut, Doing, Line, Rehearsed
-from service.cronofy.gateway import EventsQuery
 from service.integrations import Accounts, Person
 from service.integrations.finish import check_calendar, check_choices
 from service.integrations.refusals import Conflict

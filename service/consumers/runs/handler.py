@@ -1,34 +1,20 @@
 """Does the step of a run that is due, once, whoever is asked how often (R24, R25)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 from contracts.calendar import Integration
 from contracts.envelope import RunRequested
 from contracts.errors import GrantRefused, Permanent, SyncError
 from contracts.messages import RunData
-from contracts.ports import Clock
+from contracts.ports import Looker
 from handlers.settlement import settle
 from service.broker.topology import RETRY_DELAYS
 from service.consumers.failures import Received, failure_of
 from service.consumers.inbound.pages import NotSyncing
-from service.consumers.inbound.reader import LOOK_CLOSER, Calendars, Looker
-from service.consumers.runs.baseline import Baseline
-from service.consumers.runs.compare import Comparison, Notices, Whole, reader_for
-from service.consumers.runs.delete import Cronofy, Leaving
-from service.consumers.runs.move import Moving, Writer
-from service.consumers.runs.retrieve import Retrieval
-from service.consumers.runs.send import Sending
+from service.consumers.inbound.reader import LOOK_CLOSER
 from service.consumers.runs.steps import (
     BY_ITSELF,
-    COMPARE,
-    MATCH,
-    MOVE,
-    NOTICES,
-    RETRIEVE,
-    SEND,
-    WHOLE,
     Due,
     Overtaken,
     Progress,
@@ -50,42 +36,27 @@ GIVING_WAY_SECONDS = 5.0
 WENT_WRONG = "Something went wrong here."
 
 
-class Accounts(Calendars, Cronofy, Writer, Protocol):
-    """All that the steps ask of Cronofy."""
-
-
 class RunHandler:
     """One message, one step; a step that was done already is acknowledged and not repeated.
 
-    After all of the ``delays`` the run fails with its message, for a run that can never go on would keep
-    the next one out, and every comparison waiting (R25).
+    ``farewell``: the steps of a deletion. After all of the ``delays`` the run fails with its message, for a
+    run that can never go on would keep the next one out, and every comparison waiting (R25).
     """
 
     def __init__(
         self,
         *,
         store: Store,
-        calendars: Accounts,
+        steps: Mapping[str, Step],
+        farewell: Mapping[str, Step],
+        progress: Progress,
         looker: Looker,
-        clock: Clock,
+        statistics: Statistics,
         delays: Sequence[int] = RETRY_DELAYS,
     ) -> None:
         self._store, self._looker, self._delays = store, looker, delays
-        self._statistics = Statistics(store, clock)
-        self._progress = progress = Progress(store)
-        retrieval = Retrieval(store=store, calendars=calendars, progress=progress, clock=clock)
-        reader = reader_for(store, calendars, looker, clock)
-        self._leaving = Leaving(store=store, cronofy=calendars, progress=progress, clock=clock).steps
-        self._steps: dict[str, Step] = {
-            BASELINE: Baseline(store=store, calendars=calendars, progress=progress),
-            MOVE: Moving(store=store, cronofy=calendars, progress=progress, clock=clock),
-            RETRIEVE: retrieval,
-            MATCH: retrieval,
-            SEND: Sending(store=store, progress=progress, clock=clock),
-            NOTICES: Notices(store=store, reader=reader, progress=progress),
-            WHOLE: Whole(store=store, reader=reader, progress=progress),
-            COMPARE: Comparison(store=store, progress=progress),
-        }
+        self._steps, self._farewell = steps, farewell
+        self._progress, self._statistics = progress, statistics
 
     async def __call__(self, received: Received) -> None:
         message = received.message
@@ -106,7 +77,7 @@ class RunHandler:
                 await self._progress.note(connection, received.key)
 
     async def _leave(self, due: Due) -> None:
-        await self._leaving[due.run.step](due)
+        await self._farewell[due.run.step](due)
 
     async def _do(self, due: Due, attempt: int) -> None:
         try:

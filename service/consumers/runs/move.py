@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from contracts.calendar import Item, Link, LinkId, LogEntry
 from contracts.errors import Throttled, Transient
-from contracts.ports import Clock, Turn
-from contracts.writes import Answer, Delete, EventWrite
+from contracts.ports import Clock, EventWriter
+from contracts.writes import Answer, Delete
 from handlers.calendar_move import awaited, follow, left_there, may_go, passing, told
 from handlers.landing import TOO_MANY
 from handlers.link_states import move_away
@@ -27,15 +26,6 @@ PATIENCE = 0.1
 LONGEST_WAIT = 20.0
 MOVING = "Moving what was added to the calendar that was linked before."
 TOO_MUCH = "Cronofy is asked to wait by its limits"
-
-
-class Writer(Protocol):
-    """Who writes to linked calendars."""
-
-    @property
-    def largest_batch(self) -> int: ...
-
-    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn) -> Sequence[Answer]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +66,7 @@ class Outcome:
 class Moving:
     """One step: remove there what has come to stand here, and write the next fifty here."""
 
-    def __init__(self, *, store: Store, cronofy: Writer, progress: Progress, clock: Clock) -> None:
+    def __init__(self, *, store: Store, cronofy: EventWriter, progress: Progress, clock: Clock) -> None:
         self._store, self._cronofy, self._progress, self._clock = store, cronofy, progress, clock
 
     async def __call__(self, due: Due) -> None:

@@ -25,9 +25,8 @@ Adopt = Callable[[Tombstone, LinkId], Judgement]
 class Adoption:
     """Links events again that were linked before, a hundred a transaction; done twice it does no harm."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._pages = Pages(store)
+    def __init__(self, store: Store, pages: Pages) -> None:
+        self._store, self._pages = store, pages
 
     async def traces(self, integration: Integration) -> Sequence[Trace]:
         """What the person's deleted integrations left; nothing for most."""

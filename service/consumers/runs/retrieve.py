@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.calendar import LogAction, LogEntry, Outcome, Trigger
-from contracts.cronofy import EventsPage
+from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import Transient
-from contracts.ports import Clock
+from contracts.ports import Calendars, Clock
 from handlers.inbound_page import PageChanges, reach
 from handlers.judgement import Reading
 from handlers.runs import Span, span_of
 from service.consumers.inbound.matching import Look, RunEquals
 from service.consumers.inbound.pages import Pages
-from service.consumers.inbound.reader import Calendars
 from service.consumers.runs.baseline import after_reading
 from service.consumers.runs.steps import RETRIEVE, Due, Progress
-from service.cronofy.gateway import UNREADABLE_PAGE, EventsQuery
+from service.cronofy.gateway import UNREADABLE_PAGE
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import reads
 from service.store.integrations.reads import Turn
@@ -32,9 +31,11 @@ READING = "Reading the linked calendar."
 class Retrieval:
     """One page of the range; ``matching`` links what is equal on both sides and brings nothing."""
 
-    def __init__(self, *, store: Store, calendars: Calendars, progress: Progress, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, calendars: Calendars, progress: Progress, clock: Clock, pages: Pages
+    ) -> None:
         self._store, self._calendars, self._progress, self._clock = store, calendars, progress, clock
-        self._pages = Pages(store)
+        self._pages = pages
 
     async def __call__(self, due: Due) -> None:
         turn = await self._turn(due)

@@ -52,7 +52,8 @@ class Store:
 
     ``begin()`` opens a writing transaction, ``read()`` a reading one. Every moment that processes
     compare with each other comes from ``now()``: the database's clock, or the given one in tests.
-    Connection failures surface as Unavailable.
+    ``on_enqueued`` is called after a commit that put messages into the outbox. Connection failures
+    surface as Unavailable.
     """
 
     def __init__(
@@ -60,13 +61,13 @@ class Store:
         url: str,
         *,
         clock: Clock | None = None,
+        on_enqueued: Callable[[], None] = lambda: None,
         pool_size: int = 10,
         answer_within: float = ANSWER_WITHIN,
     ) -> None:
         self.url = url
         self._clock = clock
-        self.on_enqueued: Callable[[], None] = lambda: None
-        """Called after a commit that put messages into the outbox."""
+        self._on_enqueued = on_enqueued
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = (
             _sqlite_engine(url) if self.sqlite else _postgresql_engine(url, pool_size, answer_within)
@@ -84,7 +85,7 @@ class Store:
                 yield connection
                 enqueued = connection.info.pop(ENQUEUED, False)
         if enqueued:
-            self.on_enqueued()
+            self._on_enqueued()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

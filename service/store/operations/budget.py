@@ -35,15 +35,16 @@ class BudgetRow:
                     return result
             await self._lay()
 
-    async def look(self) -> tuple[str, float]:
-        """The text as it is and the database's time, without waiting for anybody."""
-        async with self._store.read() as connection:
-            text = await connection.scalar(select(budget.c.state).where(budget.c.name == NAME))
-            return text or EMPTY, await self._store.now(connection)
-
     async def _lay(self) -> None:
         try:
             async with self._store.begin() as connection:
                 await connection.execute(insert(budget).values(name=NAME, state=EMPTY))
         except IntegrityError:
             return  # another process was first
+
+
+async def read_budget(store: Store) -> tuple[str, float]:
+    """The text as it is and the database's time, without waiting for anybody."""
+    async with store.read() as connection:
+        text = await connection.scalar(select(budget.c.state).where(budget.c.name == NAME))
+        return text or EMPTY, await store.now(connection)

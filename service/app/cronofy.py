@@ -1,0 +1,60 @@
+"""Puts together what a process needs to speak with Cronofy: one of each, whoever uses it."""
+
+from dataclasses import dataclass, field
+
+from contracts.ports import Budget, Clock, CredentialStore, Ledger
+from service.cronofy.allowance import limits_of
+from service.cronofy.breaker import CronofyBreaker
+from service.cronofy.budget import NoBudget, SharedBudget
+from service.cronofy.credentials import StoredTokens
+from service.cronofy.gateway import BatchCost, CronofyGateway
+from service.cronofy.oauth import Access, OAuth
+from service.cronofy.transport import TIME_LIMIT, Client, Transport, Wire, open_client
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CronofyParts:
+    """What a process needs of Cronofy; ``close`` waits for a renewal of tokens that is under way."""
+
+    gateway: CronofyGateway
+    tokens: StoredTokens
+    budget: Budget
+    breaker: CronofyBreaker
+    http: Client = field(repr=False)
+
+    async def close(self) -> None:
+        await self.breaker.close()
+        await self.tokens.close()
+        await self.http.aclose()
+
+
+def open_cronofy(
+    access: Access,
+    *,
+    credentials: CredentialStore,
+    budget: Budget,
+    clock: Clock,
+    batch_cost: BatchCost = "request",
+    wire: Wire | None = None,
+    time_limit: float = TIME_LIMIT,
+) -> CronofyParts:
+    """One client, one transport, one cache of tokens for the whole process.
+
+    ``wire``: another way than the network. ``time_limit``: seconds for one call in all.
+    """
+    http = open_client(access.api_url, wire=wire)
+    # the breaker asks by the very way that it watches, so one of the two must know the other's name only
+    breaker = CronofyBreaker(clock, lambda: transport.probe())  # noqa: PLW0108 -- made in the next line
+    transport = Transport(http, budget, clock, breaker=breaker, time_limit=time_limit)
+    oauth = OAuth(access, transport)
+    tokens = StoredTokens(credentials, oauth.refresh, clock)
+    gateway = CronofyGateway(
+        transport=transport, oauth=oauth, tokens=tokens, api_url=access.api_url, batch_cost=batch_cost
+    )
+    return CronofyParts(gateway=gateway, tokens=tokens, budget=budget, breaker=breaker, http=http)
+
+
+def open_budget(ledger: Ledger, clock: Clock, *, per_second: int, per_minute: int) -> Budget:
+    """The budget for Cronofy's limits; 0 is no limit, and with no limit at all nothing is counted (R32)."""
+    limits = limits_of(per_second, per_minute)
+    return SharedBudget(ledger, clock, limits) if limits else NoBudget()
