@@ -42,7 +42,7 @@ from service.crashpoints import crash_point
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
-from service.store.integrations.reads import Turn
+from service.store.integrations.reads import ReadTurn
 from service.store.items import items
 from service.store.links import links
 from service.store.logs import logs
@@ -65,7 +65,7 @@ class NotSyncing(Transient):
 class Pass:
     """One read of one calendar, page by page."""
 
-    turn: Turn
+    turn: ReadTurn
     keys: Sequence[MessageKey] = ()
     """Messages that are settled with this read."""
     full: tuple[date, date] | None = None
@@ -116,7 +116,7 @@ class Pages:
 
     async def retrieve(
         self,
-        turn: Turn,
+        turn: ReadTurn,
         events: Sequence[CronofyEvent],
         *,
         reading: Reading,

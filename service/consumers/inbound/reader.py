@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime
 from contracts.calendar import Integration
 from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import GrantRefused, Permanent, Transient
-from contracts.ports import Calendars, Clock, Looker
-from contracts.ports import Turn as BudgetTurn
+from contracts.ports import Calendars, Clock, Looker, Turn
 from handlers.inbound_page import reach
 from handlers.judgement import is_gone
 from service.consumers.inbound.pages import NotSyncing, Pages, Pass
 from service.store.engine.store import Store
 from service.store.integrations import integrations, reads
-from service.store.integrations.reads import Turn
+from service.store.integrations.reads import ReadTurn
 from service.store.messages.inbox import MessageKey
 
 PATIENCE = 0.2
@@ -82,7 +81,7 @@ class Reader:
             return False
         return await self._guarded(turn, keys, full=None)
 
-    async def _turn(self, integration_id: str, noticed_at: float | None) -> Turn | None:
+    async def _turn(self, integration_id: str, noticed_at: float | None) -> ReadTurn | None:
         """Wait for the right to read; None when somebody else's read has served already."""
         waited = 0.0
         while waited < LONGEST_WAIT:
@@ -99,7 +98,7 @@ class Reader:
 
     async def _guarded(
         self,
-        turn: Turn,
+        turn: ReadTurn,
         keys: Sequence[MessageKey],
         *,
         full: tuple[date, date] | None,
@@ -124,7 +123,7 @@ class Reader:
 
     async def _read_pages(self, reading_pass: Pass) -> None:
         integration = await self._integration(reading_pass.turn.integration_id)
-        turn = BudgetTurn(integration_id=integration.id, run=reading_pass.for_run)
+        turn = Turn(integration_id=integration.id, run=reading_pass.for_run)
         query = _query(integration, reading_pass)
         asked_at = await self._now()
         page = await self._calendars.first_page(integration.sub, query, turn=turn)
@@ -137,7 +136,7 @@ class Reader:
         await self._pages.write_again(reading_pass)
 
     async def _vouch(
-        self, integration: Integration, reading_pass: Pass, page: EventsPage, turn: BudgetTurn
+        self, integration: Integration, reading_pass: Pass, page: EventsPage, turn: Turn
     ) -> None:
         """Before deletions count, the calendar must be listed and its profile connected (R11)."""
         if not reading_pass.gone and not any(is_gone(event) for event in page.events):
@@ -174,7 +173,7 @@ class Reader:
             now = await self._store.now(connection)
             await reads.notice(connection, turn.integration_id, since, now=now)
 
-    async def _abandon(self, turn: Turn | None) -> None:
+    async def _abandon(self, turn: ReadTurn | None) -> None:
         if turn is None:
             return
         async with self._store.begin() as connection:

@@ -18,7 +18,7 @@ from service.consumers.runs.steps import RETRIEVE, Due, Progress
 from service.cronofy.gateway import UNREADABLE_PAGE
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import reads
-from service.store.integrations.reads import Turn
+from service.store.integrations.reads import ReadTurn
 from service.store.runs.matches import RunNotes
 from service.store.runs.runs import Tally
 
@@ -45,7 +45,7 @@ class Retrieval:
             async with self._store.begin() as connection:
                 await reads.give_up_turn(connection, turn)
 
-    async def _step(self, due: Due, turn: Turn) -> None:
+    async def _step(self, due: Due, turn: ReadTurn) -> None:
         async with self._store.read() as connection:
             asked_at = await self._store.now(connection)
         span = await self._span(due)
@@ -105,7 +105,7 @@ class Retrieval:
         assert words is not None
         return span_of(words, now=due.run.requested_at, time_zone=due.integration.time_zone)
 
-    async def _turn(self, due: Due) -> Turn:
+    async def _turn(self, due: Due) -> ReadTurn:
         """No read of the same calendar goes on beside this step, or an event might come twice."""
         while True:
             async with self._store.begin() as connection:

@@ -1,9 +1,10 @@
 """Leases: a piece of shared work belongs to one process for a limited time (DESIGN 8, 10)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Column, ColumnElement, Row, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,19 +12,64 @@ from service.store.engine.sets import among
 from service.store.tables import leases
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaseColumns:
+    """The columns in which each row of a table is a lease, for work that needs that row anyway.
+
+    A lease is free where it has no end, or one that has passed; its epoch grows with every taking.
+    """
+
+    key: Column[Any]
+    epoch: Column[Any]
+    until: Column[Any]
+
+    def free(self, now: float) -> ColumnElement[bool]:
+        """Whether nobody has the row's lease."""
+        return or_(self.until.is_(None), self.until <= now)
+
+
+NAMED = LeaseColumns(key=leases.c.name, epoch=leases.c.epoch, until=leases.c.until)
+"""The leases that stand for themselves."""
+
+
+async def take(
+    connection: AsyncConnection,
+    lease: LeaseColumns,
+    key: str,
+    *,
+    epoch: int,
+    seconds: float,
+    now: float,
+    **values: object,
+) -> int | None:
+    """The new epoch of a free lease that had this one; None where it is not free or was taken since.
+
+    ``values`` are written to its row together with it.
+    """
+    taken = {lease.epoch.name: epoch + 1, lease.until.name: now + seconds, **values}
+    free = lease.key == key, lease.epoch == epoch, lease.free(now)
+    result = await connection.execute(update(lease.key.table).where(*free).values(taken))
+    return epoch + 1 if result.rowcount else None
+
+
+async def write(
+    connection: AsyncConnection, lease: LeaseColumns, key: str, *, epoch: int, **values: object
+) -> bool:
+    """Write to the row of a lease; False, and nothing is, where it was taken over since that epoch."""
+    mine = lease.key == key, lease.epoch == epoch
+    return bool((await connection.execute(update(lease.key.table).where(*mine).values(values))).rowcount)
+
+
 async def acquire(
     connection: AsyncConnection, name: str, *, holder: str, seconds: float, now: float
 ) -> int | None:
     """The lease's epoch when it is the holder's from now on, None when another's has not run out."""
     lease = await alone(connection, name)
-    if lease.until > now and lease.holder != holder:
-        return None
-    kept = lease.until > now
-    epoch = lease.epoch if kept else lease.epoch + 1
-    await connection.execute(
-        update(leases).where(leases.c.name == name).values(holder=holder, epoch=epoch, until=now + seconds),
-    )
-    return int(epoch)
+    epoch = int(lease.epoch)
+    if lease.holder == holder and lease.until > now:
+        await write(connection, NAMED, name, epoch=epoch, until=now + seconds)
+        return epoch
+    return await take(connection, NAMED, name, epoch=epoch, seconds=seconds, now=now, holder=holder)
 
 
 async def alone(connection: AsyncConnection, name: str) -> Row[Any]:
@@ -68,6 +114,4 @@ async def held(connection: AsyncConnection, name: str, *, epoch: int) -> bool:
 
 async def release(connection: AsyncConnection, name: str, *, epoch: int) -> None:
     """Give the lease back before it runs out; harmless when it has been taken over."""
-    await connection.execute(
-        update(leases).where(leases.c.name == name, leases.c.epoch == epoch).values(until=0.0)
-    )
+    await write(connection, NAMED, name, epoch=epoch, until=0.0)

@@ -1,17 +1,25 @@
 """The tokens of Cronofy accounts, encrypted at rest, and who may renew them (DESIGN 9, 10)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from contracts.errors import Transient
 from contracts.ports import Credentials
+from service.store.engine import leases
+from service.store.engine.leases import LeaseColumns
 from service.store.engine.store import Store
 from service.store.tables import credentials
+
+RENEWAL = LeaseColumns(
+    key=credentials.c.sub, epoch=credentials.c.refresh_epoch, until=credentials.c.refreshing_until
+)
+"""A renewal is leased in the tokens' own row: saving them and ending the lease are one statement."""
+ENDED: Mapping[str, None] = {"refreshing_by": None, "refreshing_until": None}
 
 
 class CredentialsTable:
@@ -33,8 +41,7 @@ class CredentialsTable:
         changed = {
             **self._sealed(new),
             "refresh_epoch": credentials.c.refresh_epoch + 1,
-            "refreshing_by": None,
-            "refreshing_until": None,
+            **ENDED,
         }
         async with self._store.begin() as connection:
             await connection.execute(statement.on_conflict_do_update(index_elements=["sub"], set_=changed))
@@ -43,40 +50,28 @@ class CredentialsTable:
         """The epoch under which the holder alone may renew; None while another may (database's clock)."""
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
-            statement = (
-                update(credentials)
-                .where(
-                    credentials.c.sub == sub,
-                    credentials.c.refresh_epoch == epoch,
-                    or_(credentials.c.refreshing_until.is_(None), credentials.c.refreshing_until < now),
-                )
-                .values(refresh_epoch=epoch + 1, refreshing_by=holder, refreshing_until=now + seconds)
+            return await leases.take(
+                connection, RENEWAL, sub, epoch=epoch, seconds=seconds, now=now, refreshing_by=holder
             )
-            taken = (await connection.execute(statement)).rowcount
-        return epoch + 1 if taken else None
 
     async def keep(self, renewed: Credentials) -> bool:
         """Save what came back and end the lease; False where the lease has passed to another.
 
         The epoch moves on: who looked before this may not renew again with the tokens of then.
         """
-        moved_on = {"refresh_epoch": renewed.epoch + 1, "refreshing_by": None, "refreshing_until": None}
-        values = {**self._sealed(renewed), **moved_on}
-        return await self._under_lease(renewed.sub, renewed.epoch, values)
+        values = {**self._sealed(renewed), "refresh_epoch": renewed.epoch + 1, **ENDED}
+        async with self._store.begin() as connection:
+            return await leases.write(connection, RENEWAL, renewed.sub, epoch=renewed.epoch, **values)
 
     async def give_back(self, sub: str, epoch: int) -> None:
         """End the lease with nothing to save."""
-        await self._under_lease(sub, epoch, {"refreshing_by": None, "refreshing_until": None})
+        async with self._store.begin() as connection:
+            await leases.write(connection, RENEWAL, sub, epoch=epoch, **ENDED)
 
     async def forget(self, sub: str) -> None:
         """Erase the tokens (R21)."""
         async with self._store.begin() as connection:
             await connection.execute(delete(credentials).where(credentials.c.sub == sub))
-
-    async def _under_lease(self, sub: str, epoch: int, values: dict[str, Any]) -> bool:
-        held = (credentials.c.sub == sub) & (credentials.c.refresh_epoch == epoch)
-        async with self._store.begin() as connection:
-            return bool((await connection.execute(update(credentials).where(held).values(**values))).rowcount)
 
     def _sealed(self, plain: Credentials) -> dict[str, Any]:
         return {

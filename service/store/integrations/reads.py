@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.calendar import Integration, LinkState, Origin, Status
 from contracts.event_fields import EventFields
 from contracts.times import ONE_DAY
+from service.store.engine import leases
+from service.store.engine.leases import LeaseColumns
 from service.store.engine.sets import among
 from service.store.tables import (
     deletions,
@@ -26,10 +28,12 @@ READ_LEASE = 60.0
 """Seconds for which a reader that has stopped speaking keeps others out."""
 
 state = integration_state
+READING = LeaseColumns(key=state.c.integration_id, epoch=state.c.read_epoch, until=state.c.read_until)
+"""A read is leased in the row that says what it is for, and that each of its pages locks anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
+class ReadTurn:
     """The right to read one calendar, as long as its epoch stands."""
 
     integration_id: str
@@ -76,52 +80,49 @@ async def covered(connection: AsyncConnection, integration_id: str, at: float) -
     return began is not None and began >= at
 
 
-async def take_turn(connection: AsyncConnection, integration_id: str, *, now: float) -> Turn | None:
+async def take_turn(connection: AsyncConnection, integration_id: str, *, now: float) -> ReadTurn | None:
     """Begin a read under a new epoch; None while another reader is at it."""
     query = select(state).where(state.c.integration_id == integration_id).with_for_update()
     row = (await connection.execute(query)).one_or_none()
-    if row is None or (row.read_until is not None and row.read_until > now):
+    if row is None:
         return None
     known = [since for since in (row.noticed_since, row.reading_since) if since is not None]
     since = min(known) if known else None
-    await connection.execute(
-        update(state)
-        .where(state.c.integration_id == integration_id)
-        .values(
-            read_epoch=row.read_epoch + 1,
-            reading_since=since,
-            noticed_since=None,
-            noticed_at=None,
-            read_until=now + READ_LEASE,
-        )
+    epoch = await leases.take(
+        connection,
+        READING,
+        integration_id,
+        epoch=row.read_epoch,
+        seconds=READ_LEASE,
+        now=now,
+        reading_since=since,
+        noticed_since=None,
+        noticed_at=None,
     )
-    return Turn(integration_id=integration_id, epoch=row.read_epoch + 1, since=since, began_at=now)
+    if epoch is None:
+        return None
+    return ReadTurn(integration_id=integration_id, epoch=epoch, since=since, began_at=now)
 
 
-async def keep_turn(connection: AsyncConnection, turn: Turn, *, now: float) -> bool:
+async def keep_turn(connection: AsyncConnection, turn: ReadTurn, *, now: float) -> bool:
     """Whether the turn still stands; if so it is prolonged."""
     return await _set(connection, turn, read_until=now + READ_LEASE)
 
 
-async def end_turn(connection: AsyncConnection, turn: Turn, *, at: datetime) -> bool:
+async def end_turn(connection: AsyncConnection, turn: ReadTurn, *, at: datetime) -> bool:
     """Note the read as ended well; whether the turn still stood."""
     return await _set(
         connection, turn, read_until=None, reading_since=None, read_began_at=turn.began_at, last_checked_at=at
     )
 
 
-async def give_up_turn(connection: AsyncConnection, turn: Turn) -> None:
+async def give_up_turn(connection: AsyncConnection, turn: ReadTurn) -> None:
     """Let others read; what was noticed stays noticed."""
     await _set(connection, turn, read_until=None)
 
 
-async def _set(connection: AsyncConnection, turn: Turn, **values: object) -> bool:
-    result = await connection.execute(
-        update(state)
-        .where(state.c.integration_id == turn.integration_id, state.c.read_epoch == turn.epoch)
-        .values(**values)
-    )
-    return bool(result.rowcount)
+async def _set(connection: AsyncConnection, turn: ReadTurn, **values: object) -> bool:
+    return await leases.write(connection, READING, turn.integration_id, epoch=turn.epoch, **values)
 
 
 async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -> Sequence[str]:
@@ -132,7 +133,7 @@ async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -
         .where(integrations.c.active, integrations.c.status == Status.CONNECTED)
         .where(integrations.c.deleted_at.is_(None), integrations.c.baseline_at.is_not(None))
         .where(or_(state.c.noticed_since.is_not(None), state.c.reading_since.is_not(None)))
-        .where(or_(state.c.read_until.is_(None), state.c.read_until <= now))
+        .where(READING.free(now))
         .order_by(state.c.noticed_at.nulls_first(), state.c.integration_id)
         .limit(limit)
     )
