@@ -41,8 +41,11 @@ def look(row: LinkedRow, read: Prints, own: Prints) -> Sight:
     newest = link.writes[-1] if link.writes else None
     if newest is None:
         return _look_at_rest(link, read, own)
+    # "Lunch" at 12:00 was written, accepted at 9:00:00. A row of 9:00:02 shows "Lunch" at 12:00: our echo.
     if same(read, newest.prints):
         return Sight(read=read, fields=set(), confirmed=True)
+    # Accepted at 9:00, not there at 9:16, and the event was touched at 9:10: a person undid it.
+    # Touched at 8:50 for the last time: it may still be under way, however late it is.
     late = age(link, row.reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
     return _look_past(link, newest, read, mixed=_mixed(row, read), late=late)
 
@@ -50,6 +53,8 @@ def look(row: LinkedRow, read: Prints, own: Prints) -> Sight:
 def _look_at_rest(link: Link, read: Prints, own: Prints) -> Sight:
     if same(read, link.agreed):
         return Sight(read=read, fields=set())
+    # "Lunch" was agreed. A row that shows "Dinner" is an edit of the title; but if "Dinner" was written at
+    # 9:00 and overtaken by "Lunch" at 9:01, until 9:15 it is that write, which came after all: belated.
     changed = differing(read, {**own, **(link.agreed or {}), **(link.last_read or {})})
     fields = _unexplained(changed, read, [write.prints for write in link.overtaken if write.copies > 0])
     return Sight(read=read, fields=fields, arrived=fields == changed, belated=fields != changed)
@@ -67,6 +72,10 @@ def _look_past(link: Link, newest: Written, read: Prints, *, mixed: set[str], la
     event was touched since. What shows is then a person's doing, also where it is as it was before; but a
     foreign event may have refused the write in silence.
     """
+    # "Lunch" at 12:00 was agreed, "Dinner" at 12:00 is written. The row shows
+    # "Lunch" at 12:00: as before, so it has not arrived;  "Dinner" at 13:00: arrived, and the start edited;
+    # "Supper" at 12:00: the title edited, and nobody can say upon which of the two, so not arrived;
+    # "Brunch" at 12:00, written between them: that one has passed, before or after "Dinner".
     earlier = [write.prints for write in (*link.overtaken, *link.writes[:-1])]
     before = [known for known in (link.agreed, link.last_read) if known is not None] + earlier
     fields = differing(read, newest.prints)
@@ -86,6 +95,8 @@ def _look_past(link: Link, newest: Written, read: Prints, *, mixed: set[str], la
 def _mixed(row: LinkedRow, read: Prints) -> set[str]:
     """The fields that a foreign event took, perhaps in the wrong order: writes to it name single ones."""
     link = row.link
+    # Agreed: "Park", no text. Written: first "Hall", then "Yard" with "Bring fruit". A row that shows "Hall"
+    # with "Bring fruit" is neither of them, and no edit: the second came first, and the first over it.
     attempts = sum(at > row.reading.now - HOUR for at in link.rewrites)
     if link.origin is Origin.OURS or link.agreed is None or attempts >= MOST_ATTEMPTS:
         return set()
@@ -112,12 +123,16 @@ def recent(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
 
 def overtaken(link: Link, reading: Reading) -> Link:
     """The link, which waits for none of its writes, and knows those that may yet arrive."""
+    # "Brunch" was accepted at 9:00, "Dinner" at 9:01, and "Dinner" is read at 9:02: "Brunch" may yet come
+    # over it, until 9:15, and is no edit then.
     earlier = outstanding((*link.overtaken, *link.writes), reading)[-MOST_WRITES:]
     return replace(link, writes=(), overtaken=earlier)
 
 
 def edited_upon(link: Link, at: datetime) -> Link:
     """The link whose event a person has edited, who saw what had been written there before."""
+    # "Dinner" was accepted at 9:00, the person edited at 9:05: it had come by then, and comes no more.
+    # One accepted at 9:06 may come yet, over the edit.
     writes, passed = (
         tuple(replace(each, copies=0) if not _accepted_after(each, at) else each for each in them)
         for them in (link.writes, link.overtaken)
@@ -136,6 +151,7 @@ def deletes(link: Link, reading: Reading) -> bool:
 
 def deletion_seen(link: Link) -> Link:
     """The link, with a copy fewer on its way of its oldest deletion that may yet arrive."""
+    # Removed at 9:00 and written again at 9:01: the first deleted row is that removal's, the next a person's.
     known = [*link.overtaken, *link.writes]
     due = next((at for at, each in enumerate(known) if _deletion(each) and each.copies > 0), None)
     if due is None:
@@ -161,6 +177,8 @@ def awaited(link: Link) -> int:
 
 
 def _noticed(writes: Sequence[Written], read: Prints, updated: datetime | None) -> tuple[Written, ...]:
+    # "Dinner" was sent at 9:00:00, without an answer, and again at 9:00:20: two copies. Each new row that
+    # shows it takes one; a row of 8:59:59 shows what a person wrote, which only looks the same.
     marked = list(writes)
     for at in reversed(range(len(marked))):
         each = marked[at]
@@ -176,5 +194,6 @@ def _touched_after(updated: datetime | None, moment: float) -> bool:
 
 def touched_since(updated: datetime, write: Written) -> bool:
     """Whether the event changed after the write was accepted; stamps have whole seconds."""
+    # Accepted at 9:00:00.7, changed at "9:00:00": the same second, so it may have been after.
     at = write.accepted_at if write.accepted_at is not None else write.sent_at
     return updated.timestamp() >= math.floor(at)

@@ -58,6 +58,9 @@ def edited(item: ItemContent, event: CronofyEvent, fields: set[str]) -> ItemCont
 
 def _texts(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str, Any]:
     """The texts that say something else than what was written of them, cut or with R13's additions."""
+    # "Call" of the account Acme stands there as "Acme – Call", which is no edit of it. "Acme – Call back" and
+    # "Call back" are the same one: the title becomes "Call back". Of a title that was written cut, the first
+    # 1023 characters and an ellipsis are no edit either, or the rest would be lost.
     changes: dict[str, Any] = {}
     title = _clean(bare_title(event.summary or "", item))
     if "title" in fields and event.summary is not None and title != bare_title(summary(item), item):
@@ -76,6 +79,8 @@ def _texts(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str
 
 def _shown(item: ItemContent, free: bool) -> dict[str, Any]:
     """Free or busy; a date without a time is free whatever it says, so a busy one gets its end (R14)."""
+    # 3 December without an end is written as free. Made busy there, it gets its end, 4 December: a busy
+    # item without one would be written as free again.
     shown: dict[str, Any] = {"show_as": ShowAs.FREE if free else ShowAs.BUSY}
     if not free and item.all_day and item.start is not None and item.end is None:
         shown["end"] = item.start + ONE_DAY
@@ -121,12 +126,16 @@ def _times(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str
     length = _length(event.start, event.end)
     end = event.end if length > timedelta(0) else event.start + usual
     alike = item.start is not None and item.all_day == (not timed)
+    # 9:00 without an end stands there until 9:30. Moved to 10:00–10:30 it has no end still.
     if alike and item.end is None and length in {usual, timedelta(0)}:
         return {"start": event.start}
+    # 9:00:20 until 10:00:20 stands there as 9:00–10:00. Prolonged until 11:00, it begins at 9:00:20 still;
+    # begun at 8:00, it lasts until 10:00:20.
     if alike and "start" not in fields and item.start is not None and item.start < end:
         return {"end": end}
     if alike and "end" not in fields and item.end is not None and event.start < item.end:
         return {"start": event.start}
+    # 9:00–10:00 made a whole day, or moved to 14:00–15:00: both edges are as in the event.
     return {"start": event.start, "end": end, "all_day": not timed}
 
 

@@ -52,6 +52,8 @@ def judge(
 
 
 def _judge(row: LinkedRow) -> Judgement:
+    # The page was asked for at 9:00:00, and a write accepted at 9:00:01, or one sent at 8:59:40 has no answer
+    # yet: the row may be from before it or after, which only a later page can say.
     link, reading = row.link, row.reading
     if max(link.read_at or 0.0, link.accepted_at or 0.0) > reading.asked_at or _in_flight(row):
         return Judgement(again=True)
@@ -75,6 +77,8 @@ def _in_flight(row: LinkedRow) -> bool:
 def _overtaken_deletion(row: LinkedRow) -> bool:
     """Whether a copy that was deleted long enough ago still lives: an older write arrived after it."""
     link = row.link
+    # Removed, accepted at 9:00:00. On a page of 9:00:30 the event may not be gone yet; on one of 9:01:00 a
+    # write of 8:59 has come over the removal, and it is removed once more.
     deleted = link.origin is Origin.OURS and link.desired is None and link.state is LinkState.AGREED
     if not deleted or not link.desired_revision or link.accepted_at is None or row.gone:
         return False
@@ -98,6 +102,8 @@ def _judge_unwanted(row: LinkedRow) -> Judgement:
 
 def _removed_late(row: LinkedRow) -> Judgement:
     """A deletion of ours came, although a newer write had been accepted after it: that is made again."""
+    # Unassigned at 9:00 and assigned again at 9:01, both accepted; the row says deleted. The write came
+    # first, the removal over it: not a person's deletion, so the event is written once more.
     absent = link_states.seen_deleted(deletion_seen(row.link), row.event, row.reading)
     return Judgement(link=_to_write(row.known_as(absent)))
 
@@ -112,6 +118,7 @@ def _overtaken(row: LinkedRow) -> bool:
 
 def _judge_held(row: LinkedRow) -> Judgement:
     """A deletion waits for an answer (R11): only an event that came back since ends the wait."""
+    # Its deleted row was of 9:00. One that is alive and of 8:59 tells nothing new; one of 9:10 was restored.
     updated, known = row.updated, row.link.event_updated
     back = updated is not None and known is not None and updated > known
     if row.gone or not back:
@@ -154,7 +161,8 @@ def _acquainted(row: LinkedRow) -> Link:
     """The link, which knows the row's event, and of the writes before only those that may yet arrive."""
     link = row.link
     if link.event_uid not in {None, row.event.event_uid}:
-        link = deletion_seen(link)  # else it would be the event that was there before
+        # Under our id "uid-1" was known, now it is "uid-2": our removal of the first came in between.
+        link = deletion_seen(link)
     link = link_states.seen(link, row.event, row.reading)
     return replace(link, overtaken=recent(link.overtaken, row.reading))
 
@@ -174,6 +182,9 @@ def _doubted(row: LinkedRow, sight: Sight, *, late: bool) -> Judgement:
 
     A foreign event may refuse a write without a word; that is said, and the event left as it is (R10).
     """
+    # "Lunch" was agreed, "Dinner" accepted at 9:00, and the row shows "Lunch". Until 9:15 nothing is done.
+    # Then a copy of ours is written once more; a foreign event refused it, and is left alone.
+    # Where it shows "Brunch", written between, it was overtaken: once more from 9:01 on, foreign or not.
     link, now = row.link, row.reading.now
     patience = IN_FLIGHT if sight.passed else ARRIVAL
     lately = any(at > now - ARRIVAL for at in link.rewrites)
@@ -191,6 +202,8 @@ def _doubted(row: LinkedRow, sight: Sight, *, late: bool) -> Judgement:
 
 def _judge_edit_once(row: LinkedRow, sight: Sight, *, known: Link) -> Judgement:
     """What the edit means; what ``known``, the link before, differed in already is not told again."""
+    # Update is not checked. The title was edited, which the log told; a row whose description was made
+    # another tells something new, one that repeats the title does not.
     judged = _judge_edit(row.known_as(edited_upon(row.link, row.changed)), sight)
     told = judged.item is None and known.differs and same(sight.read, known.last_read)
     return replace(judged, entries=()) if told else judged
@@ -201,6 +214,7 @@ def _judge_edit(row: LinkedRow, sight: Sight) -> Judgement:
         return _passed_over(row, Code.UPDATE_OFF, "Update is not checked for this calendar.")
     if row.item.type is ItemType.SERVICE_CALL and row.content.completed:
         return _passed_over(row, Code.DIFFERS, "A completed service call keeps its time.")
+    # The description ends in the item's reference. Its owner removed that line only: nothing to be taken.
     if edited(row.content, row.event, sight.fields) == row.content:
         return Judgement(link=_put_right(row))
     clash = _vorex_changed(row, sight)
@@ -240,6 +254,8 @@ def _vorex_changed(row: LinkedRow, sight: Sight) -> bool:
         return True
     if sight.arrived or sight.belated:
         return False
+    # "Dinner" was accepted at 9:00, the row shows "Supper". Of 9:05: the person saw "Dinner" and changed it.
+    # Of 8:59: both sides changed "Lunch", and the newer one wins.
     return row.updated is None or not touched_since(row.updated, row.link.writes[-1])
 
 
@@ -268,11 +284,12 @@ def _after_edit(row: LinkedRow, sight: Sight) -> Link:
     link, item = row.link, row.item
     if link.state is LinkState.FROZEN:
         return link
-    unheard = link.applied_revision < item.revision - 1  # of a change that is still on its way to the link
+    # The edit is revision 7. Where the link is at 6 both sides are alike now; at 5, of revision 6 nothing
+    # has been written yet, and it is written with the edit.
+    unheard = link.applied_revision < item.revision - 1
+    # "Acme – Call" was made "Call back", and is to be "Acme – Call back" (R13): the very title differs still.
     still = differing(sight.read, _own(row.content))
-    lacking = link.origin is Origin.OURS and bool(
-        still & sight.fields
-    )  # R13's additions, removed with the edit
+    lacking = link.origin is Origin.OURS and bool(still & sight.fields)
     if link.state is not LinkState.AGREED or not sight.arrived or unheard or lacking:
         return _to_write(row)
     base = link.writes[-1].prints if link.writes else link.agreed or {}
