@@ -21,7 +21,8 @@ from contracts.calendar import (
 )
 from contracts.vorex import ItemType
 from contracts.writes import Answer
-from handlers.calendar_move import Follow, awaited, follow, gone, left_there, may_go, passing, told
+from handlers.calendar_move import Follow, awaited, follow, left_there, may_go, passing, told
+from handlers.link_states import move_away
 from tests.builders import (
     NOW,
     a_link,
@@ -30,7 +31,7 @@ from tests.builders import (
     an_imported_item,
     an_integration,
     an_item,
-    payload_of,
+    fields_of_item,
 )
 
 OLD = an_item(title="Old")
@@ -72,7 +73,7 @@ def test_r16_a_copy_that_was_never_here_is_written_anew() -> None:
         event_id=event_id("acme", "ann", "appointment", "77"),
         state=LinkState.BEHIND,
         desired_revision=2,
-        desired=payload_of(ITEM),
+        desired=fields_of_item(ITEM),
     )
     assert following(None) == Follow(link=first, new=True)
 
@@ -109,7 +110,7 @@ def test_r16_a_copy_here_that_is_not_as_it_should_be_is_written_again(here: Link
         here,
         state=LinkState.BEHIND,
         code=None,
-        desired=payload_of(ITEM),
+        desired=fields_of_item(ITEM),
         desired_revision=2,
         let_go_print=None,
         ended_at=None,
@@ -184,7 +185,7 @@ def test_r16_of_a_copy_that_is_gone_from_the_calendar_before_nothing_is_expected
         last_read=None,
         writes=(),
     )
-    assert gone(old) == left
+    assert move_away(old) == left
 
 
 def said(action: LogAction, outcome: Outcome, code: Code, reason: str, item: Item = ITEM) -> LogEntry:

@@ -92,12 +92,12 @@ def a_line(item: Item, action: LogAction, reason: str) -> LogEntry:
     )
 
 
-def a_pair(item: Item) -> Link:
+def a_pair(item: Item, link_id: str = "new-1") -> Link:
     """Of the item and the event, in agreement about what the event says."""
     seen = prints_of(replace(item, content=a_content(id=item.id)))
     return an_external_link(
         item,
-        id="new-2",
+        id=link_id,
         event_uid="theirs",
         series_identifier="s",
         agreed=seen,
@@ -171,7 +171,7 @@ def an_import(**content: Any) -> tuple[Item, Link]:
         changed_by=ONE,
         imported_by=ONE,
     )
-    return item, replace(a_pair(item), item_ref=item.ref)
+    return item, a_pair(item, "new-2")
 
 
 @pytest.mark.parametrize("equals", [{}, {LUNCH: [ITEM, an_item(id="6")]}], ids=["no item", "two items"])

@@ -47,7 +47,7 @@ from tests.builders import (
     an_integration,
     an_item,
     at,
-    payload_of,
+    fields_of_item,
 )
 from tests.builders import prints_of as prints_of_item
 
@@ -99,7 +99,7 @@ def test_g8_a_first_link_is_written_under_the_items_own_event_id() -> None:
         event_id=event_id("acme", "ann", "appointment", "77"),
         state=LinkState.BEHIND,
         desired_revision=2,
-        desired=payload_of(NEW),
+        desired=fields_of_item(NEW),
         writes=(Written(prints=prints_of_item(NEW), sent_at=NOW_AT),),
     )
     assert choice(None) == Choice(link=link, standing=Standing.SEND, new=True, changed=True)
@@ -112,7 +112,7 @@ def test_a_copy_is_written_with_what_it_was_wished_before_remembered() -> None:
         link,
         state=LinkState.BEHIND,
         code=None,
-        desired=payload_of(NEW),
+        desired=fields_of_item(NEW),
         desired_revision=2,
         writes=(before, Written(prints=prints_of_item(NEW), sent_at=NOW_AT)),
     )
@@ -324,11 +324,11 @@ def test_the_log_calls_a_write_by_what_it_does_to_the_event() -> None:
 
 def test_a_write_is_remembered_by_how_the_whole_event_will_look() -> None:
     """Also where it names single fields of a foreign one (R10), which is deleted once and for all."""
-    part = {"summary": "New", "start": payload_of(NEW)["start"], "end": payload_of(NEW)["end"]}
+    part = fields_of_item(NEW).only(())
     assert prints_of(an_external_link(NEW), NEW, part) == prints_of_item(NEW)
-    assert prints_of(a_link(OLD), NEW, payload_of(NEW)) == prints_of_item(NEW)
+    assert prints_of(a_link(OLD), NEW, fields_of_item(NEW)) == prints_of_item(NEW)
     assert prints_of(a_link(OLD), NEW, None) == NO_EVENT
     assert prints_of(an_external_link(NEW), NEW, None) is None
     undated = an_item(**UNDATED)
     assert prints_of(an_external_link(NEW), undated, part) is None
-    assert prints_of(a_link(NEW), replace(NEW, content=None), payload_of(NEW)) is None
+    assert prints_of(a_link(NEW), replace(NEW, content=None), fields_of_item(NEW)) is None
