@@ -5,7 +5,7 @@ Pure. Found by our event id, else by event uid, else by title, start and end whe
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.calendar import (
     Code,
@@ -169,8 +169,9 @@ def _link(
     ours = event.event_id is not None
     view = event if ours else masked(event)
     known = None if view.event_private and not ours else _remembered(old)
+    unread = replace(reading, now=reading.asked_at)  # the row itself is judged next, as one that came later
     return recall(
-        found(item, integration, event, reading, link_id),
+        found(item, integration, event, unread, link_id),
         old,
         item,
         agreed=known or print_of_event(view, content_of(item)),

@@ -20,8 +20,8 @@ from contracts.calendar import (
     event_id,
 )
 from contracts.cronofy import CronofyEvent, EventOptions
+from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.compose import payload_hash
 from handlers.fingerprints import NO_EVENT
 from handlers.judgement import Judgement
 from handlers.relink import Sign, Tombstone, adopted, carried, never_sent, pair_up
@@ -38,7 +38,7 @@ from tests.builders import (
     an_imported_item,
     an_integration,
     an_item,
-    payload_of,
+    fields_of_item,
     prints_of,
 )
 
@@ -271,7 +271,7 @@ def test_r19_what_the_owner_changed_meanwhile_is_taken() -> None:
     assert judgement.entries[0] == linked(judgement.item)
     assert [entry.code for entry in judgement.entries] == [Code.OK, Code.OK]
     assert judgement.link is not None
-    assert judgement.link.desired == payload_of(judgement.item)
+    assert judgement.link.desired == fields_of_item(judgement.item)
 
 
 def test_r19_what_vorex_changed_meanwhile_is_written() -> None:
@@ -281,11 +281,11 @@ def test_r19_what_vorex_changed_meanwhile_is_written() -> None:
         new,
         state=LinkState.BEHIND,
         applied_revision=1,
-        applied_hash=payload_hash(payload_of(OURS)),
+        applied_hash=fields_hash(fields_of_item(OURS)),
         agreed=prints_of(OURS),
         last_read=prints_of(OURS),
     )
-    assert link.desired == payload_of(new)
+    assert link.desired == fields_of_item(new)
 
 
 def test_r10_what_vorex_changed_meanwhile_freezes_an_event_that_cannot_be_edited() -> None:
@@ -371,7 +371,7 @@ NEWER = an_item(title="Newer", version=3, vorex_version=3, revision=3)
 def test_r18_what_was_accepted_last_is_what_the_calendar_held() -> None:
     """It had not been read back yet; a write that nobody answered does not count."""
     writes = [a_write(an_item(title="Before")), a_write(NEW), a_write(NEWER, accepted=None)]
-    old = a_link(OURS, writes=writes, applied_revision=2, applied_hash=payload_hash(payload_of(NEW)))
+    old = a_link(OURS, writes=writes, applied_revision=2, applied_hash=fields_hash(fields_of_item(NEW)))
     judgement = adoption(a_tombstone(old, NEW), ours_again(NEW))
     last_read = prints_of(NEW)
     assert judgement == Judgement(link=a_new_link(NEW, last_read=last_read), item=None, entries=[linked(NEW)])
@@ -379,13 +379,13 @@ def test_r18_what_was_accepted_last_is_what_the_calendar_held() -> None:
 
 def test_r18_a_deletion_that_was_accepted_says_nothing_of_what_the_calendar_held() -> None:
     writes = [a_write(NEW), replace(a_write(NEW), prints=NO_EVENT)]
-    old = a_link(OURS, writes=writes, applied_revision=2, applied_hash=payload_hash(payload_of(NEW)))
+    old = a_link(OURS, writes=writes, applied_revision=2, applied_hash=fields_hash(fields_of_item(NEW)))
     assert adoption(a_tombstone(old, NEW), ours_again(NEW)).link == a_new_link(NEW)
 
 
 def test_r18_a_write_to_some_fields_leaves_the_others_as_they_were_agreed() -> None:
     partial = replace(a_write(NEW), prints={"title": prints_of(NEW)["title"]})
-    old = a_link(OURS, writes=[partial], applied_revision=2, applied_hash=payload_hash(payload_of(NEW)))
+    old = a_link(OURS, writes=[partial], applied_revision=2, applied_hash=fields_hash(fields_of_item(NEW)))
     assert adoption(a_tombstone(old, NEW), ours_again(NEW)).link == a_new_link(NEW)
     assert adoption(a_tombstone(replace(old, agreed=None), NEW), ours_again(NEW)).link == a_new_link(
         NEW, agreed=partial.prints
