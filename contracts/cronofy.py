@@ -12,7 +12,6 @@ from contracts.errors import Malformed
 from contracts.times import Moment, wire_time
 from contracts.tolerant import flag, moment, part, required, rows, sane_instant, text
 
-UNRESTRICTED = "unrestricted"
 LONGEST_LINE, LONGEST_TEXT = 4096, 32_768
 """Characters taken of a title or place, and of a description: a fact with all of them, each escaped as six
 bytes, still fits into a message (DESIGN 5)."""
@@ -24,7 +23,6 @@ class EventOptions:
 
     update: bool = False
     delete: bool = False
-    change_participation_status: bool = False
 
 
 NOTHING_ALLOWED = EventOptions()
@@ -54,10 +52,6 @@ class CronofyEvent:
     recurring: bool = False
     series_identifier: str | None = None
     options: EventOptions = NOTHING_ALLOWED
-
-    @property
-    def all_day(self) -> bool:
-        return not isinstance(self.start, datetime)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Self:
@@ -95,7 +89,6 @@ def _options(raw: Any) -> EventOptions:
     return EventOptions(
         update=raw.get("update") is True,
         delete=raw.get("delete") is True,
-        change_participation_status=raw.get("change_participation_status") is True,
     )
 
 
@@ -140,13 +133,6 @@ class Calendar:
     primary: bool
     permission_level: str
     profile_id: str
-    profile_name: str
-    provider_name: str
-
-    @property
-    def unrestricted(self) -> bool:
-        """Whether events that are not ours may be edited there (R10)."""
-        return self.permission_level == UNRESTRICTED
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], profile: Mapping[str, Any] | None = None) -> Self:
@@ -159,8 +145,6 @@ class Calendar:
             primary=raw.get("calendar_primary") is True,
             permission_level=text(raw, "permission_level") or "sandbox",
             profile_id=text(owner, "profile_id") or "",
-            profile_name=text(owner, "profile_name") or "",
-            provider_name=text(owner, "provider_name") or "",
         )
 
 
@@ -180,7 +164,6 @@ class Profile:
     connected: bool
     initial_sync_required: bool
     """True while Cronofy still reads the calendar for the first time (R24)."""
-    relink_url: str | None = None
     calendars: tuple[Calendar, ...] = ()
 
     @classmethod
@@ -195,7 +178,6 @@ class Profile:
             provider_service=text(raw, "provider_service") or "",
             connected=raw.get("profile_connected") is not False,
             initial_sync_required=raw.get("profile_initial_sync_required") is True,
-            relink_url=text(raw, "profile_relink_url"),
             calendars=tuple(Calendar.parse(row, raw) for row in calendars if isinstance(row, Mapping)),
         )
 
@@ -205,9 +187,6 @@ class UserInfo:
     """Who the account is and which profiles it has."""
 
     sub: str
-    email: str | None
-    name: str | None
-    zone: str | None
     profiles: tuple[Profile, ...]
 
     def profile(self, profile_id: str) -> Profile | None:
@@ -218,9 +197,6 @@ class UserInfo:
     def parse(cls, raw: Any) -> Self:
         return cls(
             sub=required(raw if isinstance(raw, Mapping) else {}, "sub"),
-            email=text(raw, "email"),
-            name=text(raw, "name"),
-            zone=text(raw, "zoneinfo"),
             profiles=rows(part(raw, "cronofy.data"), "profiles", Profile.parse),
         )
 
@@ -277,20 +253,6 @@ class Channel:
 def parse_channels(raw: Any) -> tuple[Channel, ...]:
     """Every open channel of the answer to ``GET /v1/channels``."""
     return rows(raw, "channels", Channel.parse)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Notification:
-    """The body of a push: what kind, and for ``change`` since when."""
-
-    type: str
-    changes_since: datetime | None = None
-
-    @classmethod
-    def parse(cls, raw: Any) -> Self:
-        """From the whole body, or from its ``notification`` part alone."""
-        said = part(raw, "notification") or (raw if isinstance(raw, Mapping) else {})
-        return cls(type=required(said, "type"), changes_since=sane_instant(said.get("changes_since")))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,11 +41,7 @@ class Received:
     """A decoded message on its way through a handler."""
 
     message: Message
-    queue: str
-    """The inbox's word for the consumer."""
     attempt: int = 1
-    replay_of: str | None = None
-    """The dead letter that this is a replay of."""
 
     @property
     def key(self) -> MessageKey:

@@ -202,9 +202,7 @@ class Consumer:
             return CRASHED
         received = Received(
             message=message,
-            queue=self.queue,
             attempt=delivery.attempt,
-            replay_of=attempt.letter_id,
         )
         error = await self._insist(lambda: self._outcome(received))
         return None if error is None else failure_of(error)

@@ -68,11 +68,6 @@ class StoredTokens:
         await self._store.save(new)
         self._known[sub] = new
 
-    async def refresh_token(self, sub: str) -> str | None:
-        """What revoking needs; None where nothing is kept."""
-        stored = await self._store.load(sub)
-        return stored.refresh_token if stored else None
-
     async def forget(self, sub: str) -> None:
         """Erase the account's tokens here and in the store (R21)."""
         await self._store.forget(sub)

@@ -1,6 +1,6 @@
 """Everything this service asks of Cronofy, in the product's words."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -68,9 +68,6 @@ class CronofyGateway:
     async def refresh(self, refresh_token: str) -> TokenGrant:
         return await self._oauth.refresh(refresh_token)
 
-    async def revoke_token(self, refresh_token: str) -> None:
-        await self._oauth.revoke_token(refresh_token)
-
     async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn = LIVE) -> None:
         """End one profile's authorisation; one that is gone already is no error (R21)."""
         path = f"/v1/profiles/{quote(profile_id, safe='')}/revoke"
@@ -86,16 +83,6 @@ class CronofyGateway:
         return await self._read(
             Request(method="GET", path="/v1/calendars", account=sub, turn=turn), parse_calendars
         )
-
-    async def request_permission(
-        self, sub: str, calendar_ids: Sequence[str], redirect_uri: str, *, turn: Turn = LIVE
-    ) -> str | None:
-        """Ask for the right to edit foreign events; the address to send the person to, None if granted."""
-        wanted = [{"calendar_id": one, "permission_level": "unrestricted"} for one in calendar_ids]
-        body = {"permissions": wanted, "redirect_uri": redirect_uri}
-        request = Request(method="POST", path="/v1/permissions", account=sub, turn=turn, body=body)
-        url = part(content(await self._send(request)), "permissions_request").get("url")
-        return url if isinstance(url, str) else None
 
     # -- events ---------------------------------------------------------------------------------
 
@@ -122,15 +109,6 @@ class CronofyGateway:
             return [await self._write_one(sub, writes[0], turn)]
         return await self._write_many(sub, writes, turn)
 
-    async def delete_everything(
-        self, sub: str, *, calendar_ids: Sequence[str] | None = None, turn: Turn = LIVE
-    ) -> None:
-        """Delete all events of ours, on the account or on those calendars."""
-        body: dict[str, Any] = {"delete_all": True}
-        if calendar_ids is not None:
-            body = {"calendar_ids": list(calendar_ids)}
-        await self._send(Request(method="DELETE", path="/v1/events", account=sub, turn=turn, body=body))
-
     async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE) -> EventsPage:
         request = Request(method="GET", path="/v1/events", account=sub, turn=turn, query=query.pairs())
         return await self._page(request)
@@ -145,14 +123,6 @@ class CronofyGateway:
             if error.status in UNREADABLE_PAGE:
                 raise Transient("the next page has expired", status=error.status) from error
             raise
-
-    async def events(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE) -> AsyncIterator[EventsPage]:
-        """All pages in order, each asked for when the one before has been used."""
-        page = await self.first_page(sub, query, turn=turn)
-        yield page
-        while page.next_page is not None:
-            page = await self.next_page(sub, page.next_page, turn=turn)
-            yield page
 
     # -- channels -------------------------------------------------------------------------------
 

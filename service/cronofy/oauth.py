@@ -57,12 +57,6 @@ class OAuth:
         """A new access token; GrantRefused (``invalid_grant``) where access was withdrawn."""
         return await self._grant({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
-    async def revoke_token(self, refresh_token: str) -> None:
-        """End the whole authorisation; one that has ended already is no error (fact sheet 2)."""
-        response = await self._post("/oauth/token/revoke", {"token": refresh_token})
-        if not response.is_success:
-            raise token_error(response.status_code, _word(response), wait=self._transport.wait(response))
-
     async def _grant(self, asked: Mapping[str, str]) -> TokenGrant:
         response = await self._post("/oauth/token", asked)
         if not response.is_success:

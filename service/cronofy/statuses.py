@@ -8,7 +8,6 @@ from http import HTTPStatus
 import httpx
 
 from contracts.errors import GrantRefused, Permanent, SyncError, Throttled, Transient, Unanswered, Unavailable
-from contracts.writes import Answer
 
 Sentence = str
 
@@ -44,12 +43,12 @@ EXCEPTIONS: tuple[tuple[type[Exception], Callable[[str], SyncError]], ...] = (
 )
 
 
-def status_error(status: int, *, wait: float | None = None, detail: str = "") -> SyncError:
+def status_error(status: int, *, wait: float | None = None) -> SyncError:
     """The error for a status that is not a success; who says when to come back only asks us to wait."""
     kind, sentence = _kind(status)
     if kind is Unavailable and wait is not None:
         kind = Throttled
-    message = f"{sentence} ({status}{': ' + detail if detail else ''})"
+    message = f"{sentence} ({status})"
     if issubclass(kind, Transient):
         return kind(message, retry_after=wait, status=status)
     return kind(message, status=status)
@@ -61,20 +60,6 @@ def _kind(status: int) -> tuple[type[Transient | Permanent], Sentence]:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SERVER_ERROR
     return CLIENT_ERROR if status >= HTTPStatus.BAD_REQUEST else ODD
-
-
-def answer_error(answer: Answer) -> SyncError | None:
-    """The error of one write among others; None where it was accepted (DESIGN 9).
-
-    A server error of one entry says nothing about Cronofy as a whole.
-    """
-    if answer.accepted:
-        return None
-    detail = "; ".join(f"{name}: {rule}" for name, rule in sorted(answer.errors.items()))
-    error = status_error(answer.status, detail=detail)
-    if isinstance(error, Unavailable):
-        return Transient(str(error), status=answer.status)
-    return error
 
 
 def exception_error(error: Exception) -> SyncError:

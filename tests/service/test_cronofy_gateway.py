@@ -145,39 +145,24 @@ async def test_a_text_that_cannot_be_sent_is_permanent() -> None:
 
 async def test_r21_what_is_gone_already_can_be_ended_again() -> None:
     """Deleting an integration may be repeated after a crash."""
-    bench = Bench(answered(404), answered(404), answered(200))
+    bench = Bench(answered(404), answered(404))
 
     await bench.gateway.close_channel("acc_1", "chn_1")
     await bench.gateway.revoke_profile("acc_1", "pro_1")
-    await bench.gateway.revoke_token("refresh")
 
     assert [request.url.path for request in bench.script.requests] == [
         "/v1/channels/chn_1",
         "/v1/profiles/pro_1/revoke",
-        "/oauth/token/revoke",
     ]
-    assert bench.script.body()["token"] == "refresh"
 
 
-async def test_channels_permissions_and_bulk_deletes_are_asked_for_as_documented() -> None:
-    """Fact sheet 4, 6 and 8."""
-    bench = Bench(
-        answered(200, {"channel": {"channel_id": "chn_1", "callback_url": "https://x"}}),
-        answered(200, {"permissions_request": {"url": "https://app.cronofy.test/p"}}),
-        answered(200, {}),
-        answered(202),
-        answered(202),
-    )
+async def test_a_channel_is_asked_for_as_documented() -> None:
+    """Fact sheet 8."""
+    bench = Bench(answered(200, {"channel": {"channel_id": "chn_1", "callback_url": "https://x"}}))
     gateway = bench.gateway
 
     assert (await gateway.create_channel("a", "https://x", calendar_ids=["cal_1"])).channel_id == "chn_1"
     assert bench.script.body() == {"callback_url": "https://x", "filters": {"calendar_ids": ["cal_1"]}}
-    assert await gateway.request_permission("a", ["cal_1"], "https://back") == "https://app.cronofy.test/p"
-    assert await gateway.request_permission("a", ["cal_1"], "https://back") is None
-    await gateway.delete_everything("a")
-    assert bench.script.body() == {"delete_all": True}
-    await gateway.delete_everything("a", calendar_ids=["cal_1"])
-    assert bench.script.body() == {"calendar_ids": ["cal_1"]}
 
 
 async def test_g5_the_authorize_address_is_the_documented_one() -> None:

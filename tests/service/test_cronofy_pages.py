@@ -7,7 +7,7 @@ import pytest
 
 from contracts.cronofy import EventsQuery
 from contracts.errors import Permanent, Transient, Unanswered, Unavailable
-from tests.support.scripted import Bench, Reply, answered
+from tests.support.scripted import Bench, Reply, all_pages, answered
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_all_pages_are_followed_with_the_token_and_without_parameters() ->
         answered(200, {"pages": {}, "events": []}),
     )
 
-    pages = [page async for page in bench.gateway.events("acc_1", EventsQuery())]
+    pages = await all_pages(bench.gateway, "acc_1", EventsQuery())
 
     assert len(pages) == 2
     assert str(bench.script.requests[1].url) == following

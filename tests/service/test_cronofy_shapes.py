@@ -12,7 +12,6 @@ from contracts.cronofy import (
     Channel,
     CronofyEvent,
     EventsPage,
-    Notification,
     Profile,
     TokenGrant,
     UserInfo,
@@ -70,7 +69,6 @@ def test_an_event_with_only_what_is_always_there_is_read() -> None:
     assert event.start == datetime(2026, 12, 3, 9, tzinfo=UTC)
     assert (event.event_id, event.summary, event.location, event.updated) == (None, None, None, None)
     assert not event.options.update
-    assert not event.all_day
 
 
 def test_a_full_event_is_read_and_unknown_attributes_are_ignored() -> None:
@@ -188,8 +186,8 @@ def test_userinfo_lists_profiles_with_their_calendars() -> None:
 
     assert info.profile("pro_1") == info.profiles[0]
     assert info.profile("pro_2") is None
-    assert info.profiles[0].calendars[0].unrestricted
-    assert info.profiles[0].calendars[0].provider_name == "google"
+    assert info.profiles[0].calendars[0].permission_level == "unrestricted"
+    assert info.profiles[0].calendars[0].profile_id == "pro_1"
     with pytest.raises(Malformed, match="profiles"):
         UserInfo.parse({"sub": "acc_1"})
 
@@ -211,15 +209,10 @@ def test_a_grant_keeps_its_tokens_out_of_sight() -> None:
     assert TokenGrant.parse({"access_token": "a"}).expires_in > 0
 
 
-def test_channels_and_notifications_are_read() -> None:
-    """filters may be missing; unknown types pass (fact sheet 8)."""
+def test_channels_are_read() -> None:
+    """filters may be missing (fact sheet 8)."""
     assert Channel.parse({"channel_id": "chn_1"}).calendar_ids == ()
     assert Channel.parse({"channel_id": "c", "filters": {"calendar_ids": ["x"]}}).calendar_ids == ("x",)
-    change = Notification.parse(
-        {"notification": {"type": "change", "changes_since": "2026-08-26T09:24:16Z"}, "channel": {}}
-    )
-    assert change.changes_since == datetime(2026, 8, 26, 9, 24, 16, tzinfo=UTC)
-    assert Notification.parse({"type": "brand_new"}).changes_since is None
 
 
 def test_an_upsert_carries_exactly_its_nine_fields() -> None:

@@ -6,8 +6,7 @@ import httpx
 import pytest
 
 from contracts.errors import GrantRefused, Permanent, SyncError, Throttled, Transient, Unanswered, Unavailable
-from contracts.writes import Answer
-from service.cronofy.statuses import answer_error, exception_error, retry_after, status_error, token_error
+from service.cronofy.statuses import exception_error, retry_after, status_error, token_error
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 
@@ -66,28 +65,6 @@ def test_every_exception_is_one_error_of_ours(raised: Exception, kind: type[Sync
 
     assert type(error) is kind
     assert "secret" not in str(error)
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [(403, Permanent), (404, Permanent), (422, Permanent), (423, Transient), (429, Throttled)],
-)
-def test_an_entry_of_a_batch_is_judged_by_the_same_table(status: int, kind: type[SyncError]) -> None:
-    """Alone, without its neighbours."""
-    assert type(answer_error(Answer(status=status))) is kind
-
-
-def test_a_server_error_of_one_entry_says_nothing_about_cronofy() -> None:
-    """It is transient for that entry and trips no breaker."""
-    assert type(answer_error(Answer(status=503))) is Transient
-    assert answer_error(Answer(status=207)) is None
-
-
-def test_a_refused_entry_names_its_fields_and_rules() -> None:
-    """The log's plain words."""
-    error = answer_error(Answer(status=422, errors={"summary": "required", "end": "invalid"}))
-
-    assert str(error) == "Cronofy refused the values (422: end: invalid; summary: required)"
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ class Household:
                 await connection.execute(insert(runs_table), [row])
         data = RunData(run_id=run_id, integration_id=integration_id, step=0)
         message = RunRequested.of(data, id=new_id(), time=now)
-        await self.runs(Received(message=message, queue=QUEUE_RUNS))
+        await self.runs(Received(message=message))
         async with self.store.read() as connection:
             run = await runs.find(connection, run_id)
         assert run is not None

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import GrantRefused
 from contracts.event_fields import EventFields
 from contracts.ports import Budget, Clock, Permit
@@ -143,3 +144,11 @@ def answered(status: int, content: Any = None, **headers: str) -> httpx.Response
 
 def accepted(count: int) -> httpx.Response:
     return answered(207, {"batch": [{"status": 202}] * count})
+
+
+async def all_pages(gateway: CronofyGateway, sub: str, query: EventsQuery) -> list[EventsPage]:
+    """All pages in order, followed as the reader does."""
+    pages = [await gateway.first_page(sub, query)]
+    while pages[-1].next_page is not None:
+        pages.append(await gateway.next_page(sub, pages[-1].next_page))
+    return pages

@@ -83,7 +83,7 @@ class Village:
         message = decode(delivery.body, expected=RunRequested)
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
-                await self.home.runs(Received(message=message, queue=QUEUE_RUNS, attempt=attempt))
+                await self.home.runs(Received(message=message, attempt=attempt))
                 if not self.killed:
                     break
                 self.killed -= 1

@@ -168,10 +168,6 @@ class Lanes:
     def empty(self) -> bool:
         return all(lane.empty for lane in self._lanes.values())
 
-    @property
-    def in_flight(self) -> int:
-        return sum(1 for lane in self._lanes.values() if lane.busy)
-
     def held(self) -> list[LinkId]:
         """Every link whose claim must be kept."""
         return [

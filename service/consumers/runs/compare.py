@@ -16,7 +16,6 @@ from service.store.runs.runs import Tally
 AT_ONCE = 200
 OVERLAP = timedelta(minutes=5)
 """Notices and clocks may be late: what changed shortly before the last read is read again."""
-READING = "Reading what changed in the linked calendar."
 READING_ALL = "Reading the whole linked calendar."
 COMPARING = "Comparing My Calendar with the linked calendar."
 

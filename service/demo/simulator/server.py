@@ -83,16 +83,3 @@ async def serve_async(
     async with serving(world, host=host, port=port) as address:
         begun(address)
         await stop.wait()
-
-
-def serve(*, host: str, port: int, client_id: str, client_secret: str, public_url: str = "") -> None:
-    """``calendar-sync simulator``: blocks until the process is told to end, then returns."""
-    asyncio.run(
-        serve_async(
-            host=host,
-            port=port,
-            client_id=client_id,
-            client_secret=client_secret,
-            public_url=public_url,
-        ),
-    )

@@ -187,11 +187,6 @@ async def save_landed(
     await _set(connection, rows, touched_at)
 
 
-_LANDED = (
-    "state", "code", "differs", "applied_revision", "applied_hash", "exists_there", "writes", "accepted_at",
-)  # fmt: skip
-
-
 def _landed_columns(stored: StoredLink) -> dict[str, Any]:
     link = stored.link
     return {

@@ -22,8 +22,6 @@ class Progress:
     waiting: int = 0
     """Whose moment has not come: these can be stopped."""
     on_the_way: int = 0
-    last_at: float | None = None
-    """When the last of those that wait goes out."""
     asked: int = 0
     well: int = 0
     again: int = 0
@@ -44,10 +42,8 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
     # each row's letter by its key: joined, both are read to the end for each row of the other
     # where statistics have not heard yet of what has just been written
     state = select(dead_letters.c.state).where(dead_letters.c.id == outbox.c.letter_id, *mine)
-    waits = select(func.count(), func.max(outbox.c.due_at)).where(
-        *unsent, state.scalar_subquery() == "replaying"
-    )
-    waiting, last_at = (await connection.execute(waits)).one()
+    waits = select(func.count()).where(*unsent, state.scalar_subquery() == "replaying")
+    waiting = await connection.scalar(waits) or 0
     replaying = (
         select(func.count()).select_from(dead_letters).where(*Matching(state="replaying").clauses(), *mine)
     )
@@ -61,7 +57,6 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
     return Progress(
         waiting=waiting,
         on_the_way=max(0, (await connection.scalar(replaying) or 0) - waiting),
-        last_at=last_at,
         asked=acts.get("replay", 0),
         well=acts.get("resolved", 0),
         again=acts.get("reopened", 0),

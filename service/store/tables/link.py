@@ -41,6 +41,7 @@ links = Table(
     Column("writes", JSON),
     Column("read_at", Double),
     Column("accepted_at", Double),
+    # Written and read by nobody since accepted_at tells it: the version before still selects it by name.
     Column("confirmed_at", Moment),
     Column("event_updated", Moment),
     Column("may_update", Boolean, nullable=False, server_default=text("true")),
