@@ -1,9 +1,9 @@
 """Sends what the outbox holds, in its order, until the broker has it (messaging.md 3.6)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import structlog
 
@@ -27,21 +27,57 @@ LATE = 3.0
 Row = tuple[str, Outgoing]
 
 
-class Outbox(Protocol):
-    """A sender of outbox rows."""
+class Outbox(ABC):
+    """A sender of outbox rows: it flushes when ``written`` is set, and at every poll.
 
-    @property
-    def held(self) -> str | None:
+    What hinders it is said once, not every time.
+    """
+
+    def __init__(self, written: asyncio.Event, poll: float) -> None:
+        self._written = written
+        self._poll = poll
+        self._stopping = asyncio.Event()
+        self.held: str | None = None
         """Why nothing is sent although something waits; None while all is well."""
 
-    async def run(self) -> None:
-        """Send until ``stop``."""
+    @abstractmethod
+    async def flush(self) -> bool:
+        """Send what waits now; whether there may be more."""
 
     def stop(self) -> None:
         """Begin nothing more; ``run`` returns when what is on its way has been noted."""
+        self._stopping.set()
+        self._written.set()
 
-    async def flush(self) -> bool:
-        """Send what waits now; whether there may be more."""
+    async def run(self) -> None:
+        """Send until ``stop``."""
+        while not self._stopping.is_set():
+            self._written.clear()
+            if not await self._turn():
+                await self._rest()
+
+    async def _turn(self) -> bool:
+        try:
+            more = await self.flush()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, what waits must be tried again
+            self._hindered(error)
+            return False
+        self.held = None
+        return more
+
+    def _hindered(self, error: Exception) -> None:
+        reason = str(error) if isinstance(error, SyncError) else type(error).__name__
+        if reason != self.held:
+            stuck = isinstance(error, Permanent)
+            log.warning("outbox.held" if stuck else "outbox.delayed", reason=reason)
+        self.held = reason
+
+    async def _rest(self) -> None:
+        # what hinders the sending is not mended by something more to send
+        end = self._written if self.held is None else self._stopping
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._poll):
+                await end.wait()
 
 
 class StorePublisher:
@@ -55,7 +91,7 @@ class StorePublisher:
             await enqueue(connection, [message], now=await self._store.now(connection))
 
 
-class LeasedOutbox:
+class LeasedOutbox(Outbox):
     """Of all processes of a store one sends at a time, whichever has just written if the lease is free.
 
     ``written`` is set when something may have been put into the outbox here. Rows are marked only up to
@@ -71,20 +107,10 @@ class LeasedOutbox:
         written: asyncio.Event,
         poll: float = POLL_SECONDS,
     ) -> None:
+        super().__init__(written, poll)
         self._store = store
         self._publisher = publisher
         self._holder = holder
-        self._turns = _Turns(self.flush, written, poll)
-
-    @property
-    def held(self) -> str | None:
-        return self._turns.held
-
-    async def run(self) -> None:
-        await self._turns.run()
-
-    def stop(self) -> None:
-        self._turns.stop()
 
     async def flush(self) -> bool:
         """Send one window of rows. Raises what hindered the first row that was not confirmed."""
@@ -185,7 +211,7 @@ class Unsettled:
         return {*self._done, *(row for rows in self._rows.values() for row in rows)}
 
 
-class EmbeddedOutbox:
+class EmbeddedOutbox(Outbox):
     """The outbox of a process that is its own broker: a row is sent when its message was settled (DESIGN 4).
 
     The broker's memory dies with the process, so the rows are its journal: whatever was not settled
@@ -202,20 +228,10 @@ class EmbeddedOutbox:
         written: asyncio.Event,
         poll: float = POLL_SECONDS,
     ) -> None:
+        super().__init__(written, poll)
         self._store = store
         self._publisher = publisher
         self._unsettled = unsettled
-        self._turns = _Turns(self.flush, written, poll)
-
-    @property
-    def held(self) -> str | None:
-        return self._turns.held
-
-    async def run(self) -> None:
-        await self._turns.run()
-
-    def stop(self) -> None:
-        self._turns.stop()
 
     async def flush(self) -> bool:
         """Note what was settled and send one window of what is new. Raises what hindered the sending."""
@@ -250,47 +266,3 @@ class EmbeddedOutbox:
         except BaseException:
             self._unsettled.taken_back(row_id, message.message_id)
             raise
-
-
-class _Turns:
-    """Calls ``flush`` after a waking and at every poll, and says what hinders it once, not every time."""
-
-    def __init__(self, flush: Callable[[], Awaitable[bool]], woken: asyncio.Event, poll: float) -> None:
-        self._flush = flush
-        self._poll = poll
-        self._woken = woken
-        self._stopping = asyncio.Event()
-        self.held: str | None = None
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._woken.set()
-
-    async def run(self) -> None:
-        while not self._stopping.is_set():
-            self._woken.clear()
-            if not await self._turn():
-                await self._rest()
-
-    async def _turn(self) -> bool:
-        try:
-            more = await self._flush()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, what waits must be tried again
-            self._note(error)
-            return False
-        self.held = None
-        return more
-
-    def _note(self, error: Exception) -> None:
-        reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-        if reason != self.held:
-            stuck = isinstance(error, Permanent)
-            log.warning("outbox.held" if stuck else "outbox.delayed", reason=reason)
-        self.held = reason
-
-    async def _rest(self) -> None:
-        # what hinders the sending is not mended by something more to send
-        end = self._woken if self.held is None else self._stopping
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._poll):
-                await end.wait()
