@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from contracts.calendar import Integration, Reason
-from contracts.envelope import IntegrationChanged, encode
+from contracts.envelope import IntegrationChanged
 from contracts.messages import IntegrationChange, IntegrationData
 from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
+from service.store.messages.outbox import outgoing
 
 
 def integration_changed(
@@ -21,10 +22,4 @@ def integration_changed(
         reason=reason.value if reason else None,
     )
     message = IntegrationChanged.of(data, id=new_id(), time=now)
-    return Outgoing(
-        exchange=message.exchange,
-        routing_key=message.routing_key,
-        body=encode(message),
-        message_id=message.id,
-        mandatory=False,
-    )
+    return outgoing(message, mandatory=False)

@@ -155,10 +155,11 @@ async def _follow_up(
         kind="finish",
         started_by=user_id,
         listed=listed,
-        retrieve=_range(choices.retrieve),
-        send=_range(choices.send),
+        retrieve=range_of(choices.retrieve),
+        send=range_of(choices.send),
     )
 
 
-def _range(option: RetrieveOption | SendOption) -> Range:
+def range_of(option: RetrieveOption | SendOption) -> Range:
+    """The range that a run is asked for with; None where the option is off."""
     return {"past": option.past, "future": option.future} if option.enabled else None

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.envelope import RunRequested, encode
+from contracts.envelope import RunRequested
 from contracts.messages import RunData
 from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
-from service.store.messages.outbox import enqueue
+from service.store.messages.outbox import enqueue, outgoing
 from service.store.runs import runs
 from service.store.runs.runs import DELETION, Run
 
@@ -74,10 +74,4 @@ async def _ask(connection: AsyncConnection, steps: Iterable[tuple[str, str, int]
 def run_requested(run_id: str, integration_id: str, *, step: int, now: datetime) -> Outgoing:
     """The message that this step of the run is due, ready for the outbox."""
     data = RunData(run_id=run_id, integration_id=integration_id, step=step)
-    message = RunRequested.of(data, id=new_id(), time=now)
-    return Outgoing(
-        exchange=message.exchange,
-        routing_key=message.routing_key,
-        body=encode(message),
-        message_id=message.id,
-    )
+    return outgoing(RunRequested.of(data, id=new_id(), time=now))

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 
 from contracts.calendar import (
     Code,
@@ -17,7 +17,7 @@ from contracts.calendar import (
     Outcome,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.envelope import ItemChanged, encode
+from contracts.envelope import ItemChanged
 from contracts.errors import Transient
 from contracts.ports import Outgoing
 from contracts.times import Moment
@@ -48,6 +48,7 @@ from service.store.links import links
 from service.store.logs import logs
 from service.store.messages import inbox, outbox
 from service.store.messages.inbox import MessageKey
+from service.store.messages.outbox import outgoing
 
 INBOUND_QUEUE = "calendar-sync.inbound"
 AT_ONCE = 200
@@ -153,7 +154,9 @@ class Pages:
     async def _unlinked(
         self, connection: AsyncConnection, integration: Integration, events: Sequence[CronofyEvent]
     ) -> Sequence[ItemRef]:
-        return await items.unlinked(connection, integration, {_instant(event.start) for event in events})
+        return await items.unlinked(
+            connection, integration, {items.as_instant(event.start) for event in events}
+        )
 
     async def _integration(
         self, connection: AsyncConnection, integration_id: str, *, lock: bool = False
@@ -208,7 +211,7 @@ class Pages:
         uids = {link.event_uid for link in known}
         if all(event.event_id or event.event_uid in uids for event in events):
             return frozenset()
-        starts = {_instant(event.start) for event in events}
+        starts = {items.as_instant(event.start) for event in events}
         copies = await reads.copies_of_others(connection, integration, starts)
         return frozenset(twin_of_event(copy) for copy in copies)
 
@@ -342,10 +345,6 @@ def _crossed(entry: LogEntry) -> bool:
     return entry.outcome is Outcome.DONE and entry.action is not LogAction.LET_GO
 
 
-def _instant(moment: Moment) -> datetime:
-    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
-
-
 def _fact(item: Item, integration: Integration, at: datetime) -> Outgoing:
     """The change as Vorex and the person's other calendars hear of it (DESIGN 5)."""
     assert item.content is not None
@@ -357,10 +356,4 @@ def _fact(item: Item, integration: Integration, at: datetime) -> Outgoing:
         actor=Actor(kind=ActorKind.CALENDAR_SYNC, id=integration.id),
         item=item.content,
     )
-    message = ItemChanged.of(data, id=new_id(), time=at)
-    return Outgoing(
-        exchange=message.exchange,
-        routing_key=message.routing_key,
-        body=encode(message),
-        message_id=message.id,
-    )
+    return outgoing(ItemChanged.of(data, id=new_id(), time=at))

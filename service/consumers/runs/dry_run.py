@@ -34,7 +34,7 @@ from service.consumers.inbound.matching import Look, RunEquals
 from service.consumers.runs.dry_run_overlay import HeardEquals, Stage
 from service.consumers.runs.dry_run_result import Cut, Doing, Line, Rehearsed
 from service.integrations import Accounts, Person
-from service.integrations.finish import check_calendar, check_choices
+from service.integrations.finish import check_calendar, check_choices, range_of
 from service.integrations.refusals import Conflict
 from service.integrations.settings_form import Choices
 from service.integrations.views import get_integration
@@ -135,7 +135,7 @@ class Rehearsal:
 
     async def _play(self, play: _Play, *, anew: bool, moved_from: Integration | None) -> None:
         """The steps of the real run, in their order (compare service/runs)."""
-        retrieve, send = _range(play.choices.retrieve), _range(play.choices.send)
+        retrieve, send = range_of(play.choices.retrieve), range_of(play.choices.send)
         if anew:
             await self._adopt(play)
         if moved_from is not None:
@@ -288,10 +288,6 @@ def _written(link: Link, *, now: float) -> Link:
     """The link once Cronofy has taken it."""
     revision, applied_hash = link.desired_revision, fields_hash(link.desired)
     return accept(link, revision=revision, applied_hash=applied_hash, gone=False, now=now)
-
-
-def _range(option: Any) -> dict[str, str] | None:
-    return {"past": option.past, "future": option.future} if option.enabled else None
 
 
 def _covers(wide: Span, narrow: Span) -> bool:

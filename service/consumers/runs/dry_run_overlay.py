@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
 
 from contracts.calendar import Integration, Item, ItemRef, Link, LinkId
 from contracts.cronofy import CronofyEvent
@@ -92,19 +91,15 @@ class Stage:
         ]
 
     async def _unlinked(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> set[ItemRef]:
-        starts = {_instant(event.start) for event in events}
+        starts = {items.as_instant(event.start) for event in events}
         stored = await items.unlinked(connection, self.integration, starts)
         return set(stored) - {link.item_ref for link in self.links.values()}
 
     async def _twins(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> frozenset[Twin]:
-        starts = {_instant(event.start) for event in events}
+        starts = {items.as_instant(event.start) for event in events}
         copies = await reads.copies_of_others(connection, self.integration, starts)
         return frozenset(twin_of_event(copy) for copy in copies)
 
 
 def _speaks_of(link: Link, ids: set[str], uids: set[str]) -> bool:
     return link.event_id in ids or link.event_uid in uids
-
-
-def _instant(moment: Moment) -> datetime:
-    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)

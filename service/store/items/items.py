@@ -138,8 +138,8 @@ def _row(item: Item, carrier: Carrier | None, now: datetime) -> dict[str, Any]:
         "revision": item.revision,
         "deleted": item.deleted,
         "content": item.content.to_json_dict() if item.content else None,
-        "starts_at": _instant(times[0]) if times else None,
-        "ends_at": _instant(times[1]) if times else None,
+        "starts_at": as_instant(times[0]) if times else None,
+        "ends_at": as_instant(times[1]) if times else None,
         "changed_at": item.changed_at,
         "changed_by": item.changed_by,
         "imported_by": item.imported_by,
@@ -151,6 +151,6 @@ def _row(item: Item, carrier: Carrier | None, now: datetime) -> dict[str, Any]:
     }
 
 
-def _instant(moment: Moment) -> datetime:
+def as_instant(moment: Moment) -> datetime:
     """Dates count from midnight UTC; pages that show them widen their question by a day."""
     return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)

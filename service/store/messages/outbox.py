@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.envelope import Message, encode
 from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
 from service.store.engine.sets import among
@@ -124,6 +125,17 @@ async def forget_sent(connection: AsyncConnection, *, before: float, limit: int 
     old = select(outbox.c.id).where(outbox.c.sent_at < before).order_by(outbox.c.sent_at).limit(limit)
     result = await connection.execute(delete(outbox).where(outbox.c.id.in_(old)))
     return result.rowcount
+
+
+def outgoing(message: Message, *, mandatory: bool = True) -> Outgoing:
+    """The message ready for ``enqueue``; it is mandatory where some queue has to take it."""
+    return Outgoing(
+        exchange=message.exchange,
+        routing_key=message.routing_key,
+        body=encode(message),
+        message_id=message.id,
+        mandatory=mandatory,
+    )
 
 
 async def enqueue(

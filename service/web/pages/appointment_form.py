@@ -11,7 +11,7 @@ from contracts.fields import rfc3339, visible
 from contracts.vorex import DescriptionFormat
 from handlers.html_text import plain
 from service.web.pages.form import Sent
-from service.web.pages.month_grid import DAY, days_of, instant_of, read_day
+from service.web.pages.month_grid import DAY, clock_time, days_of, instant_of, read_day
 
 NO_SUBJECT = "Give the appointment a subject."
 NO_DAY = "Choose a day."
@@ -53,9 +53,9 @@ class Appointment:
             title=content.title,
             all_day=content.all_day,
             start_day=first.isoformat() if first else "",
-            start_time=_clock(content.start, zone),
+            start_time=clock_time(content.start, zone),
             end_day=_end_day(content.end, last, zone),
-            end_time=_clock(content.end, zone),
+            end_time=clock_time(content.end, zone),
             location=content.location or "",
             description=plain(description) if html else description,
             private=content.private,
@@ -130,10 +130,6 @@ class Appointment:
             "end": rfc3339(instant_of(last, ends, here)) if ends else None,
             "time_zone": zone,
         }
-
-
-def _clock(at: date | None, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%H:%M}" if isinstance(at, datetime) else ""
 
 
 def _end_day(end: date | None, last: date | None, zone: ZoneInfo) -> str:

@@ -64,8 +64,8 @@ def entry_of(item: Item, zone: ZoneInfo) -> Entry | None:
         all_day=content.all_day,
         first=first,
         last=last,
-        starts=_clock(content.start, zone),
-        ends=_clock(content.end, zone),
+        starts=clock_time(content.start, zone),
+        ends=clock_time(content.end, zone),
         read_only=read_only_reason(item),
     )
 
@@ -81,7 +81,8 @@ def days_of(start: Moment, end: Moment | None, zone: ZoneInfo) -> tuple[date, da
     return first, max(first, last)
 
 
-def _clock(at: date | None, zone: ZoneInfo) -> str:
+def clock_time(at: date | None, zone: ZoneInfo) -> str:
+    """Hours and minutes there; empty for a whole day."""
     return f"{at.astimezone(zone):%H:%M}" if isinstance(at, datetime) else ""
 
 
@@ -145,8 +146,8 @@ class _Lying:
             all_day=one.all_day,
             first=self.first,
             last=self.last,
-            starts=_clock(one.start, zone),
-            ends=_clock(one.end, zone),
+            starts=clock_time(one.start, zone),
+            ends=clock_time(one.end, zone),
             read_only=read_only_reason(one),
         )
 
