@@ -1,6 +1,6 @@
 """Instants and whole days: the lengths that are taken for granted, and how Cronofy is told them."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
 
 Moment: TypeAlias = datetime | date
@@ -13,6 +13,16 @@ HALF_HOUR = timedelta(minutes=30)
 def usual_length(*, all_day: bool) -> timedelta:
     """How long an event without an end lasts (R14)."""
     return ONE_DAY if all_day else HALF_HOUR
+
+
+def as_instant(moment: Moment) -> datetime:
+    """A whole day counts from midnight UTC; who shows days widens the question by one."""
+    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
+
+
+def as_day(moment: Moment) -> date:
+    """The day of an instant in UTC."""
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def wire_time(moment: Moment) -> str:

@@ -23,7 +23,7 @@ from contracts.calendar import (
     item_ref,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.times import Moment
+from contracts.times import as_day
 from contracts.vorex import ItemType
 from handlers.echo import outstanding
 from handlers.edits import closed_code, imported, masked
@@ -283,11 +283,7 @@ def _slid_in(event: CronofyEvent, integration: Integration) -> bool:
     if finished is None or event.created is None or event.created >= finished:
         return False
     first, beyond = reach(finished)
-    return _day(event.start) >= beyond or _day(event.end) < first
-
-
-def _day(moment: Moment) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment
+    return as_day(event.start) >= beyond or as_day(event.end) < first
 
 
 def reach(at: datetime) -> tuple[date, date]:
@@ -322,4 +318,4 @@ def _should_have_shown(link: Link, first: date, beyond: date, began_at: float) -
     alive = link.state is LinkState.AGREED and link.exists_there and link.ended_at is None
     if link.origin is not Origin.OURS or not unseen or not alive or link.desired is None:
         return False
-    return _day(link.desired.start) < beyond and _day(link.desired.end) > first
+    return as_day(link.desired.start) < beyond and as_day(link.desired.end) > first

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from contracts.times import ONE_DAY, Moment
+from contracts.times import ONE_DAY, Moment, as_day
 
 DAYS = {"today": 0, "1_week": 7, "2_weeks": 14}
 MONTHS = {"1_month": 1, "3_months": 3, "6_months": 6, "12_months": 12}
@@ -37,7 +37,7 @@ class Span:
         """Whether any part of what lasts from start to end (exclusive) lies within."""
         if isinstance(start, datetime) and isinstance(end, datetime):
             return start < self.ends_at and (end > self.starts_at or start >= self.starts_at)
-        return _day(start) < self.beyond and _day(end) > self.first
+        return as_day(start) < self.beyond and as_day(end) > self.first
 
 
 def span_of(words: Mapping[str, str], *, now: datetime, time_zone: str) -> Span:
@@ -65,7 +65,3 @@ def _months_on(day: date, months: int) -> date:
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def _day(moment: Moment) -> date:
-    return moment.date() if isinstance(moment, datetime) else moment

@@ -101,7 +101,7 @@ class Ground:
         tokens = CredentialsTable(store, [SECRETS["ENCRYPTION_KEYS"]])
         cronofy = open_cronofy(access, credentials=tokens, budget=NoBudget(), clock=clock)
         handle = parts_of(store, cronofy, clock).notices
-        await handle(Received(message=message, queue=QUEUE_INBOUND))
+        await handle(Received(message=message))
         await cronofy.close()
         return message.id
 

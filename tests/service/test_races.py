@@ -15,7 +15,6 @@ from contracts.envelope import RunRequested
 from contracts.messages import RunData
 from contracts.ports import Turn
 from handlers.compose import compose
-from service.broker.topology import QUEUE_RUNS
 from service.consumers.failures import Received
 from service.cronofy.gateway import CronofyGateway
 from service.store.engine.ids import new_id
@@ -129,7 +128,7 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
     message = RunRequested.of(data, id=new_id(), time=rows.clock.now())
     async with _holding(rows.store) as connection:
         await listing.lock(connection, mine)
-        step = asyncio.create_task(rows.runs(Received(message=message, queue=QUEUE_RUNS)))
+        step = asyncio.create_task(rows.runs(Received(message=message)))
         await _blocked(rows.store, step)
         run = await runs.find(connection, run_id, lock=True)
     await step

@@ -8,7 +8,6 @@ from contracts.calendar import LinkState, Status
 from contracts.envelope import RunRequested
 from contracts.errors import Permanent, SyncError, Transient
 from contracts.messages import RunData
-from service.broker.topology import QUEUE_RUNS
 from service.consumers.failures import Received
 from service.store.engine.ids import new_id
 from service.store.runs import runs
@@ -158,7 +157,7 @@ async def test_r29_two_candidates_are_not_linked(home: Household) -> None:
 async def _step(home: Household, mine: str, run_id: str, number: int, *, attempt: int = 1) -> None:
     data = RunData(run_id=run_id, integration_id=mine, step=number)
     message = RunRequested.of(data, id=new_id(), time=home.clock.now())
-    await home.runs(Received(message=message, queue=QUEUE_RUNS, attempt=attempt))
+    await home.runs(Received(message=message, attempt=attempt))
 
 
 async def _busy(home: Household, mine: str) -> bool:

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from contracts.envelope import RunRequested
 from contracts.messages import RunData
-from service.broker.topology import QUEUE_RUNS
 from service.consumers.failures import Received
 from service.store.engine.ids import new_id
 from service.store.tables import log_entries
@@ -54,7 +53,7 @@ async def _retrieve(home: Household, mine: str, *, expires_before: set[int]) -> 
             await home.world.advance(2 * ADDRESS_SECONDS)
         data = RunData(run_id=run_id, integration_id=mine, step=number)
         message = RunRequested.of(data, id=new_id(), time=home.clock.now())
-        await home.runs(Received(message=message, queue=QUEUE_RUNS))
+        await home.runs(Received(message=message))
         shown.append(await _shown(home, run_id))
         if shown[-1].pop("ended"):
             return shown

@@ -16,7 +16,7 @@ from contracts.ports import Calendars, Clock, LinkedCalendars
 from contracts.vorex import ItemContent, ItemType
 from service.app.cronofy import CronofyParts
 from service.app.parts import make_run_handler
-from service.broker.topology import QUEUE_INBOUND, QUEUE_RUNS, RETRY_DELAYS
+from service.broker.topology import RETRY_DELAYS
 from service.consumers.failures import Received
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.consumers.inbound.notices import NoticeHandler
@@ -167,7 +167,7 @@ class Household:
             said["changes_since"] = (since or self.clock.now()).strftime("%Y-%m-%dT%H:%M:%SZ")
         data = NoticeData(integration_id=integration_id, received_at=self.clock.now(), notification=said)
         message = NoticeReceived.of(data, id=new_id(), time=self.clock.now())
-        await self.notices(Received(message=message, queue=QUEUE_INBOUND))
+        await self.notices(Received(message=message))
 
     async def changed(self, integration_id: str) -> None:
         """Let the world settle, then hand over a notice about everything since an hour ago."""
@@ -227,7 +227,7 @@ class Household:
             data = RunData(run_id=run_id, integration_id=integration_id, step=number)
             for _ in range(2 if repeat else 1):
                 message = RunRequested.of(data, id=new_id(), time=self.clock.now())
-                await self.runs(Received(message=message, queue=QUEUE_RUNS))
+                await self.runs(Received(message=message))
         return run_id
 
     async def run_to_end(self, integration_id: str, **options: Any) -> EndedRun:

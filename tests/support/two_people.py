@@ -16,7 +16,7 @@ from contracts.messages import NoticeData
 from contracts.ports import Outgoing
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
 from service.broker.memory import MemoryBroker
-from service.broker.topology import FACTS_EXCHANGE, ITEMS_EXCHANGE, QUEUE_INBOUND
+from service.broker.topology import FACTS_EXCHANGE, ITEMS_EXCHANGE
 from service.consumers.failures import Received
 from service.consumers.outbound.engine import OutboundConsumer
 from service.demo.simulator.clock import ManualClock as SimulatedTime
@@ -138,7 +138,7 @@ class Town:
         now = self.clock.now()
         data = NoticeData(integration_id=integration_id, received_at=now, notification=body["notification"])
         message = NoticeReceived.of(data, id=new_id(), time=now)
-        received = Received(message=message, queue=QUEUE_INBOUND)
+        received = Received(message=message)
         self.handle(lambda: self.home.notices(received))
 
     # -- processes ------------------------------------------------------------------------------

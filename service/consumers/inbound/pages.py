@@ -20,7 +20,7 @@ from contracts.cronofy import CronofyEvent
 from contracts.envelope import ItemChanged
 from contracts.errors import Transient
 from contracts.ports import Outgoing
-from contracts.times import Moment
+from contracts.times import as_instant
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData
 from handlers.deletions import carry_out, hold
 from handlers.inbound_page import (
@@ -154,9 +154,7 @@ class Pages:
     async def _unlinked(
         self, connection: AsyncConnection, integration: Integration, events: Sequence[CronofyEvent]
     ) -> Sequence[ItemRef]:
-        return await items.unlinked(
-            connection, integration, {items.as_instant(event.start) for event in events}
-        )
+        return await items.unlinked(connection, integration, {as_instant(event.start) for event in events})
 
     async def _integration(
         self, connection: AsyncConnection, integration_id: str, *, lock: bool = False
@@ -211,7 +209,7 @@ class Pages:
         uids = {link.event_uid for link in known}
         if all(event.event_id or event.event_uid in uids for event in events):
             return frozenset()
-        starts = {items.as_instant(event.start) for event in events}
+        starts = {as_instant(event.start) for event in events}
         copies = await reads.copies_of_others(connection, integration, starts)
         return frozenset(twin_of_event(copy) for copy in copies)
 

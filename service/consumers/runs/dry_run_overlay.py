@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from contracts.calendar import Integration, Item, ItemRef, Link, LinkId
 from contracts.cronofy import CronofyEvent
-from contracts.times import Moment
+from contracts.times import as_instant
 from handlers.inbound_page import Known, PageChanges
 from handlers.matching import Twin, twin_of_event
 from service.consumers.inbound.matching import RunEquals
@@ -91,12 +91,12 @@ class Stage:
         ]
 
     async def _unlinked(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> set[ItemRef]:
-        starts = {items.as_instant(event.start) for event in events}
+        starts = {as_instant(event.start) for event in events}
         stored = await items.unlinked(connection, self.integration, starts)
         return set(stored) - {link.item_ref for link in self.links.values()}
 
     async def _twins(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> frozenset[Twin]:
-        starts = {items.as_instant(event.start) for event in events}
+        starts = {as_instant(event.start) for event in events}
         copies = await reads.copies_of_others(connection, self.integration, starts)
         return frozenset(twin_of_event(copy) for copy in copies)
 

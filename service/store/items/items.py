@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, exists, select
@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef
-from contracts.times import Moment
+from contracts.times import as_instant
 from contracts.vorex import ItemContent, ItemType
 from handlers.compose import span
 from service.store.engine.sets import among, put, put_over
@@ -149,8 +149,3 @@ def _row(item: Item, carrier: Carrier | None, now: datetime) -> dict[str, Any]:
         "message_body": carrier.body if carrier else None,
         "stored_at": now,
     }
-
-
-def as_instant(moment: Moment) -> datetime:
-    """Dates count from midnight UTC; pages that show them widen their question by a day."""
-    return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
