@@ -1,37 +1,27 @@
-"""Html as plain text (R12; DESIGN 6), in one pass however odd the html is."""
+"""Html as plain text (R12), in one pass however odd the html is."""
 
 import re
-from collections.abc import Iterator
 from html import unescape
+from html.parser import HTMLParser
 
 _LINE_ENDERS = frozenset({"p", "div", "li", "tr"})
 _UNSEEN = frozenset({"script", "style", "title"})
 _ITEM = "- "
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 _EMPTY_LINES = re.compile(r"\n{3,}")
-_OPENING = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)")
-_REST_OF_TAG = re.compile(r"(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
-
-_LONGEST_QUOTED_TAG = 2048
-"""Beyond this a tag ends at its first ``>``, quoted or not: the time spent stays in proportion."""
-
-Token = tuple[str, str]
-"""What it is (text, start or end), and the text or the tag's name."""
+_NUMBER = re.compile(r"&#(?=[0-9])0*+([0-9]*+)")
+_LONGEST_NUMBER = 8
+"""One digit more than the largest character has: beyond it all numbers name none."""
 
 
 def plain(html: str) -> str:
-    """Html as text: ends of blocks become ends of lines, list items begin with ``- `` (R12)."""
-    parts: list[str] = []
-    for kind, value in _tokens(html):
-        if kind == "text":
-            _add_text(parts, unescape(_BLANKS.sub(" ", value)))
-        elif value == "br":
-            parts.append("\n")
-        elif value in _LINE_ENDERS:
-            _end_line(parts)
-            if (kind, value) == ("start", "li"):
-                parts.append(_ITEM)
-    return tidy("".join(parts))
+    """Html as text: ends of blocks become ends of lines, list items begin with ``- `` (R12).
+
+    What has no end runs to the end of the text.
+    """
+    reader = _Reader()
+    reader.feed(_prepared(html))
+    return tidy("".join(reader.parts))
 
 
 def tidy(text: str) -> str:
@@ -40,51 +30,64 @@ def tidy(text: str) -> str:
     return _EMPTY_LINES.sub("\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")
 
 
-def _add_text(parts: list[str], text: str) -> None:
-    if not parts or parts[-1].endswith(("\n", " ")):
-        text = text.removeprefix(" ")
-    if text:
-        parts.append(text)
+def _prepared(html: str) -> str:
+    """Entities stay as they are until blanks are folded, and ``<![`` opens a comment like any other ``<!``.
+
+    The parser would decode entities first, and raises at a number of thousands of digits and at marked
+    sections that it does not know. The blank at the end makes it give out what stands before.
+    """
+    return html.replace("&", "&amp;").replace("<![", "<! [") + " "
 
 
-def _end_line(parts: list[str]) -> None:
-    if parts and parts[-1] != _ITEM and not parts[-1].endswith("\n"):
-        parts.append("\n")
+class _Reader(HTMLParser):
+    """Collects the text; never closed, as closing reads again, from every later ``<``, what has no end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._unseen: str | None = None
+        """The element that is being passed over."""
+
+    def handle_data(self, data: str) -> None:
+        if self._unseen is None:
+            self._add(_decoded(_BLANKS.sub(" ", data)))
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - the parser's signature
+        if self._unseen is not None:
+            return
+        if tag in _UNSEEN:
+            self._unseen = tag
+        self._break(tag)
+        if tag == "li":
+            self.parts.append(_ITEM)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._unseen is None:
+            self._break(tag)
+        elif self._unseen == tag:
+            self._unseen = None
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        if tag not in _UNSEEN:
+            self.handle_starttag(tag, attrs)
+
+    def _add(self, text: str) -> None:
+        if not self.parts or self.parts[-1].endswith(("\n", " ")):
+            text = text.removeprefix(" ")
+        if text:
+            self.parts.append(text)
+
+    def _break(self, tag: str) -> None:
+        if tag == "br":
+            self.parts.append("\n")
+        elif tag in _LINE_ENDERS:
+            self._end_line()
+
+    def _end_line(self) -> None:
+        if self.parts and self.parts[-1] != _ITEM and not self.parts[-1].endswith("\n"):
+            self.parts.append("\n")
 
 
-def _tokens(html: str) -> Iterator[Token]:
-    """A ``<`` that begins nothing is text; what has no end runs to the end of the text."""
-    at = 0
-    while (begin := html.find("<", at)) >= 0:
-        yield "text", html[at:begin]
-        token, at = _markup(html, begin)
-        if token is not None:
-            yield token
-    yield "text", html[at:]
-
-
-def _markup(html: str, begin: int) -> tuple[Token | None, int]:
-    """What the ``<`` here begins, and where the text goes on."""
-    if html.startswith("<!--", begin):
-        return None, _after(html, "-->", begin + len("<!--"))
-    if html.startswith(("<!", "<?"), begin):
-        return None, _after(html, ">", begin)
-    opening = _OPENING.match(html, begin)
-    if opening is None:
-        return ("text", "<"), begin + 1
-    name, closing = opening[2].lower(), bool(opening[1])
-    rest = _REST_OF_TAG.match(html, opening.end(), opening.end() + _LONGEST_QUOTED_TAG)
-    end = rest.end() if rest else _after(html, ">", opening.end())
-    if name in _UNSEEN and not closing:
-        return None, _after_unseen(html, name, end)
-    return ("end" if closing else "start", name), end
-
-
-def _after(html: str, mark: str, begin: int) -> int:
-    found = html.find(mark, begin)
-    return found + len(mark) if found >= 0 else len(html)
-
-
-def _after_unseen(html: str, name: str, begin: int) -> int:
-    closing = re.compile(rf"</{name}[^>]*+>", re.IGNORECASE).search(html, begin)
-    return closing.end() if closing else len(html)
+def _decoded(text: str) -> str:
+    """Entities as characters; of a number only as many digits as tell that it names none."""
+    return unescape(_NUMBER.sub(lambda number: f"&#{number[1][:_LONGEST_NUMBER] or '0'}", text))

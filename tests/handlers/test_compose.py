@@ -1,6 +1,7 @@
 """What an item looks like as an event (R4, R12–R15; DESIGN 6)."""
 
 from datetime import UTC, date, datetime, timedelta
+from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -104,6 +105,11 @@ def test_the_event_id_of_the_designs_example() -> None:
         ("<![if !mso]>one<![endif]><![x]><![CDATA[no]]>", "one"),
         ("<?xml version='1.0'?>one", "one"),
         ("<custom-tag>one</custom-tag><img src=x>", "one"),
+        ("<title/>one<title>no</title>", "one"),
+        ("<p>one</p>a&#10;b", "one\na\nb"),
+        ("one<!-- two", "one"),
+        ("one<![CDATA[ two", "one"),
+        ("one<p two", "one"),
         ("", ""),
     ],
 )
@@ -134,6 +140,71 @@ def test_r12_the_longest_html_takes_no_time(unit: str) -> None:
     """A hostile description must not hold the messages of others."""
     longest = 256 * 1024
     plain(unit * (longest // len(unit)))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [("9" * 10_000, "\ufffd"), ("0" * 10_000 + "65", "A"), ("1114112", "\ufffd"), ("0" * 10_000, "\ufffd")],
+)
+def test_r12_no_number_of_an_entity_is_too_long(number: str, text: str) -> None:
+    """Nor in an attribute; what names no character is shown as one that cannot be shown."""
+    assert plain(f"<a title='&#{number};'>&#{number};</a>") == text
+
+
+HOSTILE = (
+    "<",
+    "<!--",
+    "<!",
+    "</",
+    "<a ",
+    "<a b='",
+    "<a '>'",
+    "<a b='>' ",
+    "<?",
+    "&",
+    "&#",
+    "&#1",
+    "<script>",
+    "<style></",
+    "<title",
+    "</title",
+    "<title>",
+    "<![CDATA[",
+    "<li>",
+    "<br>",
+    "<div>",
+)
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_r12_the_time_of_html_grows_as_its_length(unit: str) -> None:
+    """A hostile description must not hold the messages of others: at eight times the length not 64 times."""
+    short, long = (unit * (length // len(unit)) + '<a b="' for length in (8 * 1024, 64 * 1024))
+
+    assert seconds_of(long) < 30 * max(seconds_of(short), LEAST_SECONDS)
+
+
+@pytest.mark.parametrize("unit", ["<div>", "<li>", "<title>"])
+def test_r12_html_may_be_nested_as_deep_as_it_likes(unit: str) -> None:
+    """No depth is too deep."""
+    depth = 256 * 1024 // len(unit)
+
+    assert plain(f"one{unit * depth}two").startswith("one")
+
+
+LEAST_SECONDS = 0.002
+"""Below this a measurement tells more of the machine than of the html."""
+
+
+def seconds_of(html: str) -> float:
+    """Of processor time, the least of three attempts."""
+    return min(_once(html) for _ in range(3))
+
+
+def _once(html: str) -> float:
+    began = process_time()
+    plain(html)
+    return process_time() - began
 
 
 @pytest.mark.parametrize("length", [1, 1023, 1024])
