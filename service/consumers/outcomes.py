@@ -53,15 +53,18 @@ def tell_ended(queue: str, ended: Sequence[tuple[Ended, Settlement]]) -> None:
     """Of messages of this queue that have been in hand."""
     for ending, number in Counter(settlement.ending for _, settlement in ended).items():
         MESSAGES_SETTLED.labels(queue, ending).inc(number)
-    plain = [message for message, settlement in ended if _is_plain(message, settlement)]
-    crowd = len(plain) > FEW
-    if crowd:
-        log.info(MANY, queue=queue, **Counter(message.outcome for message in plain))
+    attempts = ATTEMPTS.labels(queue)
     for message, settlement in ended:
         if settlement.retry_in is None:
-            ATTEMPTS.labels(queue).observe(message.delivery.attempt)
-        if not (crowd and _is_plain(message, settlement)):
-            _tell(queue, message, settlement)
+            attempts.observe(message.delivery.attempt)
+    plain = [message for message, settlement in ended if _is_plain(message, settlement)]
+    if len(plain) <= FEW:
+        told = ended
+    else:
+        log.info(MANY, queue=queue, **Counter(message.outcome for message in plain))
+        told = [one for one in ended if not _is_plain(*one)]
+    for message, settlement in told:
+        _tell(queue, message, settlement)
 
 
 def tell_finished(
