@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import event
 
 from contracts.ports import Turn
-from contracts.writes import Answer, EventWrite
+from contracts.writes import Answer, Delete, EventWrite
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.consumers.outbound.engine import OutboundConsumer
@@ -40,10 +40,10 @@ class FileCalendars:
         return [self._answer(write) for write in writes]
 
     def _answer(self, write: EventWrite) -> Answer:
-        title = getattr(write, "summary", "")
+        title = "" if isinstance(write, Delete) else write.fields.summary or ""
         if title.startswith("refused"):
             return Answer(status=422)
-        return Answer(status=503 if title == self._refuses else 202)
+        return Answer(status=503 if self._refuses and title == self._refuses else 202)
 
 
 def die_of(store: Store, text: str) -> None:
