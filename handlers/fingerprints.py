@@ -19,11 +19,6 @@ NO_EVENT: Prints = dict.fromkeys(APPOINTMENT_FIELDS, False) | {"free": "", "priv
 """The prints of a deletion: like nothing that can be read."""
 
 
-def fields_of(item_type: ItemType) -> tuple[str, ...]:
-    """The fields that the calendar may bring back for this type (R6)."""
-    return APPOINTMENT_FIELDS if item_type is ItemType.APPOINTMENT else TIME_FIELDS
-
-
 def print_of_event(event: CronofyEvent | EventFields, item: ItemContent) -> Prints:
     """The prints of what is read or written; a field that was not sent is left out."""
     times: Prints = {"start": wire_time(event.start), "end": wire_time(event.end)}

@@ -117,11 +117,6 @@ class Accounts:
                 await self._check.look(one, at_once=True)
                 await self.ensure_channel(one)
 
-    @property
-    def gateway(self) -> CronofyGateway:
-        """Cronofy, for who only reads."""
-        return self._gateway
-
     # -- seeing ---------------------------------------------------------------------------------
 
     async def calendars(self, owner: Owner, integration_id: str) -> Sequence[Calendar]:
