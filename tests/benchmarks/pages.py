@@ -197,7 +197,8 @@ def _link(place: int, ids: Sequence[str], now: datetime) -> dict[str, Any]:
         "id": new_id(), "integration_id": ids[place % len(ids)],
         "item_ref": item_ref("acme", kind, str(place)), "calendar_id": "c", "origin": "ours",
         "event_id": f"vcs-{place}", "state": "held" if late else "agreed",
-        "desired": {"summary": "Visit"}, "exists_there": not late, "created_at": now,
+        "desired": {"summary": "Visit", "start": "2026-12-03", "end": "2026-12-04"},
+        "exists_there": not late, "created_at": now,
         "touched_at": now.timestamp() - 600,
     }  # fmt: skip
 

@@ -72,7 +72,8 @@ async def late(office: Office, integration_id: str, kinds: Mapping[str, float], 
             )  # fmt: skip
             values = {
                 "id": new_id(), "integration_id": integration_id, "item_ref": ref, "calendar_id": "c",
-                "origin": "ours", "state": "held", "desired": {"summary": "Surgeon"}, "created_at": now,
+                "origin": "ours", "state": "held", "created_at": now,
+                "desired": {"summary": "Surgeon", "start": "2026-12-03", "end": "2026-12-04"},
                 "touched_at": now.timestamp() - 600,
             }  # fmt: skip
             await connection.execute(insert(links).values(values | link))

@@ -22,6 +22,7 @@ YEAR = 31_536_000
 RARELY = "i % 400 = 0"
 """What is open, waiting, held or on its way: little of all that there is."""
 ALL_CHANGES = dict.fromkeys(("create", "update", "delete"), True)
+EVENT = {"summary": "An old task", "start": "2026-12-03", "end": "2026-12-04"}
 ITEM = (
     '{"id": "1", "type": "task", "title": "An old task", "start": "2026-12-03T09:00:00Z",'
     ' "end": "2026-12-03T10:00:00Z", "time_zone": "Europe/London", "all_day": false, "assignees": ["u-0"]}'
@@ -209,7 +210,7 @@ async def _links(filling: Filling) -> None:
         "event_uid": "'evt-' || i",
         "state": f"CASE WHEN {RARELY} THEN {states} ELSE 'agreed' END",
         "code": "CASE WHEN i % 1600 = 800 THEN 'held_deletion' END",
-        "desired": filling.form('{"summary": "An old task"}'),
+        "desired": filling.form(json.dumps(EVENT)),
         "exists_there": "true",
         "moving": "i % 4000 = 9",
         "verify_at": f"CASE WHEN i % 400 = 11 THEN {filling.seconds} END",
