@@ -28,7 +28,7 @@ def as_day(moment: Moment) -> date:
 def wire_time(moment: Moment) -> str:
     """A day as it is, an instant in UTC with ``Z`` and whole seconds; Cronofy refuses fractions (R12)."""
     if isinstance(moment, datetime):
-        return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+        return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
     return moment.isoformat()
 
 
