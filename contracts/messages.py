@@ -1,4 +1,4 @@
-"""What messages say besides that an item changed: notices, runs, integrations (DESIGN 5)."""
+"""Where messages travel, and what they say besides that an item changed: notices, runs, integrations."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,23 @@ from pydantic import Field, model_validator
 
 from contracts.fields import Identifier, Instant, JsonObject, Strict, Text, instant, null_means, wrong
 
+ITEMS_EXCHANGE = "vorex.items"
+FACTS_EXCHANGE = "calendar-sync.items"
+NOTICES_EXCHANGE = "cronofy.notices"
+COMMANDS_EXCHANGE = "calendar-sync.commands"
+INTEGRATIONS_EXCHANGE = "calendar-sync.integrations"
+REPLAY_EXCHANGE = "calendar-sync.replay"
+DEAD_EXCHANGE = "calendar-sync.dead"
+
+QUEUE_OUTBOUND = "calendar-sync.outbound"
+QUEUE_INBOUND = "calendar-sync.inbound"
+QUEUE_RUNS = "calendar-sync.runs"
+QUEUE_PARKED = "calendar-sync.parked"
+
 CHANGE_NOTICE = "change"
+ERASURE_NOTICE = "gdpr_requested"
+PROFILE_NOTICES = frozenset({"profile_disconnected", "profile_initial_sync_completed"})
+"""Notices that make us look at the account itself."""
 
 
 class NoticeData(Strict):

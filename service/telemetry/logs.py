@@ -57,6 +57,7 @@ EventName = Literal[
 ]
 """Every log event there is, each with its meaning."""
 
+MESSAGE_WAITING: EventName = "message.waiting"
 HIDDEN = "[hidden]"
 _PRIVATE_KEY = re.compile(
     r"(^|_)(authorization|body|cookie|description|encryption_keys?|hmac|password|secret|summary|title|token)$",

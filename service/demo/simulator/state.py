@@ -24,6 +24,8 @@ from service.demo.simulator.model import (
 from service.demo.simulator.schedule import Schedule
 
 Json = dict[str, Any]
+ApiAnswer = tuple[int, Json | None]
+"""A status, and the body of the answer where it has one."""
 Poster = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
 """Posts a callback: address, body, headers → status. Any exception is a failed delivery."""
 

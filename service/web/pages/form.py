@@ -15,6 +15,9 @@ from service.web.error_page import TOKEN_FIELD, keep_unsent
 from service.web.problems import NoEntry
 from service.web.tokens import SESSION_COOKIE, BadToken, Visitor
 
+FieldErrors = dict[str, str]
+"""A sentence beside each field that cannot stay so."""
+
 EXPIRED = "This form was opened in an earlier session, so nothing was done."
 OPEN_AGAIN = f"{EXPIRED} Open the page again."
 
