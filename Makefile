@@ -24,12 +24,13 @@ faults: dependencies rabbitmq ## every fault in full size; make test runs the sa
 mutants: dependencies ## every small change to handlers/ that no test notices (ARGS="handlers.plan.*" for some)
 	@$(PY) -m tests.mutation $(ARGS)
 
-check: dependencies ## format, lint, types, import contracts, dependencies
+check: dependencies ## format, lint, types, import contracts, dependencies, sizes
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m deptry .
+	$(PY) -m tests.house.limits
 
 fix: dependencies ## formats, and mends what the linter can mend
 	$(PY) -m ruff check --fix .

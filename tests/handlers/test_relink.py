@@ -1,4 +1,4 @@
-"""Linking again: which event is known from before, and what the link to it says (R8, R9, R10, R19, R21)."""
+"""Linking again: what the link to an event that is known from before says (R8, R9, R10, R19, R21)."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,14 +17,13 @@ from contracts.calendar import (
     Origin,
     Outcome,
     Trigger,
-    event_id,
 )
 from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
 from handlers.fingerprints import NO_EVENT
 from handlers.judgement import Judgement
-from handlers.relink import Sign, Tombstone, adopted, carried, never_sent, pair_up
+from handlers.relink import Tombstone, adopted, carried
 from tests.builders import (
     MINUTE,
     NOW,
@@ -34,159 +33,14 @@ from tests.builders import (
     a_row_of,
     a_write,
     an_event,
-    an_external_link,
-    an_imported_item,
     an_integration,
     an_item,
     fields_of_item,
     prints_of,
 )
+from tests.support.tombstones import OURS, THEIRS, a_foreign_tombstone, a_tombstone
 
-LUNCH = ("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
-OURS = an_item(title="Old")
-"""As it stood when the integration was deleted."""
-THEIRS = an_imported_item(title="Old", changed_by="before", imported_by="before")
-NEVER = {"event_id": None, "event_uid": None}
 LINKED = "Known from an earlier integration: linked again instead of copied."
-
-
-def a_tombstone(
-    link: Link | None = None, item: Item | None = None, *, same_calendar: bool = True
-) -> Tombstone:
-    return Tombstone(link=link or a_link(OURS), item=item or OURS, same_calendar=same_calendar)
-
-
-def a_foreign_tombstone(item: Item = THEIRS, *, same_calendar: bool = True, **changes: Any) -> Tombstone:
-    """Of an event that its owner had made."""
-    return a_tombstone(an_external_link(THEIRS, **changes), item, same_calendar=same_calendar)
-
-
-def a_sign(item: Item | None = None, **changes: Any) -> Sign:
-    """What is known of lunch."""
-    return replace(Sign.of(a_tombstone(a_link(), item or an_item())), **changes)
-
-
-def found(events: list[CronofyEvent], *signs: Sign) -> list[tuple[str, str]]:
-    """Which item stands for which event, by item id and uid."""
-    ids = {an_item(id=each).ref: each for each in ("1", "2", "77")}
-    return [(ids[sign.item_ref], event.event_uid) for sign, event in pair_up(events, signs).found]
-
-
-def other(number: str, **changes: Any) -> Sign:
-    """An item of another id, of which no event was known."""
-    return a_sign(an_item(id=number), **(NEVER | changes))
-
-
-def test_r21_a_sign_says_by_what_an_event_is_known() -> None:
-    assert Sign.of(a_tombstone(a_link(), an_item())) == Sign(
-        item_ref=an_item().ref,
-        event_id=event_id("acme", "ann", "appointment", "77"),
-        event_uid="uid",
-        alive=True,
-        twin=LUNCH,
-        stands_unseen=False,
-    )
-
-
-def test_r21_a_sign_is_told_by_the_title_as_it_was_written() -> None:
-    named = an_item(type=ItemType.CRM_ACTIVITY, account_name="Smith Ltd")
-    assert Sign.of(a_tombstone(a_link(named), named)).twin == ("Smith Ltd – Lunch", *LUNCH[1:])
-
-
-@pytest.mark.parametrize(
-    ("item", "alive"),
-    [
-        (an_item(deleted=True), False),
-        (replace(an_item(), content=None), False),
-        (an_item(start=None, end=None), True),
-    ],
-    ids=["deleted", "unknown", "undated"],
-)
-def test_r21_what_is_not_on_my_calendar_is_told_by_no_title(item: Item, alive: bool) -> None:
-    sign = Sign.of(a_foreign_tombstone(item))
-    assert (sign.alive, sign.twin) == (alive, None)
-
-
-def test_r11_a_foreign_event_of_this_calendar_stands_even_if_a_reading_does_not_show_it() -> None:
-    assert Sign.of(a_foreign_tombstone()).stands_unseen is True
-    assert Sign.of(a_foreign_tombstone(exists_there=False)).stands_unseen is False
-    assert Sign.of(a_foreign_tombstone(same_calendar=False)).stands_unseen is False
-    assert Sign.of(a_foreign_tombstone(replace(THEIRS, deleted=True))).stands_unseen is False
-    assert Sign.of(a_tombstone()).stands_unseen is False
-
-
-def test_r21_an_event_is_known_by_our_event_id_before_anything_else() -> None:
-    ours = a_row_of(an_item(), event_uid="new uid", summary="Renamed")
-    theirs = an_event()
-    assert found([theirs, ours], a_sign()) == [("77", "new uid")]
-    assert found([ours, theirs], a_sign(alive=False)) == [("77", "new uid")]
-
-
-def test_r21_an_event_of_ours_is_never_known_by_anything_but_its_id() -> None:
-    ours = a_row_of(an_item())
-    assert found([ours], a_sign(event_id="vcs-other")) == []
-
-
-def test_r21_an_event_is_known_by_its_uid_where_its_id_is_not() -> None:
-    assert found([an_event(summary="Renamed")], a_sign(event_id=None)) == [("77", "uid")]
-    assert found([an_event(summary="Renamed")], a_sign()) == [("77", "uid")]
-    assert found([an_event(summary="Renamed")], a_sign(event_uid="other")) == []
-
-
-def test_r21_a_foreign_event_of_an_item_that_is_gone_is_foreign_again() -> None:
-    assert found([an_event()], a_sign(alive=False, twin=None)) == []
-
-
-def test_r8_an_event_that_is_gone_is_not_known() -> None:
-    assert found([an_event(deleted=True), a_row_of(an_item(), deleted=True)], a_sign()) == []
-
-
-def test_r21_an_event_is_known_by_title_and_times_where_exactly_one_fits() -> None:
-    lunch = an_event(event_uid="new")
-    assert found([lunch], other("1")) == [("1", "new")]
-    assert found([lunch, an_event(event_uid="newer")], other("1")) == []
-    assert found([lunch], other("1"), other("2")) == []
-    assert found([an_event(event_uid="new", summary="Dinner")], other("1")) == []
-
-
-def test_r8_a_private_event_is_known_by_no_title_and_yet_is_one_of_two() -> None:
-    private = an_event(event_uid="secret", event_private=True)
-    assert found([private], other("1")) == []
-    assert found([private, an_event(event_uid="new")], other("1")) == []
-
-
-def test_r21_what_is_known_by_its_uid_is_not_counted_among_equals() -> None:
-    """Neither the event nor the item."""
-    events = [an_event(), an_event(event_uid="new")]
-    assert found(events, a_sign(), other("1")) == [("77", "uid"), ("1", "new")]
-
-
-def test_r21_what_is_known_by_our_id_does_not_hide_an_equal_of_the_owners() -> None:
-    events = [a_row_of(an_item(), event_uid="ours"), an_event(event_uid="new")]
-    assert found(events, a_sign(), other("1")) == [("77", "ours"), ("1", "new")]
-
-
-def test_r21_each_sign_stands_for_one_event() -> None:
-    events = [an_event(event_uid="a", summary="A"), an_event(event_uid="b", summary="B")]
-    twins = {"1": ("A", *LUNCH[1:]), "2": ("B", *LUNCH[1:])}
-    signs = [other(number, twin=twin) for number, twin in twins.items()]
-    assert found(events, *signs, a_sign()) == [("1", "a"), ("2", "b")]
-
-
-def test_r11_what_stands_unseen_is_told_unless_it_was_found() -> None:
-    seen, unseen = other("1", stands_unseen=True), other("2", stands_unseen=True, twin=None)
-    pairing = pair_up([an_event(event_uid="new")], [seen, unseen, other("77", twin=None)])
-    assert pairing.unseen == [unseen]
-
-
-def test_a_wish_from_before_the_reading_of_which_nothing_has_left_is_known() -> None:
-    held = a_link(state=LinkState.HELD, applied_revision=0, exists_there=False)
-    assert never_sent(held) is True
-    assert never_sent(replace(held, state=LinkState.BEHIND)) is False
-    assert never_sent(replace(held, applied_revision=1)) is False
-    assert never_sent(replace(held, exists_there=True)) is False
-
-
 HERE = an_integration(id="two", calendar_id="cal_2")
 READING = a_reading(trigger=Trigger.RUN, run_id="run", message_id="m-1")
 

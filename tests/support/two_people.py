@@ -81,6 +81,14 @@ class Town:
     def world(self) -> World:
         return self.home.world
 
+    async def stop(self) -> None:
+        """All that is under way, reading at once and sending when it has ended."""
+        for task in self.reading:
+            task.cancel()
+        await asyncio.gather(*self.reading, return_exceptions=True)
+        await self.outbound.stop()
+        await asyncio.gather(*self.sending)
+
     # -- Vorex ----------------------------------------------------------------------------------
 
     async def say(self, content: ItemContent, *, action: Action) -> None:
@@ -280,16 +288,15 @@ async def _town(store: Store, clock: ManualClock, change: Callable[[World], None
     outbox = LeasedOutbox(store=store, publisher=tap, holder="town", written=asyncio.Event())
     home = at_home(world, store, cronofy, clock)
 
-    def hire() -> OutboundConsumer:
-        return OutboundConsumer(
-            store=store,
-            broker=broker,
-            cronofy=cronofy.gateway,
-            budget=cronofy.budget,
-            looker=home.looker,
-            clock=clock,
-        )
-
+    hire = partial(
+        OutboundConsumer,
+        store=store,
+        broker=broker,
+        cronofy=cronofy.gateway,
+        budget=cronofy.budget,
+        looker=home.looker,
+        clock=clock,
+    )
     place = Town(
         home=home,
         broker=broker,
@@ -301,13 +308,7 @@ async def _town(store: Store, clock: ManualClock, change: Callable[[World], None
         notices=waiting,
     )
     for person in PEOPLE:
-        integration_id = await home.integration(f"{person}@example.com", permission_level="unrestricted")
-        home.world.set_permission(home.calendars[integration_id], "unrestricted")
-        place.integrations[person] = integration_id
-        sub = (await home.value(integration_id)).sub
-        await cronofy.gateway.create_channel(
-            sub, f"http://sync.test/{integration_id}", calendar_ids=[home.calendars[integration_id]]
-        )
+        place.integrations[person] = await _integration_with_channel(home, person)
     await world.settle()
     waiting.clear()
     change(world)
@@ -315,10 +316,17 @@ async def _town(store: Store, clock: ManualClock, change: Callable[[World], None
     try:
         yield place
     finally:
-        for task in place.reading:
-            task.cancel()
-        await asyncio.gather(*place.reading, return_exceptions=True)
-        await place.outbound.stop()
-        await asyncio.gather(*place.sending)
+        await place.stop()
         await broker.close()
         await cronofy.close()
+
+
+async def _integration_with_channel(home: Household, person: str) -> str:
+    """That person's active integration, whose calendar may be edited freely."""
+    integration_id = await home.integration(f"{person}@example.com", permission_level="unrestricted")
+    calendar_id = home.calendars[integration_id]
+    home.world.set_permission(calendar_id, "unrestricted")
+    sub = (await home.value(integration_id)).sub
+    address = f"http://sync.test/{integration_id}"
+    await home.cronofy.gateway.create_channel(sub, address, calendar_ids=[calendar_id])
+    return integration_id
