@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from contracts.envelope import (
-    CONTENT_TYPE,
+    CLOUD_EVENT_TYPE,
     IntegrationChanged,
     ItemChanged,
     Message,
@@ -13,7 +13,7 @@ from contracts.envelope import (
     RunRequested,
 )
 
-MESSAGES: Mapping[str, type[Message]] = {
+MESSAGE_MODELS: Mapping[str, type[Message]] = {
     "item-changed": ItemChanged,
     "notice-received": NoticeReceived,
     "run-requested": RunRequested,
@@ -55,10 +55,10 @@ def document(version: str) -> dict[str, Any]:
             "replays from calendar-sync.replay, by its own name as routing key; what it refuses for "
             "good goes through calendar-sync.dead to calendar-sync.parked.",
         },
-        "defaultContentType": CONTENT_TYPE,
+        "defaultContentType": CLOUD_EVENT_TYPE,
         "channels": dict(_channels()),
         "operations": dict(_operations()),
-        "components": {"messages": {name: _message(name) for name in MESSAGES}},
+        "components": {"messages": {name: _message(name) for name in MESSAGE_MODELS}},
     }
 
 
@@ -113,16 +113,16 @@ def _messages(name: str) -> dict[str, Any]:
 
 
 def _message(name: str) -> dict[str, Any]:
-    model = MESSAGES[name]
+    model = MESSAGE_MODELS[name]
     return {
         "name": model.type_word(),
         "summary": (model.__doc__ or "").strip(),
-        "contentType": CONTENT_TYPE,
+        "contentType": CLOUD_EVENT_TYPE,
         "payload": {"$ref": f"{name}.json"},
         "bindings": {
             "amqp": {
                 "contentEncoding": "utf-8",
-                "messageType": CONTENT_TYPE,
+                "messageType": CLOUD_EVENT_TYPE,
                 "bindingVersion": _AMQP,
             }
         },

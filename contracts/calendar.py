@@ -15,21 +15,21 @@ ItemRef = NewType("ItemRef", str)
 LinkId = NewType("LinkId", str)
 IntegrationId = NewType("IntegrationId", str)
 
-SEPARATOR = "\x1f"
+KEY_SEPARATOR = "\x1f"
 _ITEM_SPACE = uuid.UUID("5b0a4f0e-3f0f-5c53-9d2c-2f6f2f3f9a51")
 
-Prints = dict[str, str | bool]
+Fingerprints = dict[str, str | bool]
 """The canonical form of what may come back from the calendar, field by field; texts as hashes."""
 
 
 def item_ref(tenant_id: str, item_type: str, item_id: str) -> ItemRef:
     """The key of an item: the same everywhere, computed and never looked up."""
-    return ItemRef(str(uuid.uuid5(_ITEM_SPACE, SEPARATOR.join((tenant_id, item_type, item_id)))))
+    return ItemRef(str(uuid.uuid5(_ITEM_SPACE, KEY_SEPARATOR.join((tenant_id, item_type, item_id)))))
 
 
 def event_id(tenant_id: str, user_id: str, item_type: str, item_id: str) -> str:
     """The id under which an item is written to a user's linked calendar (DESIGN 6)."""
-    key = SEPARATOR.join((tenant_id, user_id, item_type, item_id))
+    key = KEY_SEPARATOR.join((tenant_id, user_id, item_type, item_id))
     return "vcs-" + hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
@@ -194,7 +194,7 @@ class Item:
 class Written:
     """A write not read back yet."""
 
-    prints: Prints
+    prints: Fingerprints
     sent_at: float
     accepted_at: float | None = None
     copies: int = 1
@@ -223,8 +223,8 @@ class Link:
     applied_hash: str | None = None
     """Of the fields that were accepted last, or that the calendar is known to equal."""
     exists_there: bool = False
-    agreed: Prints | None = None
-    last_read: Prints | None = None
+    agreed: Fingerprints | None = None
+    last_read: Fingerprints | None = None
     writes: Sequence[Written] = ()
     """Oldest first: every write since the last one that was read back."""
     overtaken: Sequence[Written] = ()

@@ -9,8 +9,16 @@ from datetime import date, datetime
 from typing import Any, Self
 
 from contracts.errors import Malformed
-from contracts.times import Moment, wire_time
-from contracts.tolerant import flag, moment, part, required, rows, sane_instant, text
+from contracts.times import InstantOrDay, wire_time
+from contracts.tolerant import (
+    read_flag,
+    read_moment,
+    read_object,
+    read_required,
+    read_rows,
+    read_sane_instant,
+    read_text,
+)
 
 LONGEST_LINE, LONGEST_TEXT = 4096, 32_768
 """Characters taken of a title or place, and of a description: a fact with all of them, each escaped as six
@@ -25,7 +33,7 @@ class EventOptions:
     delete: bool = False
 
 
-NOTHING_ALLOWED = EventOptions()
+NO_OPTIONS = EventOptions()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,8 +44,8 @@ class CronofyEvent:
     event_uid: str
     event_id: str | None = None
     """Ours, for the events that this application manages."""
-    start: Moment
-    end: Moment
+    start: InstantOrDay
+    end: InstantOrDay
     deleted: bool = False
     created: datetime | None = None
     updated: datetime | None = None
@@ -51,30 +59,30 @@ class CronofyEvent:
     event_private: bool | None = None
     recurring: bool = False
     series_identifier: str | None = None
-    options: EventOptions = NOTHING_ALLOWED
+    options: EventOptions = NO_OPTIONS
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Self:
         """Raises Malformed where an attribute that is always there is not."""
         get = raw.get
         return cls(
-            calendar_id=required(raw, "calendar_id"),
-            event_uid=required(raw, "event_uid"),
-            event_id=text(raw, "event_id") or None,
-            start=moment(raw, "start"),
-            end=moment(raw, "end"),
+            calendar_id=read_required(raw, "calendar_id"),
+            event_uid=read_required(raw, "event_uid"),
+            event_id=read_text(raw, "event_id") or None,
+            start=read_moment(raw, "start"),
+            end=read_moment(raw, "end"),
             deleted=get("deleted") is True,
-            created=sane_instant(get("created")),
-            updated=sane_instant(get("updated")),
-            summary=_short(text(raw, "summary"), LONGEST_LINE),
-            description=_short(text(raw, "description"), LONGEST_TEXT),
-            location=_short(text(part(raw, "location"), "description"), LONGEST_LINE),
-            transparency=text(raw, "transparency"),
-            status=text(raw, "status"),
-            participation_status=text(raw, "participation_status"),
-            event_private=flag(raw, "event_private"),
+            created=read_sane_instant(get("created")),
+            updated=read_sane_instant(get("updated")),
+            summary=_short(read_text(raw, "summary"), LONGEST_LINE),
+            description=_short(read_text(raw, "description"), LONGEST_TEXT),
+            location=_short(read_text(read_object(raw, "location"), "description"), LONGEST_LINE),
+            transparency=read_text(raw, "transparency"),
+            status=read_text(raw, "status"),
+            participation_status=read_text(raw, "participation_status"),
+            event_private=read_flag(raw, "event_private"),
             recurring=get("recurring") is True,
-            series_identifier=text(raw, "series_identifier"),
+            series_identifier=read_text(raw, "series_identifier"),
             options=_options(get("options")),
         )
 
@@ -85,7 +93,7 @@ def _short(value: str | None, longest: int) -> str | None:
 
 def _options(raw: Any) -> EventOptions:
     if not isinstance(raw, Mapping):
-        return NOTHING_ALLOWED
+        return NO_OPTIONS
     return EventOptions(
         update=raw.get("update") is True,
         delete=raw.get("delete") is True,
@@ -107,13 +115,13 @@ class EventsPage:
     def parse(cls, raw: Any) -> Self:
         events: list[CronofyEvent] = []
         unreadable: list[str] = []
-        for row in rows(raw, "events", dict):
+        for row in read_rows(raw, "events", dict):
             try:
                 events.append(CronofyEvent.parse(row))
             except Malformed as error:
                 unreadable.append(str(error))
-        following = text(part(raw, "pages"), "next_page") or None  # absent or "": the last page
-        said = part(raw, "pages").get("total")
+        following = read_text(read_object(raw, "pages"), "next_page") or None  # absent or "": the last page
+        said = read_object(raw, "pages").get("total")
         return cls(
             events=tuple(events),
             next_page=following,
@@ -138,19 +146,19 @@ class Calendar:
     def parse(cls, raw: Mapping[str, Any], profile: Mapping[str, Any] | None = None) -> Self:
         owner = raw if profile is None else profile
         return cls(
-            calendar_id=required(raw, "calendar_id"),
-            name=text(raw, "calendar_name") or "",
+            calendar_id=read_required(raw, "calendar_id"),
+            name=read_text(raw, "calendar_name") or "",
             read_only=raw.get("calendar_readonly") is True,
             deleted=raw.get("calendar_deleted") is True,
             primary=raw.get("calendar_primary") is True,
-            permission_level=text(raw, "permission_level") or "sandbox",
-            profile_id=text(owner, "profile_id") or "",
+            permission_level=read_text(raw, "permission_level") or "sandbox",
+            profile_id=read_text(owner, "profile_id") or "",
         )
 
 
 def parse_calendars(raw: Any) -> tuple[Calendar, ...]:
     """Every calendar of the answer to ``GET /v1/calendars``."""
-    return rows(raw, "calendars", Calendar.parse)
+    return read_rows(raw, "calendars", Calendar.parse)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,10 +180,10 @@ class Profile:
         listed = raw.get("profile_calendars")
         calendars = listed if isinstance(listed, list) else []
         return cls(
-            profile_id=required(raw, "profile_id"),
-            profile_name=text(raw, "profile_name") or "",
-            provider_name=text(raw, "provider_name") or "",
-            provider_service=text(raw, "provider_service") or "",
+            profile_id=read_required(raw, "profile_id"),
+            profile_name=read_text(raw, "profile_name") or "",
+            provider_name=read_text(raw, "provider_name") or "",
+            provider_service=read_text(raw, "provider_service") or "",
             connected=raw.get("profile_connected") is not False,
             initial_sync_required=raw.get("profile_initial_sync_required") is True,
             calendars=tuple(Calendar.parse(row, raw) for row in calendars if isinstance(row, Mapping)),
@@ -196,8 +204,8 @@ class UserInfo:
     @classmethod
     def parse(cls, raw: Any) -> Self:
         return cls(
-            sub=required(raw if isinstance(raw, Mapping) else {}, "sub"),
-            profiles=rows(part(raw, "cronofy.data"), "profiles", Profile.parse),
+            sub=read_required(raw if isinstance(raw, Mapping) else {}, "sub"),
+            profiles=read_rows(read_object(raw, "cronofy.data"), "profiles", Profile.parse),
         )
 
 
@@ -217,13 +225,13 @@ class TokenGrant:
     def parse(cls, raw: Any) -> Self:
         answer = raw if isinstance(raw, Mapping) else {}
         lasts = answer.get("expires_in")
-        profile = part(answer, "linking_profile")
+        profile = read_object(answer, "linking_profile")
         return cls(
-            access_token=required(answer, "access_token"),
-            refresh_token=text(answer, "refresh_token") or None,
+            access_token=read_required(answer, "access_token"),
+            refresh_token=read_text(answer, "refresh_token") or None,
             expires_in=float(lasts) if isinstance(lasts, int | float) and lasts > 0 else UNSAID_LIFETIME,
-            scope=text(answer, "scope") or "",
-            sub=text(answer, "sub") or text(answer, "account_id"),
+            scope=read_text(answer, "scope") or "",
+            sub=read_text(answer, "sub") or read_text(answer, "account_id"),
             profile=Profile.parse(profile) if profile else None,
         )
 
@@ -242,17 +250,17 @@ class Channel:
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Self:
-        ids = part(raw, "filters").get("calendar_ids")
+        ids = read_object(raw, "filters").get("calendar_ids")
         return cls(
-            channel_id=required(raw, "channel_id"),
-            callback_url=text(raw, "callback_url") or "",
+            channel_id=read_required(raw, "channel_id"),
+            callback_url=read_text(raw, "callback_url") or "",
             calendar_ids=tuple(str(one) for one in ids) if isinstance(ids, Iterable) else (),
         )
 
 
 def parse_channels(raw: Any) -> tuple[Channel, ...]:
     """Every open channel of the answer to ``GET /v1/channels``."""
-    return rows(raw, "channels", Channel.parse)
+    return read_rows(raw, "channels", Channel.parse)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

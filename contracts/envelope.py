@@ -13,7 +13,7 @@ from contracts.fields import ANY_TEXT, ONE_LINE, Identifier, Instant, Strict, Te
 from contracts.messages import IntegrationData, NoticeData, RunData
 from contracts.vorex import ItemChangedData
 
-CONTENT_TYPE = "application/cloudevents+json"
+CLOUD_EVENT_TYPE = "application/cloudevents+json"
 OWN_SOURCE = "/calendar-sync"
 LARGEST_BODY = 256 * 1024
 _TYPE_WORD = re.compile(r"[a-z_]{1,64}")
@@ -140,7 +140,7 @@ def decode(body: bytes, *, expected: type[MessageT]) -> MessageT:
     try:
         message: MessageT = _adapter(expected).validate_json(body)
     except ValidationError as error:
-        raise malformed(error) from None
+        raise malformed_message(error) from None
     return message
 
 
@@ -149,7 +149,7 @@ def encode(message: Message) -> bytes:
     return message.model_dump_json().encode()
 
 
-def malformed(error: ValidationError) -> Malformed:
+def malformed_message(error: ValidationError) -> Malformed:
     """The first of pydantic's complaints, in the words that a publisher of messages is told."""
     return complaint(error.errors(include_url=False, include_input=False)[0])
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 import orjson
 
-from contracts.times import Moment, read_time, wire_time
+from contracts.times import InstantOrDay, read_time, wire_time
 
 Transparency: TypeAlias = Literal["opaque", "transparent"]
 
@@ -21,8 +21,8 @@ class EventFields:
     """
 
     summary: str = field(repr=False)
-    start: Moment
-    end: Moment
+    start: InstantOrDay
+    end: InstantOrDay
     """Exclusive for whole days."""
     tzid: str | None
     """The zone in which the times are shown; None for a change that has whole days, which carry none."""
@@ -79,7 +79,7 @@ class EventFields:
             event_private=form.get("event_private"),
         )
 
-    def _time(self, moment: Moment) -> Any:
+    def _time(self, moment: InstantOrDay) -> Any:
         text = wire_time(moment)
         return {"time": text, "tzid": self.tzid} if isinstance(moment, datetime) else text
 

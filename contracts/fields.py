@@ -44,7 +44,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-def wrong(rule: str, *at: str) -> PydanticCustomError:
+def broken_rule(rule: str, *at: str) -> PydanticCustomError:
     """The error for a broken rule; ``at`` leads from the value being checked to the field at fault."""
     return PydanticCustomError("rule", "{rule}", {"rule": rule, "at": at})
 
@@ -60,7 +60,7 @@ _Moment = TypeVar("_Moment", bound=date)
 def _bounded(moment: _Moment) -> _Moment:
     if _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         return moment
-    raise wrong(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    raise broken_rule(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
 
 
 def instant(value: object) -> datetime:
@@ -68,19 +68,19 @@ def instant(value: object) -> datetime:
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         value = _or_none(datetime.fromisoformat, value.upper())
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise wrong("must be a time with an offset, such as 2026-12-03T09:00:00Z")
+        raise broken_rule("must be a time with an offset, such as 2026-12-03T09:00:00Z")
     try:
         return _bounded(value.astimezone(UTC))
     except OverflowError:
-        raise wrong(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}") from None
+        raise broken_rule(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}") from None
 
 
-def day(value: object) -> date:
+def calendar_day(value: object) -> date:
     """The calendar day, from ``YYYY-MM-DD`` or a date; refuses a time."""
     if isinstance(value, str) and _DATE.fullmatch(value):
         value = _or_none(date.fromisoformat, value)
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise wrong("must be a date, such as 2026-12-03")
+        raise broken_rule("must be a date, such as 2026-12-03")
     return _bounded(value)
 
 
@@ -96,7 +96,7 @@ def _or_none(parse: Callable[[str], date], text: str) -> date | None:
         return None
 
 
-def visible(text: str) -> bool:
+def is_visible(text: str) -> bool:
     """Whether a reader would see anything at all."""
     return any(
         unicodedata.category(character)[0] not in "ZC" and character not in _BLANK_LETTERS
@@ -112,7 +112,7 @@ def _zones() -> frozenset[str]:
 def _known_zone(name: str) -> str:
     if name in _zones():
         return name
-    raise wrong("must be an IANA time zone, such as Europe/London")
+    raise broken_rule("must be an IANA time zone, such as Europe/London")
 
 
 def _without_repeats(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,15 +8,15 @@ from typing import Any
 from contracts import asyncapi
 from contracts.envelope import Message
 
-SCHEMAS = Path(__file__).parent / "schemas"
-VERSION = "1.0.0"
+SCHEMAS_FOLDER = Path(__file__).parent / "schemas"
+CONTRACT_VERSION = "1.0.0"
 """Of the contracts, not of the program: the first number changes when a reader would break."""
 
 
-def files() -> Mapping[str, str]:
+def schema_files() -> Mapping[str, str]:
     """Each file of contracts/schemas/ with the content it must have."""
-    documents = {f"{name}.json": _schema(model) for name, model in asyncapi.MESSAGES.items()}
-    documents["asyncapi.json"] = asyncapi.document(VERSION)
+    documents = {f"{name}.json": _schema(model) for name, model in asyncapi.MESSAGE_MODELS.items()}
+    documents["asyncapi.json"] = asyncapi.document(CONTRACT_VERSION)
     return {name: json.dumps(form, indent=2, ensure_ascii=False) + "\n" for name, form in documents.items()}
 
 
@@ -25,9 +25,9 @@ def _schema(model: type[Message]) -> dict[str, Any]:
 
 
 def main() -> None:
-    SCHEMAS.mkdir(exist_ok=True)
-    for name, content in files().items():
-        (SCHEMAS / name).write_text(content, encoding="utf-8")
+    SCHEMAS_FOLDER.mkdir(exist_ok=True)
+    for name, content in schema_files().items():
+        (SCHEMAS_FOLDER / name).write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":

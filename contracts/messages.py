@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from contracts.fields import Identifier, Instant, JsonObject, Strict, Text, instant, null_means, wrong
+from contracts.fields import Identifier, Instant, JsonObject, Strict, Text, broken_rule, instant, null_means
 
 ITEMS_EXCHANGE = "vorex.items"
 FACTS_EXCHANGE = "calendar-sync.items"
@@ -50,12 +50,12 @@ class NoticeData(Strict):
     def _notification_is_readable(self) -> Self:
         kind = self.notification.get("type")
         if not isinstance(kind, str) or not kind or "\0" in kind:
-            raise wrong("is required and must be a text", "notification", "type")
+            raise broken_rule("is required and must be a text", "notification", "type")
         try:
             _ = self.changes_since
         except ValueError:
             rule = "must be a time with an offset, such as 2026-12-03T09:00:00Z"
-            raise wrong(rule, "notification", "changes_since") from None
+            raise broken_rule(rule, "notification", "changes_since") from None
         return self
 
 

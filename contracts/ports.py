@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from contracts.cronofy import EventsPage, EventsQuery, TokenGrant, UserInfo
 from contracts.writes import Answer, EventWrite
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 HandOver = Callable[[Sequence[str]], Awaitable[None]]
 """Sends these rows of the outbox now. Never raises: what is not sent now, the keeper sends."""
@@ -84,14 +84,14 @@ class Publisher(Protocol):
         """
 
 
-class Depths(Protocol):
+class QueueDepths(Protocol):
     """Whoever can count the messages of a queue."""
 
     async def depth(self, queue: str) -> int:
         """Messages ready in the queue."""
 
 
-class Broker(Publisher, Depths, Protocol):
+class Broker(Publisher, QueueDepths, Protocol):
     """The message broker; RabbitMQ and memory pass one conformance suite."""
 
     @property
@@ -147,10 +147,10 @@ class Budget(Protocol):
         """Tell that Cronofy answered 429; refused for two integrations within 10 s, the budget halves."""
 
 
-class Ledger(Protocol):
+class BudgetLedger(Protocol):
     """One text that all processes share."""
 
-    async def change(self, judge: Callable[[str, float], tuple[str, Result]]) -> Result:
+    async def change(self, judge: Callable[[str, float], tuple[str, _Result]]) -> _Result:
         """Replace the text by what ``judge`` makes of it and the shared clock's time, alone."""
 
 
@@ -195,13 +195,13 @@ class CredentialStore(Protocol):
     async def forget(self, sub: str) -> None: ...
 
 
-class Grants(Protocol):
+class GrantKeeper(Protocol):
     """Who keeps the grants that people give."""
 
     async def adopt(self, sub: str, grant: TokenGrant) -> None: ...
 
 
-class Breaker(Protocol):
+class OutageWatch(Protocol):
     """Who knows whether Cronofy is down."""
 
     @property
@@ -218,10 +218,10 @@ class Turn:
     permit: Permit | None = None
 
 
-LIVE = Turn()
+LIVE_TURN = Turn()
 
 
-class Calendars(Protocol):
+class EventReader(Protocol):
     """Where events are read."""
 
     async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn) -> EventsPage: ...
@@ -242,7 +242,7 @@ class EventWriter(Protocol):
         """Carry out these writes; an answer for each, in order. Raises Transient and Permanent only."""
 
 
-class Cronofy(EventWriter, Protocol):
+class BatchWriter(EventWriter, Protocol):
     """Where events are written, and what it costs."""
 
     def cost(self, writes: int) -> int:
@@ -257,11 +257,11 @@ class Revoker(Protocol):
     async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn) -> None: ...
 
 
-class LinkedCalendars(Calendars, EventWriter, Revoker, Protocol):
+class LinkedCalendars(EventReader, EventWriter, Revoker, Protocol):
     """All that the steps of a run ask of Cronofy."""
 
 
-class Looker(Protocol):
+class AccountCheck(Protocol):
     """Who finds out whether an account and its calendar still serve an integration (R22, R23)."""
 
     async def look(self, integration_id: str, *, at_once: bool = False) -> Literal["not_connected", "fine"]:

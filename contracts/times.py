@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeAlias
 
-Moment: TypeAlias = datetime | date
+InstantOrDay: TypeAlias = datetime | date
 """An instant in UTC, or a whole day."""
 
 ONE_DAY = timedelta(days=1)
@@ -15,23 +15,23 @@ def usual_length(*, all_day: bool) -> timedelta:
     return ONE_DAY if all_day else HALF_HOUR
 
 
-def as_instant(moment: Moment) -> datetime:
+def as_instant(moment: InstantOrDay) -> datetime:
     """A whole day counts from midnight UTC; who shows days widens the question by one."""
     return moment if isinstance(moment, datetime) else datetime.combine(moment, time(), UTC)
 
 
-def as_day(moment: Moment) -> date:
+def as_day(moment: InstantOrDay) -> date:
     """The day of an instant in UTC."""
     return moment.date() if isinstance(moment, datetime) else moment
 
 
-def wire_time(moment: Moment) -> str:
+def wire_time(moment: InstantOrDay) -> str:
     """A day as it is, an instant in UTC with ``Z`` and whole seconds; Cronofy refuses fractions (R12)."""
     if isinstance(moment, datetime):
         return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
     return moment.isoformat()
 
 
-def read_time(text: str) -> Moment:
+def read_time(text: str) -> InstantOrDay:
     """The inverse of ``wire_time``; raises ValueError for what it never writes."""
     return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)

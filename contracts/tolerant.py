@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from contracts.errors import Malformed
-from contracts.times import Moment
+from contracts.times import InstantOrDay
 
-Read = TypeVar("Read")
+_Read = TypeVar("_Read")
 
-DAY_LENGTH = len("2026-12-03")
+LENGTH_OF_A_DAY = len("2026-12-03")
 
 
-def required(raw: Mapping[str, Any], name: str) -> str:
+def read_required(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not value:
         raise Malformed(name, "must be a non-empty text")
@@ -21,7 +21,7 @@ def required(raw: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def text(raw: Mapping[str, Any], name: str) -> str | None:
+def read_text(raw: Mapping[str, Any], name: str) -> str | None:
     value = raw.get(name)
     return _whole(value) if isinstance(value, str) else None
 
@@ -35,18 +35,18 @@ def _whole(value: str) -> str:
     return value.replace("\0", "")
 
 
-def flag(raw: Mapping[str, Any], name: str) -> bool | None:
+def read_flag(raw: Mapping[str, Any], name: str) -> bool | None:
     value = raw.get(name)
     return value if isinstance(value, bool) else None
 
 
-def part(raw: Any, name: str) -> Mapping[str, Any]:
+def read_object(raw: Any, name: str) -> Mapping[str, Any]:
     """The value as an object; an absent or odd one is empty."""
     value = raw.get(name) if isinstance(raw, Mapping) else None
     return value if isinstance(value, Mapping) else {}
 
 
-def rows(raw: Any, name: str, read: Callable[[Mapping[str, Any]], Read]) -> tuple[Read, ...]:
+def read_rows(raw: Any, name: str, read: Callable[[Mapping[str, Any]], _Read]) -> tuple[_Read, ...]:
     """Every row of a list that the answer must have."""
     listed = raw.get(name) if isinstance(raw, Mapping) else None
     if not isinstance(listed, list):
@@ -54,7 +54,7 @@ def rows(raw: Any, name: str, read: Callable[[Mapping[str, Any]], Read]) -> tupl
     return tuple(read(row) for row in listed if isinstance(row, Mapping))
 
 
-def sane_instant(value: Any) -> datetime | None:
+def read_sane_instant(value: Any) -> datetime | None:
     """An instant in UTC and whole seconds where the value is one; Cronofy's stamps may be nonsense."""
     try:
         read = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -65,12 +65,14 @@ def sane_instant(value: Any) -> datetime | None:
         return None
 
 
-def moment(raw: Mapping[str, Any], name: str) -> Moment:
-    """A day, or an instant as ``sane_instant`` reads it; raises Malformed where there is neither."""
+def read_moment(raw: Mapping[str, Any], name: str) -> InstantOrDay:
+    """A day, or an instant as ``read_sane_instant`` reads it; raises Malformed where there is neither."""
     value = raw.get(name)
     if isinstance(value, Mapping):
         value = value.get("time")
-    read = _day(value) if isinstance(value, str) and len(value) == DAY_LENGTH else sane_instant(value)
+    read = (
+        _day(value) if isinstance(value, str) and len(value) == LENGTH_OF_A_DAY else read_sane_instant(value)
+    )
     if read is None:
         raise Malformed(name, "must be a time or a date")
     return read

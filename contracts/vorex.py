@@ -26,12 +26,12 @@ from contracts.fields import (
     Text,
     Version,
     Zone,
-    day,
+    broken_rule,
+    calendar_day,
     instant,
+    is_visible,
     null_means,
     rfc3339,
-    visible,
-    wrong,
 )
 from contracts.times import usual_length
 
@@ -84,7 +84,7 @@ def _as_it_comes(value: object) -> object:
     return value
 
 
-When = Annotated[
+ItemTime = Annotated[
     datetime | date | None,
     PlainValidator(_as_it_comes),
     PlainSerializer(rfc3339, when_used="json-unless-none"),
@@ -115,8 +115,8 @@ class ItemContent(Strict):
     ] = DescriptionFormat.TEXT
     location: OptionalText = ""
     all_day: Switch = False
-    start: When = None
-    end: When = None
+    start: ItemTime = None
+    end: ItemTime = None
     time_zone: Zone = "UTC"
     private: Switch = False
     show_as: Annotated[ShowAs, Field(strict=False), null_means(ShowAs.BUSY)] = ShowAs.BUSY
@@ -131,7 +131,7 @@ class ItemContent(Strict):
         all_day = info.data.get("all_day")
         if value is None or all_day is None:
             return None
-        return day(value) if all_day else instant(value).replace(microsecond=0)
+        return calendar_day(value) if all_day else instant(value).replace(microsecond=0)
 
     @field_validator("end", mode="after")
     @classmethod
@@ -140,9 +140,9 @@ class ItemContent(Strict):
             return end
         start = info.data["start"]
         if start is None:
-            raise wrong("must be left out where there is no start")
+            raise broken_rule("must be left out where there is no start")
         if end < start:
-            raise wrong("must not be before start")
+            raise broken_rule("must not be before start")
         return end if end > start else start + usual_length(all_day=info.data["all_day"])
 
     def to_json_dict(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Actor(Strict):
     @model_validator(mode="after")
     def _integration_is_named(self) -> Self:
         if self.kind is ActorKind.CALENDAR_SYNC and self.id is None:
-            raise wrong("is required where kind is calendar_sync", "id")
+            raise broken_rule("is required where kind is calendar_sync", "id")
         return self
 
 
@@ -206,7 +206,7 @@ class ItemChangedData(Strict):
             return self
         for name in ("title", "assignees"):
             if name not in self.item.model_fields_set:
-                raise wrong("is required unless the item is deleted", "item", name)
-        if not visible(self.item.title):
-            raise wrong("must have a visible character", "item", "title")
+                raise broken_rule("is required unless the item is deleted", "item", name)
+        if not is_visible(self.item.title):
+            raise broken_rule("must have a visible character", "item", "title")
         return self

@@ -10,7 +10,7 @@ from contracts.event_fields import EventFields
 Method: TypeAlias = Literal["POST", "DELETE"]
 
 SAFE_IN_PATH = "@:!$&'()*+,;=~"
-LEAST_SUCCESS, BEYOND_SUCCESS = 200, 300
+FIRST_SUCCESS, BEYOND_SUCCESS = 200, 300
 
 
 def events_path(calendar_id: str) -> str:
@@ -104,7 +104,7 @@ class Answer:
 
     @property
     def accepted(self) -> bool:
-        return LEAST_SUCCESS <= self.status < BEYOND_SUCCESS
+        return FIRST_SUCCESS <= self.status < BEYOND_SUCCESS
 
     @classmethod
     def parse(cls, status: int, data: Any) -> "Answer":

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from contracts.calendar import Code, Direction, IntegrationId, Item, LogAction, LogEntry, Outcome
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
-from handlers.edits import both_values
-from handlers.outbound_message import Verdicts, entry_of
-from handlers.versions import Loss
+from handlers.edits import conflict_values
+from handlers.outbound_message import ItemVerdicts, outbound_entry
+from handlers.versions import LostChange
 
 
-def loss_entries(verdicts: Verdicts) -> list[LogEntry]:
+def loss_entries(verdicts: ItemVerdicts) -> list[LogEntry]:
     """What lost against the other side's change, with its values (R19)."""
     return [
         replace(
-            entry_of(
+            outbound_entry(
                 verdicts.item,
                 loss.integration_id,
                 action=LogAction.DELETE if loss.values is None else LogAction.UPDATE,
@@ -35,17 +35,17 @@ def loss_entries(verdicts: Verdicts) -> list[LogEntry]:
     ]
 
 
-def _lost_values(loss: Loss, item: Item) -> dict[str, object]:
+def _lost_values(loss: LostChange, item: Item) -> dict[str, object]:
     kept = None if item.deleted else item.content
     private = any(each is not None and each.private for each in (loss.values, item.content))
-    return both_values(kept=_whole(kept), lost=_whole(loss.values), private=private)
+    return conflict_values(kept=_whole(kept), lost=_whole(loss.values), private=private)
 
 
 def _whole(content: ItemContent | None) -> dict[str, object]:
     return {"deleted": True} if content is None else dict(content.to_json_dict())
 
 
-def fact_of(verdicts: Verdicts, witness: IntegrationId | None) -> ItemChangedData | None:
+def fact_of(verdicts: ItemVerdicts, witness: IntegrationId | None) -> ItemChangedData | None:
     """What is to be published of an item whose two sides were in conflict: the winner, whole (R19).
 
     ``witness`` is named where the other side of the conflict is not known any more.

@@ -8,22 +8,22 @@ from contracts.calendar import Code, Integration, Item, Link, LinkState, LogActi
 from contracts.vorex import ItemType
 from handlers import link_states
 from handlers.compose import compose
-from handlers.echo import ARRIVAL, age, overtaken
-from handlers.edits import both_values, values_of
-from handlers.judgement import NOTHING, Judgement, LinkedRow, Reading, content_of, next_item
-from handlers.log_entries import Entries
+from handlers.echo import ARRIVAL_SECONDS, after_overtaking, age_of_last_write
+from handlers.edits import conflict_values, item_values
+from handlers.judgement import NO_CHANGE, Judgement, LinkedRow, Reading, content_of, item_after_change
+from handlers.log_entries import RowLog
 from handlers.outbound_message import want_or_hold
-from handlers.plan import Write, let_go_print, renewed, wish
+from handlers.plan import WriteEvent, desired_event, let_go_fingerprint, renewed_link
 
 
-def judge_gone(row: LinkedRow) -> Judgement:
+def judge_deleted_row(row: LinkedRow) -> Judgement:
     """Say what a deleted row means for its link."""
-    if outlived(row):
-        return NOTHING
-    item, entry = row.item, Entries.of(row)
+    if is_outlived(row):
+        return NO_CHANGE
+    item, entry = row.item, RowLog.of(row)
     link = link_states.seen_deleted(row.link, row.event, row.reading)
     if _never_sent(link, item) or _edited_in_vain(row):
-        return _revived(row.known_as(overtaken(link, row.reading)))
+        return _revived(row.known_as(after_overtaking(link, row.reading)))
     if item.type is not ItemType.APPOINTMENT:
         reason = "Deleted in the linked calendar; the record in Vorex stays, its copy is let go."
         return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))
@@ -33,7 +33,7 @@ def judge_gone(row: LinkedRow) -> Judgement:
     return Judgement(link=link, gone=True)
 
 
-def outlived(row: LinkedRow) -> bool:
+def is_outlived(row: LinkedRow) -> bool:
     """Whether the link knows a newer event than the one that is gone."""
     event, link = row.event, row.link
     if link.event_uid is not None and link.event_uid != event.event_uid and link.exists_there:
@@ -46,7 +46,7 @@ def outlived(row: LinkedRow) -> bool:
         return False
     # Deleted between sending and answer: had the write come after, the event would have been seen by now.
     before = event.updated.timestamp() < math.floor(link.writes[-1].sent_at)
-    return before or age(link, row.reading) < ARRIVAL
+    return before or age_of_last_write(link, row.reading) < ARRIVAL_SECONDS
 
 
 def _never_sent(link: Link, item: Item) -> bool:
@@ -73,19 +73,19 @@ def _revived(row: LinkedRow) -> Judgement:
     """Deleted there, changed here: the change wins (R19), under our own id where the event was foreign."""
     item, content = row.item, row.content
     reason = "Deleted in the linked calendar, changed in Vorex: the change wins."
-    kept = values_of(content, {"title", "start", "end"})
-    detail = both_values(kept=kept, lost={"deleted": True}, private=content.private)
-    log = Entries.of(row)(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason, detail=detail)
-    link = renewed(row.link, item, row.integration)
+    kept = item_values(content, {"title", "start", "end"})
+    detail = conflict_values(kept=kept, lost={"deleted": True}, private=content.private)
+    log = RowLog.of(row)(LogAction.DELETE, Outcome.SKIPPED, Code.CONFLICT_LOST, reason, detail=detail)
+    link = renewed_link(row.link, item, row.integration)
     return Judgement(link=link_states.revive(link, compose(content), revision=item.revision), entries=[log])
 
 
 def _let_go(link: Link, item: Item, log: LogEntry) -> Judgement:
-    gone = link_states.let_go_by_owner(link, log.code, let_go_print(item.content))
+    gone = link_states.let_go_by_owner(link, log.code, let_go_fingerprint(item.content))
     return Judgement(link=gone, entries=[log])
 
 
-def carry_out(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
+def carry_out_deletion(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
     """Do a deletion that was read: this person is unassigned; with nobody left it is deleted (R6)."""
     content = content_of(item)
     if integration.user_id not in content.assignees:
@@ -93,7 +93,7 @@ def carry_out(link: Link, item: Item, integration: Integration, reading: Reading
     left = tuple(user for user in content.assignees if user != integration.user_id)
     at = datetime.fromtimestamp(reading.asked_at, UTC)
     changed = link.event_updated if link.event_updated is not None and link.event_updated <= at else at
-    after = next_item(item, content.model_copy(update={"assignees": left}), integration, changed)
+    after = item_after_change(item, content.model_copy(update={"assignees": left}), integration, changed)
     if not left:
         after = replace(after, deleted=True, content=content)
     reason = (
@@ -101,31 +101,31 @@ def carry_out(link: Link, item: Item, integration: Integration, reading: Reading
         if not left
         else "Deleted in the linked calendar: no longer assigned."
     )
-    entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.DONE, Code.OK, reason)
+    entry = RowLog(item, integration, reading)(LogAction.DELETE, Outcome.DONE, Code.OK, reason)
     gone = link_states.delete(link, revision=after.revision)
     return Judgement(link=gone, item=after, entries=[entry])
 
 
-def hold(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
+def hold_deletion(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
     """Keep a deletion for a person's answer (R11)."""
     held = link_states.hold(link, Code.HELD_DELETION)
     reason = "Many events were deleted at once; this deletion waits for an answer."
-    entry = Entries(item, integration, reading)(LogAction.DELETE, Outcome.HELD, Code.HELD_DELETION, reason)
+    entry = RowLog(item, integration, reading)(LogAction.DELETE, Outcome.HELD, Code.HELD_DELETION, reason)
     return Judgement(link=held, entries=[entry])
 
 
-def keep(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
+def undo_deletion(link: Link, item: Item, integration: Integration, reading: Reading) -> Judgement:
     """Undo a deletion that was held: our own copy is written again; a foreign event is gone for good (R11).
 
     Of a foreign event the item stays, and its pair is let go.
     """
-    entry = Entries(item, integration, reading)
+    entry = RowLog(item, integration, reading)
     if link.origin is Origin.EXTERNAL:
         reason = "The deletion was not carried out; the item stays, without its event."
         return _let_go(link, item, entry(LogAction.LET_GO, Outcome.DONE, Code.OK, reason))
     absent = link_states.undo(link)
-    match wish(item, integration, absent):
-        case Write(fields=fields):
+    match desired_event(item, integration, absent):
+        case WriteEvent(fields=fields):
             again = want_or_hold(absent, fields, item, integration)
             reason = "The deletion was not carried out; the copy is written again."
             return Judgement(link=again, entries=[entry(LogAction.NONE, Outcome.DONE, Code.OK, reason)])

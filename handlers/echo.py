@@ -5,24 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from contracts.calendar import Link, LinkState, Origin, Prints, Written
-from handlers.fingerprints import NO_EVENT, differing, same
+from contracts.calendar import Fingerprints, Link, LinkState, Origin, Written
+from handlers.fingerprints import NO_EVENT, are_same, differing_fields
 from handlers.judgement import LinkedRow, Reading
-from handlers.outbound_message import MOST_WRITES
+from handlers.outbound_message import MOST_REMEMBERED_WRITES
 
-ARRIVAL = 15 * 60.0
+ARRIVAL_SECONDS = 15 * 60.0
 """Seconds after which an accepted write of ours that does not show was undone by a person."""
 
-MOST_ATTEMPTS = 3
+REWRITES_BEFORE_REFUSED = 3
 """Writes within an hour after which a foreign event that shows only a part of them refused the rest (R10)."""
-HOUR = 3600.0
+REWRITES_WITHIN_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sight:
+class RowReading:
     """A living row, told apart into what this sync wrote and what a person did."""
 
-    read: Prints
+    read: Fingerprints
     fields: set[str]
     """Those that are neither as last written nor as anything before it left them."""
     confirmed: bool = False
@@ -35,37 +35,39 @@ class Sight:
     """It did: the newest was read back before."""
 
 
-def look(row: LinkedRow, read: Prints, own: Prints) -> Sight:
+def read_row(row: LinkedRow, read: Fingerprints, own: Fingerprints) -> RowReading:
     """Say what a row shows; ``own`` stands in where nothing is known of the event."""
     link, updated = row.link, row.updated
     newest = link.writes[-1] if link.writes else None
     if newest is None:
         return _look_at_rest(link, read, own)
     # "Lunch" at 12:00 was written, accepted at 9:00:00. A row of 9:00:02 shows "Lunch" at 12:00: our echo.
-    if same(read, newest.prints):
-        return Sight(read=read, fields=set(), confirmed=True)
+    if are_same(read, newest.prints):
+        return RowReading(read=read, fields=set(), confirmed=True)
     # Accepted at 9:00, not there at 9:16, and the event was touched at 9:10: a person undid it.
     # Touched at 8:50 for the last time: it may still be under way, however late it is.
-    late = age(link, row.reading) >= ARRIVAL and (updated is None or touched_since(updated, newest))
+    late = age_of_last_write(link, row.reading) >= ARRIVAL_SECONDS and (
+        updated is None or touched_since(updated, newest)
+    )
     return _look_past(link, newest, read, mixed=_mixed(row, read), late=late)
 
 
-def _look_at_rest(link: Link, read: Prints, own: Prints) -> Sight:
-    if same(read, link.agreed):
-        return Sight(read=read, fields=set())
+def _look_at_rest(link: Link, read: Fingerprints, own: Fingerprints) -> RowReading:
+    if are_same(read, link.agreed):
+        return RowReading(read=read, fields=set())
     # "Lunch" was agreed. A row that shows "Dinner" is an edit of the title; but if "Dinner" was written at
     # 9:00 and overtaken by "Lunch" at 9:01, until 9:15 it is that write, which came after all: belated.
-    changed = differing(read, {**own, **(link.agreed or {}), **(link.last_read or {})})
+    changed = differing_fields(read, {**own, **(link.agreed or {}), **(link.last_read or {})})
     fields = _unexplained(changed, read, [write.prints for write in link.overtaken if write.copies > 0])
-    return Sight(read=read, fields=fields, arrived=fields == changed, belated=fields != changed)
+    return RowReading(read=read, fields=fields, arrived=fields == changed, belated=fields != changed)
 
 
-def _unexplained(fields: set[str], read: Prints, known: Sequence[Prints]) -> set[str]:
+def _unexplained(fields: set[str], read: Fingerprints, known: Sequence[Fingerprints]) -> set[str]:
     """Those of the fields that are as in none of what is known."""
-    return {name for name in fields if all(name in differing(read, each) for each in known)}
+    return {name for name in fields if all(name in differing_fields(read, each) for each in known)}
 
 
-def _look_past(link: Link, newest: Written, read: Prints, *, mixed: set[str], late: bool) -> Sight:
+def _look_past(link: Link, newest: Written, read: Fingerprints, *, mixed: set[str], late: bool) -> RowReading:
     """What a row shows while a write has not been read back.
 
     ``mixed``: fields that may be of several of the writes. ``late``: time enough has passed, and the
@@ -78,32 +80,34 @@ def _look_past(link: Link, newest: Written, read: Prints, *, mixed: set[str], la
     # "Brunch" at 12:00, written between them: that one has passed, before or after "Dinner".
     earlier = [write.prints for write in (*link.overtaken, *link.writes[:-1])]
     before = [known for known in (link.agreed, link.last_read) if known is not None] + earlier
-    fields = differing(read, newest.prints)
+    fields = differing_fields(read, newest.prints)
     if late and link.origin is Origin.OURS:
-        return Sight(read=read, fields=fields)
+        return RowReading(read=read, fields=fields)
     fields = _unexplained(fields, read, before)
-    rest = differing(read, newest.prints) - fields
-    told_apart = all(differing(newest.prints, known) - fields for known in before)
-    return Sight(
+    rest = differing_fields(read, newest.prints) - fields
+    told_apart = all(differing_fields(newest.prints, known) - fields for known in before)
+    return RowReading(
         read=read,
         fields=fields,
         arrived=not rest and (told_apart or late),
-        passed=any(same(read, each) for each in earlier) or bool(mixed - fields),
+        passed=any(are_same(read, each) for each in earlier) or bool(mixed - fields),
     )
 
 
-def _mixed(row: LinkedRow, read: Prints) -> set[str]:
+def _mixed(row: LinkedRow, read: Fingerprints) -> set[str]:
     """The fields that a foreign event took, perhaps in the wrong order: writes to it name single ones."""
     link = row.link
     # Agreed: "Park", no text. Written: first "Hall", then "Yard" with "Bring fruit". A row that shows "Hall"
     # with "Bring fruit" is neither of them, and no edit: the second came first, and the first over it.
-    attempts = sum(at > row.reading.now - HOUR for at in link.rewrites)
-    if link.origin is Origin.OURS or link.agreed is None or attempts >= MOST_ATTEMPTS:
+    attempts = sum(at > row.reading.now - REWRITES_WITHIN_SECONDS for at in link.rewrites)
+    if link.origin is Origin.OURS or link.agreed is None or attempts >= REWRITES_BEFORE_REFUSED:
         return set()
-    return differing(read, link.agreed) if _touched_after(row.updated, link.writes[0].sent_at) else set()
+    return (
+        differing_fields(read, link.agreed) if _touched_after(row.updated, link.writes[0].sent_at) else set()
+    )
 
 
-def age(link: Link, reading: Reading) -> float:
+def age_of_last_write(link: Link, reading: Reading) -> float:
     """The seconds since the newest write was accepted; none while it is still to be made."""
     newest = link.writes[-1]
     if newest.accepted_at is None and link.state is not LinkState.AGREED:
@@ -111,25 +115,27 @@ def age(link: Link, reading: Reading) -> float:
     return reading.now - (newest.accepted_at if newest.accepted_at is not None else newest.sent_at)
 
 
-def outstanding(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
+def outstanding_writes(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
     """Those that may yet arrive: until 15 minutes after they were accepted (DESIGN 7.3, R18)."""
-    return tuple(write for write in recent(writes, reading) if write.copies > 0)
+    return tuple(write for write in recent_writes(writes, reading) if write.copies > 0)
 
 
-def recent(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
+def recent_writes(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
     """Those that were accepted within 15 minutes."""
-    return tuple(write for write in writes if reading.now - (write.accepted_at or write.sent_at) < ARRIVAL)
+    return tuple(
+        write for write in writes if reading.now - (write.accepted_at or write.sent_at) < ARRIVAL_SECONDS
+    )
 
 
-def overtaken(link: Link, reading: Reading) -> Link:
+def after_overtaking(link: Link, reading: Reading) -> Link:
     """The link, which waits for none of its writes, and knows those that may yet arrive."""
     # "Brunch" was accepted at 9:00, "Dinner" at 9:01, and "Dinner" is read at 9:02: "Brunch" may yet come
     # over it, until 9:15, and is no edit then.
-    earlier = outstanding((*link.overtaken, *link.writes), reading)[-MOST_WRITES:]
+    earlier = outstanding_writes((*link.overtaken, *link.writes), reading)[-MOST_REMEMBERED_WRITES:]
     return replace(link, writes=(), overtaken=earlier)
 
 
-def edited_upon(link: Link, at: datetime) -> Link:
+def after_edit(link: Link, at: datetime) -> Link:
     """The link whose event a person has edited, who saw what had been written there before."""
     # "Dinner" was accepted at 9:00, the person edited at 9:05: it had come by then, and comes no more.
     # One accepted at 9:06 may come yet, over the edit.
@@ -144,12 +150,12 @@ def _accepted_after(write: Written, at: datetime) -> bool:
     return write.accepted_at is None or math.floor(write.accepted_at) > at.timestamp()
 
 
-def deletes(link: Link, reading: Reading) -> bool:
+def is_deletion_outstanding(link: Link, reading: Reading) -> bool:
     """Whether a deletion of ours may yet arrive."""
-    return any(_deletion(write) for write in outstanding((*link.overtaken, *link.writes), reading))
+    return any(_deletion(write) for write in outstanding_writes((*link.overtaken, *link.writes), reading))
 
 
-def deletion_seen(link: Link) -> Link:
+def after_deletion_seen(link: Link) -> Link:
     """The link, with a copy fewer on its way of its oldest deletion that may yet arrive."""
     # Removed at 9:00 and written again at 9:01: the first deleted row is that removal's, the next a person's.
     known = [*link.overtaken, *link.writes]
@@ -165,24 +171,24 @@ def _deletion(write: Written) -> bool:
     return write.prints == NO_EVENT
 
 
-def noticed(link: Link, read: Prints, updated: datetime | None) -> Link:
+def after_write_seen(link: Link, read: Fingerprints, updated: datetime | None) -> Link:
     """The link, with a copy fewer on its way of the write that a new row shows."""
     writes, passed = (_noticed(them, read, updated) for them in (link.writes, link.overtaken))
     return replace(link, writes=writes, overtaken=passed)
 
 
-def awaited(link: Link) -> int:
+def count_awaited(link: Link) -> int:
     """How many of the earlier writes may yet arrive."""
     return sum(write.copies for write in (*link.overtaken, *link.writes[:-1]))
 
 
-def _noticed(writes: Sequence[Written], read: Prints, updated: datetime | None) -> tuple[Written, ...]:
+def _noticed(writes: Sequence[Written], read: Fingerprints, updated: datetime | None) -> tuple[Written, ...]:
     # "Dinner" was sent at 9:00:00, without an answer, and again at 9:00:20: two copies. Each new row that
     # shows it takes one; a row of 8:59:59 shows what a person wrote, which only looks the same.
     marked = list(writes)
     for at in reversed(range(len(marked))):
         each = marked[at]
-        if same(read, each.prints) and each.copies and _touched_after(updated, each.sent_at):
+        if are_same(read, each.prints) and each.copies and _touched_after(updated, each.sent_at):
             marked[at] = replace(each, copies=each.copies - 1)
             break
     return tuple(marked)

@@ -6,33 +6,33 @@ from typing import Any
 
 from contracts.calendar import Code
 from contracts.cronofy import CronofyEvent
-from contracts.fields import visible
-from contracts.times import ONE_DAY, Moment, usual_length, wire_time
+from contracts.fields import is_visible
+from contracts.times import ONE_DAY, InstantOrDay, usual_length, wire_time
 from contracts.vorex import DescriptionFormat, ItemContent, ItemType, ShowAs
-from handlers.compose import canonical, description, summary
+from handlers.compose import canonical_text, description, summary
 from handlers.fingerprints import TIME_FIELDS, bare_description, bare_title
 
 MASKED_TITLE = "Private appointment"
 UNTITLED = "(No title)"
 
 
-def masked(event: CronofyEvent) -> CronofyEvent:
+def masked_event(event: CronofyEvent) -> CronofyEvent:
     """A foreign private event with its time only (R8)."""
     if not event.event_private:
         return event
     return replace(event, summary=MASKED_TITLE, description="", location="")
 
 
-def closed_code(event: CronofyEvent) -> Code | None:
+def read_only_code(event: CronofyEvent) -> Code | None:
     """Why a foreign event is read-only from Vorex, if it is (R8, R9)."""
     if event.event_private:
         return Code.PRIVATE
     return Code.SERIES if event.recurring else None
 
 
-def imported(event: CronofyEvent, *, item_id: str, user_id: str, time_zone: str) -> ItemContent:
+def imported_item(event: CronofyEvent, *, item_id: str, user_id: str, time_zone: str) -> ItemContent:
     """The appointment that a foreign event becomes (R3); the zone is the user's (DESIGN 7.3)."""
-    event = masked(event)
+    event = masked_event(event)
     blank = ItemContent(
         id=item_id,
         type=ItemType.APPOINTMENT,
@@ -41,10 +41,10 @@ def imported(event: CronofyEvent, *, item_id: str, user_id: str, time_zone: str)
         assignees=(user_id,),
     )
     fields = {"title", "description", "location", *TIME_FIELDS, "free", "private"}
-    return edited(blank, event, fields)
+    return edited_item(blank, event, fields)
 
 
-def edited(item: ItemContent, event: CronofyEvent, fields: set[str]) -> ItemContent:
+def edited_item(item: ItemContent, event: CronofyEvent, fields: set[str]) -> ItemContent:
     """The item with these fields taken from the event; fields that the event lacks stay."""
     changes: dict[str, Any] = {}
     if fields & set(TIME_FIELDS):
@@ -64,7 +64,7 @@ def _texts(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str
     changes: dict[str, Any] = {}
     title = _clean(bare_title(event.summary or "", item))
     if "title" in fields and event.summary is not None and title != bare_title(summary(item), item):
-        changes["title"] = title if visible(title) else UNTITLED
+        changes["title"] = title if is_visible(title) else UNTITLED
     text = _clean(bare_description(event.description or "", item))
     if (
         "description" in fields
@@ -73,7 +73,7 @@ def _texts(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str
     ):
         changes |= {"description": text, "description_format": DescriptionFormat.TEXT}
     if "location" in fields and event.location is not None:
-        changes["location"] = _clean(canonical(event.location))
+        changes["location"] = _clean(canonical_text(event.location))
     return changes
 
 
@@ -87,14 +87,14 @@ def _shown(item: ItemContent, free: bool) -> dict[str, Any]:
     return shown
 
 
-def values_of(item: ItemContent, fields: set[str]) -> dict[str, object]:
+def item_values(item: ItemContent, fields: set[str]) -> dict[str, object]:
     """The item's values of these fields, for a log entry that keeps what lost (R19)."""
     form = item.to_json_dict()
     names = {"free": "show_as"}
     return {name: form.get(names.get(name, name)) for name in sorted(fields)}
 
 
-def read_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:
+def event_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:
     """The event's values of these fields, for the same."""
     seen = {
         "title": event.summary,
@@ -108,7 +108,7 @@ def read_values(event: CronofyEvent, fields: set[str]) -> dict[str, object]:
     return {name: seen[name] for name in sorted(fields)}
 
 
-def both_values(
+def conflict_values(
     *, kept: dict[str, object], lost: dict[str, object], private: bool | None
 ) -> dict[str, object]:
     """What won and what lost, for the log (R19); of a private item its times alone (R27)."""
@@ -139,7 +139,7 @@ def _times(item: ItemContent, event: CronofyEvent, fields: set[str]) -> dict[str
     return {"start": event.start, "end": end, "all_day": not timed}
 
 
-def _length(start: Moment, end: Moment) -> timedelta:
+def _length(start: InstantOrDay, end: InstantOrDay) -> timedelta:
     if isinstance(start, datetime) and isinstance(end, datetime):
         return end - start
     if isinstance(start, datetime) or isinstance(end, datetime):

@@ -5,23 +5,23 @@ import unicodedata
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from contracts.calendar import Prints
+from contracts.calendar import Fingerprints
 from contracts.cronofy import CronofyEvent
 from contracts.event_fields import EventFields
 from contracts.times import read_time, wire_time
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import canonical, one_line, plain_description, prefix, reference
+from handlers.compose import canonical_text, on_one_line, plain_description, reference_line, title_prefix
 
 TIME_FIELDS = ("start", "end")
 APPOINTMENT_FIELDS = ("title", "description", "location", *TIME_FIELDS, "free", "private")
-ROUNDING = timedelta(minutes=1)
-NO_EVENT: Prints = dict.fromkeys(APPOINTMENT_FIELDS, False) | {"free": "", "private": ""}
+TIME_ROUNDING = timedelta(minutes=1)
+NO_EVENT: Fingerprints = dict.fromkeys(APPOINTMENT_FIELDS, False) | {"free": "", "private": ""}
 """The prints of a deletion: like nothing that can be read."""
 
 
-def print_of_event(event: CronofyEvent | EventFields, item: ItemContent) -> Prints:
+def fingerprints_of_event(event: CronofyEvent | EventFields, item: ItemContent) -> Fingerprints:
     """The prints of what is read or written; a field that was not sent is left out."""
-    times: Prints = {"start": wire_time(event.start), "end": wire_time(event.end)}
+    times: Fingerprints = {"start": wire_time(event.start), "end": wire_time(event.end)}
     if item.type is not ItemType.APPOINTMENT:
         return times
     values = {
@@ -35,11 +35,11 @@ def print_of_event(event: CronofyEvent | EventFields, item: ItemContent) -> Prin
     return {name: value for name, value in values.items() if value is not None}
 
 
-def print_of_item(item: ItemContent) -> Prints:
+def fingerprints_of_item(item: ItemContent) -> Fingerprints:
     """The prints of the item's texts as they would be written were there no limits (R12)."""
-    last = reference(item)
+    last = reference_line(item)
     return {
-        "title": _text(prefix(item) + one_line(item.title)),
+        "title": _text(title_prefix(item) + on_one_line(item.title)),
         "description": _text(f"{plain_description(item)}\n\n{last}" if last else plain_description(item)),
         "location": _text(item.location),
     }
@@ -47,17 +47,19 @@ def print_of_item(item: ItemContent) -> Prints:
 
 def bare_title(title: str, item: ItemContent) -> str:
     """The title in canonical form without the account's name (R13)."""
-    return canonical(title).removeprefix(unicodedata.normalize("NFC", prefix(item)))
+    return canonical_text(title).removeprefix(unicodedata.normalize("NFC", title_prefix(item)))
 
 
 def bare_description(text: str, item: ItemContent) -> str:
     """The description in canonical form without the reference line, wherever it stands by now (R13)."""
-    clean, line = canonical(text), canonical(reference(item))
+    clean, line = canonical_text(text), canonical_text(reference_line(item))
     before, found, after = f"\n{clean}\n".rpartition(f"\n{line}\n") if line else ("", "", "")
-    return canonical(f"{before}\n{after}") if found else clean
+    return canonical_text(f"{before}\n{after}") if found else clean
 
 
-def differing(read: Prints, known: Prints | None, among: Collection[str] | None = None) -> set[str]:
+def differing_fields(
+    read: Fingerprints, known: Fingerprints | None, among: Collection[str] | None = None
+) -> set[str]:
     """The fields of ``read`` that are not as in ``known``; what either side leaves out does not differ."""
     if known is None:
         return set(read)
@@ -65,8 +67,8 @@ def differing(read: Prints, known: Prints | None, among: Collection[str] | None 
     return {name for name in names if name in known and not _alike(name, read[name], known[name])}
 
 
-def same(read: Prints, known: Prints | None) -> bool:
-    return known is not None and not differing(read, known)
+def are_same(read: Fingerprints, known: Fingerprints | None) -> bool:
+    return known is not None and not differing_fields(read, known)
 
 
 def _alike(name: str, read: str | bool, known: str | bool) -> bool:
@@ -82,8 +84,8 @@ def _rounded(read: str, known: str) -> bool:
     there, ours = read_time(read), read_time(known)
     if not isinstance(there, datetime) or not isinstance(ours, datetime):
         return False
-    return there.second == 0 and abs(there - ours) < ROUNDING
+    return there.second == 0 and abs(there - ours) < TIME_ROUNDING
 
 
 def _text(text: str) -> str:
-    return hashlib.sha256(canonical(text).encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical_text(text).encode()).hexdigest()[:16]

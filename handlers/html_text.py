@@ -14,17 +14,17 @@ _LONGEST_NUMBER = 8
 """One digit more than the largest character has: beyond it all numbers name none."""
 
 
-def plain(html: str) -> str:
+def html_to_text(html: str) -> str:
     """Html as text: ends of blocks become ends of lines, list items begin with ``- `` (R12).
 
     What has no end runs to the end of the text.
     """
     reader = _Reader()
     reader.feed(_prepared(html))
-    return tidy("".join(reader.parts))
+    return tidy_lines("".join(reader.parts))
 
 
-def tidy(text: str) -> str:
+def tidy_lines(text: str) -> str:
     """Lines without trailing blanks, never more than one empty line in a row, none at the ends."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return _EMPTY_LINES.sub("\n\n", "\n".join(line.rstrip() for line in lines)).strip("\n")

@@ -5,40 +5,57 @@ Pure. The rules are R5–R10, R18 and R19: echo, not arrived yet, a person's edi
 
 from dataclasses import replace
 
-from contracts.calendar import Code, Integration, Item, Link, LinkState, LogAction, Origin, Outcome, Prints
+from contracts.calendar import (
+    Code,
+    Fingerprints,
+    Integration,
+    Item,
+    Link,
+    LinkState,
+    LogAction,
+    Origin,
+    Outcome,
+)
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent, ItemType
 from handlers import link_states
 from handlers.compose import compose
-from handlers.deletions import judge_gone, outlived
+from handlers.deletions import is_outlived, judge_deleted_row
 from handlers.echo import (
-    ARRIVAL,
-    Sight,
-    age,
-    awaited,
-    deletes,
-    deletion_seen,
-    edited_upon,
-    look,
-    noticed,
-    overtaken,
-    recent,
+    ARRIVAL_SECONDS,
+    RowReading,
+    after_deletion_seen,
+    after_edit,
+    after_overtaking,
+    after_write_seen,
+    age_of_last_write,
+    count_awaited,
+    is_deletion_outstanding,
+    read_row,
+    recent_writes,
     touched_since,
 )
-from handlers.edits import both_values, closed_code, edited, masked, read_values, values_of
-from handlers.fingerprints import differing, print_of_event, same
-from handlers.judgement import NOTHING, Judgement, LinkedRow, Reading, next_item
-from handlers.link_states import AT_REST, differ, rewrite, thaw
-from handlers.log_entries import Entries
+from handlers.edits import (
+    conflict_values,
+    edited_item,
+    event_values,
+    item_values,
+    masked_event,
+    read_only_code,
+)
+from handlers.fingerprints import are_same, differing_fields, fingerprints_of_event
+from handlers.judgement import NO_CHANGE, Judgement, LinkedRow, Reading, item_after_change
+from handlers.link_states import RESTING_STATES, differ, rewrite, thaw
+from handlers.log_entries import RowLog
 from handlers.outbound_message import expecting
-from handlers.plan import Leave, Write, left, wish
-from handlers.versions import vorex_wins
+from handlers.plan import LeaveEvent, WriteEvent, desired_event, left_link
+from handlers.versions import does_vorex_win
 
-IN_FLIGHT = 60.0
+DELETION_IN_FLIGHT_SECONDS = 60.0
 """Seconds after which a write whose answer never came is judged as if accepted when sent."""
 
 
-def judge(
+def judge_row(
     event: CronofyEvent, link: Link, item: Item, integration: Integration, reading: Reading
 ) -> Judgement:
     """Say what a row means for the link that it belongs to."""
@@ -47,7 +64,7 @@ def judge(
     after = judged.link
     if after is None or after.code is not Code.LOOP_STOPPED or link.code is Code.LOOP_STOPPED:
         return judged
-    stopped = Entries(judged.item or item, integration, reading).stopped()
+    stopped = RowLog(judged.item or item, integration, reading).stopped()
     return replace(judged, entries=[*judged.entries, stopped])
 
 
@@ -58,20 +75,28 @@ def _judge(row: LinkedRow) -> Judgement:
     if max(link.read_at or 0.0, link.accepted_at or 0.0) > reading.asked_at or _in_flight(row):
         return Judgement(again=True)
     if _overtaken(row):
-        return NOTHING
+        return NO_CHANGE
     if _takes_nothing(row):
         return _judge_unwanted(row)
     if link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
         return _judge_held(row)
     if row.gone:
-        return _removed_late(row) if deletes(link, reading) and not outlived(row) else judge_gone(row)
+        return (
+            _removed_late(row)
+            if is_deletion_outstanding(link, reading) and not is_outlived(row)
+            else judge_deleted_row(row)
+        )
     return _judge_living(row)
 
 
 def _in_flight(row: LinkedRow) -> bool:
     link = row.link
     newest = link.writes[-1] if link.writes and link.desired is not None else None
-    return newest is not None and newest.accepted_at is None and row.reading.now - newest.sent_at < IN_FLIGHT
+    return (
+        newest is not None
+        and newest.accepted_at is None
+        and row.reading.now - newest.sent_at < DELETION_IN_FLIGHT_SECONDS
+    )
 
 
 def _overtaken_deletion(row: LinkedRow) -> bool:
@@ -82,7 +107,7 @@ def _overtaken_deletion(row: LinkedRow) -> bool:
     deleted = link.origin is Origin.OURS and link.desired is None and link.state is LinkState.AGREED
     if not deleted or not link.desired_revision or link.accepted_at is None or row.gone:
         return False
-    return row.reading.asked_at - link.accepted_at >= IN_FLIGHT
+    return row.reading.asked_at - link.accepted_at >= DELETION_IN_FLIGHT_SECONDS
 
 
 def _takes_nothing(row: LinkedRow) -> bool:
@@ -95,16 +120,16 @@ def _takes_nothing(row: LinkedRow) -> bool:
 def _judge_unwanted(row: LinkedRow) -> Judgement:
     if _overtaken_deletion(row):
         return Judgement(link=rewrite(link_states.still_there(row.link), now=row.reading.now))
-    if row.gone and deletes(row.link, row.reading):
-        return Judgement(link=deletion_seen(row.link))
-    return NOTHING
+    if row.gone and is_deletion_outstanding(row.link, row.reading):
+        return Judgement(link=after_deletion_seen(row.link))
+    return NO_CHANGE
 
 
 def _removed_late(row: LinkedRow) -> Judgement:
     """A deletion of ours came, although a newer write had been accepted after it: that is made again."""
     # Unassigned at 9:00 and assigned again at 9:01, both accepted; the row says deleted. The write came
     # first, the removal over it: not a person's deletion, so the event is written once more.
-    absent = link_states.seen_deleted(deletion_seen(row.link), row.event, row.reading)
+    absent = link_states.seen_deleted(after_deletion_seen(row.link), row.event, row.reading)
     return Judgement(link=_to_write(row.known_as(absent)))
 
 
@@ -122,17 +147,17 @@ def _judge_held(row: LinkedRow) -> Judgement:
     updated, known = row.updated, row.link.event_updated
     back = updated is not None and known is not None and updated > known
     if row.gone or not back:
-        return NOTHING
+        return NO_CHANGE
     return _judge_living(row.known_as(link_states.reappear(row.link)))
 
 
 def _judge_living(row: LinkedRow) -> Judgement:
     """``before`` knows that the row was read, and not yet what it shows."""
-    row = replace(row, event=masked(row.event)) if row.link.origin is Origin.EXTERNAL else row
-    read, own = print_of_event(row.event, row.content), _own(row.content)
+    row = replace(row, event=masked_event(row.event)) if row.link.origin is Origin.EXTERNAL else row
+    read, own = fingerprints_of_event(row.event, row.content), _own(row.content)
     before = _acquainted(row)
-    sight = look(row.known_as(before), read, own)
-    link = noticed(before, read, row.updated) if _is_news(row, read) else before
+    sight = read_row(row.known_as(before), read, own)
+    link = after_write_seen(before, read, row.updated) if _is_news(row, read) else before
     if sight.confirmed:
         return Judgement(link=_confirmed(row.known_as(link), read))
     seen = row.known_as(link_states.note(link, read))
@@ -141,20 +166,20 @@ def _judge_living(row: LinkedRow) -> Judgement:
     if sight.belated:
         return Judgement(link=_to_write(seen))
     if not sight.arrived:
-        return _doubted(seen, sight, late=awaited(link) < awaited(before))
-    return Judgement(link=differ(seen.link, differs=link.differs and bool(differing(read, own))))
+        return _doubted(seen, sight, late=count_awaited(link) < count_awaited(before))
+    return Judgement(link=differ(seen.link, differs=link.differs and bool(differing_fields(read, own))))
 
 
-def _own(content: ItemContent) -> Prints:
+def _own(content: ItemContent) -> Fingerprints:
     """The prints of what the item should look like there."""
     fields = compose(content)
-    return print_of_event(fields, content) if fields else {}
+    return fingerprints_of_event(fields, content) if fields else {}
 
 
-def _is_news(row: LinkedRow, read: Prints) -> bool:
+def _is_news(row: LinkedRow, read: Fingerprints) -> bool:
     """Whether the row was changed, or shows something else, since the link was read last."""
     touched = row.updated is not None and row.updated != row.link.event_updated
-    return touched or not same(read, row.link.last_read)
+    return touched or not are_same(read, row.link.last_read)
 
 
 def _acquainted(row: LinkedRow) -> Link:
@@ -162,20 +187,22 @@ def _acquainted(row: LinkedRow) -> Link:
     link = row.link
     if link.event_uid not in {None, row.event.event_uid}:
         # Under our id "uid-1" was known, now it is "uid-2": our removal of the first came in between.
-        link = deletion_seen(link)
+        link = after_deletion_seen(link)
     link = link_states.seen(link, row.event, row.reading)
-    return replace(link, overtaken=recent(link.overtaken, row.reading))
+    return replace(link, overtaken=recent_writes(link.overtaken, row.reading))
 
 
-def _confirmed(row: LinkedRow, read: Prints) -> Link:
+def _confirmed(row: LinkedRow, read: Fingerprints) -> Link:
     """The newest write was read back: both sides agree on it. Earlier ones may yet arrive (R18)."""
     link = thaw(row.link)
     agreed = {**(link.writes[-1].prints if link.writes else {}), **read}
     settled = link.state is LinkState.AGREED and link.applied_revision == row.item.revision
-    return link_states.confirm(overtaken(link, row.reading), agreed, differs=link.differs and not settled)
+    return link_states.confirm(
+        after_overtaking(link, row.reading), agreed, differs=link.differs and not settled
+    )
 
 
-def _doubted(row: LinkedRow, sight: Sight, *, late: bool) -> Judgement:
+def _doubted(row: LinkedRow, sight: RowReading, *, late: bool) -> Judgement:
     """Not arrived yet: nothing is taken, and after a while the newest state is written once more, once.
 
     ``late``: an earlier write has only just arrived, which may have undone that.
@@ -186,36 +213,36 @@ def _doubted(row: LinkedRow, sight: Sight, *, late: bool) -> Judgement:
     # Then a copy of ours is written once more; a foreign event refused it, and is left alone.
     # Where it shows "Brunch", written between, it was overtaken: once more from 9:01 on, foreign or not.
     link, now = row.link, row.reading.now
-    patience = IN_FLIGHT if sight.passed else ARRIVAL
-    lately = any(at > now - ARRIVAL for at in link.rewrites)
+    patience = DELETION_IN_FLIGHT_SECONDS if sight.passed else ARRIVAL_SECONDS
+    lately = any(at > now - ARRIVAL_SECONDS for at in link.rewrites)
     if link.state is LinkState.AGREED and lately and late:
         return Judgement(link=rewrite(link, now=now))
     if sight.passed and not lately and thaw(link) != link:
         return Judgement(link=_to_write(row.known_as(thaw(link))))
-    if link.state is not LinkState.AGREED or age(link, row.reading) < patience:
+    if link.state is not LinkState.AGREED or age_of_last_write(link, row.reading) < patience:
         return Judgement(link=link)
     if link.origin is Origin.OURS or sight.passed:
         return Judgement(link=link if lately else rewrite(link, now=now))
     frozen = link_states.freeze(link, Code.NOT_POSSIBLE)
-    return Judgement(link=frozen, entries=[Entries.of(row).not_arrived()])
+    return Judgement(link=frozen, entries=[RowLog.of(row).not_arrived()])
 
 
-def _judge_edit_once(row: LinkedRow, sight: Sight, *, known: Link) -> Judgement:
+def _judge_edit_once(row: LinkedRow, sight: RowReading, *, known: Link) -> Judgement:
     """What the edit means; what ``known``, the link before, differed in already is not told again."""
     # Update is not checked. The title was edited, which the log told; a row whose description was made
     # another tells something new, one that repeats the title does not.
-    judged = _judge_edit(row.known_as(edited_upon(row.link, row.changed)), sight)
-    told = judged.item is None and known.differs and same(sight.read, known.last_read)
+    judged = _judge_edit(row.known_as(after_edit(row.link, row.changed)), sight)
+    told = judged.item is None and known.differs and are_same(sight.read, known.last_read)
     return replace(judged, entries=()) if told else judged
 
 
-def _judge_edit(row: LinkedRow, sight: Sight) -> Judgement:
+def _judge_edit(row: LinkedRow, sight: RowReading) -> Judgement:
     if not row.integration.event_types.update:
         return _passed_over(row, Code.UPDATE_OFF, "Update is not checked for this calendar.")
     if row.item.type is ItemType.SERVICE_CALL and row.content.completed:
         return _passed_over(row, Code.DIFFERS, "A completed service call keeps its time.")
     # The description ends in the item's reference. Its owner removed that line only: nothing to be taken.
-    if edited(row.content, row.event, sight.fields) == row.content:
+    if edited_item(row.content, row.event, sight.fields) == row.content:
         return Judgement(link=_put_right(row))
     clash = _vorex_changed(row, sight)
     if clash and _vorex_is_newer(row):
@@ -225,7 +252,7 @@ def _judge_edit(row: LinkedRow, sight: Sight) -> Judgement:
 
 def _passed_over(row: LinkedRow, code: Code, reason: str) -> Judgement:
     """The item stays, and the event differs from it from now on."""
-    log = Entries.of(row)(LogAction.UPDATE, Outcome.SKIPPED, code, reason)
+    log = RowLog.of(row)(LogAction.UPDATE, Outcome.SKIPPED, code, reason)
     return Judgement(link=differ(row.link), entries=[log])
 
 
@@ -237,7 +264,7 @@ def _put_right(row: LinkedRow) -> Link:
 
 
 def _vorex_is_newer(row: LinkedRow) -> bool:
-    return vorex_wins(
+    return does_vorex_win(
         row.item,
         vorex_time=row.item.changed_at,
         calendar_time=row.changed,
@@ -246,7 +273,7 @@ def _vorex_is_newer(row: LinkedRow) -> bool:
     )
 
 
-def _vorex_changed(row: LinkedRow, sight: Sight) -> bool:
+def _vorex_changed(row: LinkedRow, sight: RowReading) -> bool:
     """Whether the item was changed elsewhere since both sides agreed."""
     if row.item.changed_by == row.integration.id:
         return False
@@ -259,27 +286,27 @@ def _vorex_changed(row: LinkedRow, sight: Sight) -> bool:
     return row.updated is None or not touched_since(row.updated, row.link.writes[-1])
 
 
-def _taken(row: LinkedRow, sight: Sight, *, clash: bool) -> Judgement:
+def _taken(row: LinkedRow, sight: RowReading, *, clash: bool) -> Judgement:
     before = row.content
     after = replace(row, item=_edited_item(row, sight))
-    entry = Entries.of(after)
+    entry = RowLog.of(after)
     entries = [entry(LogAction.UPDATE, Outcome.DONE, Code.OK, "Changed in the linked calendar.")]
     if clash:
-        kept, lost = (values_of(each, sight.fields) for each in (after.content, before))
+        kept, lost = (item_values(each, sight.fields) for each in (after.content, before))
         entries.append(entry.lost_by_vorex(kept=kept, lost=lost, private=before.private))
     return Judgement(link=_after_edit(after, sight), item=after.item, entries=entries)
 
 
-def _edited_item(row: LinkedRow, sight: Sight) -> Item:
-    content = edited(row.content, row.event, sight.fields)
-    changed = next_item(row.item, content, row.integration, row.changed)
+def _edited_item(row: LinkedRow, sight: RowReading) -> Item:
+    content = edited_item(row.content, row.event, sight.fields)
+    changed = item_after_change(row.item, content, row.integration, row.changed)
     if row.link.origin is Origin.OURS:
         return changed
-    code = closed_code(row.event)
+    code = read_only_code(row.event)
     return replace(changed, read_only_reason=code.value if code else None)
 
 
-def _after_edit(row: LinkedRow, sight: Sight) -> Link:
+def _after_edit(row: LinkedRow, sight: RowReading) -> Link:
     """The link once its item has taken the edit over, as the row has it."""
     link, item = row.link, row.item
     if link.state is LinkState.FROZEN:
@@ -288,13 +315,13 @@ def _after_edit(row: LinkedRow, sight: Sight) -> Link:
     # has been written yet, and it is written with the edit.
     unheard = link.applied_revision < item.revision - 1
     # "Acme – Call" was made "Call back", and is to be "Acme – Call back" (R13): the very title differs still.
-    still = differing(sight.read, _own(row.content))
+    still = differing_fields(sight.read, _own(row.content))
     lacking = link.origin is Origin.OURS and bool(still & sight.fields)
     if link.state is not LinkState.AGREED or not sight.arrived or unheard or lacking:
         return _to_write(row)
     base = link.writes[-1].prints if link.writes else link.agreed or {}
     return link_states.align(
-        overtaken(link, row.reading),
+        after_overtaking(link, row.reading),
         item,
         {**base, **sight.read},
         last_read=link.last_read,
@@ -302,15 +329,15 @@ def _after_edit(row: LinkedRow, sight: Sight) -> Link:
     )
 
 
-def _lost_to_vorex(row: LinkedRow, sight: Sight) -> Judgement:
-    log = Entries.of(row)(
+def _lost_to_vorex(row: LinkedRow, sight: RowReading) -> Judgement:
+    log = RowLog.of(row)(
         LogAction.UPDATE,
         Outcome.SKIPPED,
         Code.CONFLICT_LOST,
         "Changed on both sides; the change in Vorex wins.",
-        detail=both_values(
-            kept=values_of(row.content, sight.fields),
-            lost=read_values(row.event, sight.fields),
+        detail=conflict_values(
+            kept=item_values(row.content, sight.fields),
+            lost=event_values(row.event, sight.fields),
             private=row.content.private or row.event.event_private,
         ),
     )
@@ -322,10 +349,10 @@ def _lost_to_vorex(row: LinkedRow, sight: Sight) -> Judgement:
 def _to_write(row: LinkedRow) -> Link:
     """The link with what is now to be written, so that nothing on its way has the last word."""
     link, item, now = row.link, row.item, row.reading.now
-    wished = wish(item, row.integration, differ(link))
-    if isinstance(wished, Leave):
-        return left(link, wished, item)
-    if isinstance(wished, Write):
+    wished = desired_event(item, row.integration, differ(link))
+    if isinstance(wished, LeaveEvent):
+        return left_link(link, wished, item)
+    if isinstance(wished, WriteEvent):
         wanting = link_states.want_anew(link, wished.fields, revision=item.revision)
         link = expecting(wanting, item, now)
-    return rewrite(link, now=now) if link.state in AT_REST else link
+    return rewrite(link, now=now) if link.state in RESTING_STATES else link

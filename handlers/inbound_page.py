@@ -25,23 +25,23 @@ from contracts.calendar import (
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_day
 from contracts.vorex import ItemType
-from handlers.echo import outstanding
-from handlers.edits import closed_code, imported, masked
-from handlers.fingerprints import print_of_event
-from handlers.inbound_event import judge
+from handlers.echo import outstanding_writes
+from handlers.edits import imported_item, masked_event, read_only_code
+from handlers.fingerprints import fingerprints_of_event
+from handlers.inbound_event import judge_row
 from handlers.judgement import Judgement, Reading, calendar_time, content_of, is_gone
 from handlers.link_states import align, found
-from handlers.log_entries import Entries
-from handlers.matching import Twin, twin_of_event
+from handlers.log_entries import RowLog
+from handlers.matching import MatchKey, match_key_of_event
 
-DAYS_BACK = 41
-DAYS_AHEAD = 200
+READ_DAYS_BACK = 41
+READ_DAYS_AHEAD = 200
 MOST_FREE_DELETIONS = 10
 LARGEST_FREE_SHARE = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
+class KnownRows:
     """What the store knows that bears on the rows of a page."""
 
     integration: Integration
@@ -49,9 +49,9 @@ class Known:
     items: Mapping[ItemRef, Item]
     prior: frozenset[str]
     """Keys of events that real-time sync does not bring (R33)."""
-    twins: frozenset[Twin] = frozenset()
+    twins: frozenset[MatchKey] = frozenset()
     """Living copies of other people's syncs on the same calendar (R1)."""
-    equals: Mapping[Twin, Sequence[Item]] = field(default_factory=dict)
+    equals: Mapping[MatchKey, Sequence[Item]] = field(default_factory=dict)
     """Items of this person that are not linked here, by what makes an event equal to them (R29)."""
     undecided: bool = False
     """Whether an equal event may still come on a later page, so that nothing can be decided about one."""
@@ -70,7 +70,7 @@ class PageChanges:
     again: bool = False
     linked: int = 0
     """Events that were found to be equal to an item and are linked to it (R29)."""
-    left: list[tuple[Twin, str]] = field(default_factory=list)
+    left: list[tuple[MatchKey, str]] = field(default_factory=list)
     """Events, by their uids, about which is decided when all of their equals are known (R29)."""
 
     def take(self, judgement: Judgement) -> None:
@@ -91,7 +91,7 @@ def event_keys(event: CronofyEvent) -> list[str]:
 
 def judge_page(
     events: Iterable[CronofyEvent],
-    known: Known,
+    known: KnownRows,
     reading: Reading,
     *,
     new_id: Callable[[], str],
@@ -107,7 +107,7 @@ def judge_page(
     for link, rows in by_link:
         item = known.items.get(link.item_ref)
         if item is not None:
-            changes.take(judge(_telling_of(link, rows), link, item, known.integration, reading))
+            changes.take(judge_row(_telling_of(link, rows), link, item, known.integration, reading))
     arrivals = _Arrivals(known=known, reading=reading, new_id=new_id, changes=changes)
     for event in foreign:
         (arrivals.bring_by_name if by_name else arrivals.bring)(event)
@@ -115,7 +115,7 @@ def judge_page(
 
 
 def match_page(
-    events: Iterable[CronofyEvent], known: Known, reading: Reading, *, new_id: Callable[[], str]
+    events: Iterable[CronofyEvent], known: KnownRows, reading: Reading, *, new_id: Callable[[], str]
 ) -> PageChanges:
     """Link the foreign events that equal an item, and do nothing else (R29)."""
     changes = PageChanges()
@@ -127,7 +127,7 @@ def match_page(
 
 
 def _sorted(
-    events: Iterable[CronofyEvent], known: Known, reading: Reading
+    events: Iterable[CronofyEvent], known: KnownRows, reading: Reading
 ) -> tuple[list[tuple[Link, list[CronofyEvent]]], list[CronofyEvent]]:
     ours, uids = _index(known.links)
     rows: dict[LinkId, list[CronofyEvent]] = defaultdict(list)
@@ -143,14 +143,14 @@ def _sorted(
     return [(pairs[key], rows[key]) for key in pairs], [_telling(each) for each in foreign.values()]
 
 
-def _restored(event: CronofyEvent, link: Link, known: Known, reading: Reading) -> bool:
+def _restored(event: CronofyEvent, link: Link, known: KnownRows, reading: Reading) -> bool:
     """Whether a foreign event whose appointment was deleted for it is back: it arrives anew."""
     item = known.items.get(link.item_ref)
     if link.origin is not Origin.EXTERNAL or link.exists_there or is_gone(event):
         return False
     if item is None or not item.deleted or event.updated is None or link.event_updated is None:
         return False
-    if outstanding(
+    if outstanding_writes(
         (*link.overtaken, *link.writes), reading
     ):  # an edit of ours, made before, may have touched it
         return False
@@ -186,7 +186,7 @@ def _telling(rows: Sequence[CronofyEvent]) -> CronofyEvent:
 class _Arrivals:
     """Foreign events of one page that are not linked; what becomes of them is added to ``changes``."""
 
-    known: Known
+    known: KnownRows
     reading: Reading
     new_id: Callable[[], str]
     changes: PageChanges
@@ -201,7 +201,7 @@ class _Arrivals:
         elif not integration.event_types.create:
             reason = "Create is not checked for this calendar."
             self._pass_over(event, Code.CREATE_OFF, reason)
-        elif twin_of_event(event) in self.known.twins:
+        elif match_key_of_event(event) in self.known.twins:
             reason = "A copy that another person's sync put on this shared calendar."
             self._pass_over(event, Code.SHARED_MAILBOX, reason)
         else:
@@ -209,7 +209,7 @@ class _Arrivals:
 
     def bring_by_name(self, event: CronofyEvent) -> None:
         """The user asked for it by its range: neither Create nor what was there before counts (R26)."""
-        if twin_of_event(event) not in self.known.twins and not self.match(event):
+        if match_key_of_event(event) not in self.known.twins and not self.match(event):
             self._import(event, "Retrieved from the linked calendar.")
 
     def match(self, event: CronofyEvent) -> bool:
@@ -217,7 +217,7 @@ class _Arrivals:
 
         Whether that was done, or is decided when all of the event's equals are known.
         """
-        twin = twin_of_event(event)
+        twin = match_key_of_event(event)
         equal = self.known.equals.get(twin, ())
         if len(equal) != 1:
             return False
@@ -242,7 +242,7 @@ class _Arrivals:
         self._log(item, LogAction.CREATE, Outcome.DONE, Code.OK, reason)
 
     def _linked(self, event: CronofyEvent, item: Item) -> Link:
-        agreed = print_of_event(masked(event), content_of(item))
+        agreed = fingerprints_of_event(masked_event(event), content_of(item))
         link = found(item, self.known.integration, event, self.reading, LinkId(self.new_id()))
         return align(link, item, agreed, last_read=agreed)
 
@@ -265,15 +265,15 @@ class _Arrivals:
             sync_version=1,
             revision=1,
             deleted=False,
-            content=imported(event, item_id=item_id, user_id=user_id, time_zone=zone),
+            content=imported_item(event, item_id=item_id, user_id=user_id, time_zone=zone),
             changed_at=calendar_time(event, self.reading),
             changed_by=integration.id,
             imported_by=integration.id,
-            read_only_reason=code.value if (code := closed_code(event)) else None,
+            read_only_reason=code.value if (code := read_only_code(event)) else None,
         )
 
     def _log(self, item: Item, action: LogAction, outcome: Outcome, code: Code, reason: str) -> None:
-        entry = Entries(item, self.known.integration, self.reading)
+        entry = RowLog(item, self.known.integration, self.reading)
         self.changes.entries.append(entry(action, outcome, code, reason))
 
 
@@ -282,24 +282,24 @@ def _slid_in(event: CronofyEvent, integration: Integration) -> bool:
     finished = integration.finished_at
     if finished is None or event.created is None or event.created >= finished:
         return False
-    first, beyond = reach(finished)
+    first, beyond = days_to_read(finished)
     return as_day(event.start) >= beyond or as_day(event.end) < first
 
 
-def reach(at: datetime) -> tuple[date, date]:
+def days_to_read(at: datetime) -> tuple[date, date]:
     """The days that a full read asks for: 41 back, and up to 200 ahead (DESIGN 7.2)."""
     today = at.astimezone(UTC).date()
-    return today - timedelta(days=DAYS_BACK), today + timedelta(days=DAYS_AHEAD)
+    return today - timedelta(days=READ_DAYS_BACK), today + timedelta(days=READ_DAYS_AHEAD)
 
 
-def was_there(event: CronofyEvent, integration: Integration) -> bool:
+def was_there_before(event: CronofyEvent, integration: Integration) -> bool:
     """Whether a row of the reading at Finish was on the calendar before Finish (R33)."""
     if event.event_id is not None or integration.finished_at is None:
         return False
     return event.created is None or event.created < integration.finished_at.replace(microsecond=0)
 
 
-def too_many(*, new: int, recent: int, pairs: int) -> bool:
+def too_many_deletions(*, new: int, recent: int, pairs: int) -> bool:
     """Whether the deletions of a day are so many that a person must be asked first (R11).
 
     ``recent`` were carried out within 24 hours, ``pairs`` counts the links before any of them.

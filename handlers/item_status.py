@@ -7,7 +7,7 @@ from enum import StrEnum
 from contracts.calendar import Code, Integration, Item, Link, LinkState, Origin, Status
 
 
-class Standing(StrEnum):
+class ItemStanding(StrEnum):
     """A closed set; each has its sentence on the item's page."""
 
     CONFIRMED = "confirmed"
@@ -29,67 +29,73 @@ class Standing(StrEnum):
     NOT_SENT = "not_sent"
 
 
-SETTLED = frozenset(set(Standing) - {Standing.ACCEPTED, Standing.ON_ITS_WAY, Standing.DELAYED})
+SETTLED_STANDINGS = frozenset(
+    set(ItemStanding) - {ItemStanding.ACCEPTED, ItemStanding.ON_ITS_WAY, ItemStanding.DELAYED}
+)
 _HELD = {
-    Code.HELD_DELETION: Standing.ANSWER,
-    Code.NOT_CONNECTED: Standing.NOT_CONNECTED,
-    Code.INACTIVE: Standing.INACTIVE,
+    Code.HELD_DELETION: ItemStanding.ANSWER,
+    Code.NOT_CONNECTED: ItemStanding.NOT_CONNECTED,
+    Code.INACTIVE: ItemStanding.INACTIVE,
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class ItemStatus:
     """How the item stands, since when, and the code behind it where it has one."""
 
-    standing: Standing
+    standing: ItemStanding
     at: datetime | None = None
     code: Code | None = None
     differs: bool = False
 
     @property
     def settled(self) -> bool:
-        return self.standing in SETTLED
+        return self.standing in SETTLED_STANDINGS
 
 
-def told(item: Item, integration: Integration, link: Link | None, *, delayed: datetime | None) -> Told:
+def status_of(
+    item: Item, integration: Integration, link: Link | None, *, delayed: datetime | None
+) -> ItemStatus:
     """``delayed``: since when Cronofy takes nothing from this integration (R23)."""
     if link is None or link.ended_at is not None or link.calendar_id != integration.calendar_id:
         off = item.type not in integration.item_types
-        return Told(standing=Standing.TYPE_OFF if off else Standing.NOT_SENT)
+        return ItemStatus(standing=ItemStanding.TYPE_OFF if off else ItemStanding.NOT_SENT)
     waiting = _told_waiting(integration, link, delayed)
     if waiting is not None:
         return waiting
     match link.state:
         case LinkState.FAILED:
-            return Told(standing=Standing.REFUSED, code=link.code)
+            return ItemStatus(standing=ItemStanding.REFUSED, code=link.code)
         case LinkState.LET_GO:
-            return Told(standing=Standing.LET_GO, code=link.code)
+            return ItemStatus(standing=ItemStanding.LET_GO, code=link.code)
         case LinkState.FROZEN:
-            return Told(standing=Standing.FROZEN, code=link.code, differs=link.differs)
+            return ItemStatus(standing=ItemStanding.FROZEN, code=link.code, differs=link.differs)
     return _told_at_rest(link)
 
 
-def _told_waiting(integration: Integration, link: Link, delayed: datetime | None) -> Told | None:
+def _told_waiting(integration: Integration, link: Link, delayed: datetime | None) -> ItemStatus | None:
     if link.state is LinkState.HELD:
-        return Told(standing=_HELD.get(link.code or Code.OK, Standing.FIRST_READING), code=link.code)
+        return ItemStatus(
+            standing=_HELD.get(link.code or Code.OK, ItemStanding.FIRST_READING), code=link.code
+        )
     if link.state not in {LinkState.BEHIND, LinkState.RETRYING}:
         return None
     if integration.status is Status.NOT_CONNECTED:
-        return Told(standing=Standing.NOT_CONNECTED)
+        return ItemStatus(standing=ItemStanding.NOT_CONNECTED)
     if not integration.active:
-        return Told(standing=Standing.INACTIVE)
+        return ItemStatus(standing=ItemStanding.INACTIVE)
     if link.state is LinkState.RETRYING or delayed is not None:
-        return Told(standing=Standing.DELAYED, at=delayed)
-    return Told(standing=Standing.ON_ITS_WAY)
+        return ItemStatus(standing=ItemStanding.DELAYED, at=delayed)
+    return ItemStatus(standing=ItemStanding.ON_ITS_WAY)
 
 
-def _told_at_rest(link: Link) -> Told:
+def _told_at_rest(link: Link) -> ItemStatus:
     if not link.exists_there:
-        return Told(standing=Standing.REMOVED, at=_moment(link.accepted_at))
+        return ItemStatus(standing=ItemStanding.REMOVED, at=_moment(link.accepted_at))
     unread = link.accepted_at is not None and (link.read_at is None or link.read_at < link.accepted_at)
     if link.origin is Origin.OURS and (unread or link.writes):
-        return Told(standing=Standing.ACCEPTED, at=_moment(link.accepted_at), differs=link.differs)
-    return Told(standing=Standing.CONFIRMED, at=_moment(link.read_at), differs=link.differs)
+        return ItemStatus(standing=ItemStanding.ACCEPTED, at=_moment(link.accepted_at), differs=link.differs)
+    return ItemStatus(standing=ItemStanding.CONFIRMED, at=_moment(link.read_at), differs=link.differs)
 
 
 def _moment(at: float | None) -> datetime | None:

@@ -9,7 +9,7 @@ from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent
 from handlers.versions import next_version
 
-FUTURE_SLACK = timedelta(minutes=5)
+CLOCK_SLACK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +36,7 @@ class Judgement:
     """A deletion that is carried out with the read's last page (R11)."""
 
 
-NOTHING = Judgement()
+NO_CHANGE = Judgement()
 
 
 def is_gone(event: CronofyEvent) -> bool:
@@ -47,7 +47,7 @@ def is_gone(event: CronofyEvent) -> bool:
 def changed_at(event: CronofyEvent, reading: Reading) -> datetime | None:
     """When the row was changed, by Cronofy's word; None where that is missing or not sane."""
     asked = datetime.fromtimestamp(reading.asked_at, UTC)
-    return event.updated if event.updated is not None and event.updated <= asked + FUTURE_SLACK else None
+    return event.updated if event.updated is not None and event.updated <= asked + CLOCK_SLACK else None
 
 
 def calendar_time(event: CronofyEvent, reading: Reading) -> datetime:
@@ -60,7 +60,7 @@ def content_of(item: Item) -> ItemContent:
     return item.content
 
 
-def next_item(item: Item, content: ItemContent, integration: Integration, at: datetime) -> Item:
+def item_after_change(item: Item, content: ItemContent, integration: Integration, at: datetime) -> Item:
     """The item after a change by the calendar: a version more, whoever made the last one."""
     version = next_version(item.version)
     return replace(

@@ -23,31 +23,31 @@ back is ``echo``'s to count.
 
 Nobody else makes a link or sets its state, but for four statements in the store that move whole sets of rows:
 ``links.release`` (*held* → *behind*), ``moves.let_go`` (all that are not on the chosen calendar),
-``tombstones.bury_links`` (unfinished → *held*) and ``tombstones.unwish`` (all → *behind*, to be removed).
+``tombstones.bury_links`` (unfinished → *held*) and ``tombstones.want_removed`` (all → *behind*, to be removed).
 """
 
 from dataclasses import replace
 
 from contracts.calendar import (
     Code,
+    Fingerprints,
     Integration,
     Item,
     Link,
     LinkId,
     LinkState,
     Origin,
-    Prints,
     event_id,
 )
 from contracts.cronofy import CronofyEvent
 from contracts.event_fields import EventFields, fields_hash
 from handlers.compose import compose
-from handlers.edits import closed_code
+from handlers.edits import read_only_code
 from handlers.judgement import Reading, changed_at
 
-UNFINISHED = frozenset({LinkState.BEHIND, LinkState.RETRYING})
+UNWRITTEN_STATES = frozenset({LinkState.BEHIND, LinkState.RETRYING})
 """What is still to be written."""
-AT_REST = frozenset({LinkState.AGREED, LinkState.FAILED})
+RESTING_STATES = frozenset({LinkState.AGREED, LinkState.FAILED})
 """Where a read may have a link written once more: nothing is on its way."""
 MOST_REWRITES = 6
 REWRITE_WINDOW_SECONDS = 3600.0
@@ -128,13 +128,13 @@ def hold(link: Link, code: Code | None) -> Link:
 
 def retry(link: Link) -> Link:
     """*Behind* or *retrying* → *retrying*: the write failed, and will be tried again after a delay."""
-    assert link.state in UNFINISHED
+    assert link.state in UNWRITTEN_STATES
     return replace(link, state=LinkState.RETRYING)
 
 
 def fail(link: Link) -> Link:
     """*Behind* or *retrying* → *failed*: the calendar refused it, and a dead letter tells of it."""
-    assert link.state in UNFINISHED
+    assert link.state in UNWRITTEN_STATES
     return replace(link, state=LinkState.FAILED, code=Code.REFUSED_BY_CALENDAR)
 
 
@@ -151,7 +151,7 @@ def accept(link: Link, *, revision: int, applied_hash: str, gone: bool, now: flo
         exists_there=not gone,
         accepted_at=now,
     )
-    if link.desired_revision > revision or link.state not in UNFINISHED:
+    if link.desired_revision > revision or link.state not in UNWRITTEN_STATES:
         return taken
     return replace(taken, state=LinkState.AGREED, code=_lasting_code(link), differs=False)
 
@@ -213,7 +213,7 @@ def rewrite(link: Link, *, now: float) -> Link:
 
     Too often within an hour and the link is *frozen* instead: somebody else keeps changing the event too.
     """
-    assert link.state in AT_REST
+    assert link.state in RESTING_STATES
     recent = [at for at in link.rewrites if at > now - REWRITE_WINDOW_SECONDS]
     if len(recent) >= MOST_REWRITES:
         return replace(link, state=LinkState.FROZEN, code=Code.LOOP_STOPPED, rewrites=recent)
@@ -278,7 +278,7 @@ def _unread(link: Link) -> Link:
 def seen(link: Link, event: CronofyEvent, reading: Reading) -> Link:
     """A living row of its event was read: which event it is, and what its calendar allows."""
     external = link.origin is Origin.EXTERNAL
-    closed = closed_code(event) if external else None
+    closed = read_only_code(event) if external else None
     return replace(
         link,
         event_uid=event.event_uid,
@@ -308,17 +308,19 @@ def missing(link: Link) -> Link:
     return replace(link, exists_there=False)
 
 
-def note(link: Link, read: Prints) -> Link:
+def note(link: Link, read: Fingerprints) -> Link:
     """What its row shows; fields that it lacks stay as they were read before."""
     return replace(link, last_read={**(link.last_read or {}), **read})
 
 
-def confirm(link: Link, agreed: Prints, *, differs: bool) -> Link:
+def confirm(link: Link, agreed: Fingerprints, *, differs: bool) -> Link:
     """The newest write was read back: both sides agree on these fields."""
     return replace(link, agreed=agreed, last_read=agreed, differs=differs)
 
 
-def align(link: Link, item: Item, agreed: Prints, *, last_read: Prints | None, differs: bool = False) -> Link:
+def align(
+    link: Link, item: Item, agreed: Fingerprints, *, last_read: Fingerprints | None, differs: bool = False
+) -> Link:
     """The item is as its event was read: both sides are alike at its revision, nothing is to be written."""
     assert item.content is not None
     fields = compose(item.content)
@@ -335,7 +337,7 @@ def align(link: Link, item: Item, agreed: Prints, *, last_read: Prints | None, d
 
 
 def recall(
-    link: Link, old: Link, item: Item, *, agreed: Prints | None, last_read: Prints | None = None
+    link: Link, old: Link, item: Item, *, agreed: Fingerprints | None, last_read: Fingerprints | None = None
 ) -> Link:
     """A new link knows what an earlier integration's knew; of a copy that was removed, nothing (R21)."""
     removed = old.desired is None

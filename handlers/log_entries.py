@@ -1,18 +1,18 @@
 """The log entries that a row of the linked calendar leaves (R27)."""
 
 from contracts.calendar import Code, Direction, Integration, Item, LogAction, LogEntry, Outcome
-from handlers.edits import MASKED_TITLE, both_values
+from handlers.edits import MASKED_TITLE, conflict_values
 from handlers.judgement import LinkedRow, Reading
 
 
-class Entries:
+class RowLog:
     """Writes the log entries of one row; texts of private items never enter (R27)."""
 
     def __init__(self, item: Item, integration: Integration, reading: Reading) -> None:
         self._item, self._integration, self._reading = item, integration, reading
 
     @classmethod
-    def of(cls, row: LinkedRow) -> "Entries":
+    def of(cls, row: LinkedRow) -> "RowLog":
         return cls(row.item, row.integration, row.reading)
 
     def __call__(
@@ -36,7 +36,7 @@ class Entries:
             Outcome.SKIPPED,
             code=Code.CONFLICT_LOST,
             reason="Changed on both sides; the newer change in the linked calendar wins.",
-            detail=both_values(kept=kept, lost=lost, private=private),
+            detail=conflict_values(kept=kept, lost=lost, private=private),
         )
 
     def stopped(self) -> LogEntry:

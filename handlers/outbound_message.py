@@ -10,6 +10,7 @@ from enum import StrEnum
 from contracts.calendar import (
     Code,
     Direction,
+    Fingerprints,
     Integration,
     IntegrationId,
     Item,
@@ -20,7 +21,6 @@ from contracts.calendar import (
     LogEntry,
     Origin,
     Outcome,
-    Prints,
     Status,
     Written,
 )
@@ -29,14 +29,22 @@ from contracts.event_fields import EventFields
 from contracts.vorex import ItemChangedData, ItemContent
 from handlers import link_states
 from handlers.compose import compose
-from handlers.fingerprints import NO_EVENT, print_of_event
-from handlers.link_states import UNFINISHED, first
-from handlers.plan import Agreed, Leave, Remove, Write, left, renewed, wish
-from handlers.versions import Loss, Verdict, judge
+from handlers.edits import MASKED_TITLE
+from handlers.fingerprints import NO_EVENT, fingerprints_of_event
+from handlers.link_states import UNWRITTEN_STATES, first
+from handlers.plan import (
+    InAgreement,
+    LeaveEvent,
+    RemoveEvent,
+    WriteEvent,
+    desired_event,
+    left_link,
+    renewed_link,
+)
+from handlers.versions import LostChange, VersionVerdict, judge_version
 
-MASKED_TITLE = "Private appointment"
-MOST_WRITES = 20
-REASONS = {
+MOST_REMEMBERED_WRITES = 20
+LEAVE_REASONS = {
     Code.INACTIVE: "The integration is not active; the change is kept for its activation.",
     Code.NOT_CONNECTED: "The calendar is not connected; the change is kept for the reconnection.",
     Code.TYPE_OFF: "Items of this type are no longer sent to this calendar.",
@@ -63,7 +71,7 @@ class ItemMessage:
 
 
 @dataclass(kw_only=True, slots=True)
-class Verdicts:
+class ItemVerdicts:
     """What the messages about one item come to."""
 
     item: Item
@@ -74,7 +82,7 @@ class Verdicts:
     """Those that go on to the item's links."""
     superseded: list[ItemMessage] = field(default_factory=list)
     stale: list[ItemMessage] = field(default_factory=list)
-    losses: list[tuple[Loss, ItemMessage]] = field(default_factory=list)
+    losses: list[tuple[LostChange, ItemMessage]] = field(default_factory=list)
 
     @property
     def fresh(self) -> bool:
@@ -94,7 +102,7 @@ class Verdicts:
         return link is None or link.desired_revision < self.item.revision
 
 
-class Standing(StrEnum):
+class LinkStanding(StrEnum):
     """What a link means to the messages that reached it."""
 
     SEND = "send"
@@ -103,24 +111,24 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class LinkChoice:
     """What becomes of one link."""
 
     link: Link
-    standing: Standing
+    standing: LinkStanding
     new: bool = False
     changed: bool = True
     entry: LogEntry | None = None
 
 
-def sort_out(stored: Item | None, received: Sequence[ItemMessage]) -> Verdicts:
+def judge_messages(stored: Item | None, received: Sequence[ItemMessage]) -> ItemVerdicts:
     """Judge the messages about one item, the lowest version first: the highest wins (R17)."""
     item = stored
-    verdicts: Verdicts | None = None
+    verdicts: ItemVerdicts | None = None
     for each in sorted(received, key=lambda one: one.data.version):
-        judged = judge(item, each.data, time=each.message.time, source=each.message.source)
+        judged = judge_version(item, each.data, time=each.message.time, source=each.message.source)
         item = judged.item
-        verdicts = verdicts or Verdicts(item=item)
+        verdicts = verdicts or ItemVerdicts(item=item)
         verdicts.item = item
         _place(verdicts, each, judged.verdict)
         if judged.loss is not None:
@@ -130,78 +138,78 @@ def sort_out(stored: Item | None, received: Sequence[ItemMessage]) -> Verdicts:
     return verdicts
 
 
-def _place(verdicts: Verdicts, received: ItemMessage, verdict: Verdict) -> None:
-    if verdict is Verdict.STALE:
+def _place(verdicts: ItemVerdicts, received: ItemMessage, verdict: VersionVerdict) -> None:
+    if verdict is VersionVerdict.STALE:
         verdicts.stale.append(received)
         return
-    if verdict is Verdict.NEW:
+    if verdict is VersionVerdict.NEW:
         verdicts.superseded.extend(verdicts.current)
         verdicts.current = []
         verdicts.carrier = received
     verdicts.current.append(received)
 
 
-def choose(
-    verdicts: Verdicts,
+def choose_for_link(
+    verdicts: ItemVerdicts,
     integration: Integration,
     link: Link | None,
     *,
     now: float,
     new_id: Callable[[], str],
-) -> Choice | None:
+) -> LinkChoice | None:
     """Say what becomes of the link of an item and an integration; None: there is none and none is due."""
     if link is not None and link.ended_at is None:
         settled = _settled(verdicts, integration, link)
         if settled is not None:
-            return Choice(link=link, standing=settled, changed=False)
-    match wish(verdicts.item, integration, link):
+            return LinkChoice(link=link, standing=settled, changed=False)
+    match desired_event(verdicts.item, integration, link):
         case None:
             return None
-        case Agreed():
+        case InAgreement():
             assert link is not None
             return _agreed(verdicts.item, link)
-        case Leave() as leave:
+        case LeaveEvent() as leave:
             assert link is not None
             return _left(verdicts, integration, link, leave)
-        case Write(fields=fields):
+        case WriteEvent(fields=fields):
             return _wanted(verdicts, integration, link, fields, now=now, new_id=new_id)
-        case Remove():
+        case RemoveEvent():
             return _wanted(verdicts, integration, link, None, now=now, new_id=new_id)
 
 
-def _settled(verdicts: Verdicts, integration: Integration, link: Link) -> Standing | None:
+def _settled(verdicts: ItemVerdicts, integration: Integration, link: Link) -> LinkStanding | None:
     """How a link stands that this revision has already reached; None where it is still to be judged."""
-    if verdicts.fresh or link.desired_revision < verdicts.item.revision or link.state in UNFINISHED:
+    if verdicts.fresh or link.desired_revision < verdicts.item.revision or link.state in UNWRITTEN_STATES:
         return None
     if link.state is LinkState.FAILED:
-        return None if verdicts.replay else Standing.FAILED
+        return None if verdicts.replay else LinkStanding.FAILED
     if link.state is LinkState.HELD and integration.sends and link.code is not Code.HELD_DELETION:
         return None
-    return Standing.DONE
+    return LinkStanding.DONE
 
 
-def _agreed(item: Item, link: Link) -> Choice:
+def _agreed(item: Item, link: Link) -> LinkChoice:
     agreed = link_states.agree(link, revision=item.revision)
-    return Choice(link=agreed, standing=Standing.DONE, changed=agreed != link)
+    return LinkChoice(link=agreed, standing=LinkStanding.DONE, changed=agreed != link)
 
 
-def _left(verdicts: Verdicts, integration: Integration, link: Link, leave: Leave) -> Choice:
-    aside = left(link, leave, verdicts.item)
+def _left(verdicts: ItemVerdicts, integration: Integration, link: Link, leave: LeaveEvent) -> LinkChoice:
+    aside = left_link(link, leave, verdicts.item)
     told = verdicts.news_to(link) and leave.state is not LinkState.LET_GO
     entry = (
-        entry_of(
+        outbound_entry(
             verdicts.item,
             integration.id,
             action=action_of(link, gone=_goes(verdicts.item)),
             outcome=Outcome.SKIPPED,
             code=leave.code,
-            reason=REASONS[leave.code],
+            reason=LEAVE_REASONS[leave.code],
             received=verdicts.bearer,
         )
         if told
         else None
     )
-    return Choice(link=aside, standing=Standing.DONE, changed=aside != link, entry=entry)
+    return LinkChoice(link=aside, standing=LinkStanding.DONE, changed=aside != link, entry=entry)
 
 
 def _goes(item: Item) -> bool:
@@ -209,22 +217,22 @@ def _goes(item: Item) -> bool:
 
 
 def _wanted(
-    verdicts: Verdicts,
+    verdicts: ItemVerdicts,
     integration: Integration,
     link: Link | None,
     fields: EventFields | None,
     *,
     now: float,
     new_id: Callable[[], str],
-) -> Choice:
+) -> LinkChoice:
     item = verdicts.item
-    base = renewed(link, item, integration) if link else first(item, integration, LinkId(new_id()))
+    base = renewed_link(link, item, integration) if link else first(item, integration, LinkId(new_id()))
     wanted = want_or_hold(base, fields, item, integration)
     held = wanted.state is LinkState.HELD
     wanted = wanted if held else expecting(wanted, item, now)
-    return Choice(
+    return LinkChoice(
         link=wanted,
-        standing=Standing.DONE if held else Standing.SEND,
+        standing=LinkStanding.DONE if held else LinkStanding.SEND,
         new=link is None,
         changed=wanted != base or link is None,
         entry=_held_entry(verdicts, wanted) if held and verdicts.news_to(link) else None,
@@ -246,19 +254,19 @@ def holding_code(integration: Integration) -> Code | None:
 
 def expecting(link: Link, item: Item, now: float) -> Link:
     """The link with what it wants remembered, by which it is known when it is read back."""
-    return replace(link, writes=remembered(link, item, link.desired, now))
+    return replace(link, writes=remembered_writes(link, item, link.desired, now))
 
 
-def remembered(link: Link, item: Item, fields: EventFields | None, now: float) -> tuple[Written, ...]:
+def remembered_writes(link: Link, item: Item, fields: EventFields | None, now: float) -> tuple[Written, ...]:
     """The writes that may yet be read back, with the one that is due now (DESIGN 7.3)."""
     writes = tuple(link.writes)
-    prints = prints_of(link, item, fields)
+    prints = fingerprints_after(link, item, fields)
     if prints is None or (writes and writes[-1].prints == prints):
         return writes
-    return (*writes, Written(prints=prints, sent_at=now))[-MOST_WRITES:]
+    return (*writes, Written(prints=prints, sent_at=now))[-MOST_REMEMBERED_WRITES:]
 
 
-def prints_of(link: Link, item: Item, fields: EventFields | None) -> Prints | None:
+def fingerprints_after(link: Link, item: Item, fields: EventFields | None) -> Fingerprints | None:
     """What the whole event looks like once the fields have arrived; None for a foreign one's deletion.
 
     A foreign event is deleted once and for all; one of ours may be written again before that arrives.
@@ -268,7 +276,7 @@ def prints_of(link: Link, item: Item, fields: EventFields | None) -> Prints | No
     if fields is None or item.content is None:
         return None
     whole = fields if link.origin is Origin.OURS else compose(item.content)
-    return None if whole is None else print_of_event(whole, item.content)
+    return None if whole is None else fingerprints_of_event(whole, item.content)
 
 
 def action_of(link: Link, *, gone: bool) -> LogAction:
@@ -285,7 +293,7 @@ def shown_title(content: ItemContent | None) -> str | None:
     return MASKED_TITLE if content.private else content.title or None
 
 
-def entry_of(
+def outbound_entry(
     item: Item,
     integration_id: IntegrationId,
     *,
@@ -312,32 +320,32 @@ def entry_of(
     )
 
 
-def _held_entry(verdicts: Verdicts, link: Link) -> LogEntry | None:
+def _held_entry(verdicts: ItemVerdicts, link: Link) -> LogEntry | None:
     if link.code is None:
         return None
-    return entry_of(
+    return outbound_entry(
         verdicts.item,
         link.integration_id,
         action=action_of(link, gone=link.desired is None),
         outcome=Outcome.HELD,
         code=link.code,
-        reason=REASONS[link.code],
+        reason=LEAVE_REASONS[link.code],
         received=verdicts.bearer,
     )
 
 
-def passed_over(verdicts: Verdicts, integration_ids: Sequence[IntegrationId]) -> list[LogEntry]:
+def superseded_entries(verdicts: ItemVerdicts, integration_ids: Sequence[IntegrationId]) -> list[LogEntry]:
     """One entry for each integration that a stale or superseded message would have reached (R17)."""
     late = [(each, Code.STALE) for each in verdicts.stale]
     early = [(each, Code.SUPERSEDED) for each in verdicts.superseded]
     return [
-        entry_of(
+        outbound_entry(
             verdicts.item,
             integration_id,
             action=LogAction.NONE,
             outcome=Outcome.SKIPPED,
             code=code,
-            reason=REASONS[code],
+            reason=LEAVE_REASONS[code],
             received=each,
         )
         for each, code in (*late, *early)

@@ -11,8 +11,8 @@ from contracts.event_fields import EventFields, fields_hash
 from contracts.times import wire_time
 from contracts.vorex import ItemContent, ItemType
 from handlers import link_states
-from handlers.compose import compose, span
-from handlers.fingerprints import print_of_event, print_of_item
+from handlers.compose import compose, event_span
+from handlers.fingerprints import fingerprints_of_event, fingerprints_of_item
 
 WRITTEN_AS = {
     "title": "summary",
@@ -27,55 +27,55 @@ _SETTLED_THERE = frozenset({Code.SERIES, Code.PRIVATE, Code.LOOP_STOPPED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Write:
+class WriteEvent:
     """The event should be as the fields say."""
 
     fields: EventFields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Remove:
+class RemoveEvent:
     """The event should not exist."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Agreed:
+class InAgreement:
     """Nothing is to be done: the calendar is known to be as it should."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Leave:
+class LeaveEvent:
     """The copy is not kept alike, for a reason that the log tells."""
 
     state: LinkState
     code: Code
 
 
-Wish = Write | Remove | Agreed | Leave
+DesiredEvent = WriteEvent | RemoveEvent | InAgreement | LeaveEvent
 
 
-def wish(item: Item, integration: Integration, link: Link | None) -> Wish | None:
+def desired_event(item: Item, integration: Integration, link: Link | None) -> DesiredEvent | None:
     """What the link of this item and this integration should be; None: there is none and none is due."""
     if link is None or link.ended_at is not None:
         return _first_wish(item, integration)
     if link.calendar_id != integration.calendar_id or (
         link.state is LinkState.LET_GO and _still_let_go(item, link)
     ):
-        return Leave(state=LinkState.LET_GO, code=link.code or Code.OK)
+        return LeaveEvent(state=LinkState.LET_GO, code=link.code or Code.OK)
     frozen = item.type not in integration.item_types
-    if not belongs(item, integration) and not (frozen and _assigned(item, integration)):
+    if not belongs_on_calendar(item, integration) and not (frozen and _assigned(item, integration)):
         return _wish_gone(integration, link)
     if frozen:
-        return Leave(state=LinkState.FROZEN, code=Code.TYPE_OFF)
-    link = renewed(link, item, integration)
+        return LeaveEvent(state=LinkState.FROZEN, code=Code.TYPE_OFF)
+    link = renewed_link(link, item, integration)
     if link.origin is Origin.EXTERNAL:
         return _wish_external(item, integration, link)
     return _wish_copy(item, link)
 
 
-def belongs(item: Item, integration: Integration) -> bool:
+def belongs_on_calendar(item: Item, integration: Integration) -> bool:
     """Whether the item is on this person's calendar at all: theirs, alive, with a date (R2, R14)."""
-    dated = item.content is not None and span(item.content) is not None
+    dated = item.content is not None and event_span(item.content) is not None
     return dated and _assigned(item, integration)
 
 
@@ -83,71 +83,71 @@ def _assigned(item: Item, integration: Integration) -> bool:
     return item.tenant_id == integration.tenant_id and integration.user_id in item.assignees
 
 
-def renewed(link: Link, item: Item, integration: Integration) -> Link:
+def renewed_link(link: Link, item: Item, integration: Integration) -> Link:
     """A foreign event that is gone cannot be brought back: its item is written anew, as an event of ours.
 
     Not so a private one, whose text was never known here (R8).
     """
-    if link.origin is Origin.OURS or link.exists_there or not belongs(item, integration):
+    if link.origin is Origin.OURS or link.exists_there or not belongs_on_calendar(item, integration):
         return link
     if item.read_only_reason == Code.PRIVATE and item.imported_by == integration.id:
         return link
     return link_states.renew(link, event_id(item.tenant_id, integration.user_id, item.type, item.id))
 
 
-def left(link: Link, leave: Leave, item: Item) -> Link:
+def left_link(link: Link, leave: LeaveEvent, item: Item) -> Link:
     """The link that is not kept alike, as of the item's revision."""
     away = link_states.let_go if leave.state is LinkState.LET_GO else link_states.freeze
     return away(link, leave.code, revision=item.revision)
 
 
-def let_go_print(content: ItemContent | None) -> str:
+def let_go_fingerprint(content: ItemContent | None) -> str:
     """Changes when a let-go copy has a reason to come back: its time or its assignees (R6)."""
     if content is None:
         return ""
-    times = span(content)
+    times = event_span(content)
     parts = [wire_time(moment) for moment in times] if times else []
     return hashlib.sha256("\x1f".join([*parts, "", *sorted(content.assignees)]).encode()).hexdigest()[:32]
 
 
-def _first_wish(item: Item, integration: Integration) -> Wish | None:
+def _first_wish(item: Item, integration: Integration) -> DesiredEvent | None:
     never_left = item.imported_by == integration.id == item.changed_by
     if never_left or item.type not in integration.item_types:
         return None
-    if not belongs(item, integration):
+    if not belongs_on_calendar(item, integration):
         return None
     fields = compose(item.content) if item.content else None
-    return Write(fields=fields) if fields else None
+    return WriteEvent(fields=fields) if fields else None
 
 
 def _still_let_go(item: Item, link: Link) -> bool:
     gone = item.deleted or item.content is None
-    return gone or let_go_print(item.content) == link.let_go_print
+    return gone or let_go_fingerprint(item.content) == link.let_go_print
 
 
-def _wish_gone(integration: Integration, link: Link) -> Wish:
+def _wish_gone(integration: Integration, link: Link) -> DesiredEvent:
     if link.state is LinkState.LET_GO:
-        return Leave(state=LinkState.LET_GO, code=link.code or Code.OK)
+        return LeaveEvent(state=LinkState.LET_GO, code=link.code or Code.OK)
     if link.desired is None and link.state is LinkState.AGREED and not link.exists_there:
-        return Agreed()
+        return InAgreement()
     if link.origin is Origin.OURS:
-        return Remove()
+        return RemoveEvent()
     if link.code in _SETTLED_THERE:
-        return Leave(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
+        return LeaveEvent(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
     if integration.unrestricted and link.may_delete:
-        return Remove()
-    return Leave(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+        return RemoveEvent()
+    return LeaveEvent(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
 
 
-def _wish_copy(item: Item, link: Link) -> Wish:
+def _wish_copy(item: Item, link: Link) -> DesiredEvent:
     if link.code is Code.LOOP_STOPPED:
-        return Leave(state=LinkState.FROZEN, code=Code.LOOP_STOPPED)
+        return LeaveEvent(state=LinkState.FROZEN, code=Code.LOOP_STOPPED)
     fields = compose(item.content) if item.content else None
     if fields is None:
-        return Remove()
+        return RemoveEvent()
     if _as_applied(link, fields):
-        return Agreed()
-    return Write(fields=fields)
+        return InAgreement()
+    return WriteEvent(fields=fields)
 
 
 def _as_applied(link: Link, fields: EventFields) -> bool:
@@ -159,28 +159,28 @@ def _as_applied(link: Link, fields: EventFields) -> bool:
     )
 
 
-def _wish_external(item: Item, integration: Integration, link: Link) -> Wish:
+def _wish_external(item: Item, integration: Integration, link: Link) -> DesiredEvent:
     if link.applied_revision >= item.revision and link.state is LinkState.AGREED and not link.differs:
-        return Agreed()
+        return InAgreement()
     content = item.content
     fields = compose(content) if content else None
     if content is None or fields is None:
         return _wish_gone(integration, link)
     changed = _changed_here(link, fields, content)
     if link.exists_there and not changed:
-        return Agreed()
+        return InAgreement()
     if link.code in _SETTLED_THERE:
-        return Leave(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
+        return LeaveEvent(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
     if not (integration.unrestricted and link.may_update and link.exists_there):
-        return Leave(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
-    return Write(fields=fields.only({WRITTEN_AS[name] for name in changed}))
+        return LeaveEvent(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+    return WriteEvent(fields=fields.only({WRITTEN_AS[name] for name in changed}))
 
 
 def _changed_here(link: Link, fields: EventFields, content: ItemContent) -> set[str]:
     """The fields that Vorex changed since they were agreed, or that an earlier write may have left there."""
     if content.type is not ItemType.APPOINTMENT and (composed := _composed_anew(link, fields)):
         return composed
-    wanted, own = print_of_event(fields, content), print_of_item(content)
+    wanted, own = fingerprints_of_event(fields, content), fingerprints_of_item(content)
     writes = (*link.overtaken, *link.writes)
     known = [link.agreed, link.last_read if link.differs else None, *(each.prints for each in writes)]
     return {

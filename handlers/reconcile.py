@@ -8,22 +8,30 @@ from collections.abc import Callable
 
 from contracts.calendar import Code, Integration, Item, Link, LinkId, LinkState, Origin
 from handlers import link_states
-from handlers.plan import Agreed, Leave, Remove, Write, left, renewed, wish
+from handlers.plan import (
+    InAgreement,
+    LeaveEvent,
+    RemoveEvent,
+    WriteEvent,
+    desired_event,
+    left_link,
+    renewed_link,
+)
 
 
-def compared(link: Link, item: Item, integration: Integration) -> Link | None:
+def compared_link(link: Link, item: Item, integration: Integration) -> Link | None:
     """The link as the comparison leaves it; None where there is nothing to do."""
     if not _lags(link, item, integration):
         return None
-    match wish(item, integration, link):
-        case Write(fields=fields):
-            return link_states.want(renewed(link, item, integration), fields, revision=item.revision)
-        case Remove():
+    match desired_event(item, integration, link):
+        case WriteEvent(fields=fields):
+            return link_states.want(renewed_link(link, item, integration), fields, revision=item.revision)
+        case RemoveEvent():
             return link_states.want(link, None, revision=item.revision)
-        case Agreed():
+        case InAgreement():
             return link_states.agree(link, revision=item.revision)
-        case Leave() as leave:
-            return left(link, leave, item)
+        case LeaveEvent() as leave:
+            return left_link(link, leave, item)
     return None
 
 
@@ -36,7 +44,7 @@ def _lags(link: Link, item: Item, integration: Integration) -> bool:
     return item.revision > max(link.desired_revision, link.applied_revision)
 
 
-def sent(
+def link_to_send(
     item: Item, integration: Integration, link: Link | None, *, new_id: Callable[[], str]
 ) -> Link | None:
     """The link as it is to be written; None where the calendar has what it should have, or may not.
@@ -44,8 +52,8 @@ def sent(
     A copy that was let go comes back: the person asked for it (R6).
     """
     known = link_states.take_up(link) if link is not None else None
-    wanted = wish(item, integration, known)
-    if not isinstance(wanted, Write) or (known is not None and known.origin is Origin.EXTERNAL):
+    wanted = desired_event(item, integration, known)
+    if not isinstance(wanted, WriteEvent) or (known is not None and known.origin is Origin.EXTERNAL):
         return None
     base = known or link_states.first(item, integration, LinkId(new_id()))
     return link_states.want(base, wanted.fields, revision=item.revision)

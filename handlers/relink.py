@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from contracts.calendar import (
     Code,
+    Fingerprints,
     Integration,
     Item,
     ItemRef,
@@ -19,20 +20,19 @@ from contracts.calendar import (
     LogEntry,
     Origin,
     Outcome,
-    Prints,
 )
 from contracts.cronofy import CronofyEvent
 from handlers.compose import compose
-from handlers.edits import masked
-from handlers.fingerprints import NO_EVENT, print_of_event
-from handlers.inbound_event import judge
+from handlers.edits import masked_event
+from handlers.fingerprints import NO_EVENT, fingerprints_of_event
+from handlers.inbound_event import judge_row
 from handlers.judgement import Judgement, Reading, content_of, is_gone
 from handlers.link_states import carry_over, found, recall
-from handlers.log_entries import Entries
-from handlers.matching import Twin, twin_of_event
-from handlers.outbound_message import REASONS, entry_of
-from handlers.plan import belongs
-from handlers.reconcile import compared
+from handlers.log_entries import RowLog
+from handlers.matching import MatchKey, match_key_of_event
+from handlers.outbound_message import LEAVE_REASONS, outbound_entry
+from handlers.plan import belongs_on_calendar
+from handlers.reconcile import compared_link
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,18 +46,18 @@ class Tombstone:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sign:
+class TombstoneSign:
     """What tells of which event a tombstone speaks, and no more: there may be very many."""
 
     item_ref: ItemRef
     event_id: str | None
     event_uid: str | None
     alive: bool
-    twin: Twin | None
+    twin: MatchKey | None
     stands_unseen: bool
 
     @classmethod
-    def of(cls, tombstone: Tombstone) -> "Sign":
+    def of(cls, tombstone: Tombstone) -> "TombstoneSign":
         return cls(
             item_ref=tombstone.item.ref,
             event_id=tombstone.link.event_id,
@@ -69,19 +69,19 @@ class Sign:
 
 
 @dataclass(kw_only=True, slots=True)
-class Pairing:
+class TombstonePairing:
     """Which event each tombstone speaks of."""
 
-    found: list[tuple[Sign, CronofyEvent]] = field(default_factory=list)
-    unseen: list[Sign] = field(default_factory=list)
+    found: list[tuple[TombstoneSign, CronofyEvent]] = field(default_factory=list)
+    unseen: list[TombstoneSign] = field(default_factory=list)
     """Foreign events of this calendar that the reading did not show, which says nothing of them (R11)."""
 
 
-def pair_up(events: Sequence[CronofyEvent], signs: Sequence[Sign]) -> Pairing:
+def pair_up(events: Sequence[CronofyEvent], signs: Sequence[TombstoneSign]) -> TombstonePairing:
     """Say which of these events are known from before; there is one sign of each item."""
     living = [event for event in events if not is_gone(event)]
     waiting = {each.item_ref: each for each in signs}
-    pairing = Pairing()
+    pairing = TombstonePairing()
     _take(pairing, waiting, _by_event_id(living))
     rest = [event for event in living if event.event_id is None]
     _take(pairing, waiting, {f"uid:{event.event_uid}": event for event in rest})
@@ -95,7 +95,9 @@ def _by_event_id(events: Sequence[CronofyEvent]) -> dict[str, CronofyEvent]:
     return {f"id:{event.event_id}": event for event in events if event.event_id is not None}
 
 
-def _take(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Mapping[str, CronofyEvent]) -> None:
+def _take(
+    pairing: TombstonePairing, waiting: dict[ItemRef, TombstoneSign], events: Mapping[str, CronofyEvent]
+) -> None:
     for ref, each in list(waiting.items()):
         keys = (f"id:{each.event_id}", f"uid:{each.event_uid}")
         event = next((events[key] for key in keys if key in events), None)
@@ -109,9 +111,11 @@ def _alive(tombstone: Tombstone) -> bool:
     return not tombstone.item.deleted and tombstone.item.content is not None
 
 
-def _take_equals(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Sequence[CronofyEvent]) -> None:
-    there = {twin_of_event(event): event for event in events if not event.event_private}
-    often = Counter(twin_of_event(event) for event in events)
+def _take_equals(
+    pairing: TombstonePairing, waiting: dict[ItemRef, TombstoneSign], events: Sequence[CronofyEvent]
+) -> None:
+    there = {match_key_of_event(event): event for event in events if not event.event_private}
+    often = Counter(match_key_of_event(event) for event in events)
     here = Counter(each.twin for each in waiting.values() if each.twin)
     for ref, each in list(waiting.items()):
         twin = each.twin
@@ -120,9 +124,9 @@ def _take_equals(pairing: Pairing, waiting: dict[ItemRef, Sign], events: Sequenc
             del waiting[ref]
 
 
-def _twin_of_item(item: Item) -> Twin | None:
+def _twin_of_item(item: Item) -> MatchKey | None:
     fields = compose(item.content) if item.content and not item.deleted else None
-    return twin_of_event(fields) if fields else None
+    return match_key_of_event(fields) if fields else None
 
 
 def _stands_unseen(each: Tombstone) -> bool:
@@ -130,35 +134,37 @@ def _stands_unseen(each: Tombstone) -> bool:
     return foreign and each.same_calendar and _alive(each)
 
 
-def never_sent(link: Link) -> bool:
+def was_never_sent(link: Link) -> bool:
     """A wish from before the reading, of which nothing has left yet."""
     return link.state is LinkState.HELD and link.applied_revision == 0 and not link.exists_there
 
 
-def adopted(
+def adopted_link(
     tombstone: Tombstone, event: CronofyEvent, integration: Integration, reading: Reading, link_id: LinkId
 ) -> Judgement:
     """The link to an event that was found again, with what either side changed meanwhile (R19)."""
     item = tombstone.item
     link = _link(tombstone, event, integration, reading, link_id)
     judged = Judgement(link=link)
-    if belongs(item, integration) and not (link.origin is Origin.EXTERNAL and event.event_private):
-        judged = judge(event, link, item, integration, reading)
+    if belongs_on_calendar(item, integration) and not (
+        link.origin is Origin.EXTERNAL and event.event_private
+    ):
+        judged = judge_row(event, link, item, integration, reading)
     after = judged.item or item
     seen = judged.link or link
-    settled = compared(seen, after, integration) or seen
+    settled = compared_link(seen, after, integration) or seen
     reason = "Known from an earlier integration: linked again instead of copied."
-    linked = Entries(after, integration, reading)(LogAction.LINK, Outcome.DONE, Code.OK, reason)
+    linked = RowLog(after, integration, reading)(LogAction.LINK, Outcome.DONE, Code.OK, reason)
     entries = [linked, *judged.entries, *_frozen(settled, after, integration)]
     return Judgement(link=settled, item=judged.item, entries=entries)
 
 
-def carried(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> Judgement:
+def carried_link(tombstone: Tombstone, integration: Integration, link_id: LinkId) -> Judgement:
     """The link to a foreign event that was known and not shown: its item is never created beside it."""
     old, item = tombstone.link, tombstone.item
     link = carry_over(old, item, integration, link_id)
     link = recall(link, old, item, agreed=_remembered(old), last_read=old.last_read)
-    settled = compared(link, item, integration) or link
+    settled = compared_link(link, item, integration) or link
     return Judgement(link=settled, entries=_frozen(settled, item, integration))
 
 
@@ -167,19 +173,19 @@ def _link(
 ) -> Link:
     old, item = tombstone.link, tombstone.item
     ours = event.event_id is not None
-    view = event if ours else masked(event)
+    view = event if ours else masked_event(event)
     known = None if view.event_private and not ours else _remembered(old)
     unread = replace(reading, now=reading.asked_at)  # the row itself is judged next, as one that came later
     return recall(
         found(item, integration, event, unread, link_id),
         old,
         item,
-        agreed=known or print_of_event(view, content_of(item)),
+        agreed=known or fingerprints_of_event(view, content_of(item)),
         last_read=old.last_read if known else None,
     )
 
 
-def _remembered(old: Link) -> Prints | None:
+def _remembered(old: Link) -> Fingerprints | None:
     """What the calendar held when it was last known: the newest write that was accepted, else what agreed."""
     accepted = [write for write in old.writes if write.accepted_at is not None and write.prints != NO_EVENT]
     if not accepted:
@@ -191,13 +197,13 @@ def _frozen(link: Link, item: Item, integration: Integration) -> list[LogEntry]:
     """Why Vorex's newer values cannot be written over a foreign event (R10)."""
     if link.state is not LinkState.FROZEN or link.code is None:
         return []
-    entry = entry_of(
+    entry = outbound_entry(
         item,
         integration.id,
         action=LogAction.UPDATE,
         outcome=Outcome.SKIPPED,
         code=link.code,
-        reason=REASONS[link.code],
+        reason=LEAVE_REASONS[link.code],
         received=None,
     )
     return [entry]

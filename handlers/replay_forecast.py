@@ -9,13 +9,18 @@ from enum import StrEnum
 
 from contracts.calendar import Code, Integration, IntegrationId, Link, LinkState, Status
 from contracts.errors import Malformed
-from contracts.messages import CHANGE_NOTICE, NoticeData
-from handlers.outbound_message import REASONS, Choice, Standing, Verdicts, choose, holding_code
+from contracts.messages import CHANGE_NOTICE, PROFILE_NOTICES, NoticeData
+from handlers.outbound_message import (
+    LEAVE_REASONS,
+    ItemVerdicts,
+    LinkChoice,
+    LinkStanding,
+    choose_for_link,
+    holding_code,
+)
 
-PROFILE_NOTICES = frozenset({"profile_disconnected", "profile_initial_sync_completed"})
 
-
-class Outcome(StrEnum):
+class ReplayOutcome(StrEnum):
     """What would become of it, in a word."""
 
     MALFORMED = "malformed"
@@ -36,17 +41,17 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Forecast:
+class ReplayForecast:
     """One thing that a replay would do, or why it would do nothing."""
 
-    outcome: Outcome
+    outcome: ReplayOutcome
     said: str
     integration_id: IntegrationId | None = None
 
 
 def of_item(
-    verdicts: Verdicts, integrations: Sequence[Integration], links: Sequence[Link], *, now: float
-) -> list[Forecast]:
+    verdicts: ItemVerdicts, integrations: Sequence[Integration], links: Sequence[Link], *, now: float
+) -> list[ReplayForecast]:
     """What the message about one item would do to every linked calendar that it reaches (DESIGN 6.2)."""
     if verdicts.stale:
         version, known = verdicts.stale[0].data.version, verdicts.item.vorex_version
@@ -59,30 +64,30 @@ def of_item(
     return [*_conflicts(verdicts), *(reached or [_nobody(verdicts)])]
 
 
-def _stale(version: int, known: int) -> Forecast:
+def _stale(version: int, known: int) -> ReplayForecast:
     said = f"Version {version} is stale: version {known} is already known. Nothing would be written."
-    return Forecast(outcome=Outcome.STALE, said=said)
+    return ReplayForecast(outcome=ReplayOutcome.STALE, said=said)
 
 
-def _nobody(verdicts: Verdicts) -> Forecast:
+def _nobody(verdicts: ItemVerdicts) -> ReplayForecast:
     gone = "The item is deleted and no linked calendar has a copy of it"
     nobody = "No linked calendar of its assignees takes this item"
     said = f"{gone if verdicts.item.deleted else nobody}: it would be stored, and nothing written."
-    return Forecast(outcome=Outcome.NOBODY, said=said)
+    return ReplayForecast(outcome=ReplayOutcome.NOBODY, said=said)
 
 
-def _conflicts(verdicts: Verdicts) -> Iterator[Forecast]:
+def _conflicts(verdicts: ItemVerdicts) -> Iterator[ReplayForecast]:
     for loss, _ in verdicts.losses:
         winner = "the newer change in the linked calendar" if loss.by_vorex else "this message"
-        yield Forecast(
-            outcome=Outcome.CONFLICT,
+        yield ReplayForecast(
+            outcome=ReplayOutcome.CONFLICT,
             said=f"Both sides changed the item: {winner} would win, and the log would keep the other.",
             integration_id=loss.integration_id,
         )
 
 
 def _reach(
-    verdicts: Verdicts, integrations: Sequence[Integration], links: Sequence[Link]
+    verdicts: ItemVerdicts, integrations: Sequence[Integration], links: Sequence[Link]
 ) -> Iterator[tuple[Integration, Link | None]]:
     """The assignees' integrations, and those with a living link to the item."""
     item = verdicts.item
@@ -94,26 +99,28 @@ def _reach(
             yield integration, link
 
 
-def _of_link(verdicts: Verdicts, integration: Integration, link: Link | None, now: float) -> Forecast | None:
-    choice = choose(verdicts, integration, link, now=now, new_id=lambda: "")
+def _of_link(
+    verdicts: ItemVerdicts, integration: Integration, link: Link | None, now: float
+) -> ReplayForecast | None:
+    choice = choose_for_link(verdicts, integration, link, now=now, new_id=lambda: "")
     if choice is None:
         return None
     outcome, said = _told(choice, integration)
-    return Forecast(outcome=outcome, said=said, integration_id=integration.id)
+    return ReplayForecast(outcome=outcome, said=said, integration_id=integration.id)
 
 
-def _told(choice: Choice, integration: Integration) -> tuple[Outcome, str]:
+def _told(choice: LinkChoice, integration: Integration) -> tuple[ReplayOutcome, str]:
     where, link = name_of(integration), choice.link
-    if choice.standing is Standing.SEND:
+    if choice.standing is LinkStanding.SEND:
         if link.desired is None:
-            return Outcome.REMOVED, f"Its copy would be removed from {where}."
-        return Outcome.WRITTEN, f"It would be written to {where}."
+            return ReplayOutcome.REMOVED, f"Its copy would be removed from {where}."
+        return ReplayOutcome.WRITTEN, f"It would be written to {where}."
     if link.state is LinkState.HELD:
-        return Outcome.HELD, f"{_why_held(link, integration, where)} The change would be kept as state."
+        return ReplayOutcome.HELD, f"{_why_held(link, integration, where)} The change would be kept as state."
     if link.state is LinkState.AGREED:
-        return Outcome.AGREED, f"{where} is already as it should be: nothing would be written."
-    why = REASONS.get(link.code, "") if link.code is not None else ""
-    return Outcome.LEFT, f"{where} would be left alone. {why or 'The copy is no longer kept alike.'}"
+        return ReplayOutcome.AGREED, f"{where} is already as it should be: nothing would be written."
+    why = LEAVE_REASONS.get(link.code, "") if link.code is not None else ""
+    return ReplayOutcome.LEFT, f"{where} would be left alone. {why or 'The copy is no longer kept alike.'}"
 
 
 def _why_held(link: Link, integration: Integration, where: str) -> str:
@@ -136,23 +143,23 @@ def name_of(integration: Integration) -> str:
     return f"{integration.calendar_name or 'The calendar'} of {integration.profile_name}"
 
 
-def of_notice(notice: NoticeData, integration: Integration | None) -> Forecast:
+def of_notice(notice: NoticeData, integration: Integration | None) -> ReplayForecast:
     """What a notice would do (DESIGN 7.2, 7.5)."""
     if integration is None or integration.deleted_at is not None:
         said = "The integration is not here any more: nothing would be read."
-        return Forecast(outcome=Outcome.GONE, said=said)
+        return ReplayForecast(outcome=ReplayOutcome.GONE, said=said)
     where, known = name_of(integration), integration.id
     if notice.kind in PROFILE_NOTICES:
         said = f"The account behind {where} would be looked at, and its status set."
-        return Forecast(outcome=Outcome.READ, said=said, integration_id=known)
+        return ReplayForecast(outcome=ReplayOutcome.READ, said=said, integration_id=known)
     if notice.kind != CHANGE_NOTICE:
         said = "A notice of this kind is only noted."
-        return Forecast(outcome=Outcome.NOTED, said=said, integration_id=known)
+        return ReplayForecast(outcome=ReplayOutcome.NOTED, said=said, integration_id=known)
     if not integration.sends:
         said = f"{_not_sending(integration, where)} The notice would be noted and read for later."
-        return Forecast(outcome=Outcome.HELD, said=said, integration_id=known)
+        return ReplayForecast(outcome=ReplayOutcome.HELD, said=said, integration_id=known)
     said = f"What has changed on {where} since then would be read; what is known already changes nothing."
-    return Forecast(outcome=Outcome.READ, said=said, integration_id=known)
+    return ReplayForecast(outcome=ReplayOutcome.READ, said=said, integration_id=known)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,24 +171,26 @@ class RunNow:
     number: int
 
 
-def of_run(step: int, run: RunNow | None, integration: Integration | None) -> Forecast:
+def of_run(step: int, run: RunNow | None, integration: Integration | None) -> ReplayForecast:
     """What the message for a step of a run would do (R25)."""
     if run is None or integration is None:
-        return Forecast(outcome=Outcome.GONE, said="The run is not here any more: nothing would be done.")
+        return ReplayForecast(
+            outcome=ReplayOutcome.GONE, said="The run is not here any more: nothing would be done."
+        )
     known = integration.id
     if run.ended:
         said = f"The run has ended ({run.state}): nothing would be done."
-        return Forecast(outcome=Outcome.GONE, said=said, integration_id=known)
+        return ReplayForecast(outcome=ReplayOutcome.GONE, said=said, integration_id=known)
     if step < run.number:
         said = "This step of the run was done already: nothing would be done."
-        return Forecast(outcome=Outcome.STALE, said=said, integration_id=known)
+        return ReplayForecast(outcome=ReplayOutcome.STALE, said=said, integration_id=known)
     lost = integration.status is not Status.CONNECTED or not integration.active
     if lost and integration.deleted_at is None:
         said = f"{_not_sending(integration, name_of(integration))} The run would fail."
-        return Forecast(outcome=Outcome.FAILED, said=said, integration_id=known)
-    return Forecast(outcome=Outcome.CONTINUED, said="The run would go on.", integration_id=known)
+        return ReplayForecast(outcome=ReplayOutcome.FAILED, said=said, integration_id=known)
+    return ReplayForecast(outcome=ReplayOutcome.CONTINUED, said="The run would go on.", integration_id=known)
 
 
-def of_malformed(error: Malformed) -> Forecast:
+def of_malformed(error: Malformed) -> ReplayForecast:
     """A message that nobody can read becomes a dead letter again, until it is mended."""
-    return Forecast(outcome=Outcome.MALFORMED, said=f"Still malformed: {error}.")
+    return ReplayForecast(outcome=ReplayOutcome.MALFORMED, said=f"Still malformed: {error}.")

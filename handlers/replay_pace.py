@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 USUAL_RATE = 5.0
 """Replays a second that all operators together make, unless one asks for more (DESIGN 11)."""
-SHARE = 5.0
+INTEGRATION_SHARE = 5.0
 """Of the rate one integration gets a fifth, and one a second at least."""
 
 
 @dataclass(kw_only=True, slots=True)
-class Pace:
+class ReplayPace:
     """Gives out moments, one message after the other, in the gaps that other replays leave."""
 
     rate: float
@@ -39,7 +39,7 @@ class Pace:
         """When the next message goes out, which is for that integration."""
         wanted = self.reached
         if integration_id is not None and integration_id in self._last:
-            wanted = max(wanted, self._last[integration_id] + 1 / max(1.0, self.rate / SHARE))
+            wanted = max(wanted, self._last[integration_id] + 1 / max(1.0, self.rate / INTEGRATION_SHARE))
         second = self._with_room(_second(wanted))
         moment = wanted if second == _second(wanted) else second + self._seconds[second] / self._most
         self._given += 1

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from contracts.times import ONE_DAY, Moment, as_day
+from contracts.times import ONE_DAY, InstantOrDay, as_day
 
-DAYS = {"today": 0, "1_week": 7, "2_weeks": 14}
-MONTHS = {"1_month": 1, "3_months": 3, "6_months": 6, "12_months": 12}
+RANGE_DAYS = {"today": 0, "1_week": 7, "2_weeks": 14}
+RANGE_MONTHS = {"1_month": 1, "3_months": 3, "6_months": 6, "12_months": 12}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
+class DaySpan:
     """Whole days in one zone; the last one is not part of it."""
 
     first: date
@@ -33,18 +33,18 @@ class Span:
         earliest, latest = reach
         return max(self.first - ONE_DAY, earliest), min(self.beyond + ONE_DAY, latest)
 
-    def holds(self, start: Moment, end: Moment) -> bool:
+    def holds(self, start: InstantOrDay, end: InstantOrDay) -> bool:
         """Whether any part of what lasts from start to end (exclusive) lies within."""
         if isinstance(start, datetime) and isinstance(end, datetime):
             return start < self.ends_at and (end > self.starts_at or start >= self.starts_at)
         return as_day(start) < self.beyond and as_day(end) > self.first
 
 
-def span_of(words: Mapping[str, str], *, now: datetime, time_zone: str) -> Span:
+def span_of(words: Mapping[str, str], *, now: datetime, time_zone: str) -> DaySpan:
     """The days from the start of today less ``past`` to the end of today plus ``future``."""
     zone = ZoneInfo(time_zone)
     today = now.astimezone(zone).date()
-    return Span(
+    return DaySpan(
         first=_moved(today, words["past"], -1),
         beyond=_moved(today, words["future"], 1) + ONE_DAY,
         zone=zone,
@@ -52,9 +52,9 @@ def span_of(words: Mapping[str, str], *, now: datetime, time_zone: str) -> Span:
 
 
 def _moved(day: date, word: str, sign: int) -> date:
-    if word in DAYS:
-        return day + timedelta(days=sign * DAYS[word])
-    return _months_on(day, sign * MONTHS[word])
+    if word in RANGE_DAYS:
+        return day + timedelta(days=sign * RANGE_DAYS[word])
+    return _months_on(day, sign * RANGE_MONTHS[word])
 
 
 def _months_on(day: date, months: int) -> date:

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-BUG = "bug"
+BUG_CODE = "bug"
 """The code of what nobody foresaw: a fault of ours, not of the message."""
-EXHAUSTED = "exhausted"
+EXHAUSTED_CODE = "exhausted"
 """The code of what could not be done in all its attempts."""
-Ending = Literal["done", "retry", "dead"]
+MessageEnding = Literal["done", "retry", "dead"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
+class LinkFailure:
     """Why a message, or one link of it, did not come about."""
 
     transient: bool
@@ -38,7 +38,7 @@ class Failure:
 class Settlement:
     """How a message ends for now."""
 
-    failure: Failure | None = None
+    failure: LinkFailure | None = None
     """Why it is not done."""
     retry_in: int | None = None
     """Seconds until the next attempt, one of the delays; None: there is none."""
@@ -46,28 +46,28 @@ class Settlement:
     """Its number; that of the attempt just made where that one does not count."""
 
     @property
-    def ending(self) -> Ending:
+    def ending(self) -> MessageEnding:
         if self.failure is None:
             return "done"
         return "dead" if self.retry_in is None else "retry"
 
     @property
-    def buried(self) -> Failure | None:
+    def buried(self) -> LinkFailure | None:
         """What makes a dead letter of the message."""
         return self.failure if self.retry_in is None else None
 
 
-DONE = Settlement()
+SETTLED_WELL = Settlement()
 
 
-def settle(failures: Sequence[Failure], *, attempt: int, delays: Sequence[int]) -> Settlement:
+def settle(failures: Sequence[LinkFailure], *, attempt: int, delays: Sequence[int]) -> Settlement:
     """What follows from this attempt, the first being 1, at a message with these failures (R30).
 
     Transient beats permanent: as long as something may yet succeed, the message comes again. When
     nothing may any more, one permanent failure makes the dead letter, else the first transient one.
     """
     if not failures:
-        return DONE
+        return SETTLED_WELL
     passing = [failure for failure in failures if failure.transient]
     counts = any(failure.counts for failure in passing)
     if passing and delays and (attempt <= len(delays) or not counts):
@@ -77,13 +77,13 @@ def settle(failures: Sequence[Failure], *, attempt: int, delays: Sequence[int]) 
     return Settlement(failure=(lasting or passing)[0])
 
 
-def _wait(failure: Failure, attempt: int, delays: Sequence[int]) -> int:
+def _wait(failure: LinkFailure, attempt: int, delays: Sequence[int]) -> int:
     if failure.retry_after is not None or not failure.counts:
-        return rung(failure.retry_after or 0, delays)
+        return retry_delay(failure.retry_after or 0, delays)
     return delays[attempt - 1]
 
 
-def rung(seconds: float, delays: Sequence[int]) -> int:
+def retry_delay(seconds: float, delays: Sequence[int]) -> int:
     """The shortest delay that is long enough, else the longest there is."""
     ordered = sorted(delays)
     return next((delay for delay in ordered if delay >= seconds), ordered[-1])

@@ -10,7 +10,7 @@ from contracts.fields import LARGEST_VERSION
 from contracts.vorex import ActorKind, ItemChangedData, ItemContent, ItemType
 
 
-class Verdict(StrEnum):
+class VersionVerdict(StrEnum):
     """What a received version is to the stored ones."""
 
     STALE = "stale"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Loss:
+class LostChange:
     """A change that lost against another (R19): kept for the log."""
 
     by_vorex: bool
@@ -31,11 +31,11 @@ class Loss:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    verdict: Verdict
+class JudgedVersion:
+    verdict: VersionVerdict
     item: Item
     """As it is to be stored from now on."""
-    loss: Loss | None = None
+    loss: LostChange | None = None
     """Set where both sides had changed the item; the winner is then published as a fact."""
 
 
@@ -44,23 +44,25 @@ def next_version(*known: int) -> int:
     return min(max(known) + 1, LARGEST_VERSION)
 
 
-def judge(stored: Item | None, data: ItemChangedData, *, time: datetime, source: str) -> Judged:
+def judge_version(
+    stored: Item | None, data: ItemChangedData, *, time: datetime, source: str
+) -> JudgedVersion:
     """Say what a received item-changed message does to the stored item."""
     if stored is None:
-        return Judged(verdict=Verdict.NEW, item=_first(data, time=time, source=source))
+        return JudgedVersion(verdict=VersionVerdict.NEW, item=_first(data, time=time, source=source))
     if _is_fact(data, source):
         return _judge_fact(stored, data, time=time)
     if data.version < stored.vorex_version:
-        return Judged(verdict=Verdict.STALE, item=stored)
+        return JudgedVersion(verdict=VersionVerdict.STALE, item=stored)
     if data.version == stored.vorex_version:
-        return Judged(verdict=Verdict.EQUAL, item=stored)
+        return JudgedVersion(verdict=VersionVerdict.EQUAL, item=stored)
     if data.version <= stored.version or data.last_seen < stored.sync_version:
         return _judge_concurrent(stored, data, time=time)
     item = _taken(stored, data, time=time, version=data.version)
-    return Judged(verdict=Verdict.NEW, item=item)
+    return JudgedVersion(verdict=VersionVerdict.NEW, item=item)
 
 
-def vorex_wins(
+def does_vorex_win(
     item: Item, *, vorex_time: datetime, calendar_time: datetime, vorex_deletes: bool, calendar_deletes: bool
 ) -> bool:
     """R19: records are Vorex's; of appointments a change beats a deletion, else the newer one wins.
@@ -96,21 +98,21 @@ def _first(data: ItemChangedData, *, time: datetime, source: str) -> Item:
     )
 
 
-def _judge_fact(stored: Item, data: ItemChangedData, *, time: datetime) -> Judged:
+def _judge_fact(stored: Item, data: ItemChangedData, *, time: datetime) -> JudgedVersion:
     if data.version < stored.version:
-        return Judged(verdict=Verdict.STALE, item=stored)
+        return JudgedVersion(verdict=VersionVerdict.STALE, item=stored)
     if data.version == stored.version:
-        return Judged(verdict=Verdict.EQUAL, item=stored)
+        return JudgedVersion(verdict=VersionVerdict.EQUAL, item=stored)
     # Only a store that was set back meets a fact of its own that it does not know.
     taken = _taken(stored, data, time=time, version=data.version)
     item = replace(taken, vorex_version=stored.vorex_version, sync_version=data.version)
-    return Judged(verdict=Verdict.NEW, item=item)
+    return JudgedVersion(verdict=VersionVerdict.NEW, item=item)
 
 
-def _judge_concurrent(stored: Item, data: ItemChangedData, *, time: datetime) -> Judged:
+def _judge_concurrent(stored: Item, data: ItemChangedData, *, time: datetime) -> JudgedVersion:
     version = next_version(stored.version, data.version)
     # Where Vorex itself made the stored change, its newer version replaces it whatever the clocks say.
-    wins = stored.changed_by is None or vorex_wins(
+    wins = stored.changed_by is None or does_vorex_win(
         stored,
         vorex_time=time,
         calendar_time=stored.changed_at,
@@ -129,8 +131,8 @@ def _judge_concurrent(stored: Item, data: ItemChangedData, *, time: datetime) ->
             revision=stored.revision + 1,
         )
         values = None if data.deleted else data.item
-    loss = Loss(by_vorex=not wins, values=values, integration_id=stored.changed_by)
-    return Judged(verdict=Verdict.NEW, item=item, loss=loss)
+    loss = LostChange(by_vorex=not wins, values=values, integration_id=stored.changed_by)
+    return JudgedVersion(verdict=VersionVerdict.NEW, item=item, loss=loss)
 
 
 def _taken(stored: Item, data: ItemChangedData, *, time: datetime, version: int) -> Item:

@@ -15,7 +15,7 @@ def back_off(failures: int, *, first: float, longest: float) -> float:
     return min(longest, first * 2.0 ** min(failures, MOST_DOUBLINGS))
 
 
-def pauses(*, longest: float) -> Iterator[float]:
+def back_off_pauses(*, longest: float) -> Iterator[float]:
     """Back-off from a tenth of a second on, without end; the halves of chance keep processes apart."""
     steps = (back_off(failures, first=FIRST_RETRY_SECONDS, longest=longest) for failures in count())
     return (seconds * _random.uniform(0.5, 1.0) for seconds in steps)

@@ -3,11 +3,11 @@
 import os
 import signal
 
-VARIABLE = "CALENDAR_SYNC_TEST_CRASH_AT"
-KILLED = -signal.SIGKILL
+CRASH_VARIABLE = "CALENDAR_SYNC_TEST_CRASH_AT"
+EXIT_KILLED = -signal.SIGKILL
 """The exit code of such a process, as its parent is told."""
 
-_armed, _, _passes = os.environ.get(VARIABLE, "").partition("#")  # noqa: TID251 -- no setting: only tests know it
+_armed, _, _passes = os.environ.get(CRASH_VARIABLE, "").partition("#")  # noqa: TID251 -- no setting: only tests know it
 _left = [int(_passes) if _passes.isdigit() else 1]
 
 

@@ -11,7 +11,7 @@ import structlog
 from contracts.errors import SyncError
 from contracts.ports import NoticeReader
 from contracts.times import ONE_DAY
-from service.integrations.catch_up import DAILY, want_catch_up
+from service.integrations.catch_up import DAILY_RUN, request_comparison
 from service.integrations.run_requests import request_steps_again
 from service.operations import DeadLetters
 from service.store.engine import leases, purge
@@ -22,28 +22,28 @@ from service.store.links import tombstones
 from service.store.messages import outbox, replays
 from service.store.runs import runs
 
-REST = 0.05
+CHUNK_PAUSE_SECONDS = 0.05
 """Seconds between two chunks: on SQLite nobody else can write while one is deleted."""
-AN_HOUR, TEN_MINUTES = 3600.0, 600.0
-Step = Callable[[AsyncConnection, datetime], Awaitable[int]]
+EVERY_HOUR, EVERY_TEN_MINUTES = 3600.0, 600.0
+PurgeStep = Callable[[AsyncConnection, datetime], Awaitable[int]]
 """Deletes at most a chunk of what is older than that moment; how many."""
 
 log = structlog.get_logger(__name__)
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
-ONE_HOUR = timedelta(hours=1)
-LEASE_SECONDS = 30.0
+MINUTE_SECONDS, HOUR_SECONDS, FULL_READ_SECONDS = 60.0, 3600.0, 86_400.0
+COMPARED_WITHIN = timedelta(hours=1)
+CHORE_LEASE_SECONDS = 30.0
 """A keeper that was killed is replaced after this, and a beat."""
-LEASES = "keeper:"
+CHORE_LEASE_PREFIX = "keeper:"
 """How the names of all keepers' leases begin."""
-BEATS = 3
+RENEWALS_A_LEASE = 3
 """How often a lease is renewed within its length."""
-CHUNK = 1000
-STEPS_A_ROUND = 8
+ROWS_A_CHUNK = 1000
+REPLAY_STEPS_A_ROUND = 8
 """So that a keeper that is to stop need not finish what is very long."""
-LOOKS = 10
+CALENDAR_CHECKS_A_MINUTE = 10
 """Accounts that are looked at a minute for a calendar that is lost: two requests each."""
-FEWEST_READS, ROUNDS = 5, 720
+FEWEST_READS, READ_ROUNDS = 5, 720
 """Daily reads that are begun a minute, and the minutes within which all are, however many are due."""
 
 
@@ -70,7 +70,7 @@ class Keeper:
         store: Store,
         holder: str,
         chores: Sequence[Chore],
-        lease: float = LEASE_SECONDS,
+        lease: float = CHORE_LEASE_SECONDS,
     ) -> None:
         self._store = store
         self._holder = holder
@@ -129,7 +129,7 @@ class Keeper:
             if not self._stopping.is_set():
                 for name, mine in self._mine.items():
                     (mine.set if _lease(name) in self._epochs else mine.clear)()
-            await self._rest(self._lease / BEATS)
+            await self._rest(self._lease / RENEWALS_A_LEASE)
 
     async def _beat(self) -> None:
         asked_at = asyncio.get_running_loop().time()
@@ -150,7 +150,7 @@ class Keeper:
 
 
 def _lease(chore: str) -> str:
-    return f"{LEASES}{chore}"
+    return f"{CHORE_LEASE_PREFIX}{chore}"
 
 
 def _say_hindered(chore: str, error: Exception) -> None:
@@ -188,7 +188,7 @@ def bulk_replays(store: Store) -> Chore:
             noted = await replays.noted(connection)
         for one in noted:
             desk = DeadLetters(store, who=one.who)
-            for _ in range(STEPS_A_ROUND):
+            for _ in range(REPLAY_STEPS_A_ROUND):
                 if not await desk.send_on(one.id):
                     break
 
@@ -228,11 +228,11 @@ def old_outbox_rows(store: Store) -> Chore:
     """Rows sent a day ago are deleted, a small chunk a transaction (messaging.md 3.6)."""
 
     async def work() -> None:
-        deleted = CHUNK
-        while deleted == CHUNK:
+        deleted = ROWS_A_CHUNK
+        while deleted == ROWS_A_CHUNK:
             async with store.begin() as connection:
-                before = await store.now(connection) - DAY
-                deleted = await outbox.forget_sent(connection, before=before, limit=CHUNK)
+                before = await store.now(connection) - FULL_READ_SECONDS
+                deleted = await outbox.forget_sent(connection, before=before, limit=ROWS_A_CHUNK)
 
     return Chore(name="old outbox rows", every=600.0, work=work)
 
@@ -247,14 +247,14 @@ def daily_reads(store: Store) -> Chore:
     async def work() -> None:
         async with store.begin() as connection:
             now = await store.moment(connection)
-            some = max(FEWEST_READS, await integrations.count_syncing(connection) // ROUNDS)
+            some = max(FEWEST_READS, await integrations.count_syncing(connection) // READ_ROUNDS)
             due = await runs.unread_for_long(
-                connection, before=now - ONE_DAY, since=now - ONE_HOUR, limit=some
+                connection, before=now - ONE_DAY, since=now - COMPARED_WITHIN, limit=some
             )
             found = await integrations.load(connection, due, lock=True)
             for integration in found.values():
                 if integration.active and integration.deleted_at is None:  # until it was locked
-                    await want_catch_up(store, connection, integration, kind=DAILY)
+                    await request_comparison(store, connection, integration, kind=DAILY_RUN)
 
     return Chore(name="daily reads", every=60.0, work=work)
 
@@ -263,11 +263,11 @@ def old_tombstones(store: Store) -> Chore:
     """Pairs of deleted integrations are kept for ninety days (R21)."""
 
     async def work() -> None:
-        deleted = CHUNK
-        while deleted == CHUNK:
+        deleted = ROWS_A_CHUNK
+        while deleted == ROWS_A_CHUNK:
             async with store.begin() as connection:
                 before = await store.moment(connection) - 90 * ONE_DAY
-                deleted = await tombstones.forget(connection, before=before, limit=CHUNK)
+                deleted = await tombstones.forget(connection, before=before, limit=ROWS_A_CHUNK)
 
     return Chore(name="old tombstones", every=3600.0, work=work)
 
@@ -281,14 +281,19 @@ def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Ch
     async def work() -> None:
         async with store.begin() as connection:
             now = await store.now(connection)
-            due = await listing.take_lost(connection, before=now - HOUR, now=now - MINUTE, limit=LOOKS)
+            due = await listing.take_lost(
+                connection,
+                before=now - HOUR_SECONDS,
+                now=now - MINUTE_SECONDS,
+                limit=CALENDAR_CHECKS_A_MINUTE,
+            )
         for one in due:
             try:
                 await look(one)
             except SyncError as error:
                 _say_hindered("lost calendars", error)
 
-    return Chore(name="lost calendars", every=MINUTE, work=work)
+    return Chore(name="lost calendars", every=MINUTE_SECONDS, work=work)
 
 
 def missing_channels(ensure_channels: Callable[[], Awaitable[int]]) -> Chore:
@@ -317,42 +322,42 @@ def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, 
             "old inbox rows",
             _step(purge.forget_inbox, by_seconds=True),
             of_messages,
-            every=TEN_MINUTES,
+            every=EVERY_TEN_MINUTES,
         ),
-        _chore(store, "old log entries", _step(purge.forget_log_entries), of_logs, every=TEN_MINUTES),
-        _chore(store, "old runs", _step(purge.forget_runs), of_logs, every=AN_HOUR),
-        _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=AN_HOUR),
-        _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=AN_HOUR),
-        _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=AN_HOUR),
-        _chore(store, "old equals", _step(purge.forget_equals), ONE_DAY, every=AN_HOUR),
+        _chore(store, "old log entries", _step(purge.forget_log_entries), of_logs, every=EVERY_TEN_MINUTES),
+        _chore(store, "old runs", _step(purge.forget_runs), of_logs, every=EVERY_HOUR),
+        _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=EVERY_HOUR),
+        _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=EVERY_HOUR),
+        _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=EVERY_HOUR),
+        _chore(store, "old equals", _step(purge.forget_equals), ONE_DAY, every=EVERY_HOUR),
         _chore(
             store,
             "used tokens",
             _step(purge.forget_tokens, by_seconds=True),
             timedelta(hours=1),
-            every=AN_HOUR,
+            every=EVERY_HOUR,
         ),
     )
 
 
-def _step(forget: Callable[..., Awaitable[int]], *, by_seconds: bool = False) -> Step:
+def _step(forget: Callable[..., Awaitable[int]], *, by_seconds: bool = False) -> PurgeStep:
     async def step(connection: AsyncConnection, before: datetime) -> int:
         moment = before.timestamp() if by_seconds else before
-        return await forget(connection, before=moment, limit=CHUNK)
+        return await forget(connection, before=moment, limit=ROWS_A_CHUNK)
 
     return step
 
 
-def _chore(store: Store, name: str, step: Step, age: timedelta, *, every: float) -> Chore:
+def _chore(store: Store, name: str, step: PurgeStep, age: timedelta, *, every: float) -> Chore:
     async def work() -> None:
         more = True
         while more:
-            more = await _chunk(store, step, age) == CHUNK
-            await asyncio.sleep(REST)
+            more = await _chunk(store, step, age) == ROWS_A_CHUNK
+            await asyncio.sleep(CHUNK_PAUSE_SECONDS)
 
     return Chore(name=name, every=every, work=work)
 
 
-async def _chunk(store: Store, step: Step, age: timedelta) -> int:
+async def _chunk(store: Store, step: PurgeStep, age: timedelta) -> int:
     async with store.begin() as connection:
         return await step(connection, datetime.fromtimestamp(await store.now(connection), UTC) - age)

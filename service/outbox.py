@@ -16,18 +16,18 @@ from service.store.messages.outbox import enqueue
 
 log = structlog.get_logger(__name__)
 
-LEASE = "outbox"
-LEASE_SECONDS = 30.0
+OUTBOX_LEASE = "outbox"
+OUTBOX_LEASE_SECONDS = 30.0
 """Longer than any publish takes, so that two senders never overlap while both are alive."""
-POLL_SECONDS = 1.0
-WINDOW = 128
-LATE = 3.0
+OUTBOX_POLL_SECONDS = 1.0
+OUTBOX_ROWS_AT_ONCE = 128
+DELAYED_REPLAY_SECONDS = 3.0
 """Seconds after its moment from which on a replay counts as delayed, and with it all that follow."""
 
-Row = tuple[str, Outgoing]
+OutboxRow = tuple[str, Outgoing]
 
 
-class Outbox(ABC):
+class OutboxSender(ABC):
     """A sender of outbox rows: it flushes when ``written`` is set, and at every poll.
 
     What hinders it is said once, not every time.
@@ -91,7 +91,7 @@ class StorePublisher:
             await enqueue(connection, [message], now=await self._store.now(connection))
 
 
-class LeasedOutbox(Outbox):
+class LeasedOutbox(OutboxSender):
     """Of all processes of a store one sends at a time, whichever has just written if the lease is free.
 
     ``written`` is set when something may have been put into the outbox here. Rows are marked only up to
@@ -105,7 +105,7 @@ class LeasedOutbox(Outbox):
         publisher: Publisher,
         holder: str,
         written: asyncio.Event,
-        poll: float = POLL_SECONDS,
+        poll: float = OUTBOX_POLL_SECONDS,
     ) -> None:
         super().__init__(written, poll)
         self._store = store
@@ -121,24 +121,26 @@ class LeasedOutbox(Outbox):
         if epoch is None:
             return False
         confirmed, failure = await self._send(rows)
-        more = failure is None and len(rows) == WINDOW
+        more = failure is None and len(rows) == OUTBOX_ROWS_AT_ONCE
         await self._mark(epoch, confirmed, keep=more)
         if failure is not None:
             raise failure
         return more
 
-    async def _take(self) -> tuple[int | None, Sequence[Row]]:
+    async def _take(self) -> tuple[int | None, Sequence[OutboxRow]]:
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
             epoch = await leases.acquire(
-                connection, LEASE, holder=self._holder, seconds=LEASE_SECONDS, now=now
+                connection, OUTBOX_LEASE, holder=self._holder, seconds=OUTBOX_LEASE_SECONDS, now=now
             )
             if epoch is None:
                 return None, ()
-            ids = await _at_pace(connection, await outbox.unsent(connection, now=now, limit=WINDOW), now)
+            ids = await _at_pace(
+                connection, await outbox.unsent(connection, now=now, limit=OUTBOX_ROWS_AT_ONCE), now
+            )
             return epoch, await outbox.load(connection, ids)
 
-    async def _send(self, rows: Sequence[Row]) -> tuple[list[str], BaseException | None]:
+    async def _send(self, rows: Sequence[OutboxRow]) -> tuple[list[str], BaseException | None]:
         """All at once on the wire, in their order; the confirmed ones before the first failure, and that."""
         published = (self._publisher.publish(message) for _, message in rows)
         answers = await asyncio.gather(*published, return_exceptions=True)
@@ -151,10 +153,10 @@ class LeasedOutbox(Outbox):
 
     async def _mark(self, epoch: int, confirmed: Sequence[str], *, keep: bool) -> None:
         async with self._store.begin() as connection:
-            if await leases.held(connection, LEASE, epoch=epoch):
+            if await leases.held(connection, OUTBOX_LEASE, epoch=epoch):
                 await outbox.mark_sent(connection, confirmed, now=await self._store.now(connection))
             if not keep:
-                await leases.release(connection, LEASE, epoch=epoch)
+                await leases.release(connection, OUTBOX_LEASE, epoch=epoch)
 
 
 async def _at_pace(
@@ -166,10 +168,10 @@ async def _at_pace(
     behind them move on, and keep their distances (R30).
     """
     late = await outbox.lateness(connection, ids, now=now)
-    if late <= LATE:
+    if late <= DELAYED_REPLAY_SECONDS:
         return ids
     await outbox.put_off(connection, late, sparing=sparing)
-    again = await outbox.unsent(connection, now=now, limit=WINDOW + len(sparing))
+    again = await outbox.unsent(connection, now=now, limit=OUTBOX_ROWS_AT_ONCE + len(sparing))
     return [each for each in again if each not in sparing]
 
 
@@ -211,7 +213,7 @@ class Unsettled:
         return {*self._done, *(row for rows in self._rows.values() for row in rows)}
 
 
-class EmbeddedOutbox(Outbox):
+class EmbeddedOutbox(OutboxSender):
     """The outbox of a process that is its own broker: a row is sent when its message was settled (DESIGN 4).
 
     The broker's memory dies with the process, so the rows are its journal: whatever was not settled
@@ -226,7 +228,7 @@ class EmbeddedOutbox(Outbox):
         publisher: Publisher,
         unsettled: Unsettled,
         written: asyncio.Event,
-        poll: float = POLL_SECONDS,
+        poll: float = OUTBOX_POLL_SECONDS,
     ) -> None:
         super().__init__(written, poll)
         self._store = store
@@ -239,16 +241,16 @@ class EmbeddedOutbox(Outbox):
         away = self._unsettled.rows
         async with self._store.read() as connection:
             now = await self._store.now(connection)
-            waiting = await outbox.unsent(connection, now=now, limit=len(away) + WINDOW)
+            waiting = await outbox.unsent(connection, now=now, limit=len(away) + OUTBOX_ROWS_AT_ONCE)
             new = [row for row in waiting if row not in away]
-            late = await outbox.lateness(connection, new, now=now) > LATE
+            late = await outbox.lateness(connection, new, now=now) > DELAYED_REPLAY_SECONDS
             rows = () if late else await outbox.load(connection, new)
         if late:
             async with self._store.begin() as connection:
                 rows = await outbox.load(connection, await _at_pace(connection, new, now, sparing=away))
         for row_id, message in rows:
             await self._send(row_id, message)
-        return len(waiting) == len(away) + WINDOW
+        return len(waiting) == len(away) + OUTBOX_ROWS_AT_ONCE
 
     async def _note(self) -> None:
         if done := self._unsettled.done():

@@ -22,17 +22,17 @@ from contracts.errors import SyncError
 from contracts.fields import rfc3339
 from contracts.ports import Clock, Outgoing, Publisher
 from service.store.engine.ids import new_id
-from service.telemetry.endpoints import Because, health_routes, nothing_wrong
+from service.telemetry.endpoints import ReadinessProbe, health_routes, nothing_wrong
 from service.telemetry.logs import EventName
 
 LARGEST_NOTICE = 64 * 1024
 SIGNATURE_HEADER = "Cronofy-HMAC-SHA256"
-PATIENCE = 4.0
+CONFIRM_SECONDS = 4.0
 """Seconds for the broker's confirm; Cronofy counts five for the whole answer (fact sheet 8)."""
 
-REFUSED: EventName = "relay.refused"
+RELAY_REFUSED: EventName = "relay.refused"
 _WORD = re.compile(r"[a-z_]{1,64}")
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class _Refused(Exception):
@@ -60,7 +60,7 @@ class Relay:
             integration_id = _integration_id(request.path_params["integration_id"])
             await self._publish(self._message(integration_id, kind, notice))
         except _Refused as refused:
-            _log.warning(REFUSED, status=refused.status.value, reason=str(refused))
+            log.warning(RELAY_REFUSED, status=refused.status.value, reason=str(refused))
             return Response(status_code=refused.status, headers={"Connection": "close"})
         return Response(status_code=HTTPStatus.ACCEPTED)
 
@@ -100,7 +100,7 @@ class Relay:
 
     async def _publish(self, message: Outgoing) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CONFIRM_SECONDS):
                 await self._publisher.publish(message)
         except (SyncError, TimeoutError) as error:
             because = f"the broker did not confirm: {type(error).__name__}"
@@ -114,7 +114,7 @@ def relay_routes(publisher: Publisher, secrets: Sequence[str], *, clock: Clock) 
 
 
 def relay_app(
-    publisher: Publisher, secrets: Sequence[str], *, clock: Clock, because: Because = nothing_wrong
+    publisher: Publisher, secrets: Sequence[str], *, clock: Clock, because: ReadinessProbe = nothing_wrong
 ) -> Starlette:
     """The relay as a process of its own; ``because`` names what keeps it from being ready."""
     return Starlette(routes=[*relay_routes(publisher, secrets, clock=clock), *health_routes(because)])

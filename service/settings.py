@@ -21,14 +21,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
-PREFIX = "CALENDAR_SYNC_"
-LONGEST_CALLBACK = 128
+ENV_PREFIX = "CALENDAR_SYNC_"
+LONGEST_CALLBACK_URL = 128
 _SQLITE = "sqlite+aiosqlite:///"
 _DATABASES = (_SQLITE, "postgresql+asyncpg://")
 _BROKERS = ("memory://", "amqp://", "amqps://")
 _ID_LENGTH = 36
 
-Command = Literal[
+CommandName = Literal[
     "up", "consume", "relay", "web", "keeper", "simulator", "migrate", "topology",
     "publish", "dead-letters", "integrations", "doctor",
 ]  # fmt: skip
@@ -62,17 +62,17 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+PortNumber = Annotated[int, Field(ge=0, le=65535)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
-Delays = Annotated[tuple[PositiveInt, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+SecretKeys = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+RetryDelays = Annotated[tuple[PositiveInt, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
 
 
 class Settings(BaseSettings):
     """All settings, frozen, with their defaults; ``repr`` hides the addresses that may hold passwords."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
+        env_prefix=ENV_PREFIX,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     cronofy_api_url: WebAddress = "https://api.cronofy.com"
     cronofy_app_url: WebAddress = "https://app.cronofy.com"
     cronofy_client_id: str | None = None
-    cronofy_client_secret: Secrets = ()
+    cronofy_client_secret: SecretKeys = ()
     """Newest first: each verifies notices, the first signs in."""
     cronofy_requests_per_second: NonNegativeInt = 50
     cronofy_requests_per_minute: NonNegativeInt = 500
@@ -94,17 +94,17 @@ class Settings(BaseSettings):
     public_url: WebAddress = "http://127.0.0.1:8400"
     notices_url: WebAddress | None = None
     host: str = "127.0.0.1"
-    port: Port = 8400
-    relay_port: Port = 8401
-    simulator_port: Port = 8402
-    status_port: Port = 0
-    encryption_keys: Secrets = ()
+    port: PortNumber = 8400
+    relay_port: PortNumber = 8401
+    simulator_port: PortNumber = 8402
+    status_port: PortNumber = 0
+    encryption_keys: SecretKeys = ()
     """Fernet keys, newest first: the first encrypts, each decrypts."""
     sign_in_secret: SecretStr | None = None
     prefetch: Annotated[int, Field(ge=1, le=65535)] = 2000
     intake_size: PositiveInt = 500
     concurrency: PositiveInt = 16
-    retry_delays: Delays = (10, 60, 300, 1800, 7200)
+    retry_delays: RetryDelays = (10, 60, 300, 1800, 7200)
     shutdown_grace: NonNegativeFloat = 20
     inbox_retention_days: PositiveInt = 30
     log_retention_days: PositiveInt = 90
@@ -155,11 +155,11 @@ def _without_password(address: str) -> str:
     )
 
 
-def load(command: Command, *, env_file: Path = Path(".env"), demo: bool = False) -> Settings:
+def load(command: CommandName, *, env_file: Path = Path(".env"), demo: bool = False) -> Settings:
     """The settings for a command; raises SettingsProblem with everything that is missing or wrong."""
     settings, wrong = _read(env_file)
     settings = _with_database_path(settings, env_file, anywhere=command == "up")
-    lacking = tuple(_callback_fits(settings)) if demo else problems(settings, command)
+    lacking = tuple(_callback_fits(settings)) if demo else shortcomings(settings, command)
     if lines := [*wrong.values(), *(line for line in lacking if not line.startswith(tuple(wrong)))]:
         raise SettingsProblem(lines)
     return settings
@@ -171,11 +171,11 @@ def unknown_names(*, env_file: Path = Path(".env")) -> tuple[str, ...]:
     stored = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
     given = {name.upper() for name in (*os.environ, *stored)}
     return tuple(
-        _unknown(name, known) for name in sorted(given) if name.startswith(PREFIX) and name not in known
+        _unknown(name, known) for name in sorted(given) if name.startswith(ENV_PREFIX) and name not in known
     )
 
 
-def problems(settings: Settings, command: Command) -> tuple[str, ...]:
+def shortcomings(settings: Settings, command: CommandName) -> tuple[str, ...]:
     """What a command lacks, each line beginning with the name to set."""
     checks = _NEEDS.get(command, ())
     lacking = [line for check in checks for line in check(settings, command)]
@@ -195,13 +195,13 @@ def _read(env_file: Path) -> tuple[Settings, Mapping[str, str]]:
 
 
 def _variable(name: str) -> str:
-    return f"{PREFIX}{name.upper()}"
+    return f"{ENV_PREFIX}{name.upper()}"
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    words = [each.removeprefix(PREFIX) for each in known]
-    nearest = get_close_matches(name.removeprefix(PREFIX), words, n=1)
-    return f"{name} is no setting" + (f"; did you mean {PREFIX}{nearest[0]}?" if nearest else "")
+    words = [each.removeprefix(ENV_PREFIX) for each in known]
+    nearest = get_close_matches(name.removeprefix(ENV_PREFIX), words, n=1)
+    return f"{name} is no setting" + (f"; did you mean {ENV_PREFIX}{nearest[0]}?" if nearest else "")
 
 
 def _with_database_path(settings: Settings, env_file: Path, *, anywhere: bool) -> Settings:
@@ -216,32 +216,32 @@ def _with_database_path(settings: Settings, env_file: Path, *, anywhere: bool) -
 def _callback_fits(settings: Settings) -> Iterable[str]:
     name = "NOTICES_URL" if settings.notices_url else "PUBLIC_URL"
     length = len(settings.callback_address("0" * _ID_LENGTH))
-    if length > LONGEST_CALLBACK:
+    if length > LONGEST_CALLBACK_URL:
         yield (
-            f"{PREFIX}{name}: makes a callback address of {length} characters; "
-            f"Cronofy takes {LONGEST_CALLBACK}"
+            f"{ENV_PREFIX}{name}: makes a callback address of {length} characters; "
+            f"Cronofy takes {LONGEST_CALLBACK_URL}"
         )
 
 
-Check = Callable[[Settings, Command], Iterable[str]]
+SettingsCheck = Callable[[Settings, CommandName], Iterable[str]]
 
 
-def _database(settings: Settings, command: Command) -> Iterable[str]:
+def _database(settings: Settings, command: CommandName) -> Iterable[str]:
     path = settings.database_url.removeprefix(_SQLITE)
     if path != settings.database_url and not path.startswith("/"):
         yield (
-            f"{PREFIX}DATABASE_URL: {path} is relative and there is no .env beside it; {command} needs "
+            f"{ENV_PREFIX}DATABASE_URL: {path} is relative and there is no .env beside it; {command} needs "
             f"an absolute path ({_SQLITE}/…) or PostgreSQL (postgresql+asyncpg://…)"
         )
 
 
-def _broker(settings: Settings, command: Command) -> Iterable[str]:
+def _broker(settings: Settings, command: CommandName) -> Iterable[str]:
     if settings.embedded_broker:
-        yield f"{PREFIX}BROKER_URL: memory:// serves one process only; {command} needs RabbitMQ (amqp://…)"
+        yield f"{ENV_PREFIX}BROKER_URL: memory:// serves one process only; {command} needs RabbitMQ (amqp://…)"
 
 
-def _given(name: str) -> Check:
-    def check(settings: Settings, command: Command) -> Iterable[str]:
+def _given(name: str) -> SettingsCheck:
+    def check(settings: Settings, command: CommandName) -> Iterable[str]:
         if not getattr(settings, name):
             yield f"{_variable(name)}: is missing; {command} needs it"
 
@@ -252,7 +252,7 @@ _SECRET = _given("cronofy_client_secret")
 _CRONOFY = (_given("cronofy_client_id"), _SECRET)
 _KEYS = _given("encryption_keys")
 _SIGN_IN = _given("sign_in_secret")
-_NEEDS: Mapping[Command, tuple[Check, ...]] = {
+_NEEDS: Mapping[CommandName, tuple[SettingsCheck, ...]] = {
     "up": (_database, *_CRONOFY, _KEYS, _SIGN_IN),
     "consume": (_database, _broker, *_CRONOFY, _KEYS),
     "keeper": (_database, _broker, *_CRONOFY, _KEYS),
@@ -264,4 +264,4 @@ _NEEDS: Mapping[Command, tuple[Check, ...]] = {
     "dead-letters": (_database,),
     "integrations": (_database,),
 }
-"""``publish`` needs the database where the broker is embedded; ``doctor`` asks ``problems`` itself."""
+"""``publish`` needs the database where the broker is embedded; ``doctor`` asks ``shortcomings`` itself."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts.calendar import (
     EventTypes,
+    Fingerprints,
     Integration,
     IntegrationId,
     Item,
@@ -13,7 +14,6 @@ from contracts.calendar import (
     LinkId,
     LinkState,
     Origin,
-    Prints,
     Status,
     Written,
     event_id,
@@ -24,7 +24,7 @@ from contracts.envelope import ItemChanged
 from contracts.event_fields import EventFields, fields_hash
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent, ItemType
 from handlers.compose import compose
-from handlers.fingerprints import print_of_event
+from handlers.fingerprints import fingerprints_of_event
 from handlers.judgement import Reading
 
 NINE = datetime(2026, 12, 3, 9, tzinfo=UTC)
@@ -117,10 +117,10 @@ def fields_of_item(item: Item) -> EventFields:
     return fields
 
 
-def prints_of(item: Item) -> Prints:
+def prints_of(item: Item) -> Fingerprints:
     """The prints of what is written for an item."""
     assert item.content is not None
-    return print_of_event(fields_of_item(item), item.content)
+    return fingerprints_of_event(fields_of_item(item), item.content)
 
 
 def a_link(item: Item | None = None, **changes: Any) -> Link:

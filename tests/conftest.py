@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from service.store.engine.store import Store
 from tests.support import postgresql as postgresql_server
 from tests.support import rabbitmq as rabbitmq_server
-from tests.support.forked_processes import nursed
+from tests.support.forked_processes import fork_server_running
 from tests.support.postgresql import PostgreSQL
 from tests.support.rabbitmq import Node, RabbitMQ, VirtualHosts
 from tests.support.servers import ABSENT, absent
@@ -36,7 +36,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _nursery() -> Iterator[None]:
     """One process has the product imported, for all others of the run."""
-    with nursed():
+    with fork_server_running():
         yield
 
 

@@ -5,31 +5,31 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.routing import BaseRoute
 
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS
 from contracts.ports import Publisher
 from service.app.connections import (
-    Incomplete,
+    SetupIncomplete,
     check_topology,
     open_publisher,
     open_rabbitmq,
     open_store,
-    plain,
+    reveal,
 )
-from service.app.doctor import Finding, examine
-from service.app.process import Ground, Running
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS
+from service.app.doctor import CheckResult, check_everything
+from service.app.process import ProcessBuilder, RunningProcess
 from service.outbox import StorePublisher
 from service.relay import relay_app, relay_routes
 from service.settings import Settings
 
 __all__ = [
-    "KINDS",
-    "Finding",
-    "Incomplete",
-    "Running",
+    "CONSUMER_KINDS",
+    "CheckResult",
+    "RunningProcess",
+    "SetupIncomplete",
+    "check_everything",
     "check_topology",
     "consuming",
     "everything",
-    "examine",
     "keeping",
     "open_publisher",
     "open_rabbitmq",
@@ -38,13 +38,13 @@ __all__ = [
     "web",
 ]
 
-QUEUES = {"outbound": QUEUE_OUTBOUND, "inbound": QUEUE_INBOUND, "runs": QUEUE_RUNS}
+QUEUE_OF_KIND = {"outbound": QUEUE_OUTBOUND, "inbound": QUEUE_INBOUND, "runs": QUEUE_RUNS}
 """What each kind of consumer takes from."""
-KINDS = tuple(QUEUES)
+CONSUMER_KINDS = tuple(QUEUE_OF_KIND)
 
 
 @asynccontextmanager
-async def consuming(settings: Settings, kinds: Sequence[str]) -> AsyncIterator[Running]:
+async def consuming(settings: Settings, kinds: Sequence[str]) -> AsyncIterator[RunningProcess]:
     """``consume``: one or more kinds of consumer."""
     async with _ground(settings) as ground:
         port = await ground.serve_status()
@@ -54,12 +54,14 @@ async def consuming(settings: Settings, kinds: Sequence[str]) -> AsyncIterator[R
         parts = await ground.open_parts(store)
         await ground.open_consumers(parts, broker, kinds)
         ground.open_gauges(store, broker)
-        ground.open_reports(store, does=f"consume {', '.join(kinds)}", takes=[QUEUES[one] for one in kinds])
+        ground.open_reports(
+            store, does=f"consume {', '.join(kinds)}", takes=[QUEUE_OF_KIND[one] for one in kinds]
+        )
         yield ground.running(port)
 
 
 @asynccontextmanager
-async def keeping(settings: Settings) -> AsyncIterator[Running]:
+async def keeping(settings: Settings) -> AsyncIterator[RunningProcess]:
     """``keeper``: looks after what was left lying."""
     async with _ground(settings) as ground:
         port = await ground.serve_status()
@@ -76,17 +78,17 @@ async def keeping(settings: Settings) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def relaying(settings: Settings) -> AsyncIterator[Running]:
+async def relaying(settings: Settings) -> AsyncIterator[RunningProcess]:
     """``relay``: takes Cronofy's notices; it knows no database."""
     async with _ground(settings) as ground:
         broker = await ground.open_broker()
-        secrets = plain(settings.cronofy_client_secret)
+        secrets = reveal(settings.cronofy_client_secret)
         app = relay_app(broker, secrets, clock=ground.clock, because=ground.readiness)
         yield ground.running(await ground.serve(app, settings.relay_port))
 
 
 @asynccontextmanager
-async def web(settings: Settings) -> AsyncIterator[Running]:
+async def web(settings: Settings) -> AsyncIterator[RunningProcess]:
     """``web``: pages and API. With the embedded broker it is ``up`` that sends what they write."""
     async with _ground(settings) as ground:
         store = await ground.open_store()
@@ -101,7 +103,7 @@ async def web(settings: Settings) -> AsyncIterator[Running]:
 @asynccontextmanager
 async def everything(
     settings: Settings, *, beside: Iterable[BaseRoute] = (), framed: bool = False
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningProcess]:
     """``up``: relay, web, all consumers and the keeper; prepares database and broker itself.
 
     ``beside`` and ``framed``: pages of the demonstration, which shows ours in a frame.
@@ -111,21 +113,21 @@ async def everything(
         broker = await ground.open_broker(declare=True)
         await ground.open_outbox(store, broker)
         parts = await ground.open_parts(store)
-        await ground.open_consumers(parts, broker, KINDS)
+        await ground.open_consumers(parts, broker, CONSUMER_KINDS)
         ground.open_keeper(parts)
         await ground.open_parked(store, broker)
         ground.open_gauges(store, broker)
-        ground.open_reports(store, does="up", takes=[*QUEUES.values(), QUEUE_PARKED])
+        ground.open_reports(store, does="up", takes=[*QUEUE_OF_KIND.values(), QUEUE_PARKED])
         notices: Publisher = StorePublisher(store) if settings.embedded_broker else broker
-        relay = relay_routes(notices, plain(settings.cronofy_client_secret), clock=ground.clock)
+        relay = relay_routes(notices, reveal(settings.cronofy_client_secret), clock=ground.clock)
         pages = ground.pages(parts, depths=broker, beside=[*relay, *beside], framed=framed)
         yield ground.running(await ground.serve(pages, settings.port))
 
 
 @asynccontextmanager
-async def _ground(settings: Settings) -> AsyncIterator[Ground]:
+async def _ground(settings: Settings) -> AsyncIterator[ProcessBuilder]:
     async with AsyncExitStack() as stack:
-        ground = Ground(settings, stack)
+        ground = ProcessBuilder(settings, stack)
         ground.minder.listen_to_signals()
         try:
             yield ground

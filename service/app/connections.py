@@ -8,20 +8,19 @@ from pydantic import SecretStr
 from contracts.errors import Permanent
 from contracts.ports import Broker, Clock, Publisher
 from service.app.cronofy import CronofyParts, open_budget, open_cronofy
-from service.app.parts import Parts, assemble
+from service.app.parts import ProcessParts, assemble
 from service.broker.rabbitmq import RabbitBroker
-from service.cronofy.oauth import Access
+from service.cronofy.oauth import CronofyAccess
 from service.outbox import StorePublisher
 from service.settings import Settings
-from service.store.engine.single_process import alone
+from service.store.engine.single_process import be_the_only_process
 from service.store.engine.store import Store
 from service.store.integrations.credentials import CredentialsTable
 from service.store.operations.budget import BudgetRow
+from service.web.paths import CALLBACK_PATH
 
-CALLBACK = "/calendar-sync/callback"
 
-
-class Incomplete(Permanent):
+class SetupIncomplete(Permanent):
     """Something that another command prepares is missing."""
 
 
@@ -33,19 +32,19 @@ async def open_store(
     only: bool = False,
     on_enqueued: Callable[[], None] = lambda: None,
 ) -> Store:
-    """The store with the schema that this program needs. Raises Incomplete where it is another.
+    """The store with the schema that this program needs. Raises SetupIncomplete where it is another.
 
-    ``only``: for one process at a time. Raises Occupied where there is one. ``on_enqueued``: called after
+    ``only``: for one process at a time. Raises DatabaseOccupied. ``on_enqueued``: called after
     a commit that put messages into the outbox.
     """
     store = Store(settings.database_url, on_enqueued=on_enqueued)
     stack.push_async_callback(store.close)
     if only:
-        await stack.enter_async_context(alone(store))
+        await stack.enter_async_context(be_the_only_process(store))
     if migrate:
         await store.upgrade()
     elif (difference := await store.behind()) is not None:
-        raise Incomplete(f"{difference}; run: calendar-sync migrate")
+        raise SetupIncomplete(f"{difference}; run: calendar-sync migrate")
     return store
 
 
@@ -58,9 +57,9 @@ async def open_rabbitmq(settings: Settings, stack: AsyncExitStack) -> Broker:
 
 
 async def check_topology(broker: Broker) -> None:
-    """Raises Incomplete naming what is missing."""
+    """Raises SetupIncomplete naming what is missing."""
     if missing := await broker.missing():
-        raise Incomplete(f"missing on RabbitMQ: {', '.join(missing)}; run: calendar-sync topology")
+        raise SetupIncomplete(f"missing on RabbitMQ: {', '.join(missing)}; run: calendar-sync topology")
 
 
 @asynccontextmanager
@@ -75,7 +74,7 @@ async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
             yield broker
 
 
-async def open_parts(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> Parts:
+async def open_parts(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> ProcessParts:
     """Cronofy's gateway with budget and tokens from the store, and what is built on it."""
     cronofy = _cronofy(settings, store, clock)
     stack.push_async_callback(cronofy.close)
@@ -84,20 +83,20 @@ async def open_parts(settings: Settings, stack: AsyncExitStack, store: Store, cl
         cronofy,
         clock,
         callback_address=settings.callback_address,
-        redirect_uri=f"{settings.public_url}{CALLBACK}",
+        redirect_uri=f"{settings.public_url}{CALLBACK_PATH}",
         delays=settings.retry_delays,
     )
 
 
 def _cronofy(settings: Settings, store: Store, clock: Clock) -> CronofyParts:
     return open_cronofy(
-        Access(
+        CronofyAccess(
             api_url=settings.cronofy_api_url,
             app_url=settings.cronofy_app_url,
             client_id=settings.cronofy_client_id or "",
-            client_secrets=plain(settings.cronofy_client_secret),
+            client_secrets=reveal(settings.cronofy_client_secret),
         ),
-        credentials=CredentialsTable(store, plain(settings.encryption_keys)),
+        credentials=CredentialsTable(store, reveal(settings.encryption_keys)),
         budget=open_budget(
             BudgetRow(store),
             clock,
@@ -109,6 +108,6 @@ def _cronofy(settings: Settings, store: Store, clock: Clock) -> CronofyParts:
     )
 
 
-def plain(secrets: Sequence[SecretStr]) -> list[str]:
+def reveal(secrets: Sequence[SecretStr]) -> list[str]:
     """The secrets as those who need them take them."""
     return [secret.get_secret_value() for secret in secrets]

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from contracts.ports import Budget, Clock, CredentialStore, Ledger
+from contracts.ports import Budget, BudgetLedger, Clock, CredentialStore
 from service.cronofy.allowance import limits_of
 from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.budget import NoBudget, SharedBudget
 from service.cronofy.credentials import StoredTokens
 from service.cronofy.gateway import BatchCost, CronofyGateway
-from service.cronofy.oauth import Access, OAuth
-from service.cronofy.transport import TIME_LIMIT, Client, Transport, Wire, open_client
+from service.cronofy.oauth import CronofyAccess, OAuth
+from service.cronofy.transport import REQUEST_SECONDS, CronofyTransport, HttpClient, HttpWire, open_client
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +20,7 @@ class CronofyParts:
     tokens: StoredTokens
     budget: Budget
     breaker: CronofyBreaker
-    http: Client = field(repr=False)
+    http: HttpClient = field(repr=False)
 
     async def close(self) -> None:
         await self.breaker.close()
@@ -29,14 +29,14 @@ class CronofyParts:
 
 
 def open_cronofy(
-    access: Access,
+    access: CronofyAccess,
     *,
     credentials: CredentialStore,
     budget: Budget,
     clock: Clock,
     batch_cost: BatchCost = "request",
-    wire: Wire | None = None,
-    time_limit: float = TIME_LIMIT,
+    wire: HttpWire | None = None,
+    time_limit: float = REQUEST_SECONDS,
 ) -> CronofyParts:
     """One client, one transport, one cache of tokens for the whole process.
 
@@ -45,7 +45,7 @@ def open_cronofy(
     http = open_client(access.api_url, wire=wire)
     # the breaker asks by the very way that it watches, so one of the two must know the other's name only
     breaker = CronofyBreaker(clock, lambda: transport.probe())  # noqa: PLW0108 -- made in the next line
-    transport = Transport(http, budget, clock, breaker=breaker, time_limit=time_limit)
+    transport = CronofyTransport(http, budget, clock, breaker=breaker, time_limit=time_limit)
     oauth = OAuth(access, transport)
     tokens = StoredTokens(credentials, oauth.refresh, clock)
     gateway = CronofyGateway(
@@ -54,7 +54,7 @@ def open_cronofy(
     return CronofyParts(gateway=gateway, tokens=tokens, budget=budget, breaker=breaker, http=http)
 
 
-def open_budget(ledger: Ledger, clock: Clock, *, per_second: int, per_minute: int) -> Budget:
+def open_budget(ledger: BudgetLedger, clock: Clock, *, per_second: int, per_minute: int) -> Budget:
     """The budget for Cronofy's limits; 0 is no limit, and with no limit at all nothing is counted (R32)."""
     limits = limits_of(per_second, per_minute)
     return SharedBudget(ledger, clock, limits) if limits else NoBudget()

@@ -6,22 +6,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from contracts.errors import GrantRefused, SyncError
+from contracts.messages import QUEUE_PARKED
 from contracts.ports import Broker, Clock
 from service.app.connections import open_parts, open_rabbitmq
-from service.broker.topology import QUEUE_PARKED
-from service.keeper import LEASES
-from service.monitoring.vitals import LATE_SECONDS, Depth, Vitals
-from service.settings import Command, Settings, problems
+from service.keeper import CHORE_LEASE_PREFIX
+from service.monitoring.vitals import LATE_MESSAGE_SECONDS, QueueDepth, Vitals
+from service.settings import CommandName, Settings, shortcomings
 from service.store.engine import leases
 from service.store.engine.store import Store
 from service.store.integrations import channels
 
-LONG_QUEUE = 10_000
+LONG_QUEUE_MESSAGES = 10_000
 _NO_TOKEN = "calendar-sync-doctor"  # noqa: S105 -- refused by Cronofy, and that is the answer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class CheckResult:
     """One line of the doctor's."""
 
     name: str
@@ -39,7 +39,7 @@ class Finding:
         return asdict(self)
 
 
-async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+async def check_everything(settings: Settings, clock: Clock) -> AsyncIterator[CheckResult]:
     """What was found, one thing after the other; what stands on a broken thing is skipped."""
     lacking = _settings(settings)
     yield lacking
@@ -66,11 +66,11 @@ async def examine(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
             yield _queue(queue, depth)
 
 
-def _settings(settings: Settings) -> Finding:
-    commands: Sequence[Command] = ("up",) if settings.embedded_broker else ("consume", "relay", "web")
-    lines = {line.split(";")[0]: line for command in commands for line in problems(settings, command)}
+def _settings(settings: Settings) -> CheckResult:
+    commands: Sequence[CommandName] = ("up",) if settings.embedded_broker else ("consume", "relay", "web")
+    lines = {line.split(";")[0]: line for command in commands for line in shortcomings(settings, command)}
     said = "; ".join(lines.values()) or "complete"
-    return Finding(
+    return CheckResult(
         name="settings",
         well=not lines,
         said=said,
@@ -78,28 +78,28 @@ def _settings(settings: Settings) -> Finding:
     )
 
 
-async def _schema(store: Store) -> Finding:
+async def _schema(store: Store) -> CheckResult:
     try:
         difference = await store.behind()
     except SyncError as error:
         return _failed("database", str(error), "check CALENDAR_SYNC_DATABASE_URL and that the server runs")
     if difference:
         return _failed("database", difference, "run: calendar-sync migrate")
-    return Finding(name="database", well=True, said="reachable, schema up to date")
+    return CheckResult(name="database", well=True, said="reachable, schema up to date")
 
 
-async def _broker(settings: Settings, stack: AsyncExitStack) -> tuple[Broker | None, Finding]:
+async def _broker(settings: Settings, stack: AsyncExitStack) -> tuple[Broker | None, CheckResult]:
     if settings.embedded_broker:
-        return None, Finding(name="broker", well=True, said="embedded in up; it begins and ends with it")
+        return None, CheckResult(name="broker", well=True, said="embedded in up; it begins and ends with it")
     try:
         broker = await open_rabbitmq(settings, stack)
     except SyncError as error:
         remedy = "check CALENDAR_SYNC_BROKER_URL and that RabbitMQ runs"
         return None, _failed("broker", str(error), remedy)
-    return broker, Finding(name="broker", well=True, said="reachable")
+    return broker, CheckResult(name="broker", well=True, said="reachable")
 
 
-async def _topology(broker: Broker | None, found: Finding) -> Finding:
+async def _topology(broker: Broker | None, found: CheckResult) -> CheckResult:
     if broker is None:
         return _skipped("topology", "the broker") if not found.well else _well("topology", "embedded")
     try:
@@ -111,7 +111,7 @@ async def _topology(broker: Broker | None, found: Finding) -> Finding:
     return _well("topology", "complete")
 
 
-async def _cronofy(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> Finding:
+async def _cronofy(settings: Settings, stack: AsyncExitStack, store: Store, clock: Clock) -> CheckResult:
     """A token that does not exist is refused, and how it is refused tells whether we are known."""
     remedy = "check CALENDAR_SYNC_CRONOFY_CLIENT_ID, _CLIENT_SECRET and _API_URL"
     if not (settings.encryption_keys and settings.cronofy_client_id and settings.cronofy_client_secret):
@@ -126,7 +126,7 @@ async def _cronofy(settings: Settings, stack: AsyncExitStack, store: Store, cloc
     return _failed("cronofy", "it gave a token for none", remedy)
 
 
-async def _channels(store: Store) -> Finding:
+async def _channels(store: Store) -> CheckResult:
     async with store.read() as connection:
         lacking = await channels.without_channel(connection)
     if lacking:
@@ -135,54 +135,54 @@ async def _channels(store: Store) -> Finding:
     return _well("channels", "every connected integration has one")
 
 
-async def _outbox(vitals: Vitals) -> Finding:
-    late = (await vitals.outbox(longer_than=LATE_SECONDS)).waiting
+async def _outbox(vitals: Vitals) -> CheckResult:
+    late = (await vitals.outbox(longer_than=LATE_MESSAGE_SECONDS)).waiting
     if late:
-        said = f"{late} messages wait for longer than {LATE_SECONDS:.0f} seconds"
+        said = f"{late} messages wait for longer than {LATE_MESSAGE_SECONDS:.0f} seconds"
         return _failed("outbox", said, "is any process running, and the topology complete?")
     return _well("outbox", "nothing waits")
 
 
-async def _letters(vitals: Vitals) -> Finding:
+async def _letters(vitals: Vitals) -> CheckResult:
     count = sum((await vitals.open_letters()).values())
     said = f"{count} open"
     return _well("dead letters", said + (" – see: calendar-sync dead-letters groups" if count else ""))
 
 
-async def _integrations(vitals: Vitals) -> Finding:
+async def _integrations(vitals: Vitals) -> CheckResult:
     """How they stand; what is not connected waits for its owner, and that is no failure."""
     counted = (await vitals.integrations()).items()
     words = (f"{number} {state.replace('_', ' ')}" for state, number in counted if number)
     return _well("integrations", ", ".join(words) or "none yet")
 
 
-async def _keepers(store: Store) -> Finding:
+async def _keepers(store: Store) -> CheckResult:
     """None is no failure while everything else is stopped too, so it is only said."""
     async with store.read() as connection:
-        running = await leases.living(connection, LEASES, now=await store.now(connection))
+        running = await leases.count_holders(connection, CHORE_LEASE_PREFIX, now=await store.now(connection))
     said = f"{running} at work" if running else "none is running – start one: calendar-sync keeper"
     return _well("keeper", said)
 
 
-def _queue(queue: str, depth: Depth) -> Finding:
+def _queue(queue: str, depth: QueueDepth) -> CheckResult:
     if depth is None:
         return _skipped(queue, "the broker")
     if isinstance(depth, SyncError):
         return _failed(queue, str(depth), "run: calendar-sync topology")
     if queue == QUEUE_PARKED and depth:
         return _failed(queue, f"{depth} messages", "a keeper makes dead letters of them: is one running?")
-    if depth >= LONG_QUEUE:
+    if depth >= LONG_QUEUE_MESSAGES:
         return _failed(queue, f"{depth} messages", "start more consumers, or see their logs")
     return _well(queue, f"{depth} messages")
 
 
-def _well(name: str, said: str) -> Finding:
-    return Finding(name=name, well=True, said=said)
+def _well(name: str, said: str) -> CheckResult:
+    return CheckResult(name=name, well=True, said=said)
 
 
-def _failed(name: str, said: str, remedy: str) -> Finding:
-    return Finding(name=name, well=False, said=said, remedy=remedy)
+def _failed(name: str, said: str, remedy: str) -> CheckResult:
+    return CheckResult(name=name, well=False, said=said, remedy=remedy)
 
 
-def _skipped(name: str, cause: str) -> Finding:
-    return Finding(name=name, well=None, said=f"not looked at, for {cause} is not there")
+def _skipped(name: str, cause: str) -> CheckResult:
+    return CheckResult(name=name, well=None, said=f"not looked at, for {cause} is not there")

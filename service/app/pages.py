@@ -1,46 +1,46 @@
 """Puts together what pages and API work with; apart, for only a process that shows them imports it."""
 
-from contracts.ports import Clock, Depths
-from service.app.parts import Parts
-from service.consumers.runs.dry_run import Rehearsal
-from service.integrations.activate import Switching
-from service.integrations.delete import Leaving
-from service.integrations.item_story import Stories
+from contracts.ports import Clock, QueueDepths
+from service.app.parts import ProcessParts
+from service.consumers.runs.dry_run import DryRun
+from service.integrations.activate import IntegrationSwitch
+from service.integrations.delete import IntegrationDeletion
+from service.integrations.item_story import ItemStories
 from service.integrations.my_calendar import MyCalendar
-from service.integrations.runs import Syncing
+from service.integrations.runs import IntegrationRuns
 from service.monitoring.vitals import Vitals
-from service.operations import Watch
-from service.web.dependencies import Desk
-from service.web.tokens import Passes
+from service.operations import Dashboard
+from service.web.dependencies import WebServices
+from service.web.tokens import TokenMaker
 
 
-def make_desk(
-    parts: Parts,
+def make_web_services(
+    parts: ProcessParts,
     clock: Clock,
     *,
     sign_in_secret: str,
     public_url: str,
-    depths: Depths | None = None,
+    depths: QueueDepths | None = None,
     per_second: int = 50,
     per_minute: int = 500,
-) -> Desk:
+) -> WebServices:
     """Everything that a route may use.
 
     ``depths`` counts what waits in the queues; ``per_second`` and ``per_minute`` are Cronofy's limits.
     """
     store = parts.store
-    return Desk(
+    return WebServices(
         store=store,
         accounts=parts.accounts,
-        switching=Switching(store),
+        switching=IntegrationSwitch(store),
         my_calendar=MyCalendar(store),
-        syncing=Syncing(store),
-        leaving=Leaving(store),
+        syncing=IntegrationRuns(store),
+        leaving=IntegrationDeletion(store),
         held=parts.held,
-        rehearsal=Rehearsal(store=store, people=parts.accounts, calendars=parts.cronofy.gateway),
-        stories=Stories(store),
-        watch=Watch(store, Vitals(store, depths), per_second=per_second, per_minute=per_minute),
-        passes=Passes(sign_in_secret, clock=clock),
+        rehearsal=DryRun(store=store, people=parts.accounts, calendars=parts.cronofy.gateway),
+        stories=ItemStories(store),
+        watch=Dashboard(store, Vitals(store, depths), per_second=per_second, per_minute=per_minute),
+        passes=TokenMaker(sign_in_secret, clock=clock),
         clock=clock,
         public_url=public_url,
     )

@@ -11,15 +11,22 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from contracts.envelope import Message, NoticeReceived, RunRequested
-from contracts.ports import Broker, Depths
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
+from contracts.ports import Broker, QueueDepths
 from service.app.connections import check_topology, open_parts, open_rabbitmq, open_store
-from service.app.parts import Parts
-from service.app.server import Minder, SystemClock, address, listening, port_of, serving
+from service.app.parts import ProcessParts
+from service.app.server import (
+    SystemClock,
+    TaskMinder,
+    listening_socket,
+    local_address,
+    port_of,
+    serve_in_background,
+)
 from service.broker.memory import MemoryBroker
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
 from service.consumers.brake import Gate
-from service.consumers.failures import Handler
-from service.consumers.loop import Consumer
+from service.consumers.failures import MessageHandler
+from service.consumers.loop import MessageLoop
 from service.consumers.outbound.engine import OutboundConsumer
 from service.consumers.parked import ParkedMessages
 from service.keeper import (
@@ -38,10 +45,10 @@ from service.keeper import (
     unread_notices,
 )
 from service.monitoring.gauges import Gauges
-from service.monitoring.heartbeat import Reports
+from service.monitoring.heartbeat import Heartbeat
 from service.monitoring.readiness import Readiness
 from service.monitoring.vitals import Vitals
-from service.outbox import EmbeddedOutbox, LeasedOutbox, Outbox, Unsettled
+from service.outbox import EmbeddedOutbox, LeasedOutbox, OutboxSender, Unsettled
 from service.settings import Settings
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
@@ -49,24 +56,24 @@ from service.telemetry.endpoints import health_routes
 
 log = structlog.get_logger(__name__)
 
-Stop = Callable[[], Awaitable[None]]
+StopWork = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Running:
+class RunningProcess:
     """An open process."""
 
-    minder: Minder
+    minder: TaskMinder
     address: str
     """Where its pages, its relay, or at least its health can be asked."""
 
 
-class Ground:
+class ProcessBuilder:
     """Opens what a process is made of; the order of the calls is the order of shutdown reversed."""
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         self.clock = SystemClock()
-        self.minder = Minder()
+        self.minder = TaskMinder()
         self.readiness = Readiness()
         self._settings = settings
         self._stack = stack
@@ -74,10 +81,10 @@ class Ground:
         self._outbox_written = asyncio.Event()
         self._unsettled = Unsettled(self._outbox_written)
 
-    def running(self, port: int) -> Running:
+    def running(self, port: int) -> RunningProcess:
         """Everything is open."""
         self.readiness.started()
-        return Running(minder=self.minder, address=address(self._settings.host, port))
+        return RunningProcess(minder=self.minder, address=local_address(self._settings.host, port))
 
     # -- what it stands on ----------------------------------------------------------------------
 
@@ -122,20 +129,20 @@ class Ground:
 
         self._stack.push_async_callback(stop)
 
-    def _outbox(self, store: Store, broker: Broker) -> Outbox:
+    def _outbox(self, store: Store, broker: Broker) -> OutboxSender:
         written = self._outbox_written
         if self._settings.embedded_broker:
             return EmbeddedOutbox(store=store, publisher=broker, unsettled=self._unsettled, written=written)
         return LeasedOutbox(store=store, publisher=broker, holder=self._holder, written=written)
 
-    async def open_parts(self, store: Store) -> Parts:
+    async def open_parts(self, store: Store) -> ProcessParts:
         return await open_parts(self._settings, self._stack, store, self.clock)
 
     # -- what works on it -----------------------------------------------------------------------
 
-    async def open_consumers(self, parts: Parts, broker: Broker, kinds: Iterable[str]) -> None:
+    async def open_consumers(self, parts: ProcessParts, broker: Broker, kinds: Iterable[str]) -> None:
         """All of these stop at the same time, each within the grace time."""
-        stops: list[Stop] = []
+        stops: list[StopWork] = []
         self._stack.push_async_callback(_stop_all, stops)
         for kind in kinds:
             if kind == "outbound":
@@ -143,11 +150,11 @@ class Ground:
             else:
                 stops.append(await self._begin_loop(self._loop(kind, parts, broker)))
 
-    def open_writer(self, parts: Parts, broker: Broker) -> None:
+    def open_writer(self, parts: ProcessParts, broker: Broker) -> None:
         """Writes links that nobody looks after, and takes no messages (DESIGN 8)."""
         self._stack.push_async_callback(self._begin_outbound(parts, broker, takes_messages=False))
 
-    def open_keeper(self, parts: Parts) -> None:
+    def open_keeper(self, parts: ProcessParts) -> None:
         store = parts.store
         chores = (
             unread_notices(parts.reader),
@@ -189,7 +196,7 @@ class Ground:
     def open_reports(self, store: Store, *, does: str, takes: Sequence[str]) -> None:
         """Tells the store what only this process knows, for the operations page of any other one."""
         holder = self._holder
-        reports = Reports(store=store, clock=self.clock, process_id=holder, does=does, takes=takes)
+        reports = Heartbeat(store=store, clock=self.clock, process_id=holder, does=does, takes=takes)
         task = self.minder.start(reports.run(), name="reports")
 
         async def stop() -> None:
@@ -212,7 +219,7 @@ class Ground:
 
         self._stack.push_async_callback(stop)
 
-    def _begin_outbound(self, parts: Parts, broker: Broker, *, takes_messages: bool) -> Stop:
+    def _begin_outbound(self, parts: ProcessParts, broker: Broker, *, takes_messages: bool) -> StopWork:
         settings = self._settings
         consumer = OutboundConsumer(
             store=parts.store,
@@ -239,7 +246,7 @@ class Ground:
 
         return stop
 
-    async def _begin_loop(self, loop: Consumer) -> Stop:
+    async def _begin_loop(self, loop: MessageLoop) -> StopWork:
         await loop.start()
         self.readiness.needs(loop.queue, lambda: loop.alive)
 
@@ -248,13 +255,13 @@ class Ground:
 
         return stop
 
-    def _loop(self, kind: str, parts: Parts, broker: Broker) -> Consumer:
-        handlers: dict[str, tuple[str, type[Message], Handler]] = {
+    def _loop(self, kind: str, parts: ProcessParts, broker: Broker) -> MessageLoop:
+        handlers: dict[str, tuple[str, type[Message], MessageHandler]] = {
             "inbound": (QUEUE_INBOUND, NoticeReceived, parts.notices),
             "runs": (QUEUE_RUNS, RunRequested, parts.runs),
         }
         queue, expected, handler = handlers[kind]
-        return Consumer(
+        return MessageLoop(
             queue=queue,
             expected=expected,
             handler=handler,
@@ -266,7 +273,7 @@ class Ground:
             gate=self._gate(queue, parts),
         )
 
-    def _gate(self, queue: str, parts: Parts) -> Gate:
+    def _gate(self, queue: str, parts: ProcessParts) -> Gate:
         """Pauses this consumer; not ready while it is bug after bug that pauses it (DESIGN 9)."""
         gate = Gate(queue=queue, clock=self.clock, breaker=parts.cronofy.breaker)
         self.readiness.needs(f"brake of {queue}", lambda: not gate.brake.on)
@@ -282,21 +289,21 @@ class Ground:
 
     def pages(
         self,
-        parts: Parts,
+        parts: ProcessParts,
         *,
-        depths: Depths | None = None,
+        depths: QueueDepths | None = None,
         beside: Iterable[BaseRoute] = (),
         framed: bool = False,
     ) -> ASGIApp:
         """Pages and API; ``depths`` counts what waits in the queues."""
         # Consumers and keepers show no pages: without them they start sooner and stay 25 MiB smaller.
-        from service.app.pages import make_desk  # noqa: PLC0415
+        from service.app.pages import make_web_services  # noqa: PLC0415
         from service.web.application import create_web  # noqa: PLC0415
 
         settings = self._settings
         secret = settings.sign_in_secret
         assert secret is not None
-        desk = make_desk(
+        services = make_web_services(
             parts,
             self.clock,
             sign_in_secret=secret.get_secret_value(),
@@ -305,20 +312,20 @@ class Ground:
             per_second=settings.cronofy_requests_per_second,
             per_minute=settings.cronofy_requests_per_minute,
         )
-        return create_web(desk, because=self.readiness, beside=beside, framed=framed)
+        return create_web(services, because=self.readiness, beside=beside, framed=framed)
 
     async def serve_status(self) -> int:
         """Health and metrics alone; open first, so that they can be asked to the end."""
         port = await self.serve(Starlette(routes=health_routes(self.readiness)), self._settings.status_port)
-        log.info("process.starting", port=port, address=address(self._settings.host, port))
+        log.info("process.starting", port=port, address=local_address(self._settings.host, port))
         return port
 
     async def serve(self, app: ASGIApp, port: int) -> int:
         """The port on which the application is served."""
-        listener = listening(self._settings.host, port)
-        self.minder.mind(await self._stack.enter_async_context(serving(app, listener)))
+        listener = listening_socket(self._settings.host, port)
+        self.minder.mind(await self._stack.enter_async_context(serve_in_background(app, listener)))
         return port_of(listener)
 
 
-async def _stop_all(stops: Sequence[Stop]) -> None:
+async def _stop_all(stops: Sequence[StopWork]) -> None:
     await asyncio.gather(*(stop() for stop in stops))

@@ -19,7 +19,7 @@ from service.settings import Settings
 CLOSING_SECONDS = 5
 
 
-SELDOM = (50_000, 20, 50)
+GC_THRESHOLDS = (50_000, 20, 50)
 
 
 class CannotListen(SyncError):
@@ -34,7 +34,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def spare_the_collector() -> None:
+def collect_garbage_seldom() -> None:
     """Look for cyclic garbage seldom, and never among what a process is made of.
 
     A window of messages is many objects that live on and no cycles: going through them again and
@@ -42,10 +42,10 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int) -> socket.socket:
     """A socket on which connections may already wait; port 0 is a free one. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -58,14 +58,14 @@ def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-def address(host: str, port: int) -> str:
+def local_address(host: str, port: int) -> str:
     """How a person on this machine reaches it."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 -- compared, not bound
     return f"http://{reachable}:{port}"
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+async def serve_in_background(app: ASGIApp, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve until the block is left; requests in hand are answered first."""
     config = uvicorn.Config(
         app,
@@ -84,7 +84,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator["async
         listener.close()
 
 
-class Minder:
+class TaskMinder:
     """Minds the tasks that must live as long as their process; the first that ends stops it all."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class Minder:
             self.stopping.set()
 
 
-async def until(waiting: "asyncio.Future[Any]", stopping: asyncio.Event) -> None:
+async def wait_unless_stopping(waiting: "asyncio.Future[Any]", stopping: asyncio.Event) -> None:
     """Wait for the first of the two; what is not done when the process stops is cancelled."""
     stopped = asyncio.ensure_future(stopping.wait())
     await asyncio.wait([waiting, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -128,13 +128,13 @@ async def until(waiting: "asyncio.Future[Any]", stopping: asyncio.Event) -> None
         await asyncio.wait([waiting])
 
 
-def at_its_port(settings: Settings) -> Settings:
+def with_bound_port(settings: Settings) -> Settings:
     """With a fixed port to listen on and, unless it was given, the public address that belongs to it."""
-    with listening(settings.host, settings.port) as probe:
+    with listening_socket(settings.host, settings.port) as probe:
         port = port_of(probe)
     changed: dict[str, object] = {"port": port}
     if settings.public_url == Settings.model_fields["public_url"].default:
-        changed["public_url"] = address(settings.host, port)
+        changed["public_url"] = local_address(settings.host, port)
     return settings.model_copy(update=changed)
 
 

@@ -10,7 +10,7 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from contracts.errors import Unavailable
-from service.back_off import pauses
+from service.back_off import back_off_pauses
 from service.broker.wire import read_leniently
 
 log = structlog.get_logger(__name__)
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 CLOSE_SECONDS = 5.0
 FAREWELL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 class SupervisedConnection:
@@ -82,12 +82,12 @@ class SupervisedConnection:
         """A channel to throw away, for questions whose answer may be that it is closed."""
         connection = await self.current()
         channel = connection.channel(publisher_confirms=False)
-        await within(self._timeout, channel.initialize())
+        await within_seconds(self._timeout, channel.initialize())
         try:
             yield channel
         finally:
             if not channel.is_closed:
-                await quietly(channel.close())
+                await close_quietly(channel.close())
 
     async def _first(self) -> AbstractConnection:
         try:
@@ -101,11 +101,11 @@ class SupervisedConnection:
         connecting = aio_pika.connect(
             self._url, timeout=self._timeout, client_properties={"connection_name": self._name}, **own
         )
-        return await within(self._timeout, connecting)
+        return await within_seconds(self._timeout, connecting)
 
     async def _supervise(self, first: AbstractConnection) -> None:
         await self._serve(first)
-        waits = pauses(longest=5.0)
+        waits = back_off_pauses(longest=5.0)
         while self._task is not None:  # a cancellation may be lost in the library; being closed is not
             await asyncio.sleep(next(waits))
             try:
@@ -113,7 +113,7 @@ class SupervisedConnection:
             except Exception as exc:  # noqa: BLE001 – whatever hinders it, a supervisor goes on trying
                 log.warning("broker.unreachable", connection=self._name, error=type(exc).__name__)
                 continue
-            waits = pauses(longest=5.0)
+            waits = back_off_pauses(longest=5.0)
             await self._serve(connection)
 
     async def _serve(self, connection: AbstractConnection) -> None:
@@ -144,7 +144,7 @@ class SupervisedConnection:
             log.warning("broker.blocked" if blocked else "broker.unblocked", connection=self._name)
 
 
-async def within(seconds: float, work: Awaitable[Result]) -> Result:
+async def within_seconds(seconds: float, work: Awaitable[_Result]) -> _Result:
     """What the work returns or raises; TimeoutError when the time is over, whatever the library does.
 
     ``asyncio.timeout`` cancels once, and aiormq answers a cancelled request by queueing a farewell: on a
@@ -167,14 +167,14 @@ async def within(seconds: float, work: Awaitable[Result]) -> Result:
         task.cancel()
 
 
-async def quietly(closing: Awaitable[Any]) -> None:
+async def close_quietly(closing: Awaitable[Any]) -> None:
     """Finish a farewell; what goes wrong in it has no consequence, for the other side is leaving anyway."""
     with suppress(Exception):
-        await within(CLOSE_SECONDS, closing)
+        await within_seconds(CLOSE_SECONDS, closing)
 
 
 async def _close(connection: AbstractConnection) -> None:
-    await quietly(connection.close())
+    await close_quietly(connection.close())
 
 
 async def _takes_messages(connection: AbstractConnection) -> bool:

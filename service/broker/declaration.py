@@ -7,10 +7,10 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelClosed, ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from contracts.errors import Permanent, SyncError, Unavailable
-from service.broker.connection import SupervisedConnection, within
+from service.broker.connection import SupervisedConnection, within_seconds
 from service.broker.topology import Binding, Exchange, Queue, Topology
 
-Step = Callable[[AbstractChannel], Awaitable[object]]
+ChannelStep = Callable[[AbstractChannel], Awaitable[object]]
 
 _DIFFERENCE = re.compile(
     r"inequivalent arg '(?P<argument>[^']+)' for (?P<kind>queue|exchange) '(?P<name>[^']+)'"
@@ -19,7 +19,7 @@ _DIFFERENCE = re.compile(
 _VALUE = re.compile(r"the value '([^']*)'|'([^']*)'")
 
 
-class Declaration:
+class TopologyDeclaration:
     """The topology on one broker, asked and told over channels that may die of the answer."""
 
     def __init__(self, connection: SupervisedConnection, wanted: Topology, *, timeout: float) -> None:
@@ -59,14 +59,14 @@ class Declaration:
             raise Permanent(f"There is no queue {queue}.")
         return counted[0]
 
-    async def _all(self, steps: Sequence[Step]) -> list[ChannelClosed]:
+    async def _all(self, steps: Sequence[ChannelStep]) -> list[ChannelClosed]:
         answers = [await self._try(step) for step in steps]
         return [answer for answer in answers if answer]
 
-    async def _try(self, step: Step) -> ChannelClosed | None:
+    async def _try(self, step: ChannelStep) -> ChannelClosed | None:
         """Do one thing on a channel of its own; return the broker's refusal, if it refuses."""
         try:
-            await within(self._timeout, self._step(step))
+            await within_seconds(self._timeout, self._step(step))
         except ChannelClosed as refusal:
             return refusal
         except SyncError:
@@ -75,20 +75,20 @@ class Declaration:
             raise Unavailable(f"RabbitMQ did not answer ({type(exc).__name__}).") from exc
         return None
 
-    async def _step(self, step: Step) -> None:
+    async def _step(self, step: ChannelStep) -> None:
         async with self._connection.channel() as channel:
             await step(channel)
 
 
-def _declare_exchange(exchange: Exchange) -> Step:
+def _declare_exchange(exchange: Exchange) -> ChannelStep:
     return lambda channel: channel.declare_exchange(exchange.name, exchange.kind, durable=True)
 
 
-def _declare_queue(queue: Queue) -> Step:
+def _declare_queue(queue: Queue) -> ChannelStep:
     return lambda channel: channel.declare_queue(queue.name, durable=True, arguments=dict(queue.arguments))
 
 
-def _bind(binding: Binding) -> Step:
+def _bind(binding: Binding) -> ChannelStep:
     async def bind(channel: AbstractChannel) -> None:
         underlay = await channel.get_underlay_channel()
         await underlay.queue_bind(binding.queue, binding.exchange, routing_key=binding.key)
@@ -96,11 +96,11 @@ def _bind(binding: Binding) -> Step:
     return bind
 
 
-def _look_for_exchange(name: str) -> Step:
+def _look_for_exchange(name: str) -> ChannelStep:
     return lambda channel: channel.declare_exchange(name, passive=True)
 
 
-def _look_for_queue(name: str) -> Step:
+def _look_for_queue(name: str) -> ChannelStep:
     return lambda channel: channel.declare_queue(name, passive=True)
 
 

@@ -5,17 +5,16 @@ from typing import Any
 
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 
-CONTENT_TYPE = "application/cloudevents+json"
 OWN_HEADERS = (ATTEMPT_HEADER, REPLAY_HEADER)
 
 
 LARGEST_HEADERS = 16_384
 """Bytes of names and values: all headers of a message, with ours added, must fit one frame (T27)."""
-MOST_ATTEMPTS = 1_000_000
+LARGEST_ATTEMPT = 1_000_000
 """Beyond it nobody has counted."""
 
 
-def ours(headers: Mapping[str, Any]) -> dict[str, str | int]:
+def own_headers(headers: Mapping[str, Any]) -> dict[str, str | int]:
     """Application headers only: the broker writes ``x-`` headers and sometimes believes a client's.
 
     Of a publisher's own as many are kept as have room beside this service's; texts with U+0000 never,
@@ -46,7 +45,7 @@ def attempt_of(headers: Mapping[str, Any]) -> int:
         counted = int(headers.get(ATTEMPT_HEADER, 1))
     except (TypeError, ValueError, OverflowError):
         return 1
-    return counted if 1 <= counted <= MOST_ATTEMPTS else 1
+    return counted if 1 <= counted <= LARGEST_ATTEMPT else 1
 
 
 def returns_of(headers: Mapping[str, Any], *, redelivered: bool) -> int:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from contracts.errors import Permanent, Unavailable, Unroutable
+from contracts.messages import DEAD_EXCHANGE, QUEUE_PARKED
 from contracts.ports import Clock, Delivery, Outgoing, Sink
-from service.broker.headers import attempt_of, ours
+from service.broker.headers import attempt_of, own_headers
 from service.broker.routing import destinations
-from service.broker.topology import DEAD_EXCHANGE, QUEUE_PARKED, RETRY_DELAYS, Queue, Topology, topology
+from service.broker.topology import RETRY_DELAYS, Queue, Topology, topology
 
 _generations = count(1)
 
@@ -108,7 +109,7 @@ class MemoryBroker:
                     body=message.body,
                     message_id=message.message_id,
                     routing_key=message.routing_key,
-                    headers=ours(message.headers),
+                    headers=own_headers(message.headers),
                 ),
             )
 

@@ -7,12 +7,13 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelClosed, DeliveryError, PublishError
 
+from contracts.envelope import CLOUD_EVENT_TYPE
 from contracts.errors import Permanent, SyncError, Unavailable, Unroutable
 from contracts.ports import Outgoing
-from service.broker.connection import SupervisedConnection, quietly, within
-from service.broker.headers import CONTENT_TYPE, ours
+from service.broker.connection import SupervisedConnection, close_quietly, within_seconds
+from service.broker.headers import own_headers
 
-NOT_FOUND, ACCESS_REFUSED = "NOT_FOUND", "ACCESS_REFUSED"
+AMQP_NOT_FOUND, AMQP_ACCESS_REFUSED = "NOT_FOUND", "ACCESS_REFUSED"
 
 
 class RabbitPublisher:
@@ -45,7 +46,7 @@ class RabbitPublisher:
     async def close(self) -> None:
         channel, self._channel = self._channel, None
         if channel:
-            await quietly(channel.close())
+            await close_quietly(channel.close())
 
     async def _one_at_a_time(self, message: Outgoing) -> None:
         """Publish, unless the same id is in flight: a return names only the id, so two would be confused."""
@@ -80,7 +81,7 @@ class RabbitPublisher:
     async def _open(self) -> AbstractChannel:
         connection = await self._connection.current()
         channel = connection.channel(publisher_confirms=True, on_return_raises=True)
-        await within(self._timeout, channel.initialize())
+        await within_seconds(self._timeout, channel.initialize())
         return channel
 
 
@@ -90,8 +91,8 @@ class _CloudEvent(Message):
     def __init__(self, message: Outgoing) -> None:
         super().__init__(
             message.body,
-            headers=dict(ours(message.headers)),
-            content_type=CONTENT_TYPE,
+            headers=dict(own_headers(message.headers)),
+            content_type=CLOUD_EVENT_TYPE,
             delivery_mode=DeliveryMode.PERSISTENT,
             message_id=message.message_id,
         )
@@ -122,8 +123,8 @@ def _translated(error: Exception, message: Outgoing) -> SyncError:
 
 def _about_the_exchange(text: str, exchange: str) -> SyncError:
     """A channel error hits every message in flight; only those to the exchange it names are to blame."""
-    if NOT_FOUND in text:
+    if AMQP_NOT_FOUND in text:
         return Unroutable(f"There is no exchange {exchange}.")
-    if ACCESS_REFUSED in text:
+    if AMQP_ACCESS_REFUSED in text:
         return Permanent(f"The broker's user may not publish to {exchange}.")
     return Unavailable(f"RabbitMQ closed the channel over exchange {exchange}.")

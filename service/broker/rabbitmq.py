@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from contracts.ports import Outgoing, Sink
 from service.broker.connection import SupervisedConnection
-from service.broker.declaration import Declaration
+from service.broker.declaration import TopologyDeclaration
 from service.broker.publisher import RabbitPublisher
 from service.broker.subscription import RabbitSubscription
 from service.broker.topology import RETRY_DELAYS, topology
@@ -30,7 +30,9 @@ class RabbitBroker:
         self._consuming = SupervisedConnection(url, name=f"{name} consume", timeout=connect_timeout)
         self._publishing = SupervisedConnection(url, name=f"{name} publish", timeout=connect_timeout)
         self._publisher = RabbitPublisher(self._publishing, timeout=publish_timeout)
-        self._declaration = Declaration(self._consuming, topology(retry_delays), timeout=connect_timeout)
+        self._declaration = TopologyDeclaration(
+            self._consuming, topology(retry_delays), timeout=connect_timeout
+        )
         self._watch_seconds = watch_seconds
         self._timeout = connect_timeout
         self._subscriptions: list[RabbitSubscription] = []

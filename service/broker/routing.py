@@ -19,10 +19,10 @@ def destinations(topology: Topology, exchange: str, key: str) -> list[str] | Non
 def _fits(exchange: Exchange, pattern: str, key: str) -> bool:
     if exchange.kind == "fanout":
         return True
-    return fits(pattern, key) if exchange.kind == "topic" else pattern == key
+    return topic_matches(pattern, key) if exchange.kind == "topic" else pattern == key
 
 
-def fits(pattern: str, key: str) -> bool:
+def topic_matches(pattern: str, key: str) -> bool:
     """Whether a topic exchange takes the key: ``*`` is one word, ``#`` any number of them, none included."""
     return _words_fit(pattern.split("."), key.split("."))
 

@@ -11,13 +11,13 @@ from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from contracts.ports import Delivery, Sink
-from service.back_off import pauses
-from service.broker.connection import SupervisedConnection, quietly, within
-from service.broker.headers import attempt_of, origin_of, ours, returns_of
+from service.back_off import back_off_pauses
+from service.broker.connection import SupervisedConnection, close_quietly, within_seconds
+from service.broker.headers import attempt_of, origin_of, own_headers, returns_of
 
 log = structlog.get_logger(__name__)
 
-LARGEST_WINDOW = 65_535
+LARGEST_PREFETCH = 65_535
 """The prefetch travels in two bytes."""
 generations = count(1)
 
@@ -41,7 +41,7 @@ class RabbitSubscription:
         self._sink = sink
         self._watch_seconds = watch_seconds
         self._timeout = timeout
-        self._window: Window | None = None
+        self._window: UnsettledDeliveries | None = None
         self._closed = False
         self._first_attempt = asyncio.Event()
         self._task = asyncio.create_task(self._supervise(), name=f"consume {queue}")
@@ -76,12 +76,12 @@ class RabbitSubscription:
             await self._task
 
     async def _supervise(self) -> None:
-        waits = pauses(longest=2.0)
+        waits = back_off_pauses(longest=2.0)
         # The library may turn a cancellation into an error of its channel: the mark outlives that.
         while not self._closed:
             try:
                 await self._live()
-                waits = pauses(longest=2.0)
+                waits = back_off_pauses(longest=2.0)
             except Exception as exc:  # noqa: BLE001 – whatever hinders it, a supervisor goes on trying
                 log.warning("consumer.refused", queue=self._queue, error=type(exc).__name__)
             self._first_attempt.set()
@@ -91,9 +91,9 @@ class RabbitSubscription:
         """Consume on a channel of its own until that channel is of no more use."""
         connection = await self._connection.current()
         channel = connection.channel(publisher_confirms=False)
-        window = Window(channel, self._queue, prefetch=self._prefetch, sink=self._sink)
+        window = UnsettledDeliveries(channel, self._queue, prefetch=self._prefetch, sink=self._sink)
         try:
-            await within(self._timeout, window.consume())
+            await within_seconds(self._timeout, window.consume())
             self._window = window
             self._first_attempt.set()
             log.info("consumer.started", queue=self._queue, generation=window.generation)
@@ -101,7 +101,7 @@ class RabbitSubscription:
         finally:
             await self._part_with(window, channel)
 
-    async def _until_useless(self, window: "Window") -> None:
+    async def _until_useless(self, window: "UnsettledDeliveries") -> None:
         while window.sound:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._watch_seconds):
@@ -109,11 +109,11 @@ class RabbitSubscription:
             if window.sound and window.idle_for(self._watch_seconds) and await self._stuck(window):
                 return
 
-    async def _stuck(self, window: "Window") -> bool:
+    async def _stuck(self, window: "UnsettledDeliveries") -> bool:
         """Whether messages are ready that the broker fails to deliver (messaging.md 2.8, rule 2)."""
         seen = window.received
         try:
-            ready = await within(self._timeout, self._ready_messages())
+            ready = await within_seconds(self._timeout, self._ready_messages())
         except TimeoutError:
             log.warning("consumer.stuck", queue=self._queue, generation=window.generation)
             await self._connection.rebuild()
@@ -130,17 +130,17 @@ class RabbitSubscription:
             declared = await channel.declare_queue(self._queue, passive=True)
             return declared.declaration_result.message_count or 0
 
-    async def _part_with(self, window: "Window", channel: AbstractChannel) -> None:
+    async def _part_with(self, window: "UnsettledDeliveries", channel: AbstractChannel) -> None:
         known, self._window = self._window, None
         window.shut()
         if known is window:
             log.warning("consumer.lost", queue=self._queue, generation=window.generation)
             self._sink.lost(window.generation)
         if channel.is_initialized:
-            await quietly(channel.close())
+            await close_quietly(channel.close())
 
 
-class Window:
+class UnsettledDeliveries:
     """The unsettled deliveries of one channel, from the first tag to the last."""
 
     def __init__(self, channel: AbstractChannel, queue: str, *, prefetch: int, sink: Sink) -> None:
@@ -150,7 +150,7 @@ class Window:
         self._channel = channel
         self._underlay: Any = None
         self._queue = queue
-        self._prefetch = min(prefetch, LARGEST_WINDOW)
+        self._prefetch = min(prefetch, LARGEST_PREFETCH)
         self._sink = sink
         self._unsettled: dict[int, None] = {}
         self._gapless = True
@@ -228,7 +228,7 @@ class Window:
             body=message.body,
             message_id=properties.message_id,
             routing_key=message.delivery.routing_key or "",
-            headers=ours(headers),
+            headers=own_headers(headers),
             attempt=attempt_of(headers),
             returns=returns_of(headers, redelivered=bool(message.delivery.redelivered)),
             generation=self.generation,

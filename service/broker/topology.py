@@ -4,18 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-ITEMS_EXCHANGE = "vorex.items"
-FACTS_EXCHANGE = "calendar-sync.items"
-NOTICES_EXCHANGE = "cronofy.notices"
-COMMANDS_EXCHANGE = "calendar-sync.commands"
-INTEGRATIONS_EXCHANGE = "calendar-sync.integrations"
-REPLAY_EXCHANGE = "calendar-sync.replay"
-DEAD_EXCHANGE = "calendar-sync.dead"
+from contracts.messages import (
+    COMMANDS_EXCHANGE,
+    DEAD_EXCHANGE,
+    FACTS_EXCHANGE,
+    INTEGRATIONS_EXCHANGE,
+    ITEMS_EXCHANGE,
+    NOTICES_EXCHANGE,
+    QUEUE_INBOUND,
+    QUEUE_OUTBOUND,
+    QUEUE_PARKED,
+    QUEUE_RUNS,
+    REPLAY_EXCHANGE,
+)
 
-QUEUE_OUTBOUND = "calendar-sync.outbound"
-QUEUE_INBOUND = "calendar-sync.inbound"
-QUEUE_RUNS = "calendar-sync.runs"
-QUEUE_PARKED = "calendar-sync.parked"
 WORK_QUEUES = (QUEUE_OUTBOUND, QUEUE_INBOUND, QUEUE_RUNS)
 
 RETRY_DELAYS = (10, 60, 300, 1800, 7200)

@@ -16,18 +16,18 @@ _LENGTH = struct.Struct(">I")
 
 def read_leniently() -> None:
     """Let the library read whatever RabbitMQ lets through; done twice it does no harm."""
-    decode.METHODS["shortstr"] = short_text
-    decode.METHODS["table"] = headers
-    decode.METHODS["timestamp"] = decode.TABLE_MAPPING[b"T"] = moment
+    decode.METHODS["shortstr"] = read_short_text
+    decode.METHODS["table"] = read_headers
+    decode.METHODS["timestamp"] = decode.TABLE_MAPPING[b"T"] = read_timestamp
 
 
-def short_text(value: bytes) -> tuple[int, str]:
+def read_short_text(value: bytes) -> tuple[int, str]:
     """A short text; bytes that are none are spelt out, so that different ids stay different."""
     length = value[0]
     return length + 1, value[1 : length + 1].decode("utf-8", errors="backslashreplace")
 
 
-def moment(value: bytes) -> tuple[int, Any]:
+def read_timestamp(value: bytes) -> tuple[int, Any]:
     """A moment, or nothing where no calendar knows it."""
     try:
         return decode.timestamp(value)
@@ -35,7 +35,7 @@ def moment(value: bytes) -> tuple[int, Any]:
         return 8, None
 
 
-def headers(value: bytes) -> tuple[int, Any]:
+def read_headers(value: bytes) -> tuple[int, Any]:
     """The headers, or none at all where one of them cannot be read."""
     try:
         return decode.field_table(value)

@@ -11,10 +11,10 @@ import typer
 
 from contracts.fields import instant
 from service.app.server import SystemClock
-from service.cli.operator import on_store, who
-from service.cli.output import AsJson, note, read_file, refuse, say, say_json
-from service.cli.tables import progress, say_table
-from service.operations import RATE, DeadLetters, Matching
+from service.cli.operator import on_store, operator_name
+from service.cli.output import AsJson, exit_wrong_usage, print_json, print_line, print_progress, read_file
+from service.cli.tables import print_table, progress_bar
+from service.operations import REPLAY_RATE, DeadLetters, LetterFilter
 
 app = typer.Typer(help="Messages that could not be processed.", no_args_is_help=True)
 
@@ -22,24 +22,30 @@ _T = TypeVar("_T")
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-Queue = Annotated[str | None, typer.Option("--queue", help="Such as calendar-sync.outbound, or outbound.")]
-Reason = Annotated[str | None, typer.Option("--reason", "--code", help="Such as malformed or exhausted.")]
-Since = Annotated[str | None, typer.Option("--since", help="RFC 3339, or 2h, 3d ago.")]
-Integration = Annotated[str | None, typer.Option("--integration", help="An integration's id.")]
-Group = Annotated[str | None, typer.Option("--group", help="Letters with the same cause.")]
-State = Annotated[str | None, typer.Option("--state", help="open, replaying, resolved, discarded or edited.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID…")]
+QueueOption = Annotated[
+    str | None, typer.Option("--queue", help="Such as calendar-sync.outbound, or outbound.")
+]
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", "--code", help="Such as malformed or exhausted.")
+]
+SinceOption = Annotated[str | None, typer.Option("--since", help="RFC 3339, or 2h, 3d ago.")]
+IntegrationOption = Annotated[str | None, typer.Option("--integration", help="An integration's id.")]
+GroupOption = Annotated[str | None, typer.Option("--group", help="Letters with the same cause.")]
+StateOption = Annotated[
+    str | None, typer.Option("--state", help="open, replaying, resolved, discarded or edited.")
+]
+LetterArguments = Annotated[list[str], typer.Argument(metavar="ID…")]
 
 
 @app.command("list")
 def list_letters(
     *,
-    queue: Queue = None,
-    reason: Reason = None,
-    since: Since = None,
-    integration: Integration = None,
-    group: Group = None,
-    state: State = None,
+    queue: QueueOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    integration: IntegrationOption = None,
+    group: GroupOption = None,
+    state: StateOption = None,
     after: Annotated[str | None, typer.Option(help="The cursor of the next page.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     as_json: AsJson = False,
@@ -50,9 +56,9 @@ def list_letters(
     )
     page = _at_the_desk(lambda desk: desk.page(matching, after=after, limit=limit))
     if as_json:
-        say_json(page)
+        print_json(page)
         return
-    say_table(
+    print_table(
         ("id", "last failed", "state", "queue", "code", "reason"),
         [
             (one["id"], one["last_failed_at"], one["state"], _short(one["queue"]), one["code"], one["reason"])
@@ -60,17 +66,17 @@ def list_letters(
         ],
     )
     if page["next"]:
-        say(f"more: --after {page['next']}")
+        print_line(f"more: --after {page['next']}")
 
 
 @app.command()
 def groups(
     *,
-    queue: Queue = None,
-    reason: Reason = None,
-    since: Since = None,
-    integration: Integration = None,
-    state: State = "open",
+    queue: QueueOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    integration: IntegrationOption = None,
+    state: StateOption = "open",
     as_json: AsJson = False,
 ) -> None:
     """Letters with the same cause counted together, the most frequent first."""
@@ -79,9 +85,9 @@ def groups(
     )
     found = _at_the_desk(lambda desk: desk.groups(matching))
     if as_json:
-        say_json(found)
+        print_json(found)
         return
-    say_table(
+    print_table(
         ("group", "count", "queue", "code", "last failed", "reason of the newest"),
         [
             (
@@ -114,14 +120,14 @@ def show(
 
     letter, around = _at_the_desk(work)
     if as_json:
-        say_json(around if context else letter)
+        print_json(around if context else letter)
         return
     forecast = around.pop("forecast")
     for name, value in (letter | around).items():
         for line in _lines(name, value):
-            say(line)
+            print_line(line)
     for one in forecast:
-        say(f"replayed now: {one['said']}")
+        print_line(f"replayed now: {one['said']}")
 
 
 @app.command()
@@ -129,13 +135,13 @@ def replay(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]")] = None,
     *,
     all_matching: Annotated[bool, typer.Option("--all-matching", help="All open ones that fit.")] = False,
-    queue: Queue = None,
-    reason: Reason = None,
-    since: Since = None,
-    integration: Integration = None,
-    group: Group = None,
+    queue: QueueOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    integration: IntegrationOption = None,
+    group: GroupOption = None,
     expect: Annotated[int | None, typer.Option(min=0, help="Refuse if more fit than this.")] = None,
-    rate: Annotated[float, typer.Option(min=0.001, max=1000, help="Messages a second.")] = RATE,
+    rate: Annotated[float, typer.Option(min=0.001, max=1000, help="Messages a second.")] = REPLAY_RATE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until all have come through.")] = False,
     as_json: AsJson = False,
@@ -145,7 +151,7 @@ def replay(
         queue=queue, code=reason, since=since, integration=integration, group=group, state="open"
     )
     if bool(ids) == all_matching:
-        refuse("give either ids or --all-matching")
+        exit_wrong_usage("give either ids or --all-matching")
     if all_matching:
         count = _at_the_desk(
             lambda desk: _replayed_all(desk, matching, expect=expect, rate=rate, dry_run=dry_run)
@@ -158,7 +164,9 @@ def replay(
     if wait:
         _at_the_desk(_until_through)
     elif count > rate:
-        note(f"the last goes out in {count / rate:.0f} seconds; to end it: calendar-sync dead-letters stop")
+        print_progress(
+            f"the last goes out in {count / rate:.0f} seconds; to end it: calendar-sync dead-letters stop"
+        )
 
 
 async def _replayed(desk: DeadLetters, ids: list[str], *, rate: float, dry_run: bool) -> int:
@@ -168,7 +176,7 @@ async def _replayed(desk: DeadLetters, ids: list[str], *, rate: float, dry_run: 
 async def _until_through(desk: DeadLetters) -> None:
     """Show how many replays are under way, until there are none; to go away changes nothing."""
     left = await _under_way(desk)
-    with progress("replays", left) as advance:
+    with progress_bar("replays", left) as advance:
         while left:
             await asyncio.sleep(1)
             now_left = await _under_way(desk)
@@ -183,13 +191,13 @@ async def _under_way(desk: DeadLetters) -> int:
 
 
 async def _replayed_all(
-    desk: DeadLetters, matching: Matching, *, expect: int | None, rate: float, dry_run: bool
+    desk: DeadLetters, matching: LetterFilter, *, expect: int | None, rate: float, dry_run: bool
 ) -> int:
     total = await desk.would_replay(matching, expect=expect)
     if dry_run:
         return total
     count = 0
-    with progress("dead letters", total) as advance:
+    with progress_bar("dead letters", total) as advance:
         async for sent in desk.replaying(matching, expect=expect, rate=rate):
             count += sent
             advance(sent)
@@ -216,9 +224,9 @@ def edit(
 
     letter = _at_the_desk(work)
     if as_json:
-        say_json(letter)
+        print_json(letter)
     else:
-        say(f"sent again as message {letter['message_id']}, letter {letter['id']}")
+        print_line(f"sent again as message {letter['message_id']}, letter {letter['id']}")
 
 
 def _data(text: bytes) -> dict[str, Any]:
@@ -226,42 +234,42 @@ def _data(text: bytes) -> dict[str, Any]:
     try:
         form = json.loads(text)
     except (ValueError, RecursionError):
-        refuse("the file is not JSON")
+        exit_wrong_usage("the file is not JSON")
     if isinstance(form, dict) and "specversion" in form:
         form = form.get("data")
     if not isinstance(form, dict):
-        refuse("the file must hold an object: the message's data")
+        exit_wrong_usage("the file must hold an object: the message's data")
     return form
 
 
 @app.command()
 def discard(
-    ids: Ids,
+    ids: LetterArguments,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded.")],
     as_json: AsJson = False,
 ) -> None:
     """Give messages up, for a reason; undo takes it back."""
     if not reason.strip():
-        refuse("--reason must not be empty")
+        exit_wrong_usage("--reason must not be empty")
     count = _at_the_desk(lambda desk: desk.discard(ids, reason=reason))
     _tell("discarded", count, as_json=as_json)
 
 
 @app.command()
-def undo(ids: Ids, as_json: AsJson = False) -> None:
+def undo(ids: LetterArguments, as_json: AsJson = False) -> None:
     """Open discarded letters again."""
     _tell("opened again", _at_the_desk(lambda desk: desk.undo(ids)), as_json=as_json)
 
 
 def _tell(what: str, count: int, *, as_json: bool) -> None:
     if as_json:
-        say_json({"count": count})
+        print_json({"count": count})
     else:
-        say(f"{what} {count}")
+        print_line(f"{what} {count}")
 
 
 def _at_the_desk(verb: Callable[[DeadLetters], Awaitable[_T]]) -> _T:
-    return on_store("dead-letters", lambda store: verb(DeadLetters(store, who=who())))
+    return on_store("dead-letters", lambda store: verb(DeadLetters(store, who=operator_name())))
 
 
 def _matching(
@@ -272,9 +280,9 @@ def _matching(
     integration: str | None,
     group: str | None,
     state: str | None,
-) -> Matching:
+) -> LetterFilter:
     short = queue is not None and "." not in queue
-    return Matching(
+    return LetterFilter(
         queue=f"calendar-sync.{queue}" if short else queue,
         code=code,
         since=None if since is None else _moment(since),
@@ -291,7 +299,7 @@ def _moment(text: str) -> datetime:
     try:
         return instant(text).astimezone(UTC)
     except ValueError:
-        refuse(f"--since {text}: neither a time nor 2h, 3d")
+        exit_wrong_usage(f"--since {text}: neither a time nor 2h, 3d")
 
 
 def _short(queue: str) -> str:

@@ -4,7 +4,7 @@ import typer
 
 from service import app as root
 from service.app.server import SystemClock
-from service.cli.output import FAILED, AsJson, run, say, say_json
+from service.cli.output import EXIT_FAILED, AsJson, print_json, print_line, run_work
 from service.settings import Settings, SettingsProblem, load
 from service.telemetry import logs
 
@@ -14,28 +14,28 @@ def doctor(as_json: AsJson = False) -> None:
     logs.set_up()
     settings = _settings(as_json=as_json)
 
-    async def work() -> list[root.Finding]:
+    async def work() -> list[root.CheckResult]:
         found = []
-        async for finding in root.examine(settings, SystemClock()):
+        async for finding in root.check_everything(settings, SystemClock()):
             found.append(finding)
             if not as_json:
-                say(finding.line)
+                print_line(finding.line)
         return found
 
-    findings = run(work)
+    findings = run_work(work)
     if as_json:
-        say_json({"items": [finding.form() for finding in findings], "next": None})
+        print_json({"items": [finding.form() for finding in findings], "next": None})
     if any(finding.well is False for finding in findings):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _settings(*, as_json: bool) -> Settings:
     try:
         return load("doctor")
     except SettingsProblem as problem:
-        wrong = root.Finding(name="settings", well=False, said="; ".join(problem.lines))
+        wrong = root.CheckResult(name="settings", well=False, said="; ".join(problem.lines))
         if as_json:
-            say_json({"items": [wrong.form()], "next": None})
+            print_json({"items": [wrong.form()], "next": None})
         else:
-            say(wrong.line)
-        raise typer.Exit(FAILED) from None
+            print_line(wrong.line)
+        raise typer.Exit(EXIT_FAILED) from None

@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from service import app as root
-from service.cli.output import run, settings_for
-from service.settings import Command
+from service.cli.output import run_work, settings_for
+from service.settings import CommandName
 from service.store.engine.store import Store
 
 _T = TypeVar("_T")
 
 
-def on_store(command: Command, verb: Callable[[Store], Awaitable[_T]]) -> _T:
+def on_store(command: CommandName, verb: Callable[[Store], Awaitable[_T]]) -> _T:
     """What the verb gives; the store is open for as long as it takes."""
     settings = settings_for(command)
 
@@ -21,10 +21,10 @@ def on_store(command: Command, verb: Callable[[Store], Awaitable[_T]]) -> _T:
         async with AsyncExitStack() as stack:
             return await verb(await root.open_store(settings, stack))
 
-    return run(work)
+    return run_work(work)
 
 
-def who() -> str:
+def operator_name() -> str:
     """Recorded beside whatever the operator does."""
     try:
         return getpass.getuser()

@@ -11,16 +11,16 @@ import structlog
 import typer
 
 from contracts.errors import SyncError
-from service.consumers.failures import told
-from service.settings import Command, Settings, SettingsProblem, load, unknown_names
+from service.consumers.failures import describe_error
+from service.settings import CommandName, Settings, SettingsProblem, load, unknown_names
 from service.telemetry import logs
 
-FAILED, WRONG_USAGE = 1, 2
+EXIT_FAILED, EXIT_WRONG_USAGE = 1, 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _T = TypeVar("_T")
 
 
-def settings_for(command: Command, *, demo: bool = False) -> Settings:
+def settings_for(command: CommandName, *, demo: bool = False) -> Settings:
     """The settings, or the end of the command with all that is missing named at once."""
     logs.set_up()
     try:
@@ -28,50 +28,50 @@ def settings_for(command: Command, *, demo: bool = False) -> Settings:
     except SettingsProblem as problem:
         for line in problem.lines:
             typer.echo(line, err=True)
-        raise typer.Exit(WRONG_USAGE) from None
+        raise typer.Exit(EXIT_WRONG_USAGE) from None
     for sentence in unknown_names():
         structlog.get_logger().warning("setting.unknown", said=sentence)
     return settings
 
 
-def run(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+def run_work(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Do the work; what goes wrong is told in a sentence, never as a traceback."""
     try:
         return asyncio.run(work())
     except SyncError as error:
-        fail(str(error))
+        exit_failed(str(error))
     except KeyboardInterrupt:
-        fail("interrupted")
+        exit_failed("interrupted")
     except BaseExceptionGroup as group:
-        fail("\n".join(told(error) for error in group.exceptions))
+        exit_failed("\n".join(describe_error(error) for error in group.exceptions))
     except Exception as error:  # noqa: BLE001 -- people get a sentence and the place, whatever it was
-        fail(f"this is a bug; please report it: {told(error)}")
+        exit_failed(f"this is a bug; please report it: {describe_error(error)}")
 
 
-def fail(sentence: str) -> NoReturn:
+def exit_failed(sentence: str) -> NoReturn:
     """End the command with exit code 1."""
     typer.echo(f"calendar-sync: {sentence}", err=True)
-    raise typer.Exit(FAILED)
+    raise typer.Exit(EXIT_FAILED)
 
 
-def refuse(sentence: str) -> NoReturn:
+def exit_wrong_usage(sentence: str) -> NoReturn:
     """End the command with exit code 2: it was asked wrongly."""
     typer.echo(f"calendar-sync: {sentence}", err=True)
-    raise typer.Exit(WRONG_USAGE)
+    raise typer.Exit(EXIT_WRONG_USAGE)
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """A line of the result, at once."""
     typer.echo(line)
     sys.stdout.flush()
 
 
-def say_json(document: object) -> None:
+def print_json(document: object) -> None:
     """The one JSON document that ``--json`` prints."""
-    say(json.dumps(document, ensure_ascii=False, indent=2))
+    print_line(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def note(line: str) -> None:
+def print_progress(line: str) -> None:
     """Progress, which is no result."""
     typer.echo(line, err=True)
 
@@ -83,6 +83,6 @@ def read_file(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except FileNotFoundError:
-        refuse(f"there is no file {file}")
+        exit_wrong_usage(f"there is no file {file}")
     except OSError as error:
-        fail(f"{file} cannot be read: {error.strerror}")
+        exit_failed(f"{file} cannot be read: {error.strerror}")

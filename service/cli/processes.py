@@ -10,16 +10,16 @@ import structlog
 import typer
 
 from service import app as root
-from service.app.server import at_its_port, spare_the_collector
-from service.cli.output import FAILED, run, say, settings_for
-from service.settings import Command, Settings
+from service.app.server import collect_garbage_seldom, with_bound_port
+from service.cli.output import EXIT_FAILED, print_line, run_work, settings_for
+from service.settings import CommandName, Settings
 
 log = structlog.get_logger(__name__)
 
-Process = Callable[[Settings], AbstractAsyncContextManager[root.Running]]
+ProcessOpener = Callable[[Settings], AbstractAsyncContextManager[root.RunningProcess]]
 
 
-class Kind(StrEnum):
+class ConsumerKind(StrEnum):
     """What a consumer consumes."""
 
     OUTBOUND = "outbound"
@@ -35,13 +35,13 @@ def up(
 ) -> None:
     """Everything in one process."""
     settings = settings_for("up", demo=demo)
-    if run(partial(_demonstration() if demo else _everything, settings)):
-        raise typer.Exit(FAILED)
+    if run_work(partial(_demonstration() if demo else _everything, settings)):
+        raise typer.Exit(EXIT_FAILED)
 
 
-def consume(kind: Annotated[Kind, typer.Argument(help="What to consume.")]) -> None:
+def consume(kind: Annotated[ConsumerKind, typer.Argument(help="What to consume.")]) -> None:
     """One kind of consumer; start as many as needed."""
-    kinds = root.KINDS if kind is Kind.ALL else (kind.value,)
+    kinds = root.CONSUMER_KINDS if kind is ConsumerKind.ALL else (kind.value,)
     _stay("consume", partial(root.consuming, kinds=kinds), kind=kind.value)
 
 
@@ -64,15 +64,15 @@ def simulator() -> None:
     """A stand-in for Cronofy, for demonstrations and tests."""
     from service.cli.demo import simulate  # noqa: PLC0415 -- see _demonstration
 
-    run(partial(simulate, settings_for("simulator")))
+    run_work(partial(simulate, settings_for("simulator")))
 
 
-def _stay(command: Command, process: Process, **details: str) -> None:
+def _stay(command: CommandName, process: ProcessOpener, **details: str) -> None:
     settings = settings_for(command)
 
     async def work() -> None:
         async with process(settings) as running:
-            spare_the_collector()
+            collect_garbage_seldom()
             log.info(
                 "process.started",
                 command=command,
@@ -84,15 +84,15 @@ def _stay(command: Command, process: Process, **details: str) -> None:
             log.info("process.stopping", command=command)
         log.info("process.stopped", command=command)
 
-    run(work)
+    run_work(work)
 
 
 async def _everything(settings: Settings) -> bool:
-    settings = at_its_port(settings)
+    settings = with_bound_port(settings)
     async with root.everything(settings) as running:
-        spare_the_collector()
+        collect_garbage_seldom()
         log.info("process.started", command="up", address=running.address, settings=settings.summary())
-        say(f"ready {settings.public_url}")
+        print_line(f"ready {settings.public_url}")
         await running.minder.until_stopped()
         log.info("process.stopping", command="up")
     log.info("process.stopped", command="up")

@@ -7,8 +7,17 @@ import typer
 
 from contracts.ports import Broker
 from service import app as root
-from service.cli.output import FAILED, AsJson, note, read_file, run, say, say_json, settings_for
-from service.operations import Published, publish_events
+from service.cli.output import (
+    EXIT_FAILED,
+    AsJson,
+    print_json,
+    print_line,
+    print_progress,
+    read_file,
+    run_work,
+    settings_for,
+)
+from service.operations import PublishReport, publish_events
 
 
 def migrate() -> None:
@@ -19,8 +28,8 @@ def migrate() -> None:
         async with AsyncExitStack() as stack:
             await root.open_store(settings, stack, migrate=True)
 
-    run(work)
-    say("The database schema is up to date.")
+    run_work(work)
+    print_line("The database schema is up to date.")
 
 
 def topology(
@@ -35,14 +44,14 @@ def topology(
             broker = await root.open_rabbitmq(settings, stack)
             return await _checked(broker) if check else await _declared(broker)
 
-    missing = run(work)
+    missing = run_work(work)
     if as_json:
-        say_json({"missing": missing})
+        print_json({"missing": missing})
     else:
         for line in missing or ["The topology is complete."]:
-            say(f"missing: {line}" if missing else line)
+            print_line(f"missing: {line}" if missing else line)
     if missing:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 async def _checked(broker: Broker) -> list[str]:
@@ -61,13 +70,13 @@ def publish(
     settings = settings_for("publish")
     text = read_file(file)
 
-    async def work() -> Published:
+    async def work() -> PublishReport:
         async with root.open_publisher(settings) as publisher:
             return await publish_events(text, publisher)
 
-    published = run(work)
+    published = run_work(work)
     for line in published.refused:
-        say(line)
-    note(f"published {published.count}, refused {len(published.refused)}")
+        print_line(line)
+    print_progress(f"published {published.count}, refused {len(published.refused)}")
     if published.refused:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)

@@ -10,13 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from service.cli.output import note
+from service.cli.output import print_progress
 
-ENDLESS = 1000
+UNWATCHED_COLUMNS = 1000
 """Columns where nobody watches: every row is one line, whatever it says."""
 
 
-def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Rows under headings on standard output; texts are shown as they are, never as markup."""
     watched = sys.stdout.isatty()
     table = Table(box=box.SIMPLE_HEAD if watched else None, pad_edge=watched)
@@ -24,11 +24,11 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(heading, overflow="fold", no_wrap=heading == "id")
     for row in rows:
         table.add_row(*(Text(_printable(cell)) for cell in row))
-    Console(file=sys.stdout, width=None if watched else ENDLESS).print(table)
+    Console(file=sys.stdout, width=None if watched else UNWATCHED_COLUMNS).print(table)
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on standard error, a line now and then where nobody watches; call it with what was done."""
     if sys.stderr.isatty():
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
@@ -41,7 +41,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     def advance(done: int) -> None:
         nonlocal count
         count += done
-        note(f"{count} of {total} {what}")
+        print_progress(f"{count} of {total} {what}")
 
     yield advance
 
@@ -63,7 +63,7 @@ def run_progress() -> Iterator[Callable[[int, int | None, str], None]]:
         nonlocal told
         line = f"{done} of {total} · {words}" if total else f"{done} · {words}"
         if line != told:
-            note(line)
+            print_progress(line)
         told = line
 
     yield tell

@@ -9,23 +9,23 @@ from typing import Literal
 
 import structlog
 
-from contracts.ports import Breaker, Clock
-from handlers.settlement import BUG, Settlement
+from contracts.ports import Clock, OutageWatch
+from handlers.settlement import BUG_CODE, Settlement
 from service.telemetry.logs import EventName
 from service.telemetry.metrics import BRAKE_ON
 
 log = structlog.get_logger(__name__)
 
-Pause = Literal["brake", "breaker", "given back"]
-PAUSED: EventName = "consumer.paused"
-RESUMED: EventName = "consumer.resumed"
+PauseReason = Literal["brake", "breaker", "given back"]
+CONSUMER_PAUSED: EventName = "consumer.paused"
+CONSUMER_RESUMED: EventName = "consumer.resumed"
 BUGS_IN_A_ROW = 20
 """So many dead letters in a row with code ``bug`` are a fault of ours, not of the messages."""
 BRAKE_SECONDS = 60.0
 """Seconds after which one message is tried."""
 GIVE_BACK_SECONDS = 60.0
 """Seconds of a pause after which what is in hand is given back to the broker, once."""
-LOOK_SECONDS = 0.2
+PAUSE_POLL_SECONDS = 0.2
 """Seconds between two looks at whether the pause is over."""
 
 
@@ -63,7 +63,7 @@ class Brake:
         for failure, buried in ended:
             if failure is None:
                 continue
-            if failure.code == BUG:
+            if failure.code == BUG_CODE:
                 self.bug(buried=buried)
             else:
                 self.learned_nothing()
@@ -74,7 +74,7 @@ class Brake:
         if self.on:
             self._until = None
             BRAKE_ON.labels(self._queue).set(0)
-            log.info(RESUMED, queue=self._queue, reason="a message went well")
+            log.info(CONSUMER_RESUMED, queue=self._queue, reason="a message went well")
 
     def bug(self, *, buried: bool) -> None:
         """A message met an error that nobody foresaw; ``buried``: for the last time."""
@@ -83,7 +83,7 @@ class Brake:
             self._until = self._clock.monotonic() + BRAKE_SECONDS
             self._bugs = 0
             BRAKE_ON.labels(self._queue).set(1)
-            log.error(PAUSED, queue=self._queue, reason="bug after bug", seconds=BRAKE_SECONDS)
+            log.error(CONSUMER_PAUSED, queue=self._queue, reason="bug after bug", seconds=BRAKE_SECONDS)
 
     def learned_nothing(self) -> None:
         """A message was malformed, refused, or could not be done now: another one may try at once."""
@@ -94,7 +94,7 @@ class Brake:
 class Gate:
     """What pauses one consumer; every pause ends by itself."""
 
-    def __init__(self, *, queue: str, clock: Clock, breaker: Breaker | None = None) -> None:
+    def __init__(self, *, queue: str, clock: Clock, breaker: OutageWatch | None = None) -> None:
         self.brake = Brake(queue, clock)
         self._queue = queue
         self._clock = clock
@@ -103,7 +103,7 @@ class Gate:
         """Whether what was in hand has been given back, and is to be taken again when the pause is over."""
 
     @property
-    def paused_by(self) -> Pause | None:
+    def paused_by(self) -> PauseReason | None:
         """Why no message may be taken; while it is the breaker, nothing is sent to Cronofy either."""
         if self._breaker is not None and self._breaker.open:
             return "breaker"
@@ -114,7 +114,7 @@ class Gate:
     async def passed(self, stopping: Callable[[], bool]) -> None:
         """Return when messages may be taken, or when the consumer stops."""
         while self.paused_by and not stopping():
-            await self._clock.sleep(LOOK_SECONDS)
+            await self._clock.sleep(PAUSE_POLL_SECONDS)
 
     async def mind(
         self, *, give_back: Callable[[], Awaitable[None]], take_again: Callable[[], Awaitable[None]]
@@ -122,14 +122,14 @@ class Gate:
         """Give the window back once in a pause that lasts, and take it again when the pause is over."""
         since: float | None = None
         while True:
-            await self._clock.sleep(LOOK_SECONDS)
+            await self._clock.sleep(PAUSE_POLL_SECONDS)
             if self.paused_by not in {"brake", "breaker"}:
                 since = None
                 await self._resume(take_again)
             elif since is None:
                 since = self._clock.monotonic()
             elif not self.given_back and self._clock.monotonic() - since > GIVE_BACK_SECONDS:
-                log.warning(PAUSED, queue=self._queue, reason="what was in hand is given back")
+                log.warning(CONSUMER_PAUSED, queue=self._queue, reason="what was in hand is given back")
                 self.given_back = True
                 await give_back()
 
@@ -137,4 +137,4 @@ class Gate:
         if self.given_back:
             await take_again()
             self.given_back = False
-            log.info(RESUMED, queue=self._queue, reason="the pause is over")
+            log.info(CONSUMER_RESUMED, queue=self._queue, reason="the pause is over")

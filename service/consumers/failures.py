@@ -14,10 +14,10 @@ from contracts.envelope import LARGEST_BODY, Message, MessageT, decode
 from contracts.errors import Malformed, Permanent, SyncError, Throttled, Transient
 from contracts.fields import is_identifier
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery, Outgoing
-from handlers.settlement import BUG, EXHAUSTED, Failure, Settlement
+from handlers.settlement import BUG_CODE, EXHAUSTED_CODE, LinkFailure, Settlement
 from service.broker.topology import retry_exchange
 from service.store.engine.store import SQLAlchemyError
-from service.store.messages.burying import NewLetter
+from service.store.messages.burying import NewDeadLetter
 from service.store.messages.inbox import MessageKey
 from service.telemetry.metrics import MESSAGE_AGE, QUEUE_AGE
 
@@ -25,19 +25,19 @@ SUSPICIOUS_RETURNS = 2
 """Returns from which on a message may be the one that kills its consumer, and is taken alone."""
 MOST_CRASHES = 3
 """So often may a process die over one message before the message is given up."""
-CRASHED = Failure(
+CRASH_FAILURE = LinkFailure(
     transient=False,
     code="crash_loop",
     reason=f"The consumer died {MOST_CRASHES} times while it had only this message in hand.",
 )
-OWN_FRAMES = 3
+LOGGED_FRAMES = 3
 _OURS = frozenset({"service", "handlers", "contracts"})
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _LONGEST_MESSAGE = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Received:
+class ReceivedMessage:
     """A decoded message on its way through a handler."""
 
     message: Message
@@ -49,33 +49,35 @@ class Received:
         return self.message.source, self.message.id
 
 
-Handler = Callable[[Received], Awaitable[None]]
+MessageHandler = Callable[[ReceivedMessage], Awaitable[None]]
 """Does what the message asks, or raises Transient or Permanent."""
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> LinkFailure:
     """What the error means for its message (R30).
 
     An error that nobody foresaw is transient: it may be gone with the next attempt, or the next release.
     """
     match error:
         case Malformed():
-            return Failure(transient=False, code=error.code, field=error.field, reason=str(error))
+            return LinkFailure(transient=False, code=error.code, field=error.field, reason=str(error))
         case Permanent():
-            return Failure(transient=False, code=error.code, reason=str(error), exception=told(error))
+            return LinkFailure(
+                transient=False, code=error.code, reason=str(error), exception=describe_error(error)
+            )
         case Transient():
-            return Failure(
+            return LinkFailure(
                 transient=True,
-                code=EXHAUSTED,
+                code=EXHAUSTED_CODE,
                 reason=str(error),
-                exception=told(error),
+                exception=describe_error(error),
                 retry_after=error.retry_after,
                 counts=not isinstance(error, Throttled),
             )
-    return Failure(transient=True, code=BUG, reason=_named(error), exception=told(error))
+    return LinkFailure(transient=True, code=BUG_CODE, reason=_named(error), exception=describe_error(error))
 
 
-def read(body: bytes, *, expected: type[MessageT]) -> MessageT | Failure:
+def read_message(body: bytes, *, expected: type[MessageT]) -> MessageT | LinkFailure:
     """The message in these bytes, or why there is none: no bytes, however strange, stop a consumer."""
     try:
         return decode(body, expected=expected)
@@ -83,17 +85,17 @@ def read(body: bytes, *, expected: type[MessageT]) -> MessageT | Failure:
         return failure_of(error)
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An exception for an operator, without a text that it may quote from somebody's calendar (R27).
 
     Of our own errors the words are ours; of others only the first line counts and what stands in
     quotation marks is left out. Then follow the last places in our code that it came through, the
     place where it arose first: by that one, letters are grouped.
     """
-    return "\n".join([_named(error), *islice(_own_places(error), OWN_FRAMES)])
+    return "\n".join([_named(error), *islice(_own_places(error), LOGGED_FRAMES)])
 
 
-def frames(error: BaseException) -> str:
+def error_frames(error: BaseException) -> str:
     """Where an error came from, for a log line: its kind and all it passed, without any of its words."""
     passed = (
         f"  {frame.f_code.co_filename.rsplit('/', 1)[-1]}:{line} {frame.f_code.co_name}"
@@ -175,15 +177,15 @@ def retry_of(delivery: Delivery, key: MessageKey, settlement: Settlement) -> Out
 def letter_of(
     delivery: Delivery,
     key: MessageKey,
-    failure: Failure,
+    failure: LinkFailure,
     *,
     item_ref: str | None = None,
     item_key: str | None = None,
-) -> NewLetter:
+) -> NewDeadLetter:
     """The dead letter that keeps this delivery."""
     source, message_id = key
     tenant_id, integration_id = owner_of(delivery.body)
-    return NewLetter(
+    return NewDeadLetter(
         queue=delivery.queue,
         source=source,
         message_id=message_id,

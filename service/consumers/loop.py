@@ -13,24 +13,24 @@ import structlog
 from contracts.envelope import Message
 from contracts.errors import SyncError, Transient, Unavailable
 from contracts.ports import Broker, Clock, Delivery, Subscription
-from handlers.settlement import Failure, Settlement, settle
-from service.back_off import pauses
+from handlers.settlement import LinkFailure, Settlement, settle
+from service.back_off import back_off_pauses
 from service.consumers.brake import Gate
 from service.consumers.failures import (
-    CRASHED,
+    CRASH_FAILURE,
     MOST_CRASHES,
     SUSPICIOUS_RETURNS,
-    Handler,
-    Received,
+    MessageHandler,
+    ReceivedMessage,
     failure_of,
     identity_of,
     letter_of,
     note_age,
-    read,
+    read_message,
     replayed_by,
     retry_of,
 )
-from service.consumers.outcomes import tell_ended
+from service.consumers.outcomes import log_ended
 from service.store.engine.store import Store
 from service.store.messages import suspects
 from service.store.messages.burying import bury, note_attempts, resolve
@@ -40,12 +40,12 @@ log = structlog.get_logger(__name__)
 
 HANDLER_SECONDS = 600.0
 """Far below the half hour after which RabbitMQ takes a message away."""
-LONGEST_PAUSE = 5.0
+LOOP_BACK_OFF_SECONDS = 5.0
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """One delivery in hand."""
 
     delivery: Delivery
@@ -65,7 +65,7 @@ class Attempt:
         return {}
 
 
-class Consumer:
+class MessageLoop:
     """Handles the messages of one queue side by side; each is acknowledged once its fate is stored."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Consumer:
         *,
         queue: str,
         expected: type[Message],
-        handler: Handler,
+        handler: MessageHandler,
         broker: Broker,
         store: Store,
         clock: Clock,
@@ -182,32 +182,32 @@ class Consumer:
         return task
 
     async def _attend(self, delivery: Delivery, *, suspicious: bool) -> None:
-        message = read(delivery.body, expected=self._expected)
-        key = identity_of(delivery) if isinstance(message, Failure) else (message.source, message.id)
-        attempt = Attempt(delivery=delivery, key=key, suspicious=suspicious)
+        message = read_message(delivery.body, expected=self._expected)
+        key = identity_of(delivery) if isinstance(message, LinkFailure) else (message.source, message.id)
+        attempt = DeliveryAttempt(delivery=delivery, key=key, suspicious=suspicious)
         async with self._locks.setdefault(key, asyncio.Lock()):
-            failure = message if isinstance(message, Failure) else await self._failure(attempt, message)
+            failure = message if isinstance(message, LinkFailure) else await self._failure(attempt, message)
             failures = [failure] if failure else []
             settlement = settle(failures, attempt=delivery.attempt, delays=self._delays)
             self._gate.brake.learn([settlement])
             await self._insist(lambda: self._carry_out(attempt, settlement))
             await self._acknowledge(delivery)
-        tell_ended(self.queue, [(attempt, settlement)])
+        log_ended(self.queue, [(attempt, settlement)])
 
-    async def _failure(self, attempt: Attempt, message: Message) -> Failure | None:
+    async def _failure(self, attempt: DeliveryAttempt, message: Message) -> LinkFailure | None:
         """Have the message handled; why it was not done, if it was not."""
         delivery, key = attempt.delivery, attempt.key
         note_age(self._clock.now(), message.time, delivery)
         if attempt.suspicious and await self._insist(lambda: self._crashes(key)) >= MOST_CRASHES:
-            return CRASHED
-        received = Received(
+            return CRASH_FAILURE
+        received = ReceivedMessage(
             message=message,
             attempt=delivery.attempt,
         )
         error = await self._insist(lambda: self._outcome(received))
         return None if error is None else failure_of(error)
 
-    async def _outcome(self, received: Received) -> Exception | None:
+    async def _outcome(self, received: ReceivedMessage) -> Exception | None:
         """What the handler raised. Raises Unavailable while it is the database that is gone."""
         if await self._finished(received.key):
             return None
@@ -232,13 +232,13 @@ class Consumer:
             now = await self._store.moment(connection)
             return await suspects.suspect(connection, self.queue, key[1], now=now)
 
-    async def _carry_out(self, attempt: Attempt, settlement: Settlement) -> None:
+    async def _carry_out(self, attempt: DeliveryAttempt, settlement: Settlement) -> None:
         if settlement.failure is not None or attempt.letter_id or attempt.suspicious:
             await self._store_end(attempt, settlement)
         if settlement.retry_in is not None:
             await self._broker.publish(retry_of(attempt.delivery, attempt.key, settlement))
 
-    async def _store_end(self, attempt: Attempt, settlement: Settlement) -> None:
+    async def _store_end(self, attempt: DeliveryAttempt, settlement: Settlement) -> None:
         delivery, key, failure = attempt.delivery, attempt.key, settlement.failure
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
@@ -258,7 +258,7 @@ class Consumer:
 
     async def _insist(self, step: Callable[[], Awaitable[_T]]) -> _T:
         """Repeat a step until database and broker let it happen; meanwhile nothing is acknowledged."""
-        for pause in pauses(longest=LONGEST_PAUSE):
+        for pause in back_off_pauses(longest=LOOP_BACK_OFF_SECONDS):
             try:
                 return await step()
             except Exception as error:  # noqa: BLE001 -- whatever hinders it, the message must not be lost

@@ -12,20 +12,20 @@ from typing import Any, Protocol
 import structlog
 
 from contracts.ports import Delivery
-from handlers.settlement import BUG, Failure, Settlement
+from handlers.settlement import BUG_CODE, LinkFailure, Settlement
 from service.store.messages.inbox import MessageKey
 from service.telemetry.logs import EventName
 from service.telemetry.metrics import ATTEMPTS, DEAD_LETTERS, MESSAGES_SETTLED, PASSED_OVER, RETRIES
 
 log = structlog.get_logger(__name__)
 
-SETTLED: EventName = "message.settled"
-MANY: EventName = "messages.settled"
-FEW = 5
+MESSAGE_SETTLED: EventName = "message.settled"
+MESSAGES_SETTLED_TOGETHER: EventName = "messages.settled"
+MESSAGES_TOLD_SINGLY = 5
 """So many at once are told one by one."""
 
 
-class Ended(Protocol):
+class EndedMessage(Protocol):
     """A message that was in hand, as its end is told."""
 
     @property
@@ -49,7 +49,7 @@ class Ended(Protocol):
         """What else names it."""
 
 
-def tell_ended(queue: str, ended: Sequence[tuple[Ended, Settlement]]) -> None:
+def log_ended(queue: str, ended: Sequence[tuple[EndedMessage, Settlement]]) -> None:
     """Of messages of this queue that have been in hand."""
     for ending, number in Counter(settlement.ending for _, settlement in ended).items():
         MESSAGES_SETTLED.labels(queue, ending).inc(number)
@@ -58,16 +58,16 @@ def tell_ended(queue: str, ended: Sequence[tuple[Ended, Settlement]]) -> None:
         if settlement.retry_in is None:
             attempts.observe(message.delivery.attempt)
     plain = [message for message, settlement in ended if _is_plain(message, settlement)]
-    if len(plain) <= FEW:
+    if len(plain) <= MESSAGES_TOLD_SINGLY:
         told = ended
     else:
-        log.info(MANY, queue=queue, **Counter(message.outcome for message in plain))
+        log.info(MESSAGES_SETTLED_TOGETHER, queue=queue, **Counter(message.outcome for message in plain))
         told = [one for one in ended if not _is_plain(*one)]
     for message, settlement in told:
         _tell(queue, message, settlement)
 
 
-def tell_finished(
+def log_finished(
     queue: str, finished: Sequence[Delivery], outcomes: Iterable[tuple[MessageKey, str]]
 ) -> None:
     """Of messages that ended where they were taken in: known already, stale, overtaken, or nobody's."""
@@ -81,40 +81,40 @@ def tell_finished(
     for outcome in ("stale", "superseded", "duplicate"):
         if counted[outcome]:
             PASSED_OVER.labels(outcome).inc(counted[outcome])
-    if len(ended) > FEW or known:
-        log.info(MANY, queue=queue, **counted)
+    if len(ended) > MESSAGES_TOLD_SINGLY or known:
+        log.info(MESSAGES_SETTLED_TOGETHER, queue=queue, **counted)
         return
     for (source, message_id), outcome in ended:
-        log.info(SETTLED, queue=queue, source=source, message_id=message_id, outcome=outcome)
+        log.info(MESSAGE_SETTLED, queue=queue, source=source, message_id=message_id, outcome=outcome)
 
 
-def _tell(queue: str, message: Ended, settlement: Settlement) -> None:
+def _tell(queue: str, message: EndedMessage, settlement: Settlement) -> None:
     why, named = settlement.failure, _named(queue, message)
     if why is None:
-        log.info(SETTLED, outcome=message.outcome, **named)
+        log.info(MESSAGE_SETTLED, outcome=message.outcome, **named)
         return
     named |= {"integration_id": why.integration_id, "reason": why.reason}
     if settlement.retry_in is None:
         DEAD_LETTERS.labels(queue, why.code).inc()
-        log.warning(SETTLED, outcome="dead", code=why.code, **named)
+        log.warning(MESSAGE_SETTLED, outcome="dead", code=why.code, **named)
     else:
         RETRIES.labels(queue, _kind(why)).inc()
-        log.info(SETTLED, outcome="retry", delay=settlement.retry_in, **named)
+        log.info(MESSAGE_SETTLED, outcome="retry", delay=settlement.retry_in, **named)
 
 
-def _kind(failure: Failure) -> str:
+def _kind(failure: LinkFailure) -> str:
     """The class of an attempt that failed and comes again."""
     if not failure.counts:
         return "throttled"
-    return BUG if failure.code == BUG else "transient"
+    return BUG_CODE if failure.code == BUG_CODE else "transient"
 
 
-def _is_plain(message: Ended, settlement: Settlement) -> bool:
+def _is_plain(message: EndedMessage, settlement: Settlement) -> bool:
     """Done at the first attempt, and nobody asked for it."""
     return settlement.failure is None and message.delivery.attempt == 1 and message.letter_id is None
 
 
-def _named(queue: str, message: Ended) -> dict[str, Any]:
+def _named(queue: str, message: EndedMessage) -> dict[str, Any]:
     source, message_id = message.key
     return {
         "queue": queue,

@@ -11,23 +11,23 @@ import structlog
 
 from contracts.envelope import NoticeReceived, RunRequested
 from contracts.errors import SyncError
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS
 from contracts.ports import Broker, Clock, Delivery, Subscription
-from handlers.settlement import Failure
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_RUNS, WORK_QUEUES
+from handlers.settlement import LinkFailure
+from service.broker.topology import WORK_QUEUES
 from service.consumers.failures import identity_of, letter_of
 from service.store.engine.store import AsyncConnection, Store
 from service.store.messages.burying import bury
 from service.store.messages.inbox import known
-from service.telemetry.logs import EventName
+from service.telemetry.logs import MESSAGE_WAITING, EventName
 
 log = structlog.get_logger(__name__)
 
-IMPORTED: EventName = "letter.imported"
-WAITING: EventName = "message.waiting"
-AT_ONCE = 100
-PAUSE = 2.0
+LETTER_IMPORTED: EventName = "letter.imported"
+PARKED_A_TRANSACTION = 100
+PARKED_PAUSE_SECONDS = 2.0
 """Seconds after which what could not be stored is tried again."""
-GIVEN_UP = Failure(
+BURY_RETURNED_TOO_OFTEN = LinkFailure(
     transient=False,
     code="delivery_limit",
     reason="RabbitMQ gave this message up: it was returned unsettled too often.",
@@ -59,7 +59,9 @@ class ParkedMessages:
         self._waiting = deque(each for each in self._waiting if each.generation != generation)
 
     async def start(self) -> None:
-        self._subscription = await self._broker.subscribe(QUEUE_PARKED, prefetch=AT_ONCE, sink=self)
+        self._subscription = await self._broker.subscribe(
+            QUEUE_PARKED, prefetch=PARKED_A_TRANSACTION, sink=self
+        )
 
     async def run(self) -> None:
         """Import until ``stop``."""
@@ -68,12 +70,12 @@ class ParkedMessages:
             if not self._waiting:
                 await self._arrived.wait()
                 continue
-            taken = list(islice(self._waiting, AT_ONCE))
+            taken = list(islice(self._waiting, PARKED_A_TRANSACTION))
             for _ in taken:
                 self._waiting.popleft()
             if left := await self._import(taken):
                 self._waiting.extend(left)
-                await self._clock.sleep(PAUSE)
+                await self._clock.sleep(PARKED_PAUSE_SECONDS)
 
     async def stop(self) -> None:
         self._stopping = True
@@ -89,7 +91,7 @@ class ParkedMessages:
             if not isinstance(error, SyncError) and len(deliveries) > 1:
                 return [one for each in deliveries for one in await self._import([each])]
             reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-            log.warning(WAITING, queue=QUEUE_PARKED, reason=reason, seconds=PAUSE)
+            log.warning(MESSAGE_WAITING, queue=QUEUE_PARKED, reason=reason, seconds=PARKED_PAUSE_SECONDS)
             return deliveries
         assert self._subscription is not None
         await self._subscription.ack(deliveries)
@@ -99,10 +101,10 @@ class ParkedMessages:
         homes = [replace(each, queue=_home(each)) for each in deliveries]
         async with self._store.begin() as connection:
             unknown = [each for each in homes if not await _finished(connection, each)]
-            letters = [letter_of(each, identity_of(each), GIVEN_UP) for each in unknown]
+            letters = [letter_of(each, identity_of(each), BURY_RETURNED_TOO_OFTEN) for each in unknown]
             await bury(connection, letters, now=await self._store.moment(connection))
         for letter in letters:
-            log.warning(IMPORTED, queue=letter.queue, message_id=letter.message_id)
+            log.warning(LETTER_IMPORTED, queue=letter.queue, message_id=letter.message_id)
 
 
 async def _finished(connection: AsyncConnection, delivery: Delivery) -> bool:

@@ -14,13 +14,13 @@ from service.telemetry.metrics import BREAKER_OPEN
 
 log = structlog.get_logger(__name__)
 
-DOWN: EventName = "cronofy.down"
-BACK: EventName = "cronofy.back"
-FAILURES = 5
+CRONOFY_DOWN: EventName = "cronofy.down"
+CRONOFY_BACK: EventName = "cronofy.back"
+OUTAGE_FAILURES = 5
 """So many calls in a row without one answer make an outage."""
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS = 1.0, 30.0
 """Seconds between two probes."""
-CALM = 60.0
+NEW_OUTAGE_SECONDS = 60.0
 """Seconds after which an outage is a new one, and not the last one come back."""
 
 
@@ -51,14 +51,14 @@ class CronofyBreaker:
             self.open = False
             self._closed_at = self._clock.monotonic()
             BREAKER_OPEN.set(0)
-            log.info(BACK)
+            log.info(CRONOFY_BACK)
 
     def failed(self, owner: str, *, unreachable: bool) -> None:
         """No answer, or a server error: one integration's alone says nothing of the others."""
         self._failures += 1
         self._owners.add(owner)
         self._unreachable |= unreachable
-        if self.open or self._failures < FAILURES:
+        if self.open or self._failures < OUTAGE_FAILURES:
             return
         if self._unreachable or len(self._owners) > 1:
             self._trip()
@@ -76,15 +76,17 @@ class CronofyBreaker:
     def _trip(self) -> None:
         self.open = True
         BREAKER_OPEN.set(1)
-        log.warning(DOWN, failures=self._failures, unreachable=self._unreachable)
-        if self._closed_at is None or self._clock.monotonic() - self._closed_at > CALM:
+        log.warning(CRONOFY_DOWN, failures=self._failures, unreachable=self._unreachable)
+        if self._closed_at is None or self._clock.monotonic() - self._closed_at > NEW_OUTAGE_SECONDS:
             self._probes = 0
         if self._probing is None or self._probing.done():
             self._probing = asyncio.create_task(self._until_back(), name="cronofy-breaker")
 
     async def _until_back(self) -> None:
         while self.open:
-            await self._clock.sleep(back_off(self._probes, first=FIRST_PAUSE, longest=LONGEST_PAUSE))
+            await self._clock.sleep(
+                back_off(self._probes, first=FIRST_PROBE_SECONDS, longest=LONGEST_PROBE_SECONDS)
+            )
             self._probes += 1
             if self.open:
                 await self._ask()
@@ -95,4 +97,4 @@ class CronofyBreaker:
         except SyncError:
             return
         except Exception as error:  # noqa: BLE001 -- whatever it is, an outage without a prober never ends
-            log.warning(DOWN, reason=type(error).__name__)
+            log.warning(CRONOFY_DOWN, reason=type(error).__name__)

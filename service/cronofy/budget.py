@@ -11,16 +11,16 @@ from uuid import uuid4
 import structlog
 
 from contracts.errors import SyncError, Transient
-from contracts.ports import Clock, Ledger, Permit
-from service.cronofy.allowance import Allowance, Limit, Queue
+from contracts.ports import BudgetLedger, Clock, Permit
+from service.cronofy.allowance import Allowance, ProcessDemand, RequestLimit
 from service.telemetry.logs import EventName
 
-PERMIT_LIFE = 0.2
+PERMIT_LIFE_SECONDS = 0.2
 """Seconds from grant to sending; with the way to and from the database under the allowance's slack."""
-AT_ONCE = 500
+WAITERS_A_TRANSACTION = 500
 """The most waiters that one transaction looks at."""
 
-HALVED: EventName = "budget.halved"
+BUDGET_HALVED: EventName = "budget.halved"
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Waiter:
     permit: asyncio.Future[Permit] = field(repr=False)
 
 
-class Line:
+class WaitingLine:
     """Waiters, served in turn by integration; within one integration in order."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Line:
     def in_turn(self) -> list[Waiter]:
         """The next ones, one of each integration after the other."""
         rounds: Iterator[Waiter | None] = chain.from_iterable(zip_longest(*self._queues.values()))
-        return list(islice((waiter for waiter in rounds if waiter is not None), AT_ONCE))
+        return list(islice((waiter for waiter in rounds if waiter is not None), WAITERS_A_TRANSACTION))
 
     def serve(self, waiter: Waiter) -> None:
         """Take it out; its integration goes to the end of the line."""
@@ -72,12 +72,12 @@ class SharedBudget:
     All that waits in this process is asked for in one transaction; nothing is held in reserve.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, limits: tuple[Limit, ...]) -> None:
+    def __init__(self, ledger: BudgetLedger, clock: Clock, limits: tuple[RequestLimit, ...]) -> None:
         self._ledger = ledger
         self._clock = clock
         self._limits = limits
         self._process = uuid4().hex
-        self._live, self._runs = Line(), Line()
+        self._live, self._runs = WaitingLine(), WaitingLine()
         self._live_came = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
@@ -107,7 +107,7 @@ class SharedBudget:
             return allowance.text(), halved
 
         if await self._ledger.change(judge):
-            structlog.get_logger().warning(HALVED, integration_id=integration_id)
+            structlog.get_logger().warning(BUDGET_HALVED, integration_id=integration_id)
 
     async def _serve(self) -> None:
         try:
@@ -129,7 +129,7 @@ class SharedBudget:
             ruling = allowance.rule(
                 int(now * 1000), self._limits, self._process, live=_queue(live), runs=_queue(runs)
             )
-            until = self._clock.monotonic() + PERMIT_LIFE
+            until = self._clock.monotonic() + PERMIT_LIFE_SECONDS
             return allowance.text(), (ruling.live, ruling.runs, ruling.pause, until)
 
         granted, started, pause, until = await self._ledger.change(judge)
@@ -154,12 +154,12 @@ class SharedBudget:
                 waiter.permit.set_exception(_copied(error))
 
 
-def _queue(waiters: list[Waiter]) -> Queue:
+def _queue(waiters: list[Waiter]) -> ProcessDemand:
     names = {waiter.integration_id for waiter in waiters}
-    return Queue(costs=[waiter.cost for waiter in waiters], integrations=len(names))
+    return ProcessDemand(costs=[waiter.cost for waiter in waiters], integrations=len(names))
 
 
-def _hand_out(line: Line, waiters: list[Waiter], permit: Permit) -> None:
+def _hand_out(line: WaitingLine, waiters: list[Waiter], permit: Permit) -> None:
     for waiter in waiters:
         line.serve(waiter)
         if not waiter.permit.done():

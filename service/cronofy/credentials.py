@@ -11,13 +11,13 @@ from contracts.errors import GrantRefused, SyncError, Transient, Unavailable
 from contracts.ports import Clock, Credentials, CredentialStore
 from service.crashpoints import crash_point
 
-MARGIN = 60.0
+EXPIRY_MARGIN_SECONDS = 60.0
 """Seconds before its end at which a token counts as ended; of a short life, a tenth."""
-LEASE = 60.0
+RENEWAL_LEASE_SECONDS = 60.0
 """Seconds for which one process may renew: much longer than the call and the saving together."""
-LOOK_AGAIN = 0.2
-PATIENCE = 75.0
-SAVING = (0.2, 1.0, 3.0)
+RENEWAL_POLL_SECONDS = 0.2
+RENEWAL_WAIT_SECONDS = 75.0
+SAVE_RETRY_SECONDS = (0.2, 1.0, 3.0)
 """Pauses between attempts to save what came back."""
 
 
@@ -93,15 +93,17 @@ class StoredTokens:
             task.exception()  # seen, also where nobody waits any more
 
     async def _renewed(self, sub: str, stale: str | None) -> str:
-        patience = self._clock.monotonic() + PATIENCE
+        patience = self._clock.monotonic() + RENEWAL_WAIT_SECONDS
         while self._clock.monotonic() < patience:
             stored = await self._stored(sub)
             if self._lasts(stored) and stored.access_token != stale:
                 return self._used(stored)
-            epoch = await self._store.lease(sub, epoch=stored.epoch, holder=self._holder, seconds=LEASE)
+            epoch = await self._store.lease(
+                sub, epoch=stored.epoch, holder=self._holder, seconds=RENEWAL_LEASE_SECONDS
+            )
             if epoch is not None:
                 return await self._renewed_alone(replace(stored, epoch=epoch))
-            await self._clock.sleep(LOOK_AGAIN)
+            await self._clock.sleep(RENEWAL_POLL_SECONDS)
         raise Transient("another process is renewing the access token")
 
     async def _renewed_alone(self, stored: Credentials) -> str:
@@ -136,7 +138,7 @@ class StoredTokens:
         return fresh
 
     async def _kept(self, fresh: Credentials) -> bool:
-        for pause in SAVING:
+        for pause in SAVE_RETRY_SECONDS:
             with suppress(Unavailable):
                 return await self._store.keep(fresh)
             await self._clock.sleep(pause)
@@ -165,5 +167,5 @@ class StoredTokens:
         return stored.access_token
 
     def _lasts(self, known: Credentials) -> bool:
-        margin = min(MARGIN, (known.expires_at - known.saved_at) / 10)
+        margin = min(EXPIRY_MARGIN_SECONDS, (known.expires_at - known.saved_at) / 10)
         return self._clock.now().timestamp() < known.expires_at - margin

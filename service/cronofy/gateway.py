@@ -19,23 +19,23 @@ from contracts.cronofy import (
     parse_channels,
 )
 from contracts.errors import Malformed, Permanent, Transient, Unanswered
-from contracts.ports import LIVE, TokenSource, Turn
-from contracts.tolerant import part
+from contracts.ports import LIVE_TURN, TokenSource, Turn
+from contracts.tolerant import read_object
 from contracts.writes import Answer, EventWrite, batch_entry, events_path
 from service.cronofy.oauth import OAuth
-from service.cronofy.transport import Request, Transport, content
+from service.cronofy.transport import CronofyRequest, CronofyTransport, json_content
 from service.telemetry.logs import EventName
 
 BatchCost = Literal["request", "entry"]
 LARGEST_BATCH = 50
-ABOUT_THE_WRITE = frozenset({402, 403, 404, 410, 422, 423})
+WRITE_STATUSES = frozenset({402, 403, 404, 410, 422, 423})
 """Statuses that judge one write and nothing around it, alone as in a batch."""
-GONE = frozenset({404, 410})
-UNREADABLE_PAGE = frozenset({404, 410, 422})
+GONE_COUNTS_AS_DONE = frozenset({404, 410})
+UNREADABLE_PAGE_STATUSES = frozenset({404, 410, 422})
 
 ROW_UNREADABLE: EventName = "cronofy.row_unreadable"
 
-Read = TypeVar("Read")
+_Read = TypeVar("_Read")
 
 
 class CronofyGateway:
@@ -47,7 +47,7 @@ class CronofyGateway:
     def __init__(
         self,
         *,
-        transport: Transport,
+        transport: CronofyTransport,
         oauth: OAuth,
         tokens: TokenSource,
         api_url: str,
@@ -68,20 +68,22 @@ class CronofyGateway:
     async def refresh(self, refresh_token: str) -> TokenGrant:
         return await self._oauth.refresh(refresh_token)
 
-    async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn = LIVE) -> None:
+    async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn = LIVE_TURN) -> None:
         """End one profile's authorisation; one that is gone already is no error (R21)."""
         path = f"/v1/profiles/{quote(profile_id, safe='')}/revoke"
-        request = Request(method="POST", path=path, account=sub, turn=turn, body={}, answers=GONE)
+        request = CronofyRequest(
+            method="POST", path=path, account=sub, turn=turn, body={}, answers=GONE_COUNTS_AS_DONE
+        )
         await self._send(request)
 
-    async def userinfo(self, sub: str, *, turn: Turn = LIVE) -> UserInfo:
+    async def userinfo(self, sub: str, *, turn: Turn = LIVE_TURN) -> UserInfo:
         return await self._read(
-            Request(method="GET", path="/v1/userinfo", account=sub, turn=turn), UserInfo.parse
+            CronofyRequest(method="GET", path="/v1/userinfo", account=sub, turn=turn), UserInfo.parse
         )
 
-    async def calendars(self, sub: str, *, turn: Turn = LIVE) -> tuple[Calendar, ...]:
+    async def calendars(self, sub: str, *, turn: Turn = LIVE_TURN) -> tuple[Calendar, ...]:
         return await self._read(
-            Request(method="GET", path="/v1/calendars", account=sub, turn=turn), parse_calendars
+            CronofyRequest(method="GET", path="/v1/calendars", account=sub, turn=turn), parse_calendars
         )
 
     # -- events ---------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ class CronofyGateway:
         """What the budget asks for a request of so many writes (CRONOFY_BATCH_COST)."""
         return writes if self._by_entry else 1
 
-    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn = LIVE) -> list[Answer]:
+    async def write(self, sub: str, writes: Sequence[EventWrite], *, turn: Turn = LIVE_TURN) -> list[Answer]:
         """Carry out up to 50 writes to different events of one account; an answer for each, in order.
 
         What concerns one write is its answer; what concerns the request as a whole is raised.
@@ -109,59 +111,61 @@ class CronofyGateway:
             return [await self._write_one(sub, writes[0], turn)]
         return await self._write_many(sub, writes, turn)
 
-    async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE) -> EventsPage:
-        request = Request(method="GET", path="/v1/events", account=sub, turn=turn, query=query.pairs())
+    async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE_TURN) -> EventsPage:
+        request = CronofyRequest(method="GET", path="/v1/events", account=sub, turn=turn, query=query.pairs())
         return await self._page(request)
 
-    async def next_page(self, sub: str, url: str, *, turn: Turn = LIVE) -> EventsPage:
+    async def next_page(self, sub: str, url: str, *, turn: Turn = LIVE_TURN) -> EventsPage:
         """The page at that address, which must be Cronofy's own; an expired one is Transient: read anew."""
         if not self._ours(url):
             raise Permanent("the next page lies outside Cronofy's API: refused")
         try:
-            return await self._page(Request(method="GET", path=url, account=sub, turn=turn))
+            return await self._page(CronofyRequest(method="GET", path=url, account=sub, turn=turn))
         except Permanent as error:
-            if error.status in UNREADABLE_PAGE:
+            if error.status in UNREADABLE_PAGE_STATUSES:
                 raise Transient("the next page has expired", status=error.status) from error
             raise
 
     # -- channels -------------------------------------------------------------------------------
 
-    async def channels(self, sub: str, *, turn: Turn = LIVE) -> tuple[Channel, ...]:
+    async def channels(self, sub: str, *, turn: Turn = LIVE_TURN) -> tuple[Channel, ...]:
         return await self._read(
-            Request(method="GET", path="/v1/channels", account=sub, turn=turn), parse_channels
+            CronofyRequest(method="GET", path="/v1/channels", account=sub, turn=turn), parse_channels
         )
 
     async def create_channel(
-        self, sub: str, callback_url: str, *, calendar_ids: Sequence[str] = (), turn: Turn = LIVE
+        self, sub: str, callback_url: str, *, calendar_ids: Sequence[str] = (), turn: Turn = LIVE_TURN
     ) -> Channel:
         """Have notices sent there; asking twice for the same gives the same channel (fact sheet 8)."""
         body: dict[str, Any] = {"callback_url": callback_url}
         if calendar_ids:
             body["filters"] = {"calendar_ids": list(calendar_ids)}
-        request = Request(method="POST", path="/v1/channels", account=sub, turn=turn, body=body)
-        return await self._read(request, lambda raw: Channel.parse(part(raw, "channel")))
+        request = CronofyRequest(method="POST", path="/v1/channels", account=sub, turn=turn, body=body)
+        return await self._read(request, lambda raw: Channel.parse(read_object(raw, "channel")))
 
-    async def close_channel(self, sub: str, channel_id: str, *, turn: Turn = LIVE) -> None:
+    async def close_channel(self, sub: str, channel_id: str, *, turn: Turn = LIVE_TURN) -> None:
         """No more notices there; a channel that is gone already is no error."""
         path = f"/v1/channels/{quote(channel_id, safe='')}"
-        await self._send(Request(method="DELETE", path=path, account=sub, turn=turn, answers=GONE))
+        await self._send(
+            CronofyRequest(method="DELETE", path=path, account=sub, turn=turn, answers=GONE_COUNTS_AS_DONE)
+        )
 
     # -- how ------------------------------------------------------------------------------------
 
     async def _write_one(self, sub: str, write: EventWrite, turn: Turn) -> Answer:
-        request = Request(
+        request = CronofyRequest(
             method=write.method,
             path=events_path(write.calendar_id),
             account=sub,
             turn=turn,
             body=write.body(),
-            answers=ABOUT_THE_WRITE,
+            answers=WRITE_STATUSES,
         )
         response = await self._send(request)
         return Answer.parse(response.status_code, _said(response))
 
     async def _write_many(self, sub: str, writes: Sequence[EventWrite], turn: Turn) -> list[Answer]:
-        request = Request(
+        request = CronofyRequest(
             method="POST",
             path="/v1/batch",
             account=sub,
@@ -177,17 +181,17 @@ class CronofyGateway:
             await self._transport.refused(request)
         return answers
 
-    async def _send(self, request: Request) -> httpx.Response:
+    async def _send(self, request: CronofyRequest) -> httpx.Response:
         return await self._transport.authorised(self._tokens, request)
 
-    async def _read(self, request: Request, parse: Callable[[Any], Read]) -> Read:
+    async def _read(self, request: CronofyRequest, parse: Callable[[Any], _Read]) -> _Read:
         response = await self._send(request)
         try:
-            return parse(content(response))
+            return parse(json_content(response))
         except Malformed as error:
             raise Transient(f"Cronofy's answer cannot be read: {error}") from error
 
-    async def _page(self, request: Request) -> EventsPage:
+    async def _page(self, request: CronofyRequest) -> EventsPage:
         page = await self._read(request, EventsPage.parse)
         if page.unreadable:
             structlog.get_logger().warning(

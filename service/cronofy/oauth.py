@@ -10,13 +10,13 @@ import httpx
 from contracts.cronofy import TokenGrant
 from contracts.errors import Malformed, Transient
 from service.cronofy.statuses import token_error
-from service.cronofy.transport import Request, Transport, content
+from service.cronofy.transport import CronofyRequest, CronofyTransport, json_content
 
-SCOPE = "read_account list_calendars read_events create_event delete_event"
+CRONOFY_SCOPE = "read_account list_calendars read_events create_event delete_event"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Access:
+class CronofyAccess:
     """Where Cronofy is and who we are there."""
 
     api_url: str
@@ -29,11 +29,11 @@ class Access:
 class OAuth:
     """Gets, renews and gives back the grants of Cronofy accounts."""
 
-    def __init__(self, access: Access, transport: Transport) -> None:
+    def __init__(self, access: CronofyAccess, transport: CronofyTransport) -> None:
         self._access = access
         self._transport = transport
 
-    def authorize_url(self, *, state: str, redirect_uri: str, scope: str = SCOPE) -> str:
+    def authorize_url(self, *, state: str, redirect_uri: str, scope: str = CRONOFY_SCOPE) -> str:
         """Where a person allows access; accounts of one browser are not joined (DESIGN 11)."""
         query = {
             "response_type": "code",
@@ -62,13 +62,13 @@ class OAuth:
         if not response.is_success:
             raise token_error(response.status_code, _word(response), wait=self._transport.wait(response))
         try:
-            return TokenGrant.parse(content(response))
+            return TokenGrant.parse(json_content(response))
         except Malformed as error:
             raise Transient("Cronofy's grant cannot be read") from error
 
     async def _post(self, path: str, asked: Mapping[str, str]) -> httpx.Response:
         client = {"client_id": self._access.client_id, "client_secret": self._access.client_secrets[0]}
-        request = Request(method="POST", path=path, account=_owner(asked), body={**client, **asked})
+        request = CronofyRequest(method="POST", path=path, account=_owner(asked), body={**client, **asked})
         response = await self._transport.plain(request)
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             await self._transport.refused(request)

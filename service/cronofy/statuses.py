@@ -11,7 +11,7 @@ from contracts.errors import GrantRefused, Permanent, SyncError, Throttled, Tran
 
 Sentence = str
 
-CODES: dict[int, tuple[type[Transient | Permanent], Sentence]] = {
+STATUS_ERRORS: dict[int, tuple[type[Transient | Permanent], Sentence]] = {
     400: (Permanent, "Cronofy could not read the request"),
     401: (Transient, "Cronofy refuses the access token"),
     402: (Permanent, "the Cronofy plan lacks this feature"),
@@ -24,11 +24,17 @@ CODES: dict[int, tuple[type[Transient | Permanent], Sentence]] = {
     425: (Transient, "Cronofy wants the request later"),
     429: (Throttled, "Cronofy received too many requests"),
 }
-CLIENT_ERROR: tuple[type[Transient | Permanent], Sentence] = (Permanent, "Cronofy refused the request")
-SERVER_ERROR: tuple[type[Transient | Permanent], Sentence] = (Unavailable, "Cronofy has a fault of its own")
-ODD: tuple[type[Transient | Permanent], Sentence] = (Transient, "Cronofy gave an unexpected answer")
+OTHER_CLIENT_ERROR: tuple[type[Transient | Permanent], Sentence] = (Permanent, "Cronofy refused the request")
+OTHER_SERVER_ERROR: tuple[type[Transient | Permanent], Sentence] = (
+    Unavailable,
+    "Cronofy has a fault of its own",
+)
+UNEXPECTED_ANSWER: tuple[type[Transient | Permanent], Sentence] = (
+    Transient,
+    "Cronofy gave an unexpected answer",
+)
 
-EXCEPTIONS: tuple[tuple[type[Exception], Callable[[str], SyncError]], ...] = (
+EXCEPTION_ERRORS: tuple[tuple[type[Exception], Callable[[str], SyncError]], ...] = (
     (UnicodeError, Permanent),  # half a surrogate pair: it can never be sent
     (httpx.ConnectError, Unavailable),
     (httpx.ConnectTimeout, Unavailable),
@@ -55,16 +61,16 @@ def status_error(status: int, *, wait: float | None = None) -> SyncError:
 
 
 def _kind(status: int) -> tuple[type[Transient | Permanent], Sentence]:
-    if known := CODES.get(status):
+    if known := STATUS_ERRORS.get(status):
         return known
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return SERVER_ERROR
-    return CLIENT_ERROR if status >= HTTPStatus.BAD_REQUEST else ODD
+        return OTHER_SERVER_ERROR
+    return OTHER_CLIENT_ERROR if status >= HTTPStatus.BAD_REQUEST else UNEXPECTED_ANSWER
 
 
 def exception_error(error: Exception) -> SyncError:
     """The error for what httpx or a time limit raised; names its class and nothing of the request."""
-    for kind, make in EXCEPTIONS:
+    for kind, make in EXCEPTION_ERRORS:
         if isinstance(error, kind):
             return make(f"no answer from Cronofy: {type(error).__name__}")
     return Transient(f"the request to Cronofy failed: {type(error).__name__}")

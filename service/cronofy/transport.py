@@ -13,26 +13,26 @@ import httpx
 import orjson
 
 from contracts.errors import SyncError, Throttled, Transient, Unanswered, Unavailable
-from contracts.ports import LIVE, Budget, Clock, Permit, TokenSource, Turn
+from contracts.ports import LIVE_TURN, Budget, Clock, Permit, TokenSource, Turn
 from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
 from service.telemetry.metrics import CRONOFY_REQUESTS
 
-TIME_LIMIT = 10.0
+REQUEST_SECONDS = 10.0
 """Seconds for one call in all, a renewed token and the repeat included (DESIGN 6)."""
 
-FOREIGN = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
+HTTP_EXCEPTIONS = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
 """What a request may raise that is not ours."""
 
 DISTRIBUTION = "vorex-calendar-sync"
 
-Client = httpx.AsyncClient
-Wire = httpx.AsyncBaseTransport
+HttpClient = httpx.AsyncClient
+HttpWire = httpx.AsyncBaseTransport
 """What carries a client's requests: the network, or a server of the same process."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class CronofyRequest:
     """One HTTP request to Cronofy, for which account and at whose expense; its body is never shown."""
 
     method: str
@@ -40,7 +40,7 @@ class Request:
     """Or the absolute address of a further page."""
     account: str
     """Whose token it carries; where it carries none, a name for whom it is made."""
-    turn: Turn = LIVE
+    turn: Turn = LIVE_TURN
     query: tuple[tuple[str, str], ...] = ()
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     cost: int = 1
@@ -57,12 +57,12 @@ class Request:
         return replace(self, turn=replace(self.turn, permit=permit))
 
 
-def open_client(api_url: str, *, wire: Wire | None = None) -> Client:
+def open_client(api_url: str, *, wire: HttpWire | None = None) -> HttpClient:
     """The client that all calls of a process share."""
     return httpx.AsyncClient(
         base_url=api_url,
         transport=wire,
-        timeout=TIME_LIMIT,
+        timeout=REQUEST_SECONDS,
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=40, keepalive_expiry=30),
         headers={"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "gzip"},
     )
@@ -75,17 +75,17 @@ def _user_agent() -> str:
         return DISTRIBUTION
 
 
-class Transport:
+class CronofyTransport:
     """Sends requests; whatever goes wrong leaves here as an error of ours."""
 
     def __init__(
         self,
-        http: Client,
+        http: HttpClient,
         budget: Budget,
         clock: Clock,
         *,
         breaker: CronofyBreaker,
-        time_limit: float = TIME_LIMIT,
+        time_limit: float = REQUEST_SECONDS,
     ) -> None:
         self._http = http
         self._budget = budget
@@ -98,22 +98,22 @@ class Transport:
         """The largest cost of one request."""
         return self._budget.most
 
-    async def plain(self, request: Request) -> httpx.Response:
+    async def plain(self, request: CronofyRequest) -> httpx.Response:
         """Send without a token; any status is returned (the token endpoints)."""
         request = await self._paid(request)
         try:
             async with asyncio.timeout(self._time_limit):
                 response = await self._once(request, token=None)
-        except FOREIGN as error:
+        except HTTP_EXCEPTIONS as error:
             raise self._foreign(error, request) from error
         self._heard(response, request)
         return response
 
     async def probe(self) -> None:
         """Ask for something without a token: to be refused is an answer too."""
-        await self.plain(Request(method="GET", path="/v1/userinfo", account="breaker"))
+        await self.plain(CronofyRequest(method="GET", path="/v1/userinfo", account="breaker"))
 
-    async def authorised(self, tokens: TokenSource, request: Request) -> httpx.Response:
+    async def authorised(self, tokens: TokenSource, request: CronofyRequest) -> httpx.Response:
         """Send as its account. A refused token is renewed once and the request repeated once (DESIGN 9)."""
         if self._lapsed(request):
             # so that nothing slow stands between the permit and the sending
@@ -122,13 +122,13 @@ class Transport:
         try:
             async with asyncio.timeout(self._time_limit):
                 response = await self._renewing(tokens, request)
-        except FOREIGN as error:
+        except HTTP_EXCEPTIONS as error:
             raise self._foreign(error, request) from error
         self._heard(response, request)
         await self._judge(response, request)
         return response
 
-    async def refused(self, request: Request) -> None:
+    async def refused(self, request: CronofyRequest) -> None:
         """Let the budget know of a 429; failing to do so must not hide the 429 itself."""
         with suppress(SyncError):
             await self._budget.penalise(request.payer)
@@ -137,20 +137,20 @@ class Transport:
         """The seconds that the answer asks us to wait."""
         return retry_after(response.headers.get("Retry-After"), self._clock.now())
 
-    def _foreign(self, error: Exception, request: Request) -> SyncError:
+    def _foreign(self, error: Exception, request: CronofyRequest) -> SyncError:
         ours = exception_error(error)
         if isinstance(ours, Unavailable | Unanswered):
             self._breaker.failed(request.payer, unreachable=True)
         return ours
 
-    def _heard(self, response: httpx.Response, request: Request) -> None:
+    def _heard(self, response: httpx.Response, request: CronofyRequest) -> None:
         CRONOFY_REQUESTS.labels(str(response.status_code)).inc()
         if response.is_server_error:
             self._breaker.failed(request.payer, unreachable=False)
         else:
             self._breaker.answered()
 
-    async def _renewing(self, tokens: TokenSource, request: Request) -> httpx.Response:
+    async def _renewing(self, tokens: TokenSource, request: CronofyRequest) -> httpx.Response:
         token = await self._token(tokens.current(request.account))
         response = await self._once(request, token=token)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
@@ -166,11 +166,11 @@ class Transport:
         except TimeoutError:
             raise Throttled("the access token is being renewed") from None
 
-    def _lapsed(self, request: Request) -> bool:
+    def _lapsed(self, request: CronofyRequest) -> bool:
         permit = request.turn.permit
         return permit is None or permit.until < self._clock.monotonic()
 
-    async def _paid_again(self, request: Request) -> Request:
+    async def _paid_again(self, request: CronofyRequest) -> CronofyRequest:
         """Another permit within the time limit; Throttled where none is to be had: nothing is in the air."""
         try:
             async with asyncio.timeout(self._time_limit / 2):
@@ -178,11 +178,11 @@ class Transport:
         except TimeoutError:
             raise Throttled("the budget of requests to Cronofy is spent") from None
 
-    async def _paid(self, request: Request) -> Request:
+    async def _paid(self, request: CronofyRequest) -> CronofyRequest:
         permit = await self._budget.take(request.payer, cost=request.cost, run=request.turn.run)
         return request.with_permit(permit)
 
-    async def _once(self, request: Request, *, token: str | None) -> httpx.Response:
+    async def _once(self, request: CronofyRequest, *, token: str | None) -> httpx.Response:
         if self._lapsed(request):
             await self._paid_again(request)
         return await self._http.request(
@@ -193,7 +193,7 @@ class Transport:
             headers=_headers(request, token),
         )
 
-    async def _judge(self, response: httpx.Response, request: Request) -> None:
+    async def _judge(self, response: httpx.Response, request: CronofyRequest) -> None:
         status = response.status_code
         if response.is_success or status in request.answers:
             return
@@ -209,12 +209,12 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode()  # where UTF-8 is what fails, this says so
 
 
-def _headers(request: Request, token: str | None) -> dict[str, str]:
+def _headers(request: CronofyRequest, token: str | None) -> dict[str, str]:
     headers = {} if request.body is None else {"Content-Type": "application/json"}
     return headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
 
 
-def content(response: httpx.Response) -> Any:
+def json_content(response: httpx.Response) -> Any:
     """The answer's JSON; Transient where it is none."""
     try:
         return response.json()

@@ -12,19 +12,19 @@ from urllib.parse import urljoin
 
 import httpx
 
-PATIENCE = 60.0
-LOOK_AGAIN = 0.2
+ARRIVAL_WAIT_SECONDS = 60.0
+ARRIVAL_POLL_SECONDS = 0.2
 
-Say = Callable[[str], None]
-Json = dict[str, Any]
+Announce = Callable[[str], None]
+ApiDocument = dict[str, Any]
 
 
-class Failed(Exception):
+class WalkFailed(Exception):
     """A step did not end as the guide says; names what came instead."""
 
 
 @dataclass(kw_only=True, slots=True)
-class Walk:
+class AcceptanceWalk:
     """One person's way from signing in to an appointment that crossed in both directions."""
 
     browser: httpx.AsyncClient
@@ -47,7 +47,7 @@ class Walk:
         _expect(leaving, 303)
         asked = await self._get(leaving.headers["location"])
         _expect(asked, 200)
-        page = _Form.read(asked.text)
+        page = _ConsentForm.read(asked.text)
         allowed = await self.browser.post(urljoin(str(asked.url), page.action), data=page.with_an_account())
         _expect(allowed, 302)
         back = await self._get(allowed.headers["location"])
@@ -70,7 +70,7 @@ class Walk:
         }
         finished = await self._api("PUT", f"/integrations/{self.integration_id}/settings", json=choices)
         if not finished["active"]:
-            raise Failed("the integration is not active")
+            raise WalkFailed("the integration is not active")
 
     async def send_an_item(self) -> None:
         """G17: added in My Calendar, it appears in the linked calendar."""
@@ -119,20 +119,20 @@ class Walk:
     async def _get(self, address: str, **params: str) -> httpx.Response:
         return await self.browser.get(address, params=params or None)
 
-    async def _api(self, method: str, path: str, **asked: Any) -> Json:
+    async def _api(self, method: str, path: str, **asked: Any) -> ApiDocument:
         return await self._json(method, f"{self.product}/api/v1{path}", **asked)
 
-    async def _json(self, method: str, address: str, **asked: Any) -> Json:
+    async def _json(self, method: str, address: str, **asked: Any) -> ApiDocument:
         answer = await self.browser.request(method, address, **asked)
         _expect(answer, 200, 201)
-        found: Json = answer.json()
+        found: ApiDocument = answer.json()
         return found
 
 
-async def walk(*, product: str, calendar_provider: str, token: str, say: Say) -> bool:
+async def walk_all(*, product: str, calendar_provider: str, token: str, say: Announce) -> bool:
     """Take all steps, telling each as it ends; whether all went well."""
     async with _browser() as browser:
-        person = Walk(
+        person = AcceptanceWalk(
             browser=browser,
             product=product,
             calendar_provider=calendar_provider,
@@ -151,10 +151,10 @@ async def walk(*, product: str, calendar_provider: str, token: str, say: Say) ->
     return True
 
 
-async def _went_well(words: str, step: Callable[[], Awaitable[None]], say: Say) -> bool:
+async def _went_well(words: str, step: Callable[[], Awaitable[None]], say: Announce) -> bool:
     try:
         await step()
-    except (Failed, httpx.HTTPError, LookupError) as error:
+    except (WalkFailed, httpx.HTTPError, LookupError) as error:
         say(f"[failed] {words}: {error or type(error).__name__}")
         return False
     say(f"[ok] {words}")
@@ -169,24 +169,24 @@ async def _browser() -> AsyncIterator[httpx.AsyncClient]:
 
 async def _until(condition: Callable[[], Awaitable[bool]], otherwise: str) -> None:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(ARRIVAL_WAIT_SECONDS):
             while not await condition():  # noqa: ASYNC110 -- over HTTP one can only ask again
-                await asyncio.sleep(LOOK_AGAIN)
+                await asyncio.sleep(ARRIVAL_POLL_SECONDS)
     except TimeoutError:
-        raise Failed(f"{otherwise} within {PATIENCE:.0f} seconds") from None
+        raise WalkFailed(f"{otherwise} within {ARRIVAL_WAIT_SECONDS:.0f} seconds") from None
 
 
 def _expect(answer: httpx.Response, *statuses: int) -> None:
     if answer.status_code not in statuses:
         where = f"{answer.request.method} {answer.request.url.path}"
-        raise Failed(f"{where} answered {answer.status_code}: {answer.text[:300]}")
+        raise WalkFailed(f"{where} answered {answer.status_code}: {answer.text[:300]}")
 
 
 def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class _Form(HTMLParser):
+class _ConsentForm(HTMLParser):
     """The form of Cronofy's consent page: what it sends along, and its buttons."""
 
     def __init__(self) -> None:
@@ -196,7 +196,7 @@ class _Form(HTMLParser):
         self._buttons: list[tuple[str, str]] = []
 
     @classmethod
-    def read(cls, page: str) -> "_Form":
+    def read(cls, page: str) -> "_ConsentForm":
         form = cls()
         form.feed(page)
         return form
@@ -205,7 +205,7 @@ class _Form(HTMLParser):
         """What a browser sends when the first account's button is pressed."""
         account = next(((name, value) for name, value in self._buttons if "@" in value), None)
         if account is None:
-            raise Failed("Cronofy's page offers no account")
+            raise WalkFailed("Cronofy's page offers no account")
         return {**self._hidden, account[0]: account[1]}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -13,15 +13,15 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from contracts.ports import Clock
-from service.app.server import address, listening
+from service.app.server import listening_socket, local_address
 from service.demo.simulator.server import demo_world
-from service.demo.simulator.server import serving as simulating
+from service.demo.simulator.server import serve_inside as simulating
 from service.settings import Settings
 from service.store.engine.ids import new_id
 
-CLIENT_ID = "calendar-sync-demo"
-CLIENT_SECRET = "calendar-sync-demo-secret"  # noqa: S105 -- the simulator's, which guards nothing
-LINK_LIFE = timedelta(minutes=9)
+DEMO_CLIENT_ID = "calendar-sync-demo"
+DEMO_CLIENT_SECRET = "calendar-sync-demo-secret"  # noqa: S105 -- the simulator's, which guards nothing
+SIGN_IN_LINK_LIFE = timedelta(minutes=9)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ class Demo:
             "email": "demo.user@example.test",
             "tz": "Europe/London",
             "role": "operator",
-            "exp": int((clock.now() + LINK_LIFE).timestamp()),
+            "exp": int((clock.now() + SIGN_IN_LINK_LIFE).timestamp()),
             "jti": new_id(),
         }
         return jwt.encode(claims, secret.get_secret_value(), algorithm="HS256")
@@ -59,13 +59,13 @@ async def demonstration(given: Settings) -> AsyncIterator[Demo]:
     folder of its own that is removed. A database that was named is kept.
     """
     with tempfile.TemporaryDirectory(prefix="calendar-sync-demo-") as folder:
-        client_id = given.cronofy_client_id or CLIENT_ID
-        client_secrets = given.cronofy_client_secret or (SecretStr(CLIENT_SECRET),)
+        client_id = given.cronofy_client_id or DEMO_CLIENT_ID
+        client_secrets = given.cronofy_client_secret or (SecretStr(DEMO_CLIENT_SECRET),)
         joined = ",".join(secret.get_secret_value() for secret in client_secrets)
         world = demo_world(client_id=client_id, client_secret=joined)
-        listening(given.host, given.simulator_port).close()  # says in our words that the port is taken
+        listening_socket(given.host, given.simulator_port).close()  # says in our words that the port is taken
         async with simulating(world, host=given.host, port=given.simulator_port) as bound:
-            simulator = address(given.host, int(bound.rpartition(":")[2]))
+            simulator = local_address(given.host, int(bound.rpartition(":")[2]))
             changed = {
                 "cronofy_api_url": simulator,
                 "cronofy_app_url": simulator,

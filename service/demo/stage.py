@@ -9,18 +9,18 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import ChoiceLoader, FileSystemLoader
 from starlette.routing import BaseRoute
 
-from service.demo.vorex import Act, Dispatcher
+from service.demo.vorex import Dispatcher, DispatcherAct
 from service.integrations.views import list_integrations
 from service.store.engine.store import Store
-from service.web.dependencies import AtDesk, Desk
-from service.web.middleware import HEADERS
-from service.web.pages.form import Form, Guest
-from service.web.pages.redirect import to
-from service.web.rendering import TEMPLATES, page
+from service.web.dependencies import Services, WebServices
+from service.web.middleware import SECURITY_HEADERS
+from service.web.pages.form import PageVisitor, SentForm
+from service.web.pages.redirect import redirect_to
+from service.web.rendering import TEMPLATES, render_page
 from service.web.tokens import Visitor
 
-STAGE = "/demo"
-NOTICES = {
+STAGE_PATH = "/demo"
+STAGE_NOTICES = {
     "assign": "Vorex published: a service call was assigned to you.",
     "reassign": "Vorex published: the service call went to Alex.",
     "take_back": "Vorex published: the service call came back to you.",
@@ -41,45 +41,47 @@ class Stage:
 
     def routes(self) -> Sequence[BaseRoute]:
         """To be served beside the pages."""
-        router = APIRouter(prefix=STAGE, include_in_schema=False)
+        router = APIRouter(prefix=STAGE_PATH, include_in_schema=False)
         router.add_api_route("", self.show, methods=["GET"])
         router.add_api_route("/vorex", self.publish, methods=["POST"])
         return router.routes
 
-    async def show(self, request: Request, desk: AtDesk, visitor: Guest, *, notice: str = "") -> Response:
+    async def show(
+        self, request: Request, services: Services, visitor: PageVisitor, *, notice: str = ""
+    ) -> Response:
         """My Calendar on the one side, the linked calendar on the other."""
-        calendar_id = await _linked(desk, visitor)
-        answer = page(
+        calendar_id = await _linked(services, visitor)
+        answer = render_page(
             request,
             "stage.html",
             among=_AMONG,
-            calls=await self._dispatcher(desk.store).calls(visitor.person),
+            calls=await self._dispatcher(services.store).calls(visitor.person),
             linked=f"{self._simulator}/owner/{calendar_id}" if calendar_id else self._simulator,
-            notice=NOTICES.get(notice),
+            notice=STAGE_NOTICES.get(notice),
             here="demo",
         )
-        policy = HEADERS["Content-Security-Policy"]
+        policy = SECURITY_HEADERS["Content-Security-Policy"]
         answer.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self' {self._simulator}"
         return answer
 
-    async def publish(self, desk: AtDesk, form: Form) -> Response:
+    async def publish(self, services: Services, form: SentForm) -> Response:
         """What the dispatcher does in Vorex."""
-        dispatcher, person = self._dispatcher(desk.store), form.visitor.person
+        dispatcher, person = self._dispatcher(services.store), form.visitor.person
         act = form.text("act")
         if act == "assign":
             await dispatcher.assign(person)
         else:
-            known = next((word for word in get_args(Act) if word == act), None)
+            known = next((word for word in get_args(DispatcherAct) if word == act), None)
             if known is None:
-                return to(STAGE)
+                return redirect_to(STAGE_PATH)
             await dispatcher.change(person, form.text("call"), known)
-        return to(STAGE, notice=act)
+        return redirect_to(STAGE_PATH, notice=act)
 
     def _dispatcher(self, store: Store) -> Dispatcher:
         return self._dispatchers.setdefault(id(store), Dispatcher(store=store))
 
 
-async def _linked(desk: Desk, visitor: Visitor) -> str | None:
+async def _linked(services: WebServices, visitor: Visitor) -> str | None:
     """The person's first linked calendar."""
-    listed = await list_integrations(desk.store, visitor.person.owner, limit=1)
+    listed = await list_integrations(services.store, visitor.person.owner, limit=1)
     return listed.rows[0].integration.calendar_id if listed.rows else None

@@ -8,18 +8,18 @@ from typing import Any, Literal
 
 from contracts.calendar import Item, ItemRef, item_ref
 from contracts.envelope import ItemChanged, encode
+from contracts.messages import ITEMS_EXCHANGE
 from contracts.ports import Outgoing
 from contracts.vorex import Action, ActorKind, ItemContent, ItemType
-from service.broker.topology import ITEMS_EXCHANGE
 from service.integrations import Person
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.items import items
 from service.store.messages.outbox import enqueue
 
-Act = Literal["reassign", "take_back", "complete", "delete"]
+DispatcherAct = Literal["reassign", "take_back", "complete", "delete"]
 COLLEAGUE = "demo-colleague"
-MOST_CALLS = 6
+MOST_OPEN_CALLS = 6
 _CALLS = (
     ("Replace the firewall", "Contoso", "Contoso HQ, server room"),
     ("Printer on the third floor", "Fabrikam", "Fabrikam, Mill Lane 4"),
@@ -30,7 +30,7 @@ _CALLS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class HandedOutCall:
     """A service call that was handed out here; without an item its message is still on its way."""
 
     id: str
@@ -61,12 +61,12 @@ class Dispatcher:
     published: dict[ItemRef, Item] = field(default_factory=dict)
     """Calls as they were published last, while the message is on its way."""
 
-    async def calls(self, person: Person) -> Sequence[Call]:
+    async def calls(self, person: Person) -> Sequence[HandedOutCall]:
         """The newest first; deleted ones are gone."""
-        known = self.handed_out[person.tenant_id, person.user_id][-MOST_CALLS:]
+        known = self.handed_out[person.tenant_id, person.user_id][-MOST_OPEN_CALLS:]
         found = await self._load(person, [id_ for id_, _ in known])
         calls = [
-            Call(
+            HandedOutCall(
                 id=id_,
                 title=title,
                 item=(item := found.get(_ref(person, id_))),
@@ -98,14 +98,14 @@ class Dispatcher:
         mine.append((id_, title))
         await self._publish(person, Action.CREATED, content, known=None)
 
-    async def change(self, person: Person, id_: str, act: Act) -> None:
+    async def change(self, person: Person, id_: str, act: DispatcherAct) -> None:
         """What the dispatcher does with it; nothing where it is not one of these calls, or not there yet."""
         if id_ not in {known for known, _ in self.handed_out[person.tenant_id, person.user_id]}:
             return
         known = (await self._load(person, [id_])).get(_ref(person, id_))
         if known is None or known.content is None or known.deleted:
             return
-        changed: dict[Act, dict[str, Any]] = {
+        changed: dict[DispatcherAct, dict[str, Any]] = {
             "reassign": {"assignees": [COLLEAGUE]},
             "take_back": {"assignees": [person.user_id]},
             "complete": {"completed": True},

@@ -8,11 +8,12 @@ import structlog
 from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar, Profile
 from contracts.errors import GrantRefused, SyncError, Transient
-from contracts.ports import Grants, Turn
+from contracts.ports import GrantKeeper, Turn
 from service.cronofy.gateway import CronofyGateway
-from service.integrations.connection_check import ConnectionCheck, Finding
-from service.integrations.finish import Finished, Wanted, check_calendar, check_choices, finish
-from service.integrations.old_grants import Parting
+from service.integrations.channels import CHANNEL_MISSING
+from service.integrations.connection_check import ConnectionCheck, ConnectionFinding
+from service.integrations.finish import ChosenSetup, FinishedSetup, check_calendar, check_choices, finish
+from service.integrations.old_grants import OldGrants
 from service.integrations.ownership import Person
 from service.integrations.refusals import NOT_CONNECTED, Conflict
 from service.integrations.settings_form import (
@@ -27,16 +28,14 @@ from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, IntegrityError, Store
 from service.store.integrations import channels as channel_rows
 from service.store.integrations import grants, listing
-from service.store.integrations.listing import Owner, Shown
-from service.telemetry.logs import EventName
+from service.store.integrations.listing import IntegrationView, Owner
 
-__all__ = ["Accounts", "Person"]
+__all__ = ["Integrations", "Person"]
 
-NO_CHANNEL: EventName = "channel.missing"
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
-class Accounts:
+class Integrations:
     """What Cronofy is asked for. What is not yours is Unknown; what cannot be now, a Conflict."""
 
     def __init__(
@@ -44,9 +43,9 @@ class Accounts:
         *,
         store: Store,
         gateway: CronofyGateway,
-        grants: Grants,
+        grants: GrantKeeper,
         check: ConnectionCheck,
-        parting: Parting,
+        parting: OldGrants,
         callback_address: Callable[[str], str],
         redirect_uri: str,
     ) -> None:
@@ -134,13 +133,13 @@ class Accounts:
         profiles = (integration.profile_id, "")
         return [one for one in listed if not one.deleted and one.profile_id in profiles]
 
-    async def look(self, integration_id: str) -> Finding:
+    async def look(self, integration_id: str) -> ConnectionFinding:
         """Whether Cronofy still lets us at the calendar, keeping the status true (DESIGN 9)."""
         return await self._check.look(integration_id)
 
     # -- settings -------------------------------------------------------------------------------
 
-    async def finish(self, person: Person, integration_id: str, choices: Choices) -> Finished:
+    async def finish(self, person: Person, integration_id: str, choices: Choices) -> FinishedSetup:
         """Save all settings; the integration is active and connected from then on (G10).
 
         The same choices again change nothing. Raises Invalid naming the field, or Conflict.
@@ -153,7 +152,11 @@ class Accounts:
         try:
             async with self._store.begin() as connection:
                 finished = await finish(
-                    self._store, connection, person.user_id, shown.integration.id, Wanted(choices, calendar)
+                    self._store,
+                    connection,
+                    person.user_id,
+                    shown.integration.id,
+                    ChosenSetup(choices, calendar),
                 )
         except IntegrityError as error:
             raise Conflict("already_linked", "You have linked this calendar already.") from error
@@ -204,11 +207,11 @@ class Accounts:
         try:
             await self.ensure_channel(integration_id)
         except SyncError as error:
-            _log.warning(NO_CHANNEL, integration_id=integration_id, reason=str(error))
+            log.warning(CHANNEL_MISSING, integration_id=integration_id, reason=str(error))
             return False
         return True
 
-    async def _renew_channel(self, before: Shown) -> None:
+    async def _renew_channel(self, before: IntegrationView) -> None:
         """After the settings are safe. A channel that cannot be made now is made by the keeper."""
         integration = before.integration
         made = await self._made(integration.id)

@@ -8,16 +8,16 @@ import structlog
 from contracts.calendar import Integration
 from contracts.cronofy import Channel
 from contracts.errors import GrantRefused, SyncError
-from contracts.ports import Looker, Turn
+from contracts.ports import AccountCheck, Turn
 from service.cronofy.gateway import CronofyGateway
 from service.store.engine.store import Store
 from service.store.integrations import channels
-from service.store.integrations.listing import Shown
+from service.store.integrations.listing import IntegrationView
 from service.telemetry.logs import EventName
 
-NO_CHANNEL: EventName = "channel.missing"
+CHANNEL_MISSING: EventName = "channel.missing"
 BEHIND_LIVE = Turn(run=True)
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class ChannelAudit:
@@ -28,7 +28,7 @@ class ChannelAudit:
         *,
         store: Store,
         gateway: CronofyGateway,
-        looker: Looker,
+        looker: AccountCheck,
         callback_address: Callable[[str], str],
     ) -> None:
         self._store = store
@@ -50,7 +50,7 @@ class ChannelAudit:
             gone += await self._account(sub, list(mine))
         return gone
 
-    async def _account(self, sub: str, mine: Sequence[Shown]) -> int:
+    async def _account(self, sub: str, mine: Sequence[IntegrationView]) -> int:
         try:
             present = await self._gateway.channels(sub, turn=BEHIND_LIVE)
             lost = [one for one in mine if not self._serves(present, one)]
@@ -58,15 +58,15 @@ class ChannelAudit:
             await self._look(one.integration for one in mine)
             return 0
         except SyncError as error:
-            _log.warning(NO_CHANNEL, integration_id=mine[0].integration.id, reason=str(error))
+            log.warning(CHANNEL_MISSING, integration_id=mine[0].integration.id, reason=str(error))
             return 0
         for one in lost:
-            _log.warning(NO_CHANNEL, integration_id=one.integration.id, reason="Cronofy has it no longer")
+            log.warning(CHANNEL_MISSING, integration_id=one.integration.id, reason="Cronofy has it no longer")
             async with self._store.begin() as connection:
                 await channels.forget_channel(connection, one.integration.id, one.channel_id)
         return len(lost)
 
-    def _serves(self, present: Iterable[Channel], one: Shown) -> bool:
+    def _serves(self, present: Iterable[Channel], one: IntegrationView) -> bool:
         """Whether the channel is there, leads to us and covers the linked calendar."""
         address = self._callback_address(one.integration.id)
         return any(
@@ -81,4 +81,4 @@ class ChannelAudit:
             try:
                 await self._looker.look(one.id, at_once=True)
             except SyncError as error:
-                _log.warning(NO_CHANNEL, integration_id=one.id, reason=str(error))
+                log.warning(CHANNEL_MISSING, integration_id=one.id, reason=str(error))

@@ -12,15 +12,15 @@ from contracts.errors import GrantRefused
 from contracts.messages import IntegrationChange
 from contracts.ports import Turn
 from service.cronofy.gateway import CronofyGateway
-from service.integrations.catch_up import want_catch_up
+from service.integrations.catch_up import request_comparison
 from service.integrations.facts import integration_changed
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
 from service.store.integrations.integrations import change, change_state, renumber
 from service.store.messages.outbox import enqueue
 
-Finding = Literal["not_connected", "fine"]
-ONCE_IN = 60.0
+ConnectionFinding = Literal["not_connected", "fine"]
+CHECK_EVERY_SECONDS = 60.0
 """Seconds for which it is believed that a refusal found nothing wrong (DESIGN 9)."""
 
 
@@ -32,7 +32,7 @@ class ConnectionCheck:
         self._gateway = gateway
         self._alone: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def look(self, integration_id: str, *, at_once: bool = False) -> Finding:
+    async def look(self, integration_id: str, *, at_once: bool = False) -> ConnectionFinding:
         """Say how the integration stands. Raises Transient where Cronofy does not answer: nothing changes.
 
         ``at_once`` looks even where someone looked a moment ago: the person has just reconnected, or
@@ -45,7 +45,7 @@ class ConnectionCheck:
                 now = await self._store.now(connection)
             if shown is None or shown.integration.status is Status.SETUP:
                 return "not_connected" if shown is None else "fine"
-            fresh = shown.looked_at is not None and now - shown.looked_at < ONCE_IN
+            fresh = shown.looked_at is not None and now - shown.looked_at < CHECK_EVERY_SECONDS
             if fresh and not at_once:
                 return _finding(shown.integration.status)
             found = await self._see(shown.integration)
@@ -58,16 +58,16 @@ class ConnectionCheck:
             calendars = await self._gateway.calendars(integration.sub, turn=turn)
         except GrantRefused:
             return _Seen(reason=Reason.PERMISSION_WITHDRAWN)
-        elsewhere = renumbered(integration, calendars)
+        elsewhere = new_calendar_id(integration, calendars)
         now = replace(integration, calendar_id=elsewhere) if elsewhere else integration
         linked = next((one for one in calendars if one.calendar_id == now.calendar_id), None)
         return _Seen(
-            reason=judge(now, person, calendars),
+            reason=broken_by(now, person, calendars),
             elsewhere=elsewhere,
             permission=linked.permission_level if linked else None,
         )
 
-    async def _keep(self, seen: Integration, found: "_Seen", *, believed: bool) -> Finding:
+    async def _keep(self, seen: Integration, found: "_Seen", *, believed: bool) -> ConnectionFinding:
         """Store what was seen, unless the person reconnected or chose another calendar meanwhile."""
         async with self._store.begin() as connection:
             await listing.lock(connection, seen.id)
@@ -85,7 +85,7 @@ class ConnectionCheck:
                 await change(connection, known.id, permission_level=found.permission)
             await self._turn(connection, known, found.reason)
             if found.elsewhere is not None and found.reason is None and known.active:
-                await want_catch_up(self._store, connection, known)
+                await request_comparison(self._store, connection, known)
         return "not_connected" if found.reason else "fine"
 
     async def _turn(self, connection: AsyncConnection, known: Integration, reason: Reason | None) -> None:
@@ -94,7 +94,7 @@ class ConnectionCheck:
             return
         await change(connection, known.id, status=status.value, reason=reason.value if reason else None)
         if reason is None and known.active:
-            await want_catch_up(self._store, connection, known)
+            await request_comparison(self._store, connection, known)
         word = IntegrationChange.NOT_CONNECTED if reason else IntegrationChange.CONNECTED
         fact = integration_changed(known, word, reason=reason, now=await self._store.moment(connection))
         await enqueue(connection, [fact], now=await self._store.now(connection))
@@ -112,7 +112,7 @@ class _Seen:
     """Whether its owner's own events may be edited now (R10); that can be granted and withdrawn later."""
 
 
-def judge(integration: Integration, person: UserInfo, calendars: Sequence[Calendar]) -> Reason | None:
+def broken_by(integration: Integration, person: UserInfo, calendars: Sequence[Calendar]) -> Reason | None:
     """What keeps the integration from being connected; None: nothing does. Only definite answers count."""
     profile = person.profile(integration.profile_id)
     if profile is None or not profile.connected:
@@ -125,7 +125,7 @@ def judge(integration: Integration, person: UserInfo, calendars: Sequence[Calend
     return None
 
 
-def renumbered(integration: Integration, calendars: Sequence[Calendar]) -> str | None:
+def new_calendar_id(integration: Integration, calendars: Sequence[Calendar]) -> str | None:
     """Another id under which the linked calendar is listed: linking an account again may give it one.
 
     A calendar is told by its name (R1); one that is listed under the known id is the one, even if deleted.
@@ -145,5 +145,5 @@ def _subject(integration: Integration) -> tuple[object, ...]:
     return (integration.sub, integration.profile_id, integration.calendar_id, integration.item_types)
 
 
-def _finding(status: Status) -> Finding:
+def _finding(status: Status) -> ConnectionFinding:
     return "not_connected" if status is Status.NOT_CONNECTED else "fine"

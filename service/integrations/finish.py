@@ -7,32 +7,32 @@ from typing import Any
 from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar
 from contracts.messages import IntegrationChange
-from service.integrations.catch_up import want_catch_up
+from service.integrations.catch_up import request_comparison
 from service.integrations.facts import integration_changed
 from service.integrations.refusals import Conflict, Invalid, Unknown
-from service.integrations.run_requests import Range, request_run
+from service.integrations.run_requests import RunRange, request_run
 from service.integrations.settings_form import Choices, RetrieveOption, SendOption
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing, reads
 from service.store.integrations.integrations import change, change_state
-from service.store.integrations.listing import Shown
+from service.store.integrations.listing import IntegrationView
 from service.store.links import moves
 from service.store.messages.outbox import enqueue
 from service.store.runs import runs
 
-MOVED = "Another calendar was chosen."
+OTHER_CALENDAR_CHOSEN = "Another calendar was chosen."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
+class FinishedSetup:
     """The integration as saved, and the run that its options started."""
 
-    shown: Shown
+    shown: IntegrationView
     run_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ChosenSetup:
     """What the person chose, and the calendar that it names."""
 
     choices: Choices
@@ -58,8 +58,8 @@ def check_calendar(choices: Choices, offered: Sequence[Calendar]) -> Calendar:
 
 
 async def finish(
-    store: Store, connection: AsyncConnection, user_id: str, integration_id: str, wanted: Wanted
-) -> Finished:
+    store: Store, connection: AsyncConnection, user_id: str, integration_id: str, wanted: ChosenSetup
+) -> FinishedSetup:
     """Save the settings with all that follows from them, in the caller's transaction."""
     choices, calendar = wanted.choices, wanted.calendar
     await listing.lock(connection, integration_id)
@@ -74,7 +74,7 @@ async def finish(
     listed = choices.wants_run or moves
     run_id = await _follow_up(store, connection, user_id, before.integration, choices, listed=listed)
     shown = await _found(connection, integration_id)
-    return Finished(shown=shown, run_id=run_id if listed else None)
+    return FinishedSetup(shown=shown, run_id=run_id if listed else None)
 
 
 async def _moves(connection: AsyncConnection, before: Integration, choices: Choices) -> bool:
@@ -87,14 +87,16 @@ async def _moves(connection: AsyncConnection, before: Integration, choices: Choi
     return await moves.follow(connection, before)
 
 
-async def _found(connection: AsyncConnection, integration_id: str) -> Shown:
+async def _found(connection: AsyncConnection, integration_id: str) -> IntegrationView:
     shown = await listing.find(connection, integration_id)
     if shown is None:
         raise Unknown("There is no such integration.")
     return shown
 
 
-async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted: Wanted) -> None:
+async def _save(
+    store: Store, connection: AsyncConnection, before: IntegrationView, wanted: ChosenSetup
+) -> None:
     known, choices, calendar = before.integration, wanted.choices, wanted.calendar
     values: dict[str, Any] = {
         "calendar_id": calendar.calendar_id,
@@ -114,9 +116,11 @@ async def _save(store: Store, connection: AsyncConnection, before: Shown, wanted
         moved_at = await store.moment(connection)
         values |= {"baseline_at": None, "channel_id": None, "finished_at": moved_at}
         await reads.forget_reads(connection, known.id)
-        await runs.end_all(connection, known.id, reason=MOVED, at=await store.moment(connection))
+        await runs.end_all(
+            connection, known.id, reason=OTHER_CALENDAR_CHOSEN, at=await store.moment(connection)
+        )
     elif known.finished_at and not (known.active and known.status is Status.CONNECTED):
-        await want_catch_up(store, connection, known)
+        await request_comparison(store, connection, known)
     await change(connection, known.id, **values)
     await change_state(connection, known.id, looked_at=None)
 
@@ -160,6 +164,6 @@ async def _follow_up(
     )
 
 
-def range_of(option: RetrieveOption | SendOption) -> Range:
+def range_of(option: RetrieveOption | SendOption) -> RunRange:
     """The range that a run is asked for with; None where the option is off."""
     return {"past": option.past, "future": option.future} if option.enabled else None

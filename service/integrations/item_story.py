@@ -6,35 +6,35 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.calendar import Integration, Item, Link
-from handlers.item_status import Standing, Told, told
+from handlers.item_status import ItemStanding, ItemStatus, status_of
 from service.integrations.ownership import Person
 from service.store.engine.store import Store
 from service.store.integrations import listing, reads
-from service.store.integrations.listing import Shown
+from service.store.integrations.listing import IntegrationView
 from service.store.links import links
 from service.store.logs import logs
 
-MOST_CALENDARS = 50
-MOST_ENTRIES = 50
+STORY_CALENDARS = 50
+STORY_ENTRIES = 50
 READ_BACK_AFTER = timedelta(seconds=3)
 """Cronofy says nothing of what is written through it: whoever wants to see it there must ask."""
-ASKED_ONCE_IN = timedelta(seconds=10)
-OVERLAP = timedelta(minutes=1)
+READ_BACK_EVERY = timedelta(seconds=10)
+READ_BACK_OVERLAP = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Chapter:
+class StoryChapter:
     """One linked calendar's part of the story."""
 
-    shown: Shown
-    told: Told
+    shown: IntegrationView
+    told: ItemStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
+class ItemStory:
     """Everything that is told of one item."""
 
-    chapters: Sequence[Chapter]
+    chapters: Sequence[StoryChapter]
     entries: Sequence[Mapping[Any, Any]]
     """Newest first."""
 
@@ -43,25 +43,25 @@ class Story:
         return all(chapter.told.settled for chapter in self.chapters)
 
 
-class Stories:
+class ItemStories:
     """Tells them; where a write is not confirmed yet, the calendar is noted as to be read, as by a notice."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def of(self, person: Person, item: Item) -> Story:
+    async def of(self, person: Person, item: Item) -> ItemStory:
         """Of an item that was shown to this person."""
         async with self._store.read() as connection:
-            mine = await listing.listed(connection, person.owner, limit=MOST_CALENDARS)
+            mine = await listing.listed(connection, person.owner, limit=STORY_CALENDARS)
             finished = [shown for shown in mine if shown.integration.finished_at is not None]
             known = _by_calendar(await links.of_items(connection, [item.ref]))
             ids = [shown.integration.id for shown in finished]
-            entries = await logs.entries_of_item(connection, ids, item.ref, limit=MOST_ENTRIES)
+            entries = await logs.entries_of_item(connection, ids, item.ref, limit=STORY_ENTRIES)
         chapters = [_chapter(item, shown, known) for shown in finished]
-        await self._read_back([one for one in chapters if one.told.standing is Standing.ACCEPTED])
-        return Story(chapters=chapters, entries=entries)
+        await self._read_back([one for one in chapters if one.told.standing is ItemStanding.ACCEPTED])
+        return ItemStory(chapters=chapters, entries=entries)
 
-    async def _read_back(self, accepted: Sequence[Chapter]) -> None:
+    async def _read_back(self, accepted: Sequence[StoryChapter]) -> None:
         if not accepted:
             return
         async with self._store.read() as connection:
@@ -70,13 +70,13 @@ class Stories:
         if due:
             async with self._store.begin() as connection:
                 for one in due:
-                    since = (one.told.at or now) - OVERLAP
+                    since = (one.told.at or now) - READ_BACK_OVERLAP
                     await reads.notice(connection, one.shown.integration.id, since, now=now.timestamp())
 
 
-def _is_due(chapter: Chapter, now: datetime) -> bool:
+def _is_due(chapter: StoryChapter, now: datetime) -> bool:
     at, checked = chapter.told.at, chapter.shown.last_checked_at
-    lately = checked is not None and now - checked < ASKED_ONCE_IN
+    lately = checked is not None and now - checked < READ_BACK_EVERY
     return at is not None and now - at >= READ_BACK_AFTER and not lately
 
 
@@ -84,7 +84,7 @@ def _by_calendar(found: Sequence[Link]) -> dict[tuple[str, str], Link]:
     return {(link.integration_id, link.calendar_id): link for link in found if link.ended_at is None}
 
 
-def _chapter(item: Item, shown: Shown, known: Mapping[tuple[str, str], Link]) -> Chapter:
+def _chapter(item: Item, shown: IntegrationView, known: Mapping[tuple[str, str], Link]) -> StoryChapter:
     integration: Integration = shown.integration
     link = known.get((integration.id, integration.calendar_id or ""))
-    return Chapter(shown=shown, told=told(item, integration, link, delayed=shown.delayed_since))
+    return StoryChapter(shown=shown, told=status_of(item, integration, link, delayed=shown.delayed_since))

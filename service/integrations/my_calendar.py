@@ -7,23 +7,23 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.calendar import Item, item_ref
-from contracts.envelope import ItemChanged, decode, encode, malformed
+from contracts.envelope import ItemChanged, decode, encode, malformed_message
 from contracts.errors import Malformed
+from contracts.messages import ITEMS_EXCHANGE
 from contracts.ports import Outgoing
 from contracts.vorex import Action, ActorKind, ItemType
-from handlers.versions import judge
+from handlers.versions import judge_version
 from service.integrations.ownership import Person
-from service.integrations.refusals import Conflict, Invalid, Overtaken, Unknown
+from service.integrations.refusals import ChangedMeanwhile, Conflict, Invalid, Unknown
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.items import items, my_calendar
-from service.store.items.items import Carrier
-from service.store.items.my_calendar import Bound, Glance, Place
+from service.store.items.items import ItemCarrier
+from service.store.items.my_calendar import MonthItem, PagePosition, RangeBound
 from service.store.messages.outbox import enqueue
 
-VOREX_EXCHANGE = "vorex.items"
 NOT_OURS = "This kind of item is edited in Vorex itself."
-Form = Mapping[str, Any]
+ItemForm = Mapping[str, Any]
 
 
 class MyCalendar:
@@ -36,11 +36,11 @@ class MyCalendar:
         self,
         person: Person,
         *,
-        since: Bound | None,
-        until: Bound | None,
-        after: Place | None = None,
+        since: RangeBound | None,
+        until: RangeBound | None,
+        after: PagePosition | None = None,
         limit: int,
-    ) -> Sequence[tuple[Item, Place]]:
+    ) -> Sequence[tuple[Item, PagePosition]]:
         """The items that touch the range, by start, each with the place behind it."""
         async with self._store.read() as connection:
             return await my_calendar.page(
@@ -53,20 +53,22 @@ class MyCalendar:
                 limit=limit,
             )
 
-    async def glances(self, person: Person, *, since: Bound, until: Bound, limit: int) -> Sequence[Glance]:
+    async def glances(
+        self, person: Person, *, since: RangeBound, until: RangeBound, limit: int
+    ) -> Sequence[MonthItem]:
         """As much of the items around the range as a month shows."""
         async with self._store.read() as connection:
             return await my_calendar.glances(
                 connection, person.tenant_id, person.user_id, since=since, until=until, limit=limit
             )
 
-    async def add(self, person: Person, form: Form) -> Item:
+    async def add(self, person: Person, form: ItemForm) -> Item:
         """A new appointment of this person's; Invalid names the field at fault."""
         async with self._store.begin() as connection:
             whole = {**form, "id": new_id(), "type": ItemType.APPOINTMENT, "assignees": [person.user_id]}
             return await self._publish(connection, person, Action.CREATED, whole, known=None)
 
-    async def change(self, person: Person, key: str, form: Form, *, seen: int | None = None) -> Item:
+    async def change(self, person: Person, key: str, form: ItemForm, *, seen: int | None = None) -> Item:
         """The whole appointment anew; its id and assignees stay.
 
         ``seen`` is the version that the person had before them; Overtaken where it is another by now.
@@ -74,7 +76,7 @@ class MyCalendar:
         async with self._store.begin() as connection:
             known = await self._editable(connection, person, key)
             if seen is not None and known.version != seen:
-                raise Overtaken("The appointment was changed meanwhile.")
+                raise ChangedMeanwhile("The appointment was changed meanwhile.")
             whole = {**form, "id": known.id, "type": known.type, "assignees": list(known.assignees)}
             return await self._publish(connection, person, Action.UPDATED, whole, known=known)
 
@@ -96,7 +98,13 @@ class MyCalendar:
         return known
 
     async def _publish(
-        self, connection: AsyncConnection, person: Person, action: Action, form: Form, *, known: Item | None
+        self,
+        connection: AsyncConnection,
+        person: Person,
+        action: Action,
+        form: ItemForm,
+        *,
+        known: Item | None,
     ) -> Item:
         """Store the change as it would be judged on its arrival, and put its message into the outbox.
 
@@ -105,11 +113,11 @@ class MyCalendar:
         now = await self._store.moment(connection)
         message = _message(person, action, form, known=known, now=now)
         body = _encoded(message)
-        judged = judge(known, message.data, time=message.time, source=message.source)
-        carrier = Carrier(source=message.source, message_id=message.id, body=body)
+        judged = judge_version(known, message.data, time=message.time, source=message.source)
+        carrier = ItemCarrier(source=message.source, message_id=message.id, body=body)
         await items.save(connection, [(judged.item, carrier)], now=now)
         outgoing = Outgoing(
-            exchange=VOREX_EXCHANGE, routing_key=message.routing_key, body=body, message_id=message.id
+            exchange=ITEMS_EXCHANGE, routing_key=message.routing_key, body=body, message_id=message.id
         )
         await enqueue(connection, [outgoing], now=await self._store.now(connection))
         return judged.item
@@ -124,12 +132,14 @@ async def _known(connection: AsyncConnection, person: Person, key: str, *, lock:
     return known
 
 
-def read_only_reason(item: Item | Glance) -> str | None:
+def read_only_reason(item: Item | MonthItem) -> str | None:
     """Why the item cannot be edited on My Calendar; None where it can (R8, R9)."""
     return item.read_only_reason if item.type is ItemType.APPOINTMENT else NOT_OURS
 
 
-def _message(person: Person, action: Action, form: Form, *, known: Item | None, now: datetime) -> ItemChanged:
+def _message(
+    person: Person, action: Action, form: ItemForm, *, known: Item | None, now: datetime
+) -> ItemChanged:
     data = {
         "tenant_id": person.tenant_id,
         "action": action,
@@ -151,7 +161,7 @@ def _message(person: Person, action: Action, form: Form, *, known: Item | None, 
             }
         )
     except ValidationError as error:
-        raise _invalid(malformed(error)) from None
+        raise _invalid(malformed_message(error)) from None
 
 
 def _encoded(message: ItemChanged) -> bytes:

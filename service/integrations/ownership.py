@@ -6,7 +6,7 @@ from contracts.calendar import Integration
 from service.integrations.refusals import Unknown
 from service.store.engine.store import AsyncConnection
 from service.store.integrations import listing
-from service.store.integrations.listing import Owner, Shown
+from service.store.integrations.listing import IntegrationView, Owner
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,9 +28,9 @@ def owns(owner: Owner, integration: Integration) -> bool:
     return mine and owner.tenant_id in {None, integration.tenant_id}
 
 
-async def owned(
+async def owned_integration(
     connection: AsyncConnection, owner: Owner, integration_id: str, *, lock: bool = False
-) -> Shown:
+) -> IntegrationView:
     """The owner's living integration; locked, nobody else decides about it until the commit.
 
     Raises Unknown.

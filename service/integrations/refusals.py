@@ -45,7 +45,7 @@ class Conflict(Refusal):
         self.code = code
 
 
-class Overtaken(Refusal):
+class ChangedMeanwhile(Refusal):
     """It was changed since the person looked: they decide once more."""
 
 

@@ -11,12 +11,12 @@ from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.messages.outbox import enqueue, outgoing
 from service.store.runs import runs
-from service.store.runs.runs import DELETION, Run
+from service.store.runs.runs import DELETION_RUN, Run
 
-BASELINE, QUIET = "baseline", "quiet"
+BASELINE_STEP, QUIET_STEP = "baseline", "quiet"
 """With what a run begins: the reading of what was on the calendar before (R33), or its farewell (R21)."""
 
-Range = Mapping[str, str] | None
+RunRange = Mapping[str, str] | None
 """``past`` and ``future``; None where nothing is brought in that direction."""
 
 
@@ -28,8 +28,8 @@ async def request_run(
     kind: str,
     started_by: str,
     listed: bool = True,
-    retrieve: Range = None,
-    send: Range = None,
+    retrieve: RunRange = None,
+    send: RunRange = None,
     cursor: Mapping[str, Any] | None = None,
 ) -> str:
     """Add a run and ask for its first step in the caller's transaction; the run's id.
@@ -44,7 +44,7 @@ async def request_run(
         started_by=started_by,
         kind=kind,
         state="waiting",
-        step=QUIET if kind == DELETION else BASELINE,
+        step=QUIET_STEP if kind == DELETION_RUN else BASELINE_STEP,
         requested_at=datetime.fromtimestamp(seconds, UTC),
         listed=listed,
         retrieve=retrieve,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.calendar import Integration, Status
-from service.integrations.ownership import owned
+from service.integrations.ownership import owned_integration
 from service.integrations.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict, Unknown
 from service.integrations.run_requests import request_run
 from service.integrations.settings_form import SyncRequest
@@ -12,19 +12,19 @@ from service.store.engine.paging import Page
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
 from service.store.integrations.integrations import change
-from service.store.integrations.listing import Owner, Shown
+from service.store.integrations.listing import IntegrationView, Owner
 from service.store.links import moves
 from service.store.runs import runs
 from service.store.runs.runs import PERSONS_RUNS, RunRow
 
-INACTIVE = "The integration is not active; activate it first."
-RUNNING = "A sync is running; wait until it has ended."
-NOTHING = "Choose at least one direction to sync."
-STOPPED = "Cancelled by the user."
-BY_ITSELF = "A comparison that the service makes by itself cannot be cancelled."
+NOT_ACTIVE = "The integration is not active; activate it first."
+RUN_IN_PROGRESS = "A sync is running; wait until it has ended."
+NO_DIRECTION_CHOSEN = "Choose at least one direction to sync."
+CANCELLED_BY_USER = "Cancelled by the user."
+NOT_CANCELLABLE = "A comparison that the service makes by itself cannot be cancelled."
 
 
-class Syncing:
+class IntegrationRuns:
     """The runs of a person's integrations. What is not theirs is Unknown; what cannot be now, a Conflict."""
 
     def __init__(self, store: Store) -> None:
@@ -35,11 +35,11 @@ class Syncing:
     ) -> str:
         """Start a run in the ranges asked for, or in the last ones of both directions; its id."""
         async with self._store.begin() as connection:
-            shown = await owned(connection, owner, integration_id, lock=True)
+            shown = await owned_integration(connection, owner, integration_id, lock=True)
             await _check(connection, shown.integration)
             ranges = _last(shown) if request is None else request.model_dump()
             if not (ranges["retrieve"] or ranges["send"]):
-                raise Conflict("nothing_selected", NOTHING)
+                raise Conflict("nothing_selected", NO_DIRECTION_CHOSEN)
             await _remember(connection, shown, ranges)
             return await request_run(
                 self._store, connection, integration_id, kind="sync_now", started_by=started_by, **ranges
@@ -50,7 +50,7 @@ class Syncing:
     ) -> Page[RunRow]:
         """The integration's runs, newest first (R27)."""
         async with self._store.read() as connection:
-            await owned(connection, owner, integration_id)
+            await owned_integration(connection, owner, integration_id)
             found = await runs.page(connection, integration_id, before=after, limit=limit + 1)
         return Page.of(found, limit, cursor=_id_of)
 
@@ -64,10 +64,10 @@ class Syncing:
         async with self._store.begin() as connection:
             row = await _found(connection, owner, run_id, lock=True)
             if row["kind"] not in PERSONS_RUNS:
-                raise Conflict("not_editable", BY_ITSELF)
-            if row["state"] not in runs.ENDED:
+                raise Conflict("not_editable", NOT_CANCELLABLE)
+            if row["state"] not in runs.ENDED_STATES:
                 at = await self._store.moment(connection)
-                await runs.end(connection, run_id, state="cancelled", reason=STOPPED, at=at)
+                await runs.end(connection, run_id, state="cancelled", reason=CANCELLED_BY_USER, at=at)
                 await self._read_all_the_same(connection, row)
             return await _found(connection, owner, run_id)
 
@@ -93,19 +93,19 @@ async def _check(connection: AsyncConnection, known: Integration) -> None:
     if known.status is Status.SETUP:
         raise Conflict("setup_unfinished", SETUP_FIRST)
     if not known.active:
-        raise Conflict("inactive", INACTIVE)
+        raise Conflict("inactive", NOT_ACTIVE)
     if known.status is Status.NOT_CONNECTED:
         raise Conflict("not_connected", NOT_CONNECTED)
     if await runs.run_in_progress(connection, known.id):
-        raise Conflict("run_in_progress", RUNNING)
+        raise Conflict("run_in_progress", RUN_IN_PROGRESS)
 
 
-def _last(shown: Shown) -> dict[str, Any]:
+def _last(shown: IntegrationView) -> dict[str, Any]:
     options = {"retrieve": shown.retrieve, "send": shown.send}
     return {name: {"past": one["past"], "future": one["future"]} for name, one in options.items()}
 
 
-async def _remember(connection: AsyncConnection, shown: Shown, ranges: dict[str, Any]) -> None:
+async def _remember(connection: AsyncConnection, shown: IntegrationView, ranges: dict[str, Any]) -> None:
     """The last range of each direction is remembered (R25)."""
     before = {"retrieve": shown.retrieve, "send": shown.send}
     after = {name: {**before[name], **(ranges[name] or {})} for name in before}
@@ -117,7 +117,7 @@ async def _found(connection: AsyncConnection, owner: Owner, run_id: str, *, lock
     row = await runs.shown(connection, run_id)
     if row is None:
         raise Unknown("There is no such run.")
-    await owned(connection, owner, row["integration_id"], lock=lock)
+    await owned_integration(connection, owner, row["integration_id"], lock=lock)
     again = await runs.shown(connection, run_id, lock=lock)
     assert again is not None
     return again
@@ -129,7 +129,7 @@ async def runs_under_way(store: Store, owner: Owner) -> Mapping[str, RunRow]:
         return await runs.newest_under_way(connection, owner)
 
 
-async def entries_of_run(store: Store, run: RunRow, *, after: str | None, limit: int) -> Page[RunRow]:
+async def list_entries_of_run(store: Store, run: RunRow, *, after: str | None, limit: int) -> Page[RunRow]:
     """What a run that was shown to this person did, item by item, oldest first."""
     async with store.read() as connection:
         found: Sequence[RunRow] = await runs.entries_of_run(connection, run, after=after, limit=limit + 1)

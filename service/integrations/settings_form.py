@@ -6,19 +6,19 @@ from pydantic import ConfigDict, StringConstraints
 
 from contracts.fields import ANY_TEXT, Strict
 
-Past = Literal["today", "1_week", "2_weeks", "1_month"]
+PastRange = Literal["today", "1_week", "2_weeks", "1_month"]
 FutureRetrieved = Literal["today", "1_week", "1_month", "3_months", "6_months"]
 FutureSent = Literal["today", "1_week", "1_month", "3_months", "6_months", "12_months"]
-Copies = Literal["move", "leave"]
+MovedCopies = Literal["move", "leave"]
 
 
-class _Form(Strict):
+class _SettingsForm(Strict):
     """A form is read to the letter: a misspelt box must not pass for an unchecked one."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class EventBoxes(_Form):
+class EventBoxes(_SettingsForm):
     """The event types to sync from the linked calendar (G7)."""
 
     create: bool
@@ -26,7 +26,7 @@ class EventBoxes(_Form):
     delete: bool
 
 
-class ItemBoxes(_Form):
+class ItemBoxes(_SettingsForm):
     """The calendar items to send to the linked calendar (G8)."""
 
     appointment: bool
@@ -36,50 +36,50 @@ class ItemBoxes(_Form):
     todo: bool
 
 
-class RetrieveOption(_Form):
+class RetrieveOption(_SettingsForm):
     """*Retrieve linked calendar items* (G9)."""
 
     enabled: bool = False
-    past: Past = "today"
+    past: PastRange = "today"
     future: FutureRetrieved = "today"
 
 
-class SendOption(_Form):
+class SendOption(_SettingsForm):
     """*Send my calendar items*, which alone reaches twelve months ahead (G9, R24)."""
 
     enabled: bool = False
-    past: Past = "today"
+    past: PastRange = "today"
     future: FutureSent = "today"
 
 
-class RetrieveRange(_Form):
+class RetrieveRange(_SettingsForm):
     """How far back and ahead the linked calendar is to be brought (R24)."""
 
-    past: Past
+    past: PastRange
     future: FutureRetrieved
 
 
-class SendRange(_Form):
+class SendRange(_SettingsForm):
     """How far back and ahead My Calendar is to be sent (R24)."""
 
-    past: Past
+    past: PastRange
     future: FutureSent
 
 
-class SyncRequest(_Form):
+class SyncRequest(_SettingsForm):
     """What *Sync now* is to do; a direction that is left out is not synced (G12, R24)."""
 
     retrieve: RetrieveRange | None = None
     send: SendRange | None = None
 
 
-class HeldAnswer(_Form):
+class HeldAnswer(_SettingsForm):
     """What is to become of deletions that wait for an answer (R11)."""
 
     answer: Literal["delete", "keep"]
 
 
-class Choices(_Form):
+class Choices(_SettingsForm):
     """The whole of an integration's settings, as Finish takes them (G10)."""
 
     calendar_id: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=ANY_TEXT)]
@@ -87,7 +87,7 @@ class Choices(_Form):
     item_types: ItemBoxes
     retrieve: RetrieveOption = RetrieveOption()
     send: SendOption = SendOption()
-    copies: Copies = "leave"
+    copies: MovedCopies = "leave"
     """What becomes of our copies on the calendar that was linked before, where another is chosen (R16)."""
 
     @property

@@ -4,39 +4,39 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from service.integrations.ownership import owned
+from service.integrations.ownership import owned_integration
 from service.store.engine.paging import Page
 from service.store.engine.store import Store
 from service.store.integrations import listing
-from service.store.integrations.listing import Owner, Shown
+from service.store.integrations.listing import IntegrationView, Owner
 from service.store.logs import logs
-from service.store.logs.logs import EVERYTHING, Filter, Wanted
+from service.store.logs.logs import WHOLE_LOG, LogFilter, LogQuery
 
 
 async def list_integrations(
     store: Store, owner: Owner, *, after: str | None = None, limit: int
-) -> Page[Shown]:
+) -> Page[IntegrationView]:
     """The owner's integrations, oldest first, behind the integration ``after``."""
     async with store.read() as connection:
         found = await listing.listed(connection, owner, after=after, limit=limit + 1)
     return Page.of(found, limit, cursor=lambda one: one.integration.id)
 
 
-async def get_integration(store: Store, owner: Owner, integration_id: str) -> Shown:
+async def get_integration(store: Store, owner: Owner, integration_id: str) -> IntegrationView:
     """Raises Unknown where it is not theirs."""
     async with store.read() as connection:
-        return await owned(connection, owner, integration_id)
+        return await owned_integration(connection, owner, integration_id)
 
 
 async def list_log(
     store: Store,
-    shown: Shown,
+    shown: IntegrationView,
     *,
     reader: str | None,
-    trigger: Filter,
+    trigger: LogFilter,
     after: str | None,
     limit: int,
-    wanted: Wanted = EVERYTHING,
+    wanted: LogQuery = WHOLE_LOG,
 ) -> Page[Mapping[Any, Any]]:
     """The log of an integration that was shown to this reader, newest first, older than the entry ``after``.
 

@@ -6,7 +6,7 @@ from service.monitoring.vitals import Vitals
 from service.telemetry.metrics import (
     BUDGET_LEVEL,
     BUDGET_USED,
-    INTEGRATIONS,
+    INTEGRATIONS_BY_STATE,
     OPEN_LETTERS,
     OUTBOX_AGE,
     OUTBOX_MESSAGES,
@@ -15,7 +15,7 @@ from service.telemetry.metrics import (
     REPLAYS_WAITING,
 )
 
-EVERY = 15.0
+GAUGES_EVERY_SECONDS = 15.0
 """Seconds; as often as Prometheus usually asks."""
 
 
@@ -34,7 +34,7 @@ class Gauges:
                     await look()
                 except SyncError:
                     continue
-            await self._clock.sleep(EVERY)
+            await self._clock.sleep(GAUGES_EVERY_SECONDS)
 
     async def queues(self) -> None:
         for queue, depth in (await self._vitals.queues()).items():
@@ -57,7 +57,7 @@ class Gauges:
 
     async def integrations(self) -> None:
         for state, count in (await self._vitals.integrations()).items():
-            INTEGRATIONS.labels(state).set(count)
+            INTEGRATIONS_BY_STATE.labels(state).set(count)
 
     async def budget(self) -> None:
         reading = await self._vitals.budget()

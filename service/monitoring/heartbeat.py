@@ -15,16 +15,16 @@ from service.store.engine.store import Store
 from service.store.operations import processes
 from service.telemetry.metrics import BRAKE_ON, BREAKER_OPEN, LANE_LINKS, MESSAGES_SETTLED, QUEUE_AGE
 
-EVERY = 5.0
+HEARTBEAT_EVERY_SECONDS = 5.0
 """Seconds between two tellings."""
-WINDOW = 60.0
+RATE_WINDOW_SECONDS = 60.0
 """Seconds over which a rate is taken."""
 
-Counts = Mapping[tuple[str, str], float]
+CountsByLabel = Mapping[tuple[str, str], float]
 """Messages settled so far, by queue and outcome."""
 
 
-class Reports:
+class Heartbeat:
     """Tells every few seconds until it is stopped, and takes its words back at the end."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Reports:
         self._clock = clock
         self._id = process_id
         self._who = {"does": does, "takes": list(takes), "host": socket.gethostname(), "pid": os.getpid()}
-        self._counted: deque[tuple[float, Counts]] = deque()
+        self._counted: deque[tuple[float, CountsByLabel]] = deque()
         self._since: dict[str, float] = {}
 
     async def run(self) -> None:
@@ -42,7 +42,7 @@ class Reports:
         while True:
             with suppress(SyncError):
                 await self.tell()
-            await self._clock.sleep(EVERY)
+            await self._clock.sleep(HEARTBEAT_EVERY_SECONDS)
 
     async def tell(self) -> None:
         async with self._store.begin() as connection:
@@ -87,7 +87,7 @@ class Reports:
         moment = self._clock.monotonic()
         present = {(one["queue"], one["outcome"]): value for one, value in _samples(MESSAGES_SETTLED)}
         self._counted.append((moment, present))
-        while moment - self._counted[0][0] > WINDOW:
+        while moment - self._counted[0][0] > RATE_WINDOW_SECONDS:
             self._counted.popleft()
         began, before = self._counted[0]
         spent = moment - began

@@ -7,7 +7,7 @@ from contracts.errors import SyncError
 from service.store.engine.store import Store
 from service.store.messages import outbox
 
-PATIENCE = 2.0
+READINESS_SECONDS = 2.0
 
 
 class Readiness:
@@ -30,7 +30,7 @@ class Readiness:
 
         async def asked() -> bool:
             try:
-                async with asyncio.timeout(PATIENCE), store.read() as connection:
+                async with asyncio.timeout(READINESS_SECONDS), store.read() as connection:
                     await outbox.unsent(connection, now=0.0, limit=1)
             except (SyncError, TimeoutError):
                 return False

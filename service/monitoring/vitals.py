@@ -4,21 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.errors import SyncError
-from contracts.ports import Depths
-from service.broker.topology import QUEUE_PARKED, WORK_QUEUES
-from service.cronofy.allowance import MINUTE, SECOND, Allowance
+from contracts.messages import QUEUE_PARKED
+from contracts.ports import QueueDepths
+from service.broker.topology import WORK_QUEUES
+from service.cronofy.allowance import MINUTE_SPAN, SECOND_SPAN, Allowance
 from service.store.engine.store import Store
 from service.store.integrations import delays
 from service.store.messages import dead_letters, outbox
-from service.store.messages.dead_letters import Matching
+from service.store.messages.dead_letters import LetterFilter
 from service.store.operations.budget import read_budget
 
-LATE_SECONDS = 60.0
+LATE_MESSAGE_SECONDS = 60.0
 """What waits for longer than this, in the outbox or in a queue, is worth a sentence."""
-WINDOWS: Mapping[str, int] = {"second": SECOND, "minute": MINUTE}
+BUDGET_WINDOWS: Mapping[str, int] = {"second": SECOND_SPAN, "minute": MINUTE_SPAN}
 """The spans over which Cronofy's budget is counted, in milliseconds."""
 
-Depth = int | SyncError | None
+QueueDepth = int | SyncError | None
 """Messages that wait in a queue, what was in the way of counting, or None where there is no broker to ask."""
 
 
@@ -44,15 +45,15 @@ class BudgetReading:
 class Vitals:
     """Reads what all processes share: whoever asks is told the same."""
 
-    def __init__(self, store: Store, depths: Depths | None) -> None:
+    def __init__(self, store: Store, depths: QueueDepths | None) -> None:
         self._store = store
         self._depths = depths
 
-    async def queues(self) -> Mapping[str, Depth]:
+    async def queues(self) -> Mapping[str, QueueDepth]:
         """The depth of every queue."""
         return {queue: await self._depth(queue) for queue in (*WORK_QUEUES, QUEUE_PARKED)}
 
-    async def _depth(self, queue: str) -> Depth:
+    async def _depth(self, queue: str) -> QueueDepth:
         if self._depths is None:
             return None
         try:
@@ -76,7 +77,7 @@ class Vitals:
     async def replaying(self, *, tenant: str | None = None) -> int:
         """Dead letters whose replay has not come through; of a tenant with those that are nobody's."""
         async with self._store.read() as connection:
-            return await dead_letters.count(connection, Matching(state="replaying", tenant=tenant))
+            return await dead_letters.count(connection, LetterFilter(state="replaying", tenant=tenant))
 
     async def replays_waiting(self) -> int:
         """Replays whose moment has not come."""
@@ -86,11 +87,11 @@ class Vitals:
     async def integrations(self) -> Mapping[str, int]:
         """How many integrations are connected, delayed, not connected and unfinished (R23)."""
         async with self._store.read() as connection:
-            return await delays.standing(connection)
+            return await delays.count_by_standing(connection)
 
     async def budget(self) -> BudgetReading:
         """What all processes together have spent."""
         text, seconds = await read_budget(self._store)
         allowance, now = Allowance.parse(text), int(seconds * 1000)
-        used = {name: allowance.used(now, span) for name, span in WINDOWS.items()}
+        used = {name: allowance.used(now, span) for name, span in BUDGET_WINDOWS.items()}
         return BudgetReading(at=seconds, used=used, level=allowance.present_level(now))

@@ -1,24 +1,24 @@
 """Every verb of an operator, once; commands and pages only parse and print (DESIGN 11)."""
 
-from service.operations.dashboard import Watch
-from service.operations.dead_letters import RATE, DeadLetters, Grown, Reader
-from service.operations.letter_form import MASK
-from service.operations.overview import Case, Overview
-from service.operations.publishing import Published, publish_events
-from service.store.messages.dead_letters import Conflict, Matching, NotThere
+from service.operations.dashboard import Dashboard
+from service.operations.dead_letters import REPLAY_RATE, DeadLetters, LetterReader, MoreMatch
+from service.operations.letter_form import PRIVATE_MASK
+from service.operations.overview import IntegrationCase, Overview
+from service.operations.publishing import PublishReport, publish_events
+from service.store.messages.dead_letters import LetterConflict, LetterFilter, NoLetter
 
 __all__ = [
-    "MASK",
-    "RATE",
-    "Case",
-    "Conflict",
+    "PRIVATE_MASK",
+    "REPLAY_RATE",
+    "Dashboard",
     "DeadLetters",
-    "Grown",
-    "Matching",
-    "NotThere",
+    "IntegrationCase",
+    "LetterConflict",
+    "LetterFilter",
+    "LetterReader",
+    "MoreMatch",
+    "NoLetter",
     "Overview",
-    "Published",
-    "Reader",
-    "Watch",
+    "PublishReport",
     "publish_events",
 ]

@@ -5,20 +5,27 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from service.cronofy.allowance import limits_of
-from service.monitoring.vitals import WINDOWS, Depth, Vitals
-from service.operations.consequences import harm, span
+from service.monitoring.vitals import BUDGET_WINDOWS, QueueDepth, Vitals
+from service.operations.consequences import concern_span, worst_harm
 from service.operations.findings import of_case, of_everything
-from service.operations.overview import SILENT, Case, Overview, ProcessLine, QueueLine, Window
+from service.operations.overview import (
+    SILENT_SECONDS,
+    BudgetWindow,
+    IntegrationCase,
+    Overview,
+    ProcessLine,
+    QueueLine,
+)
 from service.store.engine.store import Store
 from service.store.operations import processes, standing
-from service.store.operations.processes import Heard
-from service.store.operations.standing import Backlog, Concern
+from service.store.operations.processes import ProcessReport
+from service.store.operations.standing import ItemConcern, LinkBacklog
 
 MOST_CONCERNS = 2000
 MOST_INTEGRATIONS = 200
 
 
-class Watch:
+class Dashboard:
     """Looks at the store and the broker; every process that looks finds the same."""
 
     def __init__(self, store: Store, vitals: Vitals, *, per_second: int = 50, per_minute: int = 500) -> None:
@@ -33,7 +40,7 @@ class Watch:
         waiting = await self._vitals.outbox()
         opened = await self._vitals.open_letters(tenant=tenant_id)
         async with self._store.read() as connection:
-            heard = await processes.heard(connection, since=budget.at - SILENT)
+            heard = await processes.heard(connection, since=budget.at - SILENT_SECONDS)
         told = Overview(
             at=datetime.fromtimestamp(budget.at, UTC),
             findings=(),
@@ -51,11 +58,11 @@ class Watch:
         found = sorted([*of_everything(told), *map(of_case, cases)], key=lambda one: one.rank)
         return replace(told, findings=found)
 
-    async def cases(self, tenant_id: str, *, integration_id: str | None = None) -> Sequence[Case]:
+    async def cases(self, tenant_id: str, *, integration_id: str | None = None) -> Sequence[IntegrationCase]:
         """The tenant's integrations that need somebody, or the one that is asked for."""
         async with self._store.read() as connection:
             moment = await self._store.moment(connection)
-            since, until = span(moment)
+            since, until = concern_span(moment)
             found = await standing.concerns(
                 connection, tenant_id, since=since, until=until, now=moment.timestamp(),
                 limit=MOST_CONCERNS, integration_id=integration_id,
@@ -68,28 +75,28 @@ class Watch:
             backlogs = await standing.backlogs(connection, ids, now=moment.timestamp())
             counted = await standing.letters_of(connection, tenant_id, ids)
         return [
-            Case(
+            IntegrationCase(
                 shown=one,
                 concerns=of.get(one.integration.id, ()),
-                backlog=backlogs.get(one.integration.id, Backlog()),
+                backlog=backlogs.get(one.integration.id, LinkBacklog()),
                 letters=counted.get(one.integration.id, 0),
-                harm=harm(of.get(one.integration.id, ()), one.integration.time_zone, moment),
+                harm=worst_harm(of.get(one.integration.id, ()), one.integration.time_zone, moment),
             )
             for one in troubled
         ]
 
-    def _window(self, name: str, used: int) -> Window:
-        return Window(span=name, used=used, limit=self._limits.get(WINDOWS[name]))
+    def _window(self, name: str, used: int) -> BudgetWindow:
+        return BudgetWindow(span=name, used=used, limit=self._limits.get(BUDGET_WINDOWS[name]))
 
 
-def _by_integration(found: Sequence[Concern]) -> dict[str, list[Concern]]:
-    of: dict[str, list[Concern]] = {}
+def _by_integration(found: Sequence[ItemConcern]) -> dict[str, list[ItemConcern]]:
+    of: dict[str, list[ItemConcern]] = {}
     for one in found:
         of.setdefault(one.integration_id, []).append(one)
     return of
 
 
-def _line(name: str, depth: Depth, heard: Sequence[Heard]) -> QueueLine:
+def _line(name: str, depth: QueueDepth, heard: Sequence[ProcessReport]) -> QueueLine:
     told = [one.said["queues"].get(name, {}) for one in heard]
     rates: dict[str, float] = {}
     for one in told:
@@ -110,7 +117,7 @@ def _earliest(moments: Iterable[float | None]) -> datetime | None:
     return datetime.fromtimestamp(min(known), UTC) if known else None
 
 
-def _process(heard: Heard, now: float) -> ProcessLine:
+def _process(heard: ProcessReport, now: float) -> ProcessLine:
     said = heard.said
     return ProcessLine(
         does=said["does"], host=said["host"], pid=said["pid"], ago=max(0.0, now - heard.told_at)

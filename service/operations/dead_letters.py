@@ -8,33 +8,33 @@ import structlog
 
 from contracts.envelope import ItemChanged, decode
 from contracts.errors import Malformed
-from handlers.replay_pace import USUAL_RATE, Pace
-from service.broker.topology import REPLAY_EXCHANGE
-from service.operations.letter_form import Reader, group_form, letter_form
-from service.operations.mending import SPOKEN_ON, Spoken, mended
+from contracts.messages import REPLAY_EXCHANGE
+from handlers.replay_pace import USUAL_RATE, ReplayPace
+from service.operations.letter_form import LetterReader, group_form, letter_form
+from service.operations.mending import MESSAGE_OF_QUEUE, MendableMessage, mend_message
 from service.operations.replay_forecast import context
 from service.store.engine import leases
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations
 from service.store.messages import dead_letters, outbox, replays
-from service.store.messages.dead_letters import Conflict, Matching
-from service.store.messages.replays import Progress
+from service.store.messages.dead_letters import LetterConflict, LetterFilter
+from service.store.messages.replays import ReplayProgress
 
-__all__ = ["DeadLetters", "Grown", "Reader"]
+__all__ = ["DeadLetters", "LetterReader", "MoreMatch"]
 
 log = structlog.get_logger(__name__)
 
-RATE = USUAL_RATE
+REPLAY_RATE = USUAL_RATE
 """Messages a second, unless another rate is asked for (DESIGN 11)."""
 _AT_ONCE = 250
 """Letters in a transaction: their bodies are in memory together."""
-AT_ONCE_AT_MOST = 1000
+REPLAYED_AT_ONCE = 1000
 """More than these are handed over by a keeper, while whoever asked looks at the progress."""
-PACING = "pacing of replays"
+PACING_LOCK = "pacing of replays"
 
 
-class Grown(Conflict):
+class MoreMatch(LetterConflict):
     """More letters match than the operator has seen."""
 
 
@@ -45,7 +45,7 @@ class DeadLetters:
     can tell, for a letter that nobody sees is lost. Without one, at the command line, all are.
     """
 
-    def __init__(self, store: Store, *, who: str, reader: Reader | None = None) -> None:
+    def __init__(self, store: Store, *, who: str, reader: LetterReader | None = None) -> None:
         self._store = store
         self._who = who
         self._reader = reader
@@ -53,7 +53,9 @@ class DeadLetters:
 
     # -- reading --------------------------------------------------------------------------------
 
-    async def page(self, matching: Matching, *, after: str | None = None, limit: int = 50) -> dict[str, Any]:
+    async def page(
+        self, matching: LetterFilter, *, after: str | None = None, limit: int = 50
+    ) -> dict[str, Any]:
         """The newest matching letters first, in the API's form, with the cursor of the next page."""
         async with self._store.read() as connection:
             page = await dead_letters.page(connection, self._mine(matching), after=after, limit=limit)
@@ -61,21 +63,21 @@ class DeadLetters:
         items = [letter_form(row, acts.get(row["id"], ()), reader=self._reader) for row in page.rows]
         return {"items": items, "next": page.following}
 
-    async def groups(self, matching: Matching) -> dict[str, Any]:
+    async def groups(self, matching: LetterFilter) -> dict[str, Any]:
         """The causes of the matching letters, the most frequent first."""
         async with self._store.read() as connection:
             rows = await dead_letters.groups(connection, self._mine(matching))
         return {"items": [group_form(row) for row in rows], "next": None}
 
     async def show(self, letter_id: str) -> dict[str, Any]:
-        """One letter in the API's form. Raises NotThere."""
+        """One letter in the API's form. Raises NoLetter."""
         async with self._store.read() as connection:
             row = await dead_letters.show(connection, letter_id, tenant=self._tenant)
             acts = await dead_letters.acts_of(connection, [letter_id])
         return letter_form(row, acts.get(letter_id, ()), reader=self._reader)
 
     async def context(self, letter_id: str) -> dict[str, Any]:
-        """What stands around a letter: headers, integration, and what a replay would do now. Raises NotThere.
+        """What stands around a letter: headers, integration, and what a replay would do now. Raises NoLetter.
 
         ``forecast`` is a list of ``{"outcome", "integration_id", "said"}``; nothing is written for it.
         """
@@ -83,43 +85,53 @@ class DeadLetters:
             row = await dead_letters.show(connection, letter_id, tenant=self._tenant)
             return await context(self._store, connection, row, reader=self._reader)
 
-    async def by_state(self, matching: Matching) -> Mapping[str, int]:
+    async def by_state(self, matching: LetterFilter) -> Mapping[str, int]:
         """How many letters match in each state."""
         async with self._store.read() as connection:
             return await replays.by_state(connection, replace(self._mine(matching), state=None))
 
-    async def progress(self, since: str = "") -> Progress:
+    async def progress(self, since: str = "") -> ReplayProgress:
         """How far replays have come that began after the act of that id."""
         async with self._store.read() as connection:
             told = await replays.progress(connection, tenant=self._tenant, since=since)
             return replace(told, noted=await replays.left(connection, tenant=self._tenant))
 
-    async def count(self, matching: Matching) -> int:
+    async def count(self, matching: LetterFilter) -> int:
         async with self._store.read() as connection:
             return await dead_letters.count(connection, self._mine(matching))
 
     # -- replaying ------------------------------------------------------------------------------
 
-    async def replay(self, ids: Sequence[str], *, rate: float = RATE, note: str | None = None) -> int:
-        """Send these messages again, all or none; how many. Raises NotThere and Conflict.
+    async def replay(self, ids: Sequence[str], *, rate: float = REPLAY_RATE, note: str | None = None) -> int:
+        """Send these messages again, all or none; how many. Raises NoLetter and LetterConflict.
 
         A single one goes out at once, however many others wait for their moment.
         """
         async with self._store.begin() as connection:
-            pace = Pace(rate=rate) if len(set(ids)) > 1 else None
+            pace = ReplayPace(rate=rate) if len(set(ids)) > 1 else None
             return len(await self._send(connection, ids, pace, note))
 
     async def replay_matching(
-        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+        self,
+        matching: LetterFilter,
+        *,
+        expect: int | None = None,
+        rate: float = REPLAY_RATE,
+        note: str | None = None,
     ) -> int:
-        """Send all matching open letters again; how many. Raises Grown where there are more than expected."""
+        """Send all matching open letters again; how many. Raises MoreMatch where more do than expected."""
         count = 0
         async for sent in self.replaying(matching, expect=expect, rate=rate, note=note):
             count += sent
         return count
 
     async def replaying(
-        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+        self,
+        matching: LetterFilter,
+        *,
+        expect: int | None = None,
+        rate: float = REPLAY_RATE,
+        note: str | None = None,
     ) -> AsyncIterator[int]:
         """As ``replay_matching``, telling how many after each transaction of a few hundred, oldest first.
 
@@ -128,7 +140,7 @@ class DeadLetters:
         """
         matching = replace(self._mine(matching), state="open")
         await self._check_expected(matching, expect)
-        pace = Pace(rate=rate)
+        pace = ReplayPace(rate=rate)
         async with self._store.read() as connection:
             upto, after = await dead_letters.newest(connection), ""
         while True:
@@ -143,18 +155,23 @@ class DeadLetters:
             yield await self._all_or_singly(sorted(oldest.values()), pace, note)
 
     async def hand_over(
-        self, matching: Matching, *, expect: int | None = None, rate: float = RATE, note: str | None = None
+        self,
+        matching: LetterFilter,
+        *,
+        expect: int | None = None,
+        rate: float = REPLAY_RATE,
+        note: str | None = None,
     ) -> int:
         """As ``replay_matching``, answering soon: what is more than some is noted, and a keeper sends it on.
 
-        How many that will be. Raises Grown where there are more than expected.
+        How many that will be. Raises MoreMatch where there are more than expected.
         """
         matching = replace(self._mine(matching), state="open")
         await self._check_expected(matching, expect)
         async with self._store.begin() as connection:
             upto = await dead_letters.newest(connection)
             count = await replays.count(connection, matching, upto=upto)
-            if count > AT_ONCE_AT_MOST:
+            if count > REPLAYED_AT_ONCE:
                 noted = replays.new(matching, who=self._who, note=note, rate=rate, upto=upto)
                 await replays.note_down(connection, noted)
                 return count
@@ -164,7 +181,9 @@ class DeadLetters:
         """Hand over a few hundred more of what was noted; whether there may be more."""
         try:
             async with self._store.begin() as connection:
-                await leases.alone(connection, PACING)  # before what it has come to: whoever stops it waits
+                await leases.lock_lease(
+                    connection, PACING_LOCK
+                )  # before what it has come to: whoever stops it waits
                 if (noted := await replays.take(connection, bulk_id)) is None:
                     return False
                 found = await dead_letters.replayable(
@@ -174,34 +193,36 @@ class DeadLetters:
                     await replays.forget(connection, bulk_id)
                     return False
                 oldest = {key: letter_id for letter_id, key in reversed(found)}
-                pace = Pace(rate=noted.rate, start=noted.reached)
+                pace = ReplayPace(rate=noted.rate, start=noted.reached)
                 await self._send(connection, sorted(oldest.values()), pace, noted.note)
                 await replays.advance(connection, bulk_id, after=found[-1][0], reached=pace.reached)
-        except (Conflict, dead_letters.NotThere):
+        except (LetterConflict, dead_letters.NoLetter):
             return True  # somebody has just taken one of them; asked for again, it is left out
         return True
 
-    async def _check_expected(self, matching: Matching, expect: int | None) -> None:
+    async def _check_expected(self, matching: LetterFilter, expect: int | None) -> None:
         if expect is not None and (present := await self.count(matching)) > expect:
-            raise Grown(
+            raise MoreMatch(
                 f"{present} letters match by now, not {expect}; look again.", code="more_than_expected"
             )
 
-    async def _all_or_singly(self, ids: Sequence[str], pace: Pace, note: str | None) -> int:
+    async def _all_or_singly(self, ids: Sequence[str], pace: ReplayPace, note: str | None) -> int:
         """How many were sent; one that somebody else has just taken is passed over."""
         try:
             async with self._store.begin() as connection:
                 return len(await self._send(connection, ids, pace, note))
-        except (Conflict, dead_letters.NotThere):
+        except (LetterConflict, dead_letters.NoLetter):
             if len(ids) == 1:
                 return 0
         return sum([await self._all_or_singly([letter_id], pace, note) for letter_id in ids])
 
     async def _send(
-        self, connection: AsyncConnection, ids: Sequence[str], pace: Pace | None, note: str | None
+        self, connection: AsyncConnection, ids: Sequence[str], pace: ReplayPace | None, note: str | None
     ) -> list[str]:
         if pace is not None:
-            await leases.alone(connection, PACING)  # what others space at this moment would not be seen
+            await leases.lock_lease(
+                connection, PACING_LOCK
+            )  # what others space at this moment would not be seen
             pace.begin(await self._store.now(connection), await outbox.paced(connection))
         sent = await dead_letters.replay(
             connection,
@@ -217,20 +238,20 @@ class DeadLetters:
         return sent
 
     async def replayable(self, ids: Sequence[str]) -> int:
-        """How many a replay of these would send. Raises NotThere and Conflict as it would."""
+        """How many a replay of these would send. Raises NoLetter and LetterConflict as it would."""
         for letter_id in ids:
             if (state := (await self.show(letter_id))["state"]) != "open":
                 code = "replaying" if state == "replaying" else "not_open"
-                raise Conflict(f"Dead letter {letter_id} is {state}, not open.", code=code)
+                raise LetterConflict(f"Dead letter {letter_id} is {state}, not open.", code=code)
         return len(set(ids))
 
-    async def would_replay(self, matching: Matching, *, expect: int | None = None) -> int:
-        """How many a replay of these would send at most. Raises Grown as it would."""
+    async def would_replay(self, matching: LetterFilter, *, expect: int | None = None) -> int:
+        """How many a replay of these would send at most. Raises MoreMatch as it would."""
         matching = replace(matching, state="open")
         await self._check_expected(matching, expect)
         return await self.count(matching)
 
-    async def oldest(self, matching: Matching, *, limit: int) -> Sequence[str]:
+    async def oldest(self, matching: LetterFilter, *, limit: int) -> Sequence[str]:
         """The letters that a replay of these would send first."""
         async with self._store.read() as connection:
             return await dead_letters.ids_of(connection, self._mine(matching), limit=limit)
@@ -251,7 +272,7 @@ class DeadLetters:
     async def _stop_noted(self) -> int:
         """How many were still to be handed over."""
         async with self._store.begin() as connection:
-            await leases.alone(connection, PACING)
+            await leases.lock_lease(connection, PACING_LOCK)
             count = await replays.left(connection, tenant=self._tenant)
             for one in await replays.noted(connection, tenant=self._tenant):
                 await replays.forget(connection, one.id)
@@ -260,7 +281,7 @@ class DeadLetters:
     # -- giving up, taking back, mending --------------------------------------------------------
 
     async def discard(self, ids: Sequence[str], *, reason: str) -> int:
-        """Give these messages up, all or none; how many. Raises NotThere and Conflict."""
+        """Give these messages up, all or none; how many. Raises NoLetter and LetterConflict."""
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
             await dead_letters.discard(
@@ -277,7 +298,7 @@ class DeadLetters:
                 connection, waiting, who=self._who, now=now, limit=len(waiting), tenant=self._tenant
             )
             if len(stopped) < len(waiting):
-                raise Conflict("The message is on its way already.", code="replaying")
+                raise LetterConflict("The message is on its way already.", code="replaying")
             discarded = {*ids} - waiting
             await dead_letters.undo(connection, discarded, who=self._who, now=now, tenant=self._tenant)
         return len(set(ids))
@@ -285,21 +306,21 @@ class DeadLetters:
     async def edit(self, letter_id: str, data: Mapping[str, Any]) -> str:
         """Send a malformed message with other data under a new id; the new letter's id.
 
-        Raises NotThere, Conflict, and Malformed naming the field that is still wrong.
+        Raises NoLetter, LetterConflict, and Malformed naming the field that is still wrong.
         """
         async with self._store.begin() as connection:
             row = await dead_letters.show(connection, letter_id, tenant=self._tenant)
             if row["code"] != "malformed":
-                raise Conflict("Only malformed messages can be edited.", code="not_malformed")
+                raise LetterConflict("Only malformed messages can be edited.", code="not_malformed")
             message_id = new_id()
-            body, source, note = mended(
+            body, source, note = mend_message(
                 row["body"],
                 data,
                 queue=row["queue"],
                 message_id=message_id,
                 first_failed_at=row["first_failed_at"],
             )
-            await self._check_tenant(connection, decode(body, expected=SPOKEN_ON[row["queue"]]))
+            await self._check_tenant(connection, decode(body, expected=MESSAGE_OF_QUEUE[row["queue"]]))
             return await dead_letters.edit(
                 connection,
                 letter_id,
@@ -312,7 +333,7 @@ class DeadLetters:
                 note=note,
             )
 
-    async def _check_tenant(self, connection: AsyncConnection, message: Spoken) -> None:
+    async def _check_tenant(self, connection: AsyncConnection, message: MendableMessage) -> None:
         """A mended message speaks for the operator's own tenant alone. Raises Malformed."""
         if self._tenant is None:
             return
@@ -324,5 +345,5 @@ class DeadLetters:
         if row is None or row["tenant_id"] != self._tenant:
             raise Malformed("data.integration_id", "must be an integration of your tenant")
 
-    def _mine(self, matching: Matching) -> Matching:
+    def _mine(self, matching: LetterFilter) -> LetterFilter:
         return replace(matching, tenant=self._tenant)

@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.fields import rfc3339
 
-MASK = "[private]"
+PRIVATE_MASK = "[private]"
 PRIVATE_TEXTS = ("title", "description", "location", "account_name", "reference")
 _SHOWN = (
     "id", "queue", "message_id", "source", "code", "field", "reason", "exception", "attempts",
@@ -21,7 +21,7 @@ _TEXT = re.compile(rf'("(?:{"|".join(PRIVATE_TEXTS)}|label|url)"\s*:\s*)"(?:\\.|
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reader:
+class LetterReader:
     """Who reads; to the owner of an item nothing of it is hidden."""
 
     tenant_id: str
@@ -29,7 +29,7 @@ class Reader:
 
 
 def letter_form(
-    row: Mapping[Any, Any], acts: Sequence[Mapping[Any, Any]], *, reader: Reader | None = None
+    row: Mapping[Any, Any], acts: Sequence[Mapping[Any, Any]], *, reader: LetterReader | None = None
 ) -> dict[str, Any]:
     """The API's form of a dead letter (DESIGN 11)."""
     body, encoding = _body(row["body"], reader)
@@ -57,7 +57,7 @@ def _plain(value: object) -> object:
     return rfc3339(value) if isinstance(value, datetime) else value
 
 
-def _body(original: bytes, reader: Reader | None) -> tuple[str, str]:
+def _body(original: bytes, reader: LetterReader | None) -> tuple[str, str]:
     """The bytes as text where they are text, masked."""
     try:
         text = original.decode()
@@ -74,21 +74,21 @@ def _body(original: bytes, reader: Reader | None) -> tuple[str, str]:
 
 def _blotted(text: str) -> str:
     """What cannot be read as JSON but says that it is private."""
-    return _TEXT.sub(rf'\1"{MASK}"', text) if _SAYS_PRIVATE.search(text) else text
+    return _TEXT.sub(rf'\1"{PRIVATE_MASK}"', text) if _SAYS_PRIVATE.search(text) else text
 
 
-def _masked(document: object, reader: Reader | None) -> object:
+def _masked(document: object, reader: LetterReader | None) -> object:
     """Hides the texts of whatever says that it is private, however wrong the rest of it is."""
     if not isinstance(document, dict) or not isinstance(data := document.get("data"), dict):
         return document
     item = data.get("item")
     if not isinstance(item, dict) or not says_private(item) or _owns(reader, data, item):
         return document
-    hidden = {name: MASK for name in PRIVATE_TEXTS if item.get(name)}
+    hidden = {name: PRIVATE_MASK for name in PRIVATE_TEXTS if item.get(name)}
     return {**document, "data": {**data, "item": {**item, **hidden}}}
 
 
-def _owns(reader: Reader | None, data: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+def _owns(reader: LetterReader | None, data: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
     if reader is None or data.get("tenant_id") != reader.tenant_id:
         return False
     assignees = item.get("assignees")

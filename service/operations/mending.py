@@ -8,20 +8,20 @@ from typing import Any
 from contracts.envelope import OWN_SOURCE, ItemChanged, Message, NoticeReceived, RunRequested, decode
 from contracts.errors import Malformed
 from contracts.fields import LONGEST_ID, rfc3339
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
-from service.operations.letter_form import MASK, PRIVATE_TEXTS, says_private
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
+from service.operations.letter_form import PRIVATE_MASK, PRIVATE_TEXTS, says_private
 
-LONGEST_NOTE = 2000
+LONGEST_CHANGE_NOTE = 2000
 _NOTHING = object()
-Spoken = ItemChanged | NoticeReceived | RunRequested
-SPOKEN_ON: Mapping[str, type[Spoken]] = {
+MendableMessage = ItemChanged | NoticeReceived | RunRequested
+MESSAGE_OF_QUEUE: Mapping[str, type[MendableMessage]] = {
     QUEUE_OUTBOUND: ItemChanged,
     QUEUE_INBOUND: NoticeReceived,
     QUEUE_RUNS: RunRequested,
 }
 
 
-def mended(
+def mend_message(
     original: bytes, data: Mapping[str, Any], *, queue: str, message_id: str, first_failed_at: datetime
 ) -> tuple[bytes, str, str]:
     """The message with other data and a new id, its source, and what was changed.
@@ -33,7 +33,7 @@ def mended(
     old = before.get("data")
     old = old if isinstance(old, dict) else {}
     new = _unmasked(data, old)
-    expected = SPOKEN_ON[queue]
+    expected = MESSAGE_OF_QUEUE[queue]
     form = before | {
         "specversion": "1.0",
         "type": expected.type_word(),
@@ -43,14 +43,14 @@ def mended(
         "data": new,
     }
     body, message = _checked(form, expected, first_failed_at)
-    return body, message.source, told(old, new)
+    return body, message.source, describe_changes(old, new)
 
 
-def told(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def describe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """The difference in a line, without a word of a private item."""
     secret = any(isinstance(one.get("item"), dict) and says_private(one["item"]) for one in (old, new))
     lines = [f"{path}: {before} → {after}" for path, before, after in _changes("", old, new, secret=secret)]
-    return ("; ".join(lines) or "nothing but the envelope")[:LONGEST_NOTE]
+    return ("; ".join(lines) or "nothing but the envelope")[:LONGEST_CHANGE_NOTE]
 
 
 def _read(original: bytes) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _unmasked(data: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]
     item, was = data.get("item"), old.get("item")
     if not isinstance(item, dict) or not isinstance(was, dict):
         return dict(data)
-    kept = {name: was[name] for name in PRIVATE_TEXTS if item.get(name) == MASK and name in was}
+    kept = {name: was[name] for name in PRIVATE_TEXTS if item.get(name) == PRIVATE_MASK and name in was}
     return {**data, "item": {**item, **kept}}
 
 
@@ -104,4 +104,4 @@ def _changes(path: str, old: Any, new: Any, *, secret: bool) -> Iterator[tuple[s
 def _shown(value: object, *, hidden: bool) -> str:
     if value is _NOTHING:
         return "nothing"
-    return MASK if hidden else json.dumps(value, ensure_ascii=False)[:LONGEST_ID]
+    return PRIVATE_MASK if hidden else json.dumps(value, ensure_ascii=False)[:LONGEST_ID]

@@ -5,21 +5,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from service.operations.consequences import Harm, trouble
-from service.store.integrations.listing import Shown
-from service.store.operations.standing import Backlog, Concern
+from service.operations.consequences import Harm, describe_trouble
+from service.store.integrations.listing import IntegrationView
+from service.store.operations.standing import ItemConcern, LinkBacklog
 
-SILENT = 30.0
+SILENT_SECONDS = 30.0
 """Seconds after which a process that said nothing counts as gone."""
 
-About = Literal["integration", "letters", "queue", "cronofy", "outbox"]
+FindingSubject = Literal["integration", "letters", "queue", "cronofy", "outbox"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that needs a person, and where to begin."""
 
-    about: About
+    about: FindingSubject
     key: str | None
     """The integration or the queue."""
     said: str
@@ -43,7 +43,7 @@ class QueueLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class BudgetWindow:
     """What of the budget is used."""
 
     span: str
@@ -68,7 +68,7 @@ class Overview:
     at: datetime
     findings: Sequence[Finding]
     queues: Sequence[QueueLine]
-    budget: Sequence[Window]
+    budget: Sequence[BudgetWindow]
     level: float
     down_since: datetime | None
     outbox_waiting: int
@@ -79,12 +79,12 @@ class Overview:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Case:
+class IntegrationCase:
     """One integration that needs somebody, with everything that is known of it."""
 
-    shown: Shown
-    concerns: Sequence[Concern]
-    backlog: Backlog
+    shown: IntegrationView
+    concerns: Sequence[ItemConcern]
+    backlog: LinkBacklog
     letters: int
     harm: Harm
 
@@ -95,10 +95,10 @@ class Case:
     @property
     def detail(self) -> str:
         more = f" {self.harm.more:,} more in the next 7 days." if self.harm.more else ""
-        return trouble(self.shown, self.backlog, self.letters) + more
+        return describe_trouble(self.shown, self.backlog, self.letters) + more
 
 
-def _calmly(shown: Shown) -> str:
+def _calmly(shown: IntegrationView) -> str:
     if shown.held_deletions:
         return "Deletions wait for an answer"
     if shown.integration.status == "not_connected":

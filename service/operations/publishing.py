@@ -8,14 +8,14 @@ from itertools import islice
 
 from contracts.envelope import ItemChanged, decode
 from contracts.errors import Malformed
+from contracts.messages import ITEMS_EXCHANGE
 from contracts.ports import Outgoing, Publisher
-from service.broker.topology import ITEMS_EXCHANGE
 
 _IN_FLIGHT = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Published:
+class PublishReport:
     """What became of a file of events."""
 
     count: int
@@ -23,7 +23,7 @@ class Published:
     """A line for each event that is not what it should be, naming its place, its field and the rule."""
 
 
-async def publish_events(text: bytes, publisher: Publisher) -> Published:
+async def publish_events(text: bytes, publisher: Publisher) -> PublishReport:
     """Publish item-changed events as Vorex would: one JSON document, or one a line; valid ones only.
 
     Raises what hinders the publishing; events before it may have gone out, and may go out again.
@@ -37,7 +37,7 @@ async def publish_events(text: bytes, publisher: Publisher) -> Published:
             if isinstance(answer, BaseException):
                 raise answer
         count += len(window)
-    return Published(count=count, refused=refused)
+    return PublishReport(count=count, refused=refused)
 
 
 def _valid(text: bytes, refused: list[str]) -> Iterator[Outgoing]:

@@ -7,10 +7,10 @@ from contracts.calendar import Integration, item_ref
 from contracts.envelope import ItemChanged, NoticeReceived, RunRequested, decode
 from contracts.errors import Malformed
 from handlers import replay_forecast
-from handlers.outbound_message import ItemMessage, sort_out
-from handlers.replay_forecast import Forecast, Outcome, RunNow
-from service.operations.letter_form import Reader
-from service.operations.mending import SPOKEN_ON
+from handlers.outbound_message import ItemMessage, judge_messages
+from handlers.replay_forecast import ReplayForecast, ReplayOutcome, RunNow
+from service.operations.letter_form import LetterReader
+from service.operations.mending import MESSAGE_OF_QUEUE
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations
 from service.store.integrations.integrations import integration_of
@@ -29,10 +29,10 @@ _STRANGE = "The message names another tenant: its operators can see what it woul
 
 
 async def context(
-    store: Store, connection: AsyncConnection, row: Mapping[Any, Any], *, reader: Reader | None
+    store: Store, connection: AsyncConnection, row: Mapping[Any, Any], *, reader: LetterReader | None
 ) -> dict[str, Any]:
     """Headers, integration and forecast of a letter, in the API's form."""
-    forecasts = await foretell(store, connection, row, reader=reader)
+    forecasts = await forecast_replay(store, connection, row, reader=reader)
     return {
         "headers": dict(row["headers"]),
         "routing_key": row["routing_key"],
@@ -44,17 +44,17 @@ async def context(
     }
 
 
-async def foretell(
-    store: Store, connection: AsyncConnection, row: Mapping[Any, Any], *, reader: Reader | None = None
-) -> Sequence[Forecast]:
+async def forecast_replay(
+    store: Store, connection: AsyncConnection, row: Mapping[Any, Any], *, reader: LetterReader | None = None
+) -> Sequence[ReplayForecast]:
     """What a replay of this letter would do now, by the rules that the consumers follow."""
     if why := _NOT_OPEN.get(row["state"]):
-        return [Forecast(outcome=Outcome.WAITING, said=why)]
+        return [ReplayForecast(outcome=ReplayOutcome.WAITING, said=why)]
     if await dead_letters.is_outstanding(connection, row):
         said = "Another letter of the same message is on its way; this one waits for its end."
-        return [Forecast(outcome=Outcome.WAITING, said=said)]
+        return [ReplayForecast(outcome=ReplayOutcome.WAITING, said=said)]
     try:
-        message = decode(row["body"], expected=SPOKEN_ON[row["queue"]])
+        message = decode(row["body"], expected=MESSAGE_OF_QUEUE[row["queue"]])
     except Malformed as error:
         return [replay_forecast.of_malformed(error)]
     return await _of_message(store, connection, message, reader)
@@ -64,12 +64,12 @@ async def _of_message(
     store: Store,
     connection: AsyncConnection,
     message: ItemChanged | NoticeReceived | RunRequested,
-    reader: Reader | None,
-) -> Sequence[Forecast]:
+    reader: LetterReader | None,
+) -> Sequence[ReplayForecast]:
     match message:
         case ItemChanged():
             if reader is not None and message.data.tenant_id != reader.tenant_id:
-                return [Forecast(outcome=Outcome.NOTED, said=_STRANGE)]
+                return [ReplayForecast(outcome=ReplayOutcome.NOTED, said=_STRANGE)]
             return await _of_item(store, connection, message)
         case NoticeReceived():
             known = await _integration(connection, message.data.integration_id)
@@ -78,11 +78,13 @@ async def _of_message(
             return await _of_run(connection, message, reader)
 
 
-async def _of_item(store: Store, connection: AsyncConnection, message: ItemChanged) -> Sequence[Forecast]:
+async def _of_item(
+    store: Store, connection: AsyncConnection, message: ItemChanged
+) -> Sequence[ReplayForecast]:
     data = message.data
     ref = item_ref(data.tenant_id, data.item.type.value, data.item.id)
     stored = (await items.load(connection, [ref])).get(ref)
-    verdicts = sort_out(stored, [ItemMessage(message=message, replay=True)])
+    verdicts = judge_messages(stored, [ItemMessage(message=message, replay=True)])
     old = [ref] if stored is not None else []
     targets = await claims.targets(connection, [verdicts.item], old, lock=False)
     linked = await links.of_items(connection, old)
@@ -90,8 +92,8 @@ async def _of_item(store: Store, connection: AsyncConnection, message: ItemChang
 
 
 async def _of_run(
-    connection: AsyncConnection, message: RunRequested, reader: Reader | None
-) -> Sequence[Forecast]:
+    connection: AsyncConnection, message: RunRequested, reader: LetterReader | None
+) -> Sequence[ReplayForecast]:
     known = await _integration(connection, message.data.integration_id)
     found = await runs.find(connection, message.data.run_id)
     mine = found is not None and known is not None and found.integration_id == known.id
@@ -99,10 +101,12 @@ async def _of_run(
     return _for(reader, known, replay_forecast.of_run(message.data.step, run, known))
 
 
-def _for(reader: Reader | None, known: Integration | None, told: Forecast) -> Sequence[Forecast]:
+def _for(
+    reader: LetterReader | None, known: Integration | None, told: ReplayForecast
+) -> Sequence[ReplayForecast]:
     """Nobody learns of another tenant's calendars."""
     if reader is not None and known is not None and known.tenant_id != reader.tenant_id:
-        return [Forecast(outcome=Outcome.NOTED, said=_STRANGE)]
+        return [ReplayForecast(outcome=ReplayOutcome.NOTED, said=_STRANGE)]
     return [told]
 
 
@@ -111,7 +115,7 @@ async def _integration(connection: AsyncConnection, integration_id: str) -> Inte
 
 
 async def _integration_form(
-    connection: AsyncConnection, integration_id: str | None, reader: Reader | None
+    connection: AsyncConnection, integration_id: str | None, reader: LetterReader | None
 ) -> dict[str, Any] | None:
     row = await integrations.row_of(connection, integration_id) if integration_id else None
     if row is None or (reader is not None and row["tenant_id"] != reader.tenant_id):

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-Because = Callable[[], Awaitable[Sequence[str]]]
+ReadinessProbe = Callable[[], Awaitable[Sequence[str]]]
 """Names what keeps the process from being ready; empty when nothing does."""
 
 
@@ -16,7 +16,7 @@ async def nothing_wrong() -> Sequence[str]:
     return ()
 
 
-def health_routes(because: Because) -> list[Route]:
+def health_routes(because: ReadinessProbe) -> list[Route]:
     """Alive as soon as the loop turns; ready when nothing stands in the way."""
 
     async def ready(_: Request) -> Response:

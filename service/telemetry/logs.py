@@ -58,7 +58,7 @@ EventName = Literal[
 """Every log event there is, each with its meaning."""
 
 MESSAGE_WAITING: EventName = "message.waiting"
-HIDDEN = "[hidden]"
+HIDDEN_VALUE = "[hidden]"
 _PRIVATE_KEY = re.compile(
     r"(^|_)(authorization|body|cookie|description|encryption_keys?|hmac|password|secret|summary|title|token)$",
     re.IGNORECASE,
@@ -99,7 +99,7 @@ def hide_secrets(_logger: object, _method: str, line: MutableMapping[str, Any]) 
 
 def _cleaned(name: str, value: object) -> object:
     if _PRIVATE_KEY.search(name) and value is not None and not isinstance(value, Mapping | bool):
-        return value if value in ("set", "not set") else HIDDEN
+        return value if value in ("set", "not set") else HIDDEN_VALUE
     if isinstance(value, Mapping):
         return {inner: _cleaned(str(inner), each) for inner, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -108,7 +108,7 @@ def _cleaned(name: str, value: object) -> object:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    return "".join(kept for kept in found.groupdict().values() if kept) + HIDDEN
+    return "".join(kept for kept in found.groupdict().values() if kept) + HIDDEN_VALUE
 
 
 class _Libraries(logging.Handler):

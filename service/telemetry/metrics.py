@@ -44,7 +44,7 @@ PASSED_OVER = Counter(
     "Messages that changed nothing because a newer or the same one was known",
     ["outcome"],
 )
-INTEGRATIONS = Gauge("calendar_sync_integrations", "Integrations, by how they stand", ["state"])
+INTEGRATIONS_BY_STATE = Gauge("calendar_sync_integrations", "Integrations, by how they stand", ["state"])
 REPLAYS_WAITING = Gauge("calendar_sync_replays_waiting", "Replays of dead letters that wait for their moment")
 OPEN_LETTERS = Gauge("calendar_sync_open_letters", "Dead letters that wait for an operator", ["code"])
 BUDGET_USED = Gauge(

@@ -9,26 +9,26 @@ from fastapi.security import HTTPBearer
 from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
-from service.telemetry.endpoints import Because, health_routes, nothing_wrong
+from service.telemetry.endpoints import ReadinessProbe, health_routes, nothing_wrong
 from service.web import connect, pages, sign_in
 from service.web.api import dead_letters, integrations, logs, my_calendar, operations, runs
 from service.web.api.description import describe
-from service.web.dependencies import Desk
-from service.web.middleware import Guard
-from service.web.problems import add_handlers
+from service.web.dependencies import WebServices
+from service.web.middleware import ResponseGuard
+from service.web.problems import add_error_handlers
 from service.web.schemas import Problem
 
-API = "/api/v1"
-STATIC = Path(__file__).parent / "static"
-LIVE, LIVE_BESIDE = 10, 2
+API_PATH = "/api/v1"
+STATIC_FOLDER = Path(__file__).parent / "static"
+REFRESH_SECONDS, REFRESH_BESIDE_SECONDS = 10, 2
 """Seconds after which My Calendar is fetched anew; sooner where both calendars are seen side by side."""
 _PROBLEM_STATUSES = (401, 404, 409, 422, 503)
 
 
 def create_web(
-    desk: Desk,
+    services: WebServices,
     *,
-    because: Because = nothing_wrong,
+    because: ReadinessProbe = nothing_wrong,
     beside: Iterable[BaseRoute] = (),
     framed: bool = False,
 ) -> FastAPI:
@@ -36,18 +36,18 @@ def create_web(
     app = FastAPI(
         title="Vorex Calendar Sync",
         version="1",
-        openapi_url=f"{API}/openapi.json",
+        openapi_url=f"{API_PATH}/openapi.json",
         docs_url=None,
         redoc_url=None,
     )
-    app.state.live = LIVE_BESIDE if framed else LIVE
-    app.state.desk = desk
+    app.state.live = REFRESH_BESIDE_SECONDS if framed else REFRESH_SECONDS
+    app.state.services = services
     app.router.routes.extend([*_routes(), *health_routes(because), *beside])
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     describe(app)
-    add_handlers(app)
-    dead_letters.add_handlers(app)
-    app.add_middleware(Guard, https=desk.https, framed=framed)
+    add_error_handlers(app)
+    dead_letters.add_letter_error_handlers(app)
+    app.add_middleware(ResponseGuard, https=services.https, framed=framed)
     return app
 
 
@@ -63,7 +63,7 @@ def _routes() -> Sequence[BaseRoute]:
 
 def _api() -> APIRouter:
     api = APIRouter(
-        prefix=API,
+        prefix=API_PATH,
         dependencies=[Security(HTTPBearer(auto_error=False, bearerFormat="JWT"))],
         responses={status: {"model": Problem} for status in _PROBLEM_STATUSES},
     )

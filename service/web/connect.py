@@ -9,37 +9,37 @@ from fastapi import APIRouter, Cookie, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from contracts.errors import GrantRefused
-from service.web.dependencies import AtDesk, Desk, Known, spend, visitor_of
+from service.web.dependencies import Services, SignedInVisitor, WebServices, spend_token, visitor_of
+from service.web.paths import CALLBACK_PATH
 from service.web.problems import NoEntry
-from service.web.tokens import STATE_LIFE, BadToken, OneTime, Visitor
+from service.web.tokens import STATE_LIFE, BadToken, OneTimeToken, Visitor
 
-CALLBACK = "/calendar-sync/callback"
 STATE_COOKIE = "calendar_sync_state"
-REFUSED = "/calendar-sync?notice=refused"
+ACCESS_REFUSED_PATH = "/calendar-sync?notice=refused"
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/calendar-sync/connect")
-async def connect(desk: AtDesk, visitor: Known) -> Response:
+async def connect(services: Services, visitor: SignedInVisitor) -> Response:
     """Send the person to Cronofy with a state that only this browser can bring back."""
-    state = desk.passes.open_state(visitor)
-    answer = RedirectResponse(desk.accounts.authorize_url(state), HTTPStatus.SEE_OTHER)
+    state = services.passes.open_state(visitor)
+    answer = RedirectResponse(services.accounts.authorize_url(state), HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         STATE_COOKIE,
         _fingerprint(state),
         max_age=int(STATE_LIFE.total_seconds()),
-        path=CALLBACK,
-        secure=desk.https,
+        path=CALLBACK_PATH,
+        secure=services.https,
         httponly=True,
         samesite="lax",
     )
     return answer
 
 
-@router.get(CALLBACK)
+@router.get(CALLBACK_PATH)
 async def callback(
     request: Request,
-    desk: AtDesk,
+    services: Services,
     *,
     state: str = "",
     code: str = "",
@@ -47,23 +47,23 @@ async def callback(
     began: Annotated[str, Cookie(alias=STATE_COOKIE)] = "",
 ) -> Response:
     """The permission becomes an integration, or nothing is saved; a state is good once."""
-    pass_ = await _returned(request, desk, state, began)
+    pass_ = await _returned(request, services, state, began)
     if error:
-        return _to(REFUSED)
+        return _to(ACCESS_REFUSED_PATH)
     if not code:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is required")
     try:
-        integration_id = await desk.accounts.connect(pass_.visitor.person, code)
+        integration_id = await services.accounts.connect(pass_.visitor.person, code)
     except GrantRefused:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is unknown or was used before") from None
     return _to(f"/calendar-sync/{integration_id}/settings/linked-calendar")
 
 
-async def _returned(request: Request, desk: Desk, state: str, began: str) -> OneTime:
+async def _returned(request: Request, services: WebServices, state: str, began: str) -> OneTimeToken:
     try:
-        pass_ = desk.passes.state(state)
+        pass_ = services.passes.state(state)
         _check_starter(pass_.visitor, _visitor_or_none(request), state, began)
-        await spend(desk, pass_)
+        await spend_token(services, pass_)
     except BadToken as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, f"state: {error}") from None
     return pass_
@@ -93,5 +93,5 @@ def _fingerprint(state: str) -> str:
 
 def _to(address: str) -> Response:
     answer = RedirectResponse(address, HTTPStatus.SEE_OTHER)
-    answer.delete_cookie(STATE_COOKIE, path=CALLBACK)
+    answer.delete_cookie(STATE_COOKIE, path=CALLBACK_PATH)
     return answer

@@ -7,11 +7,12 @@ from http import HTTPStatus
 from fastapi import Request, Response
 from starlette.datastructures import FormData
 
-from service.web.rendering import page
-from service.web.tokens import SESSION_COOKIE, BadToken, Passes, Visitor
+from service.web.paths import CALLBACK_PATH
+from service.web.rendering import render_page
+from service.web.tokens import SESSION_COOKIE, BadToken, TokenMaker, Visitor
 
 TOKEN_FIELD = "csrf_token"  # noqa: S105 -- a field's name
-HEADINGS: Mapping[int, str] = {
+ERROR_HEADINGS: Mapping[int, str] = {
     400: "That cannot be read",
     401: "Please sign in",
     403: "That was not allowed",
@@ -24,7 +25,7 @@ HEADINGS: Mapping[int, str] = {
     502: "Cronofy refused",
     503: "Not just now",
 }
-SENTENCES: Mapping[int, str] = {
+ERROR_SENTENCES: Mapping[int, str] = {
     400: "What was sent cannot be read, so nothing was done. Go back and send it once more.",
     401: "Sign in through Vorex.",
     413: "What was sent is longer than any form here can be. Nothing was saved.",
@@ -33,26 +34,25 @@ SENTENCES: Mapping[int, str] = {
     503: "What this page needs does not answer just now. Open it again in a moment.",
 }
 """Said to a person in place of what a program is told."""
-OF_FORMS: Mapping[int, str] = {
+FORM_SENTENCES: Mapping[int, str] = {
     500: "Something went wrong here, and it was noted. Look whether it was done before you send it again.",
     503: "What this needs does not answer just now, so it may not have been done. "
     "Go back and send it again in a moment.",
 }
 """The same where a form was sent: how far it came is not known."""
-KEPT = "What this needs does not answer just now. Send it again in a moment."
-RETURN = "/calendar-sync/callback"
-ASTRAY = "That did not come from here"
-NOBODY_BEGAN = (
+FORM_KEPT = "What this needs does not answer just now. Send it again in a moment."
+CALLBACK_HEADING = "That did not come from here"
+CALLBACK_SENTENCE = (
     "What came back from Cronofy belongs to nothing that was begun here, or was used before. "
     "Nothing was saved. Press Click to Connect on Calendar Sync once more."
 )
-SEND_AGAIN = frozenset({401, 403, 502, 503})
+STATUSES_TO_SEND_AGAIN = frozenset({401, 403, 502, 503})
 """Where the same form may go well a moment later, and has done nothing."""
 _NO_PAGE = "There is no such page. The address may be mistyped, or what it showed was deleted."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unsent:
+class UnsentForm:
     """What somebody typed in a form of ours that could not be taken."""
 
     act: str
@@ -70,7 +70,7 @@ def keep_unsent(request: Request, act: str, fields: FormData, *, steering: Colle
     kept = [one for one in typed if one[0] != TOKEN_FIELD and one[0] not in steering]
     if kept:
         address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        request.state.unsent = Unsent(act=act, address=address, fields=kept)
+        request.state.unsent = UnsentForm(act=act, address=address, fields=kept)
     return bool(kept)
 
 
@@ -78,9 +78,9 @@ def error_page(request: Request, status: int, detail: str) -> Response:
     """The page of that error, with the ways that are open to whoever asked."""
     if getattr(request.state, "visitor", None) is None:
         request.state.visitor = _visitor(request)
-    unsent = getattr(request.state, "unsent", None) if status in SEND_AGAIN else None
+    unsent = getattr(request.state, "unsent", None) if status in STATUSES_TO_SEND_AGAIN else None
     heading, sentence = _said(request, status, detail, kept=unsent is not None)
-    return page(
+    return render_page(
         request,
         "error.html",
         status=status,
@@ -95,14 +95,14 @@ def error_page(request: Request, status: int, detail: str) -> Response:
 
 def _said(request: Request, status: int, detail: str, *, kept: bool) -> tuple[str, str]:
     phrase = HTTPStatus(status).phrase
-    if status == HTTPStatus.BAD_REQUEST and request.url.path == RETURN:
-        return ASTRAY, NOBODY_BEGAN
-    sentence = SENTENCES.get(status, _NO_PAGE if detail == phrase else detail)
+    if status == HTTPStatus.BAD_REQUEST and request.url.path == CALLBACK_PATH:
+        return CALLBACK_HEADING, CALLBACK_SENTENCE
+    sentence = ERROR_SENTENCES.get(status, _NO_PAGE if detail == phrase else detail)
     if _sent(request):
-        sentence = OF_FORMS.get(status, sentence)
+        sentence = FORM_SENTENCES.get(status, sentence)
     if kept and status == HTTPStatus.SERVICE_UNAVAILABLE:
-        sentence = KEPT
-    return HEADINGS.get(status, phrase), sentence
+        sentence = FORM_KEPT
+    return ERROR_HEADINGS.get(status, phrase), sentence
 
 
 def _sent(request: Request) -> bool:
@@ -111,7 +111,7 @@ def _sent(request: Request) -> bool:
 
 def _visitor(request: Request) -> Visitor | None:
     """Whom the cookie names, for the ways on alone; whoever is not let in is nobody."""
-    passes: Passes = request.app.state.desk.passes
+    passes: TokenMaker = request.app.state.services.passes
     try:
         return passes.session(request.cookies[SESSION_COOKIE])
     except (BadToken, KeyError):

@@ -4,24 +4,24 @@ from collections.abc import Mapping
 
 from service.integrations.my_calendar import NOT_OURS
 
-Words = Mapping[str, str]
+LabelTexts = Mapping[str, str]
 
-EVENT_TYPES: Words = {"create": "Create", "update": "Update", "delete": "Delete"}
-ITEM_TYPES: Words = {
+EVENT_TYPES: LabelTexts = {"create": "Create", "update": "Update", "delete": "Delete"}
+ITEM_TYPES: LabelTexts = {
     "appointment": "Appointments",
     "crm_activity": "CRM Activities",
     "service_call": "Service Calls",
     "task": "Tasks",
     "todo": "To Dos",
 }
-ITEM_TYPE: Words = {
+ITEM_TYPE: LabelTexts = {
     "appointment": "Appointment",
     "crm_activity": "CRM Activity",
     "service_call": "Service Call",
     "task": "Task",
     "todo": "To Do",
 }
-RANGES: Words = {
+RANGES: LabelTexts = {
     "today": "Today",
     "1_week": "1 week",
     "2_weeks": "2 weeks",
@@ -30,7 +30,7 @@ RANGES: Words = {
     "6_months": "6 months",
     "12_months": "12 months",
 }
-REHEARSAL: Words = {
+REHEARSAL: LabelTexts = {
     "move": "Will move {n} to {calendar}",
     "add_there": "Will add {n} to {calendar}",
     "add_here": "Will add {n} to My Calendar",
@@ -38,7 +38,7 @@ REHEARSAL: Words = {
     "change_there": "Will update {n} on {calendar}",
     "change_here": "Will update {n} on My Calendar",
 }
-REHEARSAL_CUT: Words = {
+REHEARSAL_CUT: LabelTexts = {
     "large": "There is a lot on these calendars. The numbers count what was looked at first; "
     "Finish goes through all of it.",
     "slow": "Cronofy took its time, so the numbers count only what was read until now. "
@@ -47,7 +47,7 @@ REHEARSAL_CUT: Words = {
     "first_sync": "Cronofy is still reading the calendar for the first time, so this cannot be told yet. "
     "Finish waits for it.",
 }
-STANDING: Words = {
+STANDING: LabelTexts = {
     "confirmed": "On your calendar",
     "accepted": "On its way: taken by Cronofy, not read back yet",
     "on_its_way": "On its way",
@@ -63,14 +63,14 @@ STANDING: Words = {
     "type_off": "Not sent: items of this type are not selected",
     "not_sent": "Not on this calendar",
 }
-STANDING_CODES: Words = {
+STANDING_CODES: LabelTexts = {
     "type_off": "Items of this type are no longer sent to this calendar.",
     "series": "The event is part of a series, which cannot be changed from outside.",
     "private": "The event is private there, and read-only here.",
     "not_possible": "The calendar does not allow this event to be changed from outside.",
     "loop_stopped": "The calendar and this sync kept changing each other.",
 }
-FIELDS: Words = {
+FIELDS: LabelTexts = {
     "title": "Subject",
     "description": "Description",
     "location": "Location",
@@ -79,7 +79,7 @@ FIELDS: Words = {
     "free": "Shown as free",
     "private": "Private",
 }
-PROVIDERS: Words = {
+PROVIDERS: LabelTexts = {
     "office365": "Office 365",
     "exchange": "Exchange",
     "ews": "Exchange",
@@ -90,26 +90,26 @@ PROVIDERS: Words = {
     "icloud": "iCloud",
     "apple": "iCloud",
 }
-REASONS: Words = {
+REASONS: LabelTexts = {
     "permission_withdrawn": "The permission to use this calendar account was withdrawn.",
     "calendar_missing": "The linked calendar is no longer there.",
     "calendar_read_only": "The linked calendar has become read-only.",
 }
-RUN_KINDS: Words = {
+RUN_KINDS: LabelTexts = {
     "finish": "Sync at Finish",
     "sync_now": "Sync now",
     "catch_up": "Catching up",
     "daily": "Daily comparison",
 }
-RUN_STATES: Words = {
+RUN_STATES: LabelTexts = {
     "waiting": "Waiting",
     "running": "Running",
     "done": "Done",
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
-DIRECTIONS: Words = {"to_linked_calendar": "To linked calendar", "to_my_calendar": "To My Calendar"}
-ACTIONS: Words = {
+DIRECTIONS: LabelTexts = {"to_linked_calendar": "To linked calendar", "to_my_calendar": "To My Calendar"}
+ACTIONS: LabelTexts = {
     "create": "Created",
     "update": "Updated",
     "delete": "Deleted",
@@ -117,19 +117,19 @@ ACTIONS: Words = {
     "let_go": "Let go",
     "none": "Nothing",
 }
-OUTCOMES: Words = {"done": "Done", "skipped": "Skipped", "failed": "Failed", "held": "Waiting"}
-READ_ONLY: Words = {
+OUTCOMES: LabelTexts = {"done": "Done", "skipped": "Skipped", "failed": "Failed", "held": "Waiting"}
+READ_ONLY: LabelTexts = {
     NOT_OURS: "edited in Vorex itself",
     "series": "part of a series",
     "private": "private in the linked calendar",
     "not_possible": "the linked calendar does not allow this event to be changed",
 }
-QUEUES: Words = {
+QUEUES: LabelTexts = {
     "calendar-sync.outbound": "outbound",
     "calendar-sync.inbound": "inbound",
     "calendar-sync.runs": "runs",
 }
-LETTER_CODES: Words = {
+LETTER_CODES: LabelTexts = {
     "malformed": "Malformed",
     "refused": "Refused",
     "not_allowed": "Not allowed",
@@ -138,14 +138,14 @@ LETTER_CODES: Words = {
     "delivery_limit": "Given up by RabbitMQ",
     "bug": "Bug",
 }
-LETTER_STATES: Words = {
+LETTER_STATES: LabelTexts = {
     "open": "Open",
     "replaying": "Being replayed",
     "resolved": "Resolved",
     "discarded": "Discarded",
     "edited": "Edited",
 }
-LETTER_ACTS: Words = {
+LETTER_ACTS: LabelTexts = {
     "replay": "Replayed",
     "stop": "Replay stopped",
     "discard": "Discarded",
@@ -154,8 +154,8 @@ LETTER_ACTS: Words = {
     "resolved": "Went well",
     "reopened": "Failed again",
 }
-SINCE: Words = {"": "Any time", "1h": "Last hour", "1d": "Last 24 hours", "7d": "Last 7 days"}
-NOTICES: Words = {
+SINCE: LabelTexts = {"": "Any time", "1h": "Last hour", "1d": "Last 24 hours", "7d": "Last 7 days"}
+NOTICES: LabelTexts = {
     "refused": "Access was not allowed. Nothing was saved.",
     "finished": "Saved. Your calendars are kept alike from now on.",
     "activated": "Sync is active again. What changed meanwhile is being caught up with.",
@@ -175,7 +175,7 @@ NOTICES: Words = {
     "letter_replayed": "On its way again. What becomes of it will show here.",
     "letter_edited": "The mended message is on its way. The original is kept.",
 }
-COMPLAINTS: Words = {
+COMPLAINTS: LabelTexts = {
     "inactive": "This integration is not active. Activate it first.",
     "run_in_progress": "A sync is running. Wait until it has ended.",
     "not_connected": "Verify that Cronofy has the permission to connect to Vorex, then reconnect.",
@@ -195,7 +195,7 @@ COMPLAINTS: Words = {
 """What a refused verb says on the page that it leads back to, by the conflict's code."""
 
 
-def joined(boxes: Mapping[str, bool], words: Words) -> str:
+def joined(boxes: Mapping[str, bool], words: LabelTexts) -> str:
     """The checked ones in the order of the screen, as the Confirmation tab lists them (G10a)."""
     return ", ".join(word for name, word in words.items() if boxes.get(name))
 

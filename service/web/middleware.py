@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.envelope import LARGEST_BODY
-from service.web.problems import bug
+from service.web.problems import bug_response
 
-TOO_LARGE = 413
-HEADERS: Mapping[str, str] = {
+BODY_TOO_LARGE = 413
+SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -23,10 +23,10 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-STATIC = "/static/"
+STATIC_PATH = "/static/"
 
 
-class Guard:
+class ResponseGuard:
     """Wraps the whole application."""
 
     def __init__(self, app: ASGIApp, *, https: bool, framed: bool = False) -> None:
@@ -35,7 +35,7 @@ class Guard:
         self._more = {"Strict-Transport-Security": "max-age=31536000"} if https else {}
         if framed:
             policy = "Content-Security-Policy"
-            itself = HEADERS[policy].replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+            itself = SECURITY_HEADERS[policy].replace("frame-ancestors 'none'", "frame-ancestors 'self'")
             self._more |= {policy: itself, "X-Frame-Options": "SAMEORIGIN"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,14 +49,14 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST_BODY:
-                raise HTTPException(TOO_LARGE, f"The body must be at most {LARGEST_BODY} bytes.")
+                raise HTTPException(BODY_TOO_LARGE, f"The body must be at most {LARGEST_BODY} bytes.")
             return message
 
         async def guarded(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._add_headers(message, cached=scope["path"].startswith(STATIC))
+                self._add_headers(message, cached=scope["path"].startswith(STATIC_PATH))
             await send(message)
 
         try:
@@ -64,11 +64,11 @@ class Guard:
         except Exception as error:
             if started:
                 raise
-            await bug(Request(scope), error)(scope, receive, guarded)
+            await bug_response(Request(scope), error)(scope, receive, guarded)
 
     def _add_headers(self, message: Message, *, cached: bool) -> None:
         headers = MutableHeaders(scope=message)
-        for name, value in {**HEADERS, **self._more}.items():
+        for name, value in {**SECURITY_HEADERS, **self._more}.items():
             headers.setdefault(name, value)
         if not cached:
             headers.setdefault("Cache-Control", "no-store")

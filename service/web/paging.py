@@ -10,16 +10,16 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from contracts.calendar import ItemRef
-from contracts.fields import Text, day, instant
+from contracts.fields import Text, calendar_day, instant
 from service.integrations.refusals import Invalid, Unknown
-from service.store.items.my_calendar import Bound, Place
+from service.store.items.my_calendar import PagePosition, RangeBound
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-FIFTY = 50
-LONGEST_PART = 200
-Part = Annotated[Text, Field(max_length=LONGEST_PART)]
+PageLimit = Annotated[int, Query(ge=1, le=200)]
+DEFAULT_PAGE = 50
+LONGEST_SEARCH = 200
+SearchText = Annotated[Text, Field(max_length=LONGEST_SEARCH)]
 """Of a title or a reason, in letters of any size."""
-NO_LETTER = "There is no such dead letter."
+NO_SUCH_LETTER = "There is no such dead letter."
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _BAD_CURSOR = "must be the cursor of an earlier answer"
 
@@ -31,17 +31,17 @@ def _integration_id(integration_id: str) -> str:
     return integration_id
 
 
-OfIntegration = Annotated[str, Depends(_integration_id)]
+IntegrationPathId = Annotated[str, Depends(_integration_id)]
 
 
 def letter_id_of(letter_id: str) -> str:
     """Anything that is no id names no letter."""
     if not is_id(letter_id):
-        raise Unknown(NO_LETTER)
+        raise Unknown(NO_SUCH_LETTER)
     return letter_id
 
 
-OfLetter = Annotated[str, Depends(letter_id_of)]
+LetterPathId = Annotated[str, Depends(letter_id_of)]
 
 
 def is_id(text: str) -> bool:
@@ -62,13 +62,13 @@ def _id_cursor(
 IdCursor = Annotated[str | None, Depends(_id_cursor)]
 
 
-def cursor_of(place: Place) -> str:
+def cursor_of(place: PagePosition) -> str:
     return f"{place.starts_at.timestamp():.0f}~{place.ref}"
 
 
 def _place(
     after: Annotated[str | None, Query(json_schema_extra={"pattern": f"^[0-9]{{1,10}}~{_UUID}$"})] = None,
-) -> Place | None:
+) -> PagePosition | None:
     if after is None:
         return None
     seconds, _, ref = after.partition("~")
@@ -78,13 +78,15 @@ def _place(
         starts_at = None
     if starts_at is None or not is_id(ref):
         raise Invalid.one("after", _BAD_CURSOR)
-    return Place(starts_at=starts_at, ref=ItemRef(ref))
+    return PagePosition(starts_at=starts_at, ref=ItemRef(ref))
 
 
-PlaceCursor = Annotated[Place | None, Depends(_place)]
+PlaceCursor = Annotated[PagePosition | None, Depends(_place)]
 
 
-def bounds(since: str | None, until: str | None, zone: str) -> tuple[Bound | None, Bound | None]:
+def range_bounds(
+    since: str | None, until: str | None, zone: str
+) -> tuple[RangeBound | None, RangeBound | None]:
     """Both ends from days of the person's zone or instants; ``until`` is not part of the range.
 
     A range from a day to the same day is that day.
@@ -100,20 +102,20 @@ def bounds(since: str | None, until: str | None, zone: str) -> tuple[Bound | Non
     return first, last
 
 
-def _bound(name: str, text: str | None, zone: str, *, ceiling: bool = False) -> Bound | None:
+def _bound(name: str, text: str | None, zone: str, *, ceiling: bool = False) -> RangeBound | None:
     if text is None:
         return None
     try:
         if "T" not in text.upper():
-            return _day_bound(day(text), zone)
+            return _day_bound(calendar_day(text), zone)
         at = instant(text.replace(" ", "+"))
     except PydanticCustomError:
         rule = "must be a date or a time with an offset, such as 2026-12-03 or 2026-12-03T09:00:00Z"
         raise Invalid.one(name, rule) from None
     local = at.astimezone(ZoneInfo(zone))
     whole = ceiling and local.time() > time()
-    return Bound(instant=at, day=local.date() + timedelta(days=1 if whole else 0))
+    return RangeBound(instant=at, day=local.date() + timedelta(days=1 if whole else 0))
 
 
-def _day_bound(whole: date, zone: str) -> Bound:
-    return Bound(instant=datetime.combine(whole, time(), ZoneInfo(zone)).astimezone(UTC), day=whole)
+def _day_bound(whole: date, zone: str) -> RangeBound:
+    return RangeBound(instant=datetime.combine(whole, time(), ZoneInfo(zone)).astimezone(UTC), day=whole)

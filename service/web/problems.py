@@ -17,10 +17,10 @@ from service.integrations.refusals import Conflict, FieldError, Invalid, Unknown
 from service.telemetry.logs import EventName
 from service.web.error_page import error_page
 
-MEDIA_TYPE = "application/problem+json"
-FAILED: EventName = "web.failed"
+PROBLEM_TYPE = "application/problem+json"
+WEB_FAILED: EventName = "web.failed"
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class NoEntry(HTTPException):
@@ -30,7 +30,7 @@ class NoEntry(HTTPException):
         super().__init__(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
 
 
-def problem(
+def problem_response(
     request: Request,
     status: int,
     detail: str,
@@ -45,21 +45,21 @@ def problem(
         answer.headers.update(headers or {})
         return answer
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body, status, headers, media_type=PROBLEM_TYPE)
 
 
 def _is_browser(request: Request) -> bool:
     return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
 
 
-def invalid(request: Request, errors: Sequence[FieldError]) -> Response:
+def invalid_response(request: Request, errors: Sequence[FieldError]) -> Response:
     """422 naming each field and the rule that it breaks."""
     detail = "; ".join(error.message for error in errors)
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return problem(request, status, detail, errors=[asdict(error) for error in errors])
+    return problem_response(request, status, detail, errors=[asdict(error) for error in errors])
 
 
-def add_handlers(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _form)
     app.add_exception_handler(SyncError, _sync)
@@ -70,14 +70,14 @@ async def _http(request: Request, error: Exception) -> Response:
         raise TypeError(type(error).__name__)
     if isinstance(error.__cause__, RecursionError):  # FastAPI's 400 for a body nested beyond reading
         rule = "is nested too deeply"
-        return invalid(request, [FieldError(field="body", rule=rule, message=f"body: {rule}")])
-    return problem(request, error.status_code, error.detail, headers=error.headers)
+        return invalid_response(request, [FieldError(field="body", rule=rule, message=f"body: {rule}")])
+    return problem_response(request, error.status_code, error.detail, headers=error.headers)
 
 
 async def _form(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError(type(error).__name__)
-    return invalid(request, [_field_error(detail) for detail in error.errors()])
+    return invalid_response(request, [_field_error(detail) for detail in error.errors()])
 
 
 def _field_error(detail: Mapping[str, Any]) -> FieldError:
@@ -91,21 +91,21 @@ def _field_error(detail: Mapping[str, Any]) -> FieldError:
 async def _sync(request: Request, error: Exception) -> Response:
     detail = str(error)
     if isinstance(error, Invalid):
-        return invalid(request, error.errors)
+        return invalid_response(request, error.errors)
     if isinstance(error, Unknown):
-        return problem(request, HTTPStatus.NOT_FOUND, detail)
+        return problem_response(request, HTTPStatus.NOT_FOUND, detail)
     if isinstance(error, Conflict):
-        return problem(request, HTTPStatus.CONFLICT, detail, code=error.code)
+        return problem_response(request, HTTPStatus.CONFLICT, detail, code=error.code)
     if isinstance(error, GrantRefused):
-        return problem(request, HTTPStatus.CONFLICT, detail, code="not_connected")
-    _log.warning(FAILED, path=request.url.path, error=type(error).__name__, reason=detail)
+        return problem_response(request, HTTPStatus.CONFLICT, detail, code="not_connected")
+    log.warning(WEB_FAILED, path=request.url.path, error=type(error).__name__, reason=detail)
     if isinstance(error, Transient):
         headers = {"Retry-After": str(max(1, round(error.retry_after or 5)))}
-        return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
-    return problem(request, HTTPStatus.BAD_GATEWAY, detail)
+        return problem_response(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
+    return problem_response(request, HTTPStatus.BAD_GATEWAY, detail)
 
 
-def bug(request: Request, error: Exception) -> Response:
+def bug_response(request: Request, error: Exception) -> Response:
     """500 without a word of what went wrong, which may hold anything."""
-    _log.error(FAILED, path=request.url.path, error=type(error).__name__)
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here.")
+    log.error(WEB_FAILED, path=request.url.path, error=type(error).__name__)
+    return problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here.")

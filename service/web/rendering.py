@@ -14,15 +14,15 @@ from fastapi.templating import Jinja2Templates
 from contracts.fields import rfc3339
 from service.web import labels
 
-MOMENTS = ("at", "first_failed_at", "last_failed_at")
-STORIES = ("attempts", "acts")
+MOMENT_FIELDS = ("at", "first_failed_at", "last_failed_at")
+LIST_FIELDS = ("attempts", "acts")
 
-HERE = Path(__file__).parent
-TEMPLATES = Jinja2Templates(directory=HERE / "templates")
+WEB_FOLDER = Path(__file__).parent
+TEMPLATES = Jinja2Templates(directory=WEB_FOLDER / "templates")
 FORM_TOKEN = "form_token"  # noqa: S105 -- the name of a hidden field
 
 
-def page(
+def render_page(
     request: Request, name: str, *, status: int = 200, among: Jinja2Templates | None = None, **values: Any
 ) -> Response:
     """The template as an answer; ``request.state.visitor`` is whom it greets."""
@@ -30,45 +30,45 @@ def page(
     zone = visitor.time_zone if visitor else "UTC"
     token = ""
     if visitor and visitor.session:
-        token = request.app.state.desk.passes.form_token(visitor.session)
+        token = request.app.state.services.passes.form_token(visitor.session)
     known = {"visitor": visitor, "zone": zone, FORM_TOKEN: token, **values}
     return (among or TEMPLATES).TemplateResponse(request, name, known, status_code=status)
 
 
 @cache
-def static(name: str) -> str:
+def static_address(name: str) -> str:
     """The address of a file of ours, another one whenever its bytes are."""
-    print_ = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
+    print_ = hashlib.sha256((WEB_FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={print_}"
 
 
-def moment(at: datetime, zone: str) -> str:
+def format_moment(at: datetime, zone: str) -> str:
     """A point in time as the person's clock shows it."""
-    return f"{day_words(at.astimezone(ZoneInfo(zone)))}, {clock(at, zone)}"
+    return f"{day_words(at.astimezone(ZoneInfo(zone)))}, {format_time(at, zone)}"
 
 
-def clock(at: datetime, zone: str) -> str:
+def format_time(at: datetime, zone: str) -> str:
     return f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
 
 
-def seconds(at: datetime, zone: str) -> str:
+def format_seconds(at: datetime, zone: str) -> str:
     """A moment of the day, as exact as a story needs it."""
     return f"{at.astimezone(ZoneInfo(zone)):%H:%M:%S}"
 
 
-def value(given: object, zone: str) -> str:
+def format_value(given: object, zone: str) -> str:
     """A field's value that was not kept, as a person reads it."""
     if not isinstance(given, str):
         return "Yes" if given else "No"
     try:
-        return when(datetime.fromisoformat(given) if "T" in given else date.fromisoformat(given), zone)
+        return format_when(datetime.fromisoformat(given) if "T" in given else date.fromisoformat(given), zone)
     except ValueError:
         return given
 
 
-def when(at: date, zone: str) -> str:
+def format_when(at: date, zone: str) -> str:
     """A moment, or a whole day."""
-    return moment(at, zone) if isinstance(at, datetime) else f"{day_words(at)}, all day"
+    return format_moment(at, zone) if isinstance(at, datetime) else f"{day_words(at)}, all day"
 
 
 def day_words(day: date) -> str:
@@ -87,23 +87,23 @@ def range_words(chosen: Mapping[str, str]) -> str:
 
 
 TEMPLATES.env.trim_blocks = TEMPLATES.env.lstrip_blocks = True
-TEMPLATES.env.globals |= {"static": static, "words": labels}
+TEMPLATES.env.globals |= {"static": static_address, "words": labels}
 TEMPLATES.env.filters |= {
-    "clock": clock,
+    "clock": format_time,
     "day_words": day_words,
     "iso": rfc3339,
     "joined": labels.joined,
     "long_day": long_day,
-    "moment": moment,
+    "moment": format_moment,
     "range_words": range_words,
-    "seconds": seconds,
-    "value": value,
-    "when": when,
+    "seconds": format_seconds,
+    "value": format_value,
+    "when": format_when,
 }
 
 
-def told_moments(form: Mapping[str, Any]) -> dict[str, Any]:
+def with_moments(form: Mapping[str, Any]) -> dict[str, Any]:
     """A letter or a group as the API tells it, with moments that a page can show."""
-    shown = {name: datetime.fromisoformat(form[name]) for name in MOMENTS if name in form}
-    stories = {name: [told_moments(one) for one in form[name]] for name in STORIES if name in form}
+    shown = {name: datetime.fromisoformat(form[name]) for name in MOMENT_FIELDS if name in form}
+    stories = {name: [with_moments(one) for one in form[name]] for name in LIST_FIELDS if name in form}
     return {**form, **shown, **stories}

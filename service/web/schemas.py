@@ -12,10 +12,10 @@ from contracts.fields import rfc3339
 from service.integrations.my_calendar import read_only_reason
 from service.integrations.settings_form import EventBoxes, ItemBoxes
 from service.store.engine.paging import Page
-from service.store.integrations.listing import Shown
+from service.store.integrations.listing import IntegrationView
 from service.store.runs.runs import RunRow
 
-Row = TypeVar("Row")
+_Row = TypeVar("_Row")
 
 LetterCode = Literal[
     "malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug"
@@ -28,10 +28,10 @@ FASTEST_REPLAY = 1000.0
 LONGEST_DISCARD_REASON = 2000
 
 
-class Listed(BaseModel, Generic[Row]):
+class Listed(BaseModel, Generic[_Row]):
     """One page; ``next`` leads to the one after."""
 
-    items: list[Row]
+    items: list[_Row]
     next: str | None = None
 
 
@@ -210,12 +210,12 @@ class GroupShape(BaseModel):
     last_failed_at: str
 
 
-def listed(page: Page[Any], form: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+def page_form(page: Page[Any], form: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """A page of a list, each row in its form."""
     return {"items": [form(row) for row in page.rows], "next": page.following}
 
 
-def integration_form(shown: Shown) -> dict[str, Any]:
+def integration_form(shown: IntegrationView) -> dict[str, Any]:
     """An integration with its settings (G10–G16)."""
     known = shown.integration
     return {

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import jwt
 from pydantic import Field, ValidationError
 
-from contracts.envelope import malformed
+from contracts.envelope import malformed_message
 from contracts.fields import Identifier, OptionalText, Strict, Zone, null_means
 from contracts.ports import Clock
 from service.integrations import Person
@@ -25,12 +25,12 @@ SESSION_COOKIE = "calendar_sync_session"
 SESSION_LIFE = timedelta(hours=12)
 STATE_LIFE = timedelta(hours=1)
 SIGN_IN_LIFE = timedelta(minutes=10)
-SKEW = 60.0
+CLOCK_SKEW_SECONDS = 60.0
 """Seconds by which Vorex's clock may be ahead of ours."""
 LONGEST_TOKEN = 8192
 _ALGORITHM = "HS256"
 
-Purpose = Literal["session", "state", "form", "draft"]
+TokenPurpose = Literal["session", "state", "form", "draft"]
 
 
 class Role(StrEnum):
@@ -84,7 +84,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OneTime:
+class OneTimeToken:
     """A token that is good once: who it speaks of, and under which name it is spent."""
 
     visitor: Visitor
@@ -92,21 +92,21 @@ class OneTime:
     expires_at: float
 
 
-class Passes:
+class TokenMaker:
     """Makes and reads all tokens. Reading raises BadToken."""
 
     def __init__(self, secret: str, *, clock: Clock) -> None:
         self._secret = secret.encode()
         self._clock = clock
 
-    def sign_in(self, token: str) -> OneTime:
+    def sign_in(self, token: str) -> OneTimeToken:
         """Vorex's link: short-lived, with an id that is accepted once."""
         claims = self._read(token, self._secret)
         if claims.jti is None:
             raise BadToken("jti: is required")
         if claims.exp > self._now() + SIGN_IN_LIFE.total_seconds():
             raise BadToken("exp: must be at most 10 minutes ahead")
-        return OneTime(visitor=_visitor(claims), name=f"sign-in:{claims.jti}", expires_at=claims.exp)
+        return OneTimeToken(visitor=_visitor(claims), name=f"sign-in:{claims.jti}", expires_at=claims.exp)
 
     def bearer(self, token: str) -> Visitor:
         """The same kind of token on an API request; its id does not matter there."""
@@ -123,9 +123,9 @@ class Passes:
         """What goes to Cronofy and comes back; whoever began is the only one who may end."""
         return self._write("state", visitor, STATE_LIFE)
 
-    def state(self, text: str) -> OneTime:
+    def state(self, text: str) -> OneTimeToken:
         claims = self._read(text, self._key("state"))
-        return OneTime(visitor=_visitor(claims), name=f"state:{claims.jti}", expires_at=claims.exp)
+        return OneTimeToken(visitor=_visitor(claims), name=f"state:{claims.jti}", expires_at=claims.exp)
 
     def form_token(self, session: str) -> str:
         """What a form of that session must carry."""
@@ -142,13 +142,13 @@ class Passes:
     def is_draft_mark(self, visitor: Visitor, text: str, given: str) -> bool:
         return hmac.compare_digest(self.draft_mark(visitor, text).encode(), given.encode())
 
-    def _key(self, purpose: Purpose) -> bytes:
+    def _key(self, purpose: TokenPurpose) -> bytes:
         return hmac.digest(self._secret, f"calendar-sync {purpose}".encode(), hashlib.sha256)
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
-    def _write(self, purpose: Purpose, visitor: Visitor, life: timedelta) -> str:
+    def _write(self, purpose: TokenPurpose, visitor: Visitor, life: timedelta) -> str:
         claims = {
             "sub": visitor.user_id,
             "tenant": visitor.tenant_id,
@@ -167,10 +167,10 @@ class Passes:
         try:
             claims = _Claims.model_validate(_verified(token, key))
         except ValidationError as error:
-            raise BadToken(str(malformed(error))) from None
+            raise BadToken(str(malformed_message(error))) from None
         if not math.isfinite(claims.exp) or claims.exp <= self._now():
             raise BadToken("exp: has passed")
-        if claims.nbf is not None and not claims.nbf <= self._now() + SKEW:
+        if claims.nbf is not None and not claims.nbf <= self._now() + CLOCK_SKEW_SECONDS:
             raise BadToken("nbf: has not come")
         return claims
 

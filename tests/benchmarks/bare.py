@@ -7,7 +7,7 @@ import time
 
 import aio_pika
 
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 
 PREFETCH = 2000
 

@@ -15,9 +15,9 @@ import httpx
 from sqlalchemy import func, select
 
 from contracts.calendar import event_id
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Outgoing
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import QUEUE_OUTBOUND
 from service.store.engine.store import Store
 from service.store.tables import inbox, log_entries
 from tests.support import postgresql, rabbitmq

@@ -20,7 +20,7 @@ from sqlalchemy import insert, update
 from contracts.calendar import item_ref
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
-from service.store.messages.burying import NewLetter, bury
+from service.store.messages.burying import NewDeadLetter, bury
 from service.store.operations import processes
 from service.store.tables import (
     integration_state,
@@ -225,7 +225,7 @@ def _entry(place: int, integration_id: str, run_id: str, now: datetime) -> dict[
     }  # fmt: skip
 
 
-def _letter(place: int) -> NewLetter:
+def _letter(place: int) -> NewDeadLetter:
     if place % 3:
         return a_letter(place)
     reason = f"Cronofy refused the event: rule {place % 7} (422)"

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.ground import Failed, Servers, database_of, servers
-from tests.support.large_runs import AS_DEPLOYED, Kind, Limits, Told, ground
+from tests.support.large_runs import AS_DEPLOYED, Kind, Limits, RunSeen, large_runs
 from tests.support.processes import ROOT
 
 RESULT = ROOT / "build" / "runs.json"
@@ -23,12 +23,12 @@ ENGINES = ("PostgreSQL", "SQLite")
 LIMITS = Limits()
 
 
-async def _one(running: Servers, engine: str, kind: Kind, count: int) -> Told:
+async def _one(running: Servers, engine: str, kind: Kind, count: int) -> RunSeen:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with (
             database_of(running, engine, folder) as url,
-            ground(url, running.broker().url, folder, LIMITS) as place,
+            large_runs(url, running.broker().url, folder, LIMITS) as place,
         ):
             if kind == "retrieve":
                 place.fill_calendar(count)
@@ -37,7 +37,7 @@ async def _one(running: Servers, engine: str, kind: Kind, count: int) -> Told:
             return await place.sync(kind, AS_DEPLOYED)
 
 
-def _row(engine: str, kind: str, told: Told, count: int) -> dict[str, Any]:
+def _row(engine: str, kind: str, told: RunSeen, count: int) -> dict[str, Any]:
     if (told.run["state"], told.run["created"]) != ("done", count):
         raise Failed(f"{kind} on {engine}: {told.run['created']} of {count}, {told.run['state']}")
     least = LIMITS.least(told.requests)

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.calendar import Item, LinkId, LinkState, Origin, event_id, item_ref
 from contracts.envelope import ItemChanged, decode
 from contracts.event_fields import EventFields, fields_hash
+from contracts.messages import QUEUE_OUTBOUND
 from handlers.compose import compose
-from service.broker.topology import QUEUE_OUTBOUND
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.items import items

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from tests.benchmarks.ground import ENGINES, LONGEST, Failed, Job, Place, Servers, place
 from tests.support.processes import ROOT
 

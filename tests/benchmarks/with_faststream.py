@@ -10,7 +10,7 @@ import httpx
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitMessage, RabbitQueue
 
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from service.store.engine.store import Store
 from tests.benchmarks.straightforward import Handler
 

@@ -6,8 +6,7 @@ from itertools import pairwise
 import pytest
 
 from contracts.errors import Permanent, Unavailable, Unroutable
-from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
-from service.broker.topology import (
+from contracts.messages import (
     COMMANDS_EXCHANGE,
     FACTS_EXCHANGE,
     INTEGRATIONS_EXCHANGE,
@@ -16,29 +15,29 @@ from service.broker.topology import (
     QUEUE_OUTBOUND,
     QUEUE_RUNS,
     REPLAY_EXCHANGE,
-    WORK_QUEUES,
-    retry_exchange,
 )
-from tests.support.brokers import Ground, MemoryGround, RabbitGround, item, take
+from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
+from service.broker.topology import WORK_QUEUES, retry_exchange
+from tests.support.brokers import BrokerUnderTest, MemoryUnderTest, RabbitUnderTest, item, take
 from tests.support.waiting import until
 
 
 @pytest.fixture(params=["memory", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
-def bare(request: pytest.FixtureRequest) -> Ground:
+def bare(request: pytest.FixtureRequest) -> BrokerUnderTest:
     if request.param == "memory":
-        return MemoryGround()
-    return RabbitGround(request.getfixturevalue("broker_url"))
+        return MemoryUnderTest()
+    return RabbitUnderTest(request.getfixturevalue("broker_url"))
 
 
 @pytest.fixture
-async def ground(bare: Ground) -> AsyncIterator[Ground]:
+async def ground(bare: BrokerUnderTest) -> AsyncIterator[BrokerUnderTest]:
     await bare.broker.open()
     await bare.broker.declare()
     yield bare
     await bare.broker.close()
 
 
-async def test_what_is_published_is_delivered_with_all_that_belongs_to_it(ground: Ground) -> None:
+async def test_what_is_published_is_delivered_with_all_that_belongs_to_it(ground: BrokerUnderTest) -> None:
     """Body, id, routing key and application headers arrive; the attempt is the first, nothing came back."""
     taker, _ = await take(ground.broker, QUEUE_OUTBOUND)
 
@@ -50,7 +49,7 @@ async def test_what_is_published_is_delivered_with_all_that_belongs_to_it(ground
     assert (got.attempt, got.returns, got.origin) == (1, 0, None)
 
 
-async def test_an_acknowledged_message_never_comes_again(ground: Ground) -> None:
+async def test_an_acknowledged_message_never_comes_again(ground: BrokerUnderTest) -> None:
     """Settled is settled, also after the channel is gone."""
     taker, subscription = await take(ground.broker, QUEUE_OUTBOUND)
     await ground.broker.publish(item("m-1"))
@@ -62,7 +61,7 @@ async def test_an_acknowledged_message_never_comes_again(ground: Ground) -> None
     assert await ground.broker.depth(QUEUE_OUTBOUND) == 0
 
 
-async def test_settling_twice_does_nothing_the_second_time(ground: Ground) -> None:
+async def test_settling_twice_does_nothing_the_second_time(ground: BrokerUnderTest) -> None:
     """A second acknowledgement is no reason to lose the channel."""
     taker, subscription = await take(ground.broker, QUEUE_OUTBOUND)
     await ground.broker.publish(item("m-1"))
@@ -76,7 +75,7 @@ async def test_settling_twice_does_nothing_the_second_time(ground: Ground) -> No
     assert taker.lost_generations == []
 
 
-async def test_messages_arrive_in_the_order_of_publishing(ground: Ground) -> None:
+async def test_messages_arrive_in_the_order_of_publishing(ground: BrokerUnderTest) -> None:
     """One publisher, one queue, one consumer."""
     taker, _ = await take(ground.broker, QUEUE_OUTBOUND)
     for number in range(20):
@@ -87,13 +86,13 @@ async def test_messages_arrive_in_the_order_of_publishing(ground: Ground) -> Non
     assert taker.ids == [f"m-{number}" for number in range(20)]
 
 
-async def test_a_mandatory_message_that_no_queue_takes_is_unroutable(ground: Ground) -> None:
+async def test_a_mandatory_message_that_no_queue_takes_is_unroutable(ground: BrokerUnderTest) -> None:
     """The publisher learns of a topology with a hole."""
     with pytest.raises(Unroutable):
         await ground.broker.publish(item(exchange=INTEGRATIONS_EXCHANGE, routing_key="integration.connected"))
 
 
-async def test_a_message_that_need_not_be_heard_is_dropped_in_silence(ground: Ground) -> None:
+async def test_a_message_that_need_not_be_heard_is_dropped_in_silence(ground: BrokerUnderTest) -> None:
     """Nobody has to hold a queue on the integrations' exchange (DESIGN 5)."""
     await ground.broker.publish(
         item(exchange=INTEGRATIONS_EXCHANGE, routing_key="integration.connected", mandatory=False),
@@ -102,7 +101,9 @@ async def test_a_message_that_need_not_be_heard_is_dropped_in_silence(ground: Gr
     assert [await ground.broker.depth(queue) for queue in WORK_QUEUES] == [0, 0, 0]
 
 
-async def test_an_exchange_that_does_not_exist_is_unroutable_and_publishing_goes_on(ground: Ground) -> None:
+async def test_an_exchange_that_does_not_exist_is_unroutable_and_publishing_goes_on(
+    ground: BrokerUnderTest,
+) -> None:
     """One wrong name spoils nothing for the next message."""
     with pytest.raises(Unroutable):
         await ground.broker.publish(item(exchange="calendar-sync.nowhere"))
@@ -112,7 +113,7 @@ async def test_an_exchange_that_does_not_exist_is_unroutable_and_publishing_goes
     assert await ground.broker.depth(QUEUE_OUTBOUND) == 1
 
 
-async def test_the_window_bounds_what_is_unsettled(ground: Ground) -> None:
+async def test_the_window_bounds_what_is_unsettled(ground: BrokerUnderTest) -> None:
     """No more than the prefetch is in hand, and settling makes room for as much."""
     for number in range(5):
         await ground.broker.publish(item(f"m-{number}"))
@@ -128,7 +129,7 @@ async def test_the_window_bounds_what_is_unsettled(ground: Ground) -> None:
     assert taker.ids == ["m-0", "m-1", "m-2"]
 
 
-async def test_any_selection_can_be_settled_and_the_rest_stays(ground: Ground) -> None:
+async def test_any_selection_can_be_settled_and_the_rest_stays(ground: BrokerUnderTest) -> None:
     """A prefix, a hole and a tail: exactly the chosen ones are gone."""
     for number in range(10):
         await ground.broker.publish(item(f"m-{number}"))
@@ -145,7 +146,7 @@ async def test_any_selection_can_be_settled_and_the_rest_stays(ground: Ground) -
     assert again.ids == ["m-3", "m-4", "m-6", "m-8"]
 
 
-async def test_what_was_unsettled_comes_back_at_the_head_and_says_so(ground: Ground) -> None:
+async def test_what_was_unsettled_comes_back_at_the_head_and_says_so(ground: BrokerUnderTest) -> None:
     """Closing gives everything back before what has not been out yet, with returns of one at least."""
     for number in range(3):
         await ground.broker.publish(item(f"m-{number}"))
@@ -161,7 +162,7 @@ async def test_what_was_unsettled_comes_back_at_the_head_and_says_so(ground: Gro
     assert [delivery.attempt for delivery in got] == [1, 1, 1]
 
 
-async def test_returns_count_up(ground: Ground) -> None:
+async def test_returns_count_up(ground: BrokerUnderTest) -> None:
     """A message that keeps coming back is told from one that came back once (DESIGN 6.1)."""
     await ground.broker.publish(item("m-1"))
     counts = []
@@ -173,7 +174,7 @@ async def test_returns_count_up(ground: Ground) -> None:
     assert counts == [0, 1, 2]
 
 
-async def test_nothing_is_delivered_after_close(ground: Ground) -> None:
+async def test_nothing_is_delivered_after_close(ground: BrokerUnderTest) -> None:
     """A closed subscription is no longer alive and its sink hears nothing."""
     taker, subscription = await take(ground.broker, QUEUE_OUTBOUND)
     alive = [subscription.alive]
@@ -187,7 +188,7 @@ async def test_nothing_is_delivered_after_close(ground: Ground) -> None:
     assert (taker.deliveries, taker.lost_generations) == ([], [])
 
 
-async def test_two_consumers_share_a_queue(ground: Ground) -> None:
+async def test_two_consumers_share_a_queue(ground: BrokerUnderTest) -> None:
     """Each message goes to one of them."""
     one, _ = await take(ground.broker, QUEUE_OUTBOUND, prefetch=3)
     two, _ = await take(ground.broker, QUEUE_OUTBOUND, prefetch=3)
@@ -200,7 +201,7 @@ async def test_two_consumers_share_a_queue(ground: Ground) -> None:
     assert {*one.ids, *two.ids} == {f"m-{number}" for number in range(6)}
 
 
-async def test_a_lost_channel_is_told_once_and_its_deliveries_come_again(ground: Ground) -> None:
+async def test_a_lost_channel_is_told_once_and_its_deliveries_come_again(ground: BrokerUnderTest) -> None:
     """The sink hears which generation is gone; the same message comes by a newer one."""
     taker, subscription = await take(ground.broker, QUEUE_OUTBOUND)
     await ground.broker.publish(item("m-1"))
@@ -215,7 +216,7 @@ async def test_a_lost_channel_is_told_once_and_its_deliveries_come_again(ground:
     await until(lambda: subscription.alive)
 
 
-async def test_settling_a_delivery_of_a_lost_channel_does_nothing(ground: Ground) -> None:
+async def test_settling_a_delivery_of_a_lost_channel_does_nothing(ground: BrokerUnderTest) -> None:
     """Its tag may by now be another message's; that one stays unsettled."""
     taker, subscription = await take(ground.broker, QUEUE_OUTBOUND)
     await ground.broker.publish(item("m-1"))
@@ -231,7 +232,7 @@ async def test_settling_a_delivery_of_a_lost_channel_does_nothing(ground: Ground
     assert again.ids == ["m-1"]
 
 
-async def test_a_retry_brings_the_message_home_after_its_delay(ground: Ground) -> None:
+async def test_a_retry_brings_the_message_home_after_its_delay(ground: BrokerUnderTest) -> None:
     """To the queue that the routing key names, body, id and our headers intact (DESIGN 5)."""
     taker, _ = await take(ground.broker, QUEUE_INBOUND)
     published = ground.moment()
@@ -255,7 +256,7 @@ async def test_a_retry_brings_the_message_home_after_its_delay(ground: Ground) -
     assert (got.attempt, got.returns) == (2, 0)
 
 
-async def test_retries_of_different_delays_do_not_wait_for_each_other(ground: Ground) -> None:
+async def test_retries_of_different_delays_do_not_wait_for_each_other(ground: BrokerUnderTest) -> None:
     """A long delay in front holds up no short one behind it, which comes while the long one still waits."""
     taker, _ = await take(ground.broker, QUEUE_RUNS)
     published = ground.moment()
@@ -284,7 +285,7 @@ async def test_retries_of_different_delays_do_not_wait_for_each_other(ground: Gr
     ],
 )
 async def test_each_exchange_leads_to_its_queue_and_to_no_other(
-    ground: Ground, exchange: str, key: str, queue: str
+    ground: BrokerUnderTest, exchange: str, key: str, queue: str
 ) -> None:
     """The bindings of DESIGN 5, one by one."""
     await ground.broker.publish(item("m-1", exchange=exchange, routing_key=key))
@@ -293,13 +294,13 @@ async def test_each_exchange_leads_to_its_queue_and_to_no_other(
     assert depths == {name: int(name == queue) for name in WORK_QUEUES}
 
 
-async def test_a_replay_that_names_no_work_queue_is_unroutable(ground: Ground) -> None:
+async def test_a_replay_that_names_no_work_queue_is_unroutable(ground: BrokerUnderTest) -> None:
     """A replay is never lost because of a wrong name."""
     with pytest.raises(Unroutable):
         await ground.broker.publish(item(exchange=REPLAY_EXCHANGE, routing_key="calendar-sync.parked"))
 
 
-async def test_what_is_missing_is_named_and_declaring_heals_it(bare: Ground) -> None:
+async def test_what_is_missing_is_named_and_declaring_heals_it(bare: BrokerUnderTest) -> None:
     """The check changes nothing; declaring twice does no harm."""
     await bare.broker.open()
     missing = await bare.broker.missing()
@@ -317,13 +318,13 @@ async def test_what_is_missing_is_named_and_declaring_heals_it(bare: Ground) -> 
     await bare.broker.close()
 
 
-async def test_the_depth_of_an_unknown_queue_is_an_error(ground: Ground) -> None:
+async def test_the_depth_of_an_unknown_queue_is_an_error(ground: BrokerUnderTest) -> None:
     """It is not zero."""
     with pytest.raises(Permanent):
         await ground.broker.depth("calendar-sync.nothing")
 
 
-async def test_a_closed_broker_is_not_ready_and_publishes_nothing(bare: Ground) -> None:
+async def test_a_closed_broker_is_not_ready_and_publishes_nothing(bare: BrokerUnderTest) -> None:
     """Before opening and after closing."""
     ready = [bare.broker.ready]
     await bare.broker.open()
@@ -337,7 +338,7 @@ async def test_a_closed_broker_is_not_ready_and_publishes_nothing(bare: Ground) 
         await bare.broker.publish(item("m-1"))
 
 
-async def test_closing_the_broker_gives_back_what_was_in_hand(ground: Ground) -> None:
+async def test_closing_the_broker_gives_back_what_was_in_hand(ground: BrokerUnderTest) -> None:
     """The next process finds it at the head."""
     await ground.broker.publish(item("m-1"))
     taker, _ = await take(ground.broker, QUEUE_OUTBOUND)
@@ -351,7 +352,7 @@ async def test_closing_the_broker_gives_back_what_was_in_hand(ground: Ground) ->
     assert again.ids == ["m-1"]
 
 
-async def test_generations_only_ever_rise(ground: Ground) -> None:
+async def test_generations_only_ever_rise(ground: BrokerUnderTest) -> None:
     """So that one sink can tell the channels of all its subscriptions apart."""
     for number in range(3):
         await ground.broker.publish(item(f"m-{number}"))

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from contracts.cronofy import TokenGrant
 from contracts.errors import GrantRefused, Transient, Unavailable
 from contracts.ports import Credentials
-from service.cronofy.credentials import LEASE, StoredTokens
+from service.cronofy.credentials import RENEWAL_LEASE_SECONDS, StoredTokens
 from service.store.engine.store import Store
 from service.store.integrations.credentials import CredentialsTable
 from service.store.tables import credentials
@@ -242,12 +242,12 @@ async def test_a_refresher_that_died_is_replaced_when_its_lease_has_expired(benc
     """By the database's clock; while the old refresh token still works nobody is locked out."""
     stored = await bench.table.load(SUB)
     assert stored is not None
-    await bench.table.lease(SUB, epoch=stored.epoch, holder="dead", seconds=LEASE)
+    await bench.table.lease(SUB, epoch=stored.epoch, holder="dead", seconds=RENEWAL_LEASE_SECONDS)
 
     waiting = asyncio.create_task(bench.one.renew(SUB, "access-0"))
     await bench.until(lambda: bool(bench.clock._sleepers))
     assert bench.endpoint.asked == []
-    await bench.clock.pass_time(LEASE + 1)
+    await bench.clock.pass_time(RENEWAL_LEASE_SECONDS + 1)
 
     assert await waiting == "access-1"
 

@@ -9,17 +9,10 @@ import aio_pika
 import pytest
 
 from contracts.errors import Permanent, SyncError, Unavailable, Unroutable
+from contracts.messages import NOTICES_EXCHANGE, QUEUE_OUTBOUND, QUEUE_PARKED, REPLAY_EXCHANGE
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.subscription import RabbitSubscription
-from service.broker.topology import (
-    NOTICES_EXCHANGE,
-    PERMISSIONS,
-    QUEUE_OUTBOUND,
-    QUEUE_PARKED,
-    REPLAY_EXCHANGE,
-    retry_exchange,
-    topology,
-)
+from service.broker.topology import PERMISSIONS, retry_exchange, topology
 from tests.support.brokers import RETRY_DELAYS, item, take
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.tcp_proxy import TcpProxy

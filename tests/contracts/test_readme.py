@@ -2,7 +2,7 @@
 
 import re
 
-from contracts.asyncapi import MESSAGES
+from contracts.asyncapi import MESSAGE_MODELS
 from service.broker.topology import topology
 from tests.support.repository import ROOT
 
@@ -16,7 +16,7 @@ ROW_OF_A_MESSAGE = re.compile(
 def test_every_message_stands_beside_its_schema() -> None:
     """By the type that its envelope has."""
     told = {name: word for word, name in ROW_OF_A_MESSAGE.findall(PAGE)}
-    assert told == {name: model.type_word() for name, model in MESSAGES.items()}
+    assert told == {name: model.type_word() for name, model in MESSAGE_MODELS.items()}
 
 
 def test_every_exchange_is_told_with_its_kind() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from contracts.asyncapi import MESSAGES, document
+from contracts.asyncapi import MESSAGE_MODELS, document
 from contracts.envelope import Message, decode, encode
-from contracts.generate import SCHEMAS, files
+from contracts.generate import SCHEMAS_FOLDER, schema_files
 from contracts.vorex import Action, ItemType
 
-SAMPLES = sorted((Path(SCHEMAS).parent / "samples").glob("*.json"))
-BY_TYPE = {model.type_word(): (name, model) for name, model in MESSAGES.items()}
+SAMPLES = sorted((Path(SCHEMAS_FOLDER).parent / "samples").glob("*.json"))
+BY_TYPE = {model.type_word(): (name, model) for name, model in MESSAGE_MODELS.items()}
 
 
 def read(sample: Path) -> tuple[dict[str, Any], str, type[Message]]:
@@ -24,16 +24,16 @@ def read(sample: Path) -> tuple[dict[str, Any], str, type[Message]]:
 
 def test_the_schema_files_are_current() -> None:
     """`python -m contracts.generate` was run after the last change of a model."""
-    stored = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS.glob("*.json")}
+    stored = {path.name: path.read_text(encoding="utf-8") for path in SCHEMAS_FOLDER.glob("*.json")}
 
-    assert stored == dict(files())
+    assert stored == dict(schema_files())
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_satisfies_schema_and_model_alike(sample: Path) -> None:
     """A publisher who follows the schema is understood."""
     form, name, model = read(sample)
-    schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
     jsonschema.Draft202012Validator(schema).validate(form)
 
@@ -44,7 +44,7 @@ def test_a_sample_satisfies_schema_and_model_alike(sample: Path) -> None:
 def test_what_is_encoded_again_satisfies_the_schema(sample: Path) -> None:
     """This service publishes what it documents."""
     form, name, model = read(sample)
-    schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
     written = json.loads(encode(decode(json.dumps(form).encode(), expected=model)))
 
@@ -65,8 +65,8 @@ def test_there_is_a_sample_for_every_item_type_and_action() -> None:
 @pytest.mark.parametrize("field", ["title", "assignees"])
 def test_the_schema_too_lets_only_deleted_items_be_bare(field: str) -> None:
     """The condition of DESIGN 5 is in the schema, not only in the reader."""
-    form = json.loads((SCHEMAS.parent / "samples" / "task-created.json").read_text(encoding="utf-8"))
-    schema = json.loads((SCHEMAS / "item-changed.json").read_text(encoding="utf-8"))
+    form = json.loads((SCHEMAS_FOLDER.parent / "samples" / "task-created.json").read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS_FOLDER / "item-changed.json").read_text(encoding="utf-8"))
     del form["data"]["item"][field]
 
     assert not jsonschema.Draft202012Validator(schema).is_valid(form)
@@ -87,7 +87,7 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
     whole = document("1")
     for reference in references(whole):
         if not reference.startswith("#/"):
-            assert (SCHEMAS / reference).is_file()
+            assert (SCHEMAS_FOLDER / reference).is_file()
             continue
         place: Any = whole
         for part in reference[2:].split("/"):
@@ -111,4 +111,4 @@ def test_the_asyncapi_document_names_every_exchange_that_messages_are_sent_to() 
     """The models and the document know the same exchanges."""
     channels = document("1")["channels"]
 
-    assert {model.exchange for model in MESSAGES.values()} < channels.keys()
+    assert {model.exchange for model in MESSAGE_MODELS.values()} < channels.keys()

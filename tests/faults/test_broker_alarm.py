@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from contracts.errors import Unavailable
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from service.outbox import LeasedOutbox
 from service.store.engine.store import Store
 from service.store.messages import outbox
 from service.store.messages.outbox import enqueue
 from tests.support.calendars import changed
-from tests.support.faults_broker import events_of, plant
+from tests.support.faults_broker import consumers_on_rabbitmq, events_of
 from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
@@ -24,7 +24,7 @@ async def test_t10_in_a_memory_alarm_work_in_hand_ends_and_what_must_be_publishe
 ) -> None:
     """Acknowledgements flow; retries and outbox rows stay where they are, and go on by themselves."""
     events, fact = events_of(20, 1), changed("fact-i-0", id="fact-0-1")
-    async with plant(rabbitmq, some_store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place:
         world = place.world
         consumer = await place.consumer()
         world.calendars.gate.clear()

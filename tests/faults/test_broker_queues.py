@@ -6,12 +6,19 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from service.broker.topology import DELIVERY_LIMIT, QUEUE_OUTBOUND, QUEUE_PARKED
+from contracts.messages import QUEUE_OUTBOUND, QUEUE_PARKED
+from service.broker.topology import DELIVERY_LIMIT
 from service.consumers.parked import ParkedMessages
 from service.store.engine.store import Store
-from tests.support.brokers import Taker
+from tests.support.brokers import RecordingSink
 from tests.support.calendars import changed
-from tests.support.faults_broker import PassingClock, Plant, events_of, plant, raw_channel
+from tests.support.faults_broker import (
+    ConsumersOnRabbitMQ,
+    PassingClock,
+    consumers_on_rabbitmq,
+    events_of,
+    raw_channel,
+)
 from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
@@ -39,7 +46,7 @@ def _set(rabbitmq: RabbitMQ, milliseconds: dict[str, int]) -> None:
     rabbitmq.node.ctl("eval", f"{told}.")
 
 
-async def in_hand(place: Plant, count: int) -> None:
+async def in_hand(place: ConsumersOnRabbitMQ, count: int) -> None:
     """Return when the first consumer holds so many messages and waits for the calendar."""
     consumer = place.world.consumers[0]
     await until(lambda: consumer.unsettled == count and place.world.calendars.requests, what="work in hand")
@@ -50,7 +57,7 @@ async def test_t9_a_queue_deleted_under_a_consumer_takes_no_work_with_it(
 ) -> None:
     """What was taken in is written all the same; unready until the queue is declared, then it goes on."""
     taken, later = events_of(10, 1), events_of(5, 1, prefix="later")
-    async with plant(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
         consumer = await place.consumer()
         place.world.calendars.gate.clear()
         await place.publish(taken)
@@ -71,7 +78,7 @@ async def test_a_retry_that_finds_no_queue_keeps_its_message_until_there_is_one(
     rabbitmq: RabbitMQ, some_store: Store
 ) -> None:
     """Returned as unroutable: nothing is acknowledged, nothing circles, the neighbours go on (R30)."""
-    async with plant(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
         await place.consumer()
         place.world.calendars.refused = {"late v1": 503}
         await channel.queue_delete("calendar-sync.retry.1")
@@ -94,7 +101,7 @@ async def test_t26_a_consumer_that_holds_messages_too_long_gets_them_again_and_w
     """RabbitMQ closes the channel under it; two consumers then have the messages, and one the claims."""
     events = events_of(10, 1)
     with impatient(rabbitmq, consumer_timeout=1500, channel_tick_interval=500):
-        async with plant(rabbitmq, some_store) as place:
+        async with consumers_on_rabbitmq(rabbitmq, some_store) as place:
             stuck = await place.consumer()
             place.world.calendars.gate.clear()
             await place.publish(events)
@@ -112,7 +119,7 @@ async def test_acknowledgements_that_come_after_their_channel_are_not_sent(
 ) -> None:
     """An operator cuts the connections with work in hand; the new channel never hears of the old tags."""
     events = events_of(20, 1)
-    async with plant(rabbitmq, some_store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place:
         consumer = await place.consumer()
         place.world.calendars.gate.clear()
         await place.publish(events)
@@ -128,7 +135,7 @@ async def test_acknowledgements_that_come_after_their_channel_are_not_sent(
 
 
 @asynccontextmanager
-async def importing(place: Plant, store: Store) -> AsyncIterator[None]:
+async def importing(place: ConsumersOnRabbitMQ, store: Store) -> AsyncIterator[None]:
     """The keeper's part that takes from the last net."""
     parked = ParkedMessages(store=store, broker=place.world.broker, clock=PassingClock())
     await parked.start()
@@ -145,7 +152,7 @@ async def test_t17_what_rabbitmq_gives_up_is_a_dead_letter_that_can_be_replayed(
 ) -> None:
     """One return beyond the limit: parked, imported with its bytes, and done when an operator sends it."""
     heavy = changed("heavy", id="heavy")
-    async with plant(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
         await place.publish([heavy])
         queue = await channel.get_queue(QUEUE_OUTBOUND)
         returned = 0
@@ -175,10 +182,10 @@ async def test_t17_a_window_that_is_returned_again_and_again_buries_nobody(
 ) -> None:
     """Consumers that die with a full window are not the messages' fault: none is given up."""
     events = events_of(sized(30, 200), 1)
-    async with plant(rabbitmq, some_store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place:
         await place.publish(events)
         for _ in range(25):
-            idler = Taker()
+            idler = RecordingSink()
             subscription = await place.world.broker.subscribe(QUEUE_OUTBOUND, prefetch=1000, sink=idler)
             await idler.received(len(events))
             await subscription.close()
@@ -192,7 +199,7 @@ async def test_t18_without_a_last_net_rabbitmq_keeps_what_it_gave_up_until_there
 ) -> None:
     """Dead-lettering at least once: the parking queue may be missing for a while, and nothing is lost."""
     with impatient(rabbitmq, dead_letter_worker_publisher_confirm_timeout=500):
-        async with plant(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
+        async with consumers_on_rabbitmq(rabbitmq, some_store) as place, raw_channel(rabbitmq) as channel:
             await channel.queue_delete(QUEUE_PARKED)
             await place.publish(events_of(3, 1))
             queue = await channel.get_queue(QUEUE_OUTBOUND)
@@ -205,7 +212,7 @@ async def test_t18_without_a_last_net_rabbitmq_keeps_what_it_gave_up_until_there
                 await until(lambda: _letters(place, 3), what="three dead letters")
 
 
-async def _letters(place: Plant, count: int) -> bool:
+async def _letters(place: ConsumersOnRabbitMQ, count: int) -> bool:
     return len(await place.world.letters()) == count
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.ports import Outgoing
 from service.store.engine.store import Store
-from tests.support.faults_broker import Plant, events_of, plant
+from tests.support.faults_broker import ConsumersOnRabbitMQ, consumers_on_rabbitmq, events_of
 from tests.support.knobs import FULL, sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
@@ -29,7 +29,7 @@ async def test_t8_restarted_under_load_rabbitmq_loses_nothing_and_nobody_has_to_
     rabbitmq: RabbitMQ, store: Store
 ) -> None:
     """Shuffled versions with repeats: everything confirmed is done, one event per item, at its newest."""
-    async with plant(rabbitmq, store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, store) as place:
         consumers = [await place.consumer(prefetch=60, intake_size=20) for _ in range(2)]
         events: list[Outgoing] = []
         for number, fault in enumerate(faults_for(store)):
@@ -51,7 +51,7 @@ def shuffled(events: Sequence[Outgoing]) -> list[Outgoing]:
     return mixed
 
 
-async def begun(place: Plant, part: Sequence[Outgoing]) -> None:
+async def begun(place: ConsumersOnRabbitMQ, part: Sequence[Outgoing]) -> None:
     """Return when some of it are done."""
     ids = {event.message_id for event in part}
 
@@ -66,7 +66,7 @@ async def test_t6_consumers_come_and_go_under_load_and_give_back_what_they_hold(
 ) -> None:
     """One, three, one, two: nothing is lost or doubled, no dead letter, no write of an older version after
     a newer one."""
-    async with plant(rabbitmq, some_store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place:
         events = events_of(sized(40, 600), 3)
         staff = [await place.consumer(prefetch=40, intake_size=10)]
         publishing = asyncio.create_task(place.publish(events, at_once=10))

@@ -7,14 +7,21 @@ from collections import Counter
 import pytest
 
 from contracts.errors import Unavailable
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from service.consumers.outbound.engine import OutboundConsumer
 from service.outbox import LeasedOutbox
 from service.store.engine.store import Store
 from service.store.messages import outbox
 from service.store.messages.outbox import enqueue
 from tests.support.calendars import changed
-from tests.support.faults_broker import Plant, connected_to, events_of, insist, plant, wired
+from tests.support.faults_broker import (
+    ConsumersOnRabbitMQ,
+    connected_to,
+    consumers_on_rabbitmq,
+    events_of,
+    insist,
+    through_proxy,
+)
 from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.tcp_proxy import TcpProxy
@@ -23,7 +30,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 3600))]
 
 
-async def in_hand(place: Plant, ids: int) -> None:
+async def in_hand(place: ConsumersOnRabbitMQ, ids: int) -> None:
     """Return when the only consumer holds so many messages and waits for the calendar."""
     (consumer,) = place.world.consumers
     await until(lambda: consumer.unsettled == ids and place.world.calendars.requests, what="work in hand")
@@ -34,7 +41,7 @@ async def test_t25_a_wire_that_stalls_with_work_in_hand_costs_nothing(
 ) -> None:
     """Answers come while nothing can be acknowledged; what comes again is known, and nothing is missing."""
     events = events_of(30, 1)
-    async with plant(rabbitmq, some_store) as place, wired(rabbitmq) as (wire, url):
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place, through_proxy(rabbitmq) as (wire, url):
         consumer = await place.consumer(url)
         place.world.calendars.gate.clear()
         await place.publish(events)
@@ -53,7 +60,7 @@ async def test_t25_a_connection_that_breaks_again_and_again_is_mended_each_time(
 ) -> None:
     """A RST in the middle of anything: every message is done, by somebody, with one event per item."""
     events = events_of(40, 3)
-    async with plant(rabbitmq, some_store) as place, wired(rabbitmq) as (wire, url):
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place, through_proxy(rabbitmq) as (wire, url):
         consumers = [await place.consumer(url, prefetch=20, intake_size=5) for _ in range(2)]
         publishing = asyncio.create_task(place.publish(events, at_once=10))
         for _ in range(sized(2, 30)):
@@ -69,7 +76,7 @@ async def test_t25_the_messages_of_a_half_open_connection_go_to_another_consumer
 ) -> None:
     """RabbitMQ knows that its peer is gone, the peer does not: it notices by itself and works on."""
     events = events_of(10, 1)
-    async with plant(rabbitmq, some_store) as place, wired(rabbitmq) as (wire, url):
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place, through_proxy(rabbitmq) as (wire, url):
         deaf = await place.consumer(url)
         place.world.calendars.gate.clear()
         await place.publish(events)
@@ -86,7 +93,10 @@ async def test_t8_a_publish_whose_confirm_is_lost_is_unknown_and_repeated_under_
     rabbitmq: RabbitMQ, some_store: Store
 ) -> None:
     """It arrived, and nobody said so: published again it is there twice, and its effect once."""
-    async with plant(rabbitmq, some_store) as place, wired(rabbitmq, heartbeat=30) as (wire, url):
+    async with (
+        consumers_on_rabbitmq(rabbitmq, some_store) as place,
+        through_proxy(rabbitmq, heartbeat=30) as (wire, url),
+    ):
         vorex = connected_to(url, publish_timeout=1.0)
         await vorex.open()
         await insist(vorex, changed("warm", id="warm"))
@@ -110,7 +120,10 @@ async def test_t22_an_outbox_that_never_hears_a_confirm_sends_the_same_ids_again
 ) -> None:
     """Published, unmarked, published again in the same order: nothing is lost, the effect is there once."""
     events = events_of(20, 2)
-    async with plant(rabbitmq, some_store) as place, wired(rabbitmq, heartbeat=30) as (wire, url):
+    async with (
+        consumers_on_rabbitmq(rabbitmq, some_store) as place,
+        through_proxy(rabbitmq, heartbeat=30) as (wire, url),
+    ):
         sender = connected_to(url, publish_timeout=1.0)
         await sender.open()
         await insist(sender, changed("warm-i-0", id="warm-0-1"))
@@ -139,7 +152,7 @@ async def _sent(store: Store) -> bool:
         return not await outbox.unsent(connection, now=await store.now(connection), limit=1)
 
 
-async def _holds(place: Plant, least: int) -> bool:
+async def _holds(place: ConsumersOnRabbitMQ, least: int) -> bool:
     return await place.world.broker.depth(QUEUE_OUTBOUND) >= least
 
 
@@ -149,7 +162,7 @@ async def test_t25_through_a_bad_network_everything_arrives_and_nothing_is_left_
     """Stalls, resets and half-open connections in any order; then no task and no socket is too many."""
     events = events_of(sized(40, 400), 3)
     chance = random.Random(25)
-    async with plant(rabbitmq, some_store) as place, wired(rabbitmq) as (wire, url):
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place, through_proxy(rabbitmq) as (wire, url):
         consumers = [await place.consumer(url, prefetch=30, intake_size=10) for _ in range(2)]
         await place.publish(events[:1])  # the publisher's channel is opened by the first
         await place.settled([events[0].message_id])

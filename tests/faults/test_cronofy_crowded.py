@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from tests.support.knobs import FULL, sized
 from tests.support.outage import Engine, engine
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Outgoing
-from service.broker.topology import QUEUE_OUTBOUND
 from tests.support.knobs import FULL, examples, sized
 from tests.support.processes import Started
 from tests.support.rabbitmq import RabbitMQ

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from aiormq import spec
 
+from contracts.messages import ITEMS_EXCHANGE, QUEUE_PARKED
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
-from service.broker.topology import ITEMS_EXCHANGE, QUEUE_PARKED
 from service.store.engine.store import Store
 from service.store.tables import attempts
 from tests.support.calendars import changed
-from tests.support.faults_broker import Plant, plant, raw_channel
+from tests.support.faults_broker import ConsumersOnRabbitMQ, consumers_on_rabbitmq, raw_channel
 from tests.support.knobs import sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
@@ -80,7 +80,7 @@ async def publish_raw(
     await underlay.basic_publish(body, exchange=ITEMS_EXCHANGE, routing_key=key, properties=told)
 
 
-def generation(place: Plant) -> int:
+def generation(place: ConsumersOnRabbitMQ) -> int:
     """Of the channel that the only consumer lives on."""
     (consumer,) = place.world.consumers
     subscription: Any = consumer._subscription
@@ -94,7 +94,7 @@ async def test_t17_nothing_on_the_wire_breaks_the_consumer_or_hinders_a_neighbou
     rabbitmq: RabbitMQ, store: Store
 ) -> None:
     """Odd properties around a good body do no harm, also through a retry; a bad body is one dead letter."""
-    async with plant(rabbitmq, store) as place, raw_channel(rabbitmq) as channel:
+    async with consumers_on_rabbitmq(rabbitmq, store) as place, raw_channel(rabbitmq) as channel:
         await place.consumer(retry_delays=(1,) * 60)
         before = generation(place)
         place.world.calendars.refused = {f"{name} v1": 503 for name in ODDITIES}
@@ -119,5 +119,5 @@ async def test_t17_nothing_on_the_wire_breaks_the_consumer_or_hinders_a_neighbou
         assert await place.world.broker.depth(QUEUE_PARKED) == 0
 
 
-async def tried(place: Plant) -> bool:
+async def tried(place: ConsumersOnRabbitMQ) -> bool:
     return {row["message_id"] for row in await place.world.rows(attempts)} >= {*ODDITIES}

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from contracts.ports import ATTEMPT_HEADER
-from service.crashpoints import KILLED
+from service.crashpoints import EXIT_KILLED
 from service.store.engine.store import Store
 from service.store.tables import attempts, links
 from tests.support.calendars import changed
-from tests.support.faults_broker import RUNGS, Plant, events_of, plant
+from tests.support.faults_broker import RETRY_DELAYS, ConsumersOnRabbitMQ, consumers_on_rabbitmq, events_of
 from tests.support.knobs import sized
 from tests.support.processes import Process, beside
 from tests.support.rabbitmq import RabbitMQ
@@ -32,7 +32,7 @@ async def test_t20_one_id_many_times_in_one_intake_and_in_several_processes_is_w
 ) -> None:
     """Half of the copies wait when the first consumer starts, the others come while two more work."""
     events = events_of(sized(40, 400), 1)
-    async with plant(rabbitmq, store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, store) as place:
         await place.publish(events * TIMES)
         await place.consumer()
         for _ in range(2):
@@ -50,7 +50,7 @@ async def test_t16_retries_come_home_in_time_with_their_attempt_until_none_is_le
 ) -> None:
     """Never before their delay, body and id unchanged; after the last rung the message is a dead letter."""
     event = changed("late", id="late")
-    async with plant(rabbitmq, some_store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place:
         place.world.calendars.refused = {"late v1": 503}
         await place.consumer()
         await place.publish([event])
@@ -59,12 +59,12 @@ async def test_t16_retries_come_home_in_time_with_their_attempt_until_none_is_le
         tried = sorted(await place.world.rows(attempts), key=lambda row: row["attempt"])
 
         assert [row["attempt"] for row in tried] == [1, 2]
-        assert (letter["code"], len(letter["attempts"])) == ("exhausted", len(RUNGS) + 1)
+        assert (letter["code"], len(letter["attempts"])) == ("exhausted", len(RETRY_DELAYS) + 1)
         assert bytes(letter["body"]) == event.body
-        assert letter["headers"][ATTEMPT_HEADER] == len(RUNGS) + 1
+        assert letter["headers"][ATTEMPT_HEADER] == len(RETRY_DELAYS) + 1
         moments = [*(row["at"] for row in tried), letter["last_failed_at"]]
         waited = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
-        assert [seconds >= rung for seconds, rung in zip(waited, RUNGS, strict=True)] == [True, True]
+        assert [seconds >= rung for seconds, rung in zip(waited, RETRY_DELAYS, strict=True)] == [True, True]
         await until(place.empty, what="empty queues")
 
 
@@ -79,7 +79,7 @@ async def test_t17_a_message_that_kills_every_process_is_found_and_its_neighbour
     """Three processes die over it alone, then it is a dead letter; nobody else is suspected for good."""
     good, calendar = events_of(sized(6, 60), 1), tmp_path / "calendar.jsonl"
     deadly = changed("deadly", id="deadly", title="the deadly one")
-    async with plant(rabbitmq, some_store) as place:
+    async with consumers_on_rabbitmq(rabbitmq, some_store) as place:
         await place.publish([*good[::2], deadly, *good[1::2]], at_once=1)
         deaths = 0
         while not await _buried(place):
@@ -98,22 +98,22 @@ async def test_t17_a_message_that_kills_every_process_is_found_and_its_neighbour
         assert titles == {f"m-i-{number} v1" for number in range(len(good))}
 
 
-async def _buried(place: Plant) -> bool:
+async def _buried(place: ConsumersOnRabbitMQ) -> bool:
     return bool(await place.world.letters())
 
 
-async def _died(process: Process, place: Plant) -> bool:
+async def _died(process: Process, place: ConsumersOnRabbitMQ) -> bool:
     """Whether it died, and not its message."""
 
     async def over() -> Any:
         return process.poll() is not None or await _buried(place)
 
     await until(over, seconds=90, what="a death or a dead letter")
-    assert process.poll() in {None, KILLED}
-    return process.poll() == KILLED
+    assert process.poll() in {None, EXIT_KILLED}
+    return process.poll() == EXIT_KILLED
 
 
-async def _let_claims_expire(place: Plant) -> None:
+async def _let_claims_expire(place: ConsumersOnRabbitMQ) -> None:
     """As half a minute would."""
     async with place.world.store.begin() as connection:
         await connection.execute(links.update().values(claimed_until=0.0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from service.cronofy.allowance import MINUTE, SECOND, Allowance
+from service.cronofy.allowance import MINUTE_SPAN, SECOND_SPAN, Allowance
 from service.store.operations.budget import read_budget
 from service.store.tables import credentials, integrations, links
 from tests.support.calendars import changed
@@ -114,8 +114,8 @@ async def test_r32_processes_together_keep_the_budget_and_renew_a_token_once(
 
         told = await stage.requests()
         assert {one["status"] for one in told} <= {200, 202, 207, 401}
-        assert _most(granted, SECOND) <= 45
-        assert _most(granted, MINUTE) <= 475
+        assert _most(granted, SECOND_SPAN) <= 45
+        assert _most(granted, MINUTE_SPAN) <= 475
         paid = sum(one["entries"] if cost == "entry" else 1 for one in told)
         assert paid <= sum(granted.values())
         renewals = [one for one in told if one["path"] == "/oauth/token"]

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from service.operations import DeadLetters
 from service.store.engine.store import Store
-from service.store.messages.burying import NewLetter, bury
-from service.store.messages.dead_letters import Conflict, Matching
+from service.store.messages.burying import NewDeadLetter, bury
+from service.store.messages.dead_letters import LetterConflict, LetterFilter
 from service.store.tables import dead_letter_acts, dead_letters, outbox
 from tests.support.knobs import sized
 from tests.support.office import Office, open_office
@@ -31,7 +31,7 @@ async def elsewhere(database_url: str, store: Store) -> AsyncIterator[Store]:
 
 async def _buried(store: Store) -> list[str]:
     letters = [
-        NewLetter(
+        NewDeadLetter(
             queue="calendar-sync.outbound",
             source="/vorex/acme",
             message_id=f"e-{number}",
@@ -63,11 +63,11 @@ async def test_r30_the_same_letter_replayed_by_two_at_once_goes_out_once(
     desks = [DeadLetters(opened, who=who) for opened, who in zip((store, elsewhere), OPERATORS, strict=True)]
     for letter_id in ids:
         answers = await asyncio.gather(*(desk.replay([letter_id]) for desk in desks), return_exceptions=True)
-        refused = [answer for answer in answers if isinstance(answer, Conflict)]
-        assert [answer for answer in answers if not isinstance(answer, Conflict)] == [1]
+        refused = [answer for answer in answers if isinstance(answer, LetterConflict)]
+        assert [answer for answer in answers if not isinstance(answer, LetterConflict)] == [1]
         assert [answer.code for answer in refused] == ["replaying"]
     await _each_once(store, ids)
-    with pytest.raises(Conflict):
+    with pytest.raises(LetterConflict):
         await desks[0].replay(ids[:1])
 
 
@@ -76,7 +76,7 @@ async def test_r30_everything_replayed_by_two_at_once_goes_out_once(store: Store
     ids = await _buried(store)
     sent = await asyncio.gather(
         *(
-            DeadLetters(opened, who=who).replay_matching(Matching())
+            DeadLetters(opened, who=who).replay_matching(LetterFilter())
             for opened, who in zip((store, elsewhere), OPERATORS, strict=True)
         )
     )

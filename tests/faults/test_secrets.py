@@ -14,7 +14,7 @@ import pytest
 
 from contracts.fields import rfc3339
 from contracts.ports import Outgoing
-from service.demo.acceptance import Walk
+from service.demo.acceptance import AcceptanceWalk
 from service.store.engine.ids import new_id
 from service.store.tables import attempts, credentials, integrations, log_entries, outbox
 from tests.support.calendars import changed, raw
@@ -85,7 +85,7 @@ async def test_r27_no_process_says_a_secret_in_good_times_or_bad(
         up = stage.begin("up")
         await asyncio.to_thread(up.said, "ready http", seconds=240)
         async with httpx.AsyncClient(timeout=60, trust_env=False) as browser:
-            person = Walk(
+            person = AcceptanceWalk(
                 browser=browser,
                 product=pages,
                 calendar_provider=stage.settings["CRONOFY_API_URL"],
@@ -103,7 +103,7 @@ async def test_r27_no_process_says_a_secret_in_good_times_or_bad(
         assert await stage.stop([up]) == [0]
 
 
-async def _in_good_times(stage: Stage, person: Walk) -> None:
+async def _in_good_times(stage: Stage, person: AcceptanceWalk) -> None:
     """A private item goes out, a private event comes in."""
     await stage.publish([_private("out")])
     await stage.settled(1)
@@ -125,7 +125,7 @@ async def _in_good_times(stage: Stage, person: Walk) -> None:
     await until(there, what="the private event in My Calendar")
 
 
-async def _in_bad_times(stage: Stage, person: Walk) -> None:
+async def _in_bad_times(stage: Stage, person: AcceptanceWalk) -> None:
     """Refused, unreadable, malformed, a token that has ended, a fault of Cronofy, and access withdrawn."""
     await stage.faults(next_errors=1, error_status=422)
     await stage.publish([_private("refused")])

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from contracts.messages import QUEUE_OUTBOUND
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import QUEUE_OUTBOUND
 from service.consumers.outbound.engine import OutboundConsumer
-from service.store.engine.store import ANSWER_WITHIN, Store
+from service.store.engine.store import ANSWER_SECONDS, Store
 from service.store.tables import attempts
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
@@ -114,7 +114,7 @@ async def test_t11_postgresql_is_killed_under_real_consumers_and_comes_back(
 
 @asynccontextmanager
 async def at_a_wire(
-    broker_url: str, postgresql: PostgreSQL, *, answer_within: float = ANSWER_WITHIN
+    broker_url: str, postgresql: PostgreSQL, *, answer_within: float = ANSWER_SECONDS
 ) -> AsyncIterator[tuple[TcpProxy, Outbound]]:
     """A consumer that reaches its database through a wire, and the wire."""
     name = await postgresql.fresh()

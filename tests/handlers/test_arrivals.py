@@ -6,12 +6,12 @@ import pytest
 
 from contracts.calendar import LinkState, LogAction, Origin
 from tests.builders import HOUR, NINE, TEN, a_content
-from tests.support.rules_world import QUARTER, SmallWorld, send_all, settle
+from tests.support.rules_world import QUARTER_SECONDS, RulesWorld, send_all, settle
 
 
-def a_world() -> SmallWorld:
+def a_world() -> RulesWorld:
     """An appointment of Vorex's and an event of the person's, both on both sides."""
-    world = SmallWorld()
+    world = RulesWorld()
     world.publish(a_content(id="first"))
     world.add(world.calendars[0], summary="Theirs", start=NINE, end=TEN)
     settle(world)
@@ -19,7 +19,7 @@ def a_world() -> SmallWorld:
     return world
 
 
-def change(world: SmallWorld, number: int, **changes: Any) -> None:
+def change(world: RulesWorld, number: int, **changes: Any) -> None:
     """Vorex changes its first item or its second, and it is sent as fast as it goes."""
     content = list(world.vorex.values())[number][2]
     world.publish(content.model_copy(update=changes))
@@ -27,13 +27,13 @@ def change(world: SmallWorld, number: int, **changes: Any) -> None:
     send_all(world)
 
 
-def arrive(world: SmallWorld, calendar: int, write: int) -> None:
+def arrive(world: RulesWorld, calendar: int, write: int) -> None:
     place = world.calendars[calendar]
     world.arrive(place, place.arriving[write])
     world.tick()
 
 
-def at_rest(world: SmallWorld) -> None:
+def at_rest(world: RulesWorld) -> None:
     """Nothing came of what was read back, and the calendars show what Vorex has."""
     assert [entry for entry in world.told if entry.action is not LogAction.CREATE] == []
     settle(world, quiet=True)
@@ -88,7 +88,7 @@ def test_r17_three_edits_of_a_foreign_event_that_arrive_newest_first() -> None:
     change(world, 1, completed=True)
     while world.calendars[0].arriving:
         arrive(world, 0, -1)
-    world.tick(QUARTER + 1)
+    world.tick(QUARTER_SECONDS + 1)
     world.read(world.calendars[0])
     (foreign,) = (link for link in world.links.values() if link.origin is Origin.EXTERNAL)
     assert foreign.state is not LinkState.FROZEN
@@ -148,7 +148,7 @@ def test_r17_a_foreign_event_that_was_given_up_and_then_takes_an_older_edit_is_w
     change(world, 1, title="Dinner")
     for _ in range(2):
         arrive(world, 1, 0)
-    world.tick(QUARTER + 1)
+    world.tick(QUARTER_SECONDS + 1)
     world.read(world.calendars[0])
     (foreign,) = (link for link in world.links.values() if link.origin is Origin.EXTERNAL)
     assert foreign.state is LinkState.FROZEN

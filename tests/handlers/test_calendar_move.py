@@ -21,7 +21,15 @@ from contracts.calendar import (
 )
 from contracts.vorex import ItemType
 from contracts.writes import Answer
-from handlers.calendar_move import Follow, awaited, follow, left_there, may_go, passing, told
+from handlers.calendar_move import (
+    Successor,
+    is_successor_awaited,
+    left_copy_entry,
+    may_remove_copy,
+    may_succeed_later,
+    plan_successor,
+    removal_entry,
+)
 from handlers.link_states import move_away
 from tests.builders import (
     NOW,
@@ -45,8 +53,8 @@ OTHERS = {
 FOREIGN = an_external_link(an_imported_item(), calendar_id="cal_2")
 
 
-def following(here: Link | None, item: Item = ITEM, **settings: Any) -> Follow | None:
-    return follow(item, replace(HERE, **settings), here, new_id=lambda: "fresh")
+def following(here: Link | None, item: Item = ITEM, **settings: Any) -> Successor | None:
+    return plan_successor(item, replace(HERE, **settings), here, new_id=lambda: "fresh")
 
 
 def a_copy_here(item: Item = ITEM, **changes: Any) -> Link:
@@ -55,8 +63,8 @@ def a_copy_here(item: Item = ITEM, **changes: Any) -> Link:
 
 @pytest.mark.parametrize("item", OTHERS.values(), ids=OTHERS)
 def test_r16_nothing_follows_a_copy_of_what_is_on_the_persons_calendar_no_more(item: Item) -> None:
-    assert following(None, item) == Follow()
-    assert following(None, item, item_types=frozenset()) == Follow()
+    assert following(None, item) == Successor()
+    assert following(None, item, item_types=frozenset()) == Successor()
 
 
 def test_r16_a_copy_of_a_type_that_is_not_sent_any_more_stays_where_it_is() -> None:
@@ -75,7 +83,7 @@ def test_r16_a_copy_that_was_never_here_is_written_anew() -> None:
         desired_revision=2,
         desired=fields_of_item(ITEM),
     )
-    assert following(None) == Follow(link=first, new=True)
+    assert following(None) == Successor(link=first, new=True)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +92,12 @@ def test_r16_a_copy_that_was_never_here_is_written_anew() -> None:
     ids=["ours", "theirs", "theirs, whatever it says"],
 )
 def test_r16_nothing_more_follows_what_stands_here(here: Link) -> None:
-    assert following(here) == Follow()
+    assert following(here) == Successor()
 
 
 def test_r6_nothing_follows_a_copy_that_the_calendars_owner_deleted_here() -> None:
     here = a_copy_here(state=LinkState.LET_GO, exists_there=False, let_go_print="print")
-    assert following(here) == Follow()
+    assert following(here) == Successor()
 
 
 LEFT = {
@@ -115,7 +123,7 @@ def test_r16_a_copy_here_that_is_not_as_it_should_be_is_written_again(here: Link
         let_go_print=None,
         ended_at=None,
     )
-    assert following(here) == Follow(link=again)
+    assert following(here) == Successor(link=again)
 
 
 def test_r16_a_foreign_event_that_is_gone_here_is_followed_by_a_copy_of_ours() -> None:
@@ -132,18 +140,18 @@ def test_r16_a_foreign_event_that_is_gone_here_is_followed_by_a_copy_of_ours() -
 @pytest.mark.parametrize("state", LinkState)
 def test_what_follows_is_awaited_while_it_is_to_be_written_and_does_not_stand(state: LinkState) -> None:
     to_be_written = state in {LinkState.BEHIND, LinkState.RETRYING}
-    assert awaited(a_copy_here(state=state, exists_there=False)) is to_be_written
-    assert awaited(a_copy_here(state=state)) is False
+    assert is_successor_awaited(a_copy_here(state=state, exists_there=False)) is to_be_written
+    assert is_successor_awaited(a_copy_here(state=state)) is False
 
 
 def test_nothing_is_awaited_where_nothing_follows() -> None:
-    assert awaited(None) is False
+    assert is_successor_awaited(None) is False
 
 
 @pytest.mark.parametrize("item", OTHERS.values(), ids=OTHERS)
 def test_g8_a_copy_elsewhere_of_what_is_gone_may_go_whatever_is_here(item: Item) -> None:
-    assert may_go(item, HERE, None) is True
-    assert may_go(item, HERE, a_copy_here(state=LinkState.HELD)) is True
+    assert may_remove_copy(item, HERE, None) is True
+    assert may_remove_copy(item, HERE, a_copy_here(state=LinkState.HELD)) is True
 
 
 @pytest.mark.parametrize(
@@ -162,7 +170,7 @@ def test_g8_a_copy_elsewhere_of_what_is_gone_may_go_whatever_is_here(item: Item)
 )
 def test_r16_a_copy_elsewhere_goes_when_what_follows_it_stands(here: Link | None, may: bool | None) -> None:
     """And where its owner deleted it here (R6); later, where nothing is sent just now (R20, R22)."""
-    assert may_go(ITEM, HERE, here) is may
+    assert may_remove_copy(ITEM, HERE, here) is may
 
 
 @pytest.mark.parametrize(
@@ -170,7 +178,7 @@ def test_r16_a_copy_elsewhere_goes_when_what_follows_it_stands(here: Link | None
     [(429, True), (401, True), (500, True), (503, True), (499, False), (404, False), (202, False)],
 )
 def test_r23_a_removal_is_tried_again_unless_it_was_refused_for_good(status: int, later: bool) -> None:
-    assert passing(Answer(status=status)) is later
+    assert may_succeed_later(Answer(status=status)) is later
 
 
 def test_r16_of_a_copy_that_is_gone_from_the_calendar_before_nothing_is_expected_any_more() -> None:
@@ -209,34 +217,34 @@ def said(action: LogAction, outcome: Outcome, code: Code, reason: str, item: Ite
 def test_r16_the_log_says_that_a_copy_was_moved() -> None:
     moved = "Moved to the calendar that is linked now; removed from the one before."
     entry = said(LogAction.DELETE, Outcome.DONE, Code.OK, moved)
-    assert told(ITEM, HERE, Answer(status=202), "run") == entry
+    assert removal_entry(ITEM, HERE, Answer(status=202), "run") == entry
 
 
 @pytest.mark.parametrize("item", OTHERS.values(), ids=OTHERS)
 def test_g8_the_log_says_that_a_copy_of_what_is_gone_was_removed(item: Item) -> None:
     removed = "Removed from the calendar that was linked before."
     entry = said(LogAction.DELETE, Outcome.DONE, Code.OK, removed, item)
-    assert told(item, HERE, Answer(status=202), "run") == entry
+    assert removal_entry(item, HERE, Answer(status=202), "run") == entry
 
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_r16_the_log_says_that_a_copy_vanished_with_its_calendar(status: int) -> None:
     vanished = "The calendar that was linked before is gone, and this copy with it."
     entry = said(LogAction.DELETE, Outcome.SKIPPED, Code.REFUSED_BY_CALENDAR, vanished)
-    assert told(ITEM, HERE, Answer(status=status), "run") == entry
+    assert removal_entry(ITEM, HERE, Answer(status=status), "run") == entry
 
 
 @pytest.mark.parametrize("status", [403, 422])
 def test_r16_the_log_says_that_the_calendar_before_refused_the_removal(status: int) -> None:
     refused = "The calendar that was linked before cannot be changed any more; the copy there stays."
     entry = said(LogAction.DELETE, Outcome.FAILED, Code.REFUSED_BY_CALENDAR, refused)
-    assert told(ITEM, HERE, Answer(status=status), "run") == entry
+    assert removal_entry(ITEM, HERE, Answer(status=status), "run") == entry
 
 
 def test_r16_the_log_says_why_a_copy_stays_where_it_was() -> None:
     by_boxes = "Items of this type are no longer sent; the copy stays on the calendar that was linked before."
     entry = said(LogAction.NONE, Outcome.SKIPPED, Code.TYPE_OFF, by_boxes)
-    assert left_there(ITEM, HERE, "run", written=True) == entry
+    assert left_copy_entry(ITEM, HERE, "run", written=True) == entry
     refused = "It could not be written to the calendar that is linked now; the copy stays where it was."
     entry = said(LogAction.NONE, Outcome.FAILED, Code.REFUSED_BY_CALENDAR, refused)
-    assert left_there(ITEM, HERE, "run", written=False) == entry
+    assert left_copy_entry(ITEM, HERE, "run", written=False) == entry

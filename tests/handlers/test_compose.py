@@ -13,8 +13,8 @@ from contracts.calendar import event_id
 from contracts.event_fields import EventFields, fields_hash
 from contracts.times import read_time, wire_time
 from contracts.vorex import ItemType
-from handlers.compose import canonical, compose, cut, span
-from handlers.html_text import plain
+from handlers.compose import canonical_text, compose, event_span, truncate
+from handlers.html_text import html_to_text
 from tests.builders import NINE, TEN, a_content
 
 TICKET = {"label": "T20261201.0007", "url": "https://vorex.example/t/7"}
@@ -115,7 +115,7 @@ def test_the_event_id_of_the_designs_example() -> None:
 )
 def test_r12_html_becomes_plain_text(html: str, text: str) -> None:
     """DESIGN 6: blocks end lines, entities are decoded, other tags vanish."""
-    assert plain(html) == text
+    assert html_to_text(html) == text
     assert written(description=html, description_format="html")["description"] == text
 
 
@@ -127,7 +127,7 @@ def test_r12_plain_text_is_not_read_as_html() -> None:
 @given(st.text(alphabet=st.sampled_from("<>!-/?[]&;'\"= \nabpli#x1"), max_size=80))
 def test_r12_no_html_is_too_odd(html: str) -> None:
     """Whatever is in it comes out as tidy text."""
-    text = plain(html)
+    text = html_to_text(html)
     assert text == text.strip("\n")
     assert "\n\n\n" not in text
 
@@ -139,7 +139,7 @@ def test_r12_no_html_is_too_odd(html: str) -> None:
 def test_r12_the_longest_html_takes_no_time(unit: str) -> None:
     """A hostile description must not hold the messages of others."""
     longest = 256 * 1024
-    plain(unit * (longest // len(unit)))
+    html_to_text(unit * (longest // len(unit)))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_r12_the_longest_html_takes_no_time(unit: str) -> None:
 )
 def test_r12_no_number_of_an_entity_is_too_long(number: str, text: str) -> None:
     """Nor in an attribute; what names no character is shown as one that cannot be shown."""
-    assert plain(f"<a title='&#{number};'>&#{number};</a>") == text
+    assert html_to_text(f"<a title='&#{number};'>&#{number};</a>") == text
 
 
 HOSTILE = (
@@ -189,7 +189,7 @@ def test_r12_html_may_be_nested_as_deep_as_it_likes(unit: str) -> None:
     """No depth is too deep."""
     depth = 256 * 1024 // len(unit)
 
-    assert plain(f"one{unit * depth}two").startswith("one")
+    assert html_to_text(f"one{unit * depth}two").startswith("one")
 
 
 LEAST_SECONDS = 0.002
@@ -203,7 +203,7 @@ def seconds_of(html: str) -> float:
 
 def _once(html: str) -> float:
     began = process_time()
-    plain(html)
+    html_to_text(html)
     return process_time() - began
 
 
@@ -296,7 +296,7 @@ def test_r14_a_time_without_an_end_lasts_30_minutes() -> None:
 def test_r14_an_item_without_a_date_is_on_no_calendar() -> None:
     """There is nothing to write."""
     assert compose(a_content(start=None, end=None)) is None
-    assert span(a_content(start=None, end=None)) is None
+    assert event_span(a_content(start=None, end=None)) is None
 
 
 @pytest.mark.parametrize(
@@ -367,12 +367,12 @@ def test_a_time_is_read_as_it_was_written(moment: datetime) -> None:
 )
 def test_r18_what_providers_do_to_texts_does_not_count(there: str) -> None:
     """Accents, line ends, trailing blanks, empty lines."""
-    assert canonical(there) == "Caf\u00e9\n\none"
+    assert canonical_text(there) == "Caf\u00e9\n\none"
 
 
 def test_the_cut_keeps_what_fits() -> None:
     """Exactly the limit is not cut."""
-    assert (cut("abc", 3), cut("abcd", 3)) == ("abc", "ab…")
+    assert (truncate("abc", 3), truncate("abcd", 3)) == ("abc", "ab…")
 
 
 def test_equal_payloads_have_equal_hashes() -> None:

@@ -8,8 +8,8 @@ import pytest
 from contracts.calendar import Code, Direction, IntegrationId, Item, LogAction, LogEntry, Outcome
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent, ItemType
 from handlers.conflicts import fact_of, loss_entries
-from handlers.outbound_message import ItemMessage, Verdicts
-from handlers.versions import Loss
+from handlers.outbound_message import ItemMessage, ItemVerdicts
+from handlers.versions import LostChange
 from tests.builders import a_content, a_message, an_item
 
 ITEM = an_item(title="Dinner", version=6)
@@ -20,13 +20,13 @@ MESSAGE = ItemMessage(message=a_message(), attempt=3)
 
 def a_loss(
     values: ItemContent | None = LUNCH, *, by_vorex: bool = False, to: IntegrationId | None = ONE
-) -> Loss:
-    return Loss(by_vorex=by_vorex, values=values, integration_id=to)
+) -> LostChange:
+    return LostChange(by_vorex=by_vorex, values=values, integration_id=to)
 
 
-def settled(*losses: Loss, item: Item = ITEM) -> Verdicts:
+def settled(*losses: LostChange, item: Item = ITEM) -> ItemVerdicts:
     """The item as it is from now on, and what it took to get there."""
-    return Verdicts(item=item, losses=[(loss, MESSAGE) for loss in losses])
+    return ItemVerdicts(item=item, losses=[(loss, MESSAGE) for loss in losses])
 
 
 def a_line(**changes: Any) -> LogEntry:

@@ -8,11 +8,11 @@ import pytest
 from contracts.calendar import Code, EventTypes, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.deletions import carry_out, hold
-from handlers.inbound_event import judge
-from handlers.inbound_page import missing_copies, too_many
-from handlers.judgement import NOTHING, Judgement
-from handlers.plan import Leave, Write, wish
+from handlers.deletions import carry_out_deletion, hold_deletion
+from handlers.inbound_event import judge_row
+from handlers.inbound_page import missing_copies, too_many_deletions
+from handlers.judgement import NO_CHANGE, Judgement
+from handlers.plan import LeaveEvent, WriteEvent, desired_event
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -46,7 +46,7 @@ DELETE_OFF: dict[str, Any] = {"event_types": EventTypes(create=True, update=True
 
 def judged(event: CronofyEvent, link: Link, item: Any = None, **settings: Any) -> Judgement:
     """What a row means."""
-    return judge(event, link, item or an_item(), an_integration(**settings), a_reading())
+    return judge_row(event, link, item or an_item(), an_integration(**settings), a_reading())
 
 
 @pytest.mark.parametrize("gone", GONE)
@@ -81,8 +81,8 @@ def test_r7_with_delete_off_the_item_stays_and_the_copy_is_let_go() -> None:
     assert done.link is not None
     assert (done.link.state, done.link.code) == (LinkState.LET_GO, Code.DELETE_OFF)
     retitled, moved = an_item(title="Other", revision=2), an_item(start=NINE - HOUR, revision=2)
-    assert isinstance(wish(retitled, an_integration(), done.link), Leave)
-    assert isinstance(wish(moved, an_integration(), done.link), Write)
+    assert isinstance(desired_event(retitled, an_integration(), done.link), LeaveEvent)
+    assert isinstance(desired_event(moved, an_integration(), done.link), WriteEvent)
 
 
 @pytest.mark.parametrize("kind", RECORDS)
@@ -111,7 +111,7 @@ def test_r6_deleting_the_copy_of_a_record_never_deletes_the_record(
 )
 def test_a_deleted_row_is_ignored_where_the_link_knows_a_newer_event(link: dict[str, Any]) -> None:
     """Written anew under the same id since (DESIGN 7.3)."""
-    assert judged(a_row_of(an_item(), deleted=True), a_link(**link)) == NOTHING
+    assert judged(a_row_of(an_item(), deleted=True), a_link(**link)) == NO_CHANGE
 
 
 def test_a_deletion_between_sending_and_answer_counts_once_nothing_came_after_it() -> None:
@@ -170,7 +170,7 @@ def test_r19_a_foreign_event_deleted_there_and_changed_in_vorex_is_written_anew(
 def test_r11_a_deletion_that_waits_for_an_answer_is_not_held_again() -> None:
     """However often its row is read."""
     held = a_link(state=LinkState.HELD, code=Code.HELD_DELETION, exists_there=False)
-    assert judged(a_row_of(an_item(), deleted=True), held) == NOTHING
+    assert judged(a_row_of(an_item(), deleted=True), held) == NO_CHANGE
 
 
 def test_r11_an_event_that_comes_back_ends_the_wait() -> None:
@@ -186,7 +186,7 @@ def test_r11_an_event_that_comes_back_ends_the_wait() -> None:
 
     assert back.link is not None
     assert (back.link.state, back.link.code, back.link.exists_there) == (LinkState.AGREED, None, True)
-    assert judged(a_row_of(an_item(), updated=NOW - 2 * MINUTE), held) == NOTHING
+    assert judged(a_row_of(an_item(), updated=NOW - 2 * MINUTE), held) == NO_CHANGE
 
 
 def test_r19_a_change_that_has_not_reached_the_link_yet_wins_over_a_deletion() -> None:
@@ -206,14 +206,14 @@ def test_a_deleted_row_of_what_is_gone_already_means_nothing() -> None:
         a_link(desired=None, desired_revision=2, exists_there=False),
         a_link(state=LinkState.LET_GO, exists_there=False),
     ):
-        assert judged(a_row_of(an_item(), deleted=True), link) == NOTHING
+        assert judged(a_row_of(an_item(), deleted=True), link) == NO_CHANGE
 
 
 def test_r6_deleting_the_last_persons_copy_deletes_the_appointment() -> None:
     """As a change by the calendar, at the time of the deletion."""
     gone = a_link(exists_there=False, event_updated=NOW - MINUTE)
 
-    done = carry_out(gone, an_item(), an_integration(), a_reading())
+    done = carry_out_deletion(gone, an_item(), an_integration(), a_reading())
 
     assert done.item is not None
     assert (done.item.deleted, done.item.version, done.item.revision) == (True, 2, 2)
@@ -228,20 +228,20 @@ def test_r6_deleting_ones_copy_of_a_shared_appointment_removes_that_assignee() -
     """The others keep it, and it does not come back by itself."""
     item = an_item(assignees=("bob", "ann", "cid"))
 
-    done = carry_out(a_link(exists_there=False), item, an_integration(), a_reading())
+    done = carry_out_deletion(a_link(exists_there=False), item, an_integration(), a_reading())
 
     assert done.item is not None
     assert (done.item.deleted, done.item.assignees) == (False, ("bob", "cid"))
     assert done.link is not None
-    assert wish(done.item, an_integration(), done.link) is not None
-    assert not isinstance(wish(done.item, an_integration(), done.link), Write)
+    assert desired_event(done.item, an_integration(), done.link) is not None
+    assert not isinstance(desired_event(done.item, an_integration(), done.link), WriteEvent)
 
 
 def test_r6_a_person_unassigned_meanwhile_deletes_nothing() -> None:
     """Neither the others' item nor an item of nobody."""
     for assignees in (("bob",), ()):
         item = an_item(assignees=assignees, revision=2)
-        done = carry_out(a_link(exists_there=False), item, an_integration(), a_reading())
+        done = carry_out_deletion(a_link(exists_there=False), item, an_integration(), a_reading())
         assert (done.item, done.entries) == (None, ())
         assert done.link is not None
         assert done.link.desired is None
@@ -253,7 +253,7 @@ def test_a_deletion_with_a_stamp_from_the_future_counts_as_of_the_read() -> None
     gone = judged(row, a_link()).link
     assert gone is not None
 
-    done = carry_out(gone, an_item(), an_integration(), a_reading())
+    done = carry_out_deletion(gone, an_item(), an_integration(), a_reading())
 
     assert done.item is not None
     assert done.item.changed_at <= NOW
@@ -278,20 +278,20 @@ def test_r11_more_than_ten_and_more_than_a_third_are_asked_about(
     new: int, recent: int, pairs: int, asks: bool
 ) -> None:
     """Together with those of the last 24 hours."""
-    assert too_many(new=new, recent=recent, pairs=pairs) is asks
+    assert too_many_deletions(new=new, recent=recent, pairs=pairs) is asks
 
 
 def test_r11_drip_by_drip_the_same_limit_holds() -> None:
     """One event a read, of 12: ten go, then a person is asked."""
     pairs, recent = 12, 0
-    while not too_many(new=1, recent=recent, pairs=pairs):
+    while not too_many_deletions(new=1, recent=recent, pairs=pairs):
         recent += 1
     assert recent == 10
 
 
 def test_r11_a_held_deletion_says_so() -> None:
     """The item stays as it is."""
-    done = hold(a_link(exists_there=False), an_item(), an_integration(), a_reading())
+    done = hold_deletion(a_link(exists_there=False), an_item(), an_integration(), a_reading())
 
     assert done.item is None
     assert codes(done) == [("delete", "held", "held_deletion")]
@@ -304,7 +304,7 @@ def test_r19_a_change_in_vorex_while_a_deletion_waits_wins() -> None:
     held = a_link(state=LinkState.HELD, code=Code.HELD_DELETION, exists_there=False)
     item = an_item(title="Other", revision=2)
 
-    assert wish(item, an_integration(), held) == Write(fields=fields_of_item(item))
+    assert desired_event(item, an_integration(), held) == WriteEvent(fields=fields_of_item(item))
 
 
 FIRST, BEYOND = date(2026, 10, 21), date(2027, 6, 19)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from contracts.vorex import DescriptionFormat, ItemType, ShowAs
-from handlers.edits import edited, imported, masked, values_of
+from handlers.edits import edited_item, imported_item, item_values, masked_event
 from tests.builders import HOUR, NINE, TEN, a_content, a_row_of, an_event, an_item
 
 TICKET = {"label": "T7", "url": "https://vorex.example/t/7"}
@@ -16,7 +16,7 @@ def test_r6_only_the_fields_named_are_taken() -> None:
     """The others stay, whatever the event says."""
     event = an_event(summary="Dinner", location="Bar", end=TEN + HOUR)
 
-    assert edited(a_content(), event, {"location"}) == a_content(location="Bar")
+    assert edited_item(a_content(), event, {"location"}) == a_content(location="Bar")
 
 
 def test_r12_a_text_that_was_cut_is_unchanged_while_the_cut_text_is() -> None:
@@ -27,7 +27,7 @@ def test_r12_a_text_that_was_cut_is_unchanged_while_the_cut_text_is() -> None:
     assert item.content is not None
     there = a_row_of(item, location="Bar")
 
-    assert edited(item.content, there, {"title", "description", "location"}) == item.content.model_copy(
+    assert edited_item(item.content, there, {"title", "description", "location"}) == item.content.model_copy(
         update={"location": "Bar"}
     )
 
@@ -39,18 +39,20 @@ def test_r13_removing_what_the_sync_added_changes_no_text() -> None:
     )
     event = an_event(summary="Lunch", description="one")
 
-    assert edited(content, event, {"title", "description"}) == content
+    assert edited_item(content, event, {"title", "description"}) == content
 
 
 @pytest.mark.parametrize("summary", ["", "  ", "\u200b"])
 def test_a_title_that_shows_nothing_gets_a_word(summary: str) -> None:
     """An item has a visible title (DESIGN 5)."""
-    assert edited(a_content(), an_event(summary=summary), {"title"}).title == "(No title)"
+    assert edited_item(a_content(), an_event(summary=summary), {"title"}).title == "(No title)"
 
 
 def test_texts_lose_what_the_store_cannot_hold() -> None:
     """U+0000."""
-    taken = edited(a_content(), an_event(summary="a\x00b", description="\x00", location="\x00c"), {"title"})
+    taken = edited_item(
+        a_content(), an_event(summary="a\x00b", description="\x00", location="\x00c"), {"title"}
+    )
     assert taken.title == "ab"
 
 
@@ -75,7 +77,9 @@ def test_r6_the_edge_that_was_moved_is_taken_and_the_other_stays(
     then: tuple[datetime, datetime | None],
 ) -> None:
     """To the second; a length that Vorex left open stays open (R14)."""
-    taken = edited(a_content(start=ours[0], end=ours[1]), an_event(start=theirs[0], end=theirs[1]), fields)
+    taken = edited_item(
+        a_content(start=ours[0], end=ours[1]), an_event(start=theirs[0], end=theirs[1]), fields
+    )
 
     assert (taken.start, taken.end) == then
 
@@ -85,19 +89,19 @@ def test_r14_a_day_without_an_end_that_is_made_busy_gets_its_end() -> None:
     day = a_content(all_day=True, start="2026-12-03", end=None)
     event = an_event(start=date(2026, 12, 3), end=date(2026, 12, 4), transparency="opaque")
 
-    taken = edited(day, event, {"free"})
+    taken = edited_item(day, event, {"free"})
 
     assert (taken.end, taken.show_as) == (date(2026, 12, 4), "busy")
 
 
 def test_an_all_day_event_may_become_timed_and_back() -> None:
     """Both edges at once."""
-    timed = edited(
+    timed = edited_item(
         a_content(all_day=True, start="2026-12-03", end="2026-12-04"), an_event(), {"start", "end"}
     )
     assert (timed.all_day, timed.start, timed.end) == (False, NINE, TEN)
     day = an_event(start=date(2026, 12, 3), end=date(2026, 12, 3))
-    back = edited(timed, day, {"start", "end"})
+    back = edited_item(timed, day, {"start", "end"})
     assert (back.all_day, back.start, back.end) == (True, date(2026, 12, 3), date(2026, 12, 4))
 
 
@@ -105,7 +109,7 @@ def test_r3_an_event_becomes_an_appointment_in_the_users_zone() -> None:
     """DESIGN 7.3: nothing but an appointment, of that user alone."""
     event = an_event(transparency="transparent", status="tentative")
 
-    brought = imported(event, item_id="i-1", user_id="ann", time_zone="Asia/Tokyo")
+    brought = imported_item(event, item_id="i-1", user_id="ann", time_zone="Asia/Tokyo")
 
     assert (brought.type, brought.assignees, brought.time_zone) == (
         ItemType.APPOINTMENT,
@@ -121,11 +125,11 @@ def test_r8_a_private_event_comes_with_its_time_only() -> None:
     """As "Private appointment"."""
     event = an_event(event_private=True, summary="Doctor", description="Knee", location="Clinic")
 
-    brought = imported(event, item_id="i-1", user_id="ann", time_zone="UTC")
+    brought = imported_item(event, item_id="i-1", user_id="ann", time_zone="UTC")
 
     assert (brought.title, brought.description, brought.location) == ("Private appointment", "", "")
     assert (brought.start, brought.end, brought.private) == (NINE, TEN, True)
-    assert masked(an_event()) == an_event()
+    assert masked_event(an_event()) == an_event()
 
 
 def test_an_event_of_which_little_is_known_still_comes() -> None:
@@ -134,14 +138,14 @@ def test_an_event_of_which_little_is_known_still_comes() -> None:
         summary=None, description=None, location=None, transparency=None, event_private=None, created=None
     )
 
-    brought = imported(event, item_id="i-1", user_id="ann", time_zone="UTC")
+    brought = imported_item(event, item_id="i-1", user_id="ann", time_zone="UTC")
 
     assert (brought.title, brought.show_as, brought.private) == ("(No title)", ShowAs.BUSY, False)
 
 
 def test_r19_the_values_that_lost_are_told_by_field() -> None:
     """In the message's words."""
-    assert values_of(a_content(), {"title", "free", "start"}) == {
+    assert item_values(a_content(), {"title", "free", "start"}) == {
         "title": "Lunch",
         "free": "busy",
         "start": "2026-12-03T09:00:00Z",

@@ -7,12 +7,12 @@ import pytest
 
 from contracts.vorex import ItemType
 from handlers.fingerprints import (
+    are_same,
     bare_description,
     bare_title,
-    differing,
-    print_of_event,
-    print_of_item,
-    same,
+    differing_fields,
+    fingerprints_of_event,
+    fingerprints_of_item,
 )
 from tests.builders import HOUR, NINE, TEN, a_content, a_row_of, an_event, an_item, prints_of
 
@@ -33,7 +33,7 @@ def test_r18_what_a_provider_makes_of_a_text_is_the_same(seen: dict[str, Any]) -
     """Line ends, blanks, and fields that are not sent."""
     item = an_item()
     assert item.content is not None
-    assert same(print_of_event(a_row_of(item, **seen), item.content), prints_of(item))
+    assert are_same(fingerprints_of_event(a_row_of(item, **seen), item.content), prints_of(item))
 
 
 def test_r18_accents_may_come_apart() -> None:
@@ -42,7 +42,7 @@ def test_r18_accents_may_come_apart() -> None:
     assert item.content is not None
     there = a_row_of(item, summary="Cafe\u0301 – De\u0301jeuner", description="Cre\u0300me")
 
-    assert same(print_of_event(there, item.content), prints_of(item))
+    assert are_same(fingerprints_of_event(there, item.content), prints_of(item))
     assert bare_title("Cafe\u0301 – De\u0301jeuner", item.content) == "Déjeuner"
 
 
@@ -62,9 +62,9 @@ def test_r6_each_field_of_an_appointment_may_come_back(change: dict[str, Any], f
     """And only the one that differs does."""
     item = an_item()
     assert item.content is not None
-    read = print_of_event(a_row_of(item, **change), item.content)
+    read = fingerprints_of_event(a_row_of(item, **change), item.content)
 
-    assert differing(read, prints_of(item)) == {field}
+    assert differing_fields(read, prints_of(item)) == {field}
 
 
 @pytest.mark.parametrize("kind", [each for each in ItemType if each is not ItemType.APPOINTMENT])
@@ -74,7 +74,7 @@ def test_r6_of_the_four_records_only_the_time_comes_back(kind: ItemType) -> None
     assert item.content is not None
     there = a_row_of(item, summary="Mine now", description="", transparency="transparent", end=TEN + HOUR)
 
-    assert differing(print_of_event(there, item.content), prints_of(item)) == {"end"}
+    assert differing_fields(fingerprints_of_event(there, item.content), prints_of(item)) == {"end"}
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_r18_rounding_to_whole_minutes_changes_nothing(ours: datetime, theirs: d
     """Up or down, by less than a minute, and only to a whole one."""
     item = an_item(start=ours, end=ours + HOUR)
     assert item.content is not None
-    read = print_of_event(a_row_of(item, start=theirs), item.content)
+    read = fingerprints_of_event(a_row_of(item, start=theirs), item.content)
 
-    assert same(read, prints_of(item)) is alike
+    assert are_same(read, prints_of(item)) is alike
 
 
 def test_a_day_is_not_midnight() -> None:
@@ -103,25 +103,25 @@ def test_a_day_is_not_midnight() -> None:
     assert item.content is not None
     midnight = datetime.combine(date(2026, 12, 3), datetime.min.time(), NINE.tzinfo)
 
-    assert "start" in differing(
-        print_of_event(a_row_of(item, start=midnight, end=TEN), item.content), prints_of(item)
+    assert "start" in differing_fields(
+        fingerprints_of_event(a_row_of(item, start=midnight, end=TEN), item.content), prints_of(item)
     )
 
 
 def test_what_is_not_known_is_never_the_same() -> None:
     """Everything that is read differs from nothing."""
-    read = print_of_event(an_event(), a_content())
-    assert differing(read, None) == set(read)
-    assert not same(read, None)
+    read = fingerprints_of_event(an_event(), a_content())
+    assert differing_fields(read, None) == set(read)
+    assert not are_same(read, None)
 
 
 def test_r12_the_items_own_texts_are_whole() -> None:
     """To tell what Vorex changed of a foreign event from what the limits made of it."""
     item = an_item(account_name="Contoso", reference=TICKET)
     assert item.content is not None
-    own = print_of_item(item.content)
+    own = fingerprints_of_item(item.content)
     assert own == {name: prints_of(item)[name] for name in own}
-    one, other = (print_of_item(a_content(description="x" * length)) for length in (5000, 5001))
+    one, other = (fingerprints_of_item(a_content(description="x" * length)) for length in (5000, 5001))
     assert one["description"] != other["description"]
 
 

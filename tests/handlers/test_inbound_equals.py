@@ -23,9 +23,9 @@ from contracts.calendar import (
 )
 from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.vorex import ItemType
-from handlers.inbound_page import Known, PageChanges, judge_page, match_page
-from handlers.matching import Twin
-from handlers.plan import Agreed, wish
+from handlers.inbound_page import KnownRows, PageChanges, judge_page, match_page
+from handlers.matching import MatchKey
+from handlers.plan import InAgreement, desired_event
 from tests.builders import (
     MINUTE,
     NOW,
@@ -48,12 +48,12 @@ ROW = an_event(event_uid="theirs", series_identifier="s", options=EventOptions(u
 RUN = a_reading(trigger=Trigger.RUN, run_id="run", message_id="m-1")
 
 
-def known(equals: Mapping[Twin, Sequence[Item]] | None = None, **changes: Any) -> Known:
+def known(equals: Mapping[MatchKey, Sequence[Item]] | None = None, **changes: Any) -> KnownRows:
     """An integration without links, and what equals the person's items."""
     own = {name: changes.pop(name) for name in ("links", "items", "twins", "undecided") if name in changes}
     items = {item.ref: item for item in own.pop("items", ())}
     usual: dict[str, Any] = {"links": (), "prior": frozenset(), "equals": equals or {}}
-    return Known(integration=an_integration(**changes), items=items, **usual | own)
+    return KnownRows(integration=an_integration(**changes), items=items, **usual | own)
 
 
 def ids() -> Any:
@@ -61,12 +61,12 @@ def ids() -> Any:
     return lambda: f"new-{next(numbers)}"
 
 
-def matched(*events: CronofyEvent, of: Known) -> PageChanges:
+def matched(*events: CronofyEvent, of: KnownRows) -> PageChanges:
     """What the first sync links (R29)."""
     return match_page(events, of, RUN, new_id=ids())
 
 
-def retrieved(*events: CronofyEvent, of: Known) -> PageChanges:
+def retrieved(*events: CronofyEvent, of: KnownRows) -> PageChanges:
     """What a Retrieve brings (R26)."""
     return judge_page(events, of, RUN, new_id=ids(), by_name=True)
 
@@ -115,7 +115,7 @@ def test_r29_an_event_that_equals_one_item_is_linked_instead_of_copied(read: Any
     reason = "The same on both sides: linked instead of copied."
     expected = PageChanges(new_links=[a_pair(ITEM)], entries=[a_line(ITEM, LogAction.LINK, reason)], linked=1)
     assert changes == expected
-    assert wish(ITEM, an_integration(), changes.new_links[0]) == Agreed()
+    assert desired_event(ITEM, an_integration(), changes.new_links[0]) == InAgreement()
 
 
 @EITHER

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from contracts.calendar import Code, LinkState
-from handlers.inbound_event import IN_FLIGHT
-from handlers.judgement import NOTHING, Judgement
+from handlers.inbound_event import DELETION_IN_FLIGHT_SECONDS
+from handlers.judgement import NO_CHANGE, Judgement
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -28,7 +28,7 @@ from tests.builders import (
     fields_of_item,
     prints_of,
 )
-from tests.support.judging import LONG, NEW, OLD, SECOND, a_pending_link, is_echo, judged
+from tests.support.judging import ARRIVAL_TIME, NEW, OLD, SECOND, a_pending_link, is_echo, judged
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_r17_an_older_write_that_keeps_showing_is_written_over_once() -> None:
 
 def test_r18_after_15_minutes_an_older_state_that_was_touched_is_an_edit() -> None:
     """The person put it back."""
-    link = a_pending_link(accepted=-LONG)
+    link = a_pending_link(accepted=-ARRIVAL_TIME)
 
     back = judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW)
 
@@ -133,14 +133,14 @@ def test_r18_after_15_minutes_an_older_state_that_was_touched_is_an_edit() -> No
 
 def test_r18_one_second_before_the_15_minutes_it_is_not() -> None:
     """Exactly 15 minutes are enough."""
-    link = a_pending_link(accepted=SECOND - LONG)
+    link = a_pending_link(accepted=SECOND - ARRIVAL_TIME)
 
     assert judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW).item is None
 
 
 def test_r18_an_event_untouched_since_the_write_was_accepted_is_no_edit_however_late() -> None:
     """The write was lost: it is made once more."""
-    link = a_pending_link(accepted=-2 * LONG)
+    link = a_pending_link(accepted=-2 * ARRIVAL_TIME)
 
     late = judged(a_row_of(OLD, updated=NOW - timedelta(hours=2), event_uid="other"), link, NEW)
 
@@ -173,9 +173,13 @@ def test_a_row_asked_for_before_a_write_was_accepted_is_read_again() -> None:
 def test_a_row_is_read_again_while_a_write_is_on_its_way() -> None:
     """For a minute; then the write counts as accepted when it was sent."""
     row = a_row_of(OLD)
-    sending = a_pending_link(writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=IN_FLIGHT - 1))])
+    sending = a_pending_link(
+        writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=DELETION_IN_FLIGHT_SECONDS - 1))]
+    )
     assert judged(row, sending, NEW) == Judgement(again=True)
-    waited = a_pending_link(writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=IN_FLIGHT))])
+    waited = a_pending_link(
+        writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=DELETION_IN_FLIGHT_SECONDS))]
+    )
     assert is_echo(judged(row, waited, NEW))
 
 
@@ -185,7 +189,7 @@ def test_an_older_row_of_the_event_changes_nothing() -> None:
     link = a_link(item, event_updated=NOW - MINUTE)
     row = a_row_of(OLD, updated=NOW - 2 * MINUTE)
 
-    assert judged(row, link, item) == NOTHING
+    assert judged(row, link, item) == NO_CHANGE
 
 
 def test_a_stamp_from_the_future_does_not_make_later_rows_old() -> None:

@@ -9,7 +9,7 @@ import pytest
 from contracts.calendar import Code, LinkState, LogAction, Outcome
 from contracts.vorex import ItemType
 from handlers.edits import MASKED_TITLE
-from handlers.fingerprints import print_of_event
+from handlers.fingerprints import fingerprints_of_event
 from handlers.link_states import MOST_REWRITES
 from tests.builders import (
     FREELY,
@@ -32,7 +32,7 @@ from tests.builders import (
     prints_of,
 )
 from tests.support.judging import (
-    LONG,
+    ARRIVAL_TIME,
     NEW,
     OLD,
     RECORDS,
@@ -261,12 +261,12 @@ def test_r10_a_foreign_event_that_does_not_take_over_what_was_written_is_left_so
         after,
         agreed=prints_of(before),
         last_read=prints_of(before),
-        writes=[a_write(after, accepted=-LONG)],
+        writes=[a_write(after, accepted=-ARRIVAL_TIME)],
         event_updated=NOW - HOUR,
     )
     row = an_event(updated=NOW - HOUR)
 
-    soon = judged(row, replace(link, writes=[a_write(after, accepted=SECOND - LONG)]), after)
+    soon = judged(row, replace(link, writes=[a_write(after, accepted=SECOND - ARRIVAL_TIME)]), after)
     assert is_echo(soon)
     late = judged(row, link, after)
 
@@ -361,4 +361,4 @@ def test_prints_of_a_row_and_of_its_payload_are_alike() -> None:
     """The ground that all of this stands on."""
     item = an_item()
     assert item.content is not None
-    assert print_of_event(a_row_of(item), item.content) == prints_of(item)
+    assert fingerprints_of_event(a_row_of(item), item.content) == prints_of(item)

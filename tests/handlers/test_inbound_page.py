@@ -11,9 +11,16 @@ from contracts.calendar import Code, EventTypes, Item, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.inbound_page import Known, PageChanges, event_keys, judge_page, reach, was_there
-from handlers.matching import twin_of
-from handlers.plan import Agreed, wish
+from handlers.inbound_page import (
+    KnownRows,
+    PageChanges,
+    days_to_read,
+    event_keys,
+    judge_page,
+    was_there_before,
+)
+from handlers.matching import match_key
+from handlers.plan import InAgreement, desired_event
 from tests.builders import (
     FREELY,
     HOUR,
@@ -46,7 +53,7 @@ def page(
     **settings: Any,
 ) -> PageChanges:
     """What these rows do."""
-    known = Known(
+    known = KnownRows(
         integration=an_integration(**settings),
         links=links,
         items={item.ref: item for item in items},
@@ -94,7 +101,7 @@ def test_r3_a_new_event_becomes_an_appointment_of_that_user() -> None:
     )
     assert link.applied_hash == fields_hash(fields_of_item(item))
     assert codes(changes) == [("create", "done", "ok")]
-    assert wish(item, an_integration(), link) == Agreed()
+    assert desired_event(item, an_integration(), link) == InAgreement()
 
 
 def test_r18_an_imported_event_read_again_changes_nothing() -> None:
@@ -174,7 +181,7 @@ def test_r10_what_cronofy_lets_us_do_is_remembered() -> None:
 
 def test_r1_a_copy_of_another_persons_sync_is_not_imported() -> None:
     """Title, start and end alike; said once, and remembered."""
-    twin = twin_of("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
+    twin = match_key("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
 
     changes = page(an_event(summary="Lunch "), twins=[twin])
 
@@ -185,7 +192,7 @@ def test_r1_a_copy_of_another_persons_sync_is_not_imported() -> None:
 @pytest.mark.parametrize("other", [{"summary": "Dinner"}, {"start": NINE - HOUR}, {"end": TEN + HOUR}])
 def test_r1_an_event_that_differs_from_the_copy_is_imported(other: dict[str, Any]) -> None:
     """In any of the three."""
-    twin = twin_of("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
+    twin = match_key("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
     assert len(page(an_event(**other), twins=[twin]).items) == 1
 
 
@@ -198,7 +205,7 @@ def test_r33_what_was_there_before_finish_is_not_brought_even_when_it_changes() 
 
 
 FINISHED = NOW - timedelta(days=30)
-FIRST, BEYOND = reach(FINISHED)
+FIRST, BEYOND = days_to_read(FINISHED)
 
 
 @pytest.mark.parametrize(
@@ -227,16 +234,16 @@ def test_r33_an_event_from_before_finish_that_slides_into_reach_is_not_brought(
 def test_r33_the_reading_at_finish_remembers_what_was_made_before() -> None:
     """Not our own events, nor what was added while it read; what does not say counts as before."""
     integration = an_integration(finished_at=FINISHED)
-    assert was_there(an_event(created=FINISHED - SENTINEL), integration)
-    assert was_there(an_event(created=None), integration)
-    assert not was_there(an_event(created=FINISHED), integration)
-    assert not was_there(a_row_of(an_item(), created=None), integration)
-    assert not was_there(an_event(created=None), an_integration(finished_at=None))
+    assert was_there_before(an_event(created=FINISHED - SENTINEL), integration)
+    assert was_there_before(an_event(created=None), integration)
+    assert not was_there_before(an_event(created=FINISHED), integration)
+    assert not was_there_before(a_row_of(an_item(), created=None), integration)
+    assert not was_there_before(an_event(created=None), an_integration(finished_at=None))
 
 
 def test_r33_a_read_reaches_41_days_back_and_200_ahead() -> None:
     """Inside Cronofy's window."""
-    assert reach(NOW) == (date(2026, 10, 21), date(2027, 6, 19))
+    assert days_to_read(NOW) == (date(2026, 10, 21), date(2027, 6, 19))
 
 
 def test_our_own_event_that_no_link_knows_is_never_imported() -> None:

@@ -9,17 +9,17 @@ from contracts.calendar import Code, IntegrationId, ItemRef, Link, LinkId, LinkS
 from contracts.event_fields import EventFields
 from contracts.writes import Answer, Delete, EventWrite, ForeignEdit, Upsert
 from handlers.landing import (
-    ACCEPTED,
-    LEFT,
-    LOST,
-    VERIFY_AFTER,
-    Fate,
-    Kind,
-    Landing,
-    Patience,
-    Result,
-    Sent,
-    land,
+    RESULT_ACCEPTED,
+    RESULT_LEFT,
+    RESULT_LOST,
+    VERIFY_AFTER_SECONDS,
+    LinkLanding,
+    MessageFate,
+    ResultKind,
+    RetrySchedule,
+    SendResult,
+    SentWrite,
+    land_result,
     read_answer,
     write_of,
 )
@@ -48,17 +48,19 @@ LINK = Link(
     desired_revision=2,
     writes=(Written(prints={"title": "t"}, sent_at=1.0),),
 )
-SENT = Sent(revision=2, epoch=1, applied_hash="h", gone=False, prints={"title": "t"})
-TRANSIENT = Result(kind=Kind.TRANSIENT, reason="down", code="exhausted")
+SENT = SentWrite(revision=2, epoch=1, applied_hash="h", gone=False, prints={"title": "t"})
+TRANSIENT = SendResult(kind=ResultKind.TRANSIENT, reason="down", code="exhausted")
 UPSERT = write_of(LINK, FIELDS)
 DELETE = write_of(LINK, None)
 EDIT = write_of(replace(LINK, origin=Origin.EXTERNAL), FIELDS.only({}))
 
 
-def landed(result: Result, *, mine: bool = True, retry_in: float | None = 10.0, **changes: Any) -> Landing:
+def landed(
+    result: SendResult, *, mine: bool = True, retry_in: float | None = 10.0, **changes: Any
+) -> LinkLanding:
     sent = replace(SENT, verify=changes.pop("verify", False))
-    return land(
-        replace(LINK, **changes), sent, result, mine=mine, now=5.0, patience=Patience(retry_in=retry_in)
+    return land_result(
+        replace(LINK, **changes), sent, result, mine=mine, now=5.0, patience=RetrySchedule(retry_in=retry_in)
     )
 
 
@@ -75,29 +77,29 @@ def test_a_write_says_exactly_what_the_payload_says() -> None:
 @pytest.mark.parametrize(
     ("status", "write", "connected", "kind"),
     [
-        (202, UPSERT, True, Kind.ACCEPTED),
-        (299, UPSERT, True, Kind.ACCEPTED),
-        (422, UPSERT, True, Kind.PERMANENT),
-        (403, UPSERT, True, Kind.PERMANENT),
-        (404, UPSERT, True, Kind.PERMANENT),
-        (423, UPSERT, True, Kind.TRANSIENT),
-        (403, UPSERT, False, Kind.HELD),
-        (404, DELETE, False, Kind.HELD),
-        (404, DELETE, True, Kind.ACCEPTED),
-        (403, DELETE, True, Kind.ACCEPTED),
-        (410, DELETE, True, Kind.ACCEPTED),
-        (410, UPSERT, True, Kind.PERMANENT),
-        (410, UPSERT, False, Kind.HELD),
-        (410, EDIT, True, Kind.NOT_POSSIBLE),
-        (423, DELETE, True, Kind.TRANSIENT),
-        (404, EDIT, True, Kind.NOT_POSSIBLE),
-        (403, EDIT, True, Kind.NOT_POSSIBLE),
-        (500, UPSERT, True, Kind.TRANSIENT),
-        (503, DELETE, True, Kind.TRANSIENT),
+        (202, UPSERT, True, ResultKind.ACCEPTED),
+        (299, UPSERT, True, ResultKind.ACCEPTED),
+        (422, UPSERT, True, ResultKind.PERMANENT),
+        (403, UPSERT, True, ResultKind.PERMANENT),
+        (404, UPSERT, True, ResultKind.PERMANENT),
+        (423, UPSERT, True, ResultKind.TRANSIENT),
+        (403, UPSERT, False, ResultKind.HELD),
+        (404, DELETE, False, ResultKind.HELD),
+        (404, DELETE, True, ResultKind.ACCEPTED),
+        (403, DELETE, True, ResultKind.ACCEPTED),
+        (410, DELETE, True, ResultKind.ACCEPTED),
+        (410, UPSERT, True, ResultKind.PERMANENT),
+        (410, UPSERT, False, ResultKind.HELD),
+        (410, EDIT, True, ResultKind.NOT_POSSIBLE),
+        (423, DELETE, True, ResultKind.TRANSIENT),
+        (404, EDIT, True, ResultKind.NOT_POSSIBLE),
+        (403, EDIT, True, ResultKind.NOT_POSSIBLE),
+        (500, UPSERT, True, ResultKind.TRANSIENT),
+        (503, DELETE, True, ResultKind.TRANSIENT),
     ],
 )
 def test_the_answers_of_a_batch_are_read_by_one_table(
-    status: int, write: EventWrite, connected: bool, kind: Kind
+    status: int, write: EventWrite, connected: bool, kind: ResultKind
 ) -> None:
     """Success is 200 ≤ status < 300; 403, 404, 423 and 410, which is as 404, depend on what a look found."""
     assert read_answer(Answer(status=status), write, connected=connected).kind is kind
@@ -122,9 +124,13 @@ def test_a_refusal_has_a_dead_letters_code_and_a_sentence(status: int, code: str
 
 def test_an_accepted_newest_state_agrees_and_gives_the_claim_back() -> None:
     """Accepted, not confirmed: the write is still remembered."""
-    landing = landed(ACCEPTED)
+    landing = landed(RESULT_ACCEPTED)
 
-    assert (landing.fate, landing.link.state, landing.keeps_claim) == (Fate.DONE, LinkState.AGREED, False)
+    assert (landing.fate, landing.link.state, landing.keeps_claim) == (
+        MessageFate.DONE,
+        LinkState.AGREED,
+        False,
+    )
     assert (landing.link.applied_revision, landing.link.exists_there) == (2, True)
     assert [write.accepted_at for write in landing.link.writes] == [5.0]
 
@@ -132,58 +138,62 @@ def test_an_accepted_newest_state_agrees_and_gives_the_claim_back() -> None:
 def test_an_accepted_older_state_is_followed_by_the_newer_one() -> None:
     """The claim is kept, and it is the older write that is marked as accepted."""
     newer = Written(prints={"title": "newer"}, sent_at=2.0)
-    landing = landed(ACCEPTED, desired_revision=3, writes=(*LINK.writes, newer))
+    landing = landed(RESULT_ACCEPTED, desired_revision=3, writes=(*LINK.writes, newer))
 
-    assert (landing.fate, landing.link.state, landing.keeps_claim) == (Fate.AGAIN, LinkState.BEHIND, True)
+    assert (landing.fate, landing.link.state, landing.keeps_claim) == (
+        MessageFate.AGAIN,
+        LinkState.BEHIND,
+        True,
+    )
     assert [write.accepted_at for write in landing.link.writes] == [5.0, None]
 
 
 @pytest.mark.parametrize("state", [LinkState.FROZEN, LinkState.HELD, LinkState.LET_GO])
 def test_a_link_that_was_put_aside_meanwhile_stays_aside(state: LinkState) -> None:
     """What was accepted is noted, the state is left alone."""
-    landing = landed(ACCEPTED, state=state)
+    landing = landed(RESULT_ACCEPTED, state=state)
 
-    assert (landing.fate, landing.link.state, landing.link.applied_revision) == (Fate.DONE, state, 2)
+    assert (landing.fate, landing.link.state, landing.link.applied_revision) == (MessageFate.DONE, state, 2)
 
 
 def test_a_taken_over_claim_is_verified_after_its_write() -> None:
     """The old holder's request may still arrive."""
-    assert landed(ACCEPTED, verify=True).verify_in == VERIFY_AFTER
+    assert landed(RESULT_ACCEPTED, verify=True).verify_in == VERIFY_AFTER_SECONDS
 
 
 def test_an_answer_without_the_claim_is_verified_and_changes_nothing() -> None:
     """Fenced: another process writes this link now."""
-    landing = landed(ACCEPTED, mine=False)
+    landing = landed(RESULT_ACCEPTED, mine=False)
 
-    assert (landing.link, landing.fate, landing.code) == (LINK, Fate.ELSEWHERE, Code.CLAIM_LOST)
-    assert landing.verify_in == VERIFY_AFTER
-    assert landed(LOST, mine=False).verify_in is None
+    assert (landing.link, landing.fate, landing.code) == (LINK, MessageFate.ELSEWHERE, Code.CLAIM_LOST)
+    assert landing.verify_in == VERIFY_AFTER_SECONDS
+    assert landed(RESULT_LOST, mine=False).verify_in is None
 
 
 def test_a_transient_failure_waits_for_its_next_attempt() -> None:
     """And after the last one the link has failed."""
     again, last = landed(TRANSIENT), landed(TRANSIENT, retry_in=None)
 
-    assert (again.fate, again.link.state, again.retry_in) == (Fate.TRANSIENT, LinkState.RETRYING, 10.0)
-    assert (last.fate, last.link.state) == (Fate.TRANSIENT, LinkState.FAILED)
+    assert (again.fate, again.link.state, again.retry_in) == (MessageFate.TRANSIENT, LinkState.RETRYING, 10.0)
+    assert (last.fate, last.link.state) == (MessageFate.TRANSIENT, LinkState.FAILED)
 
 
 def test_a_failure_of_an_older_state_is_nobodys_concern() -> None:
     """The newer one is sent at once."""
-    assert landed(TRANSIENT, desired_revision=3).fate is Fate.AGAIN
-    assert landed(LEFT, desired_revision=3).fate is Fate.AGAIN
+    assert landed(TRANSIENT, desired_revision=3).fate is MessageFate.AGAIN
+    assert landed(RESULT_LEFT, desired_revision=3).fate is MessageFate.AGAIN
 
 
 @pytest.mark.parametrize("changes", [{"desired_revision": 3}, {"state": LinkState.AGREED}])
 def test_an_older_state_whose_fate_is_unknown_is_verified(changes: dict[str, Any]) -> None:
     """No answer came: it may yet arrive, after the newer one."""
-    assert landed(replace(TRANSIENT, unknown=True), **changes).verify_in == VERIFY_AFTER
+    assert landed(replace(TRANSIENT, unknown=True), **changes).verify_in == VERIFY_AFTER_SECONDS
     assert landed(TRANSIENT, **changes).verify_in is None
 
 
 def test_a_refusal_fails_the_link_and_says_so_in_the_log() -> None:
     """Until a newer revision or a replay."""
-    landing = landed(Result(kind=Kind.PERMANENT, reason="422"))
+    landing = landed(SendResult(kind=ResultKind.PERMANENT, reason="422"))
 
-    assert (landing.fate, landing.link.state) == (Fate.PERMANENT, LinkState.FAILED)
+    assert (landing.fate, landing.link.state) == (MessageFate.PERMANENT, LinkState.FAILED)
     assert (landing.outcome, landing.code) == (Outcome.FAILED, Code.REFUSED_BY_CALENDAR)

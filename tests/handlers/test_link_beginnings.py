@@ -7,9 +7,9 @@ import pytest
 from contracts.calendar import Code, IntegrationId, LinkId, LinkState, Origin, event_id
 from contracts.cronofy import CronofyEvent, EventOptions
 from handlers import link_states
-from handlers.calendar_move import Follow, follow
-from handlers.outbound_message import ItemMessage, choose, sort_out
-from handlers.plan import let_go_print
+from handlers.calendar_move import Successor, plan_successor
+from handlers.outbound_message import ItemMessage, choose_for_link, judge_messages
+from handlers.plan import let_go_fingerprint
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -98,14 +98,14 @@ def test_r21_a_foreign_event_that_was_not_shown_is_carried_over(code: Code, carr
 def test_r6_r16_a_copy_that_came_back_is_not_taken_for_one_that_its_owner_deleted() -> None:
     """A new time brings it back; should another calendar be chosen and this one again, it follows."""
     item = an_item()
-    deleted = a_link(item, state=LET_GO, exists_there=False, let_go_print=let_go_print(item.content))
+    deleted = a_link(item, state=LET_GO, exists_there=False, let_go_print=let_go_fingerprint(item.content))
     later = a_message(version=2, start=NINE + HOUR, end=TEN + HOUR, id="77", time=NOW)
-    verdicts = sort_out(item, [ItemMessage(message=later)])
-    choice = choose(verdicts, an_integration(), deleted, now=at(-MINUTE), new_id=lambda: "")
+    verdicts = judge_messages(item, [ItemMessage(message=later)])
+    choice = choose_for_link(verdicts, an_integration(), deleted, now=at(-MINUTE), new_id=lambda: "")
     assert choice is not None
     assert choice.link.state is BEHIND
 
     let_go_with_its_calendar = replace(choice.link, state=LET_GO, code=Code.OK)
 
-    followed = follow(verdicts.item, an_integration(), let_go_with_its_calendar, new_id=lambda: "")
-    assert followed != Follow()
+    followed = plan_successor(verdicts.item, an_integration(), let_go_with_its_calendar, new_id=lambda: "")
+    assert followed != Successor()

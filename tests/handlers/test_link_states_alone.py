@@ -7,7 +7,7 @@ from pathlib import Path
 from handlers import link_states
 from tests.support.repository import ROOT
 
-SET_BASED = {"links.release", "moves.let_go", "tombstones.bury_links", "tombstones.unwish"}
+SET_BASED = {"links.release", "moves.let_go", "tombstones.bury_links", "tombstones.want_removed"}
 AS_ROWS = {"links.columns_of", "claims._landed_columns"}
 
 

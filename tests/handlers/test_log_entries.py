@@ -7,7 +7,7 @@ import pytest
 
 from contracts.calendar import Code, Direction, Item, LogAction, LogEntry, Outcome, Trigger
 from contracts.vorex import ItemType
-from handlers.log_entries import Entries
+from handlers.log_entries import RowLog
 from tests.builders import a_reading, an_integration, an_item
 
 ITEM = an_item(title="Lunch")
@@ -15,8 +15,8 @@ SECRET = an_item(title="Lunch", private=True)
 BY_A_RUN = a_reading(trigger=Trigger.RUN, run_id="run", message_id="m-1")
 
 
-def of(item: Item) -> Entries:
-    return Entries(item, an_integration(), BY_A_RUN)
+def of(item: Item) -> RowLog:
+    return RowLog(item, an_integration(), BY_A_RUN)
 
 
 def a_line(**changes: Any) -> LogEntry:

@@ -25,17 +25,17 @@ from contracts.envelope import ItemChanged
 from contracts.vorex import Action, ItemType
 from handlers.fingerprints import NO_EVENT
 from handlers.outbound_message import (
-    Choice,
     ItemMessage,
-    Standing,
+    LinkChoice,
+    LinkStanding,
     action_of,
-    choose,
-    passed_over,
-    prints_of,
+    choose_for_link,
+    fingerprints_after,
+    judge_messages,
     shown_title,
-    sort_out,
+    superseded_entries,
 )
-from handlers.plan import let_go_print
+from handlers.plan import let_go_fingerprint
 from tests.builders import (
     NOW,
     a_content,
@@ -67,9 +67,9 @@ def news(version: int = 2, *, attempt: int = 1, replay: bool = False, **changes:
 
 def choice(
     link: Link | None, message: ItemMessage | None = None, *, stored: Item = OLD, **settings: Any
-) -> Choice | None:
-    verdicts = sort_out(stored, [message or news()])
-    return choose(verdicts, an_integration(**settings), link, now=NOW_AT, new_id=lambda: "fresh")
+) -> LinkChoice | None:
+    verdicts = judge_messages(stored, [message or news()])
+    return choose_for_link(verdicts, an_integration(**settings), link, now=NOW_AT, new_id=lambda: "fresh")
 
 
 def a_line(**changes: Any) -> LogEntry:
@@ -102,7 +102,7 @@ def test_g8_a_first_link_is_written_under_the_items_own_event_id() -> None:
         desired=fields_of_item(NEW),
         writes=(Written(prints=prints_of_item(NEW), sent_at=NOW_AT),),
     )
-    assert choice(None) == Choice(link=link, standing=Standing.SEND, new=True, changed=True)
+    assert choice(None) == LinkChoice(link=link, standing=LinkStanding.SEND, new=True, changed=True)
 
 
 def test_a_copy_is_written_with_what_it_was_wished_before_remembered() -> None:
@@ -116,14 +116,14 @@ def test_a_copy_is_written_with_what_it_was_wished_before_remembered() -> None:
         desired_revision=2,
         writes=(before, Written(prints=prints_of_item(NEW), sent_at=NOW_AT)),
     )
-    assert choice(link) == Choice(link=wanted, standing=Standing.SEND, changed=True)
+    assert choice(link) == LinkChoice(link=wanted, standing=LinkStanding.SEND, changed=True)
 
 
 def test_r17_a_repetition_sends_what_is_not_sent_yet_and_changes_nothing() -> None:
     link = choice(None)
     assert link is not None
     again = choice(link.link, stored=NEW)
-    assert again == Choice(link=link.link, standing=Standing.SEND, changed=False)
+    assert again == LinkChoice(link=link.link, standing=LinkStanding.SEND, changed=False)
 
 
 def test_r2_a_copy_of_what_is_deleted_is_removed() -> None:
@@ -136,7 +136,7 @@ def test_r2_a_copy_of_what_is_deleted_is_removed() -> None:
         writes=(Written(prints=NO_EVENT, sent_at=NOW_AT),),
     )
     found = choice(link, news(action=Action.DELETED))
-    assert found == Choice(link=removed, standing=Standing.SEND, changed=True)
+    assert found == LinkChoice(link=removed, standing=LinkStanding.SEND, changed=True)
 
 
 @pytest.mark.parametrize("origin", Origin)
@@ -151,7 +151,7 @@ def test_r17_a_version_that_changes_nothing_of_an_event_agrees_at_once(origin: O
         applied_revision=2,
     )
     found = choice(link, news(title="Old"))
-    assert found == Choice(link=agreed, standing=Standing.DONE, changed=True)
+    assert found == LinkChoice(link=agreed, standing=LinkStanding.DONE, changed=True)
 
 
 def test_a_copy_that_is_gone_with_its_item_agrees() -> None:
@@ -160,10 +160,14 @@ def test_a_copy_that_is_gone_with_its_item_agrees() -> None:
     link = a_link(OLD, desired=None, exists_there=False, desired_revision=0, applied_revision=0)
     message = news(1, title="Old", action=Action.DELETED)
     agreed = replace(link, desired_revision=1, applied_revision=1)
-    assert choice(link, message, stored=gone) == Choice(link=agreed, standing=Standing.DONE, changed=True)
+    assert choice(link, message, stored=gone) == LinkChoice(
+        link=agreed, standing=LinkStanding.DONE, changed=True
+    )
     link = replace(agreed, ended_at=None, desired_revision=0)
     known = replace(link, desired_revision=1)
-    assert choice(known, message, stored=gone) == Choice(link=known, standing=Standing.DONE, changed=False)
+    assert choice(known, message, stored=gone) == LinkChoice(
+        link=known, standing=LinkStanding.DONE, changed=False
+    )
 
 
 def test_r9_a_change_that_cannot_be_made_is_left_and_said_once() -> None:
@@ -172,7 +176,7 @@ def test_r9_a_change_that_cannot_be_made_is_left_and_said_once() -> None:
     reason = "The event is part of a series, which cannot be edited from outside."
     entry = a_line(code=Code.SERIES, reason=reason, attempt=4)
     found = choice(link, news(attempt=4), stored=THEIRS)
-    assert found == Choice(link=left, standing=Standing.DONE, changed=True, entry=entry)
+    assert found == LinkChoice(link=left, standing=LinkStanding.DONE, changed=True, entry=entry)
 
 
 @pytest.mark.parametrize(
@@ -198,16 +202,18 @@ def test_r16_a_type_that_is_not_sent_any_more_freezes_its_copies_and_says_so() -
     frozen = replace(link, state=LinkState.FROZEN, code=Code.TYPE_OFF, desired_revision=2)
     entry = a_line(code=Code.TYPE_OFF, reason="Items of this type are no longer sent to this calendar.")
     found = choice(link, item_types=frozenset({ItemType.TODO}))
-    assert found == Choice(link=frozen, standing=Standing.DONE, changed=True, entry=entry)
+    assert found == LinkChoice(link=frozen, standing=LinkStanding.DONE, changed=True, entry=entry)
 
 
 def test_r6_a_copy_that_was_let_go_stays_so_without_a_word() -> None:
-    link = a_link(OLD, state=LinkState.LET_GO, code=Code.OK, let_go_print=let_go_print(OLD.content))
+    link = a_link(OLD, state=LinkState.LET_GO, code=Code.OK, let_go_print=let_go_fingerprint(OLD.content))
     left = replace(link, desired_revision=2)
-    assert choice(link) == Choice(link=left, standing=Standing.DONE, changed=True)
+    assert choice(link) == LinkChoice(link=left, standing=LinkStanding.DONE, changed=True)
     item = replace(OLD, deleted=True)
     same = choice(replace(link, desired_revision=0), news(1, title="Old", action=Action.DELETED), stored=item)
-    assert same == Choice(link=replace(link, desired_revision=1), standing=Standing.DONE, changed=True)
+    assert same == LinkChoice(
+        link=replace(link, desired_revision=1), standing=LinkStanding.DONE, changed=True
+    )
 
 
 def test_r17_what_was_left_for_a_revision_is_not_told_again() -> None:
@@ -221,7 +227,7 @@ def test_r17_what_was_left_for_a_revision_is_not_told_again() -> None:
 def test_what_is_left_as_it_stands_is_not_stored_again() -> None:
     link = a_link(OLD, calendar_id="cal_before", state=LinkState.LET_GO, code=Code.OK, desired_revision=1)
     known = replace(link, desired_revision=2)
-    assert choice(known) == Choice(link=known, standing=Standing.DONE, changed=False)
+    assert choice(known) == LinkChoice(link=known, standing=LinkStanding.DONE, changed=False)
 
 
 HOLDS = [
@@ -258,7 +264,7 @@ def test_r20_a_change_that_may_not_be_sent_is_held_and_said(  # noqa: PLR0917
 ) -> None:
     found = choice(link, message, **settings)
     assert found is not None
-    assert (found.standing, found.link.state, found.link.code) == (Standing.DONE, LinkState.HELD, code)
+    assert (found.standing, found.link.state, found.link.code) == (LinkStanding.DONE, LinkState.HELD, code)
     assert (found.new, found.changed, found.link.writes) == (link is None, True, ())
     title = "Old" if action is LogAction.DELETE else "New"
     assert found.entry == a_line(action=action, outcome=Outcome.HELD, code=code, reason=reason, title=title)
@@ -273,18 +279,18 @@ def test_r33_what_waits_for_the_reading_at_finish_is_held_without_a_word() -> No
 def test_r30_a_link_that_failed_is_tried_again_by_a_replay_alone() -> None:
     """Also where the replay comes with a repetition."""
     failed = a_link(NEW, state=LinkState.FAILED)
-    verdicts = sort_out(NEW, [news()])
-    told = choose(verdicts, an_integration(), failed, now=NOW_AT, new_id=lambda: "fresh")
-    assert told == Choice(link=failed, standing=Standing.FAILED, changed=False)
-    verdicts = sort_out(NEW, [news(replay=True), news()])
-    told = choose(verdicts, an_integration(), failed, now=NOW_AT, new_id=lambda: "fresh")
+    verdicts = judge_messages(NEW, [news()])
+    told = choose_for_link(verdicts, an_integration(), failed, now=NOW_AT, new_id=lambda: "fresh")
+    assert told == LinkChoice(link=failed, standing=LinkStanding.FAILED, changed=False)
+    verdicts = judge_messages(NEW, [news(replay=True), news()])
+    told = choose_for_link(verdicts, an_integration(), failed, now=NOW_AT, new_id=lambda: "fresh")
     assert told is not None
-    assert told.standing is Standing.SEND
+    assert told.standing is LinkStanding.SEND
 
 
 def test_an_intake_without_a_message_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^no message about the item$"):
-        sort_out(NEW, [])
+        judge_messages(NEW, [])
 
 
 @pytest.mark.parametrize("code", [Code.STALE, Code.SUPERSEDED])
@@ -297,15 +303,15 @@ def test_r17_each_integration_is_told_what_came_too_late_or_too_early(code: Code
             "A newer version of the item came before this one was sent.",
         ),
     }[code]
-    verdicts = sort_out(stored, messages)
-    lines = passed_over(verdicts, [IntegrationId("one"), IntegrationId("two")])
+    verdicts = judge_messages(stored, messages)
+    lines = superseded_entries(verdicts, [IntegrationId("one"), IntegrationId("two")])
     line = a_line(action=LogAction.NONE, code=code, reason=reason, attempt=2)
     assert lines == [line, replace(line, integration_id=IntegrationId("two"))]
 
 
 def test_r17_what_came_late_is_told_before_what_was_overtaken() -> None:
-    verdicts = sort_out(NEW, [news(3), news(1), news(4)])
-    lines = passed_over(verdicts, [IntegrationId("one")])
+    verdicts = judge_messages(NEW, [news(3), news(1), news(4)])
+    lines = superseded_entries(verdicts, [IntegrationId("one")])
     assert [line.code for line in lines] == [Code.STALE, Code.SUPERSEDED]
 
 
@@ -325,10 +331,10 @@ def test_the_log_calls_a_write_by_what_it_does_to_the_event() -> None:
 def test_a_write_is_remembered_by_how_the_whole_event_will_look() -> None:
     """Also where it names single fields of a foreign one (R10), which is deleted once and for all."""
     part = fields_of_item(NEW).only(())
-    assert prints_of(an_external_link(NEW), NEW, part) == prints_of_item(NEW)
-    assert prints_of(a_link(OLD), NEW, fields_of_item(NEW)) == prints_of_item(NEW)
-    assert prints_of(a_link(OLD), NEW, None) == NO_EVENT
-    assert prints_of(an_external_link(NEW), NEW, None) is None
+    assert fingerprints_after(an_external_link(NEW), NEW, part) == prints_of_item(NEW)
+    assert fingerprints_after(a_link(OLD), NEW, fields_of_item(NEW)) == prints_of_item(NEW)
+    assert fingerprints_after(a_link(OLD), NEW, None) == NO_EVENT
+    assert fingerprints_after(an_external_link(NEW), NEW, None) is None
     undated = an_item(**UNDATED)
-    assert prints_of(an_external_link(NEW), undated, part) is None
-    assert prints_of(a_link(NEW), replace(NEW, content=None), fields_of_item(NEW)) is None
+    assert fingerprints_after(an_external_link(NEW), undated, part) is None
+    assert fingerprints_after(a_link(NEW), replace(NEW, content=None), fields_of_item(NEW)) is None

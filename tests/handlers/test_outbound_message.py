@@ -25,13 +25,13 @@ from contracts.vorex import ItemType
 from handlers.compose import compose
 from handlers.conflicts import fact_of, loss_entries
 from handlers.outbound_message import (
-    MOST_WRITES,
-    Choice,
+    MOST_REMEMBERED_WRITES,
     ItemMessage,
-    Standing,
-    choose,
-    passed_over,
-    sort_out,
+    LinkChoice,
+    LinkStanding,
+    choose_for_link,
+    judge_messages,
+    superseded_entries,
 )
 from tests.support.calendars import MORNING, changed
 
@@ -46,7 +46,7 @@ def received(version: int = 1, **changes: Any) -> ItemMessage:
 
 
 def stored(first: int = 1, **changes: Any) -> Item:
-    return replace(sort_out(None, [received(first)]).item, **changes)
+    return replace(judge_messages(None, [received(first)]).item, **changes)
 
 
 def integration(**changes: Any) -> Integration:
@@ -73,9 +73,11 @@ def integration(**changes: Any) -> Integration:
     return Integration(**usual | changes)
 
 
-def decide(received_: ItemMessage, known: Item | None, link: Link | None, **changes: Any) -> Choice | None:
-    verdicts = sort_out(known, [received_])
-    return choose(verdicts, integration(**changes), link, now=NOW, new_id=lambda: "new")
+def decide(
+    received_: ItemMessage, known: Item | None, link: Link | None, **changes: Any
+) -> LinkChoice | None:
+    verdicts = judge_messages(known, [received_])
+    return choose_for_link(verdicts, integration(**changes), link, now=NOW, new_id=lambda: "new")
 
 
 def first_link(**changes: Any) -> Link:
@@ -93,7 +95,7 @@ def first_link(**changes: Any) -> Link:
 
 def test_r17_the_highest_version_of_an_intake_wins_in_any_order() -> None:
     """The others are superseded, what is below the stored version is stale."""
-    verdicts = sort_out(stored(3), [received(5), received(2), received(4)])
+    verdicts = judge_messages(stored(3), [received(5), received(2), received(4)])
 
     assert [each.data.version for each in verdicts.current] == [5]
     assert [each.data.version for each in verdicts.superseded] == [4]
@@ -104,7 +106,7 @@ def test_r17_the_highest_version_of_an_intake_wins_in_any_order() -> None:
 
 def test_r17_the_same_version_twice_goes_on_to_the_links_twice() -> None:
     """Both messages wait for the same links; the item is stored once."""
-    verdicts = sort_out(None, [received(1), received(1)])
+    verdicts = judge_messages(None, [received(1), received(1)])
 
     assert len(verdicts.current) == 2
     assert verdicts.item.revision == 1
@@ -115,34 +117,36 @@ def test_a_new_link_is_behind_with_its_event_id_and_its_write_remembered() -> No
     choice = decide(received(), None, None)
 
     assert choice is not None
-    assert (choice.new, choice.standing, choice.link.state) == (True, Standing.SEND, LinkState.BEHIND)
+    assert (choice.new, choice.standing, choice.link.state) == (True, LinkStanding.SEND, LinkState.BEHIND)
     assert choice.link.event_id == event_id("acme", "u-17", "appointment", "5512")
     assert [write.sent_at for write in choice.link.writes] == [NOW]
 
 
 def test_at_most_twenty_writes_are_remembered() -> None:
     """The oldest go first."""
-    writes = [Written(prints={"title": str(number)}, sent_at=number) for number in range(MOST_WRITES)]
+    writes = [
+        Written(prints={"title": str(number)}, sent_at=number) for number in range(MOST_REMEMBERED_WRITES)
+    ]
     choice = decide(received(2), stored(), first_link(writes=writes))
 
     assert choice is not None
-    assert len(choice.link.writes) == MOST_WRITES
+    assert len(choice.link.writes) == MOST_REMEMBERED_WRITES
     assert choice.link.writes[-1].sent_at == NOW
 
 
 @pytest.mark.parametrize(
     ("state", "standing"),
     [
-        (LinkState.AGREED, Standing.DONE),
-        (LinkState.FROZEN, Standing.DONE),
-        (LinkState.LET_GO, Standing.DONE),
-        (LinkState.FAILED, Standing.FAILED),
-        (LinkState.BEHIND, Standing.SEND),
-        (LinkState.RETRYING, Standing.SEND),
-        (LinkState.HELD, Standing.SEND),
+        (LinkState.AGREED, LinkStanding.DONE),
+        (LinkState.FROZEN, LinkStanding.DONE),
+        (LinkState.LET_GO, LinkStanding.DONE),
+        (LinkState.FAILED, LinkStanding.FAILED),
+        (LinkState.BEHIND, LinkStanding.SEND),
+        (LinkState.RETRYING, LinkStanding.SEND),
+        (LinkState.HELD, LinkStanding.SEND),
     ],
 )
-def test_an_equal_version_runs_the_links_that_are_not_done(state: LinkState, standing: Standing) -> None:
+def test_an_equal_version_runs_the_links_that_are_not_done(state: LinkState, standing: LinkStanding) -> None:
     """A redelivery finishes what a crash left; it does not revive what failed for good."""
     choice = decide(received(), stored(), first_link(state=state))
 
@@ -155,7 +159,7 @@ def test_a_replay_revives_a_failed_link() -> None:
     choice = decide(received(replay=True), stored(), first_link(state=LinkState.FAILED, exists_there=False))
 
     assert choice is not None
-    assert (choice.standing, choice.link.state) == (Standing.SEND, LinkState.BEHIND)
+    assert (choice.standing, choice.link.state) == (LinkStanding.SEND, LinkState.BEHIND)
 
 
 def test_a_held_deletion_waits_for_its_answer_in_spite_of_a_redelivery() -> None:
@@ -164,7 +168,7 @@ def test_a_held_deletion_waits_for_its_answer_in_spite_of_a_redelivery() -> None
     choice = decide(received(), stored(), link)
 
     assert choice is not None
-    assert choice.standing is Standing.DONE
+    assert choice.standing is LinkStanding.DONE
 
 
 def test_r7_a_link_that_differs_is_written_by_the_next_change_and_not_by_a_repetition() -> None:
@@ -174,7 +178,7 @@ def test_r7_a_link_that_differs_is_written_by_the_next_change_and_not_by_a_repet
 
     assert again is not None
     assert following is not None
-    assert (again.standing, following.standing) == (Standing.DONE, Standing.SEND)
+    assert (again.standing, following.standing) == (LinkStanding.DONE, LinkStanding.SEND)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +194,7 @@ def test_r20_what_may_not_be_sent_is_held_with_its_reason(changes: dict[str, Any
     choice = decide(received(), None, None, **changes)
 
     assert choice is not None
-    assert (choice.standing, choice.link.state, choice.link.code) == (Standing.DONE, LinkState.HELD, code)
+    assert (choice.standing, choice.link.state, choice.link.code) == (LinkStanding.DONE, LinkState.HELD, code)
     assert choice.link.writes == ()
     assert (choice.entry.code if choice.entry else None) == code
 
@@ -212,7 +216,7 @@ def test_an_ended_link_of_the_same_pair_is_taken_up_again() -> None:
     choice = decide(received(2), stored(), first_link(ended_at=datetime(2026, 12, 1, tzinfo=UTC)))
 
     assert choice is not None
-    assert (choice.new, choice.link.ended_at, choice.standing) == (False, None, Standing.SEND)
+    assert (choice.new, choice.link.ended_at, choice.standing) == (False, None, LinkStanding.SEND)
 
 
 def test_r2_a_copy_whose_item_is_unassigned_is_wished_away() -> None:
@@ -220,7 +224,7 @@ def test_r2_a_copy_whose_item_is_unassigned_is_wished_away() -> None:
     choice = decide(received(2, assignees=["u-22"]), stored(), first_link())
 
     assert choice is not None
-    assert (choice.link.desired, choice.standing) == (None, Standing.SEND)
+    assert (choice.link.desired, choice.standing) == (None, LinkStanding.SEND)
 
 
 def test_r9_a_change_to_an_event_of_a_series_is_not_possible() -> None:
@@ -229,7 +233,7 @@ def test_r9_a_change_to_an_event_of_a_series_is_not_possible() -> None:
     choice = decide(received(2), stored(), link)
 
     assert choice is not None
-    assert (choice.standing, choice.link.state) == (Standing.DONE, LinkState.FROZEN)
+    assert (choice.standing, choice.link.state) == (LinkStanding.DONE, LinkState.FROZEN)
     assert choice.entry is not None
     assert choice.entry.code is Code.SERIES
 
@@ -250,7 +254,7 @@ def test_an_external_event_changed_back_before_the_change_arrived_is_written_aga
     choice = decide(received(2, title=content.title), stored(), link, permission_level="unrestricted")
 
     assert choice is not None
-    assert choice.standing is Standing.SEND
+    assert choice.standing is LinkStanding.SEND
     fields = compose(content)
     assert fields is not None
     assert choice.link.desired == fields.only({})
@@ -259,7 +263,7 @@ def test_an_external_event_changed_back_before_the_change_arrived_is_written_aga
 def test_r19_a_lost_change_of_a_private_item_keeps_no_text() -> None:
     """Neither in the values nor in the title."""
     known = stored(version=2, sync_version=2, changed_by=HOME, changed_at=MORNING + timedelta(days=9))
-    verdicts = sort_out(known, [received(2, private=True, title="Clinic")])
+    verdicts = judge_messages(known, [received(2, private=True, title="Clinic")])
 
     (entry,) = loss_entries(verdicts)
     times = {"start": "2026-12-03T09:00:00Z", "end": "2026-12-03T10:00:00Z"}
@@ -271,6 +275,6 @@ def test_r19_a_lost_change_of_a_private_item_keeps_no_text() -> None:
 
 def test_r17_every_integration_reached_is_told_of_stale_and_superseded_messages() -> None:
     """One entry each."""
-    verdicts = sort_out(stored(3), [received(5), received(2), received(4)])
+    verdicts = judge_messages(stored(3), [received(5), received(2), received(4)])
 
-    assert [entry.code for entry in passed_over(verdicts, [HOME])] == [Code.STALE, Code.SUPERSEDED]
+    assert [entry.code for entry in superseded_entries(verdicts, [HOME])] == [Code.STALE, Code.SUPERSEDED]

@@ -7,10 +7,10 @@ import pytest
 
 from contracts.calendar import Code, Link, LinkState
 from contracts.vorex import ItemType, ShowAs
-from handlers.echo import MOST_ATTEMPTS
-from handlers.fingerprints import NO_EVENT, differing, print_of_event
-from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land
-from handlers.outbound_message import prints_of as prints_to_send
+from handlers.echo import REWRITES_BEFORE_REFUSED
+from handlers.fingerprints import NO_EVENT, differing_fields, fingerprints_of_event
+from handlers.landing import RESULT_ACCEPTED, ResultKind, RetrySchedule, SendResult, SentWrite, land_result
+from handlers.outbound_message import fingerprints_after as prints_to_send
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -30,7 +30,7 @@ from tests.builders import (
     fields_of_item,
     prints_of,
 )
-from tests.support.judging import LONG, NEW, SECOND, a_pending_link, codes, is_echo, judged
+from tests.support.judging import ARRIVAL_TIME, NEW, SECOND, a_pending_link, codes, is_echo, judged
 
 BETWEEN = an_item(title="Between")
 SOON = {"asked_at": at(MINUTE - SECOND), "now": at(MINUTE)}
@@ -90,7 +90,7 @@ def test_r18_fifteen_minutes_after_it_was_accepted_an_older_write_is_an_edit() -
     """Exactly 15 minutes are enough (DESIGN 7.3)."""
     link = confirmed(BETWEEN, accepted=-MINUTE)
     for seconds, taken in ((-121, False), (-120, True)):
-        now = at(LONG + seconds * SECOND)
+        now = at(ARRIVAL_TIME + seconds * SECOND)
         row = a_row_of(BETWEEN, updated=NOW + 12 * MINUTE)
         judgement = judged(row, link, NEW, reading=a_reading(asked_at=now, now=now))
         assert (judgement.item is not None) is taken
@@ -136,11 +136,15 @@ def test_r18_a_write_that_was_sent_twice_may_arrive_twice(unknown: bool) -> None
     """Its first answer was lost, or it was made once more."""
     first = a_write(NEW, accepted=None if unknown else -2 * MINUTE, sent=-2 * MINUTE)
     link = a_link(NEW, state=LinkState.BEHIND, writes=[first], agreed=None, last_read=None)
-    sent = Sent(revision=NEW.revision, epoch=0, applied_hash="", gone=False, prints=prints_of(NEW))
+    sent = SentWrite(revision=NEW.revision, epoch=0, applied_hash="", gone=False, prints=prints_of(NEW))
     if unknown:
-        lost = Result(kind=Kind.TRANSIENT, unknown=True)
-        link = land(link, sent, lost, mine=True, now=at(-MINUTE), patience=Patience(retry_in=1.0)).link
-    twice = land(link, sent, ACCEPTED, mine=True, now=at(-MINUTE), patience=Patience(retry_in=1.0)).link
+        lost = SendResult(kind=ResultKind.TRANSIENT, unknown=True)
+        link = land_result(
+            link, sent, lost, mine=True, now=at(-MINUTE), patience=RetrySchedule(retry_in=1.0)
+        ).link
+    twice = land_result(
+        link, sent, RESULT_ACCEPTED, mine=True, now=at(-MINUTE), patience=RetrySchedule(retry_in=1.0)
+    ).link
 
     read = judged(a_row_of(NEW), twice, NEW).link
 
@@ -171,8 +175,8 @@ def a_mixed_link(**changes: Any) -> tuple[Any, Link]:
         revision=4,
         changed_by=None,
     )
-    writes = [a_write(each, accepted=-LONG - MINUTE) for each in (first, second)]
-    writes.append(a_write(third, accepted=-LONG))
+    writes = [a_write(each, accepted=-ARRIVAL_TIME - MINUTE) for each in (first, second)]
+    writes.append(a_write(third, accepted=-ARRIVAL_TIME))
     before = prints_of(an_imported_item())
     return third, an_external_link(third, agreed=before, last_read=before, writes=writes, **changes)
 
@@ -193,7 +197,7 @@ def test_r17_a_foreign_event_that_took_our_edits_in_the_wrong_order_is_written_a
 
 def test_r10_one_that_never_takes_all_of_it_is_left_after_some_attempts() -> None:
     """And the log says so."""
-    item, link = a_mixed_link(rewrites=[at(-n * LONG) for n in range(1, MOST_ATTEMPTS + 1)])
+    item, link = a_mixed_link(rewrites=[at(-n * ARRIVAL_TIME) for n in range(1, REWRITES_BEFORE_REFUSED + 1)])
 
     judgement = judged(an_event(**MIXED), link, item)
 
@@ -258,6 +262,6 @@ def test_r18_a_deletion_that_was_read_back_is_waited_for_no_longer() -> None:
 def test_a_deletion_looks_like_nothing_that_can_be_read() -> None:
     """Whatever the type; of a foreign event it is not remembered, since it comes once and for all."""
     item = an_item()
-    read = print_of_event(a_row_of(item), a_content())
-    assert differing(read, prints_to_send(a_link(item), item, None)) == set(read)
+    read = fingerprints_of_event(a_row_of(item), a_content())
+    assert differing_fields(read, prints_to_send(a_link(item), item, None)) == set(read)
     assert prints_to_send(an_external_link(), item, None) is None

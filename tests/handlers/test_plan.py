@@ -7,9 +7,17 @@ import pytest
 from contracts.calendar import Code, LinkState, Origin
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.edits import edited
-from handlers.fingerprints import print_of_event
-from handlers.plan import Agreed, Leave, Remove, Write, let_go_print, renewed, wish
+from handlers.edits import edited_item
+from handlers.fingerprints import fingerprints_of_event
+from handlers.plan import (
+    InAgreement,
+    LeaveEvent,
+    RemoveEvent,
+    WriteEvent,
+    desired_event,
+    let_go_fingerprint,
+    renewed_link,
+)
 from tests.builders import (
     HOUR,
     NINE,
@@ -44,8 +52,8 @@ def test_g8_an_item_of_a_checked_type_is_written(kind: ItemType) -> None:
     """Each of the five."""
     item = an_item(type=kind)
 
-    assert wish(item, an_integration(), None) == Write(fields=fields_of_item(item))
-    assert wish(item, types_but(kind), None) is None
+    assert desired_event(item, an_integration(), None) == WriteEvent(fields=fields_of_item(item))
+    assert desired_event(item, types_but(kind), None) is None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +68,7 @@ def test_g8_an_item_of_a_checked_type_is_written(kind: ItemType) -> None:
 )
 def test_r2_r14_what_is_not_on_this_persons_calendar_is_not_written(change: dict[str, Any]) -> None:
     """Nor is there anything to remove where no copy is."""
-    assert wish(an_item(**change), an_integration(), None) is None
+    assert desired_event(an_item(**change), an_integration(), None) is None
 
 
 @pytest.mark.parametrize("change", [{"assignees": ("bob",)}, {"deleted": True}, {"start": None, "end": None}])
@@ -71,15 +79,15 @@ def test_r2_r14_a_copy_of_what_is_no_longer_theirs_is_removed(
     """However the link stands."""
     item = an_item(revision=2, **change)
 
-    assert wish(item, an_integration(), a_link(state=state)) == Remove()
+    assert desired_event(item, an_integration(), a_link(state=state)) == RemoveEvent()
 
 
 def test_r18_what_is_in_agreement_makes_no_writes() -> None:
     """A newer revision that looks the same, too."""
-    assert wish(an_item(), an_integration(), a_link()) == Agreed()
-    assert wish(an_item(revision=2, version=2), an_integration(), a_link()) == Agreed()
+    assert desired_event(an_item(), an_integration(), a_link()) == InAgreement()
+    assert desired_event(an_item(revision=2, version=2), an_integration(), a_link()) == InAgreement()
     gone = a_link(desired=None, exists_there=False, applied_hash=None)
-    assert wish(an_item(deleted=True), an_integration(), gone) == Agreed()
+    assert desired_event(an_item(deleted=True), an_integration(), gone) == InAgreement()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +102,9 @@ def test_r18_what_is_in_agreement_makes_no_writes() -> None:
 )
 def test_r7_what_is_not_in_agreement_is_written(change: dict[str, Any]) -> None:
     """Also where the calendar was left differing."""
-    assert wish(an_item(), an_integration(), a_link(**change)) == Write(fields=fields_of_item(an_item()))
+    assert desired_event(an_item(), an_integration(), a_link(**change)) == WriteEvent(
+        fields=fields_of_item(an_item())
+    )
 
 
 def test_r16_a_type_unchecked_later_freezes_its_copies() -> None:
@@ -102,16 +112,20 @@ def test_r16_a_type_unchecked_later_freezes_its_copies() -> None:
     changed = an_item(type=ItemType.TASK, title="Other", revision=2)
     for state in (LinkState.AGREED, LinkState.BEHIND):
         link = a_link(an_item(type=ItemType.TASK), state=state)
-        assert wish(changed, types_but(ItemType.TASK), link) == Leave(state=FROZEN, code=Code.TYPE_OFF)
+        assert desired_event(changed, types_but(ItemType.TASK), link) == LeaveEvent(
+            state=FROZEN, code=Code.TYPE_OFF
+        )
 
 
 def test_r16_a_frozen_copy_is_removed_only_with_the_item_or_its_assignment() -> None:
     """DESIGN 6.2: a lost date is an update like others."""
     link = a_link(state=FROZEN, code=Code.TYPE_OFF)
     off = types_but(ItemType.APPOINTMENT)
-    assert wish(an_item(deleted=True), off, link) == Remove()
-    assert wish(an_item(assignees=("bob",)), off, link) == Remove()
-    assert wish(an_item(start=None, end=None), off, link) == Leave(state=FROZEN, code=Code.TYPE_OFF)
+    assert desired_event(an_item(deleted=True), off, link) == RemoveEvent()
+    assert desired_event(an_item(assignees=("bob",)), off, link) == RemoveEvent()
+    assert desired_event(an_item(start=None, end=None), off, link) == LeaveEvent(
+        state=FROZEN, code=Code.TYPE_OFF
+    )
 
 
 def test_r16_a_type_checked_again_brings_its_copies_up_to_date() -> None:
@@ -119,14 +133,14 @@ def test_r16_a_type_checked_again_brings_its_copies_up_to_date() -> None:
     changed = an_item(title="Other", revision=2)
     link = a_link(state=FROZEN, code=Code.TYPE_OFF)
 
-    assert wish(changed, an_integration(), link) == Write(fields=fields_of_item(changed))
+    assert desired_event(changed, an_integration(), link) == WriteEvent(fields=fields_of_item(changed))
 
 
 LET_GO: dict[str, Any] = {
     "state": LinkState.LET_GO,
     "code": Code.OK,
     "exists_there": False,
-    "let_go_print": let_go_print(a_content()),
+    "let_go_print": let_go_fingerprint(a_content()),
 }
 
 
@@ -137,7 +151,9 @@ def test_r6_a_let_go_copy_stays_away(change: dict[str, Any]) -> None:
     """Whatever else changes."""
     item = an_item(revision=2, **change)
 
-    assert wish(item, an_integration(), a_link(**LET_GO)) == Leave(state=LinkState.LET_GO, code=Code.OK)
+    assert desired_event(item, an_integration(), a_link(**LET_GO)) == LeaveEvent(
+        state=LinkState.LET_GO, code=Code.OK
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,14 +163,16 @@ def test_r6_a_let_go_copy_comes_back_with_its_time_or_assignees(change: dict[str
     """It is sent again."""
     item = an_item(revision=2, **change)
 
-    assert wish(item, an_integration(), a_link(**LET_GO)) == Write(fields=fields_of_item(item))
+    assert desired_event(item, an_integration(), a_link(**LET_GO)) == WriteEvent(fields=fields_of_item(item))
 
 
 def test_r6_a_let_go_copy_is_never_removed() -> None:
     """It is not there."""
     moved_away = an_item(assignees=("bob",), revision=2)
 
-    assert wish(moved_away, an_integration(), a_link(**LET_GO)) == Leave(state=LinkState.LET_GO, code=Code.OK)
+    assert desired_event(moved_away, an_integration(), a_link(**LET_GO)) == LeaveEvent(
+        state=LinkState.LET_GO, code=Code.OK
+    )
 
 
 def test_a_copy_on_a_calendar_that_is_no_longer_linked_is_let_go() -> None:
@@ -162,30 +180,30 @@ def test_a_copy_on_a_calendar_that_is_no_longer_linked_is_let_go() -> None:
     other = an_integration(calendar_id="cal_2")
 
     for item in (an_item(title="Other", revision=2), an_item(deleted=True, revision=2)):
-        assert wish(item, other, a_link()) == Leave(state=LinkState.LET_GO, code=Code.OK)
+        assert desired_event(item, other, a_link()) == LeaveEvent(state=LinkState.LET_GO, code=Code.OK)
 
 
 def test_r18_what_came_from_a_calendar_is_sent_to_the_others_only() -> None:
     """Where Appointments is checked."""
     item = an_imported_item()
     other = an_integration(id="two", calendar_id="cal_2")
-    assert wish(item, an_integration(), None) is None
-    assert wish(item, other, None) == Write(fields=fields_of_item(item))
-    assert wish(item, an_integration(id="two", item_types=frozenset()), None) is None
+    assert desired_event(item, an_integration(), None) is None
+    assert desired_event(item, other, None) == WriteEvent(fields=fields_of_item(item))
+    assert desired_event(item, an_integration(id="two", item_types=frozenset()), None) is None
 
 
 def test_r18_what_came_from_a_calendar_goes_back_once_a_person_changed_it() -> None:
     """In Vorex, or in another calendar; where no link is, as after another calendar was chosen."""
     for changed_by in (None, "two"):
         item = changed_here(changed_by=changed_by)
-        assert isinstance(wish(item, an_integration(), None), Write)
+        assert isinstance(desired_event(item, an_integration(), None), WriteEvent)
 
 
 def test_r18_an_event_of_the_calendar_at_rest_is_left_alone() -> None:
     """Whatever our text of it would look like."""
-    assert wish(an_imported_item(), an_integration(), an_external_link()) == Agreed()
+    assert desired_event(an_imported_item(), an_integration(), an_external_link()) == InAgreement()
     same_again = changed_here()
-    assert wish(same_again, an_integration(), an_external_link()) == Agreed()
+    assert desired_event(same_again, an_integration(), an_external_link()) == InAgreement()
 
 
 def test_an_event_of_the_calendar_is_written_with_what_vorex_changed() -> None:
@@ -193,7 +211,7 @@ def test_an_event_of_the_calendar_is_written_with_what_vorex_changed() -> None:
     item = changed_here(location="Bar", show_as="free")
     fields = fields_of_item(item)
 
-    assert wish(item, an_integration(), an_external_link()) == Write(
+    assert desired_event(item, an_integration(), an_external_link()) == WriteEvent(
         fields=fields.only({"location", "transparency"})
     )
 
@@ -203,9 +221,9 @@ def test_r18_what_an_earlier_write_may_have_left_is_written_over() -> None:
     between = an_imported_item(title="Between", location="Bar")
     link = an_external_link(writes=[a_write(between)], applied_revision=2)
 
-    written = wish(changed_here(revision=3), an_integration(), link)
+    written = desired_event(changed_here(revision=3), an_integration(), link)
 
-    assert isinstance(written, Write)
+    assert isinstance(written, WriteEvent)
     assert written.fields.summary == "Lunch"
     assert written.fields.location == "Park"
 
@@ -214,25 +232,27 @@ def test_r7_a_foreign_event_that_was_left_differing_gets_vorexs_values() -> None
     """The next change in Vorex writes them, also the fields that Vorex did not touch."""
     item = changed_here(title="Dinner")
     content = a_content()
-    read = print_of_event(an_event(location="Bar"), content)
+    read = fingerprints_of_event(an_event(location="Bar"), content)
     link = an_external_link(differs=True, last_read=read)
 
-    written = wish(item, an_integration(), link)
+    written = desired_event(item, an_integration(), link)
 
-    assert isinstance(written, Write)
+    assert isinstance(written, WriteEvent)
     assert set(written.fields.to_wire_dict()) == {"summary", "start", "end", "location"}
 
 
 def test_r12_a_foreign_text_that_is_too_long_for_us_is_not_cut_there() -> None:
     """Only what Vorex changed is written."""
-    long = edited(a_content(), an_event(description="x" * 5000), {"description"})
+    long = edited_item(a_content(), an_event(description="x" * 5000), {"description"})
     imported = an_imported_item(content=long)
-    agreed = print_of_event(an_event(description="x" * 5000), long)
+    agreed = fingerprints_of_event(an_event(description="x" * 5000), long)
     item = changed_here(content=long.model_copy(update={"location": "Bar"}))
 
-    written = wish(item, an_integration(), an_external_link(imported, agreed=agreed, last_read=agreed))
+    written = desired_event(
+        item, an_integration(), an_external_link(imported, agreed=agreed, last_read=agreed)
+    )
 
-    assert isinstance(written, Write)
+    assert isinstance(written, WriteEvent)
     assert set(written.fields.to_wire_dict()) == {"summary", "start", "end", "location"}
 
 
@@ -251,7 +271,7 @@ def test_r8_r9_r10_what_may_not_be_edited_is_not(
     """The reason is told; the title is Vorex's."""
     item = changed_here(title="Other")
 
-    assert wish(item, an_integration(**integration), an_external_link(**link)) == Leave(
+    assert desired_event(item, an_integration(**integration), an_external_link(**link)) == LeaveEvent(
         state=FROZEN, code=code
     )
 
@@ -259,11 +279,11 @@ def test_r8_r9_r10_what_may_not_be_edited_is_not(
 @pytest.mark.parametrize(
     ("link", "integration", "wished"),
     [
-        ({}, {}, Remove()),
-        ({"may_delete": False}, {}, Leave(state=FROZEN, code=Code.NOT_POSSIBLE)),
-        ({}, {"permission_level": "sandbox"}, Leave(state=FROZEN, code=Code.NOT_POSSIBLE)),
-        ({"code": Code.SERIES}, {}, Leave(state=FROZEN, code=Code.SERIES)),
-        ({"code": Code.PRIVATE}, {}, Leave(state=FROZEN, code=Code.PRIVATE)),
+        ({}, {}, RemoveEvent()),
+        ({"may_delete": False}, {}, LeaveEvent(state=FROZEN, code=Code.NOT_POSSIBLE)),
+        ({}, {"permission_level": "sandbox"}, LeaveEvent(state=FROZEN, code=Code.NOT_POSSIBLE)),
+        ({"code": Code.SERIES}, {}, LeaveEvent(state=FROZEN, code=Code.SERIES)),
+        ({"code": Code.PRIVATE}, {}, LeaveEvent(state=FROZEN, code=Code.PRIVATE)),
     ],
 )
 def test_r10_an_event_of_the_calendar_is_deleted_only_where_it_may_be(
@@ -272,7 +292,7 @@ def test_r10_an_event_of_the_calendar_is_deleted_only_where_it_may_be(
     """R8, R9: neither private ones nor parts of a series."""
     item = changed_here(deleted=True)
 
-    assert wish(item, an_integration(**integration), an_external_link(**link)) == wished
+    assert desired_event(item, an_integration(**integration), an_external_link(**link)) == wished
 
 
 def test_r2_an_imported_item_that_comes_back_to_its_person_is_written_anew() -> None:
@@ -280,8 +300,8 @@ def test_r2_an_imported_item_that_comes_back_to_its_person_is_written_anew() -> 
     link = an_external_link(exists_there=False, desired=None, applied_hash=None, agreed=None)
     item = changed_here()
 
-    assert wish(item, an_integration(), link) == Write(fields=fields_of_item(item))
-    anew = renewed(link, item, an_integration())
+    assert desired_event(item, an_integration(), link) == WriteEvent(fields=fields_of_item(item))
+    anew = renewed_link(link, item, an_integration())
     assert (anew.origin, anew.event_id, anew.event_uid) == (Origin.OURS, a_link(item).event_id, None)
 
 
@@ -290,34 +310,36 @@ def test_r8_a_private_event_that_is_gone_is_not_written_anew() -> None:
     item = changed_here(read_only_reason="private")
     link = an_external_link(exists_there=False, agreed=None, code=Code.PRIVATE)
 
-    assert wish(item, an_integration(), link) == Leave(state=FROZEN, code=Code.PRIVATE)
+    assert desired_event(item, an_integration(), link) == LeaveEvent(state=FROZEN, code=Code.PRIVATE)
 
 
 def test_events_that_stand_are_not_renewed() -> None:
     """Nor are ours."""
     for link in (an_external_link(), a_link(exists_there=False)):
-        assert renewed(link, an_imported_item(), an_integration()) is link
+        assert renewed_link(link, an_imported_item(), an_integration()) is link
 
 
 def test_a_link_that_was_stopped_takes_no_more_updates() -> None:
     """DESIGN 7.3: loop_stopped; it still goes with its item."""
     link = a_link(state=FROZEN, code=Code.LOOP_STOPPED)
     changed = an_item(title="Other", revision=2)
-    assert wish(changed, an_integration(), link) == Leave(state=FROZEN, code=Code.LOOP_STOPPED)
-    assert wish(an_item(deleted=True), an_integration(), link) == Remove()
+    assert desired_event(changed, an_integration(), link) == LeaveEvent(state=FROZEN, code=Code.LOOP_STOPPED)
+    assert desired_event(an_item(deleted=True), an_integration(), link) == RemoveEvent()
 
 
 def test_r20_a_wish_does_not_ask_whether_the_integration_is_active() -> None:
     """What should be is noted while nothing may be sent."""
     changed = an_item(title="Other", revision=2)
-    assert wish(changed, an_integration(active=False), a_link()) == Write(fields=fields_of_item(changed))
+    assert desired_event(changed, an_integration(active=False), a_link()) == WriteEvent(
+        fields=fields_of_item(changed)
+    )
 
 
 def test_r15_a_completed_item_is_written_as_free() -> None:
     """It stays."""
-    written = wish(an_item(completed=True, revision=2), an_integration(), a_link())
+    written = desired_event(an_item(completed=True, revision=2), an_integration(), a_link())
 
-    assert isinstance(written, Write)
+    assert isinstance(written, WriteEvent)
     assert written.fields.transparency == "transparent"
     assert fields_hash(written.fields) != a_link().applied_hash
 
@@ -325,4 +347,6 @@ def test_r15_a_completed_item_is_written_as_free() -> None:
 def test_r21_an_ended_link_begins_anew() -> None:
     """A tombstone stands in no one's way."""
     item = an_item()
-    assert wish(item, an_integration(), a_link(ended_at=NINE)) == Write(fields=fields_of_item(item))
+    assert desired_event(item, an_integration(), a_link(ended_at=NINE)) == WriteEvent(
+        fields=fields_of_item(item)
+    )

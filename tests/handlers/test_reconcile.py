@@ -7,8 +7,8 @@ import pytest
 
 from contracts.calendar import Code, IntegrationId, Item, Link, LinkId, LinkState, Origin, Status, event_id
 from contracts.vorex import ItemType
-from handlers.plan import let_go_print
-from handlers.reconcile import compared, sent
+from handlers.plan import let_go_fingerprint
+from handlers.reconcile import compared_link, link_to_send
 from tests.builders import (
     NOW,
     a_content,
@@ -30,7 +30,7 @@ HELD: dict[str, Any] = {"state": LinkState.HELD, "code": Code.INACTIVE}
 
 
 def comparison(link: Link, item: Item = NEW, **settings: Any) -> Link | None:
-    return compared(link, item, an_integration(**settings))
+    return compared_link(link, item, an_integration(**settings))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_foreign_event_that_is_gone_is_followed_by_a_copy_of_ours() -> None:
 
 
 def sending(link: Link | None, item: Item = NEW, **settings: Any) -> Link | None:
-    return sent(item, an_integration(**settings), link, new_id=lambda: "fresh")
+    return link_to_send(item, an_integration(**settings), link, new_id=lambda: "fresh")
 
 
 def test_r24_a_send_writes_what_was_never_sent() -> None:
@@ -197,7 +197,11 @@ def test_r10_a_send_never_edits_a_foreign_event() -> None:
 
 
 LEFT: dict[str, dict[str, Any]] = {
-    "let go": {"state": LinkState.LET_GO, "exists_there": False, "let_go_print": let_go_print(NEW.content)},
+    "let go": {
+        "state": LinkState.LET_GO,
+        "exists_there": False,
+        "let_go_print": let_go_fingerprint(NEW.content),
+    },
     "of a type that was unchecked": {"state": LinkState.FROZEN, "code": Code.TYPE_OFF},
 }
 

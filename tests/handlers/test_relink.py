@@ -23,7 +23,7 @@ from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
 from handlers.fingerprints import NO_EVENT
 from handlers.judgement import Judgement
-from handlers.relink import Tombstone, adopted, carried
+from handlers.relink import Tombstone, adopted_link, carried_link
 from tests.builders import (
     MINUTE,
     NOW,
@@ -46,7 +46,7 @@ READING = a_reading(trigger=Trigger.RUN, run_id="run", message_id="m-1")
 
 
 def adoption(tombstone: Tombstone, event: CronofyEvent, **settings: Any) -> Judgement:
-    return adopted(tombstone, event, replace(HERE, **settings), READING, LinkId("fresh"))
+    return adopted_link(tombstone, event, replace(HERE, **settings), READING, LinkId("fresh"))
 
 
 def linked(item: Item) -> LogEntry:
@@ -255,7 +255,7 @@ def test_r21_where_nothing_is_known_the_event_is_taken_to_be_as_it_was_left() ->
 
 
 def carrying(tombstone: Tombstone, **settings: Any) -> Judgement:
-    return carried(tombstone, replace(HERE, **settings), LinkId("fresh"))
+    return carried_link(tombstone, replace(HERE, **settings), LinkId("fresh"))
 
 
 @pytest.mark.parametrize("code", [Code.SERIES, Code.PRIVATE])

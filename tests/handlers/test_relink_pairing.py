@@ -12,7 +12,7 @@ from contracts.calendar import (
 )
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.relink import Sign, never_sent, pair_up
+from handlers.relink import TombstoneSign, pair_up, was_never_sent
 from tests.builders import (
     a_link,
     a_row_of,
@@ -25,24 +25,24 @@ LUNCH = ("Lunch", "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z")
 NEVER = {"event_id": None, "event_uid": None}
 
 
-def a_sign(item: Item | None = None, **changes: Any) -> Sign:
+def a_sign(item: Item | None = None, **changes: Any) -> TombstoneSign:
     """What is known of lunch."""
-    return replace(Sign.of(a_tombstone(a_link(), item or an_item())), **changes)
+    return replace(TombstoneSign.of(a_tombstone(a_link(), item or an_item())), **changes)
 
 
-def found(events: list[CronofyEvent], *signs: Sign) -> list[tuple[str, str]]:
+def found(events: list[CronofyEvent], *signs: TombstoneSign) -> list[tuple[str, str]]:
     """Which item stands for which event, by item id and uid."""
     ids = {an_item(id=each).ref: each for each in ("1", "2", "77")}
     return [(ids[sign.item_ref], event.event_uid) for sign, event in pair_up(events, signs).found]
 
 
-def other(number: str, **changes: Any) -> Sign:
+def other(number: str, **changes: Any) -> TombstoneSign:
     """An item of another id, of which no event was known."""
     return a_sign(an_item(id=number), **(NEVER | changes))
 
 
 def test_r21_a_sign_says_by_what_an_event_is_known() -> None:
-    assert Sign.of(a_tombstone(a_link(), an_item())) == Sign(
+    assert TombstoneSign.of(a_tombstone(a_link(), an_item())) == TombstoneSign(
         item_ref=an_item().ref,
         event_id=event_id("acme", "ann", "appointment", "77"),
         event_uid="uid",
@@ -54,7 +54,7 @@ def test_r21_a_sign_says_by_what_an_event_is_known() -> None:
 
 def test_r21_a_sign_is_told_by_the_title_as_it_was_written() -> None:
     named = an_item(type=ItemType.CRM_ACTIVITY, account_name="Smith Ltd")
-    assert Sign.of(a_tombstone(a_link(named), named)).twin == ("Smith Ltd – Lunch", *LUNCH[1:])
+    assert TombstoneSign.of(a_tombstone(a_link(named), named)).twin == ("Smith Ltd – Lunch", *LUNCH[1:])
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_r21_a_sign_is_told_by_the_title_as_it_was_written() -> None:
     ids=["deleted", "unknown", "undated"],
 )
 def test_r21_what_is_not_on_my_calendar_is_told_by_no_title(item: Item, alive: bool) -> None:
-    sign = Sign.of(a_foreign_tombstone(item))
+    sign = TombstoneSign.of(a_foreign_tombstone(item))
     assert (sign.alive, sign.twin) == (alive, None)
 
 
 def test_r11_a_foreign_event_of_this_calendar_stands_even_if_a_reading_does_not_show_it() -> None:
-    assert Sign.of(a_foreign_tombstone()).stands_unseen is True
-    assert Sign.of(a_foreign_tombstone(exists_there=False)).stands_unseen is False
-    assert Sign.of(a_foreign_tombstone(same_calendar=False)).stands_unseen is False
-    assert Sign.of(a_foreign_tombstone(replace(THEIRS, deleted=True))).stands_unseen is False
-    assert Sign.of(a_tombstone()).stands_unseen is False
+    assert TombstoneSign.of(a_foreign_tombstone()).stands_unseen is True
+    assert TombstoneSign.of(a_foreign_tombstone(exists_there=False)).stands_unseen is False
+    assert TombstoneSign.of(a_foreign_tombstone(same_calendar=False)).stands_unseen is False
+    assert TombstoneSign.of(a_foreign_tombstone(replace(THEIRS, deleted=True))).stands_unseen is False
+    assert TombstoneSign.of(a_tombstone()).stands_unseen is False
 
 
 def test_r21_an_event_is_known_by_our_event_id_before_anything_else() -> None:
@@ -145,7 +145,7 @@ def test_r11_what_stands_unseen_is_told_unless_it_was_found() -> None:
 
 def test_a_wish_from_before_the_reading_of_which_nothing_has_left_is_known() -> None:
     held = a_link(state=LinkState.HELD, applied_revision=0, exists_there=False)
-    assert never_sent(held) is True
-    assert never_sent(replace(held, state=LinkState.BEHIND)) is False
-    assert never_sent(replace(held, applied_revision=1)) is False
-    assert never_sent(replace(held, exists_there=True)) is False
+    assert was_never_sent(held) is True
+    assert was_never_sent(replace(held, state=LinkState.BEHIND)) is False
+    assert was_never_sent(replace(held, applied_revision=1)) is False
+    assert was_never_sent(replace(held, exists_there=True)) is False

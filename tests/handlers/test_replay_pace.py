@@ -5,33 +5,33 @@ from itertools import pairwise
 
 import pytest
 
-from handlers.replay_pace import Pace
+from handlers.replay_pace import ReplayPace
 
 
-def moments(pace: Pace, *whose: str | None) -> list[float]:
+def moments(pace: ReplayPace, *whose: str | None) -> list[float]:
     return [pace.moment(one) for one in whose]
 
 
 def test_messages_go_out_evenly_at_the_rate() -> None:
     """Five a second unless another rate is asked for."""
-    assert moments(Pace(rate=5), *[None] * 4) == pytest.approx([0, 0.2, 0.4, 0.6])
-    assert moments(Pace(rate=0.5, start=100), *[None] * 3) == pytest.approx([100, 102, 104])
+    assert moments(ReplayPace(rate=5), *[None] * 4) == pytest.approx([0, 0.2, 0.4, 0.6])
+    assert moments(ReplayPace(rate=0.5, start=100), *[None] * 3) == pytest.approx([100, 102, 104])
 
 
 def test_one_integration_gets_one_a_second() -> None:
     """Its letters wait for each other, and nobody else's wait for them."""
-    assert moments(Pace(rate=5), "a", "a", "a", "b", None) == pytest.approx([0, 1, 2, 0.6, 0.8])
+    assert moments(ReplayPace(rate=5), "a", "a", "a", "b", None) == pytest.approx([0, 1, 2, 0.6, 0.8])
 
 
 def test_who_asks_for_more_gets_more_for_each_integration_too() -> None:
     """A fifth of the rate."""
-    assert moments(Pace(rate=100), "a", "a", "a") == pytest.approx([0, 0.05, 0.1])
+    assert moments(ReplayPace(rate=100), "a", "a", "a") == pytest.approx([0, 0.05, 0.1])
 
 
 def test_a_second_replay_takes_the_gaps_of_the_first() -> None:
     """Together they make five a second, and an integration's letters stay a second apart."""
     others = [(at / 4, f"i-{at}") for at in range(40)]
-    pace = Pace(rate=5)
+    pace = ReplayPace(rate=5)
     pace.begin(0.0, others)
 
     given = moments(pace, *[None] * 20)
@@ -39,14 +39,14 @@ def test_a_second_replay_takes_the_gaps_of_the_first() -> None:
     seconds = Counter(int(at + 1e-6) for at in [*given, *(at for at, _ in others)])
     assert max(seconds.values()) == 5
     assert given[:3] == pytest.approx([0, 1.8, 2.8])
-    later = Pace(rate=5)
+    later = ReplayPace(rate=5)
     later.begin(0.0, [(7.0, "i-1")])
     assert later.moment("i-1") == pytest.approx(8)
 
 
 def test_what_finds_a_second_full_does_not_crowd_at_the_beginning_of_the_next() -> None:
     """Within a second, too, they go out one after the other."""
-    pace = Pace(rate=5)
+    pace = ReplayPace(rate=5)
     pace.begin(0.0, [(at / 5, None) for at in range(50)])
 
     assert moments(pace, *[None] * 6) == pytest.approx([10, 10.2, 10.4, 10.6, 10.8, 11])
@@ -54,7 +54,7 @@ def test_what_finds_a_second_full_does_not_crowd_at_the_beginning_of_the_next() 
 
 def test_a_replay_in_several_transactions_keeps_its_rate_and_is_never_late() -> None:
     """It looks again at what waits before each, and goes on where it was, or now."""
-    pace = Pace(rate=2)
+    pace = ReplayPace(rate=2)
     pace.begin(100.0, ())
     given = moments(pace, *[None] * 4)
     pace.begin(100.1, [(each, None) for each in given])
@@ -67,7 +67,7 @@ def test_a_replay_in_several_transactions_keeps_its_rate_and_is_never_late() -> 
 
 def test_ten_thousand_letters_of_many_integrations_are_spread() -> None:
     """No second has more than five, no integration two within one."""
-    pace = Pace(rate=5)
+    pace = ReplayPace(rate=5)
     given = [(pace.moment(f"i-{number % 7}"), number % 7) for number in range(10_000)]
 
     assert max(Counter(int(at + 1e-6) for at, _ in given).values()) == 5

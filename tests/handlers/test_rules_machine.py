@@ -13,12 +13,12 @@ from contracts.calendar import Code, Item, Link, LinkState, LogAction, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemContent, ItemType, ShowAs
 from handlers.compose import compose
-from handlers.edits import edited
-from handlers.fingerprints import differing, print_of_event
-from handlers.plan import belongs
+from handlers.edits import edited_item
+from handlers.fingerprints import differing_fields, fingerprints_of_event
+from handlers.plan import belongs_on_calendar
 from tests.builders import HOUR, NINE, TEN, a_content
 from tests.support.knobs import examples
-from tests.support.rules_world import QUARTER, SmallCalendar, SmallWorld, send_all, settle
+from tests.support.rules_world import QUARTER_SECONDS, RulesCalendar, RulesWorld, send_all, settle
 
 PICK = st.integers(0, 7)
 TITLES = ("Lunch", "Dinner", "Breakfast")
@@ -54,7 +54,7 @@ class Rules(RuleBasedStateMachine):
     @initialize(kind=st.sampled_from(TYPES), event=st.booleans(), rest=st.booleans(), quiet=st.booleans())
     def begin(self, kind: ItemType, event: bool, rest: bool, quiet: bool) -> None:
         """With an item and an event, in agreement or not; ``quiet``: no person ever touches a calendar."""
-        self.world = SmallWorld()
+        self.world = RulesWorld()
         self.quiet = quiet
         self.world.publish(a_content(id="first", type=kind))
         if event:
@@ -166,7 +166,7 @@ class Rules(RuleBasedStateMachine):
         self.world.read(self._of(self.world.calendars, where), lag=lag)
         self.world.tick()
 
-    @rule(seconds=st.sampled_from([30, 90, QUARTER + 1]))
+    @rule(seconds=st.sampled_from([30, 90, QUARTER_SECONDS + 1]))
     def time_passes(self, seconds: int) -> None:
         self.world.tick(min(seconds, 30) if self.quiet else seconds)
 
@@ -226,7 +226,7 @@ class Rules(RuleBasedStateMachine):
         return things[which % len(things)]
 
 
-def events_of(calendar: SmallCalendar, link: Link) -> list[CronofyEvent]:
+def events_of(calendar: RulesCalendar, link: Link) -> list[CronofyEvent]:
     """The living events that are this link's item on the calendar."""
     return [
         event
@@ -236,15 +236,15 @@ def events_of(calendar: SmallCalendar, link: Link) -> list[CronofyEvent]:
     ]
 
 
-def agree_with_vorex(world: SmallWorld, item: Item) -> None:
+def agree_with_vorex(world: RulesWorld, item: Item) -> None:
     version, deleted, content = world.vorex[item.type, item.id]
     assert (version, deleted) == (item.version, item.deleted)
     assert deleted or content == item.content
 
 
-def agree_with_calendar(world: SmallWorld, item: Item, calendar: SmallCalendar) -> None:
+def agree_with_calendar(world: RulesWorld, item: Item, calendar: RulesCalendar) -> None:
     link = world.links.get((calendar.integration.id, item.ref))
-    wanted = belongs(item, calendar.integration)
+    wanted = belongs_on_calendar(item, calendar.integration)
     if link is None:
         assert not wanted
         return
@@ -257,12 +257,14 @@ def agree_with_calendar(world: SmallWorld, item: Item, calendar: SmallCalendar) 
         assert item.content is not None
         ours = compose(item.content)
         assert ours is not None
-        fields = differing(print_of_event(events[0], item.content), print_of_event(ours, item.content))
+        fields = differing_fields(
+            fingerprints_of_event(events[0], item.content), fingerprints_of_event(ours, item.content)
+        )
         theirs = link.origin is Origin.EXTERNAL  # its title may lack the account's name (R13)
-        assert not fields or (theirs and edited(item.content, events[0], fields) == item.content)
+        assert not fields or (theirs and edited_item(item.content, events[0], fields) == item.content)
 
 
-def nothing_is_overlooked(world: SmallWorld, calendar: SmallCalendar) -> None:
+def nothing_is_overlooked(world: RulesWorld, calendar: RulesCalendar) -> None:
     """Every living event of the person's is an item (R3)."""
     known = {link.event_uid for key, link in world.links.items() if key[0] == calendar.integration.id}
     assert {event.event_uid for event in calendar.living() if event.event_id is None} <= known

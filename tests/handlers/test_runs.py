@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handlers.runs import Span, span_of
+from handlers.runs import DaySpan, span_of
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 12, 3, 12, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_r24_today_is_the_users() -> None:
     assert days("today", "today", now=late, time_zone="Asia/Tokyo") == (date(2026, 12, 4), date(2026, 12, 5))
 
 
-TOKYO = Span(first=date(2026, 12, 3), beyond=date(2026, 12, 5), zone=ZoneInfo("Asia/Tokyo"))
+TOKYO = DaySpan(first=date(2026, 12, 3), beyond=date(2026, 12, 5), zone=ZoneInfo("Asia/Tokyo"))
 
 
 def test_r24_a_range_begins_and_ends_at_the_zones_midnights() -> None:

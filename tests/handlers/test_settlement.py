@@ -2,21 +2,29 @@
 
 import pytest
 
-from handlers.settlement import BUG, DONE, EXHAUSTED, Failure, Settlement, rung, settle
+from handlers.settlement import (
+    BUG_CODE,
+    EXHAUSTED_CODE,
+    SETTLED_WELL,
+    LinkFailure,
+    Settlement,
+    retry_delay,
+    settle,
+)
 
 DELAYS = (10, 60, 300, 1800, 7200)
-BUSY = Failure(transient=True, reason="busy", code=EXHAUSTED)
-THROTTLED = Failure(transient=True, reason="slow down", code=EXHAUSTED, counts=False)
-REFUSED = Failure(transient=False, reason="no")
-ODD = Failure(transient=True, reason="odd", code=BUG)
+BUSY = LinkFailure(transient=True, reason="busy", code=EXHAUSTED_CODE)
+THROTTLED = LinkFailure(transient=True, reason="slow down", code=EXHAUSTED_CODE, counts=False)
+REFUSED = LinkFailure(transient=False, reason="no")
+ODD = LinkFailure(transient=True, reason="odd", code=BUG_CODE)
 
 
-def asking(seconds: float, *, counts: bool = True) -> Failure:
-    return Failure(transient=True, reason="later", retry_after=seconds, counts=counts)
+def asking(seconds: float, *, counts: bool = True) -> LinkFailure:
+    return LinkFailure(transient=True, reason="later", retry_after=seconds, counts=counts)
 
 
-def failure(*, transient: bool) -> Failure:
-    return Failure(transient=transient, reason="because")
+def failure(*, transient: bool) -> LinkFailure:
+    return LinkFailure(transient=transient, reason="because")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +48,7 @@ def test_r30_transient_beats_permanent_until_the_attempts_run_out(
     )
 
     assert (settlement.retry_in, settlement.buried is not None) == (retry_in, buried)
-    assert (settlement == DONE) == (not failures)
+    assert (settlement == SETTLED_WELL) == (not failures)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,7 @@ def test_r30_transient_beats_permanent_until_the_attempts_run_out(
     ],
 )
 def test_r30_the_next_attempt_waits_as_long_as_the_most_patient_failure_asks(
-    failures: list[Failure], attempt: int, retry_in: int, next_attempt: int
+    failures: list[LinkFailure], attempt: int, retry_in: int, next_attempt: int
 ) -> None:
     """A wait that was named is rounded up to a delay there is; being asked to slow down is no attempt."""
     settlement = settle(failures, attempt=attempt, delays=DELAYS)
@@ -85,7 +93,7 @@ def test_r30_the_next_attempt_waits_as_long_as_the_most_patient_failure_asks(
     ],
 )
 def test_r30_a_dead_letter_names_what_is_permanent_before_what_was_tried_too_often(
-    failures: list[Failure], attempt: int, cause: Failure
+    failures: list[LinkFailure], attempt: int, cause: LinkFailure
 ) -> None:
     """Five delays, six attempts."""
     settlement = settle(failures, attempt=attempt, delays=DELAYS)
@@ -95,18 +103,18 @@ def test_r30_a_dead_letter_names_what_is_permanent_before_what_was_tried_too_oft
 
 
 @pytest.mark.parametrize("failure", [BUSY, ODD, THROTTLED, REFUSED])
-def test_r30_without_delays_the_first_attempt_is_the_last(failure: Failure) -> None:
+def test_r30_without_delays_the_first_attempt_is_the_last(failure: LinkFailure) -> None:
     """There is no queue in which it could wait."""
     assert settle([failure], attempt=1, delays=()).buried == failure
 
 
 def test_what_left_no_failure_is_done() -> None:
     """At whichever attempt."""
-    assert [settle([], attempt=attempt, delays=DELAYS) for attempt in (1, 7)] == [DONE, DONE]
-    assert (DONE.ending, DONE.buried) == ("done", None)
+    assert [settle([], attempt=attempt, delays=DELAYS) for attempt in (1, 7)] == [SETTLED_WELL, SETTLED_WELL]
+    assert (SETTLED_WELL.ending, SETTLED_WELL.buried) == ("done", None)
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0, 10), (10, 10), (10.1, 60), (7200, 7200), (7201, 7200)])
 def test_a_wait_is_rounded_up_to_the_next_rung(seconds: float, expected: int) -> None:
     """Never shorter than asked, as long as there is a rung."""
-    assert rung(seconds, DELAYS) == expected
+    assert retry_delay(seconds, DELAYS) == expected

@@ -9,8 +9,8 @@ from contracts.calendar import Item
 from contracts.envelope import ItemChanged
 from contracts.fields import LARGEST_VERSION
 from contracts.vorex import Action, ItemType
-from handlers.judgement import next_item
-from handlers.versions import Judged, Verdict, judge, vorex_wins
+from handlers.judgement import item_after_change
+from handlers.versions import JudgedVersion, VersionVerdict, does_vorex_win, judge_version
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -26,9 +26,9 @@ from tests.builders import (
 RECORDS = [kind for kind in ItemType if kind is not ItemType.APPOINTMENT]
 
 
-def judged(stored: Item | None, message: ItemChanged) -> Judged:
+def judged(stored: Item | None, message: ItemChanged) -> JudgedVersion:
     """The verdict on a message."""
-    return judge(stored, message.data, time=message.time, source=message.source)
+    return judge_version(stored, message.data, time=message.time, source=message.source)
 
 
 def edited_there(**changes: object) -> Item:
@@ -41,7 +41,7 @@ def test_the_first_version_of_an_item_is_new() -> None:
     """Whatever its number."""
     verdict = judged(None, a_message(version=7))
 
-    assert verdict.verdict is Verdict.NEW
+    assert verdict.verdict is VersionVerdict.NEW
     assert (verdict.item.version, verdict.item.vorex_version, verdict.item.sync_version) == (7, 7, 0)
     assert (verdict.item.revision, verdict.item.changed_at, verdict.item.changed_by) == (1, NOW, None)
 
@@ -50,21 +50,23 @@ def test_r17_a_lower_version_is_stale_and_changes_nothing() -> None:
     """Below what was received from Vorex."""
     stored = an_item(version=5, vorex_version=5)
 
-    assert judged(stored, a_message(version=4, title="Old")) == Judged(verdict=Verdict.STALE, item=stored)
+    assert judged(stored, a_message(version=4, title="Old")) == JudgedVersion(
+        verdict=VersionVerdict.STALE, item=stored
+    )
 
 
 def test_r17_an_equal_version_goes_on_and_changes_nothing() -> None:
     """A redelivery, even with other contents; also where the calendar changed the item since."""
     for stored in (an_item(version=5, vorex_version=5), edited_there(vorex_version=5, version=6)):
         message = a_message(version=5, title="Other")
-        assert judged(stored, message) == Judged(verdict=Verdict.EQUAL, item=stored)
+        assert judged(stored, message) == JudgedVersion(verdict=VersionVerdict.EQUAL, item=stored)
 
 
 def test_a_higher_version_is_new() -> None:
     """With its contents, its time, and one revision more."""
     verdict = judged(an_item(version=5, vorex_version=5, revision=9), a_message(version=8, title="New"))
 
-    assert (verdict.verdict, verdict.loss) == (Verdict.NEW, None)
+    assert (verdict.verdict, verdict.loss) == (VersionVerdict.NEW, None)
     assert verdict.item.content == a_content(title="New")
     assert (verdict.item.version, verdict.item.vorex_version, verdict.item.revision) == (8, 8, 10)
 
@@ -73,7 +75,7 @@ def test_a_version_whose_author_knew_the_calendars_change_is_new() -> None:
     """seen_version is left out and means the one before; or it is said."""
     for message in (a_message(version=6), a_message(version=9, seen_version=5)):
         verdict = judged(edited_there(), message)
-        assert (verdict.verdict, verdict.loss) == (Verdict.NEW, None)
+        assert (verdict.verdict, verdict.loss) == (VersionVerdict.NEW, None)
         assert verdict.item.version == message.data.version
         assert verdict.item.changed_by is None
 
@@ -84,7 +86,7 @@ def test_a_version_not_above_the_highest_is_concurrent() -> None:
 
     verdict = judged(stored, a_message(version=5, title="Ours", seen_version=4))
 
-    assert verdict.verdict is Verdict.NEW
+    assert verdict.verdict is VersionVerdict.NEW
     assert (verdict.item.version, verdict.item.vorex_version, verdict.item.sync_version) == (6, 5, 6)
     assert verdict.item.content == a_content(title="Ours")
     assert verdict.loss is not None
@@ -201,27 +203,27 @@ def test_after_a_lost_conflict_vorexs_next_version_that_knew_it_is_new() -> None
 
     verdict = judged(won, a_message(version=7, seen_version=6))
 
-    assert (verdict.verdict, verdict.loss, verdict.item.version) == (Verdict.NEW, None, 7)
+    assert (verdict.verdict, verdict.loss, verdict.item.version) == (VersionVerdict.NEW, None, 7)
 
 
 def test_a_fact_that_comes_back_goes_on_to_its_links() -> None:
     """Equal to the stored version; the item stays."""
     stored = an_imported_item()
 
-    assert judged(stored, a_fact(version=1)) == Judged(verdict=Verdict.EQUAL, item=stored)
+    assert judged(stored, a_fact(version=1)) == JudgedVersion(verdict=VersionVerdict.EQUAL, item=stored)
 
 
 def test_an_older_fact_ends() -> None:
     """Lower than the stored version."""
     stored = an_imported_item(version=3)
 
-    assert judged(stored, a_fact(version=2)) == Judged(verdict=Verdict.STALE, item=stored)
+    assert judged(stored, a_fact(version=2)) == JudgedVersion(verdict=VersionVerdict.STALE, item=stored)
 
 
 def test_a_fact_unknown_to_a_store_that_was_set_back_is_taken() -> None:
     """Of an item that is known, and of one that is not."""
     known = judged(an_imported_item(), a_fact(version=4))
-    assert (known.verdict, known.item.version, known.item.vorex_version) == (Verdict.NEW, 4, 0)
+    assert (known.verdict, known.item.version, known.item.vorex_version) == (VersionVerdict.NEW, 4, 0)
     unknown = judged(None, a_fact(version=4)).item
     assert (unknown.version, unknown.vorex_version, unknown.sync_version) == (4, 0, 4)
     assert unknown.changed_by == "one"
@@ -231,7 +233,7 @@ def test_only_our_own_facts_are_facts() -> None:
     """The same actor from another source speaks for Vorex."""
     verdict = judged(an_item(), a_fact(version=2, source="/vorex/acme"))
 
-    assert (verdict.verdict, verdict.item.vorex_version) == (Verdict.NEW, 2)
+    assert (verdict.verdict, verdict.item.vorex_version) == (VersionVerdict.NEW, 2)
 
 
 def test_vorexs_first_change_of_an_imported_item_is_new() -> None:
@@ -248,7 +250,7 @@ def test_r19_of_two_changes_the_newer_wins(vorex_is_ahead_by: timedelta, wins: b
     """Of two deletions too."""
     for deleted in (False, True):
         assert (
-            vorex_wins(
+            does_vorex_win(
                 an_item(),
                 vorex_time=NOW + vorex_is_ahead_by,
                 calendar_time=NOW,
@@ -278,5 +280,5 @@ def test_r19_at_the_last_number_a_conflict_is_settled_under_it_again() -> None:
     settled = judged(stored, a_message(version=LARGEST_VERSION, seen_version=4)).item
     assert (settled.version, settled.vorex_version) == (LARGEST_VERSION, LARGEST_VERSION)
 
-    edited = next_item(settled, a_content(title="Theirs"), an_integration(), NOW)
+    edited = item_after_change(settled, a_content(title="Theirs"), an_integration(), NOW)
     assert (edited.version, edited.revision) == (LARGEST_VERSION, settled.revision + 1)

@@ -6,12 +6,12 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.chromium import chromium, open_chromium
-from tests.support.guide import Town
+from tests.support.guide import GuideAddresses
 from tests.support.processes import SECRETS, started
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuideAddresses]:
     """Everybody has integrations of their own in it; what it says is searched at the module's end."""
     chromium()
     folder = tmp_path_factory.mktemp("town")
@@ -20,7 +20,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with started("up", "--demo", settings=settings, folder=folder) as up:
         product = up.said("ready ").removeprefix("ready ")
         provider = up.said("stand-in shows it: ").rpartition("it: ")[2]
-        yield Town(product=product, provider=provider, database=database)
+        yield GuideAddresses(product=product, provider=provider, database=database)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, FrameLocator, Page, expect
 
 from tests.support.guide import (
-    PATIENT,
-    PHONE,
-    Town,
+    PATIENT_MILLISECONDS,
+    PHONE_SCREEN,
+    GuideAddresses,
     add_event,
     appeared,
     listening,
@@ -30,7 +30,9 @@ FUTURE = ("Today", "1 week", "1 month", "3 months", "6 months")
 TYPES = ("Appointments", "CRM Activities", "Service Calls", "Tasks", "To Dos")
 
 
-async def test_each_option_of_each_tab_reaches_the_confirmation(town: Town, browser: Browser) -> None:
+async def test_each_option_of_each_tab_reaches_the_confirmation(
+    town: GuideAddresses, browser: Browser
+) -> None:
     """G7–G10: every calendar, box and range, back and forth without losing one."""
     async with window(browser) as opened:
         page = await opened.new_page()
@@ -86,7 +88,7 @@ async def choose_ranges(page: Page, past: str, future: str) -> None:
 
 
 async def test_each_reason_of_not_connected_has_the_button_that_mends_it(
-    town: Town, browser: Browser
+    town: GuideAddresses, browser: Browser
 ) -> None:
     """R22: the calendar is gone, has become read-only, or the permission was withdrawn."""
     async with window(browser) as opened:
@@ -109,7 +111,7 @@ async def test_each_reason_of_not_connected_has_the_button_that_mends_it(
         await expect(page.get_by_text("Connected", exact=True)).to_be_visible()
 
 
-async def breaks(page: Page, town: Town, **fault: Any) -> None:
+async def breaks(page: Page, town: GuideAddresses, **fault: Any) -> None:
     """It is found out with the next item that is to be sent."""
     await town.control("POST", "/faults", **fault)
     town.let_a_minute_pass()
@@ -122,7 +124,7 @@ async def breaks(page: Page, town: Town, **fault: Any) -> None:
 async def until(page: Page, address: str, words: str) -> None:
     """Open the page until it says so."""
     await page.goto(address)
-    for _ in range(PATIENT // 250):
+    for _ in range(PATIENT_MILLISECONDS // 250):
         if await page.get_by_text(words, exact=True).count():
             return
         await page.wait_for_timeout(250)
@@ -143,11 +145,11 @@ async def choose_another(page: Page, before: str, after: str) -> str:
 
 
 @pytest.mark.parametrize("answer", ["Keep them", "Delete them"])
-async def test_many_deletions_wait_for_an_answer(answer: str, town: Town, browser: Browser) -> None:
+async def test_many_deletions_wait_for_an_answer(answer: str, town: GuideAddresses, browser: Browser) -> None:
     """R11: nothing is deleted before, and both answers are carried out."""
     day = datetime.now(UTC).date() + timedelta(days=2)
     user = f"u-{answer.split(maxsplit=1)[0].lower()}"
-    async with window(browser, size=PHONE, script=False) as opened:
+    async with window(browser, size=PHONE_SCREEN, script=False) as opened:
         page = await opened.new_page()
         calendar_id = await set_up(page, town, user, account=ODETTE, deletes=True)
         titles = [f"Stand-up {user} {number}" for number in range(11)]
@@ -166,7 +168,7 @@ async def test_many_deletions_wait_for_an_answer(answer: str, town: Town, browse
             await until(page, at, "Nothing is on this day.")
 
 
-async def test_both_sides_at_once(town: Town, browser: Browser) -> None:
+async def test_both_sides_at_once(town: GuideAddresses, browser: Browser) -> None:
     """G17, G18 and G8 in the demonstration's own frames, and the story of what crossed."""
     async with window(browser) as opened:
         page = await opened.new_page()
@@ -182,7 +184,9 @@ async def test_both_sides_at_once(town: Town, browser: Browser) -> None:
         await seen(mine, "Replace the firewall")
         await press(page, "Complete: Replace the firewall")
         await press(page, "Reassign to Alex: Replace the firewall")
-        await expect(theirs.get_by_title("Contoso – Replace the firewall")).to_have_count(0, timeout=PATIENT)
+        await expect(theirs.get_by_title("Contoso – Replace the firewall")).to_have_count(
+            0, timeout=PATIENT_MILLISECONDS
+        )
         await press(page, "Assign back to me: Replace the firewall")
         await seen(theirs, "Contoso – Replace the firewall")
         await theirs.get_by_role("link", name="New event", exact=True).click()
@@ -193,9 +197,13 @@ async def test_both_sides_at_once(town: Town, browser: Browser) -> None:
         await theirs.get_by_label("Start time").fill("18:00")
         await theirs.get_by_label("End time").fill("21:00")
         await theirs.get_by_role("button", name="Save").click()
-        await expect(mine.get_by_title("Dinner with Fabrikam")).to_contain_text("18:00", timeout=PATIENT)
+        await expect(mine.get_by_title("Dinner with Fabrikam")).to_contain_text(
+            "18:00", timeout=PATIENT_MILLISECONDS
+        )
         await press(page, "Delete: Replace the firewall")
-        await expect(theirs.get_by_title("Contoso – Replace the firewall")).to_have_count(0, timeout=PATIENT)
+        await expect(theirs.get_by_title("Contoso – Replace the firewall")).to_have_count(
+            0, timeout=PATIENT_MILLISECONDS
+        )
         await mine.get_by_title("Dinner with Fabrikam").click()
         await expect(mine.get_by_role("heading", name="Story")).to_be_visible()
         await expect(mine.get_by_text(re.compile(r"^On your calendar · \d\d:\d\d:\d\d$"))).to_be_visible()
@@ -204,10 +212,10 @@ async def test_both_sides_at_once(town: Town, browser: Browser) -> None:
 
 
 async def seen(frame: FrameLocator, title: str) -> None:
-    await expect(frame.get_by_title(title)).to_be_visible(timeout=PATIENT)
+    await expect(frame.get_by_title(title)).to_be_visible(timeout=PATIENT_MILLISECONDS)
 
 
-async def test_a_copy_is_read_back_while_its_story_is_open(town: Town, browser: Browser) -> None:
+async def test_a_copy_is_read_back_while_its_story_is_open(town: GuideAddresses, browser: Browser) -> None:
     """*On its way* until Cronofy shows it, then the moment at which it did."""
     async with window(browser) as opened:
         page = await opened.new_page()
@@ -218,13 +226,13 @@ async def test_a_copy_is_read_back_while_its_story_is_open(town: Town, browser: 
         await appeared(page, town, calendar_id, "Seen there")
         await page.get_by_title("Seen there").click()
         await expect(page.get_by_text(re.compile(r"^On your calendar · \d\d:\d\d:\d\d$"))).to_be_visible(
-            timeout=PATIENT
+            timeout=PATIENT_MILLISECONDS
         )
 
 
 @pytest.mark.parametrize("script", [True, False])
 async def test_finish_is_rehearsed_and_then_does_just_that(
-    script: bool, town: Town, browser: Browser
+    script: bool, town: GuideAddresses, browser: Browser
 ) -> None:
     """By itself with script, by a button without; each line opens."""
     day = datetime.now(UTC).date()
@@ -255,14 +263,14 @@ async def test_finish_is_rehearsed_and_then_does_just_that(
         await appeared(page, town, calendar_id, f"Firewall {user}")
 
 
-async def family_of(town: Town) -> str:
+async def family_of(town: GuideAddresses) -> str:
     """Edgar's, at the provider."""
     people = (await town.control("GET", "/accounts"))["accounts"]
     edgar = next(one for one in people if one["email"] == "edgar.exchange@example.test")
     return str(next(one["key"] for one in edgar["calendars"] if one["name"] == "Family"))
 
 
-async def test_the_demonstrations_pages_shut_nobody_out(town: Town, browser: Browser) -> None:
+async def test_the_demonstrations_pages_shut_nobody_out(town: GuideAddresses, browser: Browser) -> None:
     """The stage, an item's story, the provider's side."""
     async with window(browser) as opened:
         page = await opened.new_page()

@@ -16,25 +16,25 @@ from contracts.calendar import Code, Item, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.errors import Transient
 from handlers.compose import compose
-from handlers.edits import edited
-from handlers.fingerprints import differing, print_of_event
-from service.demo.simulator.world import World
+from handlers.edits import edited_item
+from handlers.fingerprints import differing_fields, fingerprints_of_event
+from service.demo.simulator.world import SimulatedWorld
 from tests.support import integration_acts as acts
 from tests.support.histories import EVERYDAY, WHOLE_LIVES, Step, do, steps
 from tests.support.knobs import examples
-from tests.support.reused import Reused
-from tests.support.two_people_with_runs import Village, village
+from tests.support.reused import ReusedDatabase
+from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
 EXAMPLES = examples("CONVERGENCE_EXAMPLES", 8)
 STILL = frozenset({Code.LOOP_STOPPED, Code.TYPE_OFF, Code.NOT_POSSIBLE, Code.HELD_DELETION})
 
 
-def kindly(world: World) -> None:
+def kindly(world: SimulatedWorld) -> None:
     """Cronofy at its best: prompt, orderly and exact."""
     world.faults.change(apply_delay=0.0, read_lag=0.0, notice_delay=0.0)
 
 
-def unkindly(world: World) -> None:
+def unkindly(world: SimulatedWorld) -> None:
     """Late reads, late and overtaking writes, rewritten texts, repeated and late notices, failures."""
     world.faults.change(
         apply_delay=1.0,
@@ -50,7 +50,7 @@ def unkindly(world: World) -> None:
     )
 
 
-def sparsely(world: World) -> None:
+def sparsely(world: SimulatedWorld) -> None:
     """Rows without what is empty, stamps that are nonsense, late and empty last pages."""
     world.faults.change(read_lag=1.0, sparse_events=True, page_size=2, empty_next_page=True)
 
@@ -62,8 +62,8 @@ def _row(calendar: str, event: dict[str, Any]) -> CronofyEvent:
     return CronofyEvent.parse({**event, "calendar_id": calendar})
 
 
-async def _check(here: Village) -> None:
-    place = here.town
+async def _check(here: TwoPeopleWithRuns) -> None:
+    place = here.people
     items = {item.ref: item for item in await place.home.items()}
     links = await place.home.links()
     for person, integration_id in place.integrations.items():
@@ -102,11 +102,11 @@ def _agrees(link: Link, item: Item | None, truth: Sequence[dict[str, Any]], cale
     assert len(found) == 1, (link, item)
     ours = compose(item.content)
     assert ours is not None, (link, item)
-    read = print_of_event(_row(calendar, found[0]), item.content)
-    wanted = print_of_event(ours, item.content)
-    fields = differing(read, wanted)
+    read = fingerprints_of_event(_row(calendar, found[0]), item.content)
+    wanted = fingerprints_of_event(ours, item.content)
+    fields = differing_fields(read, wanted)
     # The account's name may be missing from a title that a person typed: the item's title is the same (R13).
-    taken_over = edited(item.content, _row(calendar, found[0]), fields)
+    taken_over = edited_item(item.content, _row(calendar, found[0]), fields)
     assert taken_over == item.content, (fields, link, item, found[0])
 
 
@@ -124,15 +124,15 @@ def _all_sent(person: str, mine: Sequence[Link], items: Sequence[Item]) -> None:
             assert item.ref in linked, item
 
 
-async def _synced(here: Village) -> None:
+async def _synced(here: TwoPeopleWithRuns) -> None:
     """Everything within reach is brought and sent because Ann asked for it (R26)."""
     await acts.sync(here, retrieve=acts.WIDE, send=acts.WIDE)
     await here.rest()
-    await here.town.rest()
+    await here.people.rest()
     assert await here.unfinished() == []
 
 
-async def _complete(here: Village) -> None:
+async def _complete(here: TwoPeopleWithRuns) -> None:
     """After a wide sync nothing is on one side only."""
     items = {item.ref: item for item in await here.home.items()}
     value = await here.home.value(here.mine)
@@ -141,7 +141,7 @@ async def _complete(here: Village) -> None:
         for link in await here.home.links()
         if link.integration_id == here.mine and link.calendar_id == value.calendar_id
     ]
-    truth = [event for event in here.town.world.events(here.calendar) if not event["deleted"]]
+    truth = [event for event in here.people.world.events(here.calendar) if not event["deleted"]]
     _all_imported(truth, mine, items)
     there = {link.item_ref for link in mine if link.exists_there or link.code in STILL}
     for item in items.values():
@@ -150,9 +150,9 @@ async def _complete(here: Village) -> None:
             assert item.ref in there, (item, [link for link in mine if link.item_ref == item.ref])
 
 
-async def _again_changes_nothing(here: Village) -> None:
+async def _again_changes_nothing(here: TwoPeopleWithRuns) -> None:
     """Messages once more, a run once more, a day once more: no write, no new version (R18)."""
-    place = here.town
+    place = here.people
     before = len(place.world.log.writes)
     versions = {item.ref: item.version for item in await here.home.items()}
     for message in place.said[-10:]:
@@ -163,13 +163,15 @@ async def _again_changes_nothing(here: Village) -> None:
     assert {item.ref: item.version for item in await here.home.items()} == versions
 
 
-async def _nothing_is_left(here: Village) -> None:
+async def _nothing_is_left(here: TwoPeopleWithRuns) -> None:
     """R21: what was to be removed is removed."""
-    ours = [e for e in here.town.world.events(here.calendar_of("ann")) if e["event_id"] and not e["deleted"]]
+    ours = [
+        e for e in here.people.world.events(here.calendar_of("ann")) if e["event_id"] and not e["deleted"]
+    ]
     assert here.last_left == "keep" or not ours, ours
 
 
-async def _all_on(here: Village) -> None:
+async def _all_on(here: TwoPeopleWithRuns) -> None:
     """Ann links her calendar again if she has to, reconnects, activates, and answers what waits."""
     await here.rest()
     if not here.linked:
@@ -182,9 +184,11 @@ async def _all_on(here: Village) -> None:
     await here.rest()
 
 
-async def _live(history: Sequence[Step], manner: Callable[[World], None], reused: Reused) -> None:
-    async with village(change=manner, reused=reused) as here:
-        place = here.town
+async def _live(
+    history: Sequence[Step], manner: Callable[[SimulatedWorld], None], reused: ReusedDatabase
+) -> None:
+    async with two_people_with_runs(change=manner, reused=reused) as here:
+        place = here.people
         place.world.add_calendar("ann@example.com", "Second")
         for step in history:
             await do(here, step)
@@ -200,9 +204,9 @@ async def _live(history: Sequence[Step], manner: Callable[[World], None], reused
 
 
 @pytest.fixture
-def reused(tmp_path: Path) -> Iterator[tuple[asyncio.Runner, Reused]]:
+def reused(tmp_path: Path) -> Iterator[tuple[asyncio.Runner, ReusedDatabase]]:
     with asyncio.Runner() as runner:
-        made = Reused(tmp_path / "histories.db")
+        made = ReusedDatabase(tmp_path / "histories.db")
         runner.run(made.open())
         yield runner, made
         runner.run(made.close())
@@ -212,7 +216,7 @@ def reused(tmp_path: Path) -> Iterator[tuple[asyncio.Runner, Reused]]:
 @pytest.mark.parametrize("manner", [kindly, unkindly, sparsely])
 @pytest.mark.parametrize("names", [EVERYDAY, WHOLE_LIVES], ids=["days", "lives"])
 def test_r17_r18_r19_both_calendars_agree_at_rest_whatever_happened(
-    manner: Callable[[World], None], names: list[str], reused: tuple[asyncio.Runner, Reused]
+    manner: Callable[[SimulatedWorld], None], names: list[str], reused: tuple[asyncio.Runner, ReusedDatabase]
 ) -> None:
     """One event per item, both sides alike by the rules, and a second sync writes nothing."""
     runner, made = reused

@@ -13,18 +13,17 @@ from sqlalchemy import update
 
 from contracts.envelope import ItemChanged, NoticeReceived, decode, encode
 from contracts.fields import rfc3339
-from contracts.messages import NoticeData
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, NoticeData
 from contracts.ports import Delivery, Outgoing
 from contracts.vorex import Action
 from service.app.cronofy import open_cronofy
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND
-from service.consumers.failures import Received
-from service.crashpoints import KILLED
+from service.consumers.failures import ReceivedMessage
+from service.crashpoints import EXIT_KILLED
 from service.cronofy.budget import NoBudget
-from service.demo.simulator.server import serving
-from service.demo.simulator.world import World
+from service.demo.simulator.server import serve_inside
+from service.demo.simulator.world import SimulatedWorld
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.integrations.credentials import CredentialsTable
@@ -58,7 +57,7 @@ pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(600)]
 class Ground:
     """A linked calendar, the store behind My Calendar, and the consumer's settings."""
 
-    calendar: World
+    calendar: SimulatedWorld
     calendar_id: str
     world: Outbound
     integration_id: str
@@ -101,7 +100,7 @@ class Ground:
         tokens = CredentialsTable(store, [SECRETS["ENCRYPTION_KEYS"]])
         cronofy = open_cronofy(access, credentials=tokens, budget=NoBudget(), clock=clock)
         handle = parts_of(store, cronofy, clock).notices
-        await handle(Received(message=message))
+        await handle(ReceivedMessage(message=message))
         await cronofy.close()
         return message.id
 
@@ -173,7 +172,9 @@ async def ground(database_url: str, broker_url: str, tmp_path: Path) -> AsyncIte
 
 @asynccontextmanager
 async def opened(url: str, broker_url: str, folder: Path) -> AsyncIterator[Ground]:
-    calendar = World(client_id=SECRETS["CRONOFY_CLIENT_ID"], client_secret=SECRETS["CRONOFY_CLIENT_SECRET"])
+    calendar = SimulatedWorld(
+        client_id=SECRETS["CRONOFY_CLIENT_ID"], client_secret=SECRETS["CRONOFY_CLIENT_SECRET"]
+    )
     calendar.faults.change(page_size=3, read_lag=0.0)
     calendar.add_mailbox(email=EMAIL, calendars=("Calendar",))
     linked = calendar.link(EMAIL)
@@ -188,7 +189,7 @@ async def opened(url: str, broker_url: str, folder: Path) -> AsyncIterator[Groun
     store = Store(url)
     await store.upgrade()
     async with (
-        serving(calendar, host="127.0.0.1", port=0) as address,
+        serve_inside(calendar, host="127.0.0.1", port=0) as address,
         outbound(store, ManualClock(), RabbitBroker(broker_url)) as world,
     ):
         yield Ground(
@@ -217,7 +218,7 @@ async def test_r30_killed_while_reading_and_started_again_all_is_as_if_nothing_h
     ground.change_things()
     fatal = await ground.notice()
     with ground.consumer(crash_at=point) as doomed:
-        assert await _ended(doomed) == KILLED
+        assert await _ended(doomed) == EXIT_KILLED
     await ground.let_the_rights_of_the_dead_expire()
     with ground.consumer() as consumer:
         await until(lambda: ground.done(before, fatal), seconds=LATEST, what="the second read")

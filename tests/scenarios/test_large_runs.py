@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.knobs import examples
-from tests.support.large_runs import Kind, Limits, Told, ground
+from tests.support.large_runs import Kind, Limits, RunSeen, large_runs
 
 MANY = examples("LARGE_RUN", 5000)
 PAGE, BATCH = 100, 50
@@ -21,9 +21,9 @@ MOST_GROWTH = 24.0
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(900)]
 
 
-async def _ran(kind: Kind, sqlite_url: str, broker_url: str, folder: Path) -> tuple[Told, int]:
+async def _ran(kind: Kind, sqlite_url: str, broker_url: str, folder: Path) -> tuple[RunSeen, int]:
     limits = Limits(per_second=0, per_minute=0)
-    async with ground(sqlite_url, broker_url, folder, limits) as place:
+    async with large_runs(sqlite_url, broker_url, folder, limits) as place:
         if kind == "retrieve":
             place.fill_calendar(MANY)
         else:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from contracts.messages import QUEUE_OUTBOUND
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import QUEUE_OUTBOUND
-from service.crashpoints import KILLED
+from service.crashpoints import EXIT_KILLED
 from service.store.engine.store import Store
 from service.store.tables import links
 from tests.support.calendars import Outbound, changed, outbound
@@ -62,7 +62,7 @@ async def test_r30_killed_at_a_crash_point_and_started_again_all_is_as_if_nothin
         await world.publish(*(changed(f"i-{item}", version) for version in (1, 2) for item in range(20)))
         await world.publish(changed("refused", title="refused for good"))
         with ground.consumer(crash_at=point, refuses="i-7 v2") as doomed:
-            assert await asyncio.to_thread(doomed.wait, 90) == KILLED
+            assert await asyncio.to_thread(doomed.wait, 90) == EXIT_KILLED
         await _let_claims_expire(world)
         with ground.consumer():
             await until(lambda: _ended(world), seconds=90, what="everything done")

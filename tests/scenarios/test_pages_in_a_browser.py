@@ -11,9 +11,9 @@ from playwright.async_api import Browser, Route, expect
 from service.web.rendering import long_day
 from tests.support.guide import (
     ACCOUNT,
-    PATIENT,
-    PHONE,
-    Town,
+    PATIENT_MILLISECONDS,
+    PHONE_SCREEN,
+    GuideAddresses,
     add_event,
     appeared,
     fill_in,
@@ -32,7 +32,7 @@ LIVE = """<!doctype html><title>Live</title><script src="/static/comfort.js" def
 <details><summary>Both values</summary>one and the other</details></div></main>"""
 
 
-async def test_the_guide_click_by_click(town: Town, browser: Browser) -> None:
+async def test_the_guide_click_by_click(town: GuideAddresses, browser: Browser) -> None:
     """G4–G18, with script: right-click, progress and arriving events without a reload."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     async with window(browser) as opened:
@@ -47,7 +47,7 @@ async def test_the_guide_click_by_click(town: Town, browser: Browser) -> None:
         await fill_in(page, "Site visit")
         await appeared(page, town, calendar_id, "Site visit")
         await add_event(town, calendar_id, "Lunch with Contoso", tomorrow)
-        await expect(page.get_by_title("Lunch with Contoso")).to_be_visible(timeout=PATIENT)
+        await expect(page.get_by_title("Lunch with Contoso")).to_be_visible(timeout=PATIENT_MILLISECONDS)
         await press(page, "Calendar Sync", role="link")
         await press(page, "Logs: Calendar", role="link")
         await expect(page.locator("#log").get_by_text("Done", exact=True)).to_be_visible()
@@ -56,10 +56,10 @@ async def test_the_guide_click_by_click(town: Town, browser: Browser) -> None:
         assert complaints == []
 
 
-async def test_the_guide_without_script_on_a_phone(town: Town, browser: Browser) -> None:
+async def test_the_guide_without_script_on_a_phone(town: GuideAddresses, browser: Browser) -> None:
     """G4–G18 by links and forms alone, then deleted with its copies (G13, R21)."""
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    async with window(browser, size=PHONE, script=False) as opened:
+    async with window(browser, size=PHONE_SCREEN, script=False) as opened:
         page = await opened.new_page()
         calendar_id = await set_up(page, town, "u-plain")
         await page.goto(f"{town.product}/my-calendar?day={tomorrow}")
@@ -67,7 +67,7 @@ async def test_the_guide_without_script_on_a_phone(town: Town, browser: Browser)
         await fill_in(page, "Plain visit")
         await appeared(page, town, calendar_id, "Plain visit")
         await add_event(town, calendar_id, "Plain lunch", tomorrow)
-        deadline = time.monotonic() + PATIENT / 1000
+        deadline = time.monotonic() + PATIENT_MILLISECONDS / 1000
         while not await page.get_by_text("Plain lunch").count():
             assert time.monotonic() < deadline, "the event did not arrive"
             await page.reload()
@@ -81,7 +81,7 @@ async def test_the_guide_without_script_on_a_phone(town: Town, browser: Browser)
         await expect(page.get_by_text("No calendar is linked yet")).to_be_visible()
 
 
-async def test_keys_do_what_the_mouse_does(town: Town, browser: Browser) -> None:
+async def test_keys_do_what_the_mouse_does(town: GuideAddresses, browser: Browser) -> None:
     """Arrows move over the days, N adds an appointment; ranges wait for their option (G9)."""
     async with window(browser) as opened:
         page = await opened.new_page()
@@ -114,7 +114,9 @@ async def test_keys_do_what_the_mouse_does(town: Town, browser: Browser) -> None
         assert complaints == []
 
 
-async def test_no_page_is_wider_than_the_screen_or_shuts_anybody_out(town: Town, browser: Browser) -> None:
+async def test_no_page_is_wider_than_the_screen_or_shuts_anybody_out(
+    town: GuideAddresses, browser: Browser
+) -> None:
     """axe-core finds nothing; at 360 and 1440 pixels, light and dark."""
     day = datetime.now(UTC).date()
     async with window(browser) as opened:
@@ -137,7 +139,7 @@ async def test_no_page_is_wider_than_the_screen_or_shuts_anybody_out(town: Town,
             await open_to_all(page, f"{town.product}{path}")
 
 
-async def test_each_mistake_is_told_beside_its_field(town: Town, browser: Browser) -> None:
+async def test_each_mistake_is_told_beside_its_field(town: GuideAddresses, browser: Browser) -> None:
     """A screen reader hears it with the field."""
     async with window(browser) as opened:
         page = await opened.new_page()
@@ -151,7 +153,7 @@ async def test_each_mistake_is_told_beside_its_field(town: Town, browser: Browse
         assert found.violations_count == 0, found.generate_report()
 
 
-async def test_nobody_loses_their_place_or_what_they_typed(town: Town, browser: Browser) -> None:
+async def test_nobody_loses_their_place_or_what_they_typed(town: GuideAddresses, browser: Browser) -> None:
     """The focus returns to the button that was pressed, a form is sent once, a session's end is told."""
     day = datetime.now(UTC).date() + timedelta(days=3)
     async with window(browser) as opened:
@@ -190,7 +192,9 @@ async def test_nobody_loses_their_place_or_what_they_typed(town: Town, browser: 
         await expect(page.locator(".agenda a").filter(has_text="Typed before the end")).to_be_visible()
 
 
-async def test_what_is_opened_stays_the_same_until_something_changes(town: Town, browser: Browser) -> None:
+async def test_what_is_opened_stays_the_same_until_something_changes(
+    town: GuideAddresses, browser: Browser
+) -> None:
     """A reader is not thrown out of it by an answer that says nothing new."""
     said, asked = ["before"], []
 

@@ -15,10 +15,10 @@ import jwt
 import pytest
 
 from contracts.fields import rfc3339
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND
 from contracts.ports import Outgoing
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND
-from service.demo.acceptance import Walk
+from service.demo.acceptance import AcceptanceWalk
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.tables import inbox
@@ -96,10 +96,10 @@ def stopped(processes: Sequence[Started]) -> list[int]:
 
 
 @asynccontextmanager
-async def somebody(settings: Mapping[str, str]) -> AsyncIterator[Walk]:
+async def somebody(settings: Mapping[str, str]) -> AsyncIterator[AcceptanceWalk]:
     """A person with a browser, who is not signed in yet."""
     async with httpx.AsyncClient(timeout=60, trust_env=False) as browser:
-        yield Walk(
+        yield AcceptanceWalk(
             browser=browser,
             product=settings["PUBLIC_URL"],
             calendar_provider=settings["CRONOFY_API_URL"],
@@ -151,37 +151,37 @@ async def test_g17_g18_connected_finished_crossed_and_deactivated(
     assert await asyncio.to_thread(stopped, processes) == [0] * len(EVERY)
 
 
-async def _add_on_both_sides(person: Walk) -> None:
+async def _add_on_both_sides(person: AcceptanceWalk) -> None:
     start, end = (rfc3339(person._day(hour)) for hour in (14, 15))
     await person._api("POST", "/my-calendar/items", json={"title": "Held back", "start": start, "end": end})
     event = {"summary": "Out of sight", "start": start, "end": end, "tzid": "Europe/London"}
     await person._json("POST", f"{person._control}/calendars/{person.calendar_id}/events", json=event)
 
 
-async def _logged(person: Walk, title: str, outcome: str, code: str) -> bool:
+async def _logged(person: AcceptanceWalk, title: str, outcome: str, code: str) -> bool:
     log = await person._api("GET", f"/integrations/{person.integration_id}/logs?trigger=real_time")
     return (title, outcome, code) in {(each["title"], each["outcome"], each["code"]) for each in log["items"]}
 
 
-async def _notices(person: Walk) -> list[Json]:
+async def _notices(person: AcceptanceWalk) -> list[Json]:
     """What Cronofy's stand-in has told of changes, and was thanked for."""
     told = await person._json("GET", f"{person._control}/notices")
     return [one for one in told["notices"] if one["status"] == HTTPStatus.ACCEPTED]
 
 
-async def _heard(person: Walk, world: Outbound, least: int) -> bool:
+async def _heard(person: AcceptanceWalk, world: Outbound, least: int) -> bool:
     """Whether so many notices were told, and the consumer has settled every one."""
     told = await _notices(person)
     settled = await world.rows(inbox, inbox.c.consumer == QUEUE_INBOUND)
     return least <= len(told) == len(settled)
 
 
-async def _linked_titles(person: Walk) -> set[str]:
+async def _linked_titles(person: AcceptanceWalk) -> set[str]:
     shown = await person._json("GET", f"{person._control}/events", params={"calendar_id": person.calendar_id})
     return {event["summary"] for event in shown["events"]}
 
 
-async def _own_titles(person: Walk) -> set[str]:
+async def _own_titles(person: AcceptanceWalk) -> set[str]:
     days = {"from": rfc3339(person._day(0)), "to": rfc3339(person._day(23))}
     shown = await person._api("GET", "/my-calendar/items", params=days)
     return {item["title"] for item in shown["items"]}

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from service.crashpoints import KILLED
-from service.integrations.activate import Switching
-from service.integrations.catch_up import DAILY, want_catch_up
-from service.integrations.delete import Leaving
+from service.crashpoints import EXIT_KILLED
+from service.integrations.activate import IntegrationSwitch
+from service.integrations.catch_up import DAILY_RUN, request_comparison
+from service.integrations.delete import IntegrationDeletion
 from service.keeper import due_runs
 from service.store.integrations import integrations
 from service.store.tables import credentials, integration_state, leases, links, runs
 from service.store.tables import items as items_table
-from tests.support.large_runs import OWNER, Ground, Limits, ground
+from tests.support.large_runs import OWNER, LargeRuns, Limits, large_runs
 from tests.support.waiting import until
 
 EVENTS, ITEMS = 8, 120
@@ -26,7 +26,7 @@ LATEST = 120.0
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(600)]
 
-Act = Callable[[Ground], Awaitable[None]]
+Act = Callable[[LargeRuns], Awaitable[None]]
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def place(database: str, broker_url: str, tmp_path: Path) -> AsyncIterator[Ground]:
-    async with ground(database, broker_url, tmp_path, Limits(per_second=0, per_minute=0)) as made:
+async def place(database: str, broker_url: str, tmp_path: Path) -> AsyncIterator[LargeRuns]:
+    async with large_runs(database, broker_url, tmp_path, Limits(per_second=0, per_minute=0)) as made:
         made.calendar.faults.change(page_size=3)
         yield made
 
 
-async def _nothing_lasts_of_the_dead(place: Ground) -> None:
+async def _nothing_lasts_of_the_dead(place: LargeRuns) -> None:
     """What a dead process holds keeps others out for a while that nobody waits for here."""
     async with place.world.store.begin() as connection:
         await connection.execute(update(integration_state).values(read_until=0.0))
@@ -51,17 +51,17 @@ async def _nothing_lasts_of_the_dead(place: Ground) -> None:
         await connection.execute(update(links).values(claimed_until=0.0, touched_at=0.0))
 
 
-async def _newest_run(place: Ground) -> Mapping[str, Any]:
+async def _newest_run(place: LargeRuns) -> Mapping[str, Any]:
     rows = await place.world.rows(runs)
     return max(rows, key=lambda row: str(row["id"]))
 
 
-async def _over(place: Ground) -> bool:
+async def _over(place: LargeRuns) -> bool:
     return (await _newest_run(place))["ended_at"] is not None
 
 
 @asynccontextmanager
-async def _kept(place: Ground) -> AsyncIterator[None]:
+async def _kept(place: LargeRuns) -> AsyncIterator[None]:
     """The keeper's part: runs that wait for a moment are asked to go on."""
 
     async def keep() -> None:
@@ -77,14 +77,14 @@ async def _kept(place: Ground) -> AsyncIterator[None]:
         await asyncio.gather(keeping, return_exceptions=True)
 
 
-async def _killed_and_started_again(place: Ground, act: Act, point: str) -> Mapping[str, Any]:
+async def _killed_and_started_again(place: LargeRuns, act: Act, point: str) -> Mapping[str, Any]:
     """The run that follows the act, as it ended at last."""
     with place.consumer(crash_at=point) as doomed:
         await asyncio.to_thread(doomed.logged, "process.started", seconds=LATEST)
         await act(place)
         async with _kept(place):
             await until(lambda: doomed.process.poll() is not None, seconds=LATEST, what="its end")
-        assert doomed.process.returncode == KILLED
+        assert doomed.process.returncode == EXIT_KILLED
     await _nothing_lasts_of_the_dead(place)
     with place.consumer():
         async with _kept(place):
@@ -97,12 +97,12 @@ def _counts(run: Mapping[str, Any]) -> dict[str, Any]:
     return {name: run[name] for name in names}
 
 
-async def _titles_there(place: Ground) -> list[str]:
+async def _titles_there(place: LargeRuns) -> list[str]:
     events = place.calendar.events(place.calendar_key)
     return sorted(event["summary"] for event in events if not event["deleted"])
 
 
-async def _titles_here(place: Ground) -> list[str]:
+async def _titles_here(place: LargeRuns) -> list[str]:
     rows = await place.world.rows(items_table)
     return sorted(row["content"]["title"] for row in rows if not row["deleted"])
 
@@ -113,7 +113,7 @@ SQLITE_AND_POSTGRESQL = ("sqlite", pytest.param("postgresql", marks=POSTGRESQL))
 
 @pytest.mark.parametrize("point", ["runs.2#3", "runs.3#4"])
 @pytest.mark.parametrize("database", SQLITE_AND_POSTGRESQL, indirect=True)
-async def test_r25_a_retrieve_survives_a_kill(place: Ground, point: str) -> None:
+async def test_r25_a_retrieve_survives_a_kill(place: LargeRuns, point: str) -> None:
     """Inside a page's transaction, and after it."""
     place.fill_calendar(EVENTS)
 
@@ -135,7 +135,7 @@ async def test_r25_a_retrieve_survives_a_kill(place: Ground, point: str) -> None
     ],
     indirect=["database"],
 )
-async def test_r25_a_send_survives_a_kill(place: Ground, point: str) -> None:
+async def test_r25_a_send_survives_a_kill(place: LargeRuns, point: str) -> None:
     """Inside a step, between two, and while its links are written."""
     await place.fill_vorex(ITEMS)
 
@@ -154,7 +154,7 @@ async def test_r25_a_send_survives_a_kill(place: Ground, point: str) -> None:
     indirect=["database"],
 )
 @pytest.mark.parametrize("kind", ["catch_up", "daily"])
-async def test_r20_a_comparison_survives_a_kill(place: Ground, kind: str, point: str) -> None:
+async def test_r20_a_comparison_survives_a_kill(place: LargeRuns, kind: str, point: str) -> None:
     """Events that nobody announced come over once."""
     place.fill_calendar(EVENTS)
 
@@ -169,7 +169,7 @@ async def test_r20_a_comparison_survives_a_kill(place: Ground, kind: str, point:
     [("sqlite", "runs.2#2"), pytest.param("postgresql", "runs.3#3", marks=POSTGRESQL)],
     indirect=["database"],
 )
-async def test_r21_a_deletion_that_removes_copies_survives_a_kill(place: Ground, point: str) -> None:
+async def test_r21_a_deletion_that_removes_copies_survives_a_kill(place: LargeRuns, point: str) -> None:
     """None of ours is left, no foreign one is touched, and the tokens are erased."""
     place.fill_calendar(1)
     await place.fill_vorex(EVENTS)
@@ -183,26 +183,26 @@ async def test_r21_a_deletion_that_removes_copies_survives_a_kill(place: Ground,
     assert all(row["ended_at"] is not None for row in await place.world.rows(links))
 
 
-async def _retrieve(place: Ground) -> None:
+async def _retrieve(place: LargeRuns) -> None:
     await place.start("retrieve")
 
 
-async def _send(place: Ground) -> None:
+async def _send(place: LargeRuns) -> None:
     await place.start("send")
 
 
-async def _pause(place: Ground) -> None:
-    switching = Switching(place.world.store)
+async def _pause(place: LargeRuns) -> None:
+    switching = IntegrationSwitch(place.world.store)
     await switching.deactivate(OWNER, place.integration_id)
     await switching.activate(OWNER, place.integration_id)
 
 
-async def _a_day(place: Ground) -> None:
+async def _a_day(place: LargeRuns) -> None:
     store = place.world.store
     async with store.begin() as connection:
         (mine,) = (await integrations.load(connection, [place.integration_id], lock=True)).values()
-        await want_catch_up(store, connection, mine, kind=DAILY)
+        await request_comparison(store, connection, mine, kind=DAILY_RUN)
 
 
-async def _leave(place: Ground) -> None:
-    await Leaving(place.world.store).delete(OWNER, place.integration_id, copies="remove")
+async def _leave(place: LargeRuns) -> None:
+    await IntegrationDeletion(place.world.store).delete(OWNER, place.integration_id, copies="remove")

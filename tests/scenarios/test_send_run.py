@@ -6,13 +6,13 @@ from sqlalchemy import select
 
 from service.store.tables import log_entries
 from service.store.tables import runs as runs_table
-from tests.support.two_people import Town, town
+from tests.support.two_people import TwoPeople, two_people
 
 NINE, TEN = "2026-12-03T09:00:00Z", "2026-12-03T10:00:00Z"
 WEEK = {"past": "1_week", "future": "1_week"}
 
 
-async def _run(place: Town, integration_id: str) -> None:
+async def _run(place: TwoPeople, integration_id: str) -> None:
     """Do the steps while the lanes write, until the run is over."""
     steps = asyncio.create_task(place.home.run_steps(integration_id, send=WEEK, steps=6))
     async with asyncio.timeout(100):
@@ -25,7 +25,7 @@ async def _run(place: Town, integration_id: str) -> None:
 
 async def test_r26_a_send_run_writes_every_item_of_its_range_once(sqlite_url: str) -> None:
     """Its log entries and its counts say so."""
-    async with town(sqlite_url) as place:
+    async with two_people(sqlite_url) as place:
         mine = place.integrations["ann"]
         for number in range(120):
             await place.home.own_item(f"Item {number}", kind="task", start=NINE, end=TEN)

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page
 
 from tests.screenshots.scene import Scene
 from tests.support.chromium import open_chromium
-from tests.support.guide import Town, window
+from tests.support.guide import GuideAddresses, window
 from tests.support.processes import ROOT, SECRETS, started
 
 ALL = ROOT / "build" / "screenshots"
@@ -64,7 +64,7 @@ async def _ready(page: Page, opened: str, wait: str) -> None:
         await frame.wait_for_load_state("networkidle")
 
 
-async def take_all(town: Town, folder: Path) -> None:
+async def take_all(town: GuideAddresses, folder: Path) -> None:
     async with open_chromium() as browser, window(browser) as opened:
         page = await opened.new_page()
         scene = Scene(town=town, page=page, today=datetime.now(UTC).date())
@@ -117,13 +117,13 @@ async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
 
 
 @contextmanager
-def demonstration(folder: Path) -> Iterator[Town]:
+def demonstration(folder: Path) -> Iterator[GuideAddresses]:
     database = folder / "town.db"  # a name of its own, or the demonstration takes another folder
     settings = {**SECRETS, "DATABASE_URL": f"sqlite+aiosqlite:///{database}"}
     with started("up", "--demo", settings=settings, folder=folder) as up:
         product = up.said("ready ").removeprefix("ready ")
         provider = up.said("stand-in shows it: ").rpartition("it: ")[2]
-        yield Town(product=product, provider=provider, database=database)
+        yield GuideAddresses(product=product, provider=provider, database=database)
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.messages import outbox
-from tests.support.guide import PATIENT, Town, add_event, appeared, press
+from tests.support.guide import PATIENT_MILLISECONDS, GuideAddresses, add_event, appeared, press
 
 USER, TENANT = "dana", "demo"
 OPERATOR = {"role": "operator", "name": "Dana Dale"}
@@ -55,7 +55,7 @@ EVENTS = (
 class Scene:
     """Where the pictures are taken."""
 
-    town: Town
+    town: GuideAddresses
     page: Page
     today: date
     linked: str = ""
@@ -83,7 +83,7 @@ class Scene:
             await group.get_by_label("Get Past Items").select_option(label="1 week")
             await group.get_by_label("Get Future Items").select_option(label="1 month")
         await press(self.page, "Confirmation")
-        await expect(self.page.get_by_text("Look again")).to_be_visible(timeout=PATIENT)
+        await expect(self.page.get_by_text("Look again")).to_be_visible(timeout=PATIENT_MILLISECONDS)
         self.linked = self.page.url.partition("/settings/")[0]
 
     async def finish(self) -> None:
@@ -176,7 +176,7 @@ class Scene:
 async def until(page: Page, address: str, words: str) -> None:
     """Open the page until it says so."""
     await page.goto(address)
-    for _ in range(PATIENT // 250):
+    for _ in range(PATIENT_MILLISECONDS // 250):
         if await page.get_by_text(words, exact=True).count():
             return
         await page.wait_for_timeout(250)

@@ -8,7 +8,7 @@ from service.store.engine.store import Store
 from tests.support.calendars import Outbound, outbound
 from tests.support.clock import ManualClock
 from tests.support.office import Office, open_office
-from tests.support.one_person import Household, household
+from tests.support.one_person import OnePerson, one_person
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -37,9 +37,9 @@ async def world(database_url: str) -> AsyncIterator[Outbound]:
 
 
 @pytest.fixture
-async def home(database_url: str) -> AsyncIterator[Household]:
+async def home(database_url: str) -> AsyncIterator[OnePerson]:
     """A linked calendar at the simulator, and the inbound half of the product."""
-    async with household(database_url) as built:
+    async with one_person(database_url) as built:
         yield built
 
 

@@ -13,8 +13,15 @@ from pydantic import SecretStr
 
 from contracts.errors import Unavailable
 from service import app as root
-from service.app.server import CannotListen, Minder, SystemClock, at_its_port, listening, port_of
-from service.demo.acceptance import walk
+from service.app.server import (
+    CannotListen,
+    SystemClock,
+    TaskMinder,
+    listening_socket,
+    port_of,
+    with_bound_port,
+)
+from service.demo.acceptance import walk_all
 from service.demo.demonstration import demonstration
 from service.monitoring.readiness import Readiness
 from service.settings import Settings
@@ -50,7 +57,7 @@ async def test_up_opens_everything_and_leaves_nothing_behind(new_sqlite_url: str
     """Every task that was begun has ended when the block is left."""
     before = asyncio.all_tasks()
     async with (
-        root.everything(at_its_port(settings_at(new_sqlite_url))) as running,
+        root.everything(with_bound_port(settings_at(new_sqlite_url))) as running,
         asking(running.address) as client,
     ):
         assert (await client.get("/readyz")).json() == {"ready": True, "because": []}
@@ -63,7 +70,7 @@ async def test_up_opens_everything_and_leaves_nothing_behind(new_sqlite_url: str
 async def test_up_can_be_opened_again_on_the_same_database(new_sqlite_url: str) -> None:
     """Nothing of the first time stands in the way."""
     for _ in range(2):
-        async with root.everything(at_its_port(settings_at(new_sqlite_url))) as running:
+        async with root.everything(with_bound_port(settings_at(new_sqlite_url))) as running:
             assert running.address.startswith("http://127.0.0.1:")
 
 
@@ -71,11 +78,11 @@ async def test_the_walk_ticks_every_step(new_sqlite_url: str) -> None:
     """G17, G18, over HTTP alone."""
     said: list[str] = []
     async with (
-        demonstration(at_its_port(settings_at(new_sqlite_url))) as demo,
+        demonstration(with_bound_port(settings_at(new_sqlite_url))) as demo,
         root.everything(demo.settings) as running,
     ):
         token = demo.sign_in_token(SystemClock())
-        went_well = await walk(
+        went_well = await walk_all(
             product=running.address, calendar_provider=demo.simulator, token=token, say=said.append
         )
 
@@ -86,10 +93,10 @@ async def test_the_walk_ticks_every_step(new_sqlite_url: str) -> None:
 async def test_a_walk_that_fails_says_where_and_stops() -> None:
     """A wrong link: the first step fails, the others are not tried."""
     said: list[str] = []
-    with listening("127.0.0.1", 0) as closed:
+    with listening_socket("127.0.0.1", 0) as closed:
         address = f"http://127.0.0.1:{port_of(closed)}"
 
-    went_well = await walk(product=address, calendar_provider=address, token="x", say=said.append)
+    went_well = await walk_all(product=address, calendar_provider=address, token="x", say=said.append)
 
     assert not went_well
     assert len(said) == 1
@@ -109,24 +116,24 @@ async def test_a_demonstration_makes_the_secrets_that_are_missing() -> None:
 
 async def test_the_public_address_follows_the_port_unless_it_was_given(new_sqlite_url: str) -> None:
     """Redirects and notices must find the way back."""
-    followed = at_its_port(settings_at(new_sqlite_url))
+    followed = with_bound_port(settings_at(new_sqlite_url))
     assert followed.public_url == f"http://127.0.0.1:{followed.port}"
 
-    given = at_its_port(settings_at(new_sqlite_url, public_url="https://sync.example.com"))
+    given = with_bound_port(settings_at(new_sqlite_url, public_url="https://sync.example.com"))
     assert given.public_url == "https://sync.example.com"
 
 
 async def test_a_process_refuses_a_schema_that_is_not_current(new_sqlite_url: str) -> None:
     """It names the remedy."""
-    with pytest.raises(root.Incomplete, match="calendar-sync migrate"):
+    with pytest.raises(root.SetupIncomplete, match="calendar-sync migrate"):
         async with root.web(settings_at(new_sqlite_url)):
             pass
 
 
 async def test_a_port_that_is_taken_is_said() -> None:
     """In a sentence with the port."""
-    with listening("127.0.0.1", 0) as taken, pytest.raises(CannotListen, match=str(port_of(taken))):
-        listening("127.0.0.1", port_of(taken))
+    with listening_socket("127.0.0.1", 0) as taken, pytest.raises(CannotListen, match=str(port_of(taken))):
+        listening_socket("127.0.0.1", port_of(taken))
 
 
 async def test_readiness_names_what_stands_in_the_way(new_sqlite_url: str) -> None:
@@ -153,7 +160,7 @@ async def test_a_minded_task_that_dies_ends_the_process() -> None:
     async def die() -> None:
         raise ZeroDivisionError
 
-    minder = Minder()
+    minder = TaskMinder()
     minder.start(die(), name="dying")
 
     with pytest.raises(ZeroDivisionError):

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from service.back_off import back_off, pauses
+from service.back_off import back_off, back_off_pauses
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_its_first_pause_is_never_longer_than_the_longest() -> None:
 
 
 def test_pauses_are_between_half_and_all_of_the_back_off_and_have_no_end() -> None:
-    drawn = list(islice(pauses(longest=5.0), 200))
+    drawn = list(islice(back_off_pauses(longest=5.0), 200))
 
     assert all(
         full / 2 <= pause <= full

@@ -11,18 +11,19 @@ import pytest
 
 from contracts.envelope import RunRequested
 from contracts.errors import Permanent, SyncError, Unavailable
+from contracts.messages import COMMANDS_EXCHANGE, QUEUE_OUTBOUND, QUEUE_RUNS
 from contracts.ports import Outgoing
 from service.broker.memory import MemoryBroker
-from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_OUTBOUND, QUEUE_RUNS, RETRY_DELAYS
+from service.broker.topology import RETRY_DELAYS
 from service.consumers.brake import BRAKE_SECONDS, BUGS_IN_A_ROW, GIVE_BACK_SECONDS, Brake, Gate
-from service.consumers.failures import Received
-from service.consumers.loop import Consumer
-from service.cronofy.breaker import FAILURES, FIRST_PAUSE, CronofyBreaker
+from service.consumers.failures import ReceivedMessage
+from service.consumers.loop import MessageLoop
+from service.cronofy.breaker import FIRST_PROBE_SECONDS, OUTAGE_FAILURES, CronofyBreaker
 from service.cronofy.budget import NoBudget
-from service.cronofy.transport import Request, Transport, open_client
+from service.cronofy.transport import CronofyRequest, CronofyTransport, open_client
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
-from service.store.messages.dead_letters import Matching
+from service.store.messages.dead_letters import LetterFilter
 from service.store.messages.inbox import record
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
@@ -46,7 +47,7 @@ class Buggy:
         self.seen: list[str] = []
         self.error: Exception = ZeroDivisionError()
 
-    async def __call__(self, received: Received) -> None:
+    async def __call__(self, received: ReceivedMessage) -> None:
         self.seen.append(received.key[1])
         if self.broken:
             raise self.error
@@ -65,7 +66,7 @@ class Ground:
         self.work = Buggy(store)
         self.settled: list[str] = []
         self.broker = MemoryBroker(clock=self.clock, settled=self.settled.append)
-        self.consumer = Consumer(
+        self.consumer = MessageLoop(
             queue=QUEUE_RUNS,
             expected=RunRequested,
             handler=self.work,
@@ -90,7 +91,7 @@ class Ground:
 
     async def letters(self) -> int:
         async with self.store.read() as connection:
-            return await dead_letters.count(connection, Matching())
+            return await dead_letters.count(connection, LetterFilter())
 
     async def pass_time(self, seconds: float) -> None:
         """In small steps, as time does."""
@@ -132,7 +133,7 @@ async def as_time_passes(clock: ManualClock, condition: Callable[[], Any], what:
 class Watched:
     """A transport, and the breaker that watches it."""
 
-    transport: Transport
+    transport: CronofyTransport
     breaker: CronofyBreaker
 
 
@@ -253,7 +254,7 @@ async def connected(line: Line) -> AsyncIterator[Watched]:
 
 async def call(watched: Watched, owner: str = "one") -> None:
     try:
-        await watched.transport.plain(Request(method="GET", path="/v1/events", account=owner))
+        await watched.transport.plain(CronofyRequest(method="GET", path="/v1/events", account=owner))
     except SyncError:
         return
 
@@ -263,20 +264,20 @@ async def test_a_cronofy_that_cannot_be_reached_opens_the_breaker_and_a_probe_cl
     line = Line()
     line.cut = True
     async with connected(line) as watched:
-        for _ in range(FAILURES - 1):
+        for _ in range(OUTAGE_FAILURES - 1):
             await call(watched)
         assert not is_open(watched)
         await call(watched)
         assert is_open(watched)
 
         before = line.asked
-        for seconds in (FIRST_PAUSE, 2 * FIRST_PAUSE):
+        for seconds in (FIRST_PROBE_SECONDS, 2 * FIRST_PROBE_SECONDS):
             await asyncio.sleep(0)
             await line.clock.pass_time(seconds)
             await until(lambda: line.clock._sleepers, what="the next pause")
         assert (line.asked, is_open(watched)) == (before + 2, True)
         line.cut, line.status = False, 401
-        await line.clock.pass_time(4 * FIRST_PAUSE)
+        await line.clock.pass_time(4 * FIRST_PROBE_SECONDS)
         await until(lambda: not is_open(watched), what="an end of the outage")
 
 
@@ -304,7 +305,7 @@ async def test_whatever_cronofy_answers_begins_the_count_anew(status: int) -> No
     async with connected(line) as watched:
         for _ in range(3):
             line.status = 500
-            for number in range(FAILURES - 1):
+            for number in range(OUTAGE_FAILURES - 1):
                 await call(watched, f"owner-{number}")
             line.status = status
             await call(watched)
@@ -321,7 +322,7 @@ async def test_a_probe_that_stumbles_does_not_end_the_probing() -> None:
         raise ZeroDivisionError
 
     breaker = CronofyBreaker(clock, probe)
-    for _ in range(FAILURES):
+    for _ in range(OUTAGE_FAILURES):
         breaker.failed("one", unreachable=True)
     for count in (1, 2):
         await until(lambda: clock._sleepers, what="a pause")

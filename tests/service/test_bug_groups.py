@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from contracts.errors import Transient
-from service.consumers.failures import told
+from service.consumers.failures import describe_error
 from service.store.engine.store import Store
-from service.store.messages.burying import fingerprint
+from service.store.messages.burying import letter_fingerprint
 from tests.support.calendars import Outbound, changed
-from tests.support.message_loop import running
+from tests.support.message_loop import loop_under_test
 
 RAISING = """
 def {name}(error):
@@ -29,7 +29,7 @@ def breaks(error: Exception, *, module: str, function: str = "work") -> Exceptio
 
 
 def group(error: Exception) -> str:
-    return fingerprint("bug", "an error nobody foresaw", told(error))
+    return letter_fingerprint("bug", "an error nobody foresaw", describe_error(error))
 
 
 SAME_PLACE = [
@@ -62,23 +62,25 @@ def test_two_places_are_two_groups(module: str, function: str) -> None:
 def test_a_line_that_moves_stays_in_its_group() -> None:
     """A release that adds a line above the bug makes no new bug."""
     text = "KeyError: …\n  at service/a.py line 12 in work\n  at service/loop.py line 3 in run"
-    assert fingerprint("bug", "r", text) == fingerprint("bug", "r", text.replace("12", "480"))
+    assert letter_fingerprint("bug", "r", text) == letter_fingerprint("bug", "r", text.replace("12", "480"))
 
 
 def test_who_called_the_place_makes_no_other_group() -> None:
     """The first own frame is where it broke."""
     text = "KeyError: …\n  at service/a.py line 12 in work\n  at service/loop.py line 3 in run"
-    assert fingerprint("bug", "r", text) == fingerprint("bug", "r", text.replace("loop.py", "other.py"))
+    assert letter_fingerprint("bug", "r", text) == letter_fingerprint(
+        "bug", "r", text.replace("loop.py", "other.py")
+    )
 
 
 def test_a_place_is_told_however_the_service_is_installed() -> None:
     """In the image our packages lie among everybody's."""
-    places = told(breaks(KeyError("x"), module="service.a")).splitlines()[1:]
+    places = describe_error(breaks(KeyError("x"), module="service.a")).splitlines()[1:]
     assert places == ["  at service/a.py line 3 in work"]
 
 
 async def _loop_groups(store: Store, *errors: Exception) -> list[str]:
-    async with running(store, *(each for error in errors for each in [error] * 3)) as ground:
+    async with loop_under_test(store, *(each for error in errors for each in [error] * 3)) as ground:
         for number, _ in enumerate(errors):
             before = 3 * number
             await ground.publish(f"m-{number}")

@@ -22,7 +22,7 @@ from contracts.ports import Outgoing
 from contracts.vorex import Action
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
-from service.demo.acceptance import walk
+from service.demo.acceptance import walk_all
 from service.demo.demonstration import Demo
 from service.settings import Settings
 from tests.support.processes import SECRETS, run, started
@@ -264,7 +264,7 @@ def test_the_guides_walk_over_separate_processes(tmp_path: Path, installed: dict
             process.logged("process.started")
         vorex = Demo(settings=_signing(settings), simulator=calendars)
         token = vorex.sign_in_token(SystemClock())
-        walking = walk(product=pages, calendar_provider=calendars, token=token, say=said.append)
+        walking = walk_all(product=pages, calendar_provider=calendars, token=token, say=said.append)
         assert asyncio.run(walking), said
         assert [process.stop() for process in processes] == [0] * len(processes)
 

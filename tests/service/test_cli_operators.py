@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from service.store.engine.store import Store
-from service.store.messages.burying import NewLetter, bury
+from service.store.messages.burying import NewDeadLetter, bury
 from tests.support.processes import SECRETS, run, started
 from tests.support.servers import free_port
 
@@ -21,9 +21,9 @@ SAMPLE = json.loads(
 )
 
 
-def a_letter(number: int, *, code: str = "malformed") -> NewLetter:
+def a_letter(number: int, *, code: str = "malformed") -> NewDeadLetter:
     message = SAMPLE | {"id": f"e-{number}", "data": SAMPLE["data"] | {"version": 0}}
-    return NewLetter(
+    return NewDeadLetter(
         queue=QUEUE_OUTBOUND,
         source=SAMPLE["source"],
         message_id=f"e-{number}",

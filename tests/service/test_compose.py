@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from service import settings
 from service.broker.topology import PERMISSIONS
-from service.settings import Command, Settings
+from service.settings import CommandName, Settings
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.repository import ROOT
 
@@ -67,7 +67,7 @@ def test_a_command_exists_in_the_program(name: str) -> None:
 
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
     assert command in getattr(known, "commands", {})
-    assert all(word in (*get_args(Command), "outbound", "inbound", "runs") for word in [command, *rest])
+    assert all(word in (*get_args(CommandName), "outbound", "inbound", "runs") for word in [command, *rest])
 
 
 @pytest.mark.parametrize("name", OURS)

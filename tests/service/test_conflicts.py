@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEntry, Outcome
-from service.integrations.activate import Switching
+from service.integrations.activate import IntegrationSwitch
 from service.store.logs.logs import log
 from service.store.tables import log_entries
 from tests.support.office import Office
 from tests.support.pages import Browser
-from tests.support.two_people_with_runs import ANN, Village, village
+from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns, two_people_with_runs
 
 API = "/api/v1/integrations"
 PRIVATE = {"kept": {"start": "2026-12-03T09:00:00Z"}, "lost": {"deleted": True}, "private": True}
@@ -19,36 +19,38 @@ BOTH = {"kept": {"title": "Dinner"}, "lost": {"title": "Supper"}}
 
 
 @pytest.fixture
-async def ann(sqlite_url: str) -> AsyncIterator[Village]:
-    async with village(sqlite_url) as built:
+async def ann(sqlite_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(sqlite_url) as built:
         yield built
 
 
-async def _both_change(ann: Village, *, kind: str, vorex_first: bool, private: bool = False) -> None:
+async def _both_change(
+    ann: TwoPeopleWithRuns, *, kind: str, vorex_first: bool, private: bool = False
+) -> None:
     """While nothing is synced, Vorex and the calendar's owner each change the time and the title."""
     await ann.say("Lunch", type=kind, private=private)
-    await ann.town.rest(reads=False)
-    (event,) = ann.town.world.events(ann.calendar)
-    switching = Switching(ann.home.store)
+    await ann.people.rest(reads=False)
+    (event,) = ann.people.world.events(ann.calendar)
+    switching = IntegrationSwitch(ann.home.store)
     await switching.deactivate(ANN, ann.mine)
     for step in (0, 1):
         if (step == 0) is vorex_first:
             await ann.say("Lunch", start="2026-12-03T12:00:00Z", end="2026-12-03T13:00:00Z", title="Ours")
         else:
             times = {"start": "2026-12-03T15:00:00Z", "end": "2026-12-03T16:00:00Z"}
-            ann.town.world.change_event(ann.calendar, event["event_uid"], summary="Theirs", **times)
-        await ann.town.settle()
-        await ann.town.pass_time(30)
+            ann.people.world.change_event(ann.calendar, event["event_uid"], summary="Theirs", **times)
+        await ann.people.settle()
+        await ann.people.pass_time(30)
     await switching.activate(ANN, ann.mine)
     await ann.rest()
 
 
-async def _lost(ann: Village) -> dict[str, Any]:
+async def _lost(ann: TwoPeopleWithRuns) -> dict[str, Any]:
     (row,) = await ann.rows(log_entries, log_entries.c.code == "conflict_lost")
     return dict(row["detail"])
 
 
-async def test_r19_of_an_appointment_the_newer_change_wins_and_both_are_kept(ann: Village) -> None:
+async def test_r19_of_an_appointment_the_newer_change_wins_and_both_are_kept(ann: TwoPeopleWithRuns) -> None:
     """Here the calendar's."""
     await _both_change(ann, kind="appointment", vorex_first=True)
 
@@ -60,7 +62,7 @@ async def test_r19_of_an_appointment_the_newer_change_wins_and_both_are_kept(ann
     }
 
 
-async def test_r19_of_an_appointment_vorexs_newer_change_wins(ann: Village) -> None:
+async def test_r19_of_an_appointment_vorexs_newer_change_wins(ann: TwoPeopleWithRuns) -> None:
     """And the calendar's is kept in the log."""
     await _both_change(ann, kind="appointment", vorex_first=False)
 
@@ -69,7 +71,7 @@ async def test_r19_of_an_appointment_vorexs_newer_change_wins(ann: Village) -> N
     assert (await _lost(ann))["lost"]["title"] == "Theirs"
 
 
-async def test_r19_of_a_record_vorex_wins_whoever_was_last(ann: Village) -> None:
+async def test_r19_of_a_record_vorex_wins_whoever_was_last(ann: TwoPeopleWithRuns) -> None:
     """Of a service call only the time could have been taken, so only the time is told."""
     await _both_change(ann, kind="service_call", vorex_first=True)
 
@@ -80,7 +82,7 @@ async def test_r19_of_a_record_vorex_wins_whoever_was_last(ann: Village) -> None
     }
 
 
-async def test_r27_of_a_private_item_the_times_alone_are_kept(ann: Village) -> None:
+async def test_r27_of_a_private_item_the_times_alone_are_kept(ann: TwoPeopleWithRuns) -> None:
     """No text of it enters the log."""
     await _both_change(ann, kind="appointment", vorex_first=True, private=True)
 

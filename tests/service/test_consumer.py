@@ -7,22 +7,22 @@ import pytest
 
 from contracts.envelope import RunRequested
 from contracts.errors import Transient, Unavailable
+from contracts.messages import COMMANDS_EXCHANGE, QUEUE_RUNS
 from contracts.ports import Outgoing
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_RUNS
-from service.consumers.loop import Consumer
+from service.consumers.loop import MessageLoop
 from service.store.engine.store import Store
 from service.store.messages import suspects
 from service.store.messages.inbox import known
-from tests.support.message_loop import NOW, Ground, Work, a_step, running
+from tests.support.message_loop import NOW, LoopUnderTest, ScriptedHandler, a_step, loop_under_test
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
 
 async def test_a_message_is_handled_and_settled(store: Store) -> None:
     """The handler gets the message, its key and its attempt."""
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         await ground.publish("m-1")
         await ground.settle("m-1")
 
@@ -32,7 +32,7 @@ async def test_a_message_is_handled_and_settled(store: Store) -> None:
 
 async def test_a_message_that_is_done_is_not_handled_again(store: Store) -> None:
     """The inbox answers redeliveries."""
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         await ground.publish("m-1")
         await ground.settle("m-1")
         await ground.publish("m-1")
@@ -43,7 +43,7 @@ async def test_a_message_that_is_done_is_not_handled_again(store: Store) -> None
 
 async def test_a_slow_message_does_not_block_the_others(store: Store) -> None:
     """Side by side up to the concurrency."""
-    async with running(store, concurrency=2) as ground:
+    async with loop_under_test(store, concurrency=2) as ground:
         ground.work.gate.clear()
         await ground.publish("slow")
         await ground.work.begun.wait()
@@ -55,7 +55,7 @@ async def test_a_slow_message_does_not_block_the_others(store: Store) -> None:
 
 async def test_no_more_than_the_concurrency_are_in_hand(store: Store) -> None:
     """The rest waits its turn."""
-    async with running(store, concurrency=2) as ground:
+    async with loop_under_test(store, concurrency=2) as ground:
         ground.work.gate.clear()
         for number in range(4):
             await ground.publish(f"m-{number}")
@@ -68,7 +68,7 @@ async def test_no_more_than_the_concurrency_are_in_hand(store: Store) -> None:
 
 async def test_nothing_is_acknowledged_while_the_database_is_gone(store: Store) -> None:
     """DESIGN 9: the message goes on where it was, and no attempt is burnt."""
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         intact, ground.consumer._store = ground.consumer._store, Gone(store)  # type: ignore[assignment]
         await ground.publish("m-1")
         await until(lambda: ground.clock._sleepers, what="the back-off")
@@ -82,7 +82,7 @@ async def test_nothing_is_acknowledged_while_the_database_is_gone(store: Store) 
 
 async def test_nothing_is_acknowledged_while_a_retry_cannot_be_published(store: Store) -> None:
     """DESIGN 9: acknowledged only after the retry queue has it."""
-    async with running(store, Transient("busy")) as ground:
+    async with loop_under_test(store, Transient("busy")) as ground:
         publish, ground.broker.publish = ground.broker.publish, _refuse  # type: ignore[method-assign]
         ground.work.gate.clear()
         await publish(
@@ -99,7 +99,7 @@ async def test_nothing_is_acknowledged_while_a_retry_cannot_be_published(store: 
 
 async def test_a_message_that_was_lost_with_its_channel_is_done_once(store: Store) -> None:
     """The copy that comes again waits for the hand that still works on the first."""
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         ground.work.gate.clear()
         await ground.publish("m-1")
         await ground.work.begun.wait()
@@ -113,7 +113,7 @@ async def test_a_message_that_was_lost_with_its_channel_is_done_once(store: Stor
 
 async def test_stopping_finishes_what_is_in_hand(store: Store) -> None:
     """SIGTERM: stop taking, finish, acknowledge, close."""
-    async with running(store, concurrency=1) as ground:
+    async with loop_under_test(store, concurrency=1) as ground:
         ground.work.gate.clear()
         await ground.publish("m-1")
         await ground.publish("m-2")
@@ -128,7 +128,7 @@ async def test_stopping_finishes_what_is_in_hand(store: Store) -> None:
 
 async def test_stopping_gives_back_what_takes_too_long(store: Store) -> None:
     """After the grace time another process gets it."""
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         ground.work.gate.clear()
         await ground.publish("m-1")
         await ground.work.begun.wait()
@@ -142,14 +142,14 @@ async def test_a_message_over_which_processes_die_is_taken_alone_and_given_up(st
     async with store.begin() as connection:
         for _ in range(3):
             await suspects.suspect(connection, QUEUE_RUNS, "m-1", now=NOW)
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         ground.work.gate.clear()
         await ground.publish("m-1")
         for _ in range(2):
             await ground.work.begun.wait()
             ground.work.begun.clear()
             await ground.consumer.stop(grace=0)
-            ground.consumer = Ground(store, ground.work).consumer
+            ground.consumer = LoopUnderTest(store, ground.work).consumer
             ground.consumer._broker = ground.broker
             await ground.consumer.start()
         await ground.settle("m-1")
@@ -162,7 +162,7 @@ async def test_a_message_over_which_processes_die_is_taken_alone_and_given_up(st
 
 async def test_a_suspicious_message_that_succeeds_is_suspicious_no_more(store: Store) -> None:
     """Returns by broken connections are nobody's fault."""
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         ground.work.gate.clear()
         await ground.publish("m-1")
         for _ in range(2):
@@ -183,8 +183,8 @@ async def test_on_rabbitmq_a_message_survives_retries_and_broken_connections(
     """R30: retried through the broker's queues, done once, off every queue in the end."""
     store, broker = Store(sqlite_url), RabbitBroker(rabbitmq.url, retry_delays=(1, 2))
     await store.upgrade()
-    work = Work(store, Transient("busy"), Transient("busy"))
-    consumer = Consumer(
+    work = ScriptedHandler(store, Transient("busy"), Transient("busy"))
+    consumer = MessageLoop(
         queue=QUEUE_RUNS,
         expected=RunRequested,
         handler=work,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.integrations.activate import Switching
+from service.integrations.activate import IntegrationSwitch
 from service.integrations.views import get_integration
 from service.store.links import moves
 from service.store.tables import links
@@ -19,25 +19,25 @@ from tests.support.choosing import (
     two_calendars,
     visits,
 )
-from tests.support.two_people_with_runs import ANN, Village
+from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns
 
 
 @pytest.fixture
-async def ann(request: pytest.FixtureRequest) -> AsyncIterator[Village]:
+async def ann(request: pytest.FixtureRequest) -> AsyncIterator[TwoPeopleWithRuns]:
     async with two_calendars(request) as built:
         yield built
 
 
-async def _links(ann: Village) -> list[Any]:
+async def _links(ann: TwoPeopleWithRuns) -> list[Any]:
     rows = await ann.rows(links, links.c.integration_id == ann.mine)
     return sorted((row["id"], row["state"], row["moving"]) for row in rows)
 
 
-async def _let_go_of_one(ann: Village) -> None:
+async def _let_go_of_one(ann: TwoPeopleWithRuns) -> None:
     """The first bit of the run's first step; then its process dies."""
     store, mine = ann.home.store, await ann.home.value(ann.mine)
     async with store.begin() as connection:
-        wished = await moves.wished(connection, mine.id)
+        wished = await moves.wish_for_copies(connection, mine.id)
         (there,) = await moves.calendars(connection, mine)
         assert wished is not None
         after = await moves.let_go(connection, mine, wished, calendar_id=there, after="", limit=1)
@@ -47,7 +47,7 @@ async def _let_go_of_one(ann: Village) -> None:
 @pytest.mark.usefixtures("database_url")
 @pytest.mark.parametrize("copies", ["move", "leave"])
 async def test_r16_choosing_touches_no_link_and_a_kill_while_they_are_let_go_of_changes_nothing(
-    ann: Village, copies: str
+    ann: TwoPeopleWithRuns, copies: str
 ) -> None:
     """Fifty thousand would keep everybody else from them for seconds (DESIGN 10)."""
     await settled(ann, items=3)
@@ -66,7 +66,7 @@ async def test_r16_choosing_touches_no_link_and_a_kill_while_they_are_let_go_of_
 
 
 async def test_r16_a_choice_that_was_cut_short_in_the_middle_goes_on_with_the_next_activation(
-    ann: Village,
+    ann: TwoPeopleWithRuns,
 ) -> None:
     """What was wished for the copies is remembered."""
     await settled(ann, items=3)
@@ -80,7 +80,9 @@ async def test_r16_a_choice_that_was_cut_short_in_the_middle_goes_on_with_the_ne
     assert on(ann, second(ann)) == visits(3)
 
 
-async def test_r25_a_move_that_is_cancelled_while_it_is_prepared_leaves_all_where_it_is(ann: Village) -> None:
+async def test_r25_a_move_that_is_cancelled_while_it_is_prepared_leaves_all_where_it_is(
+    ann: TwoPeopleWithRuns,
+) -> None:
     """Also what is marked to follow already."""
     await settled(ann, items=3)
     run_id = await choose(ann, copies="move")
@@ -94,12 +96,14 @@ async def test_r25_a_move_that_is_cancelled_while_it_is_prepared_leaves_all_wher
     assert on(ann, second(ann)) == []
 
 
-async def test_r16_a_calendar_that_is_chosen_again_before_its_copies_moved_keeps_them(ann: Village) -> None:
+async def test_r16_a_calendar_that_is_chosen_again_before_its_copies_moved_keeps_them(
+    ann: TwoPeopleWithRuns,
+) -> None:
     """They are to follow to where they stand."""
     await settled(ann, items=3)
     await choose(ann, copies="move")
     await _let_go_of_one(ann)
-    await Switching(ann.home.store).deactivate(ANN, ann.mine)
+    await IntegrationSwitch(ann.home.store).deactivate(ANN, ann.mine)
     await ann.rest()
 
     await choose(ann, ann.calendar, copies="move")
@@ -107,16 +111,18 @@ async def test_r16_a_calendar_that_is_chosen_again_before_its_copies_moved_keeps
 
     assert on(ann, ann.calendar) == [("Meeting", False), *visits(3)]
     await ann.say("Visit 00", title="Changed")
-    await ann.town.rest()
+    await ann.people.rest()
     assert ("Changed", True) in on(ann, ann.calendar)
 
 
-async def test_r11_held_deletions_on_a_calendar_that_is_linked_no_longer_need_no_answer(ann: Village) -> None:
+async def test_r11_held_deletions_on_a_calendar_that_is_linked_no_longer_need_no_answer(
+    ann: TwoPeopleWithRuns,
+) -> None:
     """They spoke of another calendar."""
     await settled(ann, items=16)
-    for event in ann.town.world.events(ann.calendar):
-        ann.town.world.delete_event(ann.calendar, event["event_uid"])
-    await ann.town.rest(reads=False)
+    for event in ann.people.world.events(ann.calendar):
+        ann.people.world.delete_event(ann.calendar, event["event_uid"])
+    await ann.people.rest(reads=False)
     shown = await get_integration(ann.home.store, ANN, ann.mine)
     assert shown.held_deletions > 0
 
@@ -126,9 +132,11 @@ async def test_r11_held_deletions_on_a_calendar_that_is_linked_no_longer_need_no
     assert shown.held_deletions == 0
 
 
-async def test_r25_copies_that_stay_after_a_cancellation_do_not_follow_a_later_choice(ann: Village) -> None:
+async def test_r25_copies_that_stay_after_a_cancellation_do_not_follow_a_later_choice(
+    ann: TwoPeopleWithRuns,
+) -> None:
     """The move was given up in its middle, and at once a third calendar is chosen."""
-    ann.town.world.add_calendar("ann@example.com", "Third")
+    ann.people.world.add_calendar("ann@example.com", "Third")
     await settled(ann, items=3)
     run_id = await choose(ann, copies="move")
     assert run_id is not None
@@ -142,13 +150,13 @@ async def test_r25_copies_that_stay_after_a_cancellation_do_not_follow_a_later_c
     assert (on(ann, second(ann)), on(ann, called(ann, "Third"))) == ([], [])
 
 
-async def test_r16_copies_that_were_left_do_not_follow_a_later_choice(ann: Village) -> None:
+async def test_r16_copies_that_were_left_do_not_follow_a_later_choice(ann: TwoPeopleWithRuns) -> None:
     """They were marked by a move that was cut short; nothing has unmarked them yet."""
-    ann.town.world.add_calendar("ann@example.com", "Third")
+    ann.people.world.add_calendar("ann@example.com", "Third")
     await settled(ann, items=3)
     await choose(ann, copies="move")
     await _let_go_of_one(ann)
-    await Switching(ann.home.store).deactivate(ANN, ann.mine)
+    await IntegrationSwitch(ann.home.store).deactivate(ANN, ann.mine)
     await choose(ann, called(ann, "Third"), copies="leave")
 
     await choose(ann, second(ann), copies="move")

@@ -5,14 +5,22 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from service.cronofy.allowance import MINUTE, SECOND, SLACK, Allowance, Limit, Queue, limits_of
+from service.cronofy.allowance import (
+    GRANT_SLACK_MILLISECONDS,
+    MINUTE_SPAN,
+    SECOND_SPAN,
+    Allowance,
+    ProcessDemand,
+    RequestLimit,
+    limits_of,
+)
 
 LIMITS = limits_of(50, 500)
 NOW = 1_800_000_000_000
 
 
-def wants(count: int, *, integrations: int = 1, cost: int = 1) -> Queue:
-    return Queue(costs=[cost] * count, integrations=integrations)
+def wants(count: int, *, integrations: int = 1, cost: int = 1) -> ProcessDemand:
+    return ProcessDemand(costs=[cost] * count, integrations=integrations)
 
 
 def most_within(span: int, moments: list[int]) -> int:
@@ -23,11 +31,17 @@ def most_within(span: int, moments: list[int]) -> int:
 
 def test_r32_the_limits_kept_are_45_a_second_and_475_a_minute_and_0_is_none() -> None:
     """A little under Cronofy's own."""
-    assert (Limit(requests=45, span=SECOND), Limit(requests=475, span=MINUTE)) == LIMITS
-    assert limits_of(0, 500) == (Limit(requests=475, span=MINUTE),)
-    assert limits_of(50, 0) == (Limit(requests=45, span=SECOND),)
+    assert (
+        RequestLimit(requests=45, span=SECOND_SPAN),
+        RequestLimit(requests=475, span=MINUTE_SPAN),
+    ) == LIMITS
+    assert limits_of(0, 500) == (RequestLimit(requests=475, span=MINUTE_SPAN),)
+    assert limits_of(50, 0) == (RequestLimit(requests=45, span=SECOND_SPAN),)
     assert limits_of(0, 0) == ()
-    assert limits_of(1, 1) == (Limit(requests=1, span=SECOND), Limit(requests=1, span=MINUTE))
+    assert limits_of(1, 1) == (
+        RequestLimit(requests=1, span=SECOND_SPAN),
+        RequestLimit(requests=1, span=MINUTE_SPAN),
+    )
 
 
 def test_r32_a_burst_gets_45_at_once_and_the_next_is_told_when_to_come() -> None:
@@ -38,8 +52,11 @@ def test_r32_a_burst_gets_45_at_once_and_the_next_is_told_when_to_come() -> None
 
     assert ruling.live == 45
     assert ruling.pause == 1_000
-    assert allowance.rule(NOW + SECOND + SLACK, LIMITS, "a", live=wants(15)).live == 0
-    assert allowance.rule(NOW + SECOND + SLACK + 1, LIMITS, "a", live=wants(15)).live == 15
+    assert allowance.rule(NOW + SECOND_SPAN + GRANT_SLACK_MILLISECONDS, LIMITS, "a", live=wants(15)).live == 0
+    assert (
+        allowance.rule(NOW + SECOND_SPAN + GRANT_SLACK_MILLISECONDS + 1, LIMITS, "a", live=wants(15)).live
+        == 15
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,7 +67,7 @@ def test_r32_a_burst_gets_45_at_once_and_the_next_is_told_when_to_come() -> None
         ),
         max_size=60,
     ),
-    delays=some.lists(some.integers(0, SLACK), min_size=1, max_size=20),
+    delays=some.lists(some.integers(0, GRANT_SLACK_MILLISECONDS), min_size=1, max_size=20),
 )
 def test_r32_no_window_of_the_sendings_holds_more_than_its_limit(
     steps: list[tuple[int, str, int, int]], delays: list[int]
@@ -65,19 +82,19 @@ def test_r32_no_window_of_the_sendings_holds_more_than_its_limit(
         for _ in range(ruling.live + ruling.runs):
             sendings.append(now + delays[len(sendings) % len(delays)])
 
-    assert most_within(SECOND, sendings) <= 45
-    assert most_within(MINUTE, sendings) <= 475
+    assert most_within(SECOND_SPAN, sendings) <= 45
+    assert most_within(MINUTE_SPAN, sendings) <= 475
 
 
 def test_r32_a_process_that_always_asks_uses_nearly_all_of_every_minute() -> None:
     """Exactness costs less than a hundredth."""
     allowance, now, granted = Allowance(), NOW, []
-    while now < NOW + 4 * MINUTE:
+    while now < NOW + 4 * MINUTE_SPAN:
         ruling = allowance.rule(now, LIMITS, "a", live=wants(100))
         granted += [now] * ruling.live
         now += max(1, ruling.pause)
 
-    assert sum(1 for at in granted if NOW + MINUTE <= at < NOW + 4 * MINUTE) >= 3 * 475 * 0.95
+    assert sum(1 for at in granted if NOW + MINUTE_SPAN <= at < NOW + 4 * MINUTE_SPAN) >= 3 * 475 * 0.95
 
 
 def test_r32_a_cost_counts_whole_and_one_above_the_limit_needs_an_empty_window() -> None:
@@ -85,7 +102,7 @@ def test_r32_a_cost_counts_whole_and_one_above_the_limit_needs_an_empty_window()
     allowance = Allowance()
 
     assert allowance.rule(NOW, LIMITS, "a", live=wants(3, cost=20)).live == 2
-    later = NOW + SECOND + SLACK + 1
+    later = NOW + SECOND_SPAN + GRANT_SLACK_MILLISECONDS + 1
     assert allowance.rule(later, LIMITS, "a", live=wants(1, cost=50)).live == 1
     assert allowance.rule(later + 1, LIMITS, "a", live=wants(1)).live == 0
 
@@ -102,7 +119,7 @@ def test_r32_a_run_gets_nothing_while_a_live_change_waits_anywhere() -> None:
     """Two priorities, across processes."""
     allowance = Allowance()
     allowance.rule(NOW, LIMITS, "a", live=wants(46))
-    free = NOW + SECOND + SLACK + 1
+    free = NOW + SECOND_SPAN + GRANT_SLACK_MILLISECONDS + 1
 
     assert allowance.rule(free, LIMITS, "b", runs=wants(1)).runs == 0
     assert allowance.rule(free, LIMITS, "a", live=wants(1)).live == 1
@@ -123,7 +140,7 @@ def test_r32_what_becomes_free_is_shared_by_the_integrations_that_wait() -> None
     allowance = Allowance()
     allowance.rule(NOW, LIMITS, "flood", live=wants(100))
     allowance.rule(NOW + 10, LIMITS, "drop", live=wants(1))
-    free = NOW + SECOND + SLACK + 1
+    free = NOW + SECOND_SPAN + GRANT_SLACK_MILLISECONDS + 1
 
     flood = allowance.rule(free, LIMITS, "flood", live=wants(55, integrations=1))
 
@@ -134,7 +151,7 @@ def test_r32_what_becomes_free_is_shared_by_the_integrations_that_wait() -> None
 
 def test_r32_the_process_served_longest_ago_gets_the_only_free_request() -> None:
     """Turns alternate, however often one of them asks."""
-    limits = (Limit(requests=1, span=SECOND),)
+    limits = (RequestLimit(requests=1, span=SECOND_SPAN),)
     allowance, now = Allowance(), NOW
     served: list[str] = []
     while len(served) < 10:
@@ -173,7 +190,9 @@ def test_a_clock_set_back_pauses_for_one_window_only() -> None:
     allowance.rule(NOW + 3_600_000, LIMITS, "a", live=wants(45))
 
     assert allowance.rule(NOW, LIMITS, "a", live=wants(1)).live == 0
-    assert allowance.rule(NOW + SECOND + SLACK + 1, LIMITS, "a", live=wants(1)).live == 1
+    assert (
+        allowance.rule(NOW + SECOND_SPAN + GRANT_SLACK_MILLISECONDS + 1, LIMITS, "a", live=wants(1)).live == 1
+    )
 
 
 def test_the_shared_text_keeps_everything_and_stays_small() -> None:

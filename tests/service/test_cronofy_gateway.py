@@ -8,7 +8,7 @@ import pytest
 from contracts.errors import GrantRefused, Permanent, Transient, Unanswered
 from contracts.ports import Turn
 from contracts.writes import Delete, EventWrite
-from tests.support.scripted import ACCESS, Bench, accepted, an_upsert, answered
+from tests.support.scripted import ACCESS, GatewayUnderTest, accepted, an_upsert, answered
 
 
 class Silent(httpx.AsyncBaseTransport):
@@ -21,7 +21,7 @@ class Silent(httpx.AsyncBaseTransport):
 
 async def test_one_write_is_the_plain_call_and_its_202_the_answer() -> None:
     """DESIGN 6; our own name goes along, and gzip is welcome."""
-    bench = Bench(httpx.Response(202))
+    bench = GatewayUnderTest(httpx.Response(202))
 
     answers = await bench.gateway.write("acc_1", [an_upsert()])
 
@@ -36,7 +36,7 @@ async def test_one_write_is_the_plain_call_and_its_202_the_answer() -> None:
 
 async def test_a_single_delete_has_a_body() -> None:
     """It is a DELETE with JSON (fact sheet 6)."""
-    bench = Bench(httpx.Response(202))
+    bench = GatewayUnderTest(httpx.Response(202))
 
     await bench.gateway.write("acc_1", [Delete(calendar_id="cal_1", event_id="vcs-1")])
 
@@ -47,7 +47,7 @@ async def test_a_single_delete_has_a_body() -> None:
 async def test_several_writes_are_one_batch_with_an_answer_each_in_order() -> None:
     """Partial success is normal (fact sheet 9)."""
     refused = {"status": 422, "data": {"errors": {"summary": [{"key": "errors.required"}]}}}
-    bench = Bench(answered(207, {"batch": [{"status": 202}, refused, {"status": 404}]}))
+    bench = GatewayUnderTest(answered(207, {"batch": [{"status": 202}, refused, {"status": 404}]}))
     writes: list[EventWrite] = [an_upsert("a"), an_upsert("b"), Delete(calendar_id="cal_1", event_id="c")]
 
     answers = await bench.gateway.write("acc_1", writes)
@@ -60,7 +60,7 @@ async def test_several_writes_are_one_batch_with_an_answer_each_in_order() -> No
 
 async def test_a_request_never_carries_two_writes_to_one_event_nor_more_than_50() -> None:
     """The order within a batch is not promised."""
-    bench = Bench()
+    bench = GatewayUnderTest()
     twice: list[EventWrite] = [an_upsert(), Delete(calendar_id="cal_1", event_id="vcs-1")]
     many: list[EventWrite] = [an_upsert(str(number)) for number in range(51)]
     for wrong in ([], twice, many):
@@ -72,7 +72,7 @@ async def test_a_request_never_carries_two_writes_to_one_event_nor_more_than_50(
 @pytest.mark.parametrize("status", [402, 403, 404, 410, 422, 423])
 async def test_what_concerns_one_write_is_its_answer_alone_as_in_a_batch(status: int) -> None:
     """So that the lane judges both alike."""
-    answers = await Bench(answered(status)).gateway.write("acc_1", [an_upsert()])
+    answers = await GatewayUnderTest(answered(status)).gateway.write("acc_1", [an_upsert()])
 
     assert [answer.status for answer in answers] == [status]
 
@@ -81,12 +81,12 @@ async def test_a_batch_whose_answers_do_not_match_leaves_the_outcome_unknown() -
     """Guessing which write was accepted would be worse than writing again."""
     for odd in (accepted(1), answered(207, []), httpx.Response(207, text="<html>")):
         with pytest.raises(Unanswered):
-            await Bench(odd).gateway.write("acc_1", [an_upsert("a"), an_upsert("b")])
+            await GatewayUnderTest(odd).gateway.write("acc_1", [an_upsert("a"), an_upsert("b")])
 
 
 async def test_401_renews_once_and_repeats_once_and_pays_for_both() -> None:
     """DESIGN 9."""
-    bench = Bench(answered(401), answered(202))
+    bench = GatewayUnderTest(answered(401), answered(202))
 
     await bench.gateway.write("acc_1", [an_upsert()], turn=Turn(integration_id="i-1", run=True))
 
@@ -100,14 +100,14 @@ async def test_401_renews_once_and_repeats_once_and_pays_for_both() -> None:
 async def test_r23_a_second_401_is_transient_and_no_refusal() -> None:
     """Only invalid_grant is one."""
     with pytest.raises(Transient) as refused:
-        await Bench(answered(401), answered(401)).gateway.userinfo("acc_1")
+        await GatewayUnderTest(answered(401), answered(401)).gateway.userinfo("acc_1")
 
     assert refused.value.status == 401
 
 
 async def test_r22_a_refused_renewal_reaches_the_caller_as_it_is() -> None:
     """Who makes the integration Not Connected of it."""
-    bench = Bench(answered(401))
+    bench = GatewayUnderTest(answered(401))
     bench.tokens.revoked = True
 
     with pytest.raises(GrantRefused):
@@ -116,7 +116,7 @@ async def test_r22_a_refused_renewal_reaches_the_caller_as_it_is() -> None:
 
 async def test_a_call_takes_so_many_seconds_in_all_and_then_its_outcome_is_unknown() -> None:
     """However slowly single bytes arrive (DESIGN 6)."""
-    bench = Bench()
+    bench = GatewayUnderTest()
     gateway = bench.gateway_over(Silent(), time_limit=0.5)
 
     with pytest.raises(Unanswered):
@@ -128,7 +128,9 @@ async def test_a_call_takes_so_many_seconds_in_all_and_then_its_outcome_is_unkno
 async def test_errors_tell_nothing_private() -> None:
     """Neither the token nor a text is in what is raised."""
     with pytest.raises(Permanent) as raised:
-        await Bench(answered(400, {"error": "Title token-1"})).gateway.write("acc_1", [an_upsert()])
+        await GatewayUnderTest(answered(400, {"error": "Title token-1"})).gateway.write(
+            "acc_1", [an_upsert()]
+        )
 
     assert "token" not in str(raised.value)
     assert "Title" not in str(raised.value)
@@ -136,7 +138,7 @@ async def test_errors_tell_nothing_private() -> None:
 
 async def test_a_text_that_cannot_be_sent_is_permanent() -> None:
     """Half a surrogate pair has no UTF-8."""
-    bench = Bench()
+    bench = GatewayUnderTest()
     wrong = Delete(calendar_id="cal_1", event_id="\ud800")
 
     with pytest.raises(Permanent):
@@ -145,7 +147,7 @@ async def test_a_text_that_cannot_be_sent_is_permanent() -> None:
 
 async def test_r21_what_is_gone_already_can_be_ended_again() -> None:
     """Deleting an integration may be repeated after a crash."""
-    bench = Bench(answered(404), answered(404))
+    bench = GatewayUnderTest(answered(404), answered(404))
 
     await bench.gateway.close_channel("acc_1", "chn_1")
     await bench.gateway.revoke_profile("acc_1", "pro_1")
@@ -158,7 +160,7 @@ async def test_r21_what_is_gone_already_can_be_ended_again() -> None:
 
 async def test_a_channel_is_asked_for_as_documented() -> None:
     """Fact sheet 8."""
-    bench = Bench(answered(200, {"channel": {"channel_id": "chn_1", "callback_url": "https://x"}}))
+    bench = GatewayUnderTest(answered(200, {"channel": {"channel_id": "chn_1", "callback_url": "https://x"}}))
     gateway = bench.gateway
 
     assert (await gateway.create_channel("a", "https://x", calendar_ids=["cal_1"])).channel_id == "chn_1"
@@ -168,7 +170,7 @@ async def test_a_channel_is_asked_for_as_documented() -> None:
 async def test_g5_the_authorize_address_is_the_documented_one() -> None:
     """DESIGN 11, Sign-in and connect."""
     url = httpx.URL(
-        Bench().gateway.authorize_url(state="s&1", redirect_uri="https://x/calendar-sync/callback")
+        GatewayUnderTest().gateway.authorize_url(state="s&1", redirect_uri="https://x/calendar-sync/callback")
     )
 
     assert str(url).startswith(
@@ -181,7 +183,7 @@ async def test_g5_the_authorize_address_is_the_documented_one() -> None:
 
 async def test_the_first_of_several_secrets_signs_in_and_none_is_shown() -> None:
     """The others only verify (DESIGN 4)."""
-    bench = Bench(
+    bench = GatewayUnderTest(
         answered(200, {"access_token": "a", "refresh_token": "r", "expires_in": 60, "sub": "acc_1"})
     )
 
@@ -195,4 +197,6 @@ async def test_the_first_of_several_secrets_signs_in_and_none_is_shown() -> None
 async def test_a_used_code_is_a_refused_grant() -> None:
     """invalid_grant is used for both (fact sheet 2)."""
     with pytest.raises(GrantRefused):
-        await Bench(answered(400, {"error": "invalid_grant"})).gateway.exchange_code("code", "https://x")
+        await GatewayUnderTest(answered(400, {"error": "invalid_grant"})).gateway.exchange_code(
+            "code", "https://x"
+        )

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.cronofy import EventsQuery
 from contracts.errors import Permanent, Transient, Unanswered, Unavailable
-from tests.support.scripted import Bench, Reply, all_pages, answered
+from tests.support.scripted import GatewayUnderTest, Reply, all_pages, answered
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ from tests.support.scripted import Bench, Reply, all_pages, answered
 async def test_failures_of_a_read_are_errors_of_ours(reply: Reply, kind: type[Exception]) -> None:
     """An unreadable answer is never an empty list."""
     with pytest.raises(kind) as raised:
-        await Bench(reply).gateway.calendars("acc_1")
+        await GatewayUnderTest(reply).gateway.calendars("acc_1")
 
     assert type(raised.value) is kind
 
 
 async def test_a_read_asks_only_for_what_was_wanted() -> None:
     """Booleans in lower case, times in whole seconds, ids repeated (fact sheet 7)."""
-    bench = Bench(answered(200, {"pages": {}, "events": []}))
+    bench = GatewayUnderTest(answered(200, {"pages": {}, "events": []}))
     query = EventsQuery(
         calendar_ids=["cal_1", "cal_2"],
         from_=date(2026, 12, 1),
@@ -58,7 +58,7 @@ async def test_a_read_asks_only_for_what_was_wanted() -> None:
 async def test_all_pages_are_followed_with_the_token_and_without_parameters() -> None:
     """next_page is an absolute address."""
     following = "https://api.cronofy.test/v1/events/pages/abc"
-    bench = Bench(
+    bench = GatewayUnderTest(
         answered(200, {"pages": {"next_page": following}, "events": []}),
         answered(200, {"pages": {}, "events": []}),
     )
@@ -85,7 +85,7 @@ async def test_all_pages_are_followed_with_the_token_and_without_parameters() ->
 )
 async def test_a_next_page_elsewhere_is_refused_before_a_token_leaves(url: str) -> None:
     """The token is for the API's origin only."""
-    bench = Bench()
+    bench = GatewayUnderTest()
 
     with pytest.raises(Permanent, match="outside"):
         await bench.gateway.next_page("acc_1", url)
@@ -97,4 +97,6 @@ async def test_a_next_page_elsewhere_is_refused_before_a_token_leaves(url: str) 
 async def test_an_expired_page_is_transient_so_that_the_read_begins_anew(status: int) -> None:
     """Its address lives for a while only (fact sheet 7)."""
     with pytest.raises(Transient):
-        await Bench(answered(status)).gateway.next_page("acc_1", "https://api.cronofy.test/v1/events/pages/a")
+        await GatewayUnderTest(answered(status)).gateway.next_page(
+            "acc_1", "https://api.cronofy.test/v1/events/pages/a"
+        )

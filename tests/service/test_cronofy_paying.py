@@ -4,12 +4,12 @@ import pytest
 
 from contracts.errors import Throttled
 from contracts.ports import Turn
-from tests.support.scripted import Bench, accepted, an_upsert, answered
+from tests.support.scripted import GatewayUnderTest, accepted, an_upsert, answered
 
 
 async def test_429_names_its_wait_and_is_told_to_the_budget() -> None:
     """DESIGN 9."""
-    bench = Bench(answered(429, **{"Retry-After": "7"}))
+    bench = GatewayUnderTest(answered(429, **{"Retry-After": "7"}))
 
     with pytest.raises(Throttled) as refused:
         await bench.gateway.write("acc_1", [an_upsert()], turn=Turn(integration_id="i-1"))
@@ -20,7 +20,7 @@ async def test_429_names_its_wait_and_is_told_to_the_budget() -> None:
 
 async def test_429_of_one_entry_is_told_to_the_budget_too() -> None:
     """Its neighbours keep their answers."""
-    bench = Bench(answered(207, {"batch": [{"status": 202}, {"status": 429}]}))
+    bench = GatewayUnderTest(answered(207, {"batch": [{"status": 202}, {"status": 429}]}))
 
     answers = await bench.gateway.write("acc_1", [an_upsert("a"), an_upsert("b")])
 
@@ -30,7 +30,7 @@ async def test_429_of_one_entry_is_told_to_the_budget_too() -> None:
 
 async def test_r32_every_call_pays_before_it_is_sent() -> None:
     """The token endpoints too, since Cronofy counts per application."""
-    bench = Bench(answered(200, {"calendars": []}), answered(200, {"access_token": "a"}))
+    bench = GatewayUnderTest(answered(200, {"calendars": []}), answered(200, {"access_token": "a"}))
 
     await bench.gateway.calendars("acc_1")
     await bench.gateway.refresh("r")
@@ -43,7 +43,7 @@ async def test_r32_every_call_pays_before_it_is_sent() -> None:
 
 async def test_r32_a_fresh_permit_is_not_paid_twice_and_a_stale_one_is_taken_again() -> None:
     """The lane takes its budget before its last check (DESIGN 6)."""
-    bench = Bench(answered(202), answered(202))
+    bench = GatewayUnderTest(answered(202), answered(202))
     turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
 
     await bench.gateway.write("acc_1", [an_upsert()], turn=turn)
@@ -56,7 +56,7 @@ async def test_r32_a_fresh_permit_is_not_paid_twice_and_a_stale_one_is_taken_aga
 
 async def test_r32_a_budget_that_runs_out_within_the_time_limit_is_no_unanswered_request() -> None:
     """The token was refused and its renewal took the permit's life; nothing that counts was sent."""
-    bench = Bench(answered(401, {}), time_limit=1.0)
+    bench = GatewayUnderTest(answered(401, {}), time_limit=1.0)
     turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
     bench.budget.spent = True
 
@@ -67,7 +67,7 @@ async def test_r32_a_budget_that_runs_out_within_the_time_limit_is_no_unanswered
 
 async def test_r32_whoever_comes_with_a_lapsed_permit_waits_for_another_as_long_as_it_takes() -> None:
     """Waiting in the budget's line is no time-out of Cronofy's."""
-    bench = Bench(answered(202), time_limit=0.5)
+    bench = GatewayUnderTest(answered(202), time_limit=0.5)
     turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
     await bench.clock.pass_time(0.3)
     bench.budget.wait = 1.0
@@ -79,7 +79,7 @@ async def test_r32_whoever_comes_with_a_lapsed_permit_waits_for_another_as_long_
 async def test_r32_a_batch_costs_one_request_or_its_entries() -> None:
     """CRONOFY_BATCH_COST; counted by entry, a batch stays within what the budget can pay."""
     writes = [an_upsert(str(number)) for number in range(10)]
-    whole, single = Bench(accepted(10)), Bench(accepted(10), by_entry=True, most=45)
+    whole, single = GatewayUnderTest(accepted(10)), GatewayUnderTest(accepted(10), by_entry=True, most=45)
 
     await whole.gateway.write("acc_1", writes)
     await single.gateway.write("acc_1", writes)

@@ -16,10 +16,10 @@ from contracts.event_fields import EventFields
 from contracts.ports import Turn
 from contracts.writes import Delete, ForeignEdit, Upsert
 from service.app.cronofy import CronofyParts, open_budget
-from service.cronofy.allowance import SECOND, Allowance
+from service.cronofy.allowance import SECOND_SPAN, Allowance
 from service.demo.simulator.app import create_app
-from service.demo.simulator.clock import ManualClock as SimulatedClock
-from service.demo.simulator.world import World
+from service.demo.simulator.clock import SteppedClock as SimulatedClock
+from service.demo.simulator.world import SimulatedWorld
 from service.store.engine.store import Store
 from service.store.operations.budget import BudgetRow, read_budget
 from tests.support.clock import ManualClock
@@ -49,7 +49,7 @@ class RealClock:
 class Connected:
     """A person who has just allowed access to their calendars."""
 
-    world: World
+    world: SimulatedWorld
     cronofy: CronofyParts
     clock: ManualClock
     sub: str
@@ -79,7 +79,7 @@ class Connected:
 @pytest.fixture
 async def connected(sqlite_url: str) -> AsyncIterator[Connected]:
     """Through the authorize address, the consent and the code exchange (G5)."""
-    world, clock = World(clock=SimulatedClock(), post=_nobody), ManualClock()
+    world, clock = SimulatedWorld(clock=SimulatedClock(), post=_nobody), ManualClock()
     world.add_mailbox(email=OLIVIA, provider="office365")
     world.faults.change(auto_approve=OLIVIA)
     store = Store(sqlite_url, clock=clock)
@@ -272,7 +272,7 @@ async def test_r32_three_processes_at_full_speed_keep_below_cronofys_limits_toge
 
     The simulator would count at arrival, where a busy machine makes heaps of what was granted in time.
     """
-    world, clock = World(), RealClock()
+    world, clock = SimulatedWorld(), RealClock()
     world.add_mailbox(email=OLIVIA)
     linked = world.link(OLIVIA)
     world.faults.change(per_second=0, per_minute=0)
@@ -307,7 +307,9 @@ async def test_r32_three_processes_at_full_speed_keep_below_cronofys_limits_toge
     text, _ = await read_budget(stores[0])
     granted = Allowance.parse(text).sent
     assert sum(cost for _, cost in granted) >= 90
-    assert max(sum(cost for at, cost in granted if 0 <= at - start < SECOND) for start, _ in granted) <= 45
+    assert (
+        max(sum(cost for at, cost in granted if 0 <= at - start < SECOND_SPAN) for start, _ in granted) <= 45
+    )
     for one, store in zip(processes, stores, strict=True):
         await one.close()
         await store.close()

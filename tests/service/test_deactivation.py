@@ -8,9 +8,9 @@ from sqlalchemy import func, select, update
 
 from contracts.cronofy import EventsPage, EventsQuery, UserInfo
 from contracts.errors import Permanent
-from contracts.ports import Calendars, Permit, Turn
+from contracts.ports import EventReader, Permit, Turn
 from service.cronofy.gateway import CronofyGateway
-from service.integrations.activate import Switching
+from service.integrations.activate import IntegrationSwitch
 from service.keeper import daily_reads
 from service.store.integrations.integrations import change
 from service.store.integrations.listing import Owner
@@ -18,8 +18,8 @@ from service.store.links.links import release
 from service.store.tables import links, runs
 from tests.support.calendars import FreeBudget, Outbound, changed
 from tests.support.locks import until_blocked
-from tests.support.one_person import Household, household
-from tests.support.two_people_with_runs import ANN, Village, village
+from tests.support.one_person import OnePerson, one_person
+from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns, two_people_with_runs
 from tests.support.waiting import until
 
 OWNER = Owner(tenant_id="acme", user_id="u-17")
@@ -34,8 +34,8 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture
-async def ann(sqlite_url: str) -> AsyncIterator[Village]:
-    async with village(sqlite_url) as built:
+async def ann(sqlite_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(sqlite_url) as built:
         yield built
 
 
@@ -47,7 +47,7 @@ async def test_r20_a_full_lane_sends_nothing_more_after_the_answer(world: Outbou
     await world.publish(*(changed(f"i-{at:03}") for at in range(MANY)))
     await until(lambda: world.calendars.requests, what="a request in the air")
 
-    await Switching(world.store).deactivate(OWNER, mine)
+    await IntegrationSwitch(world.store).deactivate(OWNER, mine)
     in_the_air = world.calendars.requests[0]
     world.calendars.gate.set()
     await world.at_rest()
@@ -63,7 +63,7 @@ async def test_r20_what_waited_for_its_budget_is_not_sent_either(world: Outbound
     """The lane asks the store once more after every wait."""
     mine = await world.integration()
 
-    world.budget = Late(lambda: Switching(world.store).deactivate(OWNER, mine))
+    world.budget = Late(lambda: IntegrationSwitch(world.store).deactivate(OWNER, mine))
     await world.start()
     await world.send(changed("one"))
 
@@ -85,7 +85,7 @@ class Late(FreeBudget):
 class Interrupted:
     """The linked calendar, whose owner deactivates the integration while a page is on its way."""
 
-    def __init__(self, inner: Calendars, at_page: int, then: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, inner: EventReader, at_page: int, then: Callable[[], Awaitable[object]]) -> None:
         self._inner, self._left, self._then = inner, at_page, then
 
     async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn) -> EventsPage:
@@ -116,7 +116,7 @@ class Account(Interrupted):
         self.close_channel, self.revoke_profile = inner.close_channel, inner.revoke_profile
 
 
-async def _with_events(home: Household, number: int) -> str:
+async def _with_events(home: OnePerson, number: int) -> str:
     mine = await home.integration()
     for at in range(number):
         home.add_event(mine, f"Event {at:02}")
@@ -125,10 +125,10 @@ async def _with_events(home: Household, number: int) -> str:
     return mine
 
 
-async def test_r20_a_read_that_is_under_way_brings_nothing_more(home: Household) -> None:
+async def test_r20_a_read_that_is_under_way_brings_nothing_more(home: OnePerson) -> None:
     """The page that comes in after the answer is not applied, though Cronofy has sent it."""
     mine = await _with_events(home, 25)
-    switching = Switching(home.store)
+    switching = IntegrationSwitch(home.store)
     calendars = Interrupted(home.cronofy.gateway, 2, lambda: switching.deactivate(ANN, mine))
     reader = home.reader_over(calendars)
 
@@ -137,10 +137,10 @@ async def test_r20_a_read_that_is_under_way_brings_nothing_more(home: Household)
     assert len(await home.items()) == 10
 
 
-async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(home: Household) -> None:
+async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(home: OnePerson) -> None:
     """The run says that it was ended by the deactivation."""
     mine = await _with_events(home, 25)
-    switching = Switching(home.store)
+    switching = IntegrationSwitch(home.store)
     calendars = Account(home.cronofy.gateway, 2, lambda: switching.deactivate(ANN, mine))
     home.runs = home.runs_over(calendars)
 
@@ -150,10 +150,10 @@ async def test_r20_a_retrieve_that_is_under_way_ends_and_brings_nothing_more(hom
     assert len(await home.items()) == 10
 
 
-async def test_r20_what_goes_wrong_in_a_run_that_is_over_is_no_fault_of_its_message(home: Household) -> None:
+async def test_r20_what_goes_wrong_in_a_run_that_is_over_is_no_fault_of_its_message(home: OnePerson) -> None:
     """No dead letter, whatever Cronofy says to the last request of a run that was ended meanwhile."""
     mine = await _with_events(home, 5)
-    switching = Switching(home.store)
+    switching = IntegrationSwitch(home.store)
 
     async def deactivated() -> None:
         await switching.deactivate(ANN, mine)
@@ -167,7 +167,7 @@ async def test_r20_what_goes_wrong_in_a_run_that_is_over_is_no_fault_of_its_mess
     assert (run.state, run.tally["created"]) == ("cancelled", 0)
 
 
-async def test_r20_a_run_that_is_asked_for_too_late_is_cancelled_too(home: Household) -> None:
+async def test_r20_a_run_that_is_asked_for_too_late_is_cancelled_too(home: OnePerson) -> None:
     """It has not failed: it was begun as the integration was deactivated."""
     mine = await _with_events(home, 5)
     await home.set(mine, active=False)
@@ -181,7 +181,7 @@ async def test_r20_a_run_that_is_asked_for_too_late_is_cancelled_too(home: House
 
 async def test_r20_no_daily_read_begins_while_its_calendar_is_deactivated(postgresql_url: str) -> None:
     """Found to be due, and deactivated before it was locked."""
-    async with household(postgresql_url) as home:
+    async with one_person(postgresql_url) as home:
         mine = await home.integration()
         async with home.store.begin() as connection:
             await change(connection, mine, active=False)
@@ -195,7 +195,7 @@ async def test_r20_no_daily_read_begins_while_its_calendar_is_deactivated(postgr
 
 async def test_r20_what_is_decided_of_a_held_link_meanwhile_is_not_overwritten(postgresql_url: str) -> None:
     """Its type was unchecked while the release waited for it."""
-    async with household(postgresql_url) as home:
+    async with one_person(postgresql_url) as home:
         mine = await _with_events(home, 1)
         await home.run_to_end(mine, retrieve=WEEK)
         async with home.store.begin() as connection:
@@ -215,28 +215,28 @@ async def test_r20_what_is_decided_of_a_held_link_meanwhile_is_not_overwritten(p
         assert (link.state, link.code) == ("frozen", "type_off")
 
 
-async def test_r20_a_send_that_is_under_way_ends_and_sends_nothing_more(ann: Village) -> None:
+async def test_r20_a_send_that_is_under_way_ends_and_sends_nothing_more(ann: TwoPeopleWithRuns) -> None:
     """Not more than what had been handed over; what was not sent waits for the activation."""
     types = dict.fromkeys(("appointment", "crm_activity", "service_call", "task", "todo"), False)
     await ann.home.set(ann.mine, item_types=types)
     for at in range(160):
         await ann.say(f"Item {at:03}")
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
     await ann.home.set(ann.mine, item_types={**types, "appointment": True})
-    switching = Switching(ann.home.store)
-    before = ann.town.world.log.writes.copy()
+    switching = IntegrationSwitch(ann.home.store)
+    before = ann.people.world.log.writes.copy()
 
     async def handed_over() -> bool:
-        await ann.town.outbox.flush()
+        await ann.people.outbox.flush()
         return bool(await ann.her_links())
 
     await ann.start("sync_now", send=WEEK)
     await until(handed_over, what="the first fifty")
     await switching.deactivate(ANN, ann.mine)
-    sent = len(ann.town.world.log.writes) - len(before)
+    sent = len(ann.people.world.log.writes) - len(before)
     await ann.rest()
 
-    assert len(ann.town.world.log.writes) - len(before) == sent
+    assert len(ann.people.world.log.writes) - len(before) == sent
     (run,) = await ann.rows(runs, runs.c.kind == "sync_now")
     assert (run["state"], run["reason"]) == ("cancelled", "The integration was deactivated.")
     handed = len(await ann.her_links())

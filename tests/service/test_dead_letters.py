@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
-from service.store.messages.burying import NewLetter, bury, fingerprint, note_attempts, resolve
-from service.store.messages.dead_letters import Conflict, Matching, NotThere
+from service.store.messages.burying import NewDeadLetter, bury, letter_fingerprint, note_attempts, resolve
+from service.store.messages.dead_letters import LetterConflict, LetterFilter, NoLetter
 from service.store.messages.inbox import known, record
 from service.store.tables import outbox
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 KEY = ("/vorex/acme", "m-1")
 
 
-def a_letter(**different: Any) -> NewLetter:
+def a_letter(**different: Any) -> NewDeadLetter:
     given: dict[str, Any] = {
         "queue": QUEUE_OUTBOUND,
         "source": KEY[0],
@@ -31,14 +31,14 @@ def a_letter(**different: Any) -> NewLetter:
         "headers": {},
         "body": b'{"specversion":"1.0"}',
     }
-    return NewLetter(**(given | different))
+    return NewDeadLetter(**(given | different))
 
 
-async def buried(store: Store, *all_letters: NewLetter, now: datetime = NOW) -> list[str]:
+async def buried(store: Store, *all_letters: NewDeadLetter, now: datetime = NOW) -> list[str]:
     async with store.begin() as connection:
         await bury(connection, all_letters, now=now)
     async with store.read() as connection:
-        return list(await dead_letters.ids_of(connection, Matching(), limit=100))
+        return list(await dead_letters.ids_of(connection, LetterFilter(), limit=100))
 
 
 async def shown(store: Store, letter_id: str) -> dict[str, Any]:
@@ -131,7 +131,7 @@ async def test_a_letter_that_is_replaying_cannot_be_replayed_again(store: Store)
     (letter_id,) = await buried(store, a_letter())
     await replayed(store, letter_id)
 
-    with pytest.raises(Conflict, match="is replaying"):
+    with pytest.raises(LetterConflict, match="is replaying"):
         await replayed(store, letter_id)
 
     async with store.read() as connection:
@@ -142,7 +142,7 @@ async def test_two_letters_of_one_message_cannot_both_be_outstanding(store: Stor
     """The unique index is the last guard."""
     ids = await buried(store, a_letter(body=b"one"), a_letter(body=b"two"))
 
-    with pytest.raises(Conflict, match="outstanding"):
+    with pytest.raises(LetterConflict, match="outstanding"):
         await replayed(store, *ids)
 
     assert {(await shown(store, each))["state"] for each in ids} == {"open"}
@@ -218,7 +218,7 @@ async def test_a_letter_that_does_not_exist_is_said_so(store: Store) -> None:
     """Nothing else of the request is done."""
     (letter_id,) = await buried(store, a_letter())
 
-    with pytest.raises(NotThere, match="no dead letter nowhere"):
+    with pytest.raises(NoLetter, match="no dead letter nowhere"):
         await replayed(store, letter_id, "nowhere")
 
     assert (await shown(store, letter_id))["state"] == "open"
@@ -232,7 +232,7 @@ async def test_letters_are_found_by_every_filter(store: Store) -> None:
 
     async def ids(**asked: Any) -> list[str]:
         async with store.read() as connection:
-            page = await dead_letters.page(connection, Matching(**asked))
+            page = await dead_letters.page(connection, LetterFilter(**asked))
         return [row["message_id"] for row in page.rows]
 
     assert await ids() == ["new", "old"]
@@ -241,7 +241,7 @@ async def test_letters_are_found_by_every_filter(store: Store) -> None:
     assert await ids(since=NOW + timedelta(seconds=1)) == ["new"]
     assert await ids(integration="i-1") == ["old"]
     assert await ids(state="discarded") == []
-    group = fingerprint("malformed", "data.version: must be at least 1", None)
+    group = letter_fingerprint("malformed", "data.version: must be at least 1", None)
     assert await ids(group=group) == ["old"]
 
 
@@ -253,11 +253,11 @@ async def test_pages_follow_one_another_without_gap_or_repeat(store: Store) -> N
     after: str | None = None
     async with store.read() as connection:
         while True:
-            page = await dead_letters.page(connection, Matching(), after=after, limit=2)
+            page = await dead_letters.page(connection, LetterFilter(), after=after, limit=2)
             seen += [row["message_id"] for row in page.rows]
             if (after := page.following) is None:
                 break
-        assert await dead_letters.count(connection, Matching()) == 5
+        assert await dead_letters.count(connection, LetterFilter()) == 5
     assert seen == [f"m-{n}" for n in reversed(range(5))]
 
 
@@ -286,10 +286,12 @@ async def test_a_purged_inbox_does_not_hinder_a_replay(store: Store) -> None:
 )
 def test_letters_with_one_cause_share_a_group(one: str, other: str) -> None:
     """Digits, ids and quoted text tell messages apart, not causes."""
-    assert fingerprint("bug", "r", one) == fingerprint("bug", "r", other)
+    assert letter_fingerprint("bug", "r", one) == letter_fingerprint("bug", "r", other)
 
 
 def test_letters_with_different_causes_do_not_share_a_group() -> None:
     """The kind of error and its words count."""
-    assert fingerprint("bug", "r", "KeyError: x") != fingerprint("bug", "r", "TypeError: x")
-    assert fingerprint("malformed", "a is required", None) != fingerprint("malformed", "b is required", None)
+    assert letter_fingerprint("bug", "r", "KeyError: x") != letter_fingerprint("bug", "r", "TypeError: x")
+    assert letter_fingerprint("malformed", "a is required", None) != letter_fingerprint(
+        "malformed", "b is required", None
+    )

@@ -17,7 +17,7 @@ from service.integrations import Person
 from service.store.engine.store import Store
 from service.store.items import items
 from service.store.tables import outbox
-from service.web.middleware import Guard
+from service.web.middleware import ResponseGuard
 from tests.builders import an_item
 from tests.support.office import Office, Unwritable
 from tests.support.pages import Browser
@@ -62,7 +62,7 @@ async def test_production_has_no_such_page(office: Office) -> None:
 
 async def test_only_the_demonstration_frames_its_own_pages() -> None:
     """And nobody else's pages may, there either."""
-    transport = httpx.ASGITransport(Guard(Starlette(), https=False, framed=True))
+    transport = httpx.ASGITransport(ResponseGuard(Starlette(), https=False, framed=True))
     async with httpx.AsyncClient(transport=transport, base_url="http://sync.test") as client:
         headers = (await client.get("/")).headers
     assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]

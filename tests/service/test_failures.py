@@ -17,8 +17,15 @@ from contracts.errors import (
     Unroutable,
 )
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery
-from handlers.settlement import Failure, Settlement, rung, settle
-from service.consumers.failures import failure_of, identity_of, letter_of, replayed_by, retry_of, told
+from handlers.settlement import LinkFailure, Settlement, retry_delay, settle
+from service.consumers.failures import (
+    describe_error,
+    failure_of,
+    identity_of,
+    letter_of,
+    replayed_by,
+    retry_of,
+)
 from service.settings import Settings
 
 DELAYS = Settings(_env_file=None).retry_delays
@@ -100,7 +107,7 @@ def test_an_outcome_leads_to_one_decision(
 def test_a_database_error_is_told_without_its_words() -> None:
     """asyncpg quotes the first forty characters of a refused value, without the second quotation mark."""
     driver = ValueError("invalid input for query argument $1: 'Dentist, then the lawyer about... (expected)")
-    assert told(DBAPIError("INSERT", {}, driver)).splitlines()[0] == "DBAPIError"
+    assert describe_error(DBAPIError("INSERT", {}, driver)).splitlines()[0] == "DBAPIError"
 
 
 def test_an_unforeseen_error_is_told_without_what_it_quotes() -> None:
@@ -109,7 +116,7 @@ def test_an_unforeseen_error_is_told_without_what_it_quotes() -> None:
     with pytest.raises(KeyError) as caught:
         _ = secret["Dr. Who's surgery"]
 
-    text = told(caught.value)
+    text = describe_error(caught.value)
     assert text.startswith("KeyError: …")
     assert "surgery" not in text
 
@@ -117,10 +124,10 @@ def test_an_unforeseen_error_is_told_without_what_it_quotes() -> None:
 def test_an_unforeseen_error_names_the_places_in_our_code() -> None:
     """An operator sees where it broke."""
     with pytest.raises(IndexError) as caught:
-        rung(1, [])
+        retry_delay(1, [])
 
-    assert "at handlers/settlement.py line" in told(caught.value)
-    assert "in rung" in told(caught.value)
+    assert "at handlers/settlement.py line" in describe_error(caught.value)
+    assert "in rung" in describe_error(caught.value)
 
 
 def test_a_retry_goes_home_by_the_name_of_its_queue() -> None:
@@ -137,7 +144,7 @@ def test_a_retry_goes_home_by_the_name_of_its_queue() -> None:
 
 def test_a_letter_keeps_how_the_message_came() -> None:
     """R30: bytes, routing key and headers."""
-    letter = letter_of(a_delivery(b"bytes"), ("s", "m"), Failure(transient=False, reason="no"))
+    letter = letter_of(a_delivery(b"bytes"), ("s", "m"), LinkFailure(transient=False, reason="no"))
 
     assert (letter.body, letter.routing_key, letter.attempt) == (b"bytes", "change", 2)
 

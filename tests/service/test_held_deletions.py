@@ -7,48 +7,48 @@ import pytest
 from service.store.tables import deletions, items, links
 from tests.support.office import Office
 from tests.support.one_person import NINE, TEN
-from tests.support.two_people_with_runs import ANN, Village, village
+from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns, two_people_with_runs
 
 API = "/api/v1/integrations"
 MANY = 12
 
 
 @pytest.fixture
-async def ann(database_url: str) -> AsyncIterator[Village]:
-    async with village(database_url) as built:
+async def ann(database_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(database_url) as built:
         yield built
 
 
-async def _held(ann: Village, *, foreign: int = 0) -> None:
+async def _held(ann: TwoPeopleWithRuns, *, foreign: int = 0) -> None:
     """Twelve pairs, all of whose events the calendar's owner deletes at once."""
     for at in range(MANY - foreign):
         await ann.say(f"Item {at:02}")
     for at in range(foreign):
         ann.add_event(f"Event {at:02}")
-    await ann.town.rest(reads=False)
-    for event in ann.town.world.events(ann.calendar):
-        ann.town.world.delete_event(ann.calendar, event["event_uid"])
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
+    for event in ann.people.world.events(ann.calendar):
+        ann.people.world.delete_event(ann.calendar, event["event_uid"])
+    await ann.people.rest(reads=False)
     assert len(await ann.titles()) == MANY
     assert {link["code"] for link in await ann.her_links()} == {"held_deletion"}
 
 
-async def test_r11_delete_carries_all_of_them_out(ann: Village) -> None:
+async def test_r11_delete_carries_all_of_them_out(ann: TwoPeopleWithRuns) -> None:
     """With a log entry and a fact each."""
     await _held(ann, foreign=3)
-    before = len(ann.town.tap.facts)
+    before = len(ann.people.tap.facts)
 
     assert await ann.held.settle(ANN, ann.mine, "delete") == MANY
     await ann.rest()
 
     assert await ann.titles() == []
     assert ann.events() == []
-    assert len(ann.town.tap.facts) - before == MANY
+    assert len(ann.people.tap.facts) - before == MANY
     done = [entry for entry in await ann.home.log() if entry[1:] == ("delete", "done", "ok")]
     assert len(done) == MANY
 
 
-async def test_r11_keep_writes_our_copies_again(ann: Village) -> None:
+async def test_r11_keep_writes_our_copies_again(ann: TwoPeopleWithRuns) -> None:
     """Under their own ids, never a second one."""
     await _held(ann)
 
@@ -60,19 +60,19 @@ async def test_r11_keep_writes_our_copies_again(ann: Village) -> None:
     assert {link["state"] for link in await ann.her_links()} == {"agreed"}
 
 
-async def test_r11_keep_leaves_the_items_of_foreign_events_on_my_calendar(ann: Village) -> None:
+async def test_r11_keep_leaves_the_items_of_foreign_events_on_my_calendar(ann: TwoPeopleWithRuns) -> None:
     """Their events are gone for good; the pairs are let go."""
     await _held(ann, foreign=MANY)
 
     assert await ann.held.settle(ANN, ann.mine, "keep") == MANY
-    await ann.town.rest()
+    await ann.people.rest()
 
     assert len(await ann.titles()) == MANY
     assert ann.events() == []
     assert {link["state"] for link in await ann.her_links()} == {"let_go"}
 
 
-async def test_r11_a_pair_that_moved_on_meanwhile_is_passed_over(ann: Village) -> None:
+async def test_r11_a_pair_that_moved_on_meanwhile_is_passed_over(ann: TwoPeopleWithRuns) -> None:
     """Deleted on one side, changed on the other: the change wins (R19)."""
     await _held(ann)
     await ann.say("Item 03", title="Changed")
@@ -85,21 +85,21 @@ async def test_r11_a_pair_that_moved_on_meanwhile_is_passed_over(ann: Village) -
     assert ann.events() == [("Changed", True)]
 
 
-async def test_r11_answered_deletions_do_not_hold_the_next_one(ann: Village) -> None:
+async def test_r11_answered_deletions_do_not_hold_the_next_one(ann: TwoPeopleWithRuns) -> None:
     """They count no more among the deletions of a day."""
     await _held(ann)
     await ann.held.settle(ANN, ann.mine, "keep")
     await ann.rest()
-    event = ann.town.world.events(ann.calendar)[0]
+    event = ann.people.world.events(ann.calendar)[0]
     assert await ann.rows(deletions) == []
 
-    ann.town.world.delete_event(ann.calendar, event["event_uid"])
-    await ann.town.rest(reads=False)
+    ann.people.world.delete_event(ann.calendar, event["event_uid"])
+    await ann.people.rest(reads=False)
 
     assert len(await ann.titles()) == MANY - 1
 
 
-async def test_r11_an_answer_given_twice_does_nothing_twice(ann: Village) -> None:
+async def test_r11_an_answer_given_twice_does_nothing_twice(ann: TwoPeopleWithRuns) -> None:
     """The second finds nothing that waits."""
     await _held(ann)
 

@@ -10,10 +10,10 @@ from handlers.link_states import MOST_REWRITES
 from service.store.tables import items as items_table
 from service.store.tables import links as links_table
 from tests.support.locks import until_blocked
-from tests.support.one_person import Household
+from tests.support.one_person import OnePerson
 
 
-async def test_r5_a_deletion_comes_across_with_delete_checked(home: Household) -> None:
+async def test_r5_a_deletion_comes_across_with_delete_checked(home: OnePerson) -> None:
     """R11: a deleted row deletes the appointment."""
     mine = await home.integration()
     uid = home.add_event(mine)
@@ -26,7 +26,7 @@ async def test_r5_a_deletion_comes_across_with_delete_checked(home: Household) -
     assert (await home.log())[-1] == ("to_my_calendar", "delete", "done", "ok")
 
 
-async def test_r7_a_deletion_with_delete_off_leaves_the_item(home: Household) -> None:
+async def test_r7_a_deletion_with_delete_off_leaves_the_item(home: OnePerson) -> None:
     """The copy is let go."""
     mine = await home.integration(boxes={"delete": False})
     uid = home.add_event(mine)
@@ -40,7 +40,7 @@ async def test_r7_a_deletion_with_delete_off_leaves_the_item(home: Household) ->
     assert link.state is LinkState.LET_GO
 
 
-async def test_r11_deletions_of_more_than_a_third_are_held(home: Household) -> None:
+async def test_r11_deletions_of_more_than_a_third_are_held(home: OnePerson) -> None:
     """More than ten and more than a third: none is carried out."""
     mine = await home.integration()
     uids = [home.add_event(mine, summary=f"Event {at}") for at in range(20)]
@@ -55,7 +55,7 @@ async def test_r11_deletions_of_more_than_a_third_are_held(home: Household) -> N
     assert len(held) == 11
 
 
-async def test_r11_deletions_drip_by_drip_are_held_too(home: Household) -> None:
+async def test_r11_deletions_drip_by_drip_are_held_too(home: OnePerson) -> None:
     """The deletions of 24 hours count together."""
     mine = await home.integration()
     uids = [home.add_event(mine, summary=f"Event {at}") for at in range(20)]
@@ -68,7 +68,7 @@ async def test_r11_deletions_drip_by_drip_are_held_too(home: Household) -> None:
     assert len(await home.items()) == 10
 
 
-async def test_r11_an_empty_or_cut_read_deletes_nothing(home: Household) -> None:
+async def test_r11_an_empty_or_cut_read_deletes_nothing(home: OnePerson) -> None:
     """Absence never deletes."""
     mine = await home.integration()
     for at in range(5):
@@ -83,7 +83,7 @@ async def test_r11_an_empty_or_cut_read_deletes_nothing(home: Household) -> None
     assert len(await home.items()) == 5
 
 
-async def test_r11_a_vanished_calendar_deletes_nothing(home: Household) -> None:
+async def test_r11_a_vanished_calendar_deletes_nothing(home: OnePerson) -> None:
     """The calendar must be listed before deletions count; the integration says what is wrong."""
     mine = await home.integration()
     uid = home.add_event(mine)
@@ -97,7 +97,7 @@ async def test_r11_a_vanished_calendar_deletes_nothing(home: Household) -> None:
     assert (await home.value(mine)).reason == "calendar_missing"
 
 
-async def test_r11_a_missing_copy_is_written_again_in_its_newest_form(home: Household) -> None:
+async def test_r11_a_missing_copy_is_written_again_in_its_newest_form(home: OnePerson) -> None:
     """Also where Vorex changes it while the read ends."""
     mine = await home.integration()
     home.add_event(mine)
@@ -122,7 +122,7 @@ async def test_r11_a_missing_copy_is_written_again_in_its_newest_form(home: Hous
     assert after.desired == newer
 
 
-async def test_a_copy_that_never_shows_is_not_written_for_ever(home: Household) -> None:
+async def test_a_copy_that_never_shows_is_not_written_for_ever(home: OnePerson) -> None:
     """DESIGN 7.3: more than six writes of one link in an hour because of reads, and it is left alone."""
     mine = await home.integration()
     home.add_event(mine)
@@ -144,7 +144,7 @@ async def test_a_copy_that_never_shows_is_not_written_for_ever(home: Household) 
     assert any("loop_stopped" in entry for entry in await home.log())
 
 
-async def test_r28_a_copy_that_is_let_go_moves_no_last_sync_date(home: Household) -> None:
+async def test_r28_a_copy_that_is_let_go_moves_no_last_sync_date(home: OnePerson) -> None:
     """R6: the record stays, so nothing crossed."""
     mine = await home.integration()
     uid = home.add_event(mine)

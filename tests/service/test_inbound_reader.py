@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.calendar import Origin
-from tests.support.one_person import ELEVEN, NINE, TEN, Household
+from tests.support.one_person import ELEVEN, NINE, TEN, OnePerson
 
 
-async def test_g3_an_event_added_to_the_linked_calendar_is_added_to_my_calendar(home: Household) -> None:
+async def test_g3_an_event_added_to_the_linked_calendar_is_added_to_my_calendar(home: OnePerson) -> None:
     """R3: it becomes an appointment of that user, and a fact is published."""
     mine = await home.integration()
     home.add_event(mine, description="Bring\r\nfruit", location="Park")
@@ -25,7 +25,7 @@ async def test_g3_an_event_added_to_the_linked_calendar_is_added_to_my_calendar(
     assert (await home.state(mine)).last_sync_at is not None
 
 
-async def test_r18_reading_the_same_again_changes_nothing(home: Household) -> None:
+async def test_r18_reading_the_same_again_changes_nothing(home: OnePerson) -> None:
     """An event that was brought is in agreement."""
     mine = await home.integration()
     home.add_event(mine)
@@ -37,7 +37,7 @@ async def test_r18_reading_the_same_again_changes_nothing(home: Household) -> No
     assert await home.facts() == 1
 
 
-async def test_r5_an_edit_comes_across_with_update_checked(home: Household) -> None:
+async def test_r5_an_edit_comes_across_with_update_checked(home: OnePerson) -> None:
     """Every field of an appointment may be changed there (R6)."""
     mine = await home.integration()
     uid = home.add_event(mine)
@@ -55,7 +55,7 @@ async def test_r5_an_edit_comes_across_with_update_checked(home: Household) -> N
     )
 
 
-async def test_r7_an_edit_with_update_off_is_not_applied_and_marks_the_link(home: Household) -> None:
+async def test_r7_an_edit_with_update_off_is_not_applied_and_marks_the_link(home: OnePerson) -> None:
     """The link is marked as differing, and the log says why, once."""
     mine = await home.integration(boxes={"update": False})
     uid = home.add_event(mine)
@@ -72,7 +72,7 @@ async def test_r7_an_edit_with_update_off_is_not_applied_and_marks_the_link(home
     assert (await home.log())[1:] == [("to_my_calendar", "update", "skipped", "update_off")]
 
 
-async def test_r5_create_off_brings_nothing_and_says_so_once(home: Household) -> None:
+async def test_r5_create_off_brings_nothing_and_says_so_once(home: OnePerson) -> None:
     """Later readings of the same event stay silent."""
     mine = await home.integration(boxes={"create": False})
     uid = home.add_event(mine)
@@ -85,7 +85,7 @@ async def test_r5_create_off_brings_nothing_and_says_so_once(home: Household) ->
     assert await home.log() == [("to_my_calendar", "create", "skipped", "create_off")]
 
 
-async def test_r8_a_private_event_comes_with_its_time_only(home: Household) -> None:
+async def test_r8_a_private_event_comes_with_its_time_only(home: OnePerson) -> None:
     """And is read-only from Vorex."""
     mine = await home.integration()
     home.add_event(mine, summary="Doctor", description="secret", event_private=True)
@@ -98,7 +98,7 @@ async def test_r8_a_private_event_comes_with_its_time_only(home: Household) -> N
     assert item.read_only_reason == "private"
 
 
-async def test_r8_declined_and_cancelled_events_do_not_come(home: Household) -> None:
+async def test_r8_declined_and_cancelled_events_do_not_come(home: OnePerson) -> None:
     """Tentative ones do."""
     mine = await home.integration()
     home.add_event(mine, summary="No", participation_status="declined")
@@ -110,7 +110,7 @@ async def test_r8_declined_and_cancelled_events_do_not_come(home: Household) -> 
     assert [item.content.title for item in await home.items() if item.content] == ["Maybe"]
 
 
-async def test_r9_a_series_comes_as_one_read_only_item_per_occurrence(home: Household) -> None:
+async def test_r9_a_series_comes_as_one_read_only_item_per_occurrence(home: OnePerson) -> None:
     """Within Cronofy's window."""
     mine = await home.integration()
     home.world.add_event(
@@ -128,7 +128,7 @@ async def test_r9_a_series_comes_as_one_read_only_item_per_occurrence(home: Hous
     assert {item.read_only_reason for item in found} == {"series"}
 
 
-async def test_r20_a_notice_while_inactive_is_noted_and_read_later(home: Household) -> None:
+async def test_r20_a_notice_while_inactive_is_noted_and_read_later(home: OnePerson) -> None:
     """Nothing crosses meanwhile."""
     mine = await home.integration(active=False)
     home.add_event(mine)
@@ -142,7 +142,7 @@ async def test_r20_a_notice_while_inactive_is_noted_and_read_later(home: Househo
     assert len(await home.items()) == 1
 
 
-async def test_r33_what_was_there_before_finish_is_never_brought(home: Household) -> None:
+async def test_r33_what_was_there_before_finish_is_never_brought(home: OnePerson) -> None:
     """Also when it changes later, and also a later occurrence of its series."""
     ann = "ann@example.com"
     home.world.add_mailbox(email=ann)
@@ -159,7 +159,7 @@ async def test_r33_what_was_there_before_finish_is_never_brought(home: Household
     assert [item.content.title for item in await home.items() if item.content] == ["New"]
 
 
-async def test_r24_the_reading_at_finish_waits_for_cronofys_own_first_sync(home: Household) -> None:
+async def test_r24_the_reading_at_finish_waits_for_cronofys_own_first_sync(home: OnePerson) -> None:
     """It is asked for again, and fails after 30 minutes with a sentence."""
     home.world.add_mailbox(email="ann@example.com")
     mine = await home.integration(baseline_at=None)
@@ -173,7 +173,7 @@ async def test_r24_the_reading_at_finish_waits_for_cronofys_own_first_sync(home:
     assert (await home.value(mine)).baseline_at is None
 
 
-async def test_r1_a_copy_by_another_persons_sync_on_a_shared_calendar_does_not_come(home: Household) -> None:
+async def test_r1_a_copy_by_another_persons_sync_on_a_shared_calendar_does_not_come(home: OnePerson) -> None:
     """Equal in title, start and end to a living copy there."""
     ann = await home.integration("ann@example.com")
     home.add_event(ann, summary="Visit")
@@ -189,7 +189,7 @@ async def test_r1_a_copy_by_another_persons_sync_on_a_shared_calendar_does_not_c
     assert (await home.log())[-1] == ("to_my_calendar", "create", "skipped", "shared_mailbox")
 
 
-async def test_dates_of_all_day_events_stay_dates(home: Household) -> None:
+async def test_dates_of_all_day_events_stay_dates(home: OnePerson) -> None:
     """R12: the end is exclusive."""
     mine = await home.integration()
     home.add_event(mine, start="2026-12-24", end="2026-12-27")
@@ -203,14 +203,14 @@ async def test_dates_of_all_day_events_stay_dates(home: Household) -> None:
     assert item.content.end.isoformat() == "2026-12-27"
 
 
-async def test_an_unknown_integration_is_acknowledged_and_changes_nothing(home: Household) -> None:
+async def test_an_unknown_integration_is_acknowledged_and_changes_nothing(home: OnePerson) -> None:
     """Notices outlive integrations."""
     await home.notice("0192e4c1-0000-7000-8000-000000000000")
 
     assert await home.log() == []
 
 
-async def test_a_failing_read_loses_no_notice(home: Household) -> None:
+async def test_a_failing_read_loses_no_notice(home: OnePerson) -> None:
     """What was noticed stays noticed until a read has ended well."""
     mine = await home.integration()
     home.add_event(mine)
@@ -224,7 +224,7 @@ async def test_a_failing_read_loses_no_notice(home: Household) -> None:
     assert len(await home.items()) == 1
 
 
-async def test_many_pages_arrive_whole(home: Household) -> None:
+async def test_many_pages_arrive_whole(home: OnePerson) -> None:
     """A page is a transaction; the read is complete with the last one."""
     mine = await home.integration()
     home.world.faults.change(page_size=7)
@@ -237,7 +237,7 @@ async def test_many_pages_arrive_whole(home: Household) -> None:
     assert {link.origin for link in await home.links()} == {Origin.EXTERNAL}
 
 
-async def test_g15_r28_last_checked_moves_without_anything_crossing(home: Household) -> None:
+async def test_g15_r28_last_checked_moves_without_anything_crossing(home: OnePerson) -> None:
     """*Last Sync Date* does not."""
     mine = await home.integration()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import insert, select, update
 
 from contracts.errors import Unanswered, Unavailable
-from service.keeper import DAY, Chore, Keeper, delays, due_runs, old_outbox_rows, unread_notices
+from service.keeper import FULL_READ_SECONDS, Chore, Keeper, delays, due_runs, old_outbox_rows, unread_notices
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.integrations import delays as delays_of
@@ -247,7 +247,11 @@ async def test_outbox_rows_sent_a_day_ago_are_deleted(store: Store) -> None:
     """messaging.md 3.6; what was not sent stays."""
     async with store.begin() as connection:
         now = await store.now(connection)
-        for message_id, sent_at in {"old": now - DAY - 1, "young": now - 60, "unsent": None}.items():
+        for message_id, sent_at in {
+            "old": now - FULL_READ_SECONDS - 1,
+            "young": now - 60,
+            "unsent": None,
+        }.items():
             await connection.execute(insert(outbox), [_row(message_id, sent_at)])
 
     await old_outbox_rows(store).work()

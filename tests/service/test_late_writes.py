@@ -6,37 +6,37 @@ from typing import Any
 import pytest
 
 from service.store.tables import links, log_entries
-from tests.support.two_people_with_runs import Village, village
+from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
 
 @pytest.fixture
-async def ann(database_url: str) -> AsyncIterator[Village]:
-    async with village(database_url) as built:
+async def ann(database_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(database_url) as built:
         yield built
 
 
-async def _say_late(ann: Village, *, late: float, **changes: Any) -> None:
+async def _say_late(ann: TwoPeopleWithRuns, *, late: float, **changes: Any) -> None:
     """Vorex changes her lunch; Cronofy accepts it, and the provider has it after so many seconds."""
-    ann.town.world.faults.change(apply_delay=late, read_lag=0.0)
+    ann.people.world.faults.change(apply_delay=late, read_lag=0.0)
     await ann.say("Lunch", **changes)
-    await ann.town.settle()
+    await ann.people.settle()
 
 
-async def _read(ann: Village, *, after: float) -> None:
-    await ann.town.pass_time(after)
+async def _read(ann: TwoPeopleWithRuns, *, after: float) -> None:
+    await ann.people.pass_time(after)
     await ann.home.reader.read_all(ann.mine)
-    await ann.town.settle()
+    await ann.people.settle()
 
 
-async def _told_of_the_calendar(ann: Village) -> list[tuple[str, str]]:
+async def _told_of_the_calendar(ann: TwoPeopleWithRuns) -> list[tuple[str, str]]:
     rows = await ann.rows(log_entries, log_entries.c.direction == "to_my_calendar")
     return [(row["action"], row["code"]) for row in rows]
 
 
-async def test_r18_an_older_title_that_arrives_last_is_nobodys_edit(ann: Village) -> None:
+async def test_r18_an_older_title_that_arrives_last_is_nobodys_edit(ann: TwoPeopleWithRuns) -> None:
     """The newest had been read back before; it is written again, and nothing is told."""
     await ann.say("Lunch")
-    await ann.town.rest()
+    await ann.people.rest()
     await _say_late(ann, late=40, title="Supper")
     await _say_late(ann, late=0, title="Dinner")
     await _read(ann, after=5)
@@ -45,7 +45,7 @@ async def test_r18_an_older_title_that_arrives_last_is_nobodys_edit(ann: Village
     assert ann.events() == [("Dinner", True)]
 
     await _read(ann, after=40)
-    await ann.town.rest()
+    await ann.people.rest()
 
     assert (await ann.titles(), ann.events()) == (["Dinner"], [("Dinner", True)])
     assert await _told_of_the_calendar(ann) == []
@@ -53,29 +53,29 @@ async def test_r18_an_older_title_that_arrives_last_is_nobodys_edit(ann: Village
 
 @pytest.mark.parametrize("kind", ["appointment", "task"])
 async def test_r18_a_removal_that_arrives_after_the_copy_was_written_anew_removes_nothing_here(
-    ann: Village, kind: str
+    ann: TwoPeopleWithRuns, kind: str
 ) -> None:
     """Ann was taken off and put on again."""
     await ann.say("Lunch", type=kind)
-    await ann.town.rest()
+    await ann.people.rest()
     await _say_late(ann, late=40, type=kind, assignees=[])
     await _say_late(ann, late=0, type=kind, assignees=["ann"])
     await _read(ann, after=50)
-    await ann.town.rest()
+    await ann.people.rest()
 
     assert (await ann.titles(), ann.events()) == (["Lunch"], [("Lunch", True)])
     assert await _told_of_the_calendar(ann) == []
 
 
-async def test_r18_a_person_who_puts_an_earlier_title_back_is_heard(ann: Village) -> None:
+async def test_r18_a_person_who_puts_an_earlier_title_back_is_heard(ann: TwoPeopleWithRuns) -> None:
     """It had been read back in its time."""
     await ann.say("Lunch")
-    await ann.town.rest()
+    await ann.people.rest()
     await ann.say("Lunch", title="Dinner")
-    await ann.town.rest()
-    (event,) = ann.town.world.events(ann.calendar)
-    ann.town.world.change_event(ann.calendar, event["event_uid"], summary="Lunch")
-    await ann.town.rest()
+    await ann.people.rest()
+    (event,) = ann.people.world.events(ann.calendar)
+    ann.people.world.change_event(ann.calendar, event["event_uid"], summary="Lunch")
+    await ann.people.rest()
 
     assert (await ann.titles(), ann.events()) == (["Lunch"], [("Lunch", True)])
     assert await _told_of_the_calendar(ann) == [("update", "ok")]

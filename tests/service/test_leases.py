@@ -3,7 +3,7 @@
 import pytest
 
 from service.store.engine import leases
-from service.store.engine.leases import NAMED
+from service.store.engine.leases import NAMED_LEASES
 from service.store.engine.store import Store
 
 NAME, NOW = "chore", 1000.0
@@ -11,8 +11,8 @@ NAME, NOW = "chore", 1000.0
 
 async def taken(store: Store, *, epoch: int, at: float = NOW) -> int | None:
     async with store.begin() as connection:
-        await leases.alone(connection, NAME)
-        return await leases.take(connection, NAMED, NAME, epoch=epoch, seconds=60, now=at, holder="a")
+        await leases.lock_lease(connection, NAME)
+        return await leases.take(connection, NAMED_LEASES, NAME, epoch=epoch, seconds=60, now=at, holder="a")
 
 
 async def acquired(store: Store, holder: str, *, at: float = NOW) -> int | None:
@@ -43,11 +43,11 @@ async def test_who_looked_before_somebody_else_took_it_gets_nothing(store: Store
 async def test_nothing_is_written_under_a_lease_that_was_taken_over(store: Store) -> None:
     await taken(store, epoch=0)
     async with store.begin() as connection:
-        assert await leases.write(connection, NAMED, NAME, epoch=1, until=NOW)
+        assert await leases.write(connection, NAMED_LEASES, NAME, epoch=1, until=NOW)
     await taken(store, epoch=1)
 
     async with store.begin() as connection:
-        assert not await leases.write(connection, NAMED, NAME, epoch=1, until=0.0)
+        assert not await leases.write(connection, NAMED_LEASES, NAME, epoch=1, until=0.0)
 
     assert await acquired(store, "b") is None, "it stays the other's"
 

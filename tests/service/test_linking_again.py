@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.demo.simulator.world import World
-from tests.support.two_people_with_runs import Village, village
+from service.demo.simulator.world import SimulatedWorld
+from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
 EMAIL = "ann@example.com"
 TYPES = ("appointment", "crm_activity", "service_call", "task", "todo")
@@ -15,12 +15,12 @@ SERIES = 3
 
 
 @pytest.fixture
-async def ann(sqlite_url: str) -> AsyncIterator[Village]:
-    async with village(sqlite_url) as built:
+async def ann(sqlite_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(sqlite_url) as built:
         yield built
 
 
-async def _everything(ann: Village) -> None:
+async def _everything(ann: TwoPeopleWithRuns) -> None:
     """An item of each type and a private one, sent; a meeting, a private one and a series, brought."""
     for kind in TYPES:
         await ann.say(f"Our {kind}", type=kind)
@@ -28,31 +28,33 @@ async def _everything(ann: Village) -> None:
     ann.add_event("Their meeting")
     ann.add_event("Their secret", event_private=True)
     ann.add_event("Their jour fixe", recurrence={"frequency": "daily", "count": SERIES})
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
     assert len(ann.events()) == len(TYPES) + 1 + 2 + SERIES
 
 
-def _another_account(world: World) -> None:
+def _another_account(world: SimulatedWorld) -> None:
     """Cronofy makes another account of the mailbox: what the last one added looks foreign to it."""
     world.faults.change(managed_per_account=True)
     world.linked.pop(("simulated", EMAIL), None)
 
 
-def _forgetful(world: World) -> None:
+def _forgetful(world: SimulatedWorld) -> None:
     """The same account, which knows our events no more."""
     world.faults.change(relink_forgets_managed=True)
 
 
-def _the_same(_: World) -> None:
+def _the_same(_: SimulatedWorld) -> None:
     """The same account, as it was."""
 
 
-async def _shown(ann: Village) -> tuple[list[str], list[str]]:
+async def _shown(ann: TwoPeopleWithRuns) -> tuple[list[str], list[str]]:
     return [title for title, _ in ann.events()], await ann.titles()
 
 
 @pytest.mark.parametrize("how", [_the_same, _another_account, _forgetful])
-async def test_r21_linking_again_ten_times_doubles_and_loses_nothing(how: object, ann: Village) -> None:
+async def test_r21_linking_again_ten_times_doubles_and_loses_nothing(
+    how: object, ann: TwoPeopleWithRuns
+) -> None:
     """Five types, private ones, events of the owner's own, private and recurring; with Retrieve and Send."""
     await _everything(ann)
     before = await _shown(ann)
@@ -61,7 +63,7 @@ async def test_r21_linking_again_ten_times_doubles_and_loses_nothing(how: object
         await ann.delete()
         await ann.rest()
         assert callable(how)
-        how(ann.town.world)
+        how(ann.people.world)
         await ann.link_again(retrieve=WEEK, send=WEEK)
         assert await _shown(ann) == before
 
@@ -70,21 +72,21 @@ async def test_r21_linking_again_ten_times_doubles_and_loses_nothing(how: object
     }
 
 
-async def test_r21_linking_again_in_turns_with_the_same_and_other_accounts(ann: Village) -> None:
+async def test_r21_linking_again_in_turns_with_the_same_and_other_accounts(ann: TwoPeopleWithRuns) -> None:
     """And what Vorex changes afterwards arrives at the one event that stands for it."""
     await _everything(ann)
     before = await _shown(ann)
     for how in (_another_account, _the_same, _forgetful, _another_account):
         await ann.delete()
         await ann.rest()
-        how(ann.town.world)
+        how(ann.people.world)
         await ann.link_again(send=WEEK)
-        ann.town.world.faults.change(relink_forgets_managed=False)
+        ann.people.world.faults.change(relink_forgets_managed=False)
     assert await _shown(ann) == before
 
     for kind in TYPES:
         await ann.retitle(f"Our {kind}", f"Renamed {kind}")
-    await ann.town.rest()
+    await ann.people.rest()
 
     titles = [title for title, _ in ann.events()]
     renamed = sorted(title for title in titles if title.startswith("Renamed"))

@@ -12,7 +12,7 @@ from contracts.calendar import Trigger
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.logs import logs
-from service.store.logs.logs import LOOKED_THROUGH, Wanted
+from service.store.logs.logs import FILTER_SEARCH_ENTRIES, LogQuery
 from service.store.tables import items, log_entries
 from tests.support.office import Office, open_office
 from tests.support.pages import BROWSER, Browser
@@ -122,10 +122,10 @@ async def test_what_became_private_is_neither_shown_to_others_nor_found(database
 async def test_a_word_that_is_rare_is_looked_for_piece_by_piece(store: Store) -> None:
     """A page costs the same however long the log is, and says where to go on."""
     async with store.begin() as connection:
-        rows = [_plain(place) for place in range(LOOKED_THROUGH + 10)]
+        rows = [_plain(place) for place in range(FILTER_SEARCH_ENTRIES + 10)]
         for at in range(0, len(rows), 1000):
             await connection.execute(insert(log_entries), rows[at : at + 1000])
-    wanted = Wanted(q="needle")
+    wanted = LogQuery(q="needle")
     async with store.read() as connection:
         first = await logs.page(connection, "i", triggers=REAL_TIME, limit=5, wanted=wanted)
         assert (first.rows, first.ended_early) == ([], True)

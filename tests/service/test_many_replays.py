@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping, select
 
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from service.keeper import bulk_replays
-from service.operations import DeadLetters, Matching, Reader
+from service.operations import DeadLetters, LetterFilter, LetterReader
 from service.store.engine.store import Store
 from service.store.messages import replays
-from service.store.messages.burying import NewLetter, bury
-from service.store.messages.dead_letters import ON_ITS_WAY
-from service.store.messages.replays import Bulk
+from service.store.messages.burying import NewDeadLetter, bury
+from service.store.messages.dead_letters import REPLAY_ON_ITS_WAY_SECONDS
+from service.store.messages.replays import BulkReplay
 from service.store.tables import dead_letter_acts, outbox
 from tests.support.knobs import examples
 
@@ -26,8 +26,8 @@ KILOBYTES = 4
 MEBIBYTE = 1024 * 1024
 
 
-def a_letter(number: int, *, code: str = "exhausted") -> NewLetter:
-    return NewLetter(
+def a_letter(number: int, *, code: str = "exhausted") -> NewDeadLetter:
+    return NewDeadLetter(
         queue=QUEUE_OUTBOUND,
         source="/vorex/acme",
         message_id=f"m-{number}",
@@ -52,7 +52,7 @@ async def test_thousands_of_letters_are_replayed_in_a_stream_and_stopped(store: 
         began = await store.now(connection)
 
     tracemalloc.start()
-    chunks = [sent async for sent in desk.replaying(Matching(), expect=LETTERS)]
+    chunks = [sent async for sent in desk.replaying(LetterFilter(), expect=LETTERS)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -64,9 +64,9 @@ async def test_thousands_of_letters_are_replayed_in_a_stream_and_stopped(store: 
     assert max(moments) - began >= LETTERS / 5 - 1
     stopped = await desk.stop()
     async with store.read() as connection:
-        on_their_way = 5 * (await store.now(connection) - began + ON_ITS_WAY + 1)
+        on_their_way = 5 * (await store.now(connection) - began + REPLAY_ON_ITS_WAY_SECONDS + 1)
     assert LETTERS - on_their_way <= stopped < LETTERS
-    assert await desk.count(Matching(state="open")) == stopped
+    assert await desk.count(LetterFilter(state="open")) == stopped
 
 
 async def buried(store: Store, many: int) -> DeadLetters:
@@ -74,13 +74,13 @@ async def buried(store: Store, many: int) -> DeadLetters:
         async with store.begin() as connection:
             some = range(first, min(first + 500, many))
             await bury(connection, [a_letter(number) for number in some], now=NOW)
-    return DeadLetters(store, who="olga", reader=Reader(tenant_id="acme", user_id="olga"))
+    return DeadLetters(store, who="olga", reader=LetterReader(tenant_id="acme", user_id="olga"))
 
 
 async def test_more_than_a_thousand_are_noted_and_sent_on_by_any_keeper(store: Store) -> None:
     """R30: the answer is there at once, and what a process that died had begun goes on at its rate."""
     desk = await buried(store, MANY)
-    assert await desk.hand_over(Matching(), expect=MANY, rate=100) == MANY
+    assert await desk.hand_over(LetterFilter(), expect=MANY, rate=100) == MANY
     told = await desk.progress()
     assert (told.noted, told.waiting, told.ended) == (MANY, 0, False)
     (noted,) = await left(store)
@@ -101,8 +101,8 @@ async def test_more_than_a_thousand_are_noted_and_sent_on_by_any_keeper(store: S
 async def test_what_is_noted_can_be_stopped(store: Store) -> None:
     """Also by an operator of another process; another tenant's operator stops nothing of it."""
     desk = await buried(store, MANY)
-    await desk.hand_over(Matching())
-    stranger = DeadLetters(store, who="eve", reader=Reader(tenant_id="other", user_id="eve"))
+    await desk.hand_over(LetterFilter())
+    stranger = DeadLetters(store, who="eve", reader=LetterReader(tenant_id="other", user_id="eve"))
     await stranger.stop()
     (noted,) = await left(store)
     assert await desk.send_on(noted.id)
@@ -111,10 +111,10 @@ async def test_what_is_noted_can_be_stopped(store: Store) -> None:
 
     assert not await desk.send_on(noted.id)
     assert (await desk.progress()).noted == 0
-    assert await desk.count(Matching(state="open")) > MANY - 250
+    assert await desk.count(LetterFilter(state="open")) > MANY - 250
 
 
-async def left(store: Store) -> Sequence[Bulk]:
+async def left(store: Store) -> Sequence[BulkReplay]:
     async with store.read() as connection:
         return await replays.noted(connection)
 
@@ -140,10 +140,10 @@ async def test_a_replay_in_many_transactions_leaves_room_for_one_that_began_late
         for kind, (code, many) in enumerate(kinds.items()):
             some = range(1000 * kind, 1000 * kind + many)
             await bury(connection, [a_letter(number, code=code) for number in some], now=NOW)
-    first = DeadLetters(store, who="olga").replaying(Matching(code="exhausted"))
+    first = DeadLetters(store, who="olga").replaying(LetterFilter(code="exhausted"))
 
     assert await anext(first) == 250
-    assert await DeadLetters(store, who="otto").replay_matching(Matching(code="bug")) == 40
+    assert await DeadLetters(store, who="otto").replay_matching(LetterFilter(code="bug")) == 40
     assert [sent async for sent in first] == [10]
 
     assert len(await moments(store)) == 300
@@ -155,7 +155,7 @@ async def test_two_replays_at_the_same_instant_see_each_other(store: Store) -> N
     elsewhere = Store(store.url)
     async with store.begin() as connection:
         await bury(connection, [a_letter(number) for number in range(60)], now=NOW)
-    ids = list(await DeadLetters(store, who="olga").oldest(Matching(), limit=60))
+    ids = list(await DeadLetters(store, who="olga").oldest(LetterFilter(), limit=60))
 
     await asyncio.gather(
         DeadLetters(store, who="olga").replay(ids[:30]), DeadLetters(elsewhere, who="otto").replay(ids[30:])

@@ -7,16 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.messages import INTEGRATIONS_EXCHANGE, QUEUE_OUTBOUND, QUEUE_PARKED
 from contracts.ports import ATTEMPT_HEADER, Delivery, Outgoing
 from service.broker.memory import MemoryBroker
-from service.broker.topology import (
-    DELIVERY_LIMIT,
-    INTEGRATIONS_EXCHANGE,
-    QUEUE_OUTBOUND,
-    QUEUE_PARKED,
-    retry_exchange,
-)
-from tests.support.brokers import Taker, item, take
+from service.broker.topology import DELIVERY_LIMIT, retry_exchange
+from tests.support.brokers import RecordingSink, item, take
 from tests.support.clock import ManualClock
 
 
@@ -119,7 +114,7 @@ class Story:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.broker = MemoryBroker(clock=self.clock, retry_delays=(1,))
-        self.taker = Taker()
+        self.taker = RecordingSink()
         self.open: set[str] = set()
         self.done: list[Delivery] = []
 
@@ -133,7 +128,7 @@ class Story:
         await self.finish()
 
     async def subscribe(self) -> None:
-        self.taker = Taker()
+        self.taker = RecordingSink()
         self.subscription = await self.broker.subscribe(QUEUE_OUTBOUND, prefetch=3, sink=self.taker)
 
     async def take_step(self, step: str, message_id: str) -> None:

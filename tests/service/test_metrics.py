@@ -4,17 +4,17 @@ import re
 
 from prometheus_client import REGISTRY
 
-from handlers.replay_pace import Pace
+from contracts.messages import QUEUE_OUTBOUND, REPLAY_EXCHANGE
+from handlers.replay_pace import ReplayPace
 from service.app.cronofy import open_budget
 from service.app.server import SystemClock
 from service.broker.memory import MemoryBroker
-from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.monitoring.gauges import Gauges
 from service.monitoring.vitals import Vitals
 from service.store.engine.store import Store
 from service.store.integrations.delays import mark
 from service.store.messages import dead_letters
-from service.store.messages.burying import NewLetter, bury
+from service.store.messages.burying import NewDeadLetter, bury
 from service.store.messages.outbox import enqueue
 from service.store.operations.budget import BudgetRow
 from tests.support.brokers import item
@@ -80,17 +80,17 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
         await budget.take("one")
     async with store.begin() as connection:
         now = await store.moment(connection)
-        letter = NewLetter(
+        letter = NewDeadLetter(
             queue=QUEUE_OUTBOUND, source="s", message_id="m", code="bug", reason="r", routing_key="k",
             headers={}, body=b"",
         )  # fmt: skip
-        other = NewLetter(
+        other = NewDeadLetter(
             queue=QUEUE_OUTBOUND, source="s", message_id="n", code="bug", reason="r", routing_key="k",
             headers={}, body=b"",
         )  # fmt: skip
         await bury(connection, [letter, other], now=now)
-        first, *_ = await dead_letters.ids_of(connection, dead_letters.Matching(), limit=9)
-        pace = Pace(rate=0.001, start=now.timestamp() + 1000)
+        first, *_ = await dead_letters.ids_of(connection, dead_letters.LetterFilter(), limit=9)
+        pace = ReplayPace(rate=0.001, start=now.timestamp() + 1000)
         await dead_letters.replay(
             connection, [first], exchange=REPLAY_EXCHANGE, who="olga", now=now, pace=pace
         )

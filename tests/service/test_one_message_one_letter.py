@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from contracts.envelope import ItemChanged, decode
 from contracts.errors import Malformed
 from contracts.fields import is_identifier
-from contracts.ports import Delivery, Outgoing
-from service.broker.topology import (
+from contracts.messages import (
     COMMANDS_EXCHANGE,
     DEAD_EXCHANGE,
     ITEMS_EXCHANGE,
@@ -23,11 +22,12 @@ from service.broker.topology import (
     QUEUE_RUNS,
     REPLAY_EXCHANGE,
 )
+from contracts.ports import Delivery, Outgoing
 from service.consumers.failures import identity_of
 from service.consumers.parked import ParkedMessages
 from service.store.engine.store import Store
 from tests.support.calendars import Outbound, changed
-from tests.support.message_loop import Ground, a_step, running
+from tests.support.message_loop import LoopUnderTest, a_step, loop_under_test
 from tests.support.waiting import until
 
 ODD_IDS: Mapping[str, Any] = {
@@ -125,7 +125,7 @@ async def parked(store: Store, world: Outbound, body: bytes) -> None:
 async def test_r30_a_malformed_message_of_the_loop_is_one_letter(store: Store, message_id: Any) -> None:
     """As outbound, and under the same name."""
     body = named(a_step("m-1"), message_id, step=-1)
-    async with running(store) as ground:
+    async with loop_under_test(store) as ground:
         for header in HEADERS[:2]:
             await _step(ground, body, header)
             await ground.settle(header)
@@ -134,7 +134,7 @@ async def test_r30_a_malformed_message_of_the_loop_is_one_letter(store: Store, m
     assert (letter["source"], letter["message_id"]) == identity_of(a_delivery(body, "h", QUEUE_RUNS))
 
 
-async def _step(ground: Ground, body: bytes, header: str) -> None:
+async def _step(ground: LoopUnderTest, body: bytes, header: str) -> None:
     await ground.broker.publish(
         Outgoing(exchange=COMMANDS_EXCHANGE, routing_key="run.requested", body=body, message_id=header)
     )

@@ -9,11 +9,11 @@ import pytest
 
 import contracts
 from contracts.errors import Unavailable
+from contracts.messages import ITEMS_EXCHANGE, QUEUE_OUTBOUND
 from contracts.ports import Outgoing
-from service.broker.topology import ITEMS_EXCHANGE, QUEUE_OUTBOUND
-from service.operations import MASK, Conflict, DeadLetters, Matching, publish_events
+from service.operations import PRIVATE_MASK, DeadLetters, LetterConflict, LetterFilter, publish_events
 from service.store.engine.store import Store
-from service.store.messages.burying import NewLetter, bury
+from service.store.messages.burying import NewDeadLetter, bury
 
 SAMPLES = [
     path
@@ -60,7 +60,7 @@ def an_event(number: int = 1, **data: Any) -> bytes:
     return json.dumps(EVENT | {"id": f"e-{number}", "data": EVENT["data"] | data}).encode()
 
 
-def a_letter(number: int = 1, **different: Any) -> NewLetter:
+def a_letter(number: int = 1, **different: Any) -> NewDeadLetter:
     given: dict[str, Any] = {
         "queue": QUEUE_OUTBOUND,
         "source": "/vorex/acme",
@@ -71,10 +71,10 @@ def a_letter(number: int = 1, **different: Any) -> NewLetter:
         "headers": {},
         "body": an_event(number),
     }
-    return NewLetter(**(given | different))
+    return NewDeadLetter(**(given | different))
 
 
-async def buried(store: Store, *all_letters: NewLetter) -> DeadLetters:
+async def buried(store: Store, *all_letters: NewDeadLetter) -> DeadLetters:
     async with store.begin() as connection:
         await bury(connection, all_letters, now=NOW)
     return DeadLetters(store, who="olga")
@@ -84,7 +84,7 @@ async def test_a_letter_has_the_form_of_the_api(store: Store) -> None:
     """DESIGN 11: exactly these fields."""
     desk = await buried(store, a_letter())
 
-    (letter,) = (await desk.page(Matching()))["items"]
+    (letter,) = (await desk.page(LetterFilter()))["items"]
 
     assert letter == await desk.show(letter["id"])
     assert set(letter) == {
@@ -101,7 +101,7 @@ async def test_bytes_that_are_no_text_are_shown_in_base64(store: Store) -> None:
     """The original bytes can be had whatever they are."""
     desk = await buried(store, a_letter(body=b"\xff\x00"))
 
-    (letter,) = (await desk.page(Matching()))["items"]
+    (letter,) = (await desk.page(LetterFilter()))["items"]
 
     assert (letter["body"], letter["body_encoding"]) == ("/wA=", "base64")
 
@@ -111,18 +111,18 @@ async def test_texts_of_a_private_item_are_hidden_from_operators(store: Store) -
     private = EVENT["data"]["item"] | {"private": True, "title": "Dentist", "location": "Dr. Who"}
     desk = await buried(store, a_letter(body=an_event(item=private)))
 
-    (letter,) = (await desk.page(Matching()))["items"]
+    (letter,) = (await desk.page(LetterFilter()))["items"]
 
     assert "Dentist" not in letter["body"]
     assert "Dr. Who" not in letter["body"]
-    assert json.loads(letter["body"])["data"]["item"]["title"] == MASK
+    assert json.loads(letter["body"])["data"]["item"]["title"] == PRIVATE_MASK
     assert json.loads(letter["body"])["data"]["item"]["assignees"] == ["u-17"]
 
 
 async def test_acts_are_shown_with_who_and_when(store: Store) -> None:
     """R30: discard with a reason, undo, replay."""
     desk = await buried(store, a_letter())
-    (letter,) = (await desk.page(Matching()))["items"]
+    (letter,) = (await desk.page(LetterFilter()))["items"]
 
     await desk.discard([letter["id"]], reason="a test")
     await desk.undo([letter["id"]])
@@ -132,7 +132,7 @@ async def test_acts_are_shown_with_who_and_when(store: Store) -> None:
     told = [(act["who"], act["act"], act["note"]) for act in acts]
     assert told == [("olga", "discard", "a test"), ("olga", "undo", None), ("olga", "replay", None)]
     assert all(act["at"].endswith("Z") for act in acts)
-    with pytest.raises(Conflict):
+    with pytest.raises(LetterConflict):
         await desk.replay([letter["id"]])
 
 
@@ -141,10 +141,10 @@ async def test_all_matching_letters_can_be_replayed_at_once(store: Store) -> Non
     twice = a_letter(1, body=b"other bytes")
     desk = await buried(store, a_letter(1), twice, a_letter(2), a_letter(3, code="bug"))
 
-    assert await desk.count(Matching(code="refused", state="open")) == 3
-    assert await desk.replay_matching(Matching(code="refused")) == 2
-    assert await desk.replay_matching(Matching(code="refused")) == 0
-    assert await desk.count(Matching(state="replaying")) == 2
+    assert await desk.count(LetterFilter(code="refused", state="open")) == 3
+    assert await desk.replay_matching(LetterFilter(code="refused")) == 2
+    assert await desk.replay_matching(LetterFilter(code="refused")) == 0
+    assert await desk.count(LetterFilter(state="replaying")) == 2
 
 
 async def test_events_are_published_as_vorex_would() -> None:

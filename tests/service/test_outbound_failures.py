@@ -4,7 +4,8 @@ import pytest
 
 from contracts.calendar import event_id
 from contracts.errors import GrantRefused, Permanent, Throttled, Unanswered, Unavailable
-from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS, retry_exchange
+from contracts.messages import QUEUE_OUTBOUND
+from service.broker.topology import RETRY_DELAYS, retry_exchange
 from service.store.engine.store import Store
 from service.store.tables import attempts
 from service.store.tables import links as links_table

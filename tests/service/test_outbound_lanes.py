@@ -6,34 +6,34 @@ from typing import Any
 import pytest
 
 from contracts.calendar import IntegrationId, ItemRef, LinkId
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Delivery
 from contracts.vorex import ItemType
 from contracts.writes import Delete
-from handlers.landing import Sent
-from service.broker.topology import QUEUE_OUTBOUND
-from service.consumers.outbound.lanes import FULL, Lane, Lanes, Pressure, Task
+from handlers.landing import SentWrite
+from service.consumers.outbound.lanes import FULL_LANE_LINKS, Lane, LanePressure, Lanes, LinkTask
 from tests.support.calendars import Outbound
 
-BUSY = Pressure(at_rest=False, window_full=False, quiet=False)
-REST = Pressure(at_rest=True, window_full=False, quiet=True)
-CROWD = Pressure(at_rest=False, window_full=False, crowded=True, quiet=False)
-FULL_WINDOW = Pressure(at_rest=False, window_full=True, quiet=True)
+BUSY = LanePressure(at_rest=False, window_full=False, quiet=False)
+REST = LanePressure(at_rest=True, window_full=False, quiet=True)
+CROWD = LanePressure(at_rest=False, window_full=False, crowded=True, quiet=False)
+FULL_WINDOW = LanePressure(at_rest=False, window_full=True, quiet=True)
 
 
-def task(name: str = "a", lane: str = "i", *, revision: int = 1, **changes: Any) -> Task:
+def task(name: str = "a", lane: str = "i", *, revision: int = 1, **changes: Any) -> LinkTask:
     usual: dict[str, Any] = {
         "link_id": LinkId(name),
         "integration_id": IntegrationId(lane),
         "calendar_id": "cal",
         "write": Delete(calendar_id="cal", event_id=name),
-        "sent": Sent(revision=revision, epoch=1, applied_hash="", gone=True),
+        "sent": SentWrite(revision=revision, epoch=1, applied_hash="", gone=True),
         "item_ref": ItemRef(name),
         "item_id": name,
         "item_type": ItemType.TASK,
         "title": None,
         "tenant_id": "acme",
     }
-    return Task(**usual | changes)
+    return LinkTask(**usual | changes)
 
 
 def lanes(**sizes: int) -> Lanes:
@@ -44,7 +44,7 @@ def lanes(**sizes: int) -> Lanes:
     return made
 
 
-def sending(made: Lanes, now: float, pressure: Pressure) -> list[str]:
+def sending(made: Lanes, now: float, pressure: LanePressure) -> list[str]:
     return [lane.integration_id for lane in made.ready(now, pressure)]
 
 
@@ -59,10 +59,10 @@ def sending(made: Lanes, now: float, pressure: Pressure) -> list[str]:
     ],
 )
 def test_a_lane_sends_when_it_is_full_old_or_the_intake_rests(
-    now: float, pressure: Pressure, expected: list[str]
+    now: float, pressure: LanePressure, expected: list[str]
 ) -> None:
     """At 50 links, after a second (five where a crowd is coming), or at rest."""
-    assert sending(lanes(small=1, full=FULL, middle=20), now, pressure) == expected
+    assert sending(lanes(small=1, full=FULL_LANE_LINKS, middle=20), now, pressure) == expected
 
 
 def test_with_a_full_window_and_nothing_going_on_the_fullest_lane_sends() -> None:
@@ -72,7 +72,7 @@ def test_with_a_full_window_and_nothing_going_on_the_fullest_lane_sends() -> Non
 
 def test_a_busy_or_pausing_lane_does_not_send() -> None:
     """One request in flight per lane; a throttled one waits."""
-    made = lanes(busy=FULL, paused=FULL)
+    made = lanes(busy=FULL_LANE_LINKS, paused=FULL_LANE_LINKS)
     made[IntegrationId("busy")].busy = True
     made[IntegrationId("paused")].pause(0.0, 61)
 

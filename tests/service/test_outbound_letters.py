@@ -5,8 +5,8 @@ import json
 import pytest
 from sqlalchemy import insert, update
 
+from contracts.messages import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from contracts.ports import REPLAY_HEADER, Outgoing
-from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.store.tables import dead_letters, inbox, suspects
 from tests.support.calendars import Outbound, changed, raw
 

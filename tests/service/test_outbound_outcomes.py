@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from contracts.errors import Unanswered
-from service.broker.topology import QUEUE_OUTBOUND
+from contracts.messages import QUEUE_OUTBOUND
 from service.store.engine.store import Store
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock

@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy import select
 
 from contracts.errors import Unavailable, Unroutable
+from contracts.messages import FACTS_EXCHANGE, QUEUE_OUTBOUND
 from contracts.ports import Outgoing
 from service.broker.memory import MemoryBroker
-from service.broker.topology import FACTS_EXCHANGE, QUEUE_OUTBOUND
-from service.outbox import LEASE, EmbeddedOutbox, LeasedOutbox, Outbox, StorePublisher, Unsettled
+from service.outbox import OUTBOX_LEASE, EmbeddedOutbox, LeasedOutbox, OutboxSender, StorePublisher, Unsettled
 from service.store.engine import leases
 from service.store.engine.store import Store
 from service.store.messages import outbox
 from service.store.messages.outbox import enqueue
 from service.store.tables import outbox as table
-from tests.support.brokers import Taker
+from tests.support.brokers import RecordingSink
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -53,7 +53,7 @@ async def unsent(store: Store) -> list[str]:
 
 
 @asynccontextmanager
-async def running(sender: Outbox) -> AsyncIterator[None]:
+async def running(sender: OutboxSender) -> AsyncIterator[None]:
     task = asyncio.create_task(sender.run())
     try:
         yield
@@ -153,7 +153,7 @@ async def test_of_two_senders_only_the_holder_of_the_lease_sends(store: Store) -
     await written(store, "m-0")
     async with store.begin() as connection:
         now = await store.now(connection)
-        assert await leases.acquire(connection, LEASE, holder="a", seconds=30, now=now)
+        assert await leases.acquire(connection, OUTBOX_LEASE, holder="a", seconds=30, now=now)
 
     assert not await a_sender(store, second, holder="b").flush()
     assert second.sent == []
@@ -179,11 +179,11 @@ async def test_many_senders_side_by_side_send_each_row_once_and_in_order(store: 
 async def test_a_dead_senders_lease_runs_out(store: Store) -> None:
     """Nobody waits for ever for a process that was killed."""
     async with store.begin() as connection:
-        await leases.acquire(connection, LEASE, holder="dead", seconds=30, now=1000.0)
+        await leases.acquire(connection, OUTBOX_LEASE, holder="dead", seconds=30, now=1000.0)
     async with store.begin() as connection:
-        epoch = await leases.acquire(connection, LEASE, holder="b", seconds=30, now=1031.0)
+        epoch = await leases.acquire(connection, OUTBOX_LEASE, holder="b", seconds=30, now=1031.0)
         assert epoch == 2
-        assert not await leases.held(connection, LEASE, epoch=1)
+        assert not await leases.held(connection, OUTBOX_LEASE, epoch=1)
 
 
 async def test_rows_sent_long_ago_are_deleted_in_small_chunks(store: Store) -> None:
@@ -216,7 +216,7 @@ class Embedded:
         self.sender = EmbeddedOutbox(
             store=store, publisher=self.broker, unsettled=unsettled, written=enqueued, poll=0.02
         )
-        self.taker = Taker()
+        self.taker = RecordingSink()
 
     async def open(self) -> None:
         await self.broker.open()

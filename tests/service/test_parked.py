@@ -8,22 +8,16 @@ from typing import Any
 import pytest
 
 from contracts.errors import Unavailable
+from contracts.messages import DEAD_EXCHANGE, QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, REPLAY_EXCHANGE
 from contracts.ports import REPLAY_HEADER
 from service.broker.memory import MemoryBroker
-from service.broker.topology import (
-    DEAD_EXCHANGE,
-    DELIVERY_LIMIT,
-    QUEUE_INBOUND,
-    QUEUE_OUTBOUND,
-    QUEUE_PARKED,
-    REPLAY_EXCHANGE,
-)
-from service.consumers.parked import PAUSE, ParkedMessages
+from service.broker.topology import DELIVERY_LIMIT
+from service.consumers.parked import PARKED_PAUSE_SECONDS, ParkedMessages
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
-from service.store.messages.dead_letters import Matching
+from service.store.messages.dead_letters import LetterFilter
 from service.store.messages.inbox import known, record
-from tests.support.brokers import Taker, item
+from tests.support.brokers import RecordingSink, item
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -51,7 +45,7 @@ class Ground:
 
     async def letters(self) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
-            page = await dead_letters.page(connection, Matching())
+            page = await dead_letters.page(connection, LetterFilter())
         return [dict(row) for row in page.rows]
 
     async def imported(self, count: int) -> list[dict[str, Any]]:
@@ -84,7 +78,7 @@ async def test_a_message_returned_too_often_is_a_letter_of_its_queue(store: Stor
     async with importing(store) as ground:
         await ground.broker.publish(item("m-1", body=BODY))
         for _ in range(DELIVERY_LIMIT + 1):
-            returning = await ground.broker.subscribe(QUEUE_OUTBOUND, prefetch=1, sink=Taker())
+            returning = await ground.broker.subscribe(QUEUE_OUTBOUND, prefetch=1, sink=RecordingSink())
             await ground.broker.drain()
             await returning.close()
         (letter,) = await ground.imported(1)
@@ -148,7 +142,7 @@ async def test_nothing_is_acknowledged_while_the_database_is_gone(database_url: 
         await ground.broker.publish(item("m-1", exchange=DEAD_EXCHANGE, body=BODY))
         await until(lambda: ground.clock._sleepers, what="a pause")
         store.gone = False
-        await ground.clock.pass_time(PAUSE)
+        await ground.clock.pass_time(PARKED_PAUSE_SECONDS)
         (letter,) = await ground.imported(1)
         async with store.read() as connection:
             key = ("/vorex/acme", "m-1")

@@ -36,7 +36,7 @@ from tests.support.one_person import NINE, TEN
 from tests.support.pages import BROWSER
 from tests.support.plans import watching
 from tests.support.postgresql import PostgreSQL
-from tests.support.two_people_with_runs import village
+from tests.support.two_people_with_runs import two_people_with_runs
 from tests.support.waiting import elsewhere
 
 WHO = "u-20"
@@ -193,14 +193,14 @@ async def test_no_change_notice_or_run_reads_a_table_from_end_to_end(grown: str)
     async with opened(grown) as store, store.begin() as connection:
         for statement in AT_REST:
             await connection.execute(text(statement))
-    async with village(grown) as place:
+    async with two_people_with_runs(grown) as place:
         with watching(place.home.store) as watch:
-            await place.town.say(ItemContent.from_json_dict(LUNCH), action=Action.CREATED)
+            await place.people.say(ItemContent.from_json_dict(LUNCH), action=Action.CREATED)
             place.add_event("Theirs")
             await place.rest()
             await place.start("sync_now", retrieve=A_WEEK, send=A_WEEK)
             await place.rest()
-            await place.town.say(
+            await place.people.say(
                 ItemContent.from_json_dict(LUNCH | {"title": "A late lunch"}), action=Action.UPDATED
             )
             await place.rest()

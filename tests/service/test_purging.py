@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, insert, select
 
-from service.broker.topology import QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from service.keeper import CHUNK, Chore, forgetting
+from contracts.messages import QUEUE_OUTBOUND, REPLAY_EXCHANGE
+from service.keeper import ROWS_A_CHUNK, Chore, forgetting
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
-from service.store.messages.burying import NewLetter, bury, note_attempts
+from service.store.messages.burying import NewDeadLetter, bury, note_attempts
 from service.store.messages.inbox import known, record
 from service.store.runs import runs
 from service.store.tables import attempts, inbox, log_entries, suspects, used_tokens
@@ -42,8 +42,8 @@ async def count(store: Store, table: Table) -> int:
         return len((await connection.execute(select(table))).all())
 
 
-def a_letter(message_id: str) -> NewLetter:
-    return NewLetter(
+def a_letter(message_id: str) -> NewDeadLetter:
+    return NewDeadLetter(
         queue=QUEUE_OUTBOUND,
         source="/vorex/acme",
         message_id=message_id,
@@ -77,7 +77,7 @@ async def test_the_inbox_forgets_after_its_days_but_never_an_open_letter(clocked
 async def test_more_than_a_chunk_is_forgotten_while_others_write(clocked: Store) -> None:
     """Between two chunks there is room for the traffic."""
     old = (START - 31 * DAY).timestamp()
-    rows = [(("/vorex/acme", f"m-{number}"), "done") for number in range(2 * CHUNK + 1)]
+    rows = [(("/vorex/acme", f"m-{number}"), "done") for number in range(2 * ROWS_A_CHUNK + 1)]
     async with clocked.begin() as connection:
         await record(connection, QUEUE_OUTBOUND, rows, now=old)
     purge = asyncio.ensure_future(chores(clocked)["old inbox rows"].work())

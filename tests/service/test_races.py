@@ -15,7 +15,7 @@ from contracts.envelope import RunRequested
 from contracts.messages import RunData
 from contracts.ports import Turn
 from handlers.compose import compose
-from service.consumers.failures import Received
+from service.consumers.failures import ReceivedMessage
 from service.cronofy.gateway import CronofyGateway
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
@@ -23,14 +23,14 @@ from service.store.integrations import integrations, listing, reads
 from service.store.items import items
 from service.store.links import links
 from service.store.runs import runs
-from tests.support.one_person import ELEVEN, TEN, Household, household
+from tests.support.one_person import ELEVEN, TEN, OnePerson, one_person
 from tests.support.waiting import until
 
 
 @pytest.fixture
-async def rows(postgresql_url: str) -> AsyncIterator[Household]:
+async def rows(postgresql_url: str) -> AsyncIterator[OnePerson]:
     """On the engine where two transactions can write at the same time."""
-    async with household(postgresql_url) as built:
+    async with one_person(postgresql_url) as built:
         yield built
 
 
@@ -52,7 +52,7 @@ class Interrupted:
         return await self._gateway.userinfo(sub, turn=turn)
 
 
-async def test_r19_a_change_in_vorex_between_two_pages_outlives_a_deletion_there(home: Household) -> None:
+async def test_r19_a_change_in_vorex_between_two_pages_outlives_a_deletion_there(home: OnePerson) -> None:
     """The deletion was judged with the first page and is carried out with the last one."""
     mine = await home.integration()
     uid = home.add_event(mine, "Visit")
@@ -104,7 +104,7 @@ async def _blocked(store: Store, task: "asyncio.Task[None]") -> None:
 
 
 @pytest.mark.postgresql
-async def test_r21_a_page_under_way_brings_nothing_to_a_deleted_integration(rows: Household) -> None:
+async def test_r21_a_page_under_way_brings_nothing_to_a_deleted_integration(rows: OnePerson) -> None:
     """Its pairs would belong to nobody, and linking again would double them."""
     mine = await rows.integration()
     rows.add_event(mine, "Visit")
@@ -119,7 +119,7 @@ async def test_r21_a_page_under_way_brings_nothing_to_a_deleted_integration(rows
 
 
 @pytest.mark.postgresql
-async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_out(rows: Household) -> None:
+async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_out(rows: OnePerson) -> None:
     """Whoever cancels or deactivates holds the integration first and its runs afterwards."""
     mine = await rows.integration()
     week = {"past": "1_week", "future": "1_week"}
@@ -128,7 +128,7 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
     message = RunRequested.of(data, id=new_id(), time=rows.clock.now())
     async with _holding(rows.store) as connection:
         await listing.lock(connection, mine)
-        step = asyncio.create_task(rows.runs(Received(message=message)))
+        step = asyncio.create_task(rows.runs(ReceivedMessage(message=message)))
         await _blocked(rows.store, step)
         run = await runs.find(connection, run_id, lock=True)
     await step
@@ -138,7 +138,7 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
 
 
 @pytest.mark.postgresql
-async def test_a_notice_is_not_served_by_a_read_that_began_without_it(rows: Household) -> None:
+async def test_a_notice_is_not_served_by_a_read_that_began_without_it(rows: OnePerson) -> None:
     """It came while that read was beginning, and speaks of changes that the read does not ask for."""
     mine = await rows.integration()
     rows.add_event(mine, "Visit")

@@ -8,9 +8,9 @@ import pytest
 
 from contracts.cronofy import EventsPage, EventsQuery, UserInfo
 from contracts.errors import Transient
-from contracts.ports import Calendars, Turn
-from tests.support.one_person import Household, household
-from tests.support.two_people_with_runs import Village, village
+from contracts.ports import EventReader, Turn
+from tests.support.one_person import OnePerson, one_person
+from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
 ANN = "ann@example.com"
 EVENTS, GONE, PAGE = 40, 9, 15
@@ -18,14 +18,14 @@ PAGES = 3
 
 
 @pytest.fixture
-async def home(sqlite_url: str) -> AsyncIterator[Household]:
-    async with household(sqlite_url) as built:
+async def home(sqlite_url: str) -> AsyncIterator[OnePerson]:
+    async with one_person(sqlite_url) as built:
         yield built
 
 
 @pytest.fixture
-async def ann(sqlite_url: str) -> AsyncIterator[Village]:
-    async with village(sqlite_url) as built:
+async def ann(sqlite_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(sqlite_url) as built:
         yield built
 
 
@@ -34,7 +34,7 @@ class Mishap:
 
     def __init__(
         self,
-        inner: Calendars,
+        inner: EventReader,
         *,
         before_page: int = 0,
         happens: Callable[[], Awaitable[None]] | None = None,
@@ -61,7 +61,7 @@ class Mishap:
             await self._happens()
 
 
-async def _brought(home: Household) -> str:
+async def _brought(home: OnePerson) -> str:
     """Forty appointments came from the calendar; then nine of their events were deleted there."""
     mine = await home.integration()
     for at in range(EVENTS):
@@ -76,7 +76,7 @@ async def _brought(home: Household) -> str:
     return mine
 
 
-async def _reads(home: Household, mine: str, calendars: Calendars) -> None:
+async def _reads(home: OnePerson, mine: str, calendars: EventReader) -> None:
     """A full read by that way, whatever it comes to."""
     reader = home.reader_over(calendars)
     try:
@@ -86,7 +86,7 @@ async def _reads(home: Household, mine: str, calendars: Calendars) -> None:
 
 
 @pytest.mark.parametrize("page", range(1, PAGES + 1))
-async def test_r11_a_read_that_breaks_before_any_page_deletes_nothing(page: int, home: Household) -> None:
+async def test_r11_a_read_that_breaks_before_any_page_deletes_nothing(page: int, home: OnePerson) -> None:
     """And the next one that is complete deletes what is to be deleted."""
     mine = await _brought(home)
 
@@ -101,7 +101,7 @@ async def test_r11_a_read_that_breaks_before_any_page_deletes_nothing(page: int,
 
 
 @pytest.mark.parametrize("page", range(1, PAGES + 1))
-async def test_r11_a_grant_that_is_lost_between_pages_deletes_nothing(page: int, home: Household) -> None:
+async def test_r11_a_grant_that_is_lost_between_pages_deletes_nothing(page: int, home: OnePerson) -> None:
     """The integration is not connected, and everything stays."""
     mine = await _brought(home)
 
@@ -115,7 +115,7 @@ async def test_r11_a_grant_that_is_lost_between_pages_deletes_nothing(page: int,
 
 
 @pytest.mark.parametrize("page", range(1, PAGES + 1))
-async def test_r11_a_calendar_that_vanishes_between_pages_deletes_nothing(page: int, home: Household) -> None:
+async def test_r11_a_calendar_that_vanishes_between_pages_deletes_nothing(page: int, home: OnePerson) -> None:
     """The deletions of a read wait for its end, and then for a calendar that is listed."""
     mine = await _brought(home)
 
@@ -127,7 +127,7 @@ async def test_r11_a_calendar_that_vanishes_between_pages_deletes_nothing(page: 
     assert len(await home.items()) == EVENTS
 
 
-async def test_r11_a_read_that_is_ended_too_early_deletes_only_what_it_was_told(home: Household) -> None:
+async def test_r11_a_read_that_is_ended_too_early_deletes_only_what_it_was_told(home: OnePerson) -> None:
     """Cronofy says after the first page that there is no more: what was not shown is not gone."""
     mine = await _brought(home)
     seen: list[int] = []
@@ -142,7 +142,7 @@ async def test_r11_a_read_that_is_ended_too_early_deletes_only_what_it_was_told(
     assert seen[0] < GONE
 
 
-async def test_r11_an_empty_answer_deletes_nothing(home: Household) -> None:
+async def test_r11_an_empty_answer_deletes_nothing(home: OnePerson) -> None:
     """Nor does one that shows only what lives."""
     mine = await _brought(home)
     await _reads(home, mine, Mishap(home.cronofy.gateway, shows=lambda page: replace(page, events=())))
@@ -156,7 +156,7 @@ async def test_r11_an_empty_answer_deletes_nothing(home: Household) -> None:
 
 
 @pytest.mark.parametrize("shift", [-35, 60], ids=["too early", "too late"])
-async def test_r11_a_read_of_the_wrong_days_deletes_nothing(shift: int, home: Household) -> None:
+async def test_r11_a_read_of_the_wrong_days_deletes_nothing(shift: int, home: OnePerson) -> None:
     """What lies outside what was read cannot be missing."""
     mine = await _brought(home)
 
@@ -170,7 +170,7 @@ async def test_r11_a_read_of_the_wrong_days_deletes_nothing(shift: int, home: Ho
     assert len(await home.items()) == EVENTS
 
 
-async def test_r11_many_deletions_over_many_pages_count_together(home: Household) -> None:
+async def test_r11_many_deletions_over_many_pages_count_together(home: OnePerson) -> None:
     """Not one page of them would be too many."""
     mine = await _brought(home)
     for event in home.world.events(home.calendars[mine])[1::4][:8]:
@@ -184,7 +184,7 @@ async def test_r11_many_deletions_over_many_pages_count_together(home: Household
     assert {link.code for link in await home.links() if not link.exists_there} == {"held_deletion"}
 
 
-async def test_r11_a_third_is_counted_of_what_there_was_before_the_days_deletions(home: Household) -> None:
+async def test_r11_a_third_is_counted_of_what_there_was_before_the_days_deletions(home: OnePerson) -> None:
     """Of forty pairs thirteen are not more than a third, a fourteenth is: also after the first are gone."""
     mine = await _brought(home)
     await _reads(home, mine, home.cronofy.gateway)
@@ -203,22 +203,22 @@ async def test_r11_a_third_is_counted_of_what_there_was_before_the_days_deletion
     assert [link.code for link in await home.links() if link.state == "held"] == ["held_deletion"]
 
 
-async def test_r11_live_traffic_goes_on_while_deletions_wait_for_an_answer(ann: Village) -> None:
+async def test_r11_live_traffic_goes_on_while_deletions_wait_for_an_answer(ann: TwoPeopleWithRuns) -> None:
     """Both ways, for the other items and for new ones."""
     for at in range(16):
         await ann.say(f"Item {at:02}")
-    await ann.town.rest(reads=False)
-    events = {event["summary"]: event["event_uid"] for event in ann.town.world.events(ann.calendar)}
+    await ann.people.rest(reads=False)
+    events = {event["summary"]: event["event_uid"] for event in ann.people.world.events(ann.calendar)}
     for title in sorted(events)[:12]:
-        ann.town.world.delete_event(ann.calendar, events[title])
-    await ann.town.rest(reads=False)
+        ann.people.world.delete_event(ann.calendar, events[title])
+    await ann.people.rest(reads=False)
     assert sum(link["code"] == "held_deletion" for link in await ann.her_links()) == 12
 
     await ann.say("Item 14", title="From Vorex")
     await ann.say("New")
-    ann.town.world.change_event(ann.calendar, events["Item 15"], summary="From the calendar")
+    ann.people.world.change_event(ann.calendar, events["Item 15"], summary="From the calendar")
     ann.add_event("Added")
-    await ann.town.rest()
+    await ann.people.rest()
 
     assert sum(link["code"] == "held_deletion" for link in await ann.her_links()) == 12
     living = {title for title, _ in ann.events()}
@@ -226,45 +226,47 @@ async def test_r11_live_traffic_goes_on_while_deletions_wait_for_an_answer(ann: 
     assert living < set(await ann.titles())
 
 
-async def test_r10_a_foreign_event_is_changed_and_deleted_from_vorex_where_it_may_be(ann: Village) -> None:
+async def test_r10_a_foreign_event_is_changed_and_deleted_from_vorex_where_it_may_be(
+    ann: TwoPeopleWithRuns,
+) -> None:
     """The calendar is unrestricted and the event's options allow it."""
     ann.add_event("Meeting")
     ann.add_event("Lunch")
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
 
     await ann.retitle("Meeting", "Renamed")
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
 
     assert ann.events() == [("Lunch", False), ("Renamed", False)]
 
 
 @pytest.mark.parametrize("how", ["restricted", "options"])
-async def test_r10_where_it_may_not_be_the_log_says_why(how: str, ann: Village) -> None:
+async def test_r10_where_it_may_not_be_the_log_says_why(how: str, ann: TwoPeopleWithRuns) -> None:
     """Nothing is written, and nothing is tried again."""
     closed = {"options": {"update": False, "delete": False}} if how == "options" else {}
     if how == "restricted":
         await ann.home.set(ann.mine, permission_level="sandbox")
     ann.add_event("Meeting", **closed)
-    await ann.town.rest(reads=False)
-    writes = len(ann.town.world.log.writes)
+    await ann.people.rest(reads=False)
+    writes = len(ann.people.world.log.writes)
 
     await ann.retitle("Meeting", "Renamed")
-    await ann.town.rest()
+    await ann.people.rest()
 
     assert ann.events() == [("Meeting", False)]
-    assert len(ann.town.world.log.writes) == writes
+    assert len(ann.people.world.log.writes) == writes
     assert ("to_linked_calendar", "update", "skipped", "not_possible") in await ann.home.log()
 
 
-async def test_r9_an_occurrence_is_read_only_from_vorex_and_the_log_says_so(ann: Village) -> None:
+async def test_r9_an_occurrence_is_read_only_from_vorex_and_the_log_says_so(ann: TwoPeopleWithRuns) -> None:
     """*Part of a series*: logged as not possible, and not retried."""
     ann.add_event("Jour fixe", recurrence={"frequency": "daily", "count": 3})
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
     first = next(iter(await ann.home.items()))
     assert {item.read_only_reason for item in await ann.home.items()} == {"series"}
 
     await ann.say(first.id, title="Renamed")
-    await ann.town.rest()
+    await ann.people.rest()
 
     assert ann.events() == [("Jour fixe", False)] * 3
     assert ("to_linked_calendar", "update", "skipped", "series") in await ann.home.log()
@@ -272,15 +274,15 @@ async def test_r9_an_occurrence_is_read_only_from_vorex_and_the_log_says_so(ann:
 
 @pytest.mark.parametrize("fate", [{"status": "cancelled"}, {"participation_status": "declined"}])
 async def test_r8_a_known_event_that_is_cancelled_or_declined_counts_as_deleted(
-    fate: dict[str, str], ann: Village
+    fate: dict[str, str], ann: TwoPeopleWithRuns
 ) -> None:
     """Its appointment goes; a new one of that kind does not come."""
     uid = ann.add_event("Meeting")
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
     assert await ann.titles() == ["Meeting"]
 
-    ann.town.world.change_event(ann.calendar, uid, **fate)
+    ann.people.world.change_event(ann.calendar, uid, **fate)
     ann.add_event("Never", **fate)
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
 
     assert await ann.titles() == []

@@ -1,11 +1,11 @@
 """Another grant takes the place of an integration's old one (R21, R22, issue 4)."""
 
-from service.demo.simulator.model import Profile
+from service.demo.simulator.model import MailboxProfile
 from service.store.tables import credentials, integrations, links
 from tests.support.office import EMAIL, Office
 
 
-async def _lost(office: Office) -> Profile:
+async def _lost(office: Office) -> MailboxProfile:
     """The old profile of an account that is not connected, and of which Cronofy will make another."""
     (old,) = office.world.profiles(EMAIL)
     office.world.disconnect(EMAIL)

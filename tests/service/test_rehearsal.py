@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from contracts.calendar import Origin
-from service.consumers.runs.dry_run import Rehearsal
-from service.consumers.runs.dry_run_result import Doing, Rehearsed
+from service.consumers.runs.dry_run import DryRun
+from service.consumers.runs.dry_run_result import DryRunAction, DryRunResult
 from service.integrations import Person
 from service.integrations.refusals import Conflict
 from service.integrations.settings_form import Choices
 from service.store.links import tombstones
 from service.store.tables import metadata
-from tests.support.one_person import ALL_TYPES, NINE, TEN, Household
+from tests.support.one_person import ALL_TYPES, NINE, TEN, OnePerson
 
 ANN = "ann@example.com"
 PERSON = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
@@ -33,12 +33,12 @@ BOTH_WAYS = {"retrieve": WEEK, "send": WEEK}
 class Desk:
     """Ann at the last step of the wizard."""
 
-    home: Household
+    home: OnePerson
     integration_id: str
-    rehearsal: Rehearsal
+    rehearsal: DryRun
     choices: dict[str, Any] = field(default_factory=dict)
 
-    async def rehearse(self, **options: Any) -> Rehearsed:
+    async def rehearse(self, **options: Any) -> DryRunResult:
         self.choices = {
             "calendar_id": self.home.calendars[self.integration_id],
             "event_types": {"create": True, "update": True, "delete": True},
@@ -79,7 +79,7 @@ class Desk:
         return 4 if retrieve["enabled"] and retrieve != send else 3
 
 
-async def at_the_desk(home: Household, *events: Mapping[str, object], patience: float = 60.0) -> Desk:
+async def at_the_desk(home: OnePerson, *events: Mapping[str, object], patience: float = 60.0) -> Desk:
     if ANN not in home.world.mailboxes:
         home.world.add_mailbox(email=ANN)
     calendar = next(iter(home.world.link(ANN).calendar_ids.values()))
@@ -91,15 +91,15 @@ async def at_the_desk(home: Household, *events: Mapping[str, object], patience: 
     return Desk(
         home=home,
         integration_id=mine,
-        rehearsal=Rehearsal(store=home.store, people=home.accounts, calendars=calendars, patience=patience),
+        rehearsal=DryRun(store=home.store, people=home.accounts, calendars=calendars, patience=patience),
     )
 
 
-def told(found: Rehearsed) -> dict[str, int]:
-    return {name: found.counts[Doing(name)] for name in ("add_there", "add_here", "link")}
+def told(found: DryRunResult) -> dict[str, int]:
+    return {name: found.counts[DryRunAction(name)] for name in ("add_there", "add_here", "link")}
 
 
-async def stored(home: Household) -> dict[str, int]:
+async def stored(home: OnePerson) -> dict[str, int]:
     """How many rows each table has."""
     async with home.store.read() as connection:
         return {
@@ -163,7 +163,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, str]], dict[str, Any
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_the_numbers_are_what_finish_then_does(home: Household, case: str) -> None:
+async def test_the_numbers_are_what_finish_then_does(home: OnePerson, case: str) -> None:
     """R24–R29: the same rules, the same page for page; R33 keeps the rest where it is."""
     events, own, options, expected = CASES[case]
     desk = await at_the_desk(home, *events)
@@ -190,7 +190,7 @@ PAGED: dict[str, tuple[list[str], dict[str, Any], dict[str, int]]] = {
 
 @pytest.mark.parametrize("case", PAGED)
 async def test_r29_equals_are_counted_over_the_whole_range_as_finish_then_does(
-    home: Household, case: str
+    home: OnePerson, case: str
 ) -> None:
     """Two that are equal come on different pages, and neither is alone."""
     titles, options, expected = PAGED[case]
@@ -203,11 +203,11 @@ async def test_r29_equals_are_counted_over_the_whole_range_as_finish_then_does(
 
     assert await stored(home) == before
     assert (found.cut, told(found)) == (None, expected)
-    assert found.counts[Doing.LEAVE] == 0
+    assert found.counts[DryRunAction.LEAVE] == 0
     assert await desk.then_finish(steps=9) == expected
 
 
-async def test_what_a_run_did_already_is_left_alone(home: Household) -> None:
+async def test_what_a_run_did_already_is_left_alone(home: OnePerson) -> None:
     """R18: a second sync of anything that is in agreement does nothing."""
     desk = await at_the_desk(home, LUNCH, SAME)
     await home.own_item("Same", kind="appointment", start=NINE, end=TEN)
@@ -217,20 +217,20 @@ async def test_what_a_run_did_already_is_left_alone(home: Household) -> None:
     found = await desk.rehearse(**BOTH_WAYS)
 
     assert told(found) == {"add_there": 0, "add_here": 0, "link": 0}
-    assert found.counts[Doing.LEAVE] == 2
+    assert found.counts[DryRunAction.LEAVE] == 2
 
 
-async def test_each_line_opens_and_private_texts_stay_closed(home: Household) -> None:
+async def test_each_line_opens_and_private_texts_stay_closed(home: OnePerson) -> None:
     """R8, R27: titles by time, the private one masked."""
     desk = await at_the_desk(home, LUNCH, DENTIST)
 
     (adding,) = (await desk.rehearse(retrieve=WEEK)).shown
 
-    assert adding[0] is Doing.ADD_HERE
+    assert adding[0] is DryRunAction.ADD_HERE
     assert [line.title for line in adding[1]] == ["Private appointment", "Lunch"]
 
 
-async def test_a_large_calendar_is_counted_as_far_as_a_person_waits(home: Household) -> None:
+async def test_a_large_calendar_is_counted_as_far_as_a_person_waits(home: OnePerson) -> None:
     """The first ten pages, and the page says so."""
     events = [
         {"summary": f"E{at}", "start": f"2026-12-02T{at:02}:00:00Z", "end": f"2026-12-02T{at:02}:30:00Z"}
@@ -241,16 +241,16 @@ async def test_a_large_calendar_is_counted_as_far_as_a_person_waits(home: Househ
 
     found = await desk.rehearse(retrieve=WEEK)
 
-    assert (found.cut, found.counts[Doing.ADD_HERE]) == ("large", 10)
+    assert (found.cut, found.counts[DryRunAction.ADD_HERE]) == ("large", 10)
 
 
-async def test_a_slow_cronofy_keeps_nobody_waiting(home: Household) -> None:
+async def test_a_slow_cronofy_keeps_nobody_waiting(home: OnePerson) -> None:
     desk = await at_the_desk(home, LUNCH, patience=0.0)
 
     assert (await desk.rehearse(retrieve=WEEK)).cut == "slow"
 
 
-async def test_while_cronofy_still_reads_the_rehearsal_says_so(home: Household) -> None:
+async def test_while_cronofy_still_reads_the_rehearsal_says_so(home: OnePerson) -> None:
     """R24."""
     desk = await at_the_desk(home, LUNCH)
     home.world.start_initial_sync(ANN)
@@ -258,7 +258,7 @@ async def test_while_cronofy_still_reads_the_rehearsal_says_so(home: Household) 
     assert (await desk.rehearse(retrieve=WEEK)).cut == "first_sync"
 
 
-async def test_what_finish_would_refuse_is_refused_before(home: Household) -> None:
+async def test_what_finish_would_refuse_is_refused_before(home: OnePerson) -> None:
     """R1, R5: nothing selected, or a calendar that is linked already."""
     desk = await at_the_desk(home, LUNCH)
     nothing = {
@@ -275,7 +275,7 @@ async def test_what_finish_would_refuse_is_refused_before(home: Household) -> No
     assert refused.value.code == "already_linked"
 
 
-async def test_copies_that_follow_to_another_calendar_are_told_apart(home: Household) -> None:
+async def test_copies_that_follow_to_another_calendar_are_told_apart(home: OnePerson) -> None:
     """R16: they are moved, and Send does not add them a second time."""
     home.world.add_mailbox(email=ANN, calendars=("Calendar", "Second"))
     desk = await at_the_desk(home)
@@ -292,7 +292,7 @@ async def test_copies_that_follow_to_another_calendar_are_told_apart(home: House
     }  # fmt: skip
 
 
-async def test_what_an_earlier_integration_knew_is_linked_again(home: Household) -> None:
+async def test_what_an_earlier_integration_knew_is_linked_again(home: OnePerson) -> None:
     """R21: pairs of ninety days are adopted instead of copied."""
     desk = await at_the_desk(home, LUNCH)
     await desk.rehearse(retrieve=WEEK)

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
 from contracts.ports import Outgoing
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
-from service.operations import DeadLetters, Reader
+from service.operations import DeadLetters, LetterReader
 from service.store.engine.store import Store
-from service.store.messages.burying import NewLetter, bury
+from service.store.messages.burying import NewDeadLetter, bury
 from service.store.tables import dead_letters, integrations, items, links, outbox
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
@@ -40,11 +40,13 @@ async def buried(world: Outbound, message: Outgoing, **different: Any) -> str:
         "tenant_id": "acme",
     }
     async with world.store.begin() as connection:
-        await bury(connection, [NewLetter(**given | different)], now=world.clock.now())
+        await bury(connection, [NewDeadLetter(**given | different)], now=world.clock.now())
     return str(next(row["id"] for row in await world.letters() if row["message_id"] == given["message_id"]))
 
 
-async def foretold(world: Outbound, letter_id: str, reader: Reader | None = None) -> list[tuple[str, str]]:
+async def foretold(
+    world: Outbound, letter_id: str, reader: LetterReader | None = None
+) -> list[tuple[str, str]]:
     context = await DeadLetters(world.store, who="olga", reader=reader).context(letter_id)
     return [(one["outcome"], one["said"]) for one in context["forecast"]]
 
@@ -136,7 +138,7 @@ async def test_another_tenants_calendars_are_not_told_of(world: Outbound) -> Non
     """R30: a letter of nobody is seen by all operators; what it would do by its tenant's alone."""
     home = await world.integration()
     letter_id = await buried(world, changed(), tenant_id=None, integration_id=home)
-    stranger = Reader(tenant_id="other", user_id="omar")
+    stranger = LetterReader(tenant_id="other", user_id="omar")
     async with world.store.begin() as connection:
         await connection.execute(dead_letters.update().values(tenant_id=None))
 

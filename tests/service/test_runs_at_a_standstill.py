@@ -5,23 +5,23 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import delete
 
+from contracts.messages import QUEUE_RUNS
 from service.integrations.run_requests import run_requested
 from service.keeper import runs_at_a_standstill
-from service.store.messages.burying import NewLetter, bury
-from service.store.runs.runs import QUEUE
+from service.store.messages.burying import NewDeadLetter, bury
 from service.store.tables import outbox, runs
-from tests.support.two_people_with_runs import Village, village
+from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
 WEEK = {"past": "1_week", "future": "1_week"}
 
 
 @pytest.fixture
-async def ann(sqlite_url: str) -> AsyncIterator[Village]:
-    async with village(sqlite_url) as built:
+async def ann(sqlite_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(sqlite_url) as built:
         yield built
 
 
-async def _lost(ann: Village, kind: str = "sync_now") -> str:
+async def _lost(ann: TwoPeopleWithRuns, kind: str = "sync_now") -> str:
     """A run whose message never reached anybody."""
     run_id = await ann.start(kind, retrieve=WEEK)
     async with ann.home.store.begin() as connection:
@@ -29,12 +29,12 @@ async def _lost(ann: Village, kind: str = "sync_now") -> str:
     return run_id
 
 
-async def _buried(ann: Village, run_id: str) -> None:
+async def _buried(ann: TwoPeopleWithRuns, run_id: str) -> None:
     """Its message crashed whoever took it."""
-    now = ann.town.clock.now()
+    now = ann.people.clock.now()
     message = run_requested(run_id, ann.mine, step=0, now=now)
-    letter = NewLetter(
-        queue=QUEUE,
+    letter = NewDeadLetter(
+        queue=QUEUE_RUNS,
         source="/calendar-sync",
         message_id=message.message_id,
         code="crash_loop",
@@ -51,12 +51,14 @@ async def _buried(ann: Village, run_id: str) -> None:
         await bury(connection, [letter], now=now)
 
 
-async def _state(ann: Village, run_id: str) -> tuple[str, str | None]:
+async def _state(ann: TwoPeopleWithRuns, run_id: str) -> tuple[str, str | None]:
     (row,) = await ann.rows(runs, runs.c.id == run_id)
     return row["state"], row["reason"]
 
 
-async def test_r25_a_run_whose_step_became_a_dead_letter_has_failed_and_says_why(ann: Village) -> None:
+async def test_r25_a_run_whose_step_became_a_dead_letter_has_failed_and_says_why(
+    ann: TwoPeopleWithRuns,
+) -> None:
     """However the letter came about; the person can start the next one."""
     run_id = await _lost(ann)
     await _buried(ann, run_id)
@@ -69,24 +71,26 @@ async def test_r25_a_run_whose_step_became_a_dead_letter_has_failed_and_says_why
     await ann.rest()
 
 
-async def test_r21_a_deletion_whose_step_became_a_dead_letter_waits_for_its_replay(ann: Village) -> None:
+async def test_r21_a_deletion_whose_step_became_a_dead_letter_waits_for_its_replay(
+    ann: TwoPeopleWithRuns,
+) -> None:
     """What is promised is done in the end."""
     run_id = await _lost(ann, "delete")
     await _buried(ann, run_id)
     assert (await _state(ann, run_id))[0] == "waiting"
 
 
-async def test_r25_a_run_whose_message_was_lost_goes_on_by_itself(ann: Village) -> None:
+async def test_r25_a_run_whose_message_was_lost_goes_on_by_itself(ann: TwoPeopleWithRuns) -> None:
     """After an hour without a step; before that it is left alone."""
     ann.add_event("Meeting")
-    await ann.town.pass_time(30)
+    await ann.people.pass_time(30)
     run_id = await _lost(ann)
-    await ann.town.pass_time(3500)
+    await ann.people.pass_time(3500)
     await runs_at_a_standstill(ann.home.store).work()
     assert (await _state(ann, run_id))[0] == "waiting"
     assert await ann.rows(outbox, outbox.c.sent_at.is_(None)) == []
 
-    await ann.town.pass_time(200)
+    await ann.people.pass_time(200)
     await runs_at_a_standstill(ann.home.store).work()
     await ann.rest()
 

@@ -8,11 +8,11 @@ from sqlalchemy import select
 
 from contracts.envelope import RunRequested
 from contracts.messages import RunData
-from service.consumers.failures import Received
+from service.consumers.failures import ReceivedMessage
 from service.store.engine.ids import new_id
 from service.store.tables import log_entries
 from service.store.tables import runs as runs_table
-from tests.support.one_person import NINE, TEN, Household, household
+from tests.support.one_person import NINE, TEN, OnePerson, one_person
 
 WEEK = {"past": "1_week", "future": "1_week"}
 EVENTS, PAGE = 25, 5
@@ -23,12 +23,12 @@ NONE_BUT = dict.fromkeys(COUNTS, 0) | {"done": EVENTS, "total": EVENTS, "found":
 
 
 @pytest.fixture
-async def home(sqlite_url: str) -> AsyncIterator[Household]:
-    async with household(sqlite_url) as built:
+async def home(sqlite_url: str) -> AsyncIterator[OnePerson]:
+    async with one_person(sqlite_url) as built:
         yield built
 
 
-async def _with_events(home: Household) -> str:
+async def _with_events(home: OnePerson) -> str:
     """An integration whose calendar is read in five pages."""
     mine = await home.integration()
     for at in range(EVENTS):
@@ -38,13 +38,13 @@ async def _with_events(home: Household) -> str:
     return mine
 
 
-async def _shown(home: Household, run_id: str) -> dict[str, int]:
+async def _shown(home: OnePerson, run_id: str) -> dict[str, int]:
     async with home.store.read() as connection:
         row = (await connection.execute(select(runs_table).where(runs_table.c.id == run_id))).one()
     return {"ended": row.state == "done"} | {name: getattr(row, name) for name in COUNTS}
 
 
-async def _retrieve(home: Household, mine: str, *, expires_before: set[int]) -> list[dict[str, int]]:
+async def _retrieve(home: OnePerson, mine: str, *, expires_before: set[int]) -> list[dict[str, int]]:
     """What the page of a whole run shows after each step; before some of them the address has expired."""
     run_id = await home.run_steps(mine, retrieve=WEEK, steps=1)
     shown: list[dict[str, int]] = []
@@ -53,7 +53,7 @@ async def _retrieve(home: Household, mine: str, *, expires_before: set[int]) -> 
             await home.world.advance(2 * ADDRESS_SECONDS)
         data = RunData(run_id=run_id, integration_id=mine, step=number)
         message = RunRequested.of(data, id=new_id(), time=home.clock.now())
-        await home.runs(Received(message=message))
+        await home.runs(ReceivedMessage(message=message))
         shown.append(await _shown(home, run_id))
         if shown[-1].pop("ended"):
             return shown
@@ -62,7 +62,7 @@ async def _retrieve(home: Household, mine: str, *, expires_before: set[int]) -> 
 
 @pytest.mark.parametrize("expires_before", [{2}, {4}, {PAGES}, {2, 5}])
 async def test_r25_a_reading_that_begins_again_counts_each_event_once(
-    expires_before: set[int], home: Household
+    expires_before: set[int], home: OnePerson
 ) -> None:
     """And what was counted stays counted: progress never goes back."""
     mine = await _with_events(home)
@@ -75,7 +75,7 @@ async def test_r25_a_reading_that_begins_again_counts_each_event_once(
     assert len(await home.items()) == EVENTS
 
 
-async def test_r25_what_was_skipped_is_counted_once_too(home: Household) -> None:
+async def test_r25_what_was_skipped_is_counted_once_too(home: OnePerson) -> None:
     """Known already, and nothing to do."""
     mine = await _with_events(home)
     await _retrieve(home, mine, expires_before=set())
@@ -85,7 +85,7 @@ async def test_r25_what_was_skipped_is_counted_once_too(home: Household) -> None
     assert shown[-1] == {**NONE_BUT, "skipped": EVENTS}
 
 
-async def test_r25_r29_the_second_reading_counts_each_event_once(home: Household) -> None:
+async def test_r25_r29_the_second_reading_counts_each_event_once(home: OnePerson) -> None:
     """Where several equal an item, and it begins again."""
     mine = await _with_events(home)
     for at in (1, 7, 13, 19):
@@ -96,7 +96,7 @@ async def test_r25_r29_the_second_reading_counts_each_event_once(home: Household
     assert shown[-1] == {**NONE_BUT, "created": EVENTS - 4, "updated": 4}
 
 
-async def test_r27_an_event_that_was_passed_over_stands_once_in_the_log_of_the_run(home: Household) -> None:
+async def test_r27_an_event_that_was_passed_over_stands_once_in_the_log_of_the_run(home: OnePerson) -> None:
     """Update is not checked, and the event differs, however often it is read."""
     mine = await _with_events(home)
     await _retrieve(home, mine, expires_before=set())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from service.settings import Command, Settings, SettingsProblem, load, unknown_names
+from service.settings import CommandName, Settings, SettingsProblem, load, unknown_names
 
 KEY = Fernet.generate_key().decode()
 WHOLE = {
@@ -28,7 +28,7 @@ def give(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
         monkeypatch.setenv(f"CALENDAR_SYNC_{name}", value)
 
 
-def problem(command: Command, env_file: Path) -> str:
+def problem(command: CommandName, env_file: Path) -> str:
     with pytest.raises(SettingsProblem) as caught:
         load(command, env_file=env_file)
     return str(caught.value)
@@ -72,7 +72,7 @@ CRONOFY = ["CRONOFY_CLIENT_ID", "CRONOFY_CLIENT_SECRET", "ENCRYPTION_KEYS"]
     ],
 )  # fmt: skip
 def test_everything_a_command_lacks_is_named_in_one_message(
-    command: Command, names: list[str], env_file: Path
+    command: CommandName, names: list[str], env_file: Path
 ) -> None:
     """One start is enough to learn all of it."""
     named = [
@@ -86,7 +86,7 @@ def test_everything_a_command_lacks_is_named_in_one_message(
     "command", ["up", "consume", "keeper", "relay", "web", "topology", "migrate", "publish"]
 )
 def test_a_whole_set_of_settings_serves_every_command(
-    command: Command, env_file: Path, monkeypatch: pytest.MonkeyPatch
+    command: CommandName, env_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing else is asked for."""
     give(monkeypatch, **WHOLE)
@@ -95,13 +95,13 @@ def test_a_whole_set_of_settings_serves_every_command(
 
 
 @pytest.mark.parametrize("command", ["simulator", "doctor"])
-def test_simulator_and_doctor_need_nothing(command: Command, env_file: Path) -> None:
+def test_simulator_and_doctor_need_nothing(command: CommandName, env_file: Path) -> None:
     """The doctor is there for when settings are missing."""
     assert load(command, env_file=env_file).broker_url == "memory://"
 
 
 @pytest.mark.parametrize("command", ["consume", "relay", "topology"])
-def test_the_embedded_broker_is_told_to_need_rabbitmq(command: Command, env_file: Path) -> None:
+def test_the_embedded_broker_is_told_to_need_rabbitmq(command: CommandName, env_file: Path) -> None:
     """memory:// lives in one process."""
     assert "needs RabbitMQ" in problem(command, env_file)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from service.store.engine.single_process import Occupied, alone
+from service.store.engine.single_process import DatabaseOccupied, be_the_only_process
 from service.store.engine.store import Store
 from tests.support.processes import SECRETS, run, started
 
@@ -14,11 +14,11 @@ from tests.support.processes import SECRETS, run, started
 async def test_a_second_one_is_refused_until_the_first_has_gone(store: Store, database_url: str) -> None:
     """On either database; the sentence says what to do."""
     second = Store(database_url)
-    async with alone(store):
-        with pytest.raises(Occupied, match="stop that one first"):
-            async with alone(second):
+    async with be_the_only_process(store):
+        with pytest.raises(DatabaseOccupied, match="stop that one first"):
+            async with be_the_only_process(second):
                 pass
-    async with alone(second):
+    async with be_the_only_process(second):
         pass
     await second.close()
 
@@ -28,9 +28,9 @@ async def test_who_was_the_only_one_ends_in_order_where_the_server_was_restarted
     """The lock went with its connection: there is nothing left to give back."""
     store, second = Store(postgresql_url), Store(postgresql_url)
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    async with alone(store), second.begin() as connection:
+    async with be_the_only_process(store), second.begin() as connection:
         await connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
-    async with alone(second):
+    async with be_the_only_process(second):
         pass
     await store.close()
     await second.close()

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.telemetry import logs
-from service.telemetry.logs import HIDDEN, EventName, hide_secrets, set_up
+from service.telemetry.logs import HIDDEN_VALUE, EventName, hide_secrets, set_up
 
 SERVICE = Path(logs.__file__).parents[1]
 METHODS = {"debug", "info", "warning", "error", "exception", "critical", "ainfo", "awarning", "aerror"}
@@ -91,7 +91,7 @@ def test_what_libraries_log_becomes_a_line_of_ours(lines: io.StringIO) -> None:
     line = json.loads(lines.getvalue())
 
     assert (line["event"], line["logger"], line["level"]) == ("library.said", "aio_pika", "warning")
-    assert line["said"] == f"lost amqp://guest:{HIDDEN}@host/"
+    assert line["said"] == f"lost amqp://guest:{HIDDEN_VALUE}@host/"
 
 
 def test_an_exception_is_told_without_its_secrets(lines: io.StringIO) -> None:
@@ -121,7 +121,7 @@ def test_no_secret_passes_the_net(secret: dict[str, Any]) -> None:
     """By the name of its field or by its looks, at any depth."""
     cleaned = str(hide_secrets(None, "info", secret))
 
-    assert HIDDEN in cleaned
+    assert HIDDEN_VALUE in cleaned
     assert "word" not in cleaned.replace("password", "")
 
 

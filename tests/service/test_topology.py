@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.broker.routing import destinations, fits
+from contracts.messages import QUEUE_OUTBOUND, QUEUE_PARKED
+from service.broker.routing import destinations, topic_matches
 from service.broker.topology import (
     PERMISSIONS,
-    QUEUE_OUTBOUND,
-    QUEUE_PARKED,
     RETRY_DELAYS,
     WORK_QUEUES,
     Queue,
@@ -110,7 +109,7 @@ def test_queues_that_receive_dead_letters_are_declared_before_those_that_send_th
 )
 def test_topic_patterns_fit_as_the_protocol_says(pattern: str, key: str, expected: bool) -> None:
     """``*`` is exactly one word, ``#`` any number of them."""
-    assert fits(pattern, key) is expected
+    assert topic_matches(pattern, key) is expected
 
 
 words = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=5)
@@ -121,11 +120,11 @@ def test_hash_takes_everything_and_words_take_themselves(one: list[str], other: 
     """Patterns without wildcards are equality; a hash between two keys takes their joining."""
     key, rest = ".".join(one), ".".join(other)
 
-    assert fits("#", key)
-    assert fits(key, rest) == (key == rest)
-    assert fits(f"{key}.#", f"{key}.{rest}")
-    assert fits(f"#.{rest}", f"{key}.{rest}")
-    assert fits("*", key) == (len(one) == 1)
+    assert topic_matches("#", key)
+    assert topic_matches(key, rest) == (key == rest)
+    assert topic_matches(f"{key}.#", f"{key}.{rest}")
+    assert topic_matches(f"#.{rest}", f"{key}.{rest}")
+    assert topic_matches("*", key) == (len(one) == 1)
 
 
 def test_a_fact_reaches_the_outbound_queue_as_an_item_of_vorex_does() -> None:

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from contracts.envelope import ItemChanged, decode
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from contracts.ports import REPLAY_HEADER
-from service.broker.topology import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from service.operations import MASK, Conflict, DeadLetters
-from service.store.messages.burying import NewLetter, bury, resolve
+from service.operations import PRIVATE_MASK, DeadLetters, LetterConflict
+from service.store.messages.burying import NewDeadLetter, bury, resolve
 from service.store.messages.inbox import known
 from service.store.tables import outbox
 from tests.support.letters import DATA, ITEM, a_body, a_letter
@@ -27,7 +27,7 @@ FIELDS = {
 }  # fmt: skip
 
 
-async def buried(office: Office, *letters: NewLetter, later: float = 0) -> list[str]:
+async def buried(office: Office, *letters: NewDeadLetter, later: float = 0) -> list[str]:
     """Their ids, newest first."""
     async with office.store.begin() as connection:
         await bury(connection, letters, now=office.clock.now() + timedelta(seconds=later))
@@ -305,14 +305,14 @@ class TestOtherActs:
         item = ITEM | {"private": True, "title": "Dentist", "description": "root canal"}
         (letter_id,) = await buried(office, a_letter(body=a_body(item=item)))
         data = json.loads((await shown(office, letter_id))["body"])["data"]
-        assert data["item"]["title"] == MASK
+        assert data["item"]["title"] == PRIVATE_MASK
         data["version"], data["item"]["description"] = 1, "other words"
         assert (await act(office, f"/{letter_id}/edit", {"data": data})).status_code == 201
         (row,) = await outgoing(office)
         sent = decode(row["body"], expected=ItemChanged).data.item
         assert (sent.title, sent.description) == ("Dentist", "other words")
         note = (await shown(office, letter_id))["acts"][0]["note"]
-        assert note == f"item.description: {MASK} → {MASK}; version: 0 → 1"
+        assert note == f"item.description: {PRIVATE_MASK} → {PRIVATE_MASK}; version: 0 → 1"
 
     async def test_only_malformed_messages_can_be_edited(self, office: Office) -> None:
         (letter_id,) = await buried(office, a_letter(code="bug"))
@@ -365,7 +365,7 @@ class TestOtherActs:
                 update(outbox).where(outbox.c.letter_id == ids[1]).values(due_at=outbox.c.due_at + 3600)
             )
 
-        with pytest.raises(Conflict):
+        with pytest.raises(LetterConflict):
             await waiting.undo(ids)
 
         assert [(await shown(office, one))["state"] for one in ids] == ["replaying", "replaying"]

@@ -10,24 +10,24 @@ from service.keeper import old_tombstones
 from service.store.tables import credentials, integrations, links, runs
 from tests.support.office import EMAIL, Office, form
 from tests.support.one_person import ELEVEN
-from tests.support.two_people_with_runs import ANN, Village, village
+from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns, two_people_with_runs
 
 API = "/api/v1/integrations"
 WEEK = {"past": "1_week", "future": "1_week"}
 
 
 @pytest.fixture
-async def ann(database_url: str) -> AsyncIterator[Village]:
-    async with village(database_url) as built:
+async def ann(database_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(database_url) as built:
         yield built
 
 
-async def _settled(ann: Village) -> None:
+async def _settled(ann: TwoPeopleWithRuns) -> None:
     """Two visits that were sent, and a meeting that was brought."""
     await ann.say("Visit")
     await ann.say("Survey")
     ann.add_event("Meeting")
-    await ann.town.rest(reads=False)
+    await ann.people.rest(reads=False)
     assert ann.events() == [("Meeting", False), ("Survey", True), ("Visit", True)]
 
 
@@ -84,72 +84,72 @@ class TestApi:
 class TestDeletion:
     """R21's order, from the verb to the end."""
 
-    async def test_r21_copies_are_kept_unless_asked_otherwise(self, ann: Village) -> None:
+    async def test_r21_copies_are_kept_unless_asked_otherwise(self, ann: TwoPeopleWithRuns) -> None:
         """Pairs become tombstones; the account is left."""
         await _settled(ann)
 
         await ann.delete()
         await ann.rest()
 
-        assert ann.town.world.mailboxes["ann@example.com"].profiles == []
-        (calendar,) = ann.town.world.mailboxes["ann@example.com"].calendars.values()
+        assert ann.people.world.mailboxes["ann@example.com"].profiles == []
+        (calendar,) = ann.people.world.mailboxes["ann@example.com"].calendars.values()
         assert sorted(event.summary for event in calendar.events.values()) == ["Meeting", "Survey", "Visit"]
         assert all(link["ended_at"] is not None for link in await ann.her_links())
         row = await ann.row()
         assert (row["active"], row["removing"], row["channel_id"]) == (False, False, None)
         assert row["erased_at"] is not None
 
-    async def test_r21_copies_are_removed_link_by_link(self, ann: Village) -> None:
+    async def test_r21_copies_are_removed_link_by_link(self, ann: TwoPeopleWithRuns) -> None:
         """What this sync added goes; what the calendar's owner added stays."""
         await _settled(ann)
-        calendar = ann.town.world.calendar(ann.calendar)
+        calendar = ann.people.world.calendar(ann.calendar)
 
         await ann.delete("remove")
         await ann.rest()
 
         assert [event.summary for event in calendar.events.values() if not event.deleted] == ["Meeting"]
         assert await ann.titles() == ["Meeting", "Survey", "Visit"]
-        assert sorted(write.kind for write in ann.town.world.log.writes)[:2] == ["delete", "delete"]
+        assert sorted(write.kind for write in ann.people.world.log.writes)[:2] == ["delete", "delete"]
         assert "DELETE /v1/events" not in [
-            f"{one['method']} {one['path']}" for one in ann.town.world.log.requests
+            f"{one['method']} {one['path']}" for one in ann.people.world.log.requests
         ]
 
-    async def test_r21_how_many_copies_there_are_is_known_before(self, ann: Village) -> None:
+    async def test_r21_how_many_copies_there_are_is_known_before(self, ann: TwoPeopleWithRuns) -> None:
         """Shown with the question."""
         await _settled(ann)
         assert await ann.leaving.copies(ANN, ann.mine) == 2
 
-    async def test_r21_tokens_are_erased_and_the_profile_is_revoked(self, ann: Village) -> None:
+    async def test_r21_tokens_are_erased_and_the_profile_is_revoked(self, ann: TwoPeopleWithRuns) -> None:
         """Where no other integration needs them."""
         sub = (await ann.row())["sub"]
         await ann.delete()
         await ann.rest()
         assert sub not in [row["sub"] for row in await ann.rows(credentials)]
-        assert ann.town.world.mailboxes["ann@example.com"].profiles == []
+        assert ann.people.world.mailboxes["ann@example.com"].profiles == []
 
-    async def test_r21_what_another_integration_needs_is_left_to_it(self, ann: Village) -> None:
+    async def test_r21_what_another_integration_needs_is_left_to_it(self, ann: TwoPeopleWithRuns) -> None:
         """The channel alone is closed; the last one that leaves erases everything."""
         first, sub = ann.mine, (await ann.row())["sub"]
         second = await ann.home.integration("ann@example.com", calendar_name="Second")
-        (profile,) = ann.town.world.profiles("ann@example.com")
+        (profile,) = ann.people.world.profiles("ann@example.com")
 
         await ann.delete()
         await ann.rest()
         assert sub in [row["sub"] for row in await ann.rows(credentials)]
-        assert ann.town.world.profiles("ann@example.com") == [profile]
+        assert ann.people.world.profiles("ann@example.com") == [profile]
         assert profile.account.channels == {}
 
         ann.mine = second
         await ann.delete("remove")
         await ann.rest()
         assert sub not in [row["sub"] for row in await ann.rows(credentials)]
-        assert ann.town.world.mailboxes["ann@example.com"].profiles == []
+        assert ann.people.world.mailboxes["ann@example.com"].profiles == []
         assert first != second
 
-    async def test_r21_a_kill_at_any_step_loses_nothing(self, ann: Village) -> None:
+    async def test_r21_a_kill_at_any_step_loses_nothing(self, ann: TwoPeopleWithRuns) -> None:
         """Every step is repeated once."""
         await _settled(ann)
-        calendar = ann.town.world.calendar(ann.calendar)
+        calendar = ann.people.world.calendar(ann.calendar)
         ann.killed = 6
 
         await ann.delete("remove")
@@ -158,37 +158,37 @@ class TestDeletion:
         assert [event.summary for event in calendar.events.values() if not event.deleted] == ["Meeting"]
         assert (await ann.row())["erased_at"] is not None
 
-    async def test_r21_tokens_go_although_cronofy_does_not_answer(self, ann: Village) -> None:
+    async def test_r21_tokens_go_although_cronofy_does_not_answer(self, ann: TwoPeopleWithRuns) -> None:
         """After an hour of trying."""
         sub = (await ann.row())["sub"]
-        ann.town.world.faults.change(error_ratio=1.0)
+        ann.people.world.faults.change(error_ratio=1.0)
         await ann.delete()
-        await ann.town.settle()
+        await ann.people.settle()
         assert sub in [row["sub"] for row in await ann.rows(credentials)]
-        await ann.town.pass_time(3700)
+        await ann.people.pass_time(3700)
         await ann.rest()
         assert sub not in [row["sub"] for row in await ann.rows(credentials)]
 
-    async def test_g13_nothing_is_sent_any_more(self, ann: Village) -> None:
+    async def test_g13_nothing_is_sent_any_more(self, ann: TwoPeopleWithRuns) -> None:
         """Nor brought."""
         await _settled(ann)
         await ann.delete()
         await ann.rest()
-        before = len(ann.town.world.log.writes)
+        before = len(ann.people.world.log.writes)
         await ann.say("Visit", title="Changed")
         await ann.say("New")
-        await ann.town.rest(reads=False)
-        assert len(ann.town.world.log.writes) == before
+        await ann.people.rest(reads=False)
+        assert len(ann.people.world.log.writes) == before
 
-    async def test_r21_tombstones_are_kept_for_ninety_days(self, ann: Village) -> None:
+    async def test_r21_tombstones_are_kept_for_ninety_days(self, ann: TwoPeopleWithRuns) -> None:
         """And then forgotten."""
         await _settled(ann)
         await ann.delete()
         await ann.rest()
-        await ann.town.clock.pass_time(timedelta(days=89).total_seconds())
+        await ann.people.clock.pass_time(timedelta(days=89).total_seconds())
         await old_tombstones(ann.home.store).work()
         assert len(await ann.her_links()) == 3
-        await ann.town.clock.pass_time(timedelta(days=2).total_seconds())
+        await ann.people.clock.pass_time(timedelta(days=2).total_seconds())
         await old_tombstones(ann.home.store).work()
         assert await ann.her_links() == []
 
@@ -196,7 +196,7 @@ class TestDeletion:
 class TestLinkingAgain:
     """Linking again adopts and never doubles (R21)."""
 
-    async def test_r21_linking_again_ten_times_doubles_nothing(self, ann: Village) -> None:
+    async def test_r21_linking_again_ten_times_doubles_nothing(self, ann: TwoPeopleWithRuns) -> None:
         """With Retrieve and Send each time."""
         await _settled(ann)
         for _ in range(10):
@@ -208,17 +208,17 @@ class TestLinkingAgain:
         assert await ann.titles() == ["Meeting", "Survey", "Visit"]
         assert {link["state"] for link in await ann.her_links()} == {"agreed"}
 
-    async def test_r21_what_changed_meanwhile_is_caught_up_with(self, ann: Village) -> None:
+    async def test_r21_what_changed_meanwhile_is_caught_up_with(self, ann: TwoPeopleWithRuns) -> None:
         """In Vorex and in the calendar."""
         await _settled(ann)
         await ann.delete()
         await ann.rest()
         await ann.say("Visit", title="Second visit")
         await ann.retitle("Meeting", "Renamed")
-        await ann.town.rest(reads=False)
-        (calendar,) = ann.town.world.mailboxes["ann@example.com"].calendars.values()
+        await ann.people.rest(reads=False)
+        (calendar,) = ann.people.world.mailboxes["ann@example.com"].calendars.values()
         (uid,) = [event.uid for event in calendar.events.values() if event.summary == "Survey"]
-        ann.town.world.change_event(calendar.key, uid, end=ELEVEN)
+        ann.people.world.change_event(calendar.key, uid, end=ELEVEN)
 
         await ann.link_again()
 
@@ -227,7 +227,7 @@ class TestLinkingAgain:
         assert survey.content is not None
         assert survey.content.to_json_dict()["end"] == ELEVEN
 
-    async def test_r21_removed_copies_come_back_under_their_own_ids(self, ann: Village) -> None:
+    async def test_r21_removed_copies_come_back_under_their_own_ids(self, ann: TwoPeopleWithRuns) -> None:
         """By the next Send, and only once."""
         await _settled(ann)
         await ann.delete("remove")
@@ -237,30 +237,32 @@ class TestLinkingAgain:
 
         assert ann.events() == [("Meeting", False), ("Survey", True), ("Visit", True)]
 
-    async def test_r21_copies_that_cronofy_takes_for_foreign_are_adopted_as_such(self, ann: Village) -> None:
+    async def test_r21_copies_that_cronofy_takes_for_foreign_are_adopted_as_such(
+        self, ann: TwoPeopleWithRuns
+    ) -> None:
         """By event uid or by title, start and end; never created beside them."""
         await _settled(ann)
         await ann.delete()
         await ann.rest()
-        ann.town.world.faults.change(relink_forgets_managed=True)
+        ann.people.world.faults.change(relink_forgets_managed=True)
 
         await ann.link_again(retrieve=WEEK, send=WEEK)
         assert ann.events() == [("Meeting", False), ("Survey", False), ("Visit", False)]
         await ann.say("Visit", title="Second visit")
-        await ann.town.rest(reads=False)
+        await ann.people.rest(reads=False)
 
         assert ann.events() == [("Meeting", False), ("Second visit", False), ("Survey", False)]
         assert await ann.titles() == ["Meeting", "Second visit", "Survey"]
 
     async def test_r10_an_adopted_event_that_may_not_be_edited_is_frozen_and_logged(
-        self, ann: Village
+        self, ann: TwoPeopleWithRuns
     ) -> None:
         """The log says why it was not changed."""
         await _settled(ann)
         await ann.delete()
         await ann.rest()
         await ann.retitle("Meeting", "Renamed")
-        await ann.town.rest(reads=False)
+        await ann.people.rest(reads=False)
 
         await ann.link_again(permission_level="sandbox", send=WEEK)
 
@@ -269,35 +271,41 @@ class TestLinkingAgain:
         assert frozen["code"] == "not_possible"
         assert ("to_linked_calendar", "update", "skipped", "not_possible") in await ann.home.log()
 
-    async def test_r21_a_copy_whose_item_was_deleted_meanwhile_is_removed(self, ann: Village) -> None:
+    async def test_r21_a_copy_whose_item_was_deleted_meanwhile_is_removed(
+        self, ann: TwoPeopleWithRuns
+    ) -> None:
         """It is ours, and it should not be there."""
         await _settled(ann)
         await ann.delete()
         await ann.rest()
         await ann.say("Visit", action=Action.DELETED)
-        await ann.town.rest(reads=False)
+        await ann.people.rest(reads=False)
 
         await ann.link_again()
 
         assert ann.events() == [("Meeting", False), ("Survey", True)]
 
-    async def test_r21_a_brought_item_is_never_created_beside_its_own_event(self, ann: Village) -> None:
+    async def test_r21_a_brought_item_is_never_created_beside_its_own_event(
+        self, ann: TwoPeopleWithRuns
+    ) -> None:
         """Also where the reading at Finish cannot see that event."""
         far = {"start": "2027-11-03T09:00:00Z", "end": "2027-11-03T10:00:00Z"}
         uid = ann.add_event("Far")
-        await ann.town.rest(reads=False)
+        await ann.people.rest(reads=False)
         await ann.delete()
         await ann.rest()
-        (calendar,) = ann.town.world.mailboxes["ann@example.com"].calendars.values()
-        ann.town.world.change_event(calendar.key, uid, **far)
+        (calendar,) = ann.people.world.mailboxes["ann@example.com"].calendars.values()
+        ann.people.world.change_event(calendar.key, uid, **far)
         await ann.link_again(permission_level="sandbox")
 
         await ann.retitle("Far", "Far away")
-        await ann.town.rest(reads=False)
+        await ann.people.rest(reads=False)
 
         assert ann.events() == [("Far", False)]
 
-    async def test_r21_linking_again_waits_for_a_removal_that_is_under_way(self, ann: Village) -> None:
+    async def test_r21_linking_again_waits_for_a_removal_that_is_under_way(
+        self, ann: TwoPeopleWithRuns
+    ) -> None:
         """What is being removed is not adopted, and what is sent anew is not removed."""
         await _settled(ann)
         await ann.delete("remove")

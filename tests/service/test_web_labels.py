@@ -1,6 +1,6 @@
 """The words in which pages tell the kinds of linked calendar (G2)."""
 
-from service.demo.simulator.model import PROVIDERS as AT_CRONOFY
+from service.demo.simulator.model import PROVIDER_KINDS as AT_CRONOFY
 from service.web.labels import PROVIDERS
 
 

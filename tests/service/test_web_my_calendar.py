@@ -9,7 +9,7 @@ import pytest
 from contracts.calendar import Item, item_ref
 from contracts.envelope import ItemChanged, decode
 from contracts.vorex import ItemContent, ItemType
-from handlers.versions import Verdict, judge
+from handlers.versions import VersionVerdict, judge_version
 from service.store.items import items as items_store
 from tests.support.office import Office, open_office
 
@@ -92,8 +92,8 @@ async def test_the_message_that_comes_back_is_equal_and_goes_on_to_its_links(off
     ref = item_ref("acme", "appointment", created["id"])
     async with office.store.read() as connection:
         stored = (await items_store.load(connection, [ref]))[ref]
-    judged = judge(stored, message.data, time=message.time, source=message.source)
-    assert judged.verdict is Verdict.EQUAL
+    judged = judge_version(stored, message.data, time=message.time, source=message.source)
+    assert judged.verdict is VersionVerdict.EQUAL
 
 
 async def test_an_appointment_is_replaced_and_removed(office: Office) -> None:

@@ -10,7 +10,7 @@ from contracts.envelope import ItemChanged, decode
 from contracts.vorex import ItemContent, ItemType
 from service.store.items import items as items_store
 from tests.support.office import Office
-from tests.support.pages import Browser, Page
+from tests.support.pages import Browser, ShownPage
 
 HOME = "/my-calendar"
 ZONE = "Europe/Berlin"
@@ -46,7 +46,7 @@ async def messages(office: Office) -> list[ItemChanged]:
     return [decode(one.body, expected=ItemChanged) for one in await office.sent("vorex.items")]
 
 
-def days_of(page: Page, words: str) -> list[str]:
+def days_of(page: ShownPage, words: str) -> list[str]:
     """The days of the month in whose squares an item with these words is."""
     found, day = [], ""
     for tag, given in page.tags:

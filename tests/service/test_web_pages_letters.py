@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from service.operations import MASK
+from service.operations import PRIVATE_MASK
 from service.store.engine.ids import new_id
-from service.store.messages.burying import NewLetter, bury, resolve
+from service.store.messages.burying import NewDeadLetter, bury, resolve
 from service.store.tables import dead_letters, outbox
 from tests.support.letters import DATA, ITEM, a_body, a_letter
 from tests.support.office import Office
@@ -24,7 +24,7 @@ async def browser(office: Office) -> Browser:
     return Browser(client=office.client)
 
 
-async def buried(office: Office, *letters: NewLetter) -> list[str]:
+async def buried(office: Office, *letters: NewDeadLetter) -> list[str]:
     """Their ids, oldest first."""
     async with office.store.begin() as connection:
         await bury(connection, letters, now=office.clock.now())
@@ -35,7 +35,7 @@ async def states(office: Office) -> dict[str, str]:
     return {row["message_id"]: row["state"] for row in await office.rows(dead_letters)}
 
 
-def refused(number: int, reason: str = "Cronofy refused the event (422)", **more: Any) -> NewLetter:
+def refused(number: int, reason: str = "Cronofy refused the event (422)", **more: Any) -> NewDeadLetter:
     return a_letter(number, code="refused", reason=reason, body=a_body(number, version=1), **more)
 
 
@@ -87,13 +87,13 @@ async def test_a_letter_tells_everything_but_private_texts(browser: Browser, off
         "Still malformed",
         "calendar-sync-attempt",
         "Boom",
-        MASK,
+        PRIVATE_MASK,
         "/vorex/acme",
     ):
         assert words in page.words, words
     assert "Surgeon" not in page.text
     page = await browser.open(f"{LETTERS}/{letter}/edit")
-    assert MASK in page.words
+    assert PRIVATE_MASK in page.words
     assert "Surgeon" not in page.text
 
 

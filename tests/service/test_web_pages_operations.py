@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import insert, update
 
 from contracts.errors import Unavailable
-from service.monitoring.heartbeat import Reports
+from service.monitoring.heartbeat import Heartbeat
 from service.monitoring.vitals import Vitals
-from service.operations import Watch
+from service.operations import Dashboard
 from service.store.engine.ids import new_id
 from service.store.messages.burying import bury
 from service.store.operations import processes
@@ -44,8 +44,8 @@ class Depths:
 
 
 def seen_by(office: Office, depths: Depths) -> None:
-    desk = office.app.state.desk
-    office.app.state.desk = replace(desk, watch=Watch(office.store, Vitals(office.store, depths)))
+    services = office.app.state.services
+    office.app.state.services = replace(services, watch=Dashboard(office.store, Vitals(office.store, depths)))
 
 
 async def told(office: Office, does: str = "consume outbound", **said: Any) -> None:
@@ -121,7 +121,7 @@ async def test_what_harms_is_found_on_both_engines(database_url: str) -> None:
         await late(office, integration_id, {"service_call": 30})
         await late(office, integration_id, {"task": 30}, exists_there=True, state="failed")
         await late(office, integration_id, {"todo": 30}, exists_there=True, desired=None)
-        watch = office.app.state.desk.watch
+        watch = office.app.state.services.watch
         (case,) = await watch.cases("acme")
         assert sorted(one.lack for one in case.concerns) == ["left over", "missing", "outdated"]
         assert case.said == "1 service call tomorrow is not on the technician's calendar"
@@ -187,7 +187,7 @@ async def test_a_broker_that_is_away_leaves_the_page_standing(browser: Browser, 
 
 async def test_a_process_tells_what_it_measures_and_takes_it_back(browser: Browser, office: Office) -> None:
     """Brake, breaker and rates cross from the process that knows them."""
-    reports = Reports(
+    reports = Heartbeat(
         store=office.store, clock=office.clock, process_id=new_id(), does="consume outbound", takes=[OUTBOUND]
     )
     await reports.tell()

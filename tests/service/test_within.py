@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.broker.connection import quietly, within
+from service.broker.connection import close_quietly, within_seconds
 
 
 async def _cancelled_by_its_owner() -> None:
@@ -17,18 +17,18 @@ async def _cancelled_by_its_owner() -> None:
 async def test_t25_work_that_the_library_cancels_is_a_lost_connection_and_no_cancellation_of_ours() -> None:
     """Whoever supervises the work would otherwise end with it, and nobody would consume any more."""
     with pytest.raises(ConnectionError):
-        await within(5.0, _cancelled_by_its_owner())
+        await within_seconds(5.0, _cancelled_by_its_owner())
 
 
 async def test_t25_a_farewell_that_the_library_cancels_is_over() -> None:
     """Closing goes on with what comes after it."""
-    await quietly(_cancelled_by_its_owner())
+    await close_quietly(_cancelled_by_its_owner())
 
 
 async def test_t25_a_cancellation_from_outside_ends_the_waiting_and_the_work() -> None:
     """Shutting down is not mistaken for a lost connection."""
     work = asyncio.create_task(asyncio.Event().wait())
-    waiting = asyncio.create_task(within(60.0, work))
+    waiting = asyncio.create_task(within_seconds(60.0, work))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -49,7 +49,7 @@ async def test_work_that_answers_a_cancellation_by_waiting_again_is_left_behind(
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(60):
-            await within(0.05, stubborn())
+            await within_seconds(0.05, stubborn())
 
     released.set()
-    assert await within(60, asyncio.sleep(0, "done")) == "done"
+    assert await within_seconds(60, asyncio.sleep(0, "done")) == "done"

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.vorex import ItemContent
 from handlers.runs import span_of
-from tests.support.two_people_with_runs import village
+from tests.support.two_people_with_runs import two_people_with_runs
 
 ZONES = ("Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC")
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -94,12 +94,12 @@ async def test_r12_items_stand_on_the_calendar_to_the_second_and_come_back_so(
 ) -> None:
     """Out in the item's zone; moved by the calendar's owner, back to the second, in the same zone."""
     table = _whole_days() if all_day else _timed()
-    async with village(sqlite_url) as ann:
+    async with two_people_with_runs(sqlite_url) as ann:
         for name, (zone, start, end) in table.items():
             await ann.say(name, start=start, end=end, time_zone=zone, all_day=all_day)
-        await ann.town.rest(reads=False)
+        await ann.people.rest(reads=False)
 
-        events = {event["summary"]: event for event in ann.town.world.events(ann.calendar)}
+        events = {event["summary"]: event for event in ann.people.world.events(ann.calendar)}
         assert set(events) == set(table)
         for name, (zone, start, end) in table.items():
             shown = events[name]
@@ -109,8 +109,8 @@ async def test_r12_items_stand_on_the_calendar_to_the_second_and_come_back_so(
         step = DAY if all_day else HOUR
         for name, (zone, start, end) in table.items():
             moved = {edge: _moved(value, step) for edge, value in (("start", start), ("end", end))}
-            ann.town.world.change_event(ann.calendar, events[name]["event_uid"], tzid=zone, **moved)
-        await ann.town.rest(reads=False)
+            ann.people.world.change_event(ann.calendar, events[name]["event_uid"], tzid=zone, **moved)
+        await ann.people.rest(reads=False)
 
         for name, content in _contents(await ann.home.items()).items():
             zone, start, end = table[name]
@@ -123,11 +123,11 @@ async def test_r12_items_stand_on_the_calendar_to_the_second_and_come_back_so(
 async def test_r12_events_arrive_to_the_second_and_go_back_so(sqlite_url: str, all_day: bool) -> None:
     """In whatever zone the event was made; moved from Vorex, the event moves to the second."""
     table = _whole_days() if all_day else _timed()
-    async with village(sqlite_url) as ann:
+    async with two_people_with_runs(sqlite_url) as ann:
         for name, (zone, start, end) in table.items():
             near = {"tzid": zone, "start": start, "end": end}
-            ann.town.world.add_event(ann.calendar, summary=name, **near)
-        await ann.town.pass_time(30)
+            ann.people.world.add_event(ann.calendar, summary=name, **near)
+        await ann.people.pass_time(30)
         await ann.home.reader.read_all(ann.mine)
 
         brought = _contents(await ann.home.items())
@@ -141,9 +141,9 @@ async def test_r12_events_arrive_to_the_second_and_go_back_so(sqlite_url: str, a
         for name, content in brought.items():
             _, start, end = table[name]
             await ann.say(content.id, start=_moved(start, step), end=_moved(end, step))
-        await ann.town.rest(reads=False)
+        await ann.people.rest(reads=False)
 
-        events = {event["summary"]: event for event in ann.town.world.events(ann.calendar)}
+        events = {event["summary"]: event for event in ann.people.world.events(ann.calendar)}
         for name in seen:
             _, start, end = table[name]
             assert (events[name]["start"], events[name]["end"]) == (_moved(start, step), _moved(end, step))

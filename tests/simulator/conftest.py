@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from service.demo.simulator.app import create_app
-from service.demo.simulator.clock import ManualClock
-from service.demo.simulator.world import FULL_SCOPE, Linked, World
+from service.demo.simulator.clock import SteppedClock
+from service.demo.simulator.world import FULL_SCOPE, LinkedAccount, SimulatedWorld
 
 OLIVIA = "olivia@example.test"
 
@@ -38,7 +38,7 @@ class Receiver:
 class Api:
     """An application with a token, in process."""
 
-    def __init__(self, world: World, linked: Linked, transport: httpx.ASGITransport) -> None:
+    def __init__(self, world: SimulatedWorld, linked: LinkedAccount, transport: httpx.ASGITransport) -> None:
         self.world = world
         self.linked = linked
         self.calendar = next(iter(linked.calendar_ids.values()))
@@ -100,19 +100,19 @@ def receiver() -> Receiver:
 
 
 @pytest.fixture
-def world(receiver: Receiver) -> World:
-    made = World(clock=ManualClock(), post=receiver.post)
+def world(receiver: Receiver) -> SimulatedWorld:
+    made = SimulatedWorld(clock=SteppedClock(), post=receiver.post)
     made.add_mailbox(email=OLIVIA, provider="office365", name="Olivia", calendars=("Work", "Home"))
     return made
 
 
 @pytest.fixture
-def transport(world: World) -> httpx.ASGITransport:
+def transport(world: SimulatedWorld) -> httpx.ASGITransport:
     return httpx.ASGITransport(app=create_app(world))
 
 
 @pytest.fixture
-async def api(world: World, transport: httpx.ASGITransport) -> AsyncIterator[Api]:
+async def api(world: SimulatedWorld, transport: httpx.ASGITransport) -> AsyncIterator[Api]:
     """The first application, let at Olivia's mailbox with all event scopes."""
     scope = f"{FULL_SCOPE} create_calendar change_participation_status"
     made = Api(world, world.link(OLIVIA, scope=scope), transport)
@@ -121,7 +121,7 @@ async def api(world: World, transport: httpx.ASGITransport) -> AsyncIterator[Api
 
 
 @pytest.fixture
-async def other(world: World, transport: httpx.ASGITransport) -> AsyncIterator[Api]:
+async def other(world: SimulatedWorld, transport: httpx.ASGITransport) -> AsyncIterator[Api]:
     """Another application at the same mailbox."""
     world.add_application("other", ["other-secret"])
     made = Api(world, world.link(OLIVIA, client_id="other"), transport)

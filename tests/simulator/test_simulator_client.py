@@ -14,8 +14,8 @@ import requests
 from pycronofy.batch import BatchBuilder
 from pycronofy.exceptions import PyCronofyPartialSuccessError, PyCronofyRequestError
 
-from service.demo.simulator.server import server
-from service.demo.simulator.world import World
+from service.demo.simulator.server import uvicorn_server
+from service.demo.simulator.world import SimulatedWorld
 
 SECRET = "client-secret"
 SCOPE = "read_account list_calendars read_events create_event delete_event create_calendar"
@@ -24,17 +24,17 @@ TOMORROW = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) 
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> SimulatedWorld:
     """Everything that is written is there at once: this file is about forms, not about time."""
-    made = World(client_id="client", client_secret=SECRET)
+    made = SimulatedWorld(client_id="client", client_secret=SECRET)
     made.faults.change(apply_delay=0, read_lag=0, notice_delay=0, page_size=2)
     return made
 
 
 @pytest.fixture(scope="module")
-def address(world: World) -> Iterator[str]:
+def address(world: SimulatedWorld) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        served = server(world)
+        served = uvicorn_server(world)
         thread = threading.Thread(target=served.run, args=([listening],))
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -145,7 +145,9 @@ def test_reads_are_paged_and_iterated(client: pycronofy.Client, calendar: str) -
     assert {row["event_id"] for row in pages} == {f"e-{number}" for number in range(5)}
 
 
-def test_every_include_flag_is_understood(client: pycronofy.Client, world: World, calendar: str) -> None:
+def test_every_include_flag_is_understood(
+    client: pycronofy.Client, world: SimulatedWorld, calendar: str
+) -> None:
     """include_managed, only_managed, include_deleted, include_moved, include_geo, localized_times."""
     place = {"description": "HQ", "lat": "51.5", "long": "-0.1"}
     client.upsert_event(calendar, an_event(location=place))
@@ -204,7 +206,7 @@ def test_all_managed_events_go_at_once(client: pycronofy.Client, calendar: str) 
 
 def test_elevated_permission_is_asked_for_and_granted(
     client: pycronofy.Client,
-    world: World,
+    world: SimulatedWorld,
     calendar: str,
 ) -> None:
     """The person presses the button on the page, then external events can be deleted."""

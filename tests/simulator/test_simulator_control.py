@@ -11,8 +11,8 @@ import pytest
 import service.demo.simulator
 from service.demo.simulator.api.rows import calendar_details
 from service.demo.simulator.calendars.channels import open_channel
-from service.demo.simulator.server import demo_world, serving
-from service.demo.simulator.world import World
+from service.demo.simulator.server import demo_world, serve_inside
+from service.demo.simulator.world import SimulatedWorld
 
 LUNCH = {"summary": "Lunch", "start": "2026-12-03T12:00:00Z", "end": "2026-12-03T13:00:00Z"}
 OLIVIA = "olivia@example.test"
@@ -132,7 +132,7 @@ async def test_everything_that_arrives_is_remembered(world: Any, api: Any) -> No
 
 async def test_the_same_seed_and_the_same_acts_make_the_same_world() -> None:
     """Hypothesis can repeat what it found."""
-    first, second = World(seed=3), World(seed=3)
+    first, second = SimulatedWorld(seed=3), SimulatedWorld(seed=3)
     for world in (first, second):
         world.add_mailbox(email=OLIVIA)
 
@@ -147,7 +147,7 @@ async def test_under_the_computers_clock_things_happen_by_themselves() -> None:
         await told.put(body)
         return 204
 
-    world = World(post=post)
+    world = SimulatedWorld(post=post)
     world.faults.change(apply_delay=0.01, read_lag=0.01, notice_delay=0.01)
     world.add_mailbox(email=OLIVIA)
     calendar = world.link(OLIVIA).calendar_ids["Calendar"]
@@ -184,7 +184,10 @@ async def test_the_demo_has_one_person_at_each_service_and_cronofys_limits() -> 
 
 async def test_it_serves_inside_another_program(world: Any) -> None:
     """On a free port, until the block is left."""
-    async with serving(World(), host="127.0.0.1", port=0) as address, httpx.AsyncClient(timeout=60) as web:
+    async with (
+        serve_inside(SimulatedWorld(), host="127.0.0.1", port=0) as address,
+        httpx.AsyncClient(timeout=60) as web,
+    ):
         assert (await web.get(f"{address}/_control/stats")).json()["requests"] == 0
         await web.post(f"{address}/_control/faults", json={"next_drops": 1})
         with pytest.raises(httpx.RemoteProtocolError):
@@ -195,7 +198,7 @@ async def test_time_moves_only_where_it_is_manual(api: Any) -> None:
     """And the process says so."""
     assert (await api.http.post("/_control/advance", json={"seconds": 1})).status_code == 200
     with pytest.raises(LookupError):
-        await World().advance(1)
+        await SimulatedWorld().advance(1)
 
 
 def test_the_simulator_knows_nothing_of_this_product() -> None:

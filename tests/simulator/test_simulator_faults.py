@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.demo.simulator.clock import SystemClock
+from service.demo.simulator.clock import ComputerClock
 
 LUNCH = {"summary": "Lunch", "start": "2026-12-03T12:00:00Z", "end": "2026-12-03T13:00:00Z"}
 OLIVIA = "olivia@example.test"
@@ -79,7 +79,7 @@ async def test_single_entries_of_a_batch_fail(world: Any, api: Any) -> None:
 async def test_answers_are_slow(world: Any, api: Any) -> None:
     """latency_ms, by the world's clock."""
 
-    class Stopwatch(SystemClock):
+    class Stopwatch(ComputerClock):
         waited = 0.0
 
         async def sleep(self, seconds: float) -> None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from service.demo.simulator.app import create_app
-from service.demo.simulator.clock import ManualClock
-from service.demo.simulator.world import World
+from service.demo.simulator.clock import SteppedClock
+from service.demo.simulator.world import SimulatedWorld
 
 EMAIL = "sam@example.test"
 SCRIPT = "<script>alert(1)</script>"
@@ -23,7 +23,7 @@ FORM = {
 class Program:
     """Somebody's calendar program."""
 
-    world: World
+    world: SimulatedWorld
     client: httpx.AsyncClient
     key: str
 
@@ -40,7 +40,7 @@ class Program:
 
 @pytest.fixture
 async def program() -> AsyncIterator[Program]:
-    world = World(clock=ManualClock())
+    world = SimulatedWorld(clock=SteppedClock())
     mailbox = world.add_mailbox(email=EMAIL)
     transport = httpx.ASGITransport(create_app(world))
     async with httpx.AsyncClient(transport=transport, base_url="http://provider.test") as client:

@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.messages import ITEMS_EXCHANGE
 from contracts.ports import Broker, Delivery, Outgoing, Subscription
 from service.broker.memory import MemoryBroker
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import ITEMS_EXCHANGE
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -16,7 +16,7 @@ RETRY_DELAYS = (1, 3)
 
 
 @dataclass
-class Taker:
+class RecordingSink:
     """A sink that remembers everything, and can wait for it."""
 
     deliveries: list[Delivery] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Taker:
         return self.deliveries[:count]
 
 
-class MemoryGround:
+class MemoryUnderTest:
     """A memory broker and the clock that moves its delays."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class MemoryGround:
         await self.broker.drain()
 
 
-class RabbitGround:
+class RabbitUnderTest:
     """A RabbitMQ, its connections cut as a network would."""
 
     def __init__(self, url: str, **options: Any) -> None:
@@ -86,7 +86,7 @@ class RabbitGround:
             await self.broker.missing()
 
 
-Ground = MemoryGround | RabbitGround
+BrokerUnderTest = MemoryUnderTest | RabbitUnderTest
 
 
 def item(message_id: str = "m-1", **changes: Any) -> Outgoing:
@@ -95,6 +95,6 @@ def item(message_id: str = "m-1", **changes: Any) -> Outgoing:
     return Outgoing(**usual | {"message_id": message_id} | changes)
 
 
-async def take(broker: Broker, queue: str, *, prefetch: int = 100) -> tuple[Taker, Subscription]:
-    taker = Taker()
+async def take(broker: Broker, queue: str, *, prefetch: int = 100) -> tuple[RecordingSink, Subscription]:
+    taker = RecordingSink()
     return taker, await broker.subscribe(queue, prefetch=prefetch, sink=taker)

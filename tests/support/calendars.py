@@ -12,11 +12,12 @@ from sqlalchemy import delete, insert, select, update
 
 from contracts.calendar import Link, Status
 from contracts.envelope import ItemChanged, encode
+from contracts.messages import ITEMS_EXCHANGE, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from contracts.ports import REPLAY_HEADER, Broker, Delivery, Outgoing, Permit, Turn
 from contracts.vorex import ItemChangedData, ItemType
 from contracts.writes import Answer, Delete, EventWrite, Upsert
 from service.broker.memory import MemoryBroker
-from service.broker.topology import ITEMS_EXCHANGE, QUEUE_OUTBOUND, REPLAY_EXCHANGE, RETRY_DELAYS
+from service.broker.topology import RETRY_DELAYS
 from service.consumers.outbound.engine import OutboundConsumer
 from service.store.engine.store import Store
 from service.store.links import links

@@ -21,7 +21,7 @@ from tests.support.rabbitmq import RabbitMQ
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import until
 
-RUNGS = (1, 2)
+RETRY_DELAYS = (1, 2)
 
 
 class PassingClock(ManualClock):
@@ -43,7 +43,7 @@ class PassingClock(ManualClock):
 def connected_to(url: str, **options: Any) -> RabbitBroker:
     """Quick to notice what is wrong, and patient with a broker that is only slow."""
     usual: dict[str, Any] = {
-        "retry_delays": RUNGS,
+        "retry_delays": RETRY_DELAYS,
         "watch_seconds": 1.0,
         "connect_timeout": 10.0,
         "publish_timeout": 3.0,
@@ -61,7 +61,7 @@ async def insist(broker: Publisher, message: Outgoing) -> None:
 
 
 @dataclass(kw_only=True)
-class Plant:
+class ConsumersOnRabbitMQ:
     """One store, one calendar provider, and any number of consumers on one RabbitMQ."""
 
     rabbitmq: RabbitMQ
@@ -75,7 +75,7 @@ class Plant:
         broker = connected_to(url, connect_timeout=3.0) if url else connected_to(self.rabbitmq.url)
         await broker.open()
         self.stack.push_async_callback(broker.close)
-        usual: dict[str, Any] = {"broker": broker, "retry_delays": RUNGS}
+        usual: dict[str, Any] = {"broker": broker, "retry_delays": RETRY_DELAYS}
         consumer = self.world.consumer(**usual | options)
         self.brokers[id(consumer)] = broker
         return await self.world.start(consumer)
@@ -112,16 +112,16 @@ class Plant:
 
 
 @asynccontextmanager
-async def plant(rabbitmq: RabbitMQ, store: Store) -> AsyncIterator[Plant]:
+async def consumers_on_rabbitmq(rabbitmq: RabbitMQ, store: Store) -> AsyncIterator[ConsumersOnRabbitMQ]:
     """One integration's world, without a consumer yet."""
     broker = connected_to(rabbitmq.url)
     async with AsyncExitStack() as stack, outbound(store, PassingClock(), broker) as world:
         await world.integration()
-        yield Plant(rabbitmq=rabbitmq, world=world, stack=stack)
+        yield ConsumersOnRabbitMQ(rabbitmq=rabbitmq, world=world, stack=stack)
 
 
 @asynccontextmanager
-async def wired(rabbitmq: RabbitMQ, *, heartbeat: int = 2) -> AsyncIterator[tuple[TcpProxy, str]]:
+async def through_proxy(rabbitmq: RabbitMQ, *, heartbeat: int = 2) -> AsyncIterator[tuple[TcpProxy, str]]:
     """A wire to the node that the test can cut, and the address that leads through it."""
     async with TcpProxy("127.0.0.1", rabbitmq.node.port) as wire:
         url = rabbitmq.url.replace(f":{rabbitmq.node.port}/", f":{wire.port}/")

@@ -28,8 +28,8 @@ IMPORTED = (
 )
 
 
-class Born:
-    """A process of the nursery; it is handled as one of ``subprocess``."""
+class ForkedProcess:
+    """A process of the fork server; it is handled as one of ``subprocess``."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._told = channel.makefile("r", encoding="ascii")
@@ -66,8 +66,8 @@ class Born:
         self.send_signal(signal.SIGKILL)
 
 
-class Nursery:
-    """The process with everything imported; it begins with the first that is born, and ends when closed."""
+class ForkServer:
+    """The process with everything imported; it begins with the first that is forked, and ends when closed."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -82,7 +82,7 @@ class Nursery:
         streams: Sequence[int],
         folder: Path,
         environment: Mapping[str, str],
-    ) -> Born:
+    ) -> ForkedProcess:
         """``python -m module words…`` in that folder, on these three streams."""
         channel, its = socket.socketpair()
         with self._turn, its:
@@ -92,7 +92,7 @@ class Nursery:
         given = memoryview(json.dumps(told).encode() + b"\n")
         sent = socket.send_fds(channel, [given], list(streams))
         channel.sendall(given[sent:])
-        return Born(channel)
+        return ForkedProcess(channel)
 
     def _begin(self) -> "subprocess.Popen[bytes]":
         machine = dict(os.environ)
@@ -113,26 +113,26 @@ class Nursery:
             self._process.wait(60)
 
 
-_open: list[Nursery] = []
+_open: list[ForkServer] = []
 
 
 @contextmanager
-def nursed() -> Iterator[None]:
-    """Until the block is left there is a nursery."""
-    _open.append(Nursery())
+def fork_server_running() -> Iterator[None]:
+    """Until the block is left there is a fork server."""
+    _open.append(ForkServer())
     try:
         yield
     finally:
         _open.pop().close()
 
 
-def nursery() -> Nursery | None:
+def fork_server() -> ForkServer | None:
     """The one that there is."""
     return _open[-1] if _open else None
 
 
 def _serve(control: socket.socket) -> dict[str, Any] | None:
-    """Returns in each process that is born, with what it is to be; in the nursery itself at its end."""
+    """Returns in each process that is forked, with what it is to be; in the server itself at its end."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch
     while channels := socket.recv_fds(control, 1, 1)[1]:
         channel = socket.socket(fileno=channels[0])

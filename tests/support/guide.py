@@ -17,14 +17,14 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from tests.support.processes import SECRETS
 
-PATIENT = 60_000
+PATIENT_MILLISECONDS = 60_000
 ACCOUNT = "Gustav Google (gustav.google@example.test)"
-WIDE, PHONE = (1440, 900), (360, 740)
-expect.set_options(timeout=PATIENT)
+WIDE_SCREEN, PHONE_SCREEN = (1440, 900), (360, 740)
+expect.set_options(timeout=PATIENT_MILLISECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Town:
+class GuideAddresses:
     """Where the product and the provider's side are."""
 
     product: str
@@ -63,7 +63,7 @@ class Town:
 async def window(
     browser: Browser,
     *,
-    size: tuple[int, int] = WIDE,
+    size: tuple[int, int] = WIDE_SCREEN,
     script: bool = True,
     scheme: str = "light",
     state: Path | None = None,
@@ -75,14 +75,14 @@ async def window(
         locale="en-GB",
         storage_state=state,
     )
-    opened.set_default_timeout(PATIENT)
+    opened.set_default_timeout(PATIENT_MILLISECONDS)
     try:
         yield opened
     finally:
         await opened.close()
 
 
-def listening(page: Page, town: Town) -> list[str]:
+def listening(page: Page, town: GuideAddresses) -> list[str]:
     """What the browser complains of on our pages: faults of script, and what their policy forbade."""
     said: list[str] = []
 
@@ -101,7 +101,9 @@ async def press(page: Page, name: str, *, role: str = "button") -> None:
     await page.get_by_role("link" if role == "link" else "button", name=name, exact=True).click()
 
 
-async def set_up(page: Page, town: Town, user: str, *, account: str = ACCOUNT, deletes: bool = False) -> str:
+async def set_up(
+    page: Page, town: GuideAddresses, user: str, *, account: str = ACCOUNT, deletes: bool = False
+) -> str:
     """From sign-in to Finish (G4–G10); the linked calendar's id."""
     await page.goto(town.sign_in(user))
     await expect(page.get_by_text("It takes three steps")).to_be_visible()
@@ -128,13 +130,13 @@ async def set_up(page: Page, town: Town, user: str, *, account: str = ACCOUNT, d
     return calendar_id
 
 
-async def events(town: Town, calendar_id: str) -> list[str]:
+async def events(town: GuideAddresses, calendar_id: str) -> list[str]:
     async with httpx.AsyncClient(base_url=town.provider, trust_env=False, timeout=60) as control:
         answer = await control.get("/_control/events", params={"calendar_id": calendar_id})
     return [event["summary"] for event in answer.json()["events"]]
 
 
-async def add_event(town: Town, calendar_id: str, title: str, day: date) -> None:
+async def add_event(town: GuideAddresses, calendar_id: str, title: str, day: date) -> None:
     """What the person does on their phone."""
     times = {"start": f"{day}T12:00:00Z", "end": f"{day}T13:00:00Z", "tzid": "Europe/London"}
     async with httpx.AsyncClient(base_url=town.provider, trust_env=False, timeout=60) as control:
@@ -142,9 +144,9 @@ async def add_event(town: Town, calendar_id: str, title: str, day: date) -> None
         (await control.post(address, json={"summary": title, **times})).raise_for_status()
 
 
-async def appeared(page: Page, town: Town, calendar_id: str, title: str) -> None:
+async def appeared(page: Page, town: GuideAddresses, calendar_id: str, title: str) -> None:
     """The event is on the linked calendar, or will be within the patience."""
-    deadline = time.monotonic() + PATIENT / 1000
+    deadline = time.monotonic() + PATIENT_MILLISECONDS / 1000
     while title not in await events(town, calendar_id):
         assert time.monotonic() < deadline, f"{title} did not arrive"
         await page.wait_for_timeout(100)
@@ -160,7 +162,7 @@ async def fill_in(page: Page, title: str) -> None:
 async def open_to_all(page: Page, address: str) -> None:
     """axe-core finds nothing on that page, light or dark, and nothing is wider than a desk or a phone."""
     await page.goto(address)
-    for size, schemes in ((WIDE, ("light", "dark")), (PHONE, ("dark",))):
+    for size, schemes in ((WIDE_SCREEN, ("light", "dark")), (PHONE_SCREEN, ("dark",))):
         await page.set_viewport_size({"width": size[0], "height": size[1]})
         wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wider <= 0, f"{address} at {size[0]}"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from contracts.calendar import Item
 from contracts.vorex import Action, ItemContent, ItemType, ShowAs
 from tests.support.integration_acts import VERBS as LIVES
-from tests.support.two_people import PEOPLE, Town
-from tests.support.two_people_with_runs import Village
+from tests.support.two_people import PEOPLE, TwoPeople
+from tests.support.two_people_with_runs import TwoPeopleWithRuns
 
 DAY = datetime(2026, 12, 3, tzinfo=UTC)
 CROWD = 12
@@ -36,7 +36,7 @@ def steps(names: list[str]) -> st.SearchStrategy[list[Step]]:
     return st.lists(one, min_size=1, max_size=25)
 
 
-async def do(here: Village, step: Step) -> None:
+async def do(here: TwoPeopleWithRuns, step: Step) -> None:
     """Do that one thing."""
     if step.what in LIVES:
         await LIVES[step.what](here, step.which, step.value)
@@ -47,18 +47,18 @@ async def do(here: Village, step: Step) -> None:
 # -- in Vorex ---------------------------------------------------------------------------------------
 
 
-async def _change(place: Town, step: Step, **changes: Any) -> None:
+async def _change(place: TwoPeople, step: Step, **changes: Any) -> None:
     content = await _known(place, step)
     if content is not None:
         await place.say(content.model_copy(update=changes), action=Action.UPDATED)
 
 
-async def _known(place: Town, step: Step) -> ItemContent | None:
+async def _known(place: TwoPeople, step: Step) -> ItemContent | None:
     known: list[Item] = sorted(await place.home.items(), key=lambda item: item.ref)
     return known[step.which % len(known)].content if known else None
 
 
-async def _create(place: Town, step: Step) -> None:
+async def _create(place: TwoPeople, step: Step) -> None:
     kind = list(ItemType)[step.value % len(ItemType)] if step.which % 2 else ItemType.APPOINTMENT
     number = len(place.said)
     content = ItemContent(
@@ -73,13 +73,13 @@ async def _create(place: Town, step: Step) -> None:
     await place.say(content, action=Action.CREATED)
 
 
-async def _delete(place: Town, step: Step) -> None:
+async def _delete(place: TwoPeople, step: Step) -> None:
     content = await _known(place, step)
     if content is not None:
         await place.say(content, action=Action.DELETED)
 
 
-async def _change_type(place: Town, step: Step) -> None:
+async def _change_type(place: TwoPeople, step: Step) -> None:
     """A task becomes a to-do, say: the old record goes, a new one with the same number comes."""
     content = await _known(place, step)
     kind = list(ItemType)[step.value % len(ItemType)]
@@ -88,7 +88,7 @@ async def _change_type(place: Town, step: Step) -> None:
         await place.say(content.model_copy(update={"type": kind}), action=Action.CREATED)
 
 
-async def _crowd(place: Town, step: Step) -> None:
+async def _crowd(place: TwoPeople, step: Step) -> None:
     for _ in range(CROWD):
         await _create(place, step)
 
@@ -101,9 +101,9 @@ def _span(value: int) -> dict[str, Any]:
 # -- at a linked calendar ---------------------------------------------------------------------------
 
 
-async def _event(here: Village, step: Step, *, ours: bool, **fields: Any) -> None:
+async def _event(here: TwoPeopleWithRuns, step: Step, *, ours: bool, **fields: Any) -> None:
     calendar = here.calendar_of(step.who)
-    world = here.town.world
+    world = here.people.world
     events = [e for e in world.events(calendar) if not e["deleted"] and bool(e["event_id"]) is ours]
     if not events:
         return
@@ -115,18 +115,20 @@ async def _event(here: Village, step: Step, *, ours: bool, **fields: Any) -> Non
     await world.settle()
 
 
-async def _add_event(here: Village, step: Step) -> None:
-    here.town.world.add_event(here.calendar_of(step.who), summary=f"Event {step.value}", **_wire(step.value))
-    await here.town.world.settle()
+async def _add_event(here: TwoPeopleWithRuns, step: Step) -> None:
+    here.people.world.add_event(
+        here.calendar_of(step.who), summary=f"Event {step.value}", **_wire(step.value)
+    )
+    await here.people.world.settle()
 
 
-async def _clear(here: Village, step: Step) -> None:
+async def _clear(here: TwoPeopleWithRuns, step: Step) -> None:
     """All events of a calendar are deleted at once (R11)."""
     calendar = here.calendar_of(step.who)
-    for event in here.town.world.events(calendar):
+    for event in here.people.world.events(calendar):
         if not event["deleted"]:
-            here.town.world.delete_event(calendar, event["event_uid"])
-    await here.town.world.settle()
+            here.people.world.delete_event(calendar, event["event_uid"])
+    await here.people.world.settle()
 
 
 def _wire(value: int) -> dict[str, str]:
@@ -136,9 +138,9 @@ def _wire(value: int) -> dict[str, str]:
 # -- at home ----------------------------------------------------------------------------------------
 
 
-async def _toggle(here: Village, step: Step, column: str) -> None:
+async def _toggle(here: TwoPeopleWithRuns, step: Step, column: str) -> None:
     """A box is checked, or unchecked, by the person who is not Ann: she has a form for it."""
-    place = here.town
+    place = here.people
     integration_id = place.integrations["bob"]
     value = await place.home.value(integration_id)
     boxes = {
@@ -150,8 +152,8 @@ async def _toggle(here: Village, step: Step, column: str) -> None:
     place.toggled.add("bob")
 
 
-async def _lose(here: Village, _: Step) -> None:
-    here.town.notices.clear()
+async def _lose(here: TwoPeopleWithRuns, _: Step) -> None:
+    here.people.notices.clear()
 
 
 def _other(step: Step) -> str:
@@ -162,22 +164,22 @@ def _edited(step: Step) -> dict[str, str]:
     return {"summary": f"Edited {step.value}"}
 
 
-Verb = Callable[[Village, Step], Awaitable[None]]
+Verb = Callable[[TwoPeopleWithRuns, Step], Awaitable[None]]
 VERBS: dict[str, Verb] = {
-    "create": lambda here, step: _create(here.town, step),
-    "crowd": lambda here, step: _crowd(here.town, step),
-    "move": lambda here, step: _change(here.town, step, **_span(step.value)),
-    "retitle": lambda here, step: _change(here.town, step, title=f"Renamed {step.value}"),
+    "create": lambda here, step: _create(here.people, step),
+    "crowd": lambda here, step: _crowd(here.people, step),
+    "move": lambda here, step: _change(here.people, step, **_span(step.value)),
+    "retitle": lambda here, step: _change(here.people, step, title=f"Renamed {step.value}"),
     "describe": lambda here, step: _change(
-        here.town, step, description=f"Text {step.value}", show_as=ShowAs.FREE
+        here.people, step, description=f"Text {step.value}", show_as=ShowAs.FREE
     ),
-    "undate": lambda here, step: _change(here.town, step, start=None, end=None),
-    "delete": lambda here, step: _delete(here.town, step),
-    "reassign": lambda here, step: _change(here.town, step, assignees=(step.who,)),
-    "share": lambda here, step: _change(here.town, step, assignees=(step.who, _other(step))),
-    "complete": lambda here, step: _change(here.town, step, completed=True),
-    "change type": lambda here, step: _change_type(here.town, step),
-    "repeat": lambda here, step: here.town.repeat(step.which),
+    "undate": lambda here, step: _change(here.people, step, start=None, end=None),
+    "delete": lambda here, step: _delete(here.people, step),
+    "reassign": lambda here, step: _change(here.people, step, assignees=(step.who,)),
+    "share": lambda here, step: _change(here.people, step, assignees=(step.who, _other(step))),
+    "complete": lambda here, step: _change(here.people, step, completed=True),
+    "change type": lambda here, step: _change_type(here.people, step),
+    "repeat": lambda here, step: here.people.repeat(step.which),
     "add event": _add_event,
     "move event": lambda here, step: _event(here, step, ours=False, **_wire(step.value)),
     "retitle event": lambda here, step: _event(here, step, ours=False, **_edited(step)),
@@ -188,10 +190,10 @@ VERBS: dict[str, Verb] = {
     "clear": _clear,
     "toggle event type": lambda here, step: _toggle(here, step, "event_types"),
     "toggle item type": lambda here, step: _toggle(here, step, "item_types"),
-    "notice": lambda here, step: here.town.notice(step.which),
+    "notice": lambda here, step: here.people.notice(step.which),
     "lose notices": _lose,
-    "wait": lambda here, step: here.town.pass_time(step.value * 3.0),
-    "settle": lambda here, _: here.town.settle(),
+    "wait": lambda here, step: here.people.pass_time(step.value * 3.0),
+    "settle": lambda here, _: here.people.settle(),
 }
 EVERYDAY = (
     ["create"] * 3

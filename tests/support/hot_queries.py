@@ -15,9 +15,9 @@ from service.store.items import items, my_calendar
 from service.store.links import claims as rows
 from service.store.links import links, moves, sends, tombstones
 from service.store.logs import logs
-from service.store.logs.logs import Wanted
+from service.store.logs.logs import LogQuery
 from service.store.messages import burying, dead_letters, inbox, outbox, replays
-from service.store.messages.burying import NewLetter
+from service.store.messages.burying import NewDeadLetter
 from service.store.runs import runs
 from tests.builders import an_integration
 
@@ -29,30 +29,30 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MORNING = datetime(2026, 12, 3, tzinfo=UTC)
 SPAN = span_of({"past": "1_week", "future": "1_week"}, now=MORNING, time_zone="UTC")
 WHO = replace(an_integration(), tenant_id="acme", user_id="u-20")
-MOVE = moves.Wish(copies="move", calendars=("c",))
-REAL_TIME = logs.Filter.REAL_TIME.triggers
+MOVE = moves.WishForCopies(copies="move", calendars=("c",))
+REAL_TIME = logs.LogFilter.REAL_TIME.triggers
 PRIMARY = {
     table: frozenset({f"pk_{table}", f"autoindex_{table}"}) for table in ("links", "inbox", "attempts")
 }
-LETTER = NewLetter(
+LETTER = NewDeadLetter(
     queue="q", source="s", message_id="m", code="malformed", reason="", routing_key="", headers={}, body=b""
 )
 
 
-def _day(offset: int) -> my_calendar.Bound:
+def _day(offset: int) -> my_calendar.RangeBound:
     moment = MORNING + timedelta(days=offset)
-    return my_calendar.Bound(instant=moment, day=moment.date())
+    return my_calendar.RangeBound(instant=moment, day=moment.date())
 
 
 def _logged(**wanted: Any) -> Query:
     return lambda connection: logs.page(
-        connection, "i", triggers=REAL_TIME, before="l", limit=10, wanted=Wanted(**wanted)
+        connection, "i", triggers=REAL_TIME, before="l", limit=10, wanted=LogQuery(**wanted)
     )
 
 
 def _lettered(**matching: Any) -> Query:
     return lambda connection: dead_letters.page(
-        connection, dead_letters.Matching(**matching), after="l", limit=10
+        connection, dead_letters.LetterFilter(**matching), after="l", limit=10
     )
 
 
@@ -96,7 +96,9 @@ QUERIES: Mapping[str, Answered] = {
     ),
     "links of items": _from(lambda c: rows.of_items(c, ["r"]), "ix_links_item_ref"),
     "the re-check": _from(lambda c: rows.check(c, ["l"], me="me", clock=literal(1.0)), *PRIMARY["links"]),
-    "links that others hold": _from(lambda c: rows.standing(c, ["l"], me="me", now=1.0), *PRIMARY["links"]),
+    "links that others hold": _from(
+        lambda c: rows.claim_states(c, ["l"], me="me", now=1.0), *PRIMARY["links"]
+    ),
     # inbound and runs
     "events by their ids": _from(
         lambda c: links.of_events(c, "i", event_ids=["e"], event_uids=["u"]), "ix_links_event_id"

@@ -6,18 +6,18 @@ from typing import Any
 
 from contracts.errors import Transient
 from contracts.vorex import ItemType
-from service.consumers.inbound.held_deletions import Answer
+from service.consumers.inbound.held_deletions import DeletionAnswer
 from service.integrations import Person
-from service.integrations.delete import Copies
+from service.integrations.delete import DeletionChoice
 from service.integrations.refusals import Refusal
 from service.integrations.settings_form import Choices, SyncRequest
 from service.integrations.views import get_integration
 from service.keeper import daily_reads
 from service.store.runs.runs import PERSONS_RUNS
 from service.store.tables import runs
-from tests.support.two_people_with_runs import ANN, Village
+from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns
 
-A_DAY = 86_400.0
+DAY_SECONDS = 86_400.0
 EMAIL = "ann@example.com"
 PERSON = Person(tenant_id="acme", user_id="ann", time_zone="Europe/London")
 FUTURES = ("today", "1_week", "1_month", "6_months")
@@ -26,7 +26,7 @@ WIDE = {"past": "1_month", "future": "6_months"}
 EVENT_TYPES = ("create", "update", "delete")
 
 
-async def sync(here: Village, *, retrieve: Any = None, send: Any = None) -> None:
+async def sync(here: TwoPeopleWithRuns, *, retrieve: Any = None, send: Any = None) -> None:
     """Sync now; where it may not be, it is not."""
     request = SyncRequest.model_validate({"retrieve": retrieve, "send": send})
     with suppress(Refusal, Transient):
@@ -37,60 +37,60 @@ def _range(which: int, value: int) -> dict[str, str]:
     return {"past": PASTS[which % len(PASTS)], "future": FUTURES[value % len(FUTURES)]}
 
 
-async def cancel(here: Village) -> None:
+async def cancel(here: TwoPeopleWithRuns) -> None:
     going = await here.rows(runs, runs.c.ended_at.is_(None), runs.c.kind.in_(PERSONS_RUNS), runs.c.listed)
     for row in going:
         with suppress(Refusal, Transient):
             await here.syncing.cancel(ANN, row["id"])
 
 
-async def deactivate(here: Village) -> None:
+async def deactivate(here: TwoPeopleWithRuns) -> None:
     with suppress(Refusal, Transient):
         await here.switching.deactivate(ANN, here.mine)
 
 
-async def activate(here: Village) -> None:
+async def activate(here: TwoPeopleWithRuns) -> None:
     with suppress(Refusal, Transient):
         await here.switching.activate(ANN, here.mine)
 
 
-async def disconnect(here: Village) -> None:
+async def disconnect(here: TwoPeopleWithRuns) -> None:
     """The provider no longer lets Cronofy in; a notice says so."""
     if here.linked:
-        here.town.world.disconnect(EMAIL)
-        await here.town.world.settle()
+        here.people.world.disconnect(EMAIL)
+        await here.people.world.settle()
 
 
-async def reconnect(here: Village) -> None:
+async def reconnect(here: TwoPeopleWithRuns) -> None:
     """Ann presses Reconnect, if there is anything to reconnect."""
     if here.linked:
-        here.town.world.reconnect(EMAIL)
+        here.people.world.reconnect(EMAIL)
         with suppress(Transient):
             await here.home.looker.look(here.mine, at_once=True)
 
 
-async def leave(here: Village, which: int) -> None:
+async def leave(here: TwoPeopleWithRuns, which: int) -> None:
     """Delete, with her copies kept or removed."""
     if here.linked:
-        copies: Copies = "remove" if which % 2 else "keep"
+        copies: DeletionChoice = "remove" if which % 2 else "keep"
         await here.delete(copies)
         here.last_left = copies
         here.linked = False
 
 
-async def come_back(here: Village, which: int, value: int) -> None:
+async def come_back(here: TwoPeopleWithRuns, which: int, value: int) -> None:
     """Ann links the same calendar again, if she has none; with runs or without."""
     if here.linked:
         return
-    faults = here.town.world.faults
+    faults = here.people.world.faults
     faults.change(relink_forgets_managed=value % 3 == 2, new_calendar_ids=value % 4 == 1)
     options = {"retrieve": _range(which, value) if which % 2 else None, "send": WIDE if value % 2 else None}
     await here.relink(**options)
     faults.change(relink_forgets_managed=False, new_calendar_ids=False)
-    here.town.toggled.add("ann")
+    here.people.toggled.add("ann")
 
 
-async def settings(here: Village, which: int, value: int) -> None:
+async def settings(here: TwoPeopleWithRuns, which: int, value: int) -> None:
     """She ticks or unticks a box and presses Finish."""
     if not here.linked:
         return
@@ -103,7 +103,7 @@ async def settings(here: Village, which: int, value: int) -> None:
     await _finish(here, events, kinds, retrieve=which % 5 == 0, send=value % 4 == 0)
 
 
-async def other_calendar(here: Village, which: int) -> None:
+async def other_calendar(here: TwoPeopleWithRuns, which: int) -> None:
     """She chooses her other calendar."""
     if here.linked:
         other = "Second" if here.chosen == "Calendar" else "Calendar"
@@ -113,9 +113,9 @@ async def other_calendar(here: Village, which: int) -> None:
 
 
 async def _finish(
-    here: Village, events: Any, kinds: Any, *, retrieve: bool, send: bool, chosen: str = ""
+    here: TwoPeopleWithRuns, events: Any, kinds: Any, *, retrieve: bool, send: bool, chosen: str = ""
 ) -> None:
-    here.town.toggled.add("ann")
+    here.people.toggled.add("ann")
     before, here.chosen = here.chosen, chosen or here.chosen
     choices = Choices.model_validate(
         {
@@ -129,33 +129,33 @@ async def _finish(
     with suppress(Refusal, Transient):
         finished = await here.accounts.finish(PERSON, here.mine, choices)
         here.home.calendars[here.mine] = finished.shown.integration.calendar_id or ""
-        here.town.world.set_permission(here.calendar, "unrestricted")
+        here.people.world.set_permission(here.calendar, "unrestricted")
         return
     here.chosen = before
 
 
-async def answer(here: Village, which: int) -> None:
+async def answer(here: TwoPeopleWithRuns, which: int) -> None:
     """What was held is deleted, or kept."""
     if here.linked:
-        words: tuple[Answer, Answer] = ("delete", "keep")
+        words: tuple[DeletionAnswer, DeletionAnswer] = ("delete", "keep")
         await here.held.settle(ANN, here.mine, words[which % 2])
 
 
-async def a_day(here: Village) -> None:
+async def a_day(here: TwoPeopleWithRuns) -> None:
     """All notices of a day are lost; its full read makes them good."""
     for _ in range(4):
-        await here.town.settle()
-        await here.town.pass_time(A_DAY / 4)
-        here.town.notices.clear()
+        await here.people.settle()
+        await here.people.pass_time(DAY_SECONDS / 4)
+        here.people.notices.clear()
     await daily_reads(here.home.store).work()
 
 
-async def kill(here: Village, which: int) -> None:
+async def kill(here: TwoPeopleWithRuns, which: int) -> None:
     here.killed += which % 3
-    await here.town.kill()
+    await here.people.kill()
 
 
-Verb = Callable[[Village, int, int], Awaitable[None]]
+Verb = Callable[[TwoPeopleWithRuns, int, int], Awaitable[None]]
 VERBS: dict[str, Verb] = {
     "retrieve": lambda here, which, value: sync(here, retrieve=_range(which, value)),
     "send": lambda here, which, value: sync(here, send=_range(which, value)),

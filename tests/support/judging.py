@@ -6,13 +6,13 @@ from typing import Any
 from contracts.calendar import Item, Link, LinkState
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.echo import ARRIVAL
-from handlers.inbound_event import judge
+from handlers.echo import ARRIVAL_SECONDS
+from handlers.inbound_event import judge_row
 from handlers.judgement import Judgement, Reading
 from tests.builders import MINUTE, NOW, a_link, a_reading, a_write, an_integration, an_item, at, prints_of
 
 SECOND = timedelta(seconds=1)
-LONG = timedelta(seconds=ARRIVAL)
+ARRIVAL_TIME = timedelta(seconds=ARRIVAL_SECONDS)
 RECORDS = [kind for kind in ItemType if kind is not ItemType.APPOINTMENT]
 OLD = an_item(title="Old")
 NEW = an_item(title="New", version=2, vorex_version=2, revision=2, changed_at=NOW - 10 * MINUTE)
@@ -27,7 +27,7 @@ def judged(
     **settings: Any,
 ) -> Judgement:
     """What a row means."""
-    return judge(event, link, item, an_integration(**settings), reading or a_reading())
+    return judge_row(event, link, item, an_integration(**settings), reading or a_reading())
 
 
 def a_pending_link(*earlier: Item, accepted: timedelta = -MINUTE, **changes: Any) -> Link:

@@ -15,9 +15,9 @@ from contracts.calendar import Item, ItemRef, item_ref
 from contracts.fields import rfc3339
 from contracts.vorex import ItemContent, ItemType
 from service.broker.rabbitmq import RabbitBroker
-from service.demo.simulator.server import serving
-from service.demo.simulator.world import World
-from service.integrations.runs import Syncing
+from service.demo.simulator.server import serve_inside
+from service.demo.simulator.world import SimulatedWorld
+from service.integrations.runs import IntegrationRuns
 from service.integrations.settings_form import SyncRequest
 from service.store.engine.store import Store
 from service.store.integrations.listing import Owner
@@ -57,7 +57,7 @@ class Limits:
 
 
 @dataclass(kw_only=True, slots=True)
-class Told:
+class RunSeen:
     """What was seen of a run from outside."""
 
     seconds: float = 0.0
@@ -75,10 +75,10 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ground:
+class LargeRuns:
     """A linked calendar, the store, and the processes' settings."""
 
-    calendar: World
+    calendar: SimulatedWorld
     calendar_id: str
     calendar_key: str
     """The provider's own, which outlives the link."""
@@ -109,11 +109,11 @@ class Ground:
 
     async def start(self, kind: Kind) -> str:
         """Sync now; the run's id."""
-        return await Syncing(self.world.store).start(
+        return await IntegrationRuns(self.world.store).start(
             OWNER, self.integration_id, SyncRequest.model_validate({kind: RANGE}), started_by=USER
         )
 
-    async def sync(self, kind: Kind, processes: Sequence[Sequence[str]] = ONE_PROCESS) -> Told:
+    async def sync(self, kind: Kind, processes: Sequence[Sequence[str]] = ONE_PROCESS) -> RunSeen:
         """Sync now, with these processes, watched until it has ended."""
         with ExitStack() as stack:
             consumers = [stack.enter_context(self.consumer(*words)) for words in processes]
@@ -125,8 +125,8 @@ class Ground:
         told.requests = self.calendar.stats()["requests"] - before
         return told
 
-    async def _watch(self, run_id: str, consumers: Sequence[Started]) -> Told:
-        told, began = Told(), 0.0
+    async def _watch(self, run_id: str, consumers: Sequence[Started]) -> RunSeen:
+        told, began = RunSeen(), 0.0
         while not (told.run and told.run["ended_at"]):
             await asyncio.sleep(LOOK)
             told.run = await self.run(run_id)
@@ -147,9 +147,13 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(database_url: str, broker_url: str, folder: Path, limits: Limits) -> AsyncIterator[Ground]:
+async def large_runs(
+    database_url: str, broker_url: str, folder: Path, limits: Limits
+) -> AsyncIterator[LargeRuns]:
     """Sam's empty calendar, linked, and nothing running yet."""
-    calendar = World(client_id=SECRETS["CRONOFY_CLIENT_ID"], client_secret=SECRETS["CRONOFY_CLIENT_SECRET"])
+    calendar = SimulatedWorld(
+        client_id=SECRETS["CRONOFY_CLIENT_ID"], client_secret=SECRETS["CRONOFY_CLIENT_SECRET"]
+    )
     calendar.faults.change(read_lag=0.0, apply_delay=0.0)
     calendar.add_mailbox(email=EMAIL, calendars=("Calendar",))
     linked = calendar.link(EMAIL)
@@ -163,10 +167,10 @@ async def ground(database_url: str, broker_url: str, folder: Path, limits: Limit
     store = Store(database_url)
     await store.upgrade()
     async with (
-        serving(calendar, host="127.0.0.1", port=0) as address,
+        serve_inside(calendar, host="127.0.0.1", port=0) as address,
         outbound(store, ManualClock(), RabbitBroker(broker_url)) as world,
     ):
-        yield Ground(
+        yield LargeRuns(
             calendar=calendar,
             calendar_id=account.calendar_id,
             calendar_key=next(iter(calendar.mailboxes[EMAIL].calendars)),

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from service.broker.topology import QUEUE_OUTBOUND
-from service.store.messages.burying import NewLetter
+from contracts.messages import QUEUE_OUTBOUND
+from service.store.messages.burying import NewDeadLetter
 
 ITEM = {"id": "1", "type": "task", "title": "Call", "start": "2026-12-03T09:00:00Z", "assignees": ["u-17"]}
 DATA: dict[str, Any] = {
@@ -28,7 +28,7 @@ def a_body(number: int = 1, **data: Any) -> bytes:
     return json.dumps(event).encode()
 
 
-def a_letter(number: int = 1, **different: Any) -> NewLetter:
+def a_letter(number: int = 1, **different: Any) -> NewDeadLetter:
     given: dict[str, Any] = {
         "queue": QUEUE_OUTBOUND,
         "source": "/vorex/acme",
@@ -41,4 +41,4 @@ def a_letter(number: int = 1, **different: Any) -> NewLetter:
         "body": a_body(number),
         "tenant_id": "acme",
     }
-    return NewLetter(**(given | different))
+    return NewDeadLetter(**(given | different))

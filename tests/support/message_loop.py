@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.envelope import RunRequested, encode
-from contracts.messages import RunData
+from contracts.messages import COMMANDS_EXCHANGE, QUEUE_RUNS, RunData
 from contracts.ports import Outgoing
 from service.broker.memory import MemoryBroker
-from service.broker.topology import COMMANDS_EXCHANGE, QUEUE_RUNS
-from service.consumers.failures import Received
-from service.consumers.loop import Consumer
+from service.consumers.failures import ReceivedMessage
+from service.consumers.loop import MessageLoop
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
-from service.store.messages.dead_letters import Matching
+from service.store.messages.dead_letters import LetterFilter
 from service.store.messages.inbox import record
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
@@ -24,18 +23,18 @@ DELAYS = (10, 60)
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
 
 
-class Work:
+class ScriptedHandler:
     """A handler that does as its script says and then succeeds; it writes its inbox row as handlers do."""
 
     def __init__(self, store: Store, *script: Exception | None) -> None:
         self.store = store
         self.script = list(script)
-        self.seen: list[Received] = []
+        self.seen: list[ReceivedMessage] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.begun = asyncio.Event()
 
-    async def __call__(self, received: Received) -> None:
+    async def __call__(self, received: ReceivedMessage) -> None:
         self.seen.append(received)
         self.begun.set()
         await self.gate.wait()
@@ -46,16 +45,16 @@ class Work:
             await record(connection, QUEUE_RUNS, [(received.key, "done")], now=0.0)
 
 
-class Ground:
+class LoopUnderTest:
     """A broker, a store, and one consumer of runs between them."""
 
-    def __init__(self, store: Store, work: Work, *, concurrency: int = 4) -> None:
+    def __init__(self, store: Store, work: ScriptedHandler, *, concurrency: int = 4) -> None:
         self.clock = ManualClock()
         self.settled: list[str] = []
         self.broker = MemoryBroker(clock=self.clock, retry_delays=DELAYS, settled=self.settled.append)
         self.store = store
         self.work = work
-        self.consumer = Consumer(
+        self.consumer = MessageLoop(
             queue=QUEUE_RUNS,
             expected=RunRequested,
             handler=work,
@@ -81,7 +80,7 @@ class Ground:
 
     async def letters(self) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
-            page = await dead_letters.page(connection, Matching())
+            page = await dead_letters.page(connection, LetterFilter())
         return [dict(row) for row in page.rows]
 
     async def settle(self, message_id: str) -> None:
@@ -105,8 +104,10 @@ def a_step(message_id: str, step: int = 0) -> bytes:
 
 
 @asynccontextmanager
-async def running(store: Store, *script: Exception | None, concurrency: int = 4) -> AsyncIterator[Ground]:
-    ground = Ground(store, Work(store, *script), concurrency=concurrency)
+async def loop_under_test(
+    store: Store, *script: Exception | None, concurrency: int = 4
+) -> AsyncIterator[LoopUnderTest]:
+    ground = LoopUnderTest(store, ScriptedHandler(store, *script), concurrency=concurrency)
     await ground.broker.open()
     await ground.broker.declare()
     await ground.consumer.start()

@@ -15,14 +15,14 @@ from sqlalchemy import Table, select
 from contracts.envelope import IntegrationChanged, decode
 from contracts.errors import Unavailable
 from contracts.ports import Outgoing, Permit
-from service.app.pages import make_desk
-from service.app.parts import Parts
+from service.app.pages import make_web_services
+from service.app.parts import ProcessParts
 from service.cronofy.credentials import StoredTokens
 from service.cronofy.gateway import CronofyGateway
 from service.demo.simulator.app import create_app
-from service.demo.simulator.clock import ManualClock as SimulatedTime
-from service.demo.simulator.world import World
-from service.integrations import Accounts
+from service.demo.simulator.clock import SteppedClock as SimulatedTime
+from service.demo.simulator.world import SimulatedWorld
+from service.integrations import Integrations
 from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import items, links, outbox, runs
 from service.web.application import create_web
@@ -94,11 +94,11 @@ class Office:
 
     app: FastAPI
     store: Store
-    parts: Parts
-    accounts: Accounts
+    parts: ProcessParts
+    accounts: Integrations
     gateway: CronofyGateway
     tokens: StoredTokens
-    world: World
+    world: SimulatedWorld
     wire: Breakable
     clock: ManualClock
     client: httpx.AsyncClient
@@ -217,7 +217,7 @@ class Office:
 async def open_office(url: str, *, public_url: str = HERE) -> AsyncIterator[Office]:
     """An office on that database; Sam's account has two calendars, one of them read-only."""
     clock = ManualClock()
-    world = World(clock=SimulatedTime(), client_id="sync", client_secret=CLIENT_SECRET)
+    world = SimulatedWorld(clock=SimulatedTime(), client_id="sync", client_secret=CLIENT_SECRET)
     holidays = {"name": "Holidays", "read_only": True}
     world.add_mailbox(email=EMAIL, calendars=("Calendar", "Second", holidays))
     woken: list[None] = []
@@ -227,7 +227,7 @@ async def open_office(url: str, *, public_url: str = HERE) -> AsyncIterator[Offi
     access = access_to(CRONOFY, ("sync", CLIENT_SECRET))
     cronofy = simulated_cronofy(store, clock, world, access=access, wire=wire)
     parts = parts_of(store, cronofy, clock, here=public_url)
-    app = create_web(make_desk(parts, clock, sign_in_secret=SECRET, public_url=public_url))
+    app = create_web(make_web_services(parts, clock, sign_in_secret=SECRET, public_url=public_url))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url) as client:
         yield Office(
             app=app,

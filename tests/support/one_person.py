@@ -12,20 +12,20 @@ from contracts.calendar import Integration, Item, Link, Status, item_ref
 from contracts.cronofy import TokenGrant
 from contracts.envelope import NoticeReceived, RunRequested
 from contracts.messages import NoticeData, RunData
-from contracts.ports import Calendars, Clock, LinkedCalendars
+from contracts.ports import Clock, EventReader, LinkedCalendars
 from contracts.vorex import ItemContent, ItemType
 from service.app.cronofy import CronofyParts
 from service.app.parts import make_run_handler
 from service.broker.topology import RETRY_DELAYS
-from service.consumers.failures import Received
+from service.consumers.failures import ReceivedMessage
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.consumers.inbound.notices import NoticeHandler
-from service.consumers.inbound.pages import Pages
-from service.consumers.inbound.reader import Reader
+from service.consumers.inbound.pages import PageWriter
+from service.consumers.inbound.reader import CalendarReader
 from service.consumers.runs.handler import RunHandler
-from service.demo.simulator.clock import ManualClock as SimulatedTime
-from service.demo.simulator.world import World
-from service.integrations import Accounts
+from service.demo.simulator.clock import SteppedClock as SimulatedTime
+from service.demo.simulator.world import SimulatedWorld
+from service.integrations import Integrations
 from service.integrations.connection_check import ConnectionCheck
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
@@ -48,7 +48,7 @@ NINE, TEN, ELEVEN = (f"2026-12-03T{hour}:00:00Z" for hour in ("09", "10", "11"))
 class WorldClock:
     """The product's clock on the simulator's time: who sleeps moves the whole world on."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
 
     def now(self) -> datetime:
@@ -71,15 +71,15 @@ class EndedRun:
 
 
 @dataclass(kw_only=True, slots=True)
-class Household:
+class OnePerson:
     """Everything between a simulated calendar and My Calendar, without a broker."""
 
-    world: World
+    world: SimulatedWorld
     store: Store
     cronofy: CronofyParts
-    accounts: Accounts
+    accounts: Integrations
     held: HeldDeletions
-    reader: Reader
+    reader: CalendarReader
     notices: NoticeHandler
     runs: RunHandler
     looker: ConnectionCheck
@@ -132,14 +132,14 @@ class Household:
         self.calendars[integration_id] = calendar_id
         return integration_id
 
-    def reader_over(self, calendars: Calendars) -> Reader:
+    def reader_over(self, calendars: EventReader) -> CalendarReader:
         """A reader that sees them in place of Cronofy."""
-        return Reader(
+        return CalendarReader(
             store=self.store,
             calendars=calendars,
             looker=self.looker,
             clock=self.clock,
-            pages=Pages(self.store),
+            pages=PageWriter(self.store),
         )
 
     def runs_over(self, calendars: LinkedCalendars) -> RunHandler:
@@ -149,7 +149,7 @@ class Household:
             calendars=calendars,
             looker=self.looker,
             reader=self.reader_over(calendars),
-            pages=Pages(self.store),
+            pages=PageWriter(self.store),
             clock=self.clock,
             delays=RETRY_DELAYS,
         )
@@ -167,7 +167,7 @@ class Household:
             said["changes_since"] = (since or self.clock.now()).strftime("%Y-%m-%dT%H:%M:%SZ")
         data = NoticeData(integration_id=integration_id, received_at=self.clock.now(), notification=said)
         message = NoticeReceived.of(data, id=new_id(), time=self.clock.now())
-        await self.notices(Received(message=message))
+        await self.notices(ReceivedMessage(message=message))
 
     async def changed(self, integration_id: str) -> None:
         """Let the world settle, then hand over a notice about everything since an hour ago."""
@@ -193,7 +193,7 @@ class Household:
                 await connection.execute(insert(runs_table), [row])
         data = RunData(run_id=run_id, integration_id=integration_id, step=0)
         message = RunRequested.of(data, id=new_id(), time=now)
-        await self.runs(Received(message=message))
+        await self.runs(ReceivedMessage(message=message))
         async with self.store.read() as connection:
             run = await runs.find(connection, run_id)
         assert run is not None
@@ -227,7 +227,7 @@ class Household:
             data = RunData(run_id=run_id, integration_id=integration_id, step=number)
             for _ in range(2 if repeat else 1):
                 message = RunRequested.of(data, id=new_id(), time=self.clock.now())
-                await self.runs(Received(message=message))
+                await self.runs(ReceivedMessage(message=message))
         return run_id
 
     async def run_to_end(self, integration_id: str, **options: Any) -> EndedRun:
@@ -327,10 +327,10 @@ class Household:
             return (await integrations.load(connection, [integration_id]))[integration_id]  # type: ignore[index]
 
 
-def at_home(world: World, store: Store, cronofy: CronofyParts, clock: Clock) -> Household:
-    """A household in that world."""
+def at_home(world: SimulatedWorld, store: Store, cronofy: CronofyParts, clock: Clock) -> OnePerson:
+    """A person in that world."""
     parts = parts_of(store, cronofy, clock)
-    return Household(
+    return OnePerson(
         world=world,
         store=store,
         cronofy=cronofy,
@@ -345,9 +345,9 @@ def at_home(world: World, store: Store, cronofy: CronofyParts, clock: Clock) -> 
 
 
 @asynccontextmanager
-async def household(database_url: str) -> AsyncIterator[Household]:
+async def one_person(database_url: str) -> AsyncIterator[OnePerson]:
     """A world, a migrated store and the inbound half of the product, on one manual clock."""
-    world = World(clock=SimulatedTime())
+    world = SimulatedWorld(clock=SimulatedTime())
     clock = WorldClock(world)
     store = Store(database_url, clock=clock)
     await store.upgrade()

@@ -8,15 +8,15 @@ from typing import Any
 
 import httpx
 
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Outgoing
 from service.app.cronofy import CronofyParts
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import QUEUE_OUTBOUND
 from service.consumers.brake import Gate
 from service.consumers.outbound.engine import OutboundConsumer
 from service.demo.simulator.app import create_app
-from service.demo.simulator.clock import ManualClock as SimulatedTime
-from service.demo.simulator.world import Linked, World
+from service.demo.simulator.clock import SteppedClock as SimulatedTime
+from service.demo.simulator.world import LinkedAccount, SimulatedWorld
 from service.store.engine.store import Store
 from service.store.tables import attempts
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
@@ -32,7 +32,7 @@ Garble = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
 
 @dataclass(kw_only=True)
-class Line(httpx.AsyncBaseTransport):
+class FaultyTransport(httpx.AsyncBaseTransport):
     """The way to Cronofy, which a test may close, stop, or have say something else."""
 
     inner: httpx.AsyncBaseTransport
@@ -65,12 +65,12 @@ class Engine:
     """A consumer, what it writes to, and the clock of both."""
 
     world: Outbound
-    there: World
-    line: Line
+    there: SimulatedWorld
+    line: FaultyTransport
     cronofy: CronofyParts
     clock: ManualClock
     consumer: OutboundConsumer
-    linked: dict[str, Linked] = field(default_factory=dict)
+    linked: dict[str, LinkedAccount] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
@@ -156,11 +156,11 @@ async def engine(
     database_url: str, broker_url: str, *, time_limit: float = 10.0, **options: Any
 ) -> AsyncIterator[Engine]:
     """Everything open and the consumer running."""
-    clock, there = ManualClock(), World(clock=SimulatedTime())
+    clock, there = ManualClock(), SimulatedWorld(clock=SimulatedTime())
     there.faults.change(apply_delay=0.0)
     store = Store(database_url, clock=clock)
     await store.upgrade()
-    line = Line(inner=httpx.ASGITransport(create_app(there)), clock=clock)
+    line = FaultyTransport(inner=httpx.ASGITransport(create_app(there)), clock=clock)
     line.passable.set()
     cronofy = simulated_cronofy(
         store,

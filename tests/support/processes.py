@@ -16,14 +16,14 @@ from typing import IO, Any
 
 from cryptography.fernet import Fernet
 
-from tests.support.forked_processes import Born, nursery
+from tests.support.forked_processes import ForkedProcess, fork_server
 from tests.support.secrecy import CLIENT_SECRET, SIGN_IN_SECRET, heard, planted
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = "service"
 LATEST = 240.0
 """Seconds after which nothing more is expected of a process; on a quiet machine it takes one."""
-Process = subprocess.Popen[bytes] | Born
+Process = subprocess.Popen[bytes] | ForkedProcess
 
 SECRETS: Mapping[str, str] = {
     "CRONOFY_CLIENT_ID": "client",
@@ -50,7 +50,7 @@ def _begun(
     module: str, *words: str, streams: Sequence[int], folder: Path, given: Mapping[str, str], cold: bool
 ) -> Process:
     """``python -m module`` in a process of its own; a cold one is nobody's fork."""
-    if (here := nursery()) and not cold:
+    if (here := fork_server()) and not cold:
         return here.bear(module, words, streams=streams, folder=folder, environment=given)
     command = [sys.executable, "-m", module, *words]
     reads, says, complains = streams

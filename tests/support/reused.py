@@ -13,7 +13,7 @@ from service.store.tables import metadata
 from tests.support.clock import ManualClock
 
 
-class Watched(Store):
+class WatchedStore(Store):
     """A store that knows whether anybody is in the midst of a transaction."""
 
     def __init__(self, url: str, *, clock: ManualClock) -> None:
@@ -51,12 +51,12 @@ class Watched(Store):
                 self._nobody.set()
 
 
-class Reused:
+class ReusedDatabase:
     """Migrating, and compiling every statement anew, would take longer than most histories."""
 
     def __init__(self, path: Path) -> None:
         self.clock = ManualClock()
-        self.store = Watched(f"sqlite+aiosqlite:///{path}", clock=self.clock)
+        self.store = WatchedStore(f"sqlite+aiosqlite:///{path}", clock=self.clock)
         event.listen(self.store.engine.sync_engine, "connect", _without_waiting_for_the_disk)
 
     async def open(self) -> None:

@@ -15,32 +15,46 @@ from contracts.event_fields import fields_hash
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
 from contracts.writes import Delete, EventWrite, ForeignEdit, Upsert
 from handlers.conflicts import fact_of
-from handlers.deletions import carry_out
-from handlers.inbound_event import IN_FLIGHT
-from handlers.inbound_page import Known, judge_page
+from handlers.deletions import carry_out_deletion
+from handlers.inbound_event import DELETION_IN_FLIGHT_SECONDS
+from handlers.inbound_page import KnownRows, judge_page
 from handlers.judgement import Reading
-from handlers.landing import ACCEPTED, Kind, Patience, Result, Sent, land, write_of
-from handlers.link_states import UNFINISHED
-from handlers.outbound_message import ItemMessage, choose, prints_of, remembered, sort_out
+from handlers.landing import (
+    RESULT_ACCEPTED,
+    ResultKind,
+    RetrySchedule,
+    SendResult,
+    SentWrite,
+    land_result,
+    write_of,
+)
+from handlers.link_states import UNWRITTEN_STATES
+from handlers.outbound_message import (
+    ItemMessage,
+    choose_for_link,
+    fingerprints_after,
+    judge_messages,
+    remembered_writes,
+)
 from tests.builders import FREELY, NOW, an_integration
 
-UNKNOWN = Result(kind=Kind.TRANSIENT, unknown=True)
-QUARTER = 15 * 60
-MEMORY = 4
+UNKNOWN = SendResult(kind=ResultKind.TRANSIENT, unknown=True)
+QUARTER_SECONDS = 15 * 60
+REMEMBERED_STATES = 4
 """How many states back a calendar's answer may lag."""
 
 
 @dataclass(kw_only=True)
-class Flight:
+class WriteInFlight:
     """A write that was sent and not answered yet."""
 
     key: tuple[IntegrationId, ItemRef]
-    sent: Sent
+    sent: SentWrite
     at: float
 
 
 @dataclass(kw_only=True)
-class SmallCalendar:
+class RulesCalendar:
     """A linked calendar: its events now and a few states ago, and writes that have not arrived."""
 
     integration: Integration
@@ -52,7 +66,7 @@ class SmallCalendar:
         return [event for event in self.events.values() if not event.deleted]
 
     def put(self, event: CronofyEvent) -> None:
-        self.before = [*self.before, dict(self.events)][-MEMORY:]
+        self.before = [*self.before, dict(self.events)][-REMEMBERED_STATES:]
         self.events[event.event_uid] = event
 
     def rows(self, lag: int) -> list[CronofyEvent]:
@@ -60,14 +74,14 @@ class SmallCalendar:
         return list((past[0] if past else self.events).values())
 
 
-class SmallWorld:
+class RulesWorld:
     """Two calendars of one person, and the items that Vorex and they share."""
 
     def __init__(self) -> None:
         self.now = NOW
         self.numbers = count(1)
         self.calendars = [
-            SmallCalendar(integration=an_integration(id=IntegrationId(f"i{n}"), calendar_id=f"cal_{n}"))
+            RulesCalendar(integration=an_integration(id=IntegrationId(f"i{n}"), calendar_id=f"cal_{n}"))
             for n in (1, 2)
         ]
         self.items: dict[ItemRef, Item] = {}
@@ -75,7 +89,7 @@ class SmallWorld:
         self.vorex: dict[tuple[str, str], tuple[int, bool, ItemContent]] = {}
         self.messages: list[ItemChanged] = []
         self.facts: list[ItemChanged] = []
-        self.flights: list[Flight] = []
+        self.flights: list[WriteInFlight] = []
         self.told: list[LogEntry] = []
 
     # Time and names
@@ -117,13 +131,13 @@ class SmallWorld:
     def take_in(self, message: ItemChanged) -> None:
         """One message reaches the store and the links of its item."""
         refs = [item for item in self.items.values() if (item.type, item.id) == _key(message)]
-        verdicts = sort_out(refs[0] if refs else None, [ItemMessage(message=message)])
+        verdicts = judge_messages(refs[0] if refs else None, [ItemMessage(message=message)])
         self.save(verdicts.item)
         if not verdicts.current:
             return
         for calendar in self.calendars:
             key = (calendar.integration.id, verdicts.item.ref)
-            choice = choose(
+            choice = choose_for_link(
                 verdicts, calendar.integration, self.links.get(key), now=self.seconds(), new_id=self.new_id
             )
             if choice is not None:
@@ -134,38 +148,40 @@ class SmallWorld:
 
     def unfinished(self) -> list[tuple[IntegrationId, ItemRef]]:
         busy = {flight.key for flight in self.flights}
-        return [key for key, link in self.links.items() if link.state in UNFINISHED and key not in busy]
+        return [key for key, link in self.links.items() if link.state in UNWRITTEN_STATES and key not in busy]
 
     def send(self, key: tuple[IntegrationId, ItemRef]) -> None:
         """What a link should be is handed to Cronofy."""
         link = self.links[key]
-        writes = remembered(link, self.items[link.item_ref], link.desired, self.seconds())
+        writes = remembered_writes(link, self.items[link.item_ref], link.desired, self.seconds())
         self.links[key] = replace(link, writes=writes)
-        sent = Sent(
+        sent = SentWrite(
             revision=link.desired_revision,
             epoch=0,
             applied_hash=fields_hash(link.desired),
             gone=link.desired is None,
-            prints=prints_of(link, self.items[link.item_ref], link.desired),
+            prints=fingerprints_after(link, self.items[link.item_ref], link.desired),
         )
-        self.flights.append(Flight(key=key, sent=sent, at=self.seconds()))
+        self.flights.append(WriteInFlight(key=key, sent=sent, at=self.seconds()))
         self._calendar(key).arriving.append(write_of(link, link.desired))
 
-    def answer(self, flight: Flight, *, known: bool) -> None:
+    def answer(self, flight: WriteInFlight, *, known: bool) -> None:
         """Cronofy's answer arrives, or never does; nobody waits for it longer than a minute (DESIGN 6.3)."""
         self.flights.remove(flight)
-        result = ACCEPTED if known and self.seconds() - flight.at < IN_FLIGHT else UNKNOWN
-        landing = land(
+        result = (
+            RESULT_ACCEPTED if known and self.seconds() - flight.at < DELETION_IN_FLIGHT_SECONDS else UNKNOWN
+        )
+        landing = land_result(
             self.links[flight.key],
             flight.sent,
             result,
             mine=True,
             now=self.seconds(),
-            patience=Patience(retry_in=1.0),
+            patience=RetrySchedule(retry_in=1.0),
         )
         self.save_link(flight.key, landing.link)
 
-    def arrive(self, calendar: SmallCalendar, write: EventWrite) -> None:
+    def arrive(self, calendar: RulesCalendar, write: EventWrite) -> None:
         """An accepted write reaches the calendar, in whatever order."""
         calendar.arriving.remove(write)
         match write:
@@ -178,7 +194,7 @@ class SmallWorld:
 
     # A person at a calendar
 
-    def add(self, calendar: SmallCalendar, **fields: Any) -> None:
+    def add(self, calendar: RulesCalendar, **fields: Any) -> None:
         uid = self.new_id()
         form: dict[str, Any] = {"summary": "Theirs", "description": "", "location": ""}
         form |= {"transparency": "opaque", "event_private": False, "options": FREELY}
@@ -192,19 +208,19 @@ class SmallWorld:
             ),
         )
 
-    def touch(self, calendar: SmallCalendar, event: CronofyEvent, **fields: Any) -> None:
+    def touch(self, calendar: RulesCalendar, event: CronofyEvent, **fields: Any) -> None:
         self._put(calendar, replace(event, **fields))
 
     # From the calendars
 
-    def read(self, calendar: SmallCalendar, *, lag: int = 0) -> int:
+    def read(self, calendar: RulesCalendar, *, lag: int = 0) -> int:
         """A whole read, one page; how much came of it."""
         integration = calendar.integration
         asked = self.seconds()
         rows = calendar.rows(lag)
         self.tick(1)
         reading = Reading(asked_at=asked, now=self.seconds())
-        known = Known(
+        known = KnownRows(
             integration=integration,
             links=[link for key, link in self.links.items() if key[0] == integration.id],
             items=self.items,
@@ -213,14 +229,14 @@ class SmallWorld:
         changes = judge_page(rows, known, reading, new_id=self.new_id)
         for link in changes.gone:
             if self._still_gone(link, reading):
-                changes.take(carry_out(link, self.items[link.item_ref], integration, reading))
+                changes.take(carry_out_deletion(link, self.items[link.item_ref], integration, reading))
         self.told.extend(changes.entries)
         for item in changes.items:
             self.save(item)
         written = 0
         for link in (*changes.links, *changes.new_links):
             key = (integration.id, link.item_ref)
-            written += link.state in UNFINISHED and link != self.links.get(key)
+            written += link.state in UNWRITTEN_STATES and link != self.links.get(key)
             self.save_link(key, link)
         for item in changes.items:
             self._tell_of(item, integration)
@@ -263,13 +279,13 @@ class SmallWorld:
         self.messages.append(fact)
         self.facts.append(fact)
 
-    def _calendar(self, key: tuple[IntegrationId, ItemRef]) -> SmallCalendar:
+    def _calendar(self, key: tuple[IntegrationId, ItemRef]) -> RulesCalendar:
         return next(each for each in self.calendars if each.integration.id == key[0])
 
-    def _put(self, calendar: SmallCalendar, event: CronofyEvent) -> None:
+    def _put(self, calendar: RulesCalendar, event: CronofyEvent) -> None:
         calendar.put(replace(event, updated=self.now.replace(microsecond=0)))
 
-    def _upsert(self, calendar: SmallCalendar, write: Upsert) -> None:
+    def _upsert(self, calendar: RulesCalendar, write: Upsert) -> None:
         standing = [each for each in calendar.living() if each.event_id == write.event_id]
         said = write.fields
         fresh = CronofyEvent(
@@ -295,7 +311,7 @@ class SmallWorld:
             ),
         )
 
-    def _edit_foreign(self, calendar: SmallCalendar, write: ForeignEdit) -> None:
+    def _edit_foreign(self, calendar: RulesCalendar, write: ForeignEdit) -> None:
         event = calendar.events[write.event_uid]
         if event.deleted:
             return
@@ -305,7 +321,7 @@ class SmallWorld:
         fields: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
         self._put(calendar, replace(event, summary=edit.summary, start=edit.start, end=edit.end, **fields))
 
-    def _delete(self, calendar: SmallCalendar, write: Delete) -> None:
+    def _delete(self, calendar: RulesCalendar, write: Delete) -> None:
         ours = write.event_id is not None
         for event in calendar.living():
             same = event.event_id == write.event_id if ours else event.event_uid == write.event_uid
@@ -317,7 +333,7 @@ def _key(message: ItemChanged) -> tuple[str, str]:
     return message.data.item.type, message.data.item.id
 
 
-def send_all(world: SmallWorld) -> None:
+def send_all(world: RulesWorld) -> None:
     while world.messages:
         world.take_in(world.messages.pop(0))
     for key in world.unfinished():
@@ -326,7 +342,7 @@ def send_all(world: SmallWorld) -> None:
     world.tick()
 
 
-def settle(world: SmallWorld, *, quiet: bool = False) -> None:
+def settle(world: RulesWorld, *, quiet: bool = False) -> None:
     """Everything under way arrives, the newest first; calendars are read until nothing happens.
 
     ``quiet``: nothing takes so long that an older write of ours passes for a person's edit.
@@ -343,14 +359,14 @@ def settle(world: SmallWorld, *, quiet: bool = False) -> None:
             while calendar.arriving:
                 world.arrive(calendar, calendar.arriving[-1])
                 happened += 1
-        world.tick(60 if quiet and not turn else QUARTER + 1)
+        world.tick(60 if quiet and not turn else QUARTER_SECONDS + 1)
         happened += sum(world.read(calendar) for calendar in world.calendars)
         if turn and not happened and not world.messages and not world.unfinished():
             return
     raise AssertionError("it never comes to rest")
 
 
-def deliver(world: SmallWorld) -> None:
+def deliver(world: RulesWorld) -> None:
     while world.messages:
         world.take_in(world.messages.pop(0))
     for fact in sorted(world.facts, key=lambda fact: fact.data.version):

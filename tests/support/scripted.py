@@ -15,11 +15,11 @@ from contracts.ports import Budget, Clock, Permit
 from contracts.writes import Upsert
 from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.gateway import CronofyGateway
-from service.cronofy.oauth import Access, OAuth
-from service.cronofy.transport import TIME_LIMIT, Client, Transport, Wire, open_client
+from service.cronofy.oauth import CronofyAccess, OAuth
+from service.cronofy.transport import REQUEST_SECONDS, CronofyTransport, HttpClient, HttpWire, open_client
 from tests.support.clock import ManualClock
 
-ACCESS = Access(
+ACCESS = CronofyAccess(
     api_url="https://api.cronofy.test",
     app_url="https://app.cronofy.test",
     client_id="client",
@@ -28,7 +28,7 @@ ACCESS = Access(
 Reply = httpx.Response | Exception | Callable[[], httpx.Response]
 
 
-class Script(httpx.AsyncBaseTransport):
+class ScriptedCronofy(httpx.AsyncBaseTransport):
     """Answers in turn and keeps what was asked."""
 
     def __init__(self, *replies: Reply) -> None:
@@ -47,7 +47,7 @@ class Script(httpx.AsyncBaseTransport):
         return json.loads(self.requests[number].content)
 
 
-class Counted:
+class CountingBudget:
     """A budget that grants everything and keeps the book."""
 
     def __init__(self, clock: ManualClock, most: int | None = None) -> None:
@@ -69,7 +69,7 @@ class Counted:
         self.penalised.append(integration_id)
 
 
-class Tokens:
+class NumberedTokens:
     """Hands out token-1, token-2 and so on; a renewal is the next one."""
 
     def __init__(self, *, revoked: bool = False) -> None:
@@ -87,19 +87,19 @@ class Tokens:
         return f"token-{self.number}"
 
 
-class Bench:
+class GatewayUnderTest:
     """A gateway with everything around it in the test's hand."""
 
     def __init__(
         self, *replies: Reply, by_entry: bool = False, most: int | None = None, time_limit: float = 10.0
     ) -> None:
         self.clock = ManualClock()
-        self.script = Script(*replies)
-        self.budget = Counted(self.clock, most)
-        self.tokens = Tokens()
+        self.script = ScriptedCronofy(*replies)
+        self.budget = CountingBudget(self.clock, most)
+        self.tokens = NumberedTokens()
         self.gateway = self.gateway_over(self.script, by_entry=by_entry, time_limit=time_limit)
 
-    def gateway_over(self, wire: Wire, *, by_entry: bool = False, time_limit: float) -> CronofyGateway:
+    def gateway_over(self, wire: HttpWire, *, by_entry: bool = False, time_limit: float) -> CronofyGateway:
         """A gateway that sends by that wire."""
         http = open_client(ACCESS.api_url, wire=wire)
         transport, _ = transport_over(http, self.budget, self.clock, time_limit=time_limit)
@@ -113,11 +113,11 @@ class Bench:
 
 
 def transport_over(
-    http: Client, budget: Budget, clock: Clock, *, time_limit: float = TIME_LIMIT
-) -> tuple[Transport, CronofyBreaker]:
+    http: HttpClient, budget: Budget, clock: Clock, *, time_limit: float = REQUEST_SECONDS
+) -> tuple[CronofyTransport, CronofyBreaker]:
     """A transport, and the breaker that watches it."""
     breaker = CronofyBreaker(clock, lambda: transport.probe())  # noqa: PLW0108 -- made in the next line
-    transport = Transport(http, budget, clock, breaker=breaker, time_limit=time_limit)
+    transport = CronofyTransport(http, budget, clock, breaker=breaker, time_limit=time_limit)
     return transport, breaker
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 from sqlalchemy import func, select
 
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Outgoing
 from contracts.vorex import Action
 from service.broker.rabbitmq import RabbitBroker
-from service.broker.topology import QUEUE_OUTBOUND
 from service.store.engine.store import Store
 from service.store.tables import inbox
 from tests.support.calendars import MORNING, Outbound, changed, outbound

@@ -12,35 +12,34 @@ from sqlalchemy import update
 
 from contracts.calendar import Item
 from contracts.envelope import ItemChanged, NoticeReceived, decode, encode
-from contracts.messages import NoticeData
+from contracts.messages import FACTS_EXCHANGE, ITEMS_EXCHANGE, NoticeData
 from contracts.ports import Outgoing
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
 from service.broker.memory import MemoryBroker
-from service.broker.topology import FACTS_EXCHANGE, ITEMS_EXCHANGE
-from service.consumers.failures import Received
+from service.consumers.failures import ReceivedMessage
 from service.consumers.outbound.engine import OutboundConsumer
-from service.demo.simulator.clock import ManualClock as SimulatedTime
-from service.demo.simulator.world import World
+from service.demo.simulator.clock import SteppedClock as SimulatedTime
+from service.demo.simulator.world import SimulatedWorld
 from service.outbox import LeasedOutbox
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.tables import integration_state, links
 from tests.support.clock import ManualClock
-from tests.support.one_person import Household, at_home
-from tests.support.reused import Reused, Watched
+from tests.support.one_person import OnePerson, at_home
+from tests.support.reused import ReusedDatabase, WatchedStore
 from tests.support.wiring import simulated_cronofy
 
 PEOPLE = ("ann", "bob")
-QUARTER = 960.0
+QUARTER_SECONDS = 960.0
 """Longer than a write may take to arrive (DESIGN 7.3)."""
-FORGOTTEN = 61.0
+FORGET_SECONDS = 61.0
 """Seconds after which nothing is left of the rights of a process that died (DESIGN 6.2)."""
 
 Work = Callable[[], Awaitable[None]]
 
 
 @dataclass(kw_only=True)
-class Tap:
+class PublishedEvents:
     """Vorex listening in on what this service publishes."""
 
     broker: MemoryBroker
@@ -53,17 +52,17 @@ class Tap:
 
 
 @dataclass(kw_only=True)
-class Town:
+class TwoPeople:
     """The home of everyone, and Vorex's own book of what it last said."""
 
-    home: Household
+    home: OnePerson
     broker: MemoryBroker
     hire: Callable[[], OutboundConsumer]
     """Another process that sends."""
     outbound: OutboundConsumer
     outbox: LeasedOutbox
     clock: ManualClock
-    tap: Tap
+    tap: PublishedEvents
     notices: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     said: list[Outgoing] = field(default_factory=list)
     """Every message that Vorex has published, for saying it again."""
@@ -78,7 +77,7 @@ class Town:
     failures: list[BaseException] = field(default_factory=list)
 
     @property
-    def world(self) -> World:
+    def world(self) -> SimulatedWorld:
         return self.home.world
 
     async def stop(self) -> None:
@@ -146,7 +145,7 @@ class Town:
         now = self.clock.now()
         data = NoticeData(integration_id=integration_id, received_at=now, notification=body["notification"])
         message = NoticeReceived.of(data, id=new_id(), time=now)
-        received = Received(message=message)
+        received = ReceivedMessage(message=message)
         self.handle(lambda: self.home.notices(received))
 
     # -- processes ------------------------------------------------------------------------------
@@ -167,7 +166,7 @@ class Town:
     async def kill(self) -> None:
         """Every consumer dies in the midst of what it does; others go on when its rights have lapsed."""
         store = self.home.store
-        if isinstance(store, Watched):
+        if isinstance(store, WatchedStore):
             await store.between_transactions()
         dying = [task for task in self.reading if not task.done()]
         for task in (*dying, *self.sending):
@@ -177,7 +176,7 @@ class Town:
         await self._leave_rights_behind()
         self.outbound = self.hire()
         self.start_sending()
-        await self.pass_time(FORGOTTEN)
+        await self.pass_time(FORGET_SECONDS)
         for task in dying:
             self.handle(self.work[task])
 
@@ -210,7 +209,7 @@ class Town:
             done, _ = await asyncio.wait(self.reading, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
             if not done:
                 await self.pass_time(0.5)
-        raise AssertionError("the town does not come to rest")
+        raise AssertionError("the two people's calendars do not come to rest")
 
     async def _unsent(self) -> bool:
         more = await self.outbox.flush()
@@ -241,7 +240,7 @@ class Town:
         while self.notices:
             await self.notice(0)
         await self.settle()
-        await self.pass_time(QUARTER)
+        await self.pass_time(QUARTER_SECONDS)
         while self.notices:
             await self.notice(0)
         await self.settle()
@@ -253,39 +252,44 @@ class Town:
 
 
 @asynccontextmanager
-async def town(
-    database_url: str = "", *, change: Callable[[World], None] = lambda _: None, reused: Reused | None = None
-) -> AsyncIterator[Town]:
-    """A town with an active integration for each person, on a store of its own or on one used before."""
+async def two_people(
+    database_url: str = "",
+    *,
+    change: Callable[[SimulatedWorld], None] = lambda _: None,
+    reused: ReusedDatabase | None = None,
+) -> AsyncIterator[TwoPeople]:
+    """An active integration for each person, on a store of its own or on one used before."""
     if reused is not None:
-        async with reused.emptied(), _town(reused.store, reused.clock, change) as place:
+        async with reused.emptied(), _two_people(reused.store, reused.clock, change) as place:
             yield place
         return
     clock = ManualClock()
     store = Store(database_url, clock=clock)
     await store.upgrade()
     try:
-        async with _town(store, clock, change) as place:
+        async with _two_people(store, clock, change) as place:
             yield place
     finally:
         await store.close()
 
 
 @asynccontextmanager
-async def _town(store: Store, clock: ManualClock, change: Callable[[World], None]) -> AsyncIterator[Town]:
+async def _two_people(
+    store: Store, clock: ManualClock, change: Callable[[SimulatedWorld], None]
+) -> AsyncIterator[TwoPeople]:
     waiting: list[tuple[str, dict[str, Any]]] = []
 
     async def post(url: str, body: bytes, headers: Any) -> int:
         waiting.append((url, httpx.Response(200, content=body).json()))
         return 202
 
-    world = World(clock=SimulatedTime(), post=post)
+    world = SimulatedWorld(clock=SimulatedTime(), post=post)
     cronofy = simulated_cronofy(store, clock, world)
     broker = MemoryBroker(clock=clock)
     await broker.open()
     await broker.declare()
-    tap = Tap(broker=broker)
-    outbox = LeasedOutbox(store=store, publisher=tap, holder="town", written=asyncio.Event())
+    tap = PublishedEvents(broker=broker)
+    outbox = LeasedOutbox(store=store, publisher=tap, holder="vorex", written=asyncio.Event())
     home = at_home(world, store, cronofy, clock)
 
     hire = partial(
@@ -297,7 +301,7 @@ async def _town(store: Store, clock: ManualClock, change: Callable[[World], None
         looker=home.looker,
         clock=clock,
     )
-    place = Town(
+    place = TwoPeople(
         home=home,
         broker=broker,
         hire=hire,
@@ -321,7 +325,7 @@ async def _town(store: Store, clock: ManualClock, change: Callable[[World], None
         await cronofy.close()
 
 
-async def _integration_with_channel(home: Household, person: str) -> str:
+async def _integration_with_channel(home: OnePerson, person: str) -> str:
     """That person's active integration, whose calendar may be edited freely."""
     integration_id = await home.integration(f"{person}@example.com", permission_level="unrestricted")
     calendar_id = home.calendars[integration_id]

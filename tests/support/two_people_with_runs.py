@@ -1,4 +1,4 @@
-"""The town with runs that go on by themselves, and what people do with integrations as a whole."""
+"""Two people with runs that go on by themselves, and what people do with integrations as a whole."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,35 +10,35 @@ from sqlalchemy import select, update
 
 from contracts.envelope import RunRequested, decode
 from contracts.errors import Transient
+from contracts.messages import QUEUE_RUNS
 from contracts.ports import Delivery, Subscription
 from contracts.vorex import Action, ItemContent
-from service.broker.topology import QUEUE_RUNS
-from service.consumers.failures import Received
+from service.consumers.failures import ReceivedMessage
 from service.consumers.inbound.held_deletions import HeldDeletions
-from service.integrations import Accounts
-from service.integrations.activate import Switching
-from service.integrations.delete import Copies, Leaving
+from service.integrations import Integrations
+from service.integrations.activate import IntegrationSwitch
+from service.integrations.delete import DeletionChoice, IntegrationDeletion
 from service.integrations.run_requests import request_run
-from service.integrations.runs import Syncing
+from service.integrations.runs import IntegrationRuns
 from service.keeper import due_runs
 from service.store.integrations.listing import Owner
 from service.store.tables import integrations, links, runs
-from tests.support.one_person import NINE, TEN, Household
-from tests.support.two_people import Town, town
+from tests.support.one_person import NINE, TEN, OnePerson
+from tests.support.two_people import TwoPeople, two_people
 
 ANN = Owner(tenant_id="acme", user_id="ann")
 MOST_ATTEMPTS = 6
 
 
 @dataclass(kw_only=True)
-class Village:
+class TwoPeopleWithRuns:
     """Ann's linked calendar, and every verb she has."""
 
-    town: Town
-    accounts: Accounts
-    switching: Switching
-    syncing: Syncing
-    leaving: Leaving
+    people: TwoPeople
+    accounts: Integrations
+    switching: IntegrationSwitch
+    syncing: IntegrationRuns
+    leaving: IntegrationDeletion
     held: HeldDeletions
     mine: str
     """Her integration's id."""
@@ -53,8 +53,8 @@ class Village:
     """How many of the next steps are handled and then die before they are acknowledged."""
 
     @property
-    def home(self) -> Household:
-        return self.town.home
+    def home(self) -> OnePerson:
+        return self.people.home
 
     @property
     def calendar(self) -> str:
@@ -64,18 +64,20 @@ class Village:
     def calendar_of(self, person: str) -> str:
         """The provider's key of the calendar that they look at, linked or not."""
         name = self.chosen if person == "ann" else "Calendar"
-        calendars = self.town.world.mailboxes[f"{person}@example.com"].calendars.values()
+        calendars = self.people.world.mailboxes[f"{person}@example.com"].calendars.values()
         return next(calendar.key for calendar in calendars if calendar.name == name)
 
     def calendar_id(self) -> str:
         """What Cronofy calls the calendar of hers that is chosen."""
-        bound = [each for profile in self.town.world.profiles("ann@example.com") for each in profile.bindings]
+        bound = [
+            each for profile in self.people.world.profiles("ann@example.com") for each in profile.bindings
+        ]
         return next(each.calendar_id for each in bound if each.calendar.name == self.chosen)
 
     # -- the consumer of runs -------------------------------------------------------------------
 
     def deliver(self, delivery: Delivery) -> None:
-        self.town.handle(lambda: self._handle(delivery))
+        self.people.handle(lambda: self._handle(delivery))
 
     def lost(self, generation: int) -> None: ...
 
@@ -83,13 +85,13 @@ class Village:
         message = decode(delivery.body, expected=RunRequested)
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
-                await self.home.runs(Received(message=message, attempt=attempt))
+                await self.home.runs(ReceivedMessage(message=message, attempt=attempt))
                 if not self.killed:
                     break
                 self.killed -= 1
             except Transient as error:
-                self.town.failures.append(error)
-                await self.town.clock.sleep(5)
+                self.people.failures.append(error)
+                await self.people.clock.sleep(5)
         await self.subscription[0].ack([delivery])
 
     # -- time -----------------------------------------------------------------------------------
@@ -98,14 +100,14 @@ class Village:
         """Whatever waits for somebody or for a moment has been done."""
         for _ in range(60):
             await due_runs(self.home.store).work()
-            await self.town.settle()
+            await self.people.settle()
             over = not await self.unfinished()
-            await self.town.outbound.sweep()
-            await self.town.settle()
+            await self.people.outbound.sweep()
+            await self.people.settle()
             if over:
-                await self.town.pass_time(5)
+                await self.people.pass_time(5)
                 return
-            await self.town.pass_time(3)
+            await self.people.pass_time(3)
         raise AssertionError(f"runs do not end: {await self.unfinished()}")
 
     async def unfinished(self) -> list[tuple[str, str, str]]:
@@ -128,7 +130,7 @@ class Village:
         }
         before = known.get(item_id)
         form = {**(before.to_json_dict() if before else usual), **changes}
-        await self.town.say(ItemContent.from_json_dict(form), action=action)
+        await self.people.say(ItemContent.from_json_dict(form), action=action)
 
     async def retitle(self, title: str, to: str) -> None:
         """Vorex changes the title of one of her items."""
@@ -138,10 +140,10 @@ class Village:
     def add_event(self, summary: str, **fields: Any) -> str:
         """She adds an event to her calendar; its uid."""
         form = {"summary": summary, "start": NINE, "end": TEN, **fields}
-        (event, *_) = self.town.world.add_event(self.calendar, **form)
+        (event, *_) = self.people.world.add_event(self.calendar, **form)
         return str(event["event_uid"])
 
-    async def delete(self, copies: Copies = "keep") -> None:
+    async def delete(self, copies: DeletionChoice = "keep") -> None:
         await self.leaving.delete(ANN, self.mine, copies=copies)
 
     async def link_again(self, **options: Any) -> None:
@@ -158,14 +160,14 @@ class Village:
         self.linked = True
         self.home.calendars[self.mine] = self.calendar_id()
         await self.home.set(self.mine, calendar_id=self.calendar)
-        self.town.integrations["ann"] = self.mine
-        self.town.world.set_permission(self.calendar, str(options.get("permission_level", "unrestricted")))
+        self.people.integrations["ann"] = self.mine
+        self.people.world.set_permission(self.calendar, str(options.get("permission_level", "unrestricted")))
         await self.start("finish", **ranges)
 
     async def work(self) -> None:
         """What can be done now is done."""
         await due_runs(self.home.store).work()
-        await self.town.settle()
+        await self.people.settle()
 
     async def start(self, kind: str, **ranges: Any) -> str:
         """A run as Finish begins it; its id."""
@@ -177,12 +179,12 @@ class Village:
 
     def events(self) -> list[tuple[str, bool]]:
         """Title and whether it is ours, of each event on her calendar."""
-        there = [event for event in self.town.world.events(self.calendar) if not event["deleted"]]
+        there = [event for event in self.people.world.events(self.calendar) if not event["deleted"]]
         return sorted((event["summary"], event["event_id"] is not None) for event in there)
 
     async def titles(self) -> list[str]:
         """The titles of her My Calendar."""
-        return sorted(item.content.title for item in await self.town.mine("ann") if item.content)
+        return sorted(item.content.title for item in await self.people.mine("ann") if item.content)
 
     async def rows(self, table: Any, *where: Any) -> list[Any]:
         async with self.home.store.read() as connection:
@@ -198,16 +200,16 @@ class Village:
 
 
 @asynccontextmanager
-async def village(database_url: str = "", **options: Any) -> AsyncIterator[Village]:
-    """A town whose runs are handled; Ann's integration has a channel. ``options`` are the town's."""
-    async with town(database_url, **options) as place:
+async def two_people_with_runs(database_url: str = "", **options: Any) -> AsyncIterator[TwoPeopleWithRuns]:
+    """Two people whose runs are handled; Ann's integration has a channel. ``options`` as there."""
+    async with two_people(database_url, **options) as place:
         home = place.home
-        built = Village(
-            town=place,
+        built = TwoPeopleWithRuns(
+            people=place,
             accounts=home.accounts,
-            switching=Switching(home.store),
-            syncing=Syncing(home.store),
-            leaving=Leaving(home.store),
+            switching=IntegrationSwitch(home.store),
+            syncing=IntegrationRuns(home.store),
+            leaving=IntegrationDeletion(home.store),
             held=home.held,
             mine=place.integrations["ann"],
         )

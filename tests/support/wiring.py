@@ -7,12 +7,12 @@ from cryptography.fernet import Fernet
 
 from contracts.ports import Clock
 from service.app.cronofy import CronofyParts, open_cronofy
-from service.app.parts import Parts, assemble
+from service.app.parts import ProcessParts, assemble
 from service.broker.topology import RETRY_DELAYS
 from service.cronofy.budget import NoBudget
-from service.cronofy.oauth import Access
+from service.cronofy.oauth import CronofyAccess
 from service.demo.simulator.app import create_app
-from service.demo.simulator.world import World
+from service.demo.simulator.world import SimulatedWorld
 from service.store.engine.store import Store
 from service.store.integrations.credentials import CredentialsTable
 
@@ -21,20 +21,20 @@ SIMULATOR = "http://simulator.test"
 HERE = "http://sync.test"
 
 
-def access_to(address: str, client: tuple[str, str] = CLIENT) -> Access:
+def access_to(address: str, client: tuple[str, str] = CLIENT) -> CronofyAccess:
     """Cronofy at that address, as that client."""
-    return Access(api_url=address, app_url=address, client_id=client[0], client_secrets=[client[1]])
+    return CronofyAccess(api_url=address, app_url=address, client_id=client[0], client_secrets=[client[1]])
 
 
-def simulated_cronofy(store: Store, clock: Clock, world: World, **options: Any) -> CronofyParts:
+def simulated_cronofy(store: Store, clock: Clock, world: SimulatedWorld, **options: Any) -> CronofyParts:
     """The product's way to that world; ``options`` as of ``open_cronofy``, or ``access`` and ``key``."""
-    access: Access = options.pop("access", access_to(SIMULATOR))
+    access: CronofyAccess = options.pop("access", access_to(SIMULATOR))
     key: str = options.pop("key", Fernet.generate_key().decode())
     given = {"budget": NoBudget(), "wire": httpx.ASGITransport(create_app(world)), **options}
     return open_cronofy(access, credentials=CredentialsTable(store, [key]), clock=clock, **given)
 
 
-def parts_of(store: Store, cronofy: CronofyParts, clock: Clock, *, here: str = HERE) -> Parts:
+def parts_of(store: Store, cronofy: CronofyParts, clock: Clock, *, here: str = HERE) -> ProcessParts:
     """What works on that store and Cronofy; ``here`` is where it is reached."""
     return assemble(
         store,

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from contracts.calendar import Code, Integration, IntegrationId, Link, LinkState
-from handlers.deletions import carry_out, keep
+from handlers.deletions import carry_out_deletion, undo_deletion
 from handlers.inbound_page import PageChanges
 from handlers.judgement import Reading
-from service.consumers.inbound.pages import Pages
+from service.consumers.inbound.pages import PageWriter
 from service.integrations.views import get_integration
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
@@ -15,24 +15,24 @@ from service.store.integrations.listing import Owner
 from service.store.items import items
 from service.store.links import links
 
-AT_ONCE = 200
+HELD_A_TRANSACTION = 200
 
-Answer = Literal["delete", "keep"]
+DeletionAnswer = Literal["delete", "keep"]
 
 
 class HeldDeletions:
     """Settles held deletions, a few hundred a transaction; a link that moved on meanwhile is passed over."""
 
-    def __init__(self, store: Store, pages: Pages) -> None:
+    def __init__(self, store: Store, pages: PageWriter) -> None:
         self._store, self._pages = store, pages
 
-    async def settle(self, owner: Owner, integration_id: str, answer: Answer) -> int:
+    async def settle(self, owner: Owner, integration_id: str, answer: DeletionAnswer) -> int:
         """How many deletions were carried out, or undone. Raises Unknown where it is not theirs."""
         await get_integration(self._store, owner, integration_id)
         settled = 0
         while True:
             async with self._store.begin() as connection:
-                held = await reads.held_deletions(connection, integration_id, limit=AT_ONCE)
+                held = await reads.held_deletions(connection, integration_id, limit=HELD_A_TRANSACTION)
                 if not held:
                     return settled
                 settled += await self._settle(connection, integration_id, answer, held)
@@ -42,7 +42,7 @@ class HeldDeletions:
         self,
         connection: AsyncConnection,
         integration_id: str,
-        answer: Answer,
+        answer: DeletionAnswer,
         held: Sequence[tuple[str, str]],
     ) -> int:
         known = await items.load(connection, {ref for _, ref in held}, lock=True)
@@ -56,7 +56,7 @@ class HeldDeletions:
         for link in waiting:
             item = known.get(link.item_ref)
             if item is not None and item.content is not None and not item.deleted:
-                decide = carry_out if answer == "delete" else keep
+                decide = carry_out_deletion if answer == "delete" else undo_deletion
                 changes.take(decide(link, item, integration, reading))
         await self._pages.save(connection, integration, changes, now=now)
         return len(changes.links)

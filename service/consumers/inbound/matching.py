@@ -6,24 +6,24 @@ from typing import Literal, Protocol
 
 from contracts.calendar import Item
 from contracts.cronofy import CronofyEvent
-from handlers.inbound_page import Known, PageChanges
-from handlers.matching import Twin, equals_among, equals_of, twin_of_event
+from handlers.inbound_page import KnownRows, PageChanges
+from handlers.matching import MatchKey, equal_items, items_by_match_key, match_key_of_event
 from service.store.engine.store import AsyncConnection
 
-Look = Literal["only", "first", "second"]
+MatchPass = Literal["only", "first", "second"]
 """The only page there is; a page of the first reading; a page of the second, when all equals are known."""
 
 
-class Notes(Protocol):
+class EqualNotes(Protocol):
     """The events that equal an item, from the first reading to the second."""
 
-    async def note(self, connection: AsyncConnection, left: Iterable[tuple[Twin, str]]) -> None:
+    async def note(self, connection: AsyncConnection, left: Iterable[tuple[MatchKey, str]]) -> None:
         """Remember these events; once more is no harm."""
 
     async def noted(self, connection: AsyncConnection, uids: Sequence[str]) -> frozenset[str]:
         """Which of these events the first reading left."""
 
-    async def alone(self, connection: AsyncConnection, twins: Iterable[Twin]) -> frozenset[Twin]:
+    async def alone(self, connection: AsyncConnection, twins: Iterable[MatchKey]) -> frozenset[MatchKey]:
         """Those of which the whole range holds one event."""
 
     async def count(self, connection: AsyncConnection) -> int:
@@ -33,10 +33,10 @@ class Notes(Protocol):
         """All is decided."""
 
 
-class RunEquals:
+class EqualsOfRun:
     """The first reading notes the events that equal an item, the second decides about these alone."""
 
-    def __init__(self, notes: Notes, look: Look) -> None:
+    def __init__(self, notes: EqualNotes, look: MatchPass) -> None:
         self._notes, self._look = notes, look
         self.looked_at = 0
         """Events about which this step had something to decide."""
@@ -54,17 +54,19 @@ class RunEquals:
     async def among(
         self,
         connection: AsyncConnection,
-        known: Known,
+        known: KnownRows,
         events: Sequence[CronofyEvent],
         free: Sequence[Item],
-    ) -> Known:
+    ) -> KnownRows:
         """With those of these items, linked nowhere here, that one of these events alone equals."""
         if self._look == "only":
-            return replace(known, equals=equals_among(events, free))
+            return replace(known, equals=equal_items(events, free))
         if self._look == "first":
-            return replace(known, equals=equals_of(free), undecided=True)
-        alone = await self._notes.alone(connection, [twin_of_event(event) for event in events])
-        return replace(known, equals={twin: it for twin, it in equals_of(free).items() if twin in alone})
+            return replace(known, equals=items_by_match_key(free), undecided=True)
+        alone = await self._notes.alone(connection, [match_key_of_event(event) for event in events])
+        return replace(
+            known, equals={twin: it for twin, it in items_by_match_key(free).items() if twin in alone}
+        )
 
     async def note(self, connection: AsyncConnection, changes: PageChanges) -> None:
         """Remember what could not be decided."""

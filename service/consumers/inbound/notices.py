@@ -6,32 +6,27 @@ import structlog
 
 from contracts.calendar import Integration
 from contracts.envelope import NoticeReceived
-from contracts.messages import NoticeData
-from contracts.ports import Looker
-from service.consumers.failures import Received
-from service.consumers.inbound.pages import INBOUND_QUEUE
-from service.consumers.inbound.reader import Reader
+from contracts.messages import CHANGE_NOTICE, ERASURE_NOTICE, PROFILE_NOTICES, QUEUE_INBOUND, NoticeData
+from contracts.ports import AccountCheck
+from service.consumers.failures import ReceivedMessage
+from service.consumers.inbound.reader import CalendarReader
 from service.crashpoints import crash_point
-from service.integrations.catch_up import want_catch_up
+from service.integrations.catch_up import request_comparison
 from service.store.engine.store import Store
 from service.store.integrations import integrations, reads
 from service.store.messages import inbox
 from service.store.messages.inbox import MessageKey
 from service.telemetry.logs import EventName
 
-CHANGE = "change"
-PROFILE_KINDS = frozenset({"profile_disconnected", "profile_initial_sync_completed"})
-ERASURE = "gdpr_requested"
-
 
 class NoticeHandler:
     """Turns a notice into a read, a look at the account, or nothing; done when it returns."""
 
-    def __init__(self, *, store: Store, reader: Reader, looker: Looker) -> None:
+    def __init__(self, *, store: Store, reader: CalendarReader, looker: AccountCheck) -> None:
         self._store, self._reader, self._looker = store, reader, looker
         self._log = structlog.get_logger()
 
-    async def __call__(self, received: Received) -> None:
+    async def __call__(self, received: ReceivedMessage) -> None:
         message = received.message
         assert isinstance(message, NoticeReceived)
         crash_point("inbound.1")
@@ -40,12 +35,12 @@ class NoticeHandler:
         if integration is None:
             self._say("notice.unknown_integration", notice)
             await self._record([received.key], "unknown")
-        elif notice.kind == CHANGE:
+        elif notice.kind == CHANGE_NOTICE:
             await self._change(integration, notice, received.key)
-        elif notice.kind in PROFILE_KINDS:
+        elif notice.kind in PROFILE_NOTICES:
             await self._profile(integration, received.key)
         else:
-            if notice.kind == ERASURE:
+            if notice.kind == ERASURE_NOTICE:
                 self._say("notice.erasure_requested", notice)
             await self._record([received.key], "noted")
 
@@ -68,8 +63,8 @@ class NoticeHandler:
             if fine:
                 await reads.hasten_run(connection, integration.id, now=now)
                 if integration.active and integration.finished_at is not None:
-                    await want_catch_up(self._store, connection, integration)
-            await inbox.record(connection, INBOUND_QUEUE, [(key, "done")], now=now)
+                    await request_comparison(self._store, connection, integration)
+            await inbox.record(connection, QUEUE_INBOUND, [(key, "done")], now=now)
 
     async def _integration(self, notice: NoticeData) -> Integration | None:
         async with self._store.read() as connection:
@@ -80,7 +75,7 @@ class NoticeHandler:
     async def _record(self, keys: Sequence[MessageKey], outcome: str) -> None:
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
-            await inbox.record(connection, INBOUND_QUEUE, [(key, outcome) for key in keys], now=now)
+            await inbox.record(connection, QUEUE_INBOUND, [(key, outcome) for key in keys], now=now)
 
     def _say(self, name: EventName, notice: NoticeData) -> None:
         self._log.warning(name, integration_id=notice.integration_id, kind=notice.kind)

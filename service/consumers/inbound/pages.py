@@ -19,25 +19,26 @@ from contracts.calendar import (
 from contracts.cronofy import CronofyEvent
 from contracts.envelope import ItemChanged
 from contracts.errors import Transient
+from contracts.messages import QUEUE_INBOUND
 from contracts.ports import Outgoing
 from contracts.times import as_instant
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData
-from handlers.deletions import carry_out, hold
+from handlers.deletions import carry_out_deletion, hold_deletion
 from handlers.inbound_page import (
-    Known,
+    KnownRows,
     PageChanges,
     event_keys,
     judge_page,
     match_page,
     missing_copies,
-    too_many,
+    too_many_deletions,
 )
 from handlers.judgement import Reading
 from handlers.link_states import missing, rewrite
-from handlers.log_entries import Entries
-from handlers.matching import Twin, twin_of_event
-from service.consumers.inbound.matching import RunEquals
-from service.consumers.inbound.pending_deletions import Gone, moved_on, still_gone
+from handlers.log_entries import RowLog
+from handlers.matching import MatchKey, match_key_of_event
+from service.consumers.inbound.matching import EqualsOfRun
+from service.consumers.inbound.pending_deletions import PendingDeletion, item_changed_since, link_if_unchanged
 from service.crashpoints import crash_point
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
@@ -50,8 +51,7 @@ from service.store.messages import inbox, outbox
 from service.store.messages.inbox import MessageKey
 from service.store.messages.outbox import outgoing
 
-INBOUND_QUEUE = "calendar-sync.inbound"
-AT_ONCE = 200
+DELETIONS_A_TRANSACTION = 200
 
 
 class TurnLost(Transient):
@@ -63,7 +63,7 @@ class NotSyncing(Transient):
 
 
 @dataclass(kw_only=True, slots=True)
-class Pass:
+class CalendarRead:
     """One read of one calendar, page by page."""
 
     turn: ReadTurn
@@ -72,33 +72,33 @@ class Pass:
     full: tuple[date, date] | None = None
     """The days of a full read; None for a read of what changed."""
     for_run: bool = False
-    gone: dict[LinkId, Gone] = field(default_factory=dict)
+    gone: dict[LinkId, PendingDeletion] = field(default_factory=dict)
     held: bool | None = None
     """Whether its deletions wait for an answer (R11); None: to be decided with the last page."""
     again: bool = False
 
 
-class Pages:
+class PageWriter:
     """Carries pages of events into the store; raises TurnLost where the read was taken over."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def apply(
-        self, reading_pass: Pass, events: Sequence[CronofyEvent], *, asked_at: float, last: bool
+        self, reading_pass: CalendarRead, events: Sequence[CronofyEvent], *, asked_at: float, last: bool
     ) -> None:
         """Everything that one page does, at once or not at all; deletions come with the last page (R11).
 
         So many deletions that one transaction would last too long are done in parts (DESIGN 10).
         """
-        if last and len(reading_pass.gone) > AT_ONCE:
+        if last and len(reading_pass.gone) > DELETIONS_A_TRANSACTION:
             await self._page(reading_pass, events, asked_at=asked_at, last=False)
             await self._delete_in_parts(reading_pass)
             events = ()
         await self._page(reading_pass, events, asked_at=asked_at, last=last)
 
     async def _page(
-        self, reading_pass: Pass, events: Sequence[CronofyEvent], *, asked_at: float, last: bool
+        self, reading_pass: CalendarRead, events: Sequence[CronofyEvent], *, asked_at: float, last: bool
     ) -> None:
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
@@ -122,7 +122,7 @@ class Pages:
         *,
         reading: Reading,
         matching: bool,
-        equals: RunEquals,
+        equals: EqualsOfRun,
         then: Callable[[AsyncConnection, PageChanges], Awaitable[None]],
     ) -> None:
         """Bring these events because a run asked for them (R26, R29); ``then`` is part of the transaction.
@@ -135,7 +135,7 @@ class Pages:
             events = await equals.due(connection, events)
             alike = await self._unlinked(connection, integration, events)
             known = await self._known(
-                connection, integration, events, Pass(turn=turn), last=False, also=alike
+                connection, integration, events, CalendarRead(turn=turn), last=False, also=alike
             )
             integration = known.integration
             free = await self._unlinked(connection, integration, events) if known.items else ()
@@ -171,11 +171,11 @@ class Pages:
         connection: AsyncConnection,
         integration: Integration,
         events: Sequence[CronofyEvent],
-        reading_pass: Pass,
+        reading_pass: CalendarRead,
         *,
         last: bool,
         also: Collection[ItemRef] = (),
-    ) -> Known:
+    ) -> KnownRows:
         """What bears on these events, locked as everybody locks: items, integration, links, each by key."""
         found = await links.of_events(
             connection,
@@ -191,7 +191,7 @@ class Pages:
         locked = await links.load(connection, ids, lock=True)
         here = [link for link in locked.values() if link.calendar_id == integration.calendar_id]
         keys = {key for event in events for key in event_keys(event)}
-        return Known(
+        return KnownRows(
             integration=integration,
             links=here,
             items=known_items,
@@ -205,21 +205,21 @@ class Pages:
         integration: Integration,
         events: Sequence[CronofyEvent],
         known: Sequence[Link],
-    ) -> frozenset[Twin]:
+    ) -> frozenset[MatchKey]:
         uids = {link.event_uid for link in known}
         if all(event.event_id or event.event_uid in uids for event in events):
             return frozenset()
         starts = {as_instant(event.start) for event in events}
         copies = await reads.copies_of_others(connection, integration, starts)
-        return frozenset(twin_of_event(copy) for copy in copies)
+        return frozenset(match_key_of_event(copy) for copy in copies)
 
-    async def _delete_in_parts(self, reading_pass: Pass) -> None:
+    async def _delete_in_parts(self, reading_pass: CalendarRead) -> None:
         """Whether they are held is decided once, for all of them."""
         async with self._store.read() as connection:
             reading_pass.held = await _hold(connection, reading_pass, new=len(reading_pass.gone))
         pending, reading_pass.gone = sorted(reading_pass.gone.items()), {}
-        for at in range(0, len(pending), AT_ONCE):
-            part = replace(reading_pass, gone=dict(pending[at : at + AT_ONCE]))
+        for at in range(0, len(pending), DELETIONS_A_TRANSACTION):
+            part = replace(reading_pass, gone=dict(pending[at : at + DELETIONS_A_TRANSACTION]))
             async with self._store.begin() as connection:
                 now = await self._store.now(connection)
                 integration = await self._integration(connection, part.turn.integration_id)
@@ -231,17 +231,17 @@ class Pages:
             reading_pass.again = reading_pass.again or part.again
 
     async def _finish_deletions(
-        self, connection: AsyncConnection, reading_pass: Pass, known: Known, changes: PageChanges
+        self, connection: AsyncConnection, reading_pass: CalendarRead, known: KnownRows, changes: PageChanges
     ) -> None:
         standing = {link.id: link for link in known.links}
         alive = {link.id for link in changes.links if link.exists_there}
         due = [
-            still_gone(standing.get(key), found)
+            link_if_unchanged(standing.get(key), found)
             for key, found in reading_pass.gone.items()
             if key not in alive
         ]
         reading_pass.again = reading_pass.again or any(
-            moved_on(standing.get(key), found) for key, found in reading_pass.gone.items()
+            item_changed_since(standing.get(key), found) for key, found in reading_pass.gone.items()
         )
         ready = [pair for pair in due if pair is not None]
         if not ready:
@@ -251,7 +251,7 @@ class Pages:
         held = reading_pass.held
         if held is None:
             held = await _hold(connection, reading_pass, new=len(ready))
-        decide = hold if held else carry_out
+        decide = hold_deletion if held else carry_out_deletion
         for link, reading in ready:
             item = known.items.get(link.item_ref)
             if item is not None and not item.deleted:
@@ -259,18 +259,24 @@ class Pages:
         keys = [link.id for link, _ in ready]
         await reads.note_deletions(connection, integration.id, keys, held=held, now=now)
 
-    async def write_again(self, reading_pass: Pass) -> None:
+    async def write_again(self, reading_pass: CalendarRead) -> None:
         """Copies that a complete read did not show are written again, a few hundred a transaction (R11)."""
         after: str | None = ""
         while reading_pass.full is not None and after is not None:
             after = await self._write_some_again(reading_pass, reading_pass.full, after)
 
-    async def _write_some_again(self, reading_pass: Pass, full: tuple[date, date], after: str) -> str | None:
+    async def _write_some_again(
+        self, reading_pass: CalendarRead, full: tuple[date, date], after: str
+    ) -> str | None:
         """The next of them, within the limit of DESIGN 7.3; the last link looked at, or None."""
         turn, (first, beyond) = reading_pass.turn, full
         async with self._store.read() as connection:
             unseen = await reads.unseen_copies(
-                connection, turn.integration_id, since=turn.began_at, after=after, limit=AT_ONCE
+                connection,
+                turn.integration_id,
+                since=turn.began_at,
+                after=after,
+                limit=DELETIONS_A_TRANSACTION,
             )
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
@@ -285,9 +291,9 @@ class Pages:
                 changes.links.append(again)
                 item = known_items.get(again.item_ref)
                 if again.code is Code.LOOP_STOPPED and item is not None:
-                    changes.entries.append(Entries(item, integration, reading).stopped())
+                    changes.entries.append(RowLog(item, integration, reading).stopped())
             await self.save(connection, integration, changes, now=now)
-        return unseen[-1][0] if len(unseen) == AT_ONCE else None
+        return unseen[-1][0] if len(unseen) == DELETIONS_A_TRANSACTION else None
 
     async def save(
         self, connection: AsyncConnection, integration: Integration, changes: PageChanges, *, now: float
@@ -305,13 +311,13 @@ class Pages:
             await integrations.synced(connection, [integration.id], moment)
 
     async def _close_page(
-        self, connection: AsyncConnection, reading_pass: Pass, *, now: float, last: bool
+        self, connection: AsyncConnection, reading_pass: CalendarRead, *, now: float, last: bool
     ) -> None:
         moment = datetime.fromtimestamp(now, UTC)
         turn = reading_pass.turn
         if last:
             await inbox.record(
-                connection, INBOUND_QUEUE, [(key, "done") for key in reading_pass.keys], now=now
+                connection, QUEUE_INBOUND, [(key, "done") for key in reading_pass.keys], now=now
             )
             stands = await reads.end_turn(connection, turn, at=moment)
             if stands and reading_pass.full is not None:
@@ -322,19 +328,21 @@ class Pages:
             raise TurnLost
 
 
-async def _hold(connection: AsyncConnection, reading_pass: Pass, *, new: int) -> bool:
+async def _hold(connection: AsyncConnection, reading_pass: CalendarRead, *, new: int) -> bool:
     """Whether so many deletions more are too many for a day."""
     turn = reading_pass.turn
     began = datetime.fromtimestamp(turn.began_at, UTC)
     recent = await reads.recent_deletions(connection, turn.integration_id, now=began)
     living = await reads.pairs(connection, turn.integration_id)
-    return too_many(new=new, recent=recent, pairs=living + recent)
+    return too_many_deletions(new=new, recent=recent, pairs=living + recent)
 
 
-def _remember_gone(reading_pass: Pass, known: Known, changes: PageChanges, reading: Reading) -> None:
+def _remember_gone(
+    reading_pass: CalendarRead, known: KnownRows, changes: PageChanges, reading: Reading
+) -> None:
     before = {link.id: link for link in known.links}
     for link in changes.gone:
-        reading_pass.gone[link.id] = Gone.of(link, before[link.id], reading)
+        reading_pass.gone[link.id] = PendingDeletion.of(link, before[link.id], reading)
     reading_pass.again = reading_pass.again or changes.again
 
 

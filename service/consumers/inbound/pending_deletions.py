@@ -9,7 +9,7 @@ from handlers.judgement import Reading
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gone:
+class PendingDeletion:
     """One of them, by no more than what its row changes."""
 
     item_ref: ItemRef
@@ -18,7 +18,7 @@ class Gone:
     reading: Reading
 
     @classmethod
-    def of(cls, judged: Link, known: Link, reading: Reading) -> "Gone":
+    def of(cls, judged: Link, known: Link, reading: Reading) -> "PendingDeletion":
         names = (each.name for each in fields(Link))
         changes = {
             name: getattr(judged, name) for name in names if getattr(judged, name) != getattr(known, name)
@@ -31,10 +31,14 @@ class Gone:
         )
 
 
-def still_gone(standing: Link | None, found: Gone) -> tuple[Link, Reading] | None:
+def link_if_unchanged(standing: Link | None, found: PendingDeletion) -> tuple[Link, Reading] | None:
     """The link as it was judged, unless it was written, or its item changed, since its row was asked for."""
     reading = found.reading
-    if standing is None or moved_on(standing, found) or (standing.accepted_at or 0.0) > reading.asked_at:
+    if (
+        standing is None
+        or item_changed_since(standing, found)
+        or (standing.accepted_at or 0.0) > reading.asked_at
+    ):
         return None
     if standing.exists_there and (standing.read_at or 0.0) > reading.now:
         return None  # a living row of the same event came on a later page
@@ -43,6 +47,6 @@ def still_gone(standing: Link | None, found: Gone) -> tuple[Link, Reading] | Non
     return replace(standing, **found.changes), reading
 
 
-def moved_on(standing: Link | None, found: Gone) -> bool:
+def item_changed_since(standing: Link | None, found: PendingDeletion) -> bool:
     """Whether Vorex changed the item since the row was judged; another read weighs the two (R19)."""
     return standing is not None and standing.desired_revision != found.desired_revision

@@ -8,33 +8,33 @@ from datetime import UTC, date, datetime
 from contracts.calendar import Integration
 from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import GrantRefused, Permanent, Transient
-from contracts.ports import Calendars, Clock, Looker, Turn
-from handlers.inbound_page import reach
+from contracts.ports import AccountCheck, Clock, EventReader, Turn
+from handlers.inbound_page import days_to_read
 from handlers.judgement import is_gone
-from service.consumers.inbound.pages import NotSyncing, Pages, Pass
+from service.consumers.inbound.pages import CalendarRead, NotSyncing, PageWriter
 from service.store.engine.store import Store
 from service.store.integrations import integrations, reads
 from service.store.integrations.reads import ReadTurn
 from service.store.messages.inbox import MessageKey
 
-PATIENCE = 0.2
-LONGEST_WAIT = 90.0
-SECOND_LOOKS = 3
-SECOND_LOOK_AFTER = 1.0
-LOOK_CLOSER = frozenset({403, 404, 410, 423})
+READ_TURN_POLL_SECONDS = 0.2
+READ_TURN_WAIT_SECONDS = 90.0
+EMPTY_READ_REPEATS = 3
+EMPTY_READ_REPEAT_SECONDS = 1.0
+STATUSES_TO_CHECK = frozenset({403, 404, 410, 423})
 
 
-class Reader:
+class CalendarReader:
     """Reads one calendar at a time per integration, whoever asks; several processes may share the work."""
 
     def __init__(
         self,
         *,
         store: Store,
-        calendars: Calendars,
-        looker: Looker,
+        calendars: EventReader,
+        looker: AccountCheck,
         clock: Clock,
-        pages: Pages,
+        pages: PageWriter,
     ) -> None:
         self._store, self._calendars, self._looker, self._clock = store, calendars, looker, clock
         self._pages = pages
@@ -44,10 +44,10 @@ class Reader:
         """Return when a read that began at ``noticed_at`` or later has ended; raises what stopped it."""
         keys = [key] if key else []
         async with self._locks[integration_id]:
-            for _ in range(SECOND_LOOKS):
+            for _ in range(EMPTY_READ_REPEATS):
                 if not await self._once(integration_id, noticed_at, keys):
                     return
-                await self._clock.sleep(SECOND_LOOK_AFTER)
+                await self._clock.sleep(EMPTY_READ_REPEAT_SECONDS)
                 async with self._store.read() as connection:
                     noticed_at = await self._store.now(connection)
 
@@ -59,7 +59,7 @@ class Reader:
         async with self._locks[integration_id]:
             turn = await self._turn(integration_id, None)
             if turn is not None:
-                full = reach(datetime.fromtimestamp(turn.began_at, UTC))
+                full = days_to_read(datetime.fromtimestamp(turn.began_at, UTC))
                 await self._guarded(turn, [], full=full, for_run=for_run)
 
     async def pending(self) -> Sequence[str]:
@@ -84,7 +84,7 @@ class Reader:
     async def _turn(self, integration_id: str, noticed_at: float | None) -> ReadTurn | None:
         """Wait for the right to read; None when somebody else's read has served already."""
         waited = 0.0
-        while waited < LONGEST_WAIT:
+        while waited < READ_TURN_WAIT_SECONDS:
             async with self._store.begin() as connection:
                 if noticed_at is not None and await reads.covered(connection, integration_id, noticed_at):
                     return None
@@ -92,8 +92,8 @@ class Reader:
                 turn = await reads.take_turn(connection, integration_id, now=now)
             if turn is not None:
                 return turn
-            await self._clock.sleep(PATIENCE)
-            waited += PATIENCE
+            await self._clock.sleep(READ_TURN_POLL_SECONDS)
+            waited += READ_TURN_POLL_SECONDS
         raise Transient("another process has been reading this calendar for too long")
 
     async def _guarded(
@@ -104,7 +104,7 @@ class Reader:
         full: tuple[date, date] | None,
         for_run: bool = False,
     ) -> bool:
-        reading_pass = Pass(turn=turn, keys=keys, full=full, for_run=for_run)
+        reading_pass = CalendarRead(turn=turn, keys=keys, full=full, for_run=for_run)
         try:
             await self._read_pages(reading_pass)
         except NotSyncing:
@@ -121,7 +121,7 @@ class Reader:
             await self._notice_again(reading_pass)
         return reading_pass.again
 
-    async def _read_pages(self, reading_pass: Pass) -> None:
+    async def _read_pages(self, reading_pass: CalendarRead) -> None:
         integration = await self._integration(reading_pass.turn.integration_id)
         turn = Turn(integration_id=integration.id, run=reading_pass.for_run)
         query = _query(integration, reading_pass)
@@ -136,7 +136,7 @@ class Reader:
         await self._pages.write_again(reading_pass)
 
     async def _vouch(
-        self, integration: Integration, reading_pass: Pass, page: EventsPage, turn: Turn
+        self, integration: Integration, reading_pass: CalendarRead, page: EventsPage, turn: Turn
     ) -> None:
         """Before deletions count, the calendar must be listed and its profile connected (R11)."""
         if not reading_pass.gone and not any(is_gone(event) for event in page.events):
@@ -153,7 +153,7 @@ class Reader:
 
     async def _look_closer(self, integration_id: str, error: Permanent) -> None:
         refused = isinstance(error, GrantRefused)
-        if not refused and error.status not in LOOK_CLOSER:
+        if not refused and error.status not in STATUSES_TO_CHECK:
             raise error
         if await self._looker.look(integration_id, at_once=refused) == "fine":
             raise Transient("Cronofy refused a read although the account stands") from error
@@ -166,7 +166,7 @@ class Reader:
             raise NotSyncing
         return integration
 
-    async def _notice_again(self, reading_pass: Pass) -> None:
+    async def _notice_again(self, reading_pass: CalendarRead) -> None:
         turn = reading_pass.turn
         since = turn.since or datetime.fromtimestamp(turn.began_at - 60.0, UTC)
         async with self._store.begin() as connection:
@@ -184,7 +184,7 @@ class Reader:
             return await self._store.now(connection)
 
 
-def _query(integration: Integration, reading_pass: Pass) -> EventsQuery:
+def _query(integration: Integration, reading_pass: CalendarRead) -> EventsQuery:
     first, beyond = reading_pass.full or (None, None)
     assert integration.calendar_id is not None
     return EventsQuery(

@@ -3,22 +3,22 @@
 from collections.abc import Collection
 
 from contracts.calendar import Item, LinkId, LinkState
-from handlers.link_states import UNFINISHED
+from handlers.link_states import UNWRITTEN_STATES
 from handlers.outbound_message import expecting
-from handlers.settlement import Failure
-from service.consumers.outbound.lanes import FULL, REFILL, Lane, Task
-from service.consumers.outbound.state import InHand
+from handlers.settlement import LinkFailure
+from service.consumers.outbound.lanes import FULL_LANE_LINKS, LANE_REFILL, Lane, LinkTask
+from service.consumers.outbound.state import OutboundState
 from service.store.items import items
 from service.store.links import claims as rows
 from service.store.links.claims import StoredLink
 
-MOST_SWEPT = 500
+LINKS_A_SWEEP = 500
 
 
 class Claims:
     """The claims of one process."""
 
-    def __init__(self, hand: InHand) -> None:
+    def __init__(self, hand: OutboundState) -> None:
         self._hand = hand
         self._being_taken: set[LinkId] = set()
         """Claimed in the store perhaps, and in no lane yet: what a stop may interrupt."""
@@ -49,22 +49,22 @@ class Claims:
             return
         async with hand.store.read() as connection:
             now = await hand.store.now(connection)
-            known, free = await rows.standing(connection, ids, me=hand.me, now=now)
+            known, free = await rows.claim_states(connection, ids, me=hand.me, now=now)
         for link_id in ids:
             self._answer(link_id, known.get(link_id))
         hand.elsewhere.difference_update(
-            link_id for link_id in ids if known.get(link_id, (LinkState.AGREED, 0))[0] not in UNFINISHED
+            link_id for link_id in ids if known.get(link_id, (LinkState.AGREED, 0))[0] not in UNWRITTEN_STATES
         )
         await self.take(free)
 
     def _answer(self, link_id: LinkId, known: tuple[LinkState, int] | None) -> None:
         window = self._hand.window
         for entry in list(window.waiters(link_id)):
-            if known is None or (known[0] not in UNFINISHED and known[0] is not LinkState.FAILED):
+            if known is None or (known[0] not in UNWRITTEN_STATES and known[0] is not LinkState.FAILED):
                 window.answer(entry, link_id)
             elif known[0] is LinkState.FAILED:
                 reason = "Another process was refused by the calendar."
-                window.answer(entry, link_id, Failure(transient=False, reason=reason))
+                window.answer(entry, link_id, LinkFailure(transient=False, reason=reason))
             elif known[1] >= entry.revision:
                 window.answer(entry, link_id)
 
@@ -72,18 +72,18 @@ class Claims:
         """Fetch links of the lane that only the store knows, oldest first."""
         async with self._hand.store.read() as connection:
             now = await self._hand.store.now(connection)
-            found = await rows.backlog(connection, lane.integration_id, now=now, limit=REFILL)
-        lane.behind_in_store = len(found) == REFILL
+            found = await rows.backlog(connection, lane.integration_id, now=now, limit=LANE_REFILL)
+        lane.behind_in_store = len(found) == LANE_REFILL
         await self.take(found)
 
     def wants_refill(self, lane: Lane) -> bool:
-        return lane.behind_in_store and len(lane.waiting) < FULL
+        return lane.behind_in_store and len(lane.waiting) < FULL_LANE_LINKS
 
     async def sweep(self) -> int:
         """Take up links that nobody looks after: behind, due for another attempt, or to be verified."""
         async with self._hand.store.read() as connection:
             now = await self._hand.store.now(connection)
-            found = await rows.neglected(connection, now=now, limit=MOST_SWEPT)
+            found = await rows.neglected(connection, now=now, limit=LINKS_A_SWEEP)
         return await self.take(found, background=True)
 
     async def take(self, ids: Collection[LinkId], *, background: bool = False) -> int:
@@ -110,11 +110,11 @@ class Claims:
         self._being_taken.difference_update(ids)
         return len(tasks)
 
-    def _claimed(self, stored: StoredLink, item: Item, now: float) -> Task:
+    def _claimed(self, stored: StoredLink, item: Item, now: float) -> LinkTask:
         taken_over = stored.claim(self._hand.me, now)
         link = stored.link = expecting(stored.link, item, now)
         task = self._hand.task_of(stored, item, now=now, verify=taken_over)
-        task.verifies = link.state not in UNFINISHED
+        task.verifies = link.state not in UNWRITTEN_STATES
         waiters = self._hand.window.waiters(link.id)
         if waiters:
             newest = max(waiters, key=lambda entry: entry.revision)
@@ -124,12 +124,12 @@ class Claims:
 
 def _due(stored: StoredLink, now: float) -> bool:
     """Whether there is anything to write."""
-    if stored.link.state in UNFINISHED:
+    if stored.link.state in UNWRITTEN_STATES:
         return True
     doubtful = stored.verify_at is not None and stored.verify_at <= now
     return doubtful and stored.link.state is LinkState.AGREED and stored.link.desired_revision > 0
 
 
-def _ours(hand: InHand, link_id: LinkId) -> bool:
+def _ours(hand: OutboundState, link_id: LinkId) -> bool:
     """Whether the link is to be fetched again although no message waits: its desired state moved on."""
     return not any(link_id in lane.waiting or link_id in lane.flying for lane in hand.lanes)

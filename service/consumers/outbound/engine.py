@@ -9,38 +9,37 @@ from dataclasses import replace
 import structlog
 
 from contracts.errors import Transient
-from contracts.ports import Broker, Budget, Clock, Cronofy, Delivery, HandOver, Looker, Subscription
+from contracts.messages import QUEUE_OUTBOUND
+from contracts.ports import AccountCheck, BatchWriter, Broker, Budget, Clock, Delivery, HandOver, Subscription
 from service.back_off import back_off
-from service.broker.topology import QUEUE_OUTBOUND, RETRY_DELAYS
+from service.broker.topology import RETRY_DELAYS
 from service.consumers.brake import Gate
-from service.consumers.failures import SUSPICIOUS_RETURNS, failure_of, frames
+from service.consumers.failures import SUSPICIOUS_RETURNS, error_frames, failure_of
 from service.consumers.outbound.claims import Claims
-from service.consumers.outbound.intake import Taking
-from service.consumers.outbound.scheduler import Dispatch
-from service.consumers.outbound.sender import Sender
-from service.consumers.outbound.state import InHand, Reply
-from service.consumers.outbound.transaction_b import Settling
-from service.consumers.outbound.window import Entry
+from service.consumers.outbound.intake import Intake
+from service.consumers.outbound.scheduler import Scheduler
+from service.consumers.outbound.sender import OUTBOUND_FAULT, Sender
+from service.consumers.outbound.state import OutboundState, TaskResult
+from service.consumers.outbound.transaction_b import TransactionB
+from service.consumers.outbound.window import WindowEntry
 from service.crashpoints import crash_point
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
-from service.telemetry.logs import EventName
+from service.telemetry.logs import MESSAGE_WAITING
 
-LONGEST_PAUSE = 60.0
+LONG_LANE_PAUSE_SECONDS = 60.0
 """A lane that has to wait longer keeps no message in the window; its links wait alone (DESIGN 6.3)."""
-LONGEST_HOLD = 600.0
+MESSAGE_HOLD_SECONDS = 600.0
 """Seconds for which a message stays unsettled at most: after half an hour RabbitMQ closes the channel."""
 
 log = structlog.get_logger(__name__)
 
-FAULT: EventName = "outbound.fault"
-WAITING: EventName = "message.waiting"
-VISIT, RENEW, SWEEP = 0.2, 10.0, 5.0
-CROWD = 100
+VISIT_SECONDS, CLAIM_RENEWAL_SECONDS, SWEEP_SECONDS = 0.2, 10.0, 5.0
+CROWD_MESSAGES = 100
 """Messages not taken in yet from which on company for most lanes is certain."""
-BUSY_FOR = 10.0
+BUSY_SWEEP_SECONDS = 10.0
 """Seconds after the last find for which every visit sweeps: a run hands over its links bit by bit."""
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.1, 5.0
+FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 0.1, 5.0
 
 
 async def _nobody(_rows: Sequence[str]) -> None:
@@ -58,9 +57,9 @@ class OutboundConsumer:
         *,
         store: Store,
         broker: Broker,
-        cronofy: Cronofy,
+        cronofy: BatchWriter,
         budget: Budget,
-        looker: Looker,
+        looker: AccountCheck,
         clock: Clock,
         instance_id: str | None = None,
         prefetch: int = 2000,
@@ -75,15 +74,15 @@ class OutboundConsumer:
         self._broker, self._clock = broker, clock
         self._prefetch, self._intake_size, self._grace = prefetch, intake_size, shutdown_grace
         self._takes_messages = takes_messages
-        self._hand = InHand(store=store, clock=clock, me=instance_id or new_id())
+        self._hand = OutboundState(store=store, clock=clock, me=instance_id or new_id())
         self._gate = gate or Gate(queue=QUEUE_OUTBOUND, clock=clock)
         self._hand.paused_by_breaker = lambda: self._gate.paused_by == "breaker"
-        self._settling = Settling(self._hand, publisher=broker, delays=retry_delays)
+        self._settling = TransactionB(self._hand, publisher=broker, delays=retry_delays)
         self._settling.brake = self._gate.brake
-        self._taking = Taking(self._hand, self._settling, hand_over)
+        self._taking = Intake(self._hand, self._settling, hand_over)
         self._claims = Claims(self._hand)
         sender = Sender(self._hand, cronofy=cronofy, budget=budget, looker=looker)
-        self._dispatch = Dispatch(self._hand, sender, concurrency=concurrency, pressure=self)
+        self._dispatch = Scheduler(self._hand, sender, concurrency=concurrency, pressure=self)
         self._incoming: deque[Delivery] = deque()
         self._in_intake = 0
         self._storing = False
@@ -186,7 +185,7 @@ class OutboundConsumer:
         try:
             await self._claims.release()
         except Transient:
-            log.warning(WAITING, reason="claims could not be given back; they expire")
+            log.warning(MESSAGE_WAITING, reason="claims could not be given back; they expire")
         if self._subscription is not None:
             await self._subscription.close()
 
@@ -223,7 +222,7 @@ class OutboundConsumer:
     @property
     def crowded(self) -> bool:
         """Whether half of the window is taken, or what is left of a burst is still being taken in."""
-        return 2 * self.unsettled > self._prefetch or self._not_taken_in >= CROWD
+        return 2 * self.unsettled > self._prefetch or self._not_taken_in >= CROWD_MESSAGES
 
     @property
     def writing_down(self) -> bool:
@@ -246,12 +245,14 @@ class OutboundConsumer:
                 self._reachable = True
             except Transient as error:
                 self._reachable = False
-                log.warning(WAITING, reason=str(error))
+                log.warning(MESSAGE_WAITING, reason=str(error))
             except Exception as error:  # noqa: BLE001 -- see above
-                log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
+                log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
             else:
                 continue
-            await asyncio.sleep(back_off(failures, first=FIRST_BACK_OFF, longest=LONGEST_BACK_OFF))
+            await asyncio.sleep(
+                back_off(failures, first=FIRST_BACK_OFF_SECONDS, longest=LONGEST_BACK_OFF_SECONDS)
+            )
             failures += 1
 
     async def _take_in(self) -> None:
@@ -305,7 +306,7 @@ class OutboundConsumer:
             hand.moved()
         await self._refill()
 
-    async def _round(self, replies: list[Reply], through: list[Entry]) -> None:
+    async def _round(self, replies: list[TaskResult], through: list[WindowEntry]) -> None:
         crowded = self.crowded
         try:
             await self._settling.round(replies, through)
@@ -313,12 +314,12 @@ class OutboundConsumer:
             self._hand.replies[:0] = replies
             raise
         except Exception as error:  # noqa: BLE001 -- one of them: found by taking each alone
-            log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
+            log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
             await self._apart(replies, through)
         if crowded:
             self._dispatch.note_room()
 
-    async def _apart(self, replies: Sequence[Reply], through: Sequence[Entry]) -> None:
+    async def _apart(self, replies: Sequence[TaskResult], through: Sequence[WindowEntry]) -> None:
         for place, reply in enumerate(replies):
             try:
                 await self._settling.round([reply], [])
@@ -333,11 +334,11 @@ class OutboundConsumer:
             except Transient:
                 raise
             except Exception as error:  # noqa: BLE001 -- it cannot be stored, so it is not acknowledged
-                log.error(FAULT, message_id=entry.key[1], exception=frames(error))  # noqa: TRY400 -- as above
+                log.error(OUTBOUND_FAULT, message_id=entry.key[1], exception=error_frames(error))  # noqa: TRY400 -- as above
                 self._hand.window.set_aside(entry)
 
-    def _give_up(self, reply: Reply, error: Exception) -> None:
-        log.error(FAULT, link_id=reply.task.link_id, exception=frames(error))
+    def _give_up(self, reply: TaskResult, error: Exception) -> None:
+        log.error(OUTBOUND_FAULT, link_id=reply.task.link_id, exception=error_frames(error))
         failure = replace(failure_of(error), transient=True)
         lane = self._hand.lanes[reply.task.integration_id]
         lane.land(reply.task.link_id)
@@ -354,15 +355,15 @@ class OutboundConsumer:
         """Renew, visit and sweep, each in its time."""
         renewed = swept = found_at = self._clock.monotonic()
         while True:
-            await asyncio.sleep(VISIT)
+            await asyncio.sleep(VISIT_SECONDS)
             now = self._clock.monotonic()
-            if now - renewed >= RENEW:
+            if now - renewed >= CLAIM_RENEWAL_SECONDS:
                 renewed = now
-                spill(self._hand)
+                end_long_waits(self._hand)
                 await self._claims.renew()
             if self._hand.elsewhere:
                 await self._claims.visit()
-            pause = SWEEP if now - found_at > BUSY_FOR else VISIT
+            pause = SWEEP_SECONDS if now - found_at > BUSY_SWEEP_SECONDS else VISIT_SECONDS
             if now - swept >= pause and not self._stopping:
                 swept = now
                 found_at = now if await self._claims.sweep() else found_at
@@ -376,14 +377,14 @@ class OutboundConsumer:
             self._hand.moved()
 
 
-def spill(hand: InHand) -> int:
+def end_long_waits(hand: OutboundState) -> int:
     """Have every message settled as stored that waits too long; how many waits were ended."""
     now = hand.clock.monotonic()
-    paused = {lane.integration_id for lane in hand.lanes if lane.not_before - now > LONGEST_PAUSE}
+    paused = {lane.integration_id for lane in hand.lanes if lane.not_before - now > LONG_LANE_PAUSE_SECONDS}
     ended = 0
     for entry in list(hand.window.entries.values()):
         entry.since = entry.since or now
-        old = now - entry.since > LONGEST_HOLD
+        old = now - entry.since > MESSAGE_HOLD_SECONDS
         for link_id, integration_id in list(entry.waiting.items()):
             if old or integration_id in paused:
                 entry.stored = True

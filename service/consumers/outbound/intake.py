@@ -7,40 +7,44 @@ import structlog
 from contracts.calendar import LinkId
 from contracts.envelope import ItemChanged
 from contracts.errors import Permanent, Transient
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Delivery, HandOver
-from handlers.settlement import Failure
-from service.broker.topology import QUEUE_OUTBOUND
+from handlers.settlement import LinkFailure
 from service.consumers.failures import (
-    CRASHED,
+    CRASH_FAILURE,
     MOST_CRASHES,
+    error_frames,
     failure_of,
-    frames,
     identity_of,
     note_age,
     owner_of,
-    read,
+    read_message,
 )
-from service.consumers.outbound.state import InHand
-from service.consumers.outbound.transaction_a import Arrived, Taken, TransactionA, follow
-from service.consumers.outbound.transaction_b import Settling
-from service.consumers.outbound.window import Entry
-from service.consumers.outcomes import tell_finished
+from service.consumers.outbound.sender import OUTBOUND_FAULT
+from service.consumers.outbound.state import OutboundState
+from service.consumers.outbound.transaction_a import (
+    DecodedDelivery,
+    StoredIntake,
+    TransactionA,
+    update_memory,
+)
+from service.consumers.outbound.transaction_b import TransactionB
+from service.consumers.outbound.window import WindowEntry
+from service.consumers.outcomes import log_finished
 from service.crashpoints import crash_point
 from service.store.engine.store import IntegrityError, SQLAlchemyError
 from service.store.messages import suspects
-from service.telemetry.logs import EventName
 
 log = structlog.get_logger(__name__)
 
-FAULT: EventName = "outbound.fault"
-OVERTAKEN = 10
+INTAKE_ATTEMPTS = 10
 """How often another process may be first with an item before the set is halved."""
 
 
-class Taking:
+class Intake:
     """The way of deliveries into the window; raises Transient where the store cannot be used."""
 
-    def __init__(self, hand: InHand, settling: Settling, hand_over: HandOver) -> None:
+    def __init__(self, hand: OutboundState, settling: TransactionB, hand_over: HandOver) -> None:
         self._hand = hand
         self._settling = settling
         self._hand_over = hand_over
@@ -57,7 +61,7 @@ class Taking:
         """Take in a message that may be what killed this consumer before (DESIGN 6.1)."""
         name = identity_of(delivery)[1]
         if await self._note(name) >= MOST_CRASHES:
-            self._refuse(delivery, CRASHED)
+            self._refuse(delivery, CRASH_FAILURE)
             return
         arrived = self._decoded(delivery)
         await self._take([arrived] if arrived else [], suspect=name)
@@ -73,21 +77,21 @@ class Taking:
         self._noted.add(name)
         return crashes
 
-    def _decoded(self, delivery: Delivery) -> Arrived | None:
-        message = read(delivery.body, expected=ItemChanged)
-        if isinstance(message, Failure):
+    def _decoded(self, delivery: Delivery) -> DecodedDelivery | None:
+        message = read_message(delivery.body, expected=ItemChanged)
+        if isinstance(message, LinkFailure):
             self._refuse(delivery, message)
             return None
-        return Arrived.of(delivery, message)
+        return DecodedDelivery.of(delivery, message)
 
-    def _refuse(self, delivery: Delivery, failure: Failure) -> None:
+    def _refuse(self, delivery: Delivery, failure: LinkFailure) -> None:
         """Hand a message to the settling that no link will ever answer for."""
         entry = entry_without_item(delivery)
         entry.failures[_NO_LINK] = failure
         self._hand.window.add(entry, ())
         self.handled.add(id(delivery))
 
-    async def _take(self, arrived: Sequence[Arrived], *, suspect: str | None = None) -> None:
+    async def _take(self, arrived: Sequence[DecodedDelivery], *, suspect: str | None = None) -> None:
         if not arrived and suspect is None:
             return
         try:
@@ -98,32 +102,32 @@ class Taking:
             await self._divide(arrived, error)
             return
         crash_point("outbound.2")
-        follow(self._hand, taken)
+        update_memory(self._hand, taken)
         self.handled.update(id(each.delivery) for each in arrived)
         now = self._hand.clock.now()
         for each in arrived:
             note_age(now, each.received.message.time, each.delivery)
         await self._settling.acknowledge(taken.finished)
-        tell_finished(QUEUE_OUTBOUND, taken.finished, taken.outcomes)
+        log_finished(QUEUE_OUTBOUND, taken.finished, taken.outcomes)
         if taken.outbox:
             await self._hand_over(taken.outbox)
 
-    async def _commit(self, arrived: Sequence[Arrived], suspect: str | None) -> Taken:
-        for _ in range(OVERTAKEN):
+    async def _commit(self, arrived: Sequence[DecodedDelivery], suspect: str | None) -> StoredIntake:
+        for _ in range(INTAKE_ATTEMPTS):
             try:
                 return await TransactionA(self._hand, arrived).run(suspect=suspect)
             except IntegrityError:
                 continue  # another process stored one of these items first: judge against its row
         return await TransactionA(self._hand, arrived).run(suspect=suspect)
 
-    async def _divide(self, arrived: Sequence[Arrived], error: Exception) -> None:
+    async def _divide(self, arrived: Sequence[DecodedDelivery], error: Exception) -> None:
         if len(arrived) > 1:
             middle = len(arrived) // 2
             await self._take(arrived[:middle])
             await self._take(arrived[middle:])
             return
         for each in arrived:
-            log.error(FAULT, message_id=each.key[1], exception=frames(error))
+            log.error(OUTBOUND_FAULT, message_id=each.key[1], exception=error_frames(error))
             self._refuse(each.delivery, failure_of(_judged(error)))
 
 
@@ -138,7 +142,7 @@ def _judged(error: Exception) -> Exception:
     return refused.with_traceback(error.__traceback__)
 
 
-def entry_without_item(delivery: Delivery) -> Entry:
+def entry_without_item(delivery: Delivery) -> WindowEntry:
     """A message in hand of which only the delivery is certain."""
     tenant_id, _ = owner_of(delivery.body)
-    return Entry(delivery=delivery, key=identity_of(delivery), tenant_id=tenant_id)
+    return WindowEntry(delivery=delivery, key=identity_of(delivery), tenant_id=tenant_id)

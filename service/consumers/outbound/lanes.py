@@ -6,27 +6,27 @@ from dataclasses import dataclass, field, replace
 from contracts.calendar import IntegrationId, ItemRef, LinkId
 from contracts.vorex import ItemType
 from contracts.writes import EventWrite
-from handlers.landing import Sent
+from handlers.landing import SentWrite
 from service.back_off import back_off
 
-FULL = 50
-LONGEST_WAIT = 1.0
-LONGEST_WAIT_IN_A_CROWD = 5.0
+FULL_LANE_LINKS = 50
+LANE_WAIT_SECONDS = 1.0
+CROWDED_LANE_WAIT_SECONDS = 5.0
 """With a backlog a lane may take longer than a second to fill, and sending it half full costs budget."""
-MOST_MESSAGES = 200
-REFILL = 100
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+LANE_MESSAGES = 200
+LANE_REFILL = 100
+FIRST_LANE_PAUSE_SECONDS, LONGEST_LANE_PAUSE_SECONDS = 1.0, 60.0
 
 
 @dataclass(kw_only=True, slots=True)
-class Task:
+class LinkTask:
     """A link that is to be written, with everything that its answer will need."""
 
     link_id: LinkId
     integration_id: IntegrationId
     calendar_id: str
     write: EventWrite
-    sent: Sent
+    sent: SentWrite
     item_ref: ItemRef
     item_id: str
     item_type: ItemType
@@ -44,7 +44,7 @@ class Task:
     verifies: bool = False
     """Whether the link is in agreement and only written once more to be sure."""
 
-    def replaces(self, older: "Task") -> "Task":
+    def replaces(self, older: "LinkTask") -> "LinkTask":
         """Itself, in the place of an older one; another process's write may still be in the air."""
         if older.sent.verify:
             self.sent = replace(self.sent, verify=True)
@@ -56,10 +56,10 @@ class Lane:
     """The links of one integration."""
 
     integration_id: IntegrationId
-    waiting: dict[LinkId, Task] = field(default_factory=dict)
-    flying: dict[LinkId, Task] = field(default_factory=dict)
+    waiting: dict[LinkId, LinkTask] = field(default_factory=dict)
+    flying: dict[LinkId, LinkTask] = field(default_factory=dict)
     """Sent, and their answers not stored yet."""
-    newer: dict[LinkId, Task] = field(default_factory=dict)
+    newer: dict[LinkId, LinkTask] = field(default_factory=dict)
     """What replaces links in flight once they have landed."""
     busy: bool = False
     """Whether a request is in the air, or waits for its budget."""
@@ -77,7 +77,7 @@ class Lane:
         """Whether nothing live waits in the lane."""
         return all(task.background for task in self.waiting.values())
 
-    def put(self, task: Task) -> None:
+    def put(self, task: LinkTask) -> None:
         """Queue the link; a newer state takes an older one's place in the queue, never the other way."""
         if task.link_id in self.flying:
             known = self.newer.get(task.link_id, self.flying[task.link_id])
@@ -89,15 +89,15 @@ class Lane:
             task.since = min(task.since, known.since)
             self.waiting[task.link_id] = task.replaces(known)
 
-    def due(self, now: float) -> Iterator[Task]:
+    def due(self, now: float) -> Iterator[LinkTask]:
         """The links that may be sent now, oldest first."""
         if now < self.not_before:
             return
         yield from (task for task in self.waiting.values() if task.not_before <= now)
 
-    def take(self, most: int, now: float) -> list[Task]:
+    def take(self, most: int, now: float) -> list[LinkTask]:
         """Move up to so many links into flight, each event at most once."""
-        chosen: dict[tuple[str, str], Task] = {}
+        chosen: dict[tuple[str, str], LinkTask] = {}
         for task in self.due(now):
             if task.alone and chosen:
                 continue
@@ -108,15 +108,15 @@ class Lane:
             self.flying[task.link_id] = self.waiting.pop(task.link_id)
         return list(chosen.values())
 
-    def give_back(self, tasks: Iterable[Task]) -> None:
+    def give_back(self, tasks: Iterable[LinkTask]) -> None:
         """Put links that were not sent back to the head, unless a newer state has taken their place."""
-        kept: dict[LinkId, Task] = {}
+        kept: dict[LinkId, LinkTask] = {}
         for task in tasks:
             self.flying.pop(task.link_id, None)
             kept[task.link_id] = self.newer.pop(task.link_id, task).replaces(task)
         self.waiting = kept | {key: task for key, task in self.waiting.items() if key not in kept}
 
-    def land(self, link_id: LinkId) -> Task | None:
+    def land(self, link_id: LinkId) -> LinkTask | None:
         """The link's answer is stored; what is to be sent next for it, already queued again."""
         self.flying.pop(link_id, None)
         following = self.newer.pop(link_id, None)
@@ -131,7 +131,7 @@ class Lane:
 
     def pause(self, now: float, retry_after: float | None) -> None:
         """Wait as asked, else 1, 2, 4 … 60 s (DESIGN 9)."""
-        usual = back_off(self.pauses, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        usual = back_off(self.pauses, first=FIRST_LANE_PAUSE_SECONDS, longest=LONGEST_LANE_PAUSE_SECONDS)
         self.pauses += 1
         self.not_before = now + (usual if retry_after is None else retry_after)
 
@@ -140,7 +140,7 @@ class Lane:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pressure:
+class LanePressure:
     """What around the lanes decides when they send."""
 
     at_rest: bool
@@ -187,10 +187,10 @@ class Lanes:
         if lane.integration_id in self._lanes:
             self._lanes[lane.integration_id] = self._lanes.pop(lane.integration_id)
 
-    def ready(self, now: float, pressure: Pressure) -> list[Lane]:
+    def ready(self, now: float, pressure: LanePressure) -> list[Lane]:
         """The lanes that are to send now, in the order of their turns."""
         able = [lane for lane in self if not lane.busy and next(lane.due(now), None) is not None]
-        longest = LONGEST_WAIT_IN_A_CROWD if pressure.crowded else LONGEST_WAIT
+        longest = CROWDED_LANE_WAIT_SECONDS if pressure.crowded else LANE_WAIT_SECONDS
         ready = [lane for lane in able if pressure.at_rest or _presses(lane, now, longest)]
         if not ready and able and pressure.window_full and pressure.quiet:
             return [max(able, key=lambda lane: len(lane.waiting))]
@@ -199,4 +199,4 @@ class Lanes:
 
 def _presses(lane: Lane, now: float, longest: float) -> bool:
     first = next(lane.due(now))
-    return len(lane.waiting) >= FULL or now - first.since >= longest
+    return len(lane.waiting) >= FULL_LANE_LINKS or now - first.since >= longest

@@ -3,20 +3,20 @@
 import asyncio
 from typing import Protocol
 
-from service.consumers.outbound.lanes import Lane, Pressure
+from service.consumers.outbound.lanes import Lane, LanePressure
 from service.consumers.outbound.sender import Sender
-from service.consumers.outbound.state import InHand
+from service.consumers.outbound.state import OutboundState
 from service.telemetry.metrics import LANE_LINKS, LANES
 
-REST = 0.003
-LATE = 0.002
+GATHERING_SECONDS = 0.003
+BUSY_LOOP_SECONDS = 0.002
 """A timer that rings later than this says that the loop was busy, and deliveries may wait in the socket."""
-ROOM_REST = 0.05
+REFILL_GATHERING_SECONDS = 0.05
 """As REST, after room was made in a full window: the broker takes a moment to fill it again."""
-BEAT = 0.05
+SCHEDULER_BEAT_SECONDS = 0.05
 
 
-class Surroundings(Protocol):
+class OutboundLoad(Protocol):
     """What the consumer knows of its window and transactions."""
 
     @property
@@ -31,10 +31,12 @@ class Surroundings(Protocol):
     def stopping(self) -> bool: ...
 
 
-class Dispatch:
+class Scheduler:
     """Starts the senders of the lanes whose turn it is."""
 
-    def __init__(self, hand: InHand, sender: Sender, *, concurrency: int, pressure: Surroundings) -> None:
+    def __init__(
+        self, hand: OutboundState, sender: Sender, *, concurrency: int, pressure: OutboundLoad
+    ) -> None:
         self._hand = hand
         self._sender = sender
         self._concurrency = concurrency
@@ -59,11 +61,11 @@ class Dispatch:
 
     def note_delivery(self) -> None:
         """Something came: the intake is at rest when nothing has for 3 ms."""
-        self._wait(REST)
+        self._wait(GATHERING_SECONDS)
 
     def note_room(self) -> None:
         """A full window has room again."""
-        self._wait(ROOM_REST)
+        self._wait(REFILL_GATHERING_SECONDS)
 
     def _wait(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -75,8 +77,8 @@ class Dispatch:
     def _look(self, due: float) -> None:
         loop = asyncio.get_running_loop()
         self._rest_timer = None
-        if loop.time() - due > LATE:
-            self._wait(REST)
+        if loop.time() - due > BUSY_LOOP_SECONDS:
+            self._wait(GATHERING_SECONDS)
         elif loop.time() < self._nothing_until:
             self._rest_timer = loop.call_at(self._nothing_until, self._look, self._nothing_until)
         else:
@@ -95,16 +97,16 @@ class Dispatch:
         LANE_LINKS.set(waiting)
         LANES.set(sum(1 for lane in lanes if lane.waiting))
         if waiting and self._beat is None:
-            self._beat = asyncio.get_running_loop().call_later(BEAT, self._on_beat)
+            self._beat = asyncio.get_running_loop().call_later(SCHEDULER_BEAT_SECONDS, self._on_beat)
 
     def _on_beat(self) -> None:
         self._beat = None
         self.decide()
 
-    def _pressure(self) -> Pressure:
+    def _pressure(self) -> LanePressure:
         around = self._around
         at_rest = self._rested and not around.taking_in and around.has_room
-        return Pressure(
+        return LanePressure(
             at_rest=at_rest or around.stopping,
             window_full=not around.has_room,
             crowded=around.crowded,

@@ -6,30 +6,41 @@ import structlog
 
 from contracts.calendar import Code, LinkId, LinkState, Status
 from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered, Unavailable
-from contracts.ports import Budget, Cronofy, Looker, Turn
+from contracts.ports import AccountCheck, BatchWriter, Budget, Turn
 from contracts.writes import Answer
-from handlers.landing import LEFT, LOOKED_AT, LOST, TOO_MANY, Kind, Result, needs_look, read_answer
-from handlers.link_states import UNFINISHED
-from handlers.settlement import BUG, EXHAUSTED
-from service.consumers.failures import failure_of, frames
-from service.consumers.outbound.lanes import FULL, Lane, Task
-from service.consumers.outbound.state import InHand, Reply
+from handlers.landing import (
+    CHECKED_STATUSES,
+    RESULT_LEFT,
+    RESULT_LOST,
+    STATUS_TOO_MANY,
+    ResultKind,
+    SendResult,
+    needs_check,
+    read_answer,
+)
+from handlers.link_states import UNWRITTEN_STATES
+from handlers.settlement import BUG_CODE, EXHAUSTED_CODE
+from service.consumers.failures import error_frames, failure_of
+from service.consumers.outbound.lanes import FULL_LANE_LINKS, Lane, LinkTask
+from service.consumers.outbound.state import OutboundState, TaskResult
 from service.crashpoints import crash_point
 from service.store.links import claims as rows
-from service.store.links.claims import LEAST_CLAIM, Checked
+from service.store.links.claims import LEAST_CLAIM_SECONDS, CheckedLink
 from service.telemetry.logs import EventName
 
 log = structlog.get_logger(__name__)
 
-FAULT: EventName = "outbound.fault"
-PAUSE = 1.0
+OUTBOUND_FAULT: EventName = "outbound.fault"
+LANE_FAULT_PAUSE_SECONDS = 1.0
 """Seconds that a lane waits when the store or the budget cannot be used."""
 
 
 class Sender:
     """Sends what a lane holds and leaves the answers to the settling."""
 
-    def __init__(self, hand: InHand, *, cronofy: Cronofy, budget: Budget, looker: Looker) -> None:
+    def __init__(
+        self, hand: OutboundState, *, cronofy: BatchWriter, budget: Budget, looker: AccountCheck
+    ) -> None:
         self._hand = hand
         self._cronofy = cronofy
         self._budget = budget
@@ -38,7 +49,7 @@ class Sender:
     async def send(self, lane: Lane) -> None:
         """Make one request at most; every link of it ends up answered, or back in its lane."""
         run = lane.background
-        tasks: list[Task] = []
+        tasks: list[LinkTask] = []
         try:
             paid = self._cronofy.cost(min(self._most, max(1, len(lane.waiting))))
             permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
@@ -63,20 +74,20 @@ class Sender:
 
     @property
     def _most(self) -> int:
-        return min(FULL, self._cronofy.largest_batch)
+        return min(FULL_LANE_LINKS, self._cronofy.largest_batch)
 
     def _affordable(self, paid: int) -> int:
         """How many writes that cost covers: the lane has grown while it waited for its budget."""
         return self._most if self._cronofy.cost(self._most) <= paid else paid
 
-    def _rest(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
+    def _rest(self, lane: Lane, tasks: Sequence[LinkTask], error: Exception) -> None:
         lane.give_back(tasks)
         if not isinstance(error, Transient):
-            log.error(FAULT, integration_id=lane.integration_id, exception=frames(error))
+            log.error(OUTBOUND_FAULT, integration_id=lane.integration_id, exception=error_frames(error))
         asked = error.retry_after if isinstance(error, Transient) else None
-        lane.not_before = self._hand.clock.monotonic() + (asked or PAUSE)
+        lane.not_before = self._hand.clock.monotonic() + (asked or LANE_FAULT_PAUSE_SECONDS)
 
-    async def _check(self, tasks: Sequence[Task]) -> dict[LinkId, Checked]:
+    async def _check(self, tasks: Sequence[LinkTask]) -> dict[LinkId, CheckedLink]:
         if not tasks:
             return {}
         store, ids = self._hand.store, [task.link_id for task in tasks]
@@ -84,23 +95,23 @@ class Sender:
             return await rows.check(connection, ids, me=self._hand.me, clock=store.clock())
 
     def _fitting(
-        self, tasks: Sequence[Task], checked: Mapping[LinkId, Checked]
-    ) -> tuple[list[Task], list[Task]]:
+        self, tasks: Sequence[LinkTask], checked: Mapping[LinkId, CheckedLink]
+    ) -> tuple[list[LinkTask], list[LinkTask]]:
         """Those that may be sent, and those whose claim is too short for it; the others are answered."""
-        fitting: list[Task] = []
-        short: list[Task] = []
+        fitting: list[LinkTask] = []
+        short: list[LinkTask] = []
         for task in tasks:
             found = checked.get(task.link_id)
             misfit = _misfit(task, found)
             if misfit is not None:
                 self._answer(task, misfit)
-            elif found is not None and found.remaining < LEAST_CLAIM:
+            elif found is not None and found.remaining < LEAST_CLAIM_SECONDS:
                 short.append(task)
             else:
                 fitting.append(task)
         return fitting, short
 
-    async def _renew(self, lane: Lane, tasks: Sequence[Task]) -> None:
+    async def _renew(self, lane: Lane, tasks: Sequence[LinkTask]) -> None:
         """Lengthen these claims and leave the links for the lane's next request."""
         lane.give_back(tasks)
         try:
@@ -111,7 +122,7 @@ class Sender:
         except Exception as error:  # noqa: BLE001 -- the links that may be sent are sent all the same
             self._rest(lane, (), error)
 
-    async def _request(self, lane: Lane, sub: str, tasks: Sequence[Task], turn: Turn) -> None:
+    async def _request(self, lane: Lane, sub: str, tasks: Sequence[LinkTask], turn: Turn) -> None:
         crash_point("outbound.3")
         try:
             answers = await self._cronofy.write(sub, [task.write for task in tasks], turn=turn)
@@ -124,13 +135,13 @@ class Sender:
             crash_point("outbound.4")
             await self._answered(lane, tasks, answers)
 
-    async def _answered(self, lane: Lane, tasks: Sequence[Task], answers: Sequence[Answer]) -> None:
-        connected = not needs_look(answers) or await self._connected(lane)
-        throttled: list[Task] = []
+    async def _answered(self, lane: Lane, tasks: Sequence[LinkTask], answers: Sequence[Answer]) -> None:
+        connected = not needs_check(answers) or await self._connected(lane)
+        throttled: list[LinkTask] = []
         for task, answer in zip(tasks, answers, strict=True):
-            if answer.status == TOO_MANY:
+            if answer.status == STATUS_TOO_MANY:
                 throttled.append(task)
-            elif connected is None and answer.status in LOOKED_AT:
+            elif connected is None and answer.status in CHECKED_STATUSES:
                 self._answer(task, _transient("Cronofy could not say whether the calendar is still there."))
             else:
                 self._answer(task, read_answer(answer, task.write, connected=connected is not False))
@@ -140,17 +151,17 @@ class Sender:
         else:
             lane.relax()
 
-    async def _refused(self, lane: Lane, tasks: Sequence[Task], error: Exception) -> None:
+    async def _refused(self, lane: Lane, tasks: Sequence[LinkTask], error: Exception) -> None:
         if isinstance(error, Unavailable) and self._hand.paused_by_breaker():
             lane.give_back(tasks)  # it is Cronofy, not these writes: they wait for its return, unburnt
             return
         status = error.status if isinstance(error, Permanent | Transient) else None
         refused = isinstance(error, GrantRefused)
-        looked_at = status in LOOKED_AT and not refused
+        looked_at = status in CHECKED_STATUSES and not refused
         if looked_at and len(tasks) == 1:
             await self._answered(lane, tasks, [Answer(status=status or 0)])
         elif (looked_at or refused) and await self._connected(lane, at_once=refused) is False:
-            self._answer_all(tasks, Result(kind=Kind.HELD, holding=Code.NOT_CONNECTED))
+            self._answer_all(tasks, SendResult(kind=ResultKind.HELD, holding=Code.NOT_CONNECTED))
         elif refused:
             self._answer_all(tasks, _transient(str(error)))
         elif isinstance(error, Permanent) and len(tasks) > 1:
@@ -167,54 +178,54 @@ class Sender:
         except Transient:
             return None
         except Exception as error:  # noqa: BLE001 -- no finding is a finding: nothing is known
-            log.error(FAULT, exception=frames(error))  # noqa: TRY400 -- its words may be private
+            log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
             return None
 
-    def _answer_all(self, tasks: Sequence[Task], result: Result) -> None:
+    def _answer_all(self, tasks: Sequence[LinkTask], result: SendResult) -> None:
         for task in tasks:
             self._answer(task, result)
 
-    def _answer(self, task: Task, result: Result) -> None:
-        self._hand.replies.append(Reply(task=task, result=result))
+    def _answer(self, task: LinkTask, result: SendResult) -> None:
+        self._hand.replies.append(TaskResult(task=task, result=result))
 
 
-def _misfit(task: Task, found: Checked | None) -> Result | None:
+def _misfit(task: LinkTask, found: CheckedLink | None) -> SendResult | None:
     """Why the link is not to be sent as the task says; None: it is."""
     if found is None or not found.mine or found.epoch != task.sent.epoch:
-        return LOST
+        return RESULT_LOST
     if found.revision != task.sent.revision or not _wants(task, found):
-        return LEFT
+        return RESULT_LEFT
     if found.calendar_id != task.calendar_id:
-        return LEFT  # Cronofy gave the calendar another id: written there by whoever comes next
+        return RESULT_LEFT  # Cronofy gave the calendar another id: written there by whoever comes next
     if found.linked_calendar_id != task.calendar_id:
-        return Result(kind=Kind.LET_GO)
+        return SendResult(kind=ResultKind.LET_GO)
     if not found.sends:
-        return Result(kind=Kind.HELD, holding=_holding(found))
+        return SendResult(kind=ResultKind.HELD, holding=_holding(found))
     return None
 
 
-def _wants(task: Task, found: Checked) -> bool:
-    return found.state in UNFINISHED or (task.verifies and found.state is LinkState.AGREED)
+def _wants(task: LinkTask, found: CheckedLink) -> bool:
+    return found.state in UNWRITTEN_STATES or (task.verifies and found.state is LinkState.AGREED)
 
 
-def _holding(found: Checked) -> Code | None:
+def _holding(found: CheckedLink) -> Code | None:
     if found.status is not Status.CONNECTED:
         return Code.NOT_CONNECTED
     return None if found.active else Code.INACTIVE
 
 
-def _transient(reason: str) -> Result:
-    return Result(kind=Kind.TRANSIENT, reason=reason, code=EXHAUSTED)
+def _transient(reason: str) -> SendResult:
+    return SendResult(kind=ResultKind.TRANSIENT, reason=reason, code=EXHAUSTED_CODE)
 
 
-def _failed(error: Exception) -> Result:
+def _failed(error: Exception) -> SendResult:
     """What the error means for each link of the request; people are not told what went wrong in here."""
     failure = failure_of(error)
-    foreseen = failure.code != BUG
+    foreseen = failure.code != BUG_CODE
     if not foreseen:
-        log.error(FAULT, exception=frames(error))
-    return Result(
-        kind=Kind.TRANSIENT if failure.transient else Kind.PERMANENT,
+        log.error(OUTBOUND_FAULT, exception=error_frames(error))
+    return SendResult(
+        kind=ResultKind.TRANSIENT if failure.transient else ResultKind.PERMANENT,
         reason=failure.reason if foreseen else f"an unexpected {type(error).__name__}",
         code=failure.code,
         unknown=isinstance(error, Unanswered) or not foreseen,

@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from contracts.calendar import Item, Link, LinkId, Origin
 from contracts.event_fields import fields_hash
 from contracts.ports import Clock
-from handlers.landing import Result, Sent, write_of
+from handlers.landing import SendResult, SentWrite, write_of
 from handlers.outbound_message import shown_title
-from service.consumers.outbound.lanes import Lanes, Task
+from service.consumers.outbound.lanes import Lanes, LinkTask
 from service.consumers.outbound.window import Window
 from service.store.engine.store import AsyncConnection, Store
 from service.store.links.claims import StoredLink
 
-SETTLE_GAP = 2.0
+WRITE_GAP_SECONDS = 2.0
 """Seconds between writes of two processes to one event, whose order Cronofy does not promise (DESIGN 9)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Reply:
+class TaskResult:
     """What came of a task."""
 
-    task: Task
-    result: Result
+    task: LinkTask
+    result: SendResult
 
 
-class InHand:
+class OutboundState:
     """Lanes, window and answers of one process; every change to them ends with a ``moved``."""
 
     def __init__(self, *, store: Store, clock: Clock, me: str) -> None:
@@ -38,7 +38,7 @@ class InHand:
         self.window = Window()
         self.elsewhere: set[LinkId] = set()
         """Links that another process holds and that messages of ours wait for."""
-        self.replies: list[Reply] = []
+        self.replies: list[TaskResult] = []
         self.arrived = asyncio.Event()
         """Set when answers or finished messages wait to be settled."""
         self.paused_by_breaker: Callable[[], bool] = lambda: False
@@ -66,19 +66,19 @@ class InHand:
         async with self._alone, self.store.begin() as connection:
             yield connection
 
-    def task_of(self, stored: StoredLink, item: Item, *, now: float, verify: bool = False) -> Task:
+    def task_of(self, stored: StoredLink, item: Item, *, now: float, verify: bool = False) -> LinkTask:
         """The task that makes the link's event as it should be."""
         link = stored.link
         at = self.clock.monotonic()
         accepted = link.accepted_at or 0.0
         foreign = stored.writer not in {None, self.me}
-        gap = max(0.0, accepted + SETTLE_GAP - now) if foreign else 0.0
-        return Task(
+        gap = max(0.0, accepted + WRITE_GAP_SECONDS - now) if foreign else 0.0
+        return LinkTask(
             link_id=link.id,
             integration_id=link.integration_id,
             calendar_id=link.calendar_id,
             write=write_of(link, link.desired),
-            sent=Sent(
+            sent=SentWrite(
                 revision=link.desired_revision,
                 epoch=stored.claim_epoch,
                 applied_hash=fields_hash(link.desired),

@@ -7,30 +7,38 @@ from datetime import UTC, datetime
 
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef, LinkId, LogEntry, item_ref
 from contracts.envelope import ItemChanged, encode
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import REPLAY_HEADER, Delivery, Outgoing
 from handlers.conflicts import fact_of, loss_entries
-from handlers.outbound_message import Choice, ItemMessage, Standing, Verdicts, choose, passed_over, sort_out
-from handlers.settlement import Failure
-from service.broker.topology import QUEUE_OUTBOUND
+from handlers.outbound_message import (
+    ItemMessage,
+    ItemVerdicts,
+    LinkChoice,
+    LinkStanding,
+    choose_for_link,
+    judge_messages,
+    superseded_entries,
+)
+from handlers.settlement import LinkFailure
 from service.consumers.failures import replayed_by
-from service.consumers.outbound.lanes import MOST_MESSAGES, Task
-from service.consumers.outbound.state import InHand
-from service.consumers.outbound.window import Entry, entry_of
+from service.consumers.outbound.lanes import LANE_MESSAGES, LinkTask
+from service.consumers.outbound.state import OutboundState
+from service.consumers.outbound.window import WindowEntry, window_entry
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection
 from service.store.items import items
-from service.store.items.items import Carrier
+from service.store.items.items import ItemCarrier
 from service.store.links import claims as rows
 from service.store.links.claims import StoredLink
 from service.store.logs import logs
 from service.store.messages import burying, inbox, outbox, suspects
 from service.store.messages.inbox import MessageKey
 
-OPEN_LETTER = "The calendar refused this version before; its dead letter is open."
+REFUSED_BEFORE = "The calendar refused this version before; its dead letter is open."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Arrived:
+class DecodedDelivery:
     """A delivery that says what it should."""
 
     delivery: Delivery
@@ -39,7 +47,7 @@ class Arrived:
     ref: ItemRef
 
     @classmethod
-    def of(cls, delivery: Delivery, message: ItemChanged) -> "Arrived":
+    def of(cls, delivery: Delivery, message: ItemChanged) -> "DecodedDelivery":
         data = message.data
         replay = REPLAY_HEADER in delivery.headers
         return cls(
@@ -56,13 +64,13 @@ class Arrived:
 
 
 @dataclass(kw_only=True, slots=True)
-class Taken:
+class StoredIntake:
     """What transaction A did; memory follows once it is committed."""
 
     finished: list[Delivery] = field(default_factory=list)
     outcomes: list[tuple[MessageKey, str]] = field(default_factory=list)
-    entries: list[tuple[Entry, list[tuple[LinkId, IntegrationId]]]] = field(default_factory=list)
-    tasks: list[Task] = field(default_factory=list)
+    entries: list[tuple[WindowEntry, list[tuple[LinkId, IntegrationId]]]] = field(default_factory=list)
+    tasks: list[LinkTask] = field(default_factory=list)
     elsewhere: set[LinkId] = field(default_factory=set)
     carried_on: list[tuple[LinkId, int]] = field(default_factory=list)
     """Links and the revision that takes over from older ones."""
@@ -71,7 +79,7 @@ class Taken:
     letters: list[str] = field(default_factory=list)
     """Dead letters whose replay ended here."""
 
-    def finish(self, arrived: Arrived, outcome: str) -> None:
+    def finish(self, arrived: DecodedDelivery, outcome: str) -> None:
         self.finished.append(arrived.delivery)
         self.outcomes.append((arrived.key, outcome))
         if arrived.letter_id is not None:
@@ -81,10 +89,10 @@ class Taken:
 class TransactionA:
     """One run of transaction A over one set of messages."""
 
-    def __init__(self, hand: InHand, arrived: Sequence[Arrived]) -> None:
+    def __init__(self, hand: OutboundState, arrived: Sequence[DecodedDelivery]) -> None:
         self._hand = hand
         self._arrived = arrived
-        self._taken = Taken()
+        self._taken = StoredIntake()
         self._added: list[StoredLink] = []
         self._saved: dict[LinkId, StoredLink] = {}
         self._log: list[LogEntry] = []
@@ -92,7 +100,7 @@ class TransactionA:
         self._loads: Counter[IntegrationId] = hand.window.loads()
         self._now = 0.0
 
-    async def run(self, *, suspect: str | None = None) -> Taken:
+    async def run(self, *, suspect: str | None = None) -> StoredIntake:
         """Store what the messages wish; raises what the database raises, and then nothing has happened."""
         async with self._hand.writing() as connection:
             fresh = await self._unknown(connection)
@@ -102,9 +110,9 @@ class TransactionA:
                 await suspects.clear(connection, QUEUE_OUTBOUND, [suspect])
         return self._taken
 
-    async def _unknown(self, connection: AsyncConnection) -> dict[ItemRef, list[Arrived]]:
+    async def _unknown(self, connection: AsyncConnection) -> dict[ItemRef, list[DecodedDelivery]]:
         known = await inbox.known(connection, QUEUE_OUTBOUND, [each.key for each in self._arrived])
-        fresh: dict[ItemRef, list[Arrived]] = defaultdict(list)
+        fresh: dict[ItemRef, list[DecodedDelivery]] = defaultdict(list)
         for each in self._arrived:
             if each.key not in known:
                 fresh[each.ref].append(each)
@@ -117,12 +125,13 @@ class TransactionA:
             await burying.resolve(connection, self._taken.letters, now=moment)
         return fresh
 
-    async def _judge(self, connection: AsyncConnection, fresh: dict[ItemRef, list[Arrived]]) -> None:
+    async def _judge(self, connection: AsyncConnection, fresh: dict[ItemRef, list[DecodedDelivery]]) -> None:
         stored = await items.load(connection, fresh, lock=True)
         self._now = await self._hand.store.now(connection)
         moment = datetime.fromtimestamp(self._now, UTC)
         verdicts = {
-            ref: sort_out(stored.get(ref), [each.received for each in group]) for ref, group in fresh.items()
+            ref: judge_messages(stored.get(ref), [each.received for each in group])
+            for ref, group in fresh.items()
         }
         await self._save_items(connection, stored, verdicts, fresh, moment)
         current = [each.item for each in verdicts.values() if each.current]
@@ -135,12 +144,12 @@ class TransactionA:
         self,
         connection: AsyncConnection,
         stored: dict[ItemRef, Item],
-        verdicts: dict[ItemRef, Verdicts],
-        fresh: dict[ItemRef, list[Arrived]],
+        verdicts: dict[ItemRef, ItemVerdicts],
+        fresh: dict[ItemRef, list[DecodedDelivery]],
         moment: datetime,
     ) -> None:
-        added: list[tuple[Item, Carrier | None]] = []
-        changed: list[tuple[Item, Carrier | None]] = []
+        added: list[tuple[Item, ItemCarrier | None]] = []
+        changed: list[tuple[Item, ItemCarrier | None]] = []
         for ref, verdict in sorted(verdicts.items()):
             if verdict.carrier is not None:
                 pair = (verdict.item, _carrier(verdict.carrier, fresh[ref]))
@@ -150,8 +159,8 @@ class TransactionA:
 
     def _choose_all(
         self,
-        verdicts: dict[ItemRef, Verdicts],
-        fresh: dict[ItemRef, list[Arrived]],
+        verdicts: dict[ItemRef, ItemVerdicts],
+        fresh: dict[ItemRef, list[DecodedDelivery]],
         integrations: Sequence[Integration],
         links: Sequence[StoredLink],
     ) -> None:
@@ -173,8 +182,8 @@ class TransactionA:
 
     def _choose_item(
         self,
-        verdict: Verdicts,
-        group: Sequence[Arrived],
+        verdict: ItemVerdicts,
+        group: Sequence[DecodedDelivery],
         reach: dict[IntegrationId, Integration],
         linked: dict[IntegrationId, StoredLink],
     ) -> None:
@@ -184,24 +193,28 @@ class TransactionA:
         reached: list[IntegrationId] = []
         for key in sorted(reach) if verdict.current else ():
             stored = linked.get(key)
-            choice = choose(
+            choice = choose_for_link(
                 verdict, reach[key], stored.link if stored else None, now=self._now, new_id=new_id
             )
             if choice is not None:
                 reached.append(key)
                 waits.extend(self._place(choice, stored, verdict, entries))
         ends = [key for key, stored in linked.items() if stored.link.ended_at is None]
-        self._log.extend(passed_over(verdict, reached or ends))
+        self._log.extend(superseded_entries(verdict, reached or ends))
         self._log.extend(loss_entries(verdict))
         self._publish(verdict, next(iter(reached or ends), None))
         self._end(verdict, by_message, entries, waits)
 
-    def _entry(self, arrived: Arrived, item: Item) -> Entry:
+    def _entry(self, arrived: DecodedDelivery, item: Item) -> WindowEntry:
         said_at = arrived.received.message.time
-        return entry_of(arrived.delivery, arrived.key, item.tenant_id, item, said_at=said_at)
+        return window_entry(arrived.delivery, arrived.key, item.tenant_id, item, said_at=said_at)
 
     def _place(
-        self, choice: Choice, stored: StoredLink | None, verdict: Verdicts, entries: Sequence[Entry]
+        self,
+        choice: LinkChoice,
+        stored: StoredLink | None,
+        verdict: ItemVerdicts,
+        entries: Sequence[WindowEntry],
     ) -> list[tuple[LinkId, IntegrationId]]:
         """Have the link stored, and say what the messages wait for."""
         link = choice.link
@@ -215,16 +228,16 @@ class TransactionA:
             self._saved[link.id] = row
         if verdict.fresh:
             self._taken.carried_on.append((link.id, verdict.item.revision))
-        if choice.standing is Standing.FAILED:
-            failure = Failure(transient=False, reason=OPEN_LETTER, integration_id=link.integration_id)
+        if choice.standing is LinkStanding.FAILED:
+            failure = LinkFailure(transient=False, reason=REFUSED_BEFORE, integration_id=link.integration_id)
             for entry in entries:
                 entry.failures[link.id] = failure
-        if choice.standing is not Standing.SEND:
+        if choice.standing is not LinkStanding.SEND:
             return []
         return self._line_up(row, choice, verdict, entries)
 
     def _line_up(
-        self, row: StoredLink, choice: Choice, verdict: Verdicts, entries: Sequence[Entry]
+        self, row: StoredLink, choice: LinkChoice, verdict: ItemVerdicts, entries: Sequence[WindowEntry]
     ) -> list[tuple[LinkId, IntegrationId]]:
         link, me, now = row.link, self._hand.me, self._now
         row.retry_at = None
@@ -234,7 +247,7 @@ class TransactionA:
             self._taken.elsewhere.add(link.id)
             return [(link.id, link.integration_id)]
         mine = row.claimed_by == me
-        if not mine and self._loads[link.integration_id] >= MOST_MESSAGES:
+        if not mine and self._loads[link.integration_id] >= LANE_MESSAGES:
             self._taken.overfull.add(link.integration_id)
             for entry in entries:
                 entry.stored = True
@@ -246,18 +259,18 @@ class TransactionA:
         task = self._hand.task_of(row, verdict.item, now=now, verify=taken_over)
         task.message_id, task.attempt = last.message.id, last.attempt
         self._taken.tasks.append(task)
-        if self._loads[link.integration_id] >= MOST_MESSAGES:
+        if self._loads[link.integration_id] >= LANE_MESSAGES:
             return self._leave_to_store(entries)
         self._loads[link.integration_id] += len(entries)
         return [(link.id, link.integration_id)]
 
     @staticmethod
-    def _leave_to_store(entries: Sequence[Entry]) -> list[tuple[LinkId, IntegrationId]]:
+    def _leave_to_store(entries: Sequence[WindowEntry]) -> list[tuple[LinkId, IntegrationId]]:
         for entry in entries:
             entry.stored = True
         return []
 
-    def _publish(self, verdict: Verdicts, witness: IntegrationId | None) -> None:
+    def _publish(self, verdict: ItemVerdicts, witness: IntegrationId | None) -> None:
         data = fact_of(verdict, witness)
         if data is None:
             return
@@ -273,9 +286,9 @@ class TransactionA:
 
     def _end(
         self,
-        verdict: Verdicts,
-        by_message: dict[int, Arrived],
-        entries: Sequence[Entry],
+        verdict: ItemVerdicts,
+        by_message: dict[int, DecodedDelivery],
+        entries: Sequence[WindowEntry],
         waits: list[tuple[LinkId, IntegrationId]],
     ) -> None:
         for received in verdict.stale:
@@ -299,15 +312,15 @@ class TransactionA:
             await burying.resolve(connection, taken.letters, now=moment)
 
 
-def _carrier(received: ItemMessage, group: Sequence[Arrived]) -> Carrier | None:
+def _carrier(received: ItemMessage, group: Sequence[DecodedDelivery]) -> ItemCarrier | None:
     arrived = next((each for each in group if each.received is received), None)
     if arrived is None:
         return None
     source, message_id = arrived.key
-    return Carrier(source=source, message_id=message_id, body=arrived.delivery.body)
+    return ItemCarrier(source=source, message_id=message_id, body=arrived.delivery.body)
 
 
-def follow(hand: InHand, taken: Taken) -> None:
+def update_memory(hand: OutboundState, taken: StoredIntake) -> None:
     """Let the memory follow what transaction A has committed."""
     for link_id, revision in taken.carried_on:
         hand.window.supersede(link_id, revision)

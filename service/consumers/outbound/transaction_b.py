@@ -9,16 +9,17 @@ import structlog
 
 from contracts.calendar import Code, Direction, LinkId, LogEntry, Outcome, Trigger
 from contracts.errors import SyncError
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Delivery, Publisher, Subscription
-from handlers.landing import Fate, Kind, Landing, Patience, land
-from handlers.settlement import Failure, Settlement, settle
-from service.broker.topology import QUEUE_OUTBOUND
+from handlers.landing import LinkLanding, MessageFate, ResultKind, RetrySchedule, land_result
+from handlers.settlement import LinkFailure, Settlement, settle
 from service.consumers.brake import Brake
-from service.consumers.failures import frames, letter_of, retry_of
-from service.consumers.outbound.lanes import Task
-from service.consumers.outbound.state import InHand, Reply
-from service.consumers.outbound.window import Entry
-from service.consumers.outcomes import tell_ended
+from service.consumers.failures import error_frames, letter_of, retry_of
+from service.consumers.outbound.lanes import LinkTask
+from service.consumers.outbound.sender import OUTBOUND_FAULT
+from service.consumers.outbound.state import OutboundState, TaskResult
+from service.consumers.outbound.window import WindowEntry
+from service.consumers.outcomes import log_ended
 from service.crashpoints import crash_point
 from service.store.engine.store import AsyncConnection
 from service.store.integrations import integrations
@@ -26,65 +27,63 @@ from service.store.links import claims as rows
 from service.store.links.claims import StoredLink
 from service.store.logs import logs
 from service.store.messages import burying, inbox
-from service.store.messages.burying import NewLetter
-from service.telemetry.logs import EventName
+from service.store.messages.burying import NewDeadLetter
 from service.telemetry.metrics import ACCEPTED_AFTER, CLAIMS_LOST
 
 log = structlog.get_logger(__name__)
 
-FAULT: EventName = "outbound.fault"
-MESSAGE_MARGIN = 60.0
+MESSAGE_MARGIN_SECONDS = 60.0
 """Seconds after which a link is looked after although its message was to bring it back."""
 
 
 @dataclass(kw_only=True, slots=True)
-class Landed:
+class LandedLink:
     """A link whose answer was judged, and for which messages."""
 
-    reply: Reply
-    landing: Landing
+    reply: TaskResult
+    landing: LinkLanding
     upto: int
     """Messages up to this revision are answered."""
-    failure: Failure | None = None
+    failure: LinkFailure | None = None
 
 
 @dataclass(kw_only=True, slots=True)
-class Round:
+class SettlementRound:
     """What one transaction B does; memory and broker follow once it is committed."""
 
-    landed: list[Landed] = field(default_factory=list)
-    ended: list[tuple[Entry, Settlement]] = field(default_factory=list)
-    orphans: list[Landed] = field(default_factory=list)
+    landed: list[LandedLink] = field(default_factory=list)
+    ended: list[tuple[WindowEntry, Settlement]] = field(default_factory=list)
+    orphans: list[LandedLink] = field(default_factory=list)
     """Links given up that no message waits for any more."""
 
     @property
-    def done(self) -> list[Entry]:
+    def done(self) -> list[WindowEntry]:
         return [entry for entry, settlement in self.ended if settlement.failure is None]
 
     @property
-    def retried(self) -> list[tuple[Entry, Settlement]]:
+    def retried(self) -> list[tuple[WindowEntry, Settlement]]:
         return [one for one in self.ended if one[1].retry_in is not None]
 
     @property
-    def buried(self) -> list[tuple[Entry, Failure]]:
+    def buried(self) -> list[tuple[WindowEntry, LinkFailure]]:
         return [(entry, one.buried) for entry, one in self.ended if one.buried is not None]
 
 
-class Settling:
+class TransactionB:
     """Stores answers and settles messages, one round after the other."""
 
-    def __init__(self, hand: InHand, *, publisher: Publisher, delays: Sequence[int]) -> None:
+    def __init__(self, hand: OutboundState, *, publisher: Publisher, delays: Sequence[int]) -> None:
         self._hand = hand
         self._publisher = publisher
         self._delays = tuple(delays)
         self.subscription: Subscription | None = None
         self.brake: Brake | None = None
-        self.unpublished: list[tuple[Entry, Settlement]] = []
+        self.unpublished: list[tuple[WindowEntry, Settlement]] = []
         """Messages whose retry the broker has not confirmed yet."""
 
-    async def round(self, replies: Sequence[Reply], entries: Sequence[Entry]) -> None:
+    async def round(self, replies: Sequence[TaskResult], entries: Sequence[WindowEntry]) -> None:
         """Store these answers, then settle what is through with them and these entries."""
-        work = Round()
+        work = SettlementRound()
         async with self._hand.writing() as connection:
             await self._run(connection, work, replies, entries)
         crash_point("outbound.7" if work.buried else "outbound.5")
@@ -92,7 +91,7 @@ class Settling:
         over = [entry for entry, settlement in work.ended if settlement.retry_in is None]
         await self.acknowledge([entry.delivery for entry in over])
         self._hand.window.settled(over)
-        tell_ended(QUEUE_OUTBOUND, work.ended)
+        log_ended(QUEUE_OUTBOUND, work.ended)
         if self.brake is not None:
             self.brake.learn(settlement for _, settlement in work.ended)
         self.unpublished.extend(work.retried)
@@ -112,21 +111,25 @@ class Settling:
             ),
             return_exceptions=True,
         )
-        sent: list[Entry] = []
+        sent: list[WindowEntry] = []
         for one, outcome in zip(waiting, outcomes, strict=True):
             if outcome is None:
                 sent.append(one[0])
             else:
                 self.unpublished.append(one)
             if isinstance(outcome, BaseException) and not isinstance(outcome, SyncError):
-                log.error(FAULT, message_id=one[0].key[1], exception=frames(outcome))
+                log.error(OUTBOUND_FAULT, message_id=one[0].key[1], exception=error_frames(outcome))
         if sent:
             crash_point("outbound.6")
             await self.acknowledge([entry.delivery for entry in sent])
             self._hand.window.settled(sent)
 
     async def _run(
-        self, connection: AsyncConnection, work: Round, replies: Sequence[Reply], entries: Sequence[Entry]
+        self,
+        connection: AsyncConnection,
+        work: SettlementRound,
+        replies: Sequence[TaskResult],
+        entries: Sequence[WindowEntry],
     ) -> None:
         stored = await rows.of_ids(connection, [reply.task.link_id for reply in replies])
         now = await self._hand.store.now(connection)
@@ -140,36 +143,38 @@ class Settling:
         await inbox.record(connection, QUEUE_OUTBOUND, done, now=now)
         await self._store_failures(connection, work, moment)
 
-    def _land(self, reply: Reply, stored: StoredLink | None, now: float) -> Landed:
+    def _land(self, reply: TaskResult, stored: StoredLink | None, now: float) -> LandedLink:
         task = reply.task
         if stored is None:
             raise LookupError(f"the link {task.link_id} is gone from the store")
         mine = stored.claimed_by == self._hand.me and stored.claim_epoch == task.sent.epoch
         again = self._patience(task, stored)
-        landing = land(stored.link, task.sent, reply.result, mine=mine, now=now, patience=again)
-        upto = max(task.sent.revision, 0 if landing.fate is Fate.AGAIN else stored.link.desired_revision)
+        landing = land_result(stored.link, task.sent, reply.result, mine=mine, now=now, patience=again)
+        upto = max(
+            task.sent.revision, 0 if landing.fate is MessageFate.AGAIN else stored.link.desired_revision
+        )
         self._store(stored, landing, now)
-        failed = landing.fate in {Fate.TRANSIENT, Fate.PERMANENT}
+        failed = landing.fate in {MessageFate.TRANSIENT, MessageFate.PERMANENT}
         failure = _failure(reply, landing) if failed else None
-        if landing.fate is Fate.AGAIN and reply.result.kind is not Kind.ACCEPTED:
+        if landing.fate is MessageFate.AGAIN and reply.result.kind is not ResultKind.ACCEPTED:
             upto = 0
-        return Landed(reply=reply, landing=landing, upto=upto, failure=failure)
+        return LandedLink(reply=reply, landing=landing, upto=upto, failure=failure)
 
-    def _patience(self, task: Task, stored: StoredLink) -> Patience:
+    def _patience(self, task: LinkTask, stored: StoredLink) -> RetrySchedule:
         waiters = self._hand.window.waiters(task.link_id)
         attempts = [entry.delivery.attempt for entry in waiters] or [stored.attempts + 1]
         left = [self._delays[attempt - 1] for attempt in attempts if attempt <= len(self._delays)]
         if not left:
-            return Patience(retry_in=None)
-        return Patience(retry_in=max(left) + (MESSAGE_MARGIN if waiters else 0.0))
+            return RetrySchedule(retry_in=None)
+        return RetrySchedule(retry_in=max(left) + (MESSAGE_MARGIN_SECONDS if waiters else 0.0))
 
-    def _store(self, stored: StoredLink, landing: Landing, now: float) -> None:
+    def _store(self, stored: StoredLink, landing: LinkLanding, now: float) -> None:
         stored.link = landing.link
         if landing.verify_in is not None:
             stored.verify_at = now + landing.verify_in
         elif landing.crossed and stored.verify_at is not None and stored.verify_at <= now:
             stored.verify_at = None
-        if landing.fate is Fate.ELSEWHERE:
+        if landing.fate is MessageFate.ELSEWHERE:
             return
         stored.retry_at = None if landing.retry_in is None else now + landing.retry_in
         stored.attempts = 0 if landing.crossed else stored.attempts + (landing.retry_in is not None)
@@ -178,10 +183,10 @@ class Settling:
         if not landing.keeps_claim:
             stored.release()
 
-    def _sort(self, work: Round, entries: Sequence[Entry]) -> None:
+    def _sort(self, work: SettlementRound, entries: Sequence[WindowEntry]) -> None:
         """Say how each message that is through ends."""
-        answers: dict[int, dict[LinkId, Failure | None]] = {}
-        touched: dict[int, Entry] = {id(entry): entry for entry in entries}
+        answers: dict[int, dict[LinkId, LinkFailure | None]] = {}
+        touched: dict[int, WindowEntry] = {id(entry): entry for entry in entries}
         for landed in work.landed:
             waiters = self._answered(landed)
             for entry in waiters:
@@ -194,24 +199,26 @@ class Settling:
             if not entry.gone and not (entry.waiting.keys() - told.keys()):
                 self._end(work, entry, [each for each in told.values() if each is not None])
 
-    def _answered(self, landed: Landed) -> list[Entry]:
-        if landed.landing.fate is Fate.ELSEWHERE:
+    def _answered(self, landed: LandedLink) -> list[WindowEntry]:
+        if landed.landing.fate is MessageFate.ELSEWHERE:
             return []
         waiters = self._hand.window.waiters(landed.reply.task.link_id)
         return [entry for entry in waiters if entry.revision <= landed.upto]
 
-    def _end(self, work: Round, entry: Entry, failures: Sequence[Failure]) -> None:
+    def _end(self, work: SettlementRound, entry: WindowEntry, failures: Sequence[LinkFailure]) -> None:
         settlement = settle(
             [*entry.failures.values(), *failures], attempt=entry.delivery.attempt, delays=self._delays
         )
         work.ended.append((entry, settlement))
 
-    async def _date(self, connection: AsyncConnection, work: Round, moment: datetime) -> None:
+    async def _date(self, connection: AsyncConnection, work: SettlementRound, moment: datetime) -> None:
         crossed = {one.reply.task.integration_id for one in work.landed if one.landing.crossed}
         if crossed:
             await integrations.synced(connection, sorted(crossed), moment)
 
-    async def _store_failures(self, connection: AsyncConnection, work: Round, moment: datetime) -> None:
+    async def _store_failures(
+        self, connection: AsyncConnection, work: SettlementRound, moment: datetime
+    ) -> None:
         tried = [
             (entry.key, entry.delivery.attempt, settlement.failure.reason)
             for entry, settlement in work.retried
@@ -229,14 +236,14 @@ class Settling:
             await burying.resolve(connection, replayed, now=moment)
 
     async def _orphan_letters(
-        self, connection: AsyncConnection, orphans: Sequence[Landed]
-    ) -> list[NewLetter]:
+        self, connection: AsyncConnection, orphans: Sequence[LandedLink]
+    ) -> list[NewDeadLetter]:
         """Letters for links whose messages were acknowledged as stored: the item's newest message."""
         if not orphans:
             return []
         known = await rows.carriers(connection, {one.reply.task.item_ref for one in orphans})
         return [
-            NewLetter(
+            NewDeadLetter(
                 queue=QUEUE_OUTBOUND,
                 source=carrier.source,
                 message_id=carrier.message_id,
@@ -255,7 +262,7 @@ class Settling:
             if one.failure is not None and (carrier := known.get(one.reply.task.item_ref)) is not None
         ]
 
-    def _follow(self, work: Round) -> None:
+    def _follow(self, work: SettlementRound) -> None:
         """Let the memory follow what was committed."""
         hand = self._hand
         now = hand.clock.now()
@@ -266,10 +273,10 @@ class Settling:
                 hand.window.answer(entry, task.link_id, landed.failure)
             lane = hand.lanes[task.integration_id]
             following = lane.land(task.link_id) is not None
-            lost = landed.landing.fate is Fate.ELSEWHERE
+            lost = landed.landing.fate is MessageFate.ELSEWHERE
             if lost:
                 lane.drop(task.link_id)
-            wanted = bool(hand.window.waiters(task.link_id)) or landed.landing.fate is Fate.AGAIN
+            wanted = bool(hand.window.waiters(task.link_id)) or landed.landing.fate is MessageFate.AGAIN
             # what is dropped may stand on a claim that came back to us meanwhile: the store knows
             if (lost and following) or (wanted and not following):
                 hand.elsewhere.add(task.link_id)
@@ -277,11 +284,11 @@ class Settling:
         hand.window.through = [entry for entry in hand.window.through if id(entry) not in ended]
 
 
-def _entries(landed: Iterable[Landed]) -> list[LogEntry]:
+def _entries(landed: Iterable[LandedLink]) -> list[LogEntry]:
     return [_entry(one.reply.task, one.landing, one.landing.outcome) for one in landed if one.landing.outcome]
 
 
-def _entry(task: Task, landing: Landing, outcome: Outcome) -> LogEntry:
+def _entry(task: LinkTask, landing: LinkLanding, outcome: Outcome) -> LogEntry:
     return LogEntry(
         integration_id=task.integration_id,
         direction=Direction.TO_LINKED_CALENDAR,
@@ -300,14 +307,14 @@ def _entry(task: Task, landing: Landing, outcome: Outcome) -> LogEntry:
     )
 
 
-def _failure(reply: Reply, landing: Landing) -> Failure:
+def _failure(reply: TaskResult, landing: LinkLanding) -> LinkFailure:
     result = reply.result
-    cause = result.failure or Failure(transient=False, reason=result.reason, code=result.code)
-    transient = landing.fate is Fate.TRANSIENT
+    cause = result.failure or LinkFailure(transient=False, reason=result.reason, code=result.code)
+    transient = landing.fate is MessageFate.TRANSIENT
     return replace(cause, transient=transient, integration_id=reply.task.integration_id)
 
 
-def _measure(landed: Landed, entries: Iterable[Entry], now: datetime) -> None:
+def _measure(landed: LandedLink, entries: Iterable[WindowEntry], now: datetime) -> None:
     if landed.landing.code is Code.CLAIM_LOST:
         CLAIMS_LOST.inc()
     if landed.landing.crossed:

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from contracts.calendar import IntegrationId, Item, ItemRef, LinkId
 from contracts.ports import REPLAY_HEADER, Delivery
-from handlers.settlement import Failure
+from handlers.settlement import LinkFailure
 from service.consumers.failures import replayed_by
 from service.store.messages.inbox import MessageKey
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
-class Entry:
+class WindowEntry:
     """One message in hand."""
 
     delivery: Delivery
@@ -26,7 +26,7 @@ class Entry:
     said_at: datetime | None = None
     """When it happened in Vorex; not told of a replay, whose age is the operator's."""
     waiting: dict[LinkId, IntegrationId] = field(default_factory=dict)
-    failures: dict[LinkId, Failure] = field(default_factory=dict)
+    failures: dict[LinkId, LinkFailure] = field(default_factory=dict)
     superseded: bool = False
     stored: bool = False
     """Whether a part of its work is left to the store."""
@@ -57,10 +57,10 @@ class Window:
     """All messages between transaction A and their settlement."""
 
     def __init__(self) -> None:
-        self.entries: dict[int, Entry] = {}
-        self._waiters: dict[LinkId, list[Entry]] = {}
+        self.entries: dict[int, WindowEntry] = {}
+        self._waiters: dict[LinkId, list[WindowEntry]] = {}
         self._loads: Counter[IntegrationId] = Counter()
-        self.through: list[Entry] = []
+        self.through: list[WindowEntry] = []
         """Nothing is awaited for them any more; the store has not been told."""
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class Window:
     def loads(self) -> Counter[IntegrationId]:
         return Counter(self._loads)
 
-    def add(self, entry: Entry, links: Iterable[tuple[LinkId, IntegrationId]]) -> None:
+    def add(self, entry: WindowEntry, links: Iterable[tuple[LinkId, IntegrationId]]) -> None:
         """Take the message in hand; it waits for these links."""
         self.entries[id(entry)] = entry
         for link_id, integration_id in links:
@@ -87,10 +87,10 @@ class Window:
         if not entry.waiting:
             self.through.append(entry)
 
-    def waiters(self, link_id: LinkId) -> list[Entry]:
+    def waiters(self, link_id: LinkId) -> list[WindowEntry]:
         return self._waiters.get(link_id, [])
 
-    def answer(self, entry: Entry, link_id: LinkId, failure: Failure | None = None) -> None:
+    def answer(self, entry: WindowEntry, link_id: LinkId, failure: LinkFailure | None = None) -> None:
         """The message waits for this link no longer; one that is through now is queued for its settlement."""
         integration_id = entry.waiting.pop(link_id, None)
         if integration_id is None:
@@ -101,7 +101,7 @@ class Window:
         if not entry.waiting and not entry.gone:
             self.through.append(entry)
 
-    def supersede(self, link_id: LinkId, revision: int) -> list[Entry]:
+    def supersede(self, link_id: LinkId, revision: int) -> list[WindowEntry]:
         """A newer state carries on for these messages."""
         older = [entry for entry in self.waiters(link_id) if entry.revision < revision]
         for entry in older:
@@ -109,11 +109,11 @@ class Window:
             self.answer(entry, link_id)
         return older
 
-    def set_aside(self, entry: Entry) -> None:
+    def set_aside(self, entry: WindowEntry) -> None:
         """The message cannot be settled by this process: it stays with the broker as it is."""
         self.through = [one for one in self.through if one is not entry]
 
-    def settled(self, entries: Iterable[Entry]) -> None:
+    def settled(self, entries: Iterable[WindowEntry]) -> None:
         """These messages are settled, or are the broker's business now."""
         for entry in entries:
             self.entries.pop(id(entry), None)
@@ -129,7 +129,7 @@ class Window:
             del self.entries[id(entry)]
         self.through = [entry for entry in self.through if not entry.gone]
 
-    def _forget(self, entry: Entry, link_id: LinkId, integration_id: IntegrationId) -> None:
+    def _forget(self, entry: WindowEntry, link_id: LinkId, integration_id: IntegrationId) -> None:
         waiters = self._waiters[link_id]
         waiters.remove(entry)
         if not waiters:
@@ -139,8 +139,10 @@ class Window:
             del self._loads[integration_id]
 
 
-def entry_of(delivery: Delivery, key: MessageKey, tenant_id: str, item: Item, *, said_at: datetime) -> Entry:
-    return Entry(
+def window_entry(
+    delivery: Delivery, key: MessageKey, tenant_id: str, item: Item, *, said_at: datetime
+) -> WindowEntry:
+    return WindowEntry(
         said_at=None if REPLAY_HEADER in delivery.headers else said_at,
         delivery=delivery,
         key=key,

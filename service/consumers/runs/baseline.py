@@ -6,31 +6,31 @@ from datetime import UTC, datetime, timedelta
 from contracts.calendar import Integration
 from contracts.cronofy import CronofyEvent, EventsQuery
 from contracts.errors import Transient
-from contracts.ports import Calendars
-from handlers.inbound_page import event_keys, reach, was_there
+from contracts.ports import EventReader
+from handlers.inbound_page import days_to_read, event_keys, was_there_before
 from handlers.runs import span_of
-from service.consumers.runs.release import Parting
+from service.consumers.runs.release import CopyRelease
 from service.consumers.runs.relink import Adoption
 from service.consumers.runs.steps import (
-    BY_ITSELF,
-    MATCH,
-    MOVE,
-    NOTICES,
-    OVER,
-    RETRIEVE,
-    SEND,
-    Due,
-    Overtaken,
-    Progress,
+    MATCH_STEP,
+    MOVE_STEP,
+    NOTICES_STEP,
+    OVER_STEP,
+    RETRIEVE_STEP,
+    RUNS_BY_ITSELF,
+    SEND_STEP,
+    DueStep,
+    RunProgress,
+    StepOvertaken,
 )
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
 from service.store.links import links, moves
 from service.store.runs import runs
-from service.store.runs.runs import Run, Tally
+from service.store.runs.runs import Run, RunTally
 
-AT_ONCE = 500
-FIRST_SYNC_POLL = 5.0
+HELD_LINKS_A_STEP = 500
+FIRST_SYNC_POLL_SECONDS = 5.0
 FIRST_SYNC_LIMIT = timedelta(minutes=30)
 STILL_READING = "Cronofy is still reading the calendar."
 STILL_LEAVING = "What an earlier integration added is still being removed."
@@ -40,35 +40,41 @@ NEVER_READ = "Cronofy did not finish reading the calendar within 30 minutes."
 
 def after_baseline(run: Run) -> str:
     """What the options ask for next; a Send alone first looks for what is equal on both sides (R29)."""
-    if run.kind in BY_ITSELF:
-        return NOTICES
+    if run.kind in RUNS_BY_ITSELF:
+        return NOTICES_STEP
     if run.retrieve:
-        return RETRIEVE
-    return MATCH if run.send else OVER
+        return RETRIEVE_STEP
+    return MATCH_STEP if run.send else OVER_STEP
 
 
 def after_reading(run: Run, time_zone: str) -> str:
     """Equals are looked for as far as Send reaches, also beyond what Retrieve has brought (R29)."""
     if not run.send:
-        return OVER
-    if run.step == MATCH or not run.retrieve:
-        return SEND
+        return OVER_STEP
+    if run.step == MATCH_STEP or not run.retrieve:
+        return SEND_STEP
     brought, sent = (
         span_of(words, now=run.requested_at, time_zone=time_zone) for words in (run.retrieve, run.send)
     )
-    return SEND if brought.first <= sent.first and sent.beyond <= brought.beyond else MATCH
+    return SEND_STEP if brought.first <= sent.first and sent.beyond <= brought.beyond else MATCH_STEP
 
 
 class Baseline:
     """What was on the calendar before Finish is remembered, and not brought; what is known is adopted."""
 
     def __init__(
-        self, *, store: Store, calendars: Calendars, progress: Progress, adoption: Adoption, part: Parting
+        self,
+        *,
+        store: Store,
+        calendars: EventReader,
+        progress: RunProgress,
+        adoption: Adoption,
+        part: CopyRelease,
     ) -> None:
         self._store, self._calendars, self._progress = store, calendars, progress
         self._adoption, self._part = adoption, part
 
-    async def __call__(self, due: Due) -> None:
+    async def __call__(self, due: DueStep) -> None:
         await self._part(due.integration)
         if not await self._first_sync_done(due):
             await self._wait(due)
@@ -78,22 +84,22 @@ class Baseline:
             async with self._store.begin() as connection:
                 await self._go_on(connection, due)
 
-    async def _go_on(self, connection: AsyncConnection, due: Due) -> None:
+    async def _go_on(self, connection: AsyncConnection, due: DueStep) -> None:
         """Copies that are to follow from another calendar come first (R16)."""
         unmoved = await moves.count(connection, due.integration.id)
-        step = MOVE if unmoved else after_baseline(due.run)
-        await self._progress.go_on(connection, due, step=step, cursor={}, tally=Tally())
+        step = MOVE_STEP if unmoved else after_baseline(due.run)
+        await self._progress.go_on(connection, due, step=step, cursor={}, tally=RunTally())
 
-    async def _read(self, due: Due) -> None:
+    async def _read(self, due: DueStep) -> None:
         if await self._adoption.still_leaving(due.integration) and not await self._late(due):
-            await self._progress.wait(due, seconds=FIRST_SYNC_POLL, now_doing=STILL_LEAVING)
+            await self._progress.wait(due, seconds=FIRST_SYNC_POLL_SECONDS, now_doing=STILL_LEAVING)
             return
         async with self._store.read() as connection:
             asked_at = await self._store.now(connection)
         began = datetime.fromtimestamp(asked_at, UTC)
         await self._take_stock(due, began)
         integration = due.integration
-        if due.run.kind not in BY_ITSELF:
+        if due.run.kind not in RUNS_BY_ITSELF:
             await self._release_most(due)
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
@@ -104,47 +110,47 @@ class Baseline:
             await integrations.change_state(
                 connection, integration.id, full_read_at=began, last_checked_at=now
             )
-            if due.run.kind not in BY_ITSELF:
+            if due.run.kind not in RUNS_BY_ITSELF:
                 await links.release(connection, integration.id)
             await self._go_on(connection, due)
 
-    async def _release_most(self, due: Due) -> None:
+    async def _release_most(self, due: DueStep) -> None:
         """A few hundred a transaction (DESIGN 10); the last ones come with the transaction that may send."""
-        released = AT_ONCE
-        while released == AT_ONCE:
+        released = HELD_LINKS_A_STEP
+        while released == HELD_LINKS_A_STEP:
             async with self._store.begin() as connection:
                 if not await runs.stands(connection, due.run):
                     return
-                released = await links.release(connection, due.integration.id, limit=AT_ONCE)
+                released = await links.release(connection, due.integration.id, limit=HELD_LINKS_A_STEP)
 
-    async def _first_sync_done(self, due: Due) -> bool:
+    async def _first_sync_done(self, due: DueStep) -> bool:
         account = await self._calendars.userinfo(due.integration.sub, turn=due.turn)
         profile = account.profile(due.integration.profile_id)
         return profile is None or not profile.initial_sync_required
 
-    async def _take_stock(self, due: Due, began: datetime) -> None:
+    async def _take_stock(self, due: DueStep, began: datetime) -> None:
         """Remember page by page what was there; what earlier integrations knew is adopted."""
         traces = await self._adoption.traces(due.integration)
         seen: list[CronofyEvent] = []
         count = 0
         async for events in self._pages(due, began, managed=bool(traces)):
             count += len(events)
-            there = [event for event in events if was_there(event, due.integration)]
+            there = [event for event in events if was_there_before(event, due.integration)]
             await self._remember(due, {key for event in there for key in event_keys(event)}, count)
             if traces:
                 seen.extend(events)
         if traces:
             await self._adoption.adopt(due, traces, seen, asked_at=began.timestamp())
 
-    async def _remember(self, due: Due, keys: set[str], count: int) -> None:
+    async def _remember(self, due: DueStep, keys: set[str], count: int) -> None:
         async with self._store.begin() as connection:
             if not await runs.stands(connection, due.run):
-                raise Overtaken
+                raise StepOvertaken
             await reads.add_prior(connection, due.integration, keys)
-            await runs.say(connection, due.run.id, TAKING_STOCK.format(count))
+            await runs.note_progress(connection, due.run.id, TAKING_STOCK.format(count))
 
     async def _pages(
-        self, due: Due, began: datetime, *, managed: bool
+        self, due: DueStep, began: datetime, *, managed: bool
     ) -> AsyncIterator[Sequence[CronofyEvent]]:
         sub, query = due.integration.sub, _whole(due.integration, began, managed=managed)
         page = await self._calendars.first_page(sub, query, turn=due.turn)
@@ -154,21 +160,21 @@ class Baseline:
                 return
             page = await self._calendars.next_page(sub, page.next_page, turn=due.turn)
 
-    async def _wait(self, due: Due) -> None:
+    async def _wait(self, due: DueStep) -> None:
         """Ask again in a while; after 30 minutes the run fails with that sentence (R24)."""
         if await self._late(due):
             await self._progress.end(due, state="failed", reason=NEVER_READ)
         else:
-            await self._progress.wait(due, seconds=FIRST_SYNC_POLL, now_doing=STILL_READING)
+            await self._progress.wait(due, seconds=FIRST_SYNC_POLL_SECONDS, now_doing=STILL_READING)
 
-    async def _late(self, due: Due) -> bool:
+    async def _late(self, due: DueStep) -> bool:
         async with self._store.read() as connection:
             now = await self._store.moment(connection)
         return now - due.run.requested_at >= FIRST_SYNC_LIMIT
 
 
 def _whole(integration: Integration, began: datetime, *, managed: bool) -> EventsQuery:
-    first, beyond = reach(began)
+    first, beyond = days_to_read(began)
     assert integration.calendar_id is not None
     return EventsQuery(
         calendar_ids=(integration.calendar_id,), from_=first, to=beyond, include_managed=managed

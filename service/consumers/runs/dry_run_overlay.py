@@ -7,28 +7,28 @@ from dataclasses import dataclass, field
 from contracts.calendar import Integration, Item, ItemRef, Link, LinkId
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_instant
-from handlers.inbound_page import Known, PageChanges
-from handlers.matching import Twin, twin_of_event
-from service.consumers.inbound.matching import RunEquals
+from handlers.inbound_page import KnownRows, PageChanges
+from handlers.matching import MatchKey, match_key_of_event
+from service.consumers.inbound.matching import EqualsOfRun
 from service.store.engine.store import AsyncConnection
 from service.store.integrations import reads
 from service.store.items import items
 from service.store.links import links
 
 
-class HeardEquals:
+class DryRunEquals:
     """Remembers for one rehearsal what a run would note (R29)."""
 
     def __init__(self) -> None:
-        self._heard: dict[str, Twin] = {}
+        self._heard: dict[str, MatchKey] = {}
 
-    async def note(self, _connection: AsyncConnection, left: Iterable[tuple[Twin, str]]) -> None:
+    async def note(self, _connection: AsyncConnection, left: Iterable[tuple[MatchKey, str]]) -> None:
         self._heard |= {uid: twin for twin, uid in left}
 
     async def noted(self, _connection: AsyncConnection, uids: Sequence[str]) -> frozenset[str]:
         return frozenset(uids) & self._heard.keys()
 
-    async def alone(self, _connection: AsyncConnection, twins: Iterable[Twin]) -> frozenset[Twin]:
+    async def alone(self, _connection: AsyncConnection, twins: Iterable[MatchKey]) -> frozenset[MatchKey]:
         times = Counter(self._heard.values())
         return frozenset(twin for twin in twins if times[twin] == 1)
 
@@ -40,7 +40,7 @@ class HeardEquals:
 
 
 @dataclass(kw_only=True, slots=True)
-class Stage:
+class DryRunOverlay:
     """Reads like the store and takes changes that nobody else ever sees."""
 
     integration: Integration
@@ -52,8 +52,8 @@ class Stage:
         self.items |= {item.ref: item for item in changes.items}
 
     async def known(
-        self, connection: AsyncConnection, events: Sequence[CronofyEvent], equals: RunEquals
-    ) -> Known:
+        self, connection: AsyncConnection, events: Sequence[CronofyEvent], equals: EqualsOfRun
+    ) -> KnownRows:
         """What bears on these events (compare ``Pages`` of the inbound side, which locks as well)."""
         ids = {event.event_id for event in events if event.event_id}
         uids = {event.event_uid for event in events}
@@ -61,7 +61,7 @@ class Stage:
         here = self._over(stored, [one for one in self.links.values() if _speaks_of(one, ids, uids)])
         free = await self._unlinked(connection, events)
         found = await self.load(connection, {link.item_ref for link in here} | free)
-        known = Known(
+        known = KnownRows(
             integration=self.integration,
             links=here,
             items=found,
@@ -95,10 +95,12 @@ class Stage:
         stored = await items.unlinked(connection, self.integration, starts)
         return set(stored) - {link.item_ref for link in self.links.values()}
 
-    async def _twins(self, connection: AsyncConnection, events: Sequence[CronofyEvent]) -> frozenset[Twin]:
+    async def _twins(
+        self, connection: AsyncConnection, events: Sequence[CronofyEvent]
+    ) -> frozenset[MatchKey]:
         starts = {as_instant(event.start) for event in events}
         copies = await reads.copies_of_others(connection, self.integration, starts)
-        return frozenset(twin_of_event(copy) for copy in copies)
+        return frozenset(match_key_of_event(copy) for copy in copies)
 
 
 def _speaks_of(link: Link, ids: set[str], uids: set[str]) -> bool:

@@ -7,16 +7,15 @@ from typing import Literal
 
 from contracts.calendar import Item
 from contracts.cronofy import CronofyEvent
-from contracts.times import Moment
-from handlers.compose import span
-from handlers.edits import masked
-from handlers.outbound_message import MASKED_TITLE
+from contracts.times import InstantOrDay
+from handlers.compose import event_span
+from handlers.edits import MASKED_TITLE, masked_event
 
-Cut = Literal["large", "slow", "silent", "first_sync"]
+DryRunCut = Literal["large", "slow", "silent", "first_sync"]
 """Why not everything was looked at: too much, too slow, no answer, or Cronofy itself is still reading."""
 
 
-class Doing(StrEnum):
+class DryRunAction(StrEnum):
     """What Finish would do, in the order in which a page tells it."""
 
     MOVE = "move"
@@ -29,52 +28,54 @@ class Doing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class DryRunLine:
     """One item or event; texts of private ones never enter."""
 
     title: str
-    start: Moment | None
+    start: InstantOrDay | None
     kind: str
 
     @classmethod
-    def of_item(cls, item: Item) -> "Line":
+    def of_item(cls, item: Item) -> "DryRunLine":
         content = item.content
-        times = span(content) if content else None
+        times = event_span(content) if content else None
         hidden = content is not None and content.private
         title = MASKED_TITLE if hidden else content.title if content else ""
         return cls(title=title, start=times[0] if times else None, kind=item.type.value)
 
     @classmethod
-    def of_event(cls, event: CronofyEvent) -> "Line":
-        return cls(title=masked(event).summary or "", start=event.start, kind="appointment")
+    def of_event(cls, event: CronofyEvent) -> "DryRunLine":
+        return cls(title=masked_event(event).summary or "", start=event.start, kind="appointment")
 
 
 @dataclass(kw_only=True, slots=True)
-class Rehearsed:
+class DryRunResult:
     """Everything that was found; a thing that is done stands under no other heading than the last one."""
 
-    lines: dict[Doing, dict[str, Line]] = field(default_factory=lambda: {doing: {} for doing in Doing})
-    cut: Cut | None = None
+    lines: dict[DryRunAction, dict[str, DryRunLine]] = field(
+        default_factory=lambda: {doing: {} for doing in DryRunAction}
+    )
+    cut: DryRunCut | None = None
     leaving: bool = False
     """Copies of an earlier integration are still being removed: Finish waits for that."""
 
-    def note(self, doing: Doing, key: str, line: Line) -> None:
+    def note(self, doing: DryRunAction, key: str, line: DryRunLine) -> None:
         """``key``: an item's ref where there is an item, else an event's uid."""
-        if doing is Doing.LEAVE and any(key in known for known in self.lines.values()):
+        if doing is DryRunAction.LEAVE and any(key in known for known in self.lines.values()):
             return
-        self.lines[Doing.LEAVE].pop(key, None)
-        if doing is not Doing.CHANGE_THERE or key not in self.lines[Doing.ADD_THERE]:
+        self.lines[DryRunAction.LEAVE].pop(key, None)
+        if doing is not DryRunAction.CHANGE_THERE or key not in self.lines[DryRunAction.ADD_THERE]:
             self.lines[doing][key] = line
 
     @property
-    def counts(self) -> Mapping[Doing, int]:
+    def counts(self) -> Mapping[DryRunAction, int]:
         return {doing: len(known) for doing, known in self.lines.items()}
 
     @property
-    def shown(self) -> Sequence[tuple[Doing, Sequence[Line]]]:
+    def shown(self) -> Sequence[tuple[DryRunAction, Sequence[DryRunLine]]]:
         """The headings under which there is something, each with its lines by time."""
         return [(doing, _by_time(known.values())) for doing, known in self.lines.items() if known]
 
 
-def _by_time(lines: Iterable[Line]) -> Sequence[Line]:
+def _by_time(lines: Iterable[DryRunLine]) -> Sequence[DryRunLine]:
     return sorted(lines, key=lambda line: (str(line.start or ""), line.title))

@@ -7,30 +7,30 @@ from contracts.calendar import Integration
 from contracts.envelope import RunRequested
 from contracts.errors import GrantRefused, Permanent, SyncError
 from contracts.messages import RunData
-from contracts.ports import Looker
+from contracts.ports import AccountCheck
 from handlers.settlement import settle
 from service.broker.topology import RETRY_DELAYS
-from service.consumers.failures import Received, failure_of
+from service.consumers.failures import ReceivedMessage, failure_of
 from service.consumers.inbound.pages import NotSyncing
-from service.consumers.inbound.reader import LOOK_CLOSER
+from service.consumers.inbound.reader import STATUSES_TO_CHECK
 from service.consumers.runs.steps import (
-    BY_ITSELF,
-    Due,
-    Overtaken,
-    Progress,
-    Step,
+    RUNS_BY_ITSELF,
+    DueStep,
+    RunProgress,
+    StepHandler,
+    StepOvertaken,
 )
 from service.crashpoints import crash_point
-from service.integrations.activate import SWITCHED_OFF
-from service.integrations.run_requests import BASELINE
-from service.store.engine.statistics import Statistics
+from service.integrations.activate import DEACTIVATED
+from service.integrations.run_requests import BASELINE_STEP
+from service.store.engine.statistics import PlannerStatistics
 from service.store.engine.store import Store
 from service.store.integrations import integrations
 from service.store.runs import runs
-from service.store.runs.runs import DELETION, Run
+from service.store.runs.runs import DELETION_RUN, Run
 
-WITHDRAWN = "The account's permission was withdrawn."
-NOT_SYNCING = "The integration is not connected."
+PERMISSION_WITHDRAWN = "The account's permission was withdrawn."
+INTEGRATION_NOT_CONNECTED = "The integration is not connected."
 GIVING_WAY = "Waiting for the sync that was started by hand."
 GIVING_WAY_SECONDS = 5.0
 WENT_WRONG = "Something went wrong here."
@@ -47,18 +47,18 @@ class RunHandler:
         self,
         *,
         store: Store,
-        steps: Mapping[str, Step],
-        farewell: Mapping[str, Step],
-        progress: Progress,
-        looker: Looker,
-        statistics: Statistics,
+        steps: Mapping[str, StepHandler],
+        farewell: Mapping[str, StepHandler],
+        progress: RunProgress,
+        looker: AccountCheck,
+        statistics: PlannerStatistics,
         delays: Sequence[int] = RETRY_DELAYS,
     ) -> None:
         self._store, self._looker, self._delays = store, looker, delays
         self._steps, self._farewell = steps, farewell
         self._progress, self._statistics = progress, statistics
 
-    async def __call__(self, received: Received) -> None:
+    async def __call__(self, received: ReceivedMessage) -> None:
         message = received.message
         assert isinstance(message, RunRequested)
         run, integration = await self._load(message.data)
@@ -68,79 +68,79 @@ class RunHandler:
             return
         await self._statistics.follow()
         crash_point("runs.1")
-        due = Due(run=run, integration=integration, key=received.key)
+        due = DueStep(run=run, integration=integration, key=received.key)
         try:
-            await (self._leave(due) if run.kind == DELETION else self._do(due, received.attempt))
+            await (self._leave(due) if run.kind == DELETION_RUN else self._do(due, received.attempt))
             crash_point("runs.3")
-        except Overtaken:
+        except StepOvertaken:
             async with self._store.begin() as connection:
                 await self._progress.note(connection, received.key)
 
-    async def _leave(self, due: Due) -> None:
+    async def _leave(self, due: DueStep) -> None:
         await self._farewell[due.run.step](due)
 
-    async def _do(self, due: Due, attempt: int) -> None:
+    async def _do(self, due: DueStep, attempt: int) -> None:
         try:
             await self._advance(due)
-        except Overtaken:
+        except StepOvertaken:
             raise
         except Exception as error:
             if await self._is_over(due):
-                raise Overtaken from error
+                raise StepOvertaken from error
             if not await self._explained(due, error):
                 if self._is_last(error, attempt):
                     await self._fail(due, str(error) if isinstance(error, SyncError) else WENT_WRONG)
                 raise
 
-    async def _is_over(self, due: Due) -> bool:
+    async def _is_over(self, due: DueStep) -> bool:
         """Whether the run was ended meanwhile: nothing is to be tried again for it (R20)."""
         async with self._store.read() as connection:
             run = await runs.find(connection, due.run.id)
         return run is None or run.ended
 
-    async def _explained(self, due: Due, error: Exception) -> bool:
+    async def _explained(self, due: DueStep, error: Exception) -> bool:
         """Whether the account or its calendar is gone, which is no fault of the message (R23)."""
-        if not isinstance(error, Permanent) or error.status not in LOOK_CLOSER:
+        if not isinstance(error, Permanent) or error.status not in STATUSES_TO_CHECK:
             return False
         with suppress(Permanent):
             if await self._looker.look(due.integration.id) == "not_connected":
-                await self._progress.end(due, state="failed", reason=NOT_SYNCING)
+                await self._progress.end(due, state="failed", reason=INTEGRATION_NOT_CONNECTED)
                 return True
         return False
 
     def _is_last(self, error: Exception, attempt: int) -> bool:
         return settle([failure_of(error)], attempt=attempt, delays=self._delays).buried is not None
 
-    async def _fail(self, due: Due, reason: str) -> None:
+    async def _fail(self, due: DueStep, reason: str) -> None:
         async with self._store.begin() as connection:
             at = await self._store.moment(connection)
             await runs.end(connection, due.run.id, state="failed", reason=reason, at=at)
 
-    async def _advance(self, due: Due) -> None:
+    async def _advance(self, due: DueStep) -> None:
         integration = due.integration
         unread = integration.baseline_at is None
         if not (integration.sends or (unread and integration.active)):
             await self._stop(due)
             return
-        if due.run.kind in BY_ITSELF and await self._gives_way(integration):
+        if due.run.kind in RUNS_BY_ITSELF and await self._gives_way(integration):
             await self._progress.wait(due, seconds=GIVING_WAY_SECONDS, now_doing=GIVING_WAY)
             return
         try:
-            await self._steps[BASELINE if unread else due.run.step](due)
+            await self._steps[BASELINE_STEP if unread else due.run.step](due)
         except NotSyncing:
             await self._stop(due)
         except GrantRefused:
             await self._looker.look(integration.id, at_once=True)
-            await self._progress.end(due, state="failed", reason=WITHDRAWN)
+            await self._progress.end(due, state="failed", reason=PERMISSION_WITHDRAWN)
 
-    async def _stop(self, due: Due) -> None:
+    async def _stop(self, due: DueStep) -> None:
         """Deactivated, it is cancelled as what was under way then is; not connected, it has failed."""
         async with self._store.read() as connection:
             found = await integrations.load(connection, [due.integration.id])
         if all(integration.active for integration in found.values()):
-            await self._progress.end(due, state="failed", reason=NOT_SYNCING)
+            await self._progress.end(due, state="failed", reason=INTEGRATION_NOT_CONNECTED)
         else:
-            await self._progress.end(due, state="cancelled", reason=SWITCHED_OFF)
+            await self._progress.end(due, state="cancelled", reason=DEACTIVATED)
 
     async def _gives_way(self, integration: Integration) -> bool:
         """Whether a run that a person started is under way (R25)."""
@@ -155,4 +155,4 @@ class RunHandler:
         if run is None or integration is None or run.integration_id != integration.id:
             return None, None
         deleted = integration.deleted_at is not None
-        return run, integration if deleted is (run.kind == DELETION) else None
+        return run, integration if deleted is (run.kind == DELETION_RUN) else None

@@ -7,29 +7,36 @@ from contracts.calendar import Item, Link, LinkId, LogEntry
 from contracts.errors import Throttled, Transient
 from contracts.ports import Clock, EventWriter
 from contracts.writes import Answer, Delete
-from handlers.calendar_move import awaited, follow, left_there, may_go, passing, told
-from handlers.landing import TOO_MANY
+from handlers.calendar_move import (
+    is_successor_awaited,
+    left_copy_entry,
+    may_remove_copy,
+    may_succeed_later,
+    plan_successor,
+    removal_entry,
+)
+from handlers.landing import STATUS_TOO_MANY
 from handlers.link_states import move_away
 from service.consumers.inbound.pages import NotSyncing
 from service.consumers.runs.baseline import after_baseline
-from service.consumers.runs.steps import MOVE, Due, Progress
+from service.consumers.runs.steps import MOVE_STEP, DueStep, RunProgress
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations
 from service.store.items import items
 from service.store.links import links, moves, sends
 from service.store.logs import logs
-from service.store.runs.runs import Tally
+from service.store.runs.runs import RunTally
 
-AT_ONCE = 50
-PATIENCE = 0.1
-LONGEST_WAIT = 20.0
-MOVING = "Moving what was added to the calendar that was linked before."
-TOO_MUCH = "Cronofy is asked to wait by its limits"
+MOVED_A_STEP = 50
+MOVE_POLL_SECONDS = 0.1
+MOVE_WAIT_SECONDS = 20.0
+MOVING_COPIES = "Moving what was added to the calendar that was linked before."
+LIMITS_REACHED = "Cronofy is asked to wait by its limits"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class MovingCopy:
     """A copy elsewhere, its item, and what stands for it on the linked calendar."""
 
     old: Link
@@ -38,7 +45,7 @@ class Pair:
 
 
 @dataclass(kw_only=True, slots=True)
-class Outcome:
+class MoveOutcome:
     """What one step did."""
 
     new: list[Link] = field(default_factory=list)
@@ -53,26 +60,26 @@ class Outcome:
     skipped: int = 0
     failed: int = 0
 
-    def settle(self, pair: Pair, entry: LogEntry) -> None:
+    def settle(self, pair: MovingCopy, entry: LogEntry) -> None:
         """That copy is dealt with, as the entry says."""
         self.settled.append(pair.old.id)
         self.entries.append(entry)
 
-    def tally(self, *, found: int) -> Tally:
+    def tally(self, *, found: int) -> RunTally:
         done = self.moved + self.skipped + self.failed
-        return Tally(done=done, found=found, updated=self.moved, skipped=self.skipped, failed=self.failed)
+        return RunTally(done=done, found=found, updated=self.moved, skipped=self.skipped, failed=self.failed)
 
 
-class Moving:
+class CopyMove:
     """One step: remove there what has come to stand here, and write the next fifty here."""
 
-    def __init__(self, *, store: Store, cronofy: EventWriter, progress: Progress, clock: Clock) -> None:
+    def __init__(self, *, store: Store, cronofy: EventWriter, progress: RunProgress, clock: Clock) -> None:
         self._store, self._cronofy, self._progress, self._clock = store, cronofy, progress, clock
 
-    async def __call__(self, due: Due) -> None:
+    async def __call__(self, due: DueStep) -> None:
         handed_over = due.run.cursor.get("links", [])
         if handed_over and not await self._arrived(due, handed_over):
-            await self._progress.wait(due, seconds=1.0, now_doing=MOVING)
+            await self._progress.wait(due, seconds=1.0, now_doing=MOVING_COPIES)
             return
         async with self._store.read() as connection:
             syncing = await self._still_syncs(connection, due)
@@ -84,46 +91,46 @@ class Moving:
             await self._go_on(connection, due, handed_over, answers)
 
     @staticmethod
-    async def _still_syncs(connection: AsyncConnection, due: Due) -> bool:
+    async def _still_syncs(connection: AsyncConnection, due: DueStep) -> bool:
         """A deactivation counts at once (R20)."""
         found = await integrations.load(connection, [due.integration.id])
         integration = found[due.integration.id]
         return integration.sends and integration.calendar_id == due.integration.calendar_id
 
-    async def _arrived(self, due: Due, ids: Sequence[str]) -> bool:
+    async def _arrived(self, due: DueStep, ids: Sequence[str]) -> bool:
         """Whether everything that was handed over has come to stand here, or never will."""
         waited = 0.0
-        while waited < LONGEST_WAIT:
+        while waited < MOVE_WAIT_SECONDS:
             async with self._store.read() as connection:
                 now = await self._store.now(connection)
                 busy = await moves.in_flight(connection, ids, now=now)
                 pairs = await _pairs(connection, due, await moves.still(connection, ids))
-            if not busy and not any(awaited(pair.here) for pair in pairs):
+            if not busy and not any(is_successor_awaited(pair.here) for pair in pairs):
                 return True
-            await self._clock.sleep(PATIENCE)
-            waited += PATIENCE
+            await self._clock.sleep(MOVE_POLL_SECONDS)
+            waited += MOVE_POLL_SECONDS
         return False
 
-    async def _remove(self, due: Due, pairs: Sequence[Pair]) -> dict[LinkId, Answer]:
+    async def _remove(self, due: DueStep, pairs: Sequence[MovingCopy]) -> dict[LinkId, Answer]:
         """Cronofy's answers; where one may be better at another time the queue tries the step again."""
-        ready = [pair.old for pair in pairs if may_go(pair.item, due.integration, pair.here)]
+        ready = [pair.old for pair in pairs if may_remove_copy(pair.item, due.integration, pair.here)]
         answers: list[Answer] = []
-        most = min(AT_ONCE, self._cronofy.largest_batch)
+        most = min(MOVED_A_STEP, self._cronofy.largest_batch)
         for at in range(0, len(ready), most):
             writes = [
                 Delete(calendar_id=old.calendar_id, event_id=old.event_id) for old in ready[at : at + most]
             ]
             answers += await self._cronofy.write(due.integration.sub, writes, turn=due.turn)
-        if any(answer.status == TOO_MANY for answer in answers):
-            raise Throttled(TOO_MUCH)
-        if any(passing(answer) for answer in answers):
+        if any(answer.status == STATUS_TOO_MANY for answer in answers):
+            raise Throttled(LIMITS_REACHED)
+        if any(may_succeed_later(answer) for answer in answers):
             raise Transient("the calendar that was linked before takes no deletions now")
         return {old.id: answer for old, answer in zip(ready, answers, strict=True)}
 
     async def _go_on(
         self,
         connection: AsyncConnection,
-        due: Due,
+        due: DueStep,
         handed_over: Sequence[str],
         answers: Mapping[LinkId, Answer],
     ) -> None:
@@ -131,9 +138,9 @@ class Moving:
         mine, after = due.integration.id, due.run.cursor.get("after", "")
         total = None if after else await moves.count(connection, mine)
         waited_for = await moves.still(connection, handed_over)
-        found = await moves.following(connection, mine, after=after, limit=AT_ONCE)
+        found = await moves.following(connection, mine, after=after, limit=MOVED_A_STEP)
         pairs = await _pairs(connection, due, [*waited_for, *found], lock=True)
-        outcome = Outcome()
+        outcome = MoveOutcome()
         old = {key for key, _ in waited_for}
         for pair in pairs:
             (_leave if pair.old.id in old else _follow)(outcome, pair, due, answers)
@@ -141,14 +148,14 @@ class Moving:
         await self._progress.go_on(
             connection,
             due,
-            step=MOVE if found else after_baseline(due.run),
+            step=MOVE_STEP if found else after_baseline(due.run),
             cursor={"after": found[-1][0], "links": outcome.waiting} if found else {},
             tally=outcome.tally(found=len(found)),
-            now_doing=MOVING,
+            now_doing=MOVING_COPIES,
             total=total,
         )
 
-    async def _save(self, connection: AsyncConnection, due: Due, outcome: Outcome) -> None:
+    async def _save(self, connection: AsyncConnection, due: DueStep, outcome: MoveOutcome) -> None:
         now = await self._store.moment(connection)
         await links.add(connection, outcome.new, now=now, touched_at=0.0)
         await links.save(connection, outcome.changed, touched_at=0.0)
@@ -157,26 +164,26 @@ class Moving:
         await logs.log(connection, outcome.entries, now=now)
 
 
-def _leave(outcome: Outcome, pair: Pair, due: Due, answers: Mapping[LinkId, Answer]) -> None:
+def _leave(outcome: MoveOutcome, pair: MovingCopy, due: DueStep, answers: Mapping[LinkId, Answer]) -> None:
     """What became of a copy whose successor was waited for."""
     answer = answers.get(pair.old.id)
     if answer is not None:
-        outcome.settle(pair, told(pair.item, due.integration, answer, due.run.id))
+        outcome.settle(pair, removal_entry(pair.item, due.integration, answer, due.run.id))
         if answer.accepted:
             outcome.changed.append(move_away(pair.old))
             outcome.moved += 1
         else:
             outcome.failed += 1
-    elif may_go(pair.item, due.integration, pair.here) is False:
-        outcome.settle(pair, left_there(pair.item, due.integration, due.run.id, written=False))
+    elif may_remove_copy(pair.item, due.integration, pair.here) is False:
+        outcome.settle(pair, left_copy_entry(pair.item, due.integration, due.run.id, written=False))
         outcome.failed += 1
 
 
-def _follow(outcome: Outcome, pair: Pair, due: Due, _: Mapping[LinkId, Answer]) -> None:
+def _follow(outcome: MoveOutcome, pair: MovingCopy, due: DueStep, _: Mapping[LinkId, Answer]) -> None:
     """Have a successor written, where one is to be."""
-    wanted = follow(pair.item, due.integration, pair.here, new_id=new_id)
+    wanted = plan_successor(pair.item, due.integration, pair.here, new_id=new_id)
     if wanted is None:
-        outcome.settle(pair, left_there(pair.item, due.integration, due.run.id, written=True))
+        outcome.settle(pair, left_copy_entry(pair.item, due.integration, due.run.id, written=True))
         outcome.skipped += 1
         return
     outcome.waiting.append(pair.old.id)
@@ -186,8 +193,8 @@ def _follow(outcome: Outcome, pair: Pair, due: Due, _: Mapping[LinkId, Answer]) 
 
 
 async def _pairs(
-    connection: AsyncConnection, due: Due, found: Sequence[tuple[LinkId, str]], *, lock: bool = False
-) -> list[Pair]:
+    connection: AsyncConnection, due: DueStep, found: Sequence[tuple[LinkId, str]], *, lock: bool = False
+) -> list[MovingCopy]:
     """Those copies with their items and successors; locked as everybody locks."""
     refs = {ref for _, ref in found}
     stored = await items.load(connection, refs, lock=lock)
@@ -198,7 +205,7 @@ async def _pairs(
     here = {link.item_ref: link for link in mine if link.calendar_id == due.integration.calendar_id}
     wanted = {key for key, _ in found}
     return [
-        Pair(old=link, item=stored[link.item_ref], here=here.get(link.item_ref))
+        MovingCopy(old=link, item=stored[link.item_ref], here=here.get(link.item_ref))
         for link in mine
         if link.id in wanted and link.item_ref in stored
     ]

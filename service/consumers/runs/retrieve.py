@@ -7,37 +7,37 @@ from typing import Any
 from contracts.calendar import LogAction, LogEntry, Outcome, Trigger
 from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import Transient
-from contracts.ports import Calendars, Clock
-from handlers.inbound_page import PageChanges, reach
+from contracts.ports import Clock, EventReader
+from handlers.inbound_page import PageChanges, days_to_read
 from handlers.judgement import Reading
-from handlers.runs import Span, span_of
-from service.consumers.inbound.matching import Look, RunEquals
-from service.consumers.inbound.pages import Pages
+from handlers.runs import DaySpan, span_of
+from service.consumers.inbound.matching import EqualsOfRun, MatchPass
+from service.consumers.inbound.pages import PageWriter
 from service.consumers.runs.baseline import after_reading
-from service.consumers.runs.steps import RETRIEVE, Due, Progress
-from service.cronofy.gateway import UNREADABLE_PAGE
+from service.consumers.runs.steps import RETRIEVE_STEP, DueStep, RunProgress
+from service.cronofy.gateway import UNREADABLE_PAGE_STATUSES
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import reads
 from service.store.integrations.reads import ReadTurn
-from service.store.runs.matches import RunNotes
-from service.store.runs.runs import Tally
+from service.store.runs.matches import RunEquals
+from service.store.runs.runs import RunTally
 
-PATIENCE = 0.2
-MOST_RESTARTS = 3
+PAGE_POLL_SECONDS = 0.2
+RETRIEVE_RESTARTS = 3
 """So often a reading begins again because its next page's address has expired; then attempts count."""
-READING = "Reading the linked calendar."
+READING_CALENDAR = "Reading the linked calendar."
 
 
 class Retrieval:
     """One page of the range; ``matching`` links what is equal on both sides and brings nothing."""
 
     def __init__(
-        self, *, store: Store, calendars: Calendars, progress: Progress, clock: Clock, pages: Pages
+        self, *, store: Store, calendars: EventReader, progress: RunProgress, clock: Clock, pages: PageWriter
     ) -> None:
         self._store, self._calendars, self._progress, self._clock = store, calendars, progress, clock
         self._pages = pages
 
-    async def __call__(self, due: Due) -> None:
+    async def __call__(self, due: DueStep) -> None:
         turn = await self._turn(due)
         try:
             await self._step(due, turn)
@@ -45,7 +45,7 @@ class Retrieval:
             async with self._store.begin() as connection:
                 await reads.give_up_turn(connection, turn)
 
-    async def _step(self, due: Due, turn: ReadTurn) -> None:
+    async def _step(self, due: DueStep, turn: ReadTurn) -> None:
         async with self._store.read() as connection:
             asked_at = await self._store.now(connection)
         span = await self._span(due)
@@ -53,7 +53,7 @@ class Retrieval:
         events = [event for event in page.events if span.holds(event.start, event.end)]
         reading = Reading(asked_at=asked_at, now=asked_at, trigger=Trigger.RUN, run_id=due.run.id)
 
-        equals = RunEquals(RunNotes(due.run.id), _look(due, page))
+        equals = EqualsOfRun(RunEquals(due.run.id), _look(due, page))
 
         async def then(connection: AsyncConnection, changes: PageChanges) -> None:
             left = await equals.left(connection)
@@ -65,12 +65,14 @@ class Retrieval:
             if step.last and not left:
                 await equals.forget(connection)
 
-        matching = due.run.step != RETRIEVE
+        matching = due.run.step != RETRIEVE_STEP
         await self._pages.retrieve(turn, events, reading=reading, matching=matching, equals=equals, then=then)
 
-    async def _note(self, connection: AsyncConnection, due: Due, step: "_Step", changes: PageChanges) -> None:
-        matching, pairing = due.run.step != RETRIEVE, bool(due.run.cursor.get("pairing"))
-        tally = matched_of(changes) if matching else tally_of(changes.entries, found=step.new)
+    async def _note(
+        self, connection: AsyncConnection, due: DueStep, step: "_Step", changes: PageChanges
+    ) -> None:
+        matching, pairing = due.run.step != RETRIEVE_STEP, bool(due.run.cursor.get("pairing"))
+        tally = count_matched(changes) if matching else tally_of(changes.entries, found=step.new)
         over = step.last and not step.left
         cursor: dict[str, Any] = {"pairing": True} if pairing or step.last else {}
         if not step.last:
@@ -82,11 +84,11 @@ class Retrieval:
             step=after_reading(due.run, due.integration.time_zone) if over else due.run.step,
             cursor={} if over else cursor,
             tally=tally,
-            now_doing=READING,
+            now_doing=READING_CALENDAR,
             total=None if matching or pairing else _ahead(due, step),
         )
 
-    async def _page(self, due: Due, span: Span) -> tuple[EventsPage, int]:
+    async def _page(self, due: DueStep, span: DaySpan) -> tuple[EventsPage, int]:
         """The page that is due, and how often the reading has begun again for it."""
         sub, following = due.integration.sub, due.run.cursor.get("page")
         restarts: int = due.run.cursor.get("restarts", 0)
@@ -94,18 +96,18 @@ class Retrieval:
             try:
                 return await self._calendars.next_page(sub, following, turn=due.turn), restarts
             except Transient as error:
-                if error.status not in UNREADABLE_PAGE or restarts >= MOST_RESTARTS:
+                if error.status not in UNREADABLE_PAGE_STATUSES or restarts >= RETRIEVE_RESTARTS:
                     raise
             # The page's address has expired: begin again; what has been brought is known by now.
             restarts += 1
         return await self._calendars.first_page(sub, _query(due, span), turn=due.turn), restarts
 
-    async def _span(self, due: Due) -> Span:
-        words = due.run.retrieve if due.run.step == RETRIEVE else due.run.send
+    async def _span(self, due: DueStep) -> DaySpan:
+        words = due.run.retrieve if due.run.step == RETRIEVE_STEP else due.run.send
         assert words is not None
         return span_of(words, now=due.run.requested_at, time_zone=due.integration.time_zone)
 
-    async def _turn(self, due: Due) -> ReadTurn:
+    async def _turn(self, due: DueStep) -> ReadTurn:
         """No read of the same calendar goes on beside this step, or an event might come twice."""
         while True:
             async with self._store.begin() as connection:
@@ -113,7 +115,7 @@ class Retrieval:
                 turn = await reads.take_turn(connection, due.integration.id, now=now)
             if turn is not None:
                 return turn
-            await self._clock.sleep(PATIENCE)
+            await self._clock.sleep(PAGE_POLL_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,19 +138,19 @@ class _Step:
         return self.page.next_page is None
 
 
-def _look(due: Due, page: EventsPage) -> Look:
+def _look(due: DueStep, page: EventsPage) -> MatchPass:
     if due.run.cursor.get("pairing"):
         return "second"
     return "only" if page.next_page is None and "page" not in due.run.cursor else "first"
 
 
-def _counted(due: Due, *, begun_again: bool) -> tuple[int, int]:
+def _counted(due: DueStep, *, begun_again: bool) -> tuple[int, int]:
     """How many events were read, and counted, before this page."""
     cursor = due.run.cursor
     return 0 if begun_again else cursor.get("read", 0), cursor.get("counted", 0)
 
 
-def _ahead(due: Due, step: _Step) -> int | None:
+def _ahead(due: DueStep, step: _Step) -> int | None:
     """How much lies before this step: a guess with the first page, exact with the last one."""
     if step.last:
         return step.new + step.left
@@ -156,18 +158,18 @@ def _ahead(due: Due, step: _Step) -> int | None:
     return len(step.page.events) * step.page.pages if first and step.page.pages else None
 
 
-def matched_of(changes: PageChanges) -> Tally:
+def count_matched(changes: PageChanges) -> RunTally:
     """What was found to be the same on both sides before a Send."""
-    return Tally(done=changes.linked, found=changes.linked, updated=changes.linked)
+    return RunTally(done=changes.linked, found=changes.linked, updated=changes.linked)
 
 
-def tally_of(entries: Sequence[LogEntry], *, found: int) -> Tally:
+def tally_of(entries: Sequence[LogEntry], *, found: int) -> RunTally:
     """The counts of a run from what its step logged (R27)."""
     made = [entry.action for entry in entries if entry.outcome is Outcome.DONE]
     failed = sum(entry.outcome is Outcome.FAILED for entry in entries)
     created = made.count(LogAction.CREATE)
     updated = made.count(LogAction.UPDATE) + made.count(LogAction.LINK)
-    return Tally(
+    return RunTally(
         done=found,
         found=found,
         created=created,
@@ -177,9 +179,9 @@ def tally_of(entries: Sequence[LogEntry], *, found: int) -> Tally:
     )
 
 
-def _query(due: Due, span: Span) -> EventsQuery:
+def _query(due: DueStep, span: DaySpan) -> EventsQuery:
     assert due.integration.calendar_id is not None
-    first, beyond = span.to_read(reach(due.run.requested_at))
+    first, beyond = span.to_read(days_to_read(due.run.requested_at))
     return EventsQuery(
         calendar_ids=(due.integration.calendar_id,), from_=first, to=beyond, include_managed=True
     )

@@ -10,25 +10,25 @@ from typing import Any
 
 from contracts.calendar import Integration, Link, LinkId, LinkState
 from contracts.ports import Clock
-from handlers.reconcile import sent
+from handlers.reconcile import link_to_send
 from handlers.runs import span_of
-from service.consumers.runs.steps import OVER, SEND, Due, Progress
+from service.consumers.runs.steps import OVER_STEP, SEND_STEP, DueStep, RunProgress
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.items import items
 from service.store.links import links, sends
-from service.store.runs.runs import Tally
+from service.store.runs.runs import RunTally
 
-AT_ONCE = 50
-AHEAD = 2 * AT_ONCE
+SENT_A_STEP = 50
+LINKS_AHEAD = 2 * SENT_A_STEP
 """Links of a run that may be unwritten when the next ones are handed over."""
-PATIENCE = 0.05
-LONGEST_WAIT = 20.0
-SENDING = "Sending to the linked calendar."
+SEND_POLL_SECONDS = 0.05
+SEND_WAIT_SECONDS = 20.0
+SENDING_ITEMS = "Sending to the linked calendar."
 
 
 @dataclass(kw_only=True, slots=True)
-class Chosen:
+class HandedOver:
     """What one step hands to the lanes."""
 
     new: list[Link] = field(default_factory=list)
@@ -48,14 +48,14 @@ class Chosen:
 class Sending:
     """One step: wait for what the ones before handed over, count it, and hand over the next fifty."""
 
-    def __init__(self, *, store: Store, progress: Progress, clock: Clock) -> None:
+    def __init__(self, *, store: Store, progress: RunProgress, clock: Clock) -> None:
         self._store, self._progress, self._clock = store, progress, clock
 
-    async def __call__(self, due: Due) -> None:
+    async def __call__(self, due: DueStep) -> None:
         cursor = due.run.cursor
         handed_over = cursor.get("links", [])
-        if not await self._arrived(handed_over, but=0 if cursor.get("all") else AHEAD):
-            await self._progress.wait(due, seconds=1.0, now_doing=SENDING)
+        if not await self._arrived(handed_over, but=0 if cursor.get("all") else LINKS_AHEAD):
+            await self._progress.wait(due, seconds=1.0, now_doing=SENDING_ITEMS)
             return
         async with self._store.begin() as connection:
             waiting = await sends.unwritten(connection, handed_over)
@@ -65,44 +65,44 @@ class Sending:
     async def _arrived(self, ids: Sequence[str], *, but: int) -> bool:
         """Whether these links have been written, or never will be, but for so many."""
         waited = 0.0
-        while waited < LONGEST_WAIT:
+        while waited < SEND_WAIT_SECONDS:
             async with self._store.read() as connection:
                 if len(await sends.unwritten(connection, ids)) <= but:
                     return True
-            await self._clock.sleep(PATIENCE)
-            waited += PATIENCE
+            await self._clock.sleep(SEND_POLL_SECONDS)
+            waited += SEND_POLL_SECONDS
         return False
 
     @staticmethod
-    async def _counted(connection: AsyncConnection, due: Due, waiting: Collection[str]) -> Tally:
+    async def _counted(connection: AsyncConnection, due: DueStep, waiting: Collection[str]) -> RunTally:
         """What has come of those that do not wait any more."""
         cursor = due.run.cursor
         ids = [key for key in cursor.get("links", []) if key not in waiting]
         found = await links.load(connection, ids)
         failed = sum(link.state is not LinkState.AGREED for link in found.values())
         created = len(set(cursor.get("new", ())) & {key for key, link in found.items() if _went(link)})
-        return Tally(
+        return RunTally(
             done=len(ids), created=created, updated=max(0, len(ids) - failed - created), failed=failed
         )
 
     async def _hand_over(
-        self, connection: AsyncConnection, due: Due, tally: Tally, waiting: Sequence[str]
+        self, connection: AsyncConnection, due: DueStep, tally: RunTally, waiting: Sequence[str]
     ) -> None:
         span = span_of(due.run.send or {}, now=due.run.requested_at, time_zone=due.integration.time_zone)
         after = due.run.cursor.get("after")
         refs: Sequence[str] = ()
         if not due.run.cursor.get("all"):
-            refs = await sends.next_items(connection, due.integration, span, after=after, limit=AT_ONCE)
+            refs = await sends.next_items(connection, due.integration, span, after=after, limit=SENT_A_STEP)
         new = [key for key in due.run.cursor.get("new", ()) if key in waiting]
         if not refs:
             cursor: dict[str, Any] = {**due.run.cursor, "links": waiting, "new": new, "all": True}
             await self._progress.go_on(
                 connection,
                 due,
-                step=SEND if waiting else OVER,
+                step=SEND_STEP if waiting else OVER_STEP,
                 cursor=cursor if waiting else {},
                 tally=tally,
-                now_doing=SENDING,
+                now_doing=SENDING_ITEMS,
             )
             return
         chosen = await self._choose(connection, due.integration, refs)
@@ -111,36 +111,36 @@ class Sending:
             "after": refs[-1],
             "links": [*waiting, *chosen.ids],
             "new": [*new, *chosen.appearing],
-            "all": len(refs) < AT_ONCE,
+            "all": len(refs) < SENT_A_STEP,
         }
         more = replace(tally, found=len(refs), skipped=chosen.skipped, done=tally.done + chosen.skipped)
         total = None
         if after is None:
             total = await sends.count_items(connection, due.integration, span)
         await self._progress.go_on(
-            connection, due, step=SEND, cursor=cursor, tally=more, now_doing=SENDING, total=total
+            connection, due, step=SEND_STEP, cursor=cursor, tally=more, now_doing=SENDING_ITEMS, total=total
         )
 
     async def _choose(
         self, connection: AsyncConnection, integration: Integration, refs: Sequence[str]
-    ) -> Chosen:
+    ) -> HandedOver:
         stored = await items.load(connection, refs, lock=True)
         here = {
             link.item_ref: link
             for link in await links.of_items(connection, refs, lock=True)
             if link.integration_id == integration.id and link.calendar_id == integration.calendar_id
         }
-        chosen = Chosen()
+        chosen = HandedOver()
         for item in stored.values():
             known = here.get(item.ref)
-            wanted = sent(item, integration, known, new_id=new_id)
+            wanted = link_to_send(item, integration, known, new_id=new_id)
             if wanted is None:
                 chosen.skipped += 1
             else:
                 (chosen.new if known is None else chosen.changed).append(wanted)
         return chosen
 
-    async def _mark(self, connection: AsyncConnection, chosen: Chosen, run_id: str) -> None:
+    async def _mark(self, connection: AsyncConnection, chosen: HandedOver, run_id: str) -> None:
         now = await self._store.moment(connection)
         await links.add(connection, chosen.new, now=now, touched_at=0.0)
         await links.save(connection, chosen.changed, touched_at=0.0)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.calendar import Integration
+from contracts.messages import QUEUE_RUNS
 from contracts.ports import Turn
 from service.crashpoints import crash_point
 from service.integrations.run_requests import request_step_after
@@ -14,23 +15,22 @@ from service.store.integrations import listing
 from service.store.messages import inbox
 from service.store.messages.inbox import MessageKey
 from service.store.runs import runs
-from service.store.runs.runs import COMPARISONS, Run, Tally
+from service.store.runs.runs import COMPARISON_RUNS, Run, RunTally
 
-RUNS_QUEUE = "calendar-sync.runs"
-FINISH = "finish"
-BY_ITSELF = frozenset(COMPARISONS)
-RETRIEVE, MATCH, SEND, OVER = "retrieve", "match", "send", "over"
-MOVE = "move"
-NOTICES, WHOLE, COMPARE = "notices", "whole", "compare"
-REMOVE, LEAVE, FORGET = "remove", "leave", "forget"
+FINISH_RUN = "finish"
+RUNS_BY_ITSELF = frozenset(COMPARISON_RUNS)
+RETRIEVE_STEP, MATCH_STEP, SEND_STEP, OVER_STEP = "retrieve", "match", "send", "over"
+MOVE_STEP = "move"
+NOTICES_STEP, WHOLE_STEP, COMPARE_STEP = "notices", "whole", "compare"
+REMOVE_STEP, LEAVE_STEP, FORGET_STEP = "remove", "leave", "forget"
 
 
-class Overtaken(Exception):
+class StepOvertaken(Exception):
     """The step was done by another process, or the run was ended, while this one was at it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Due:
+class DueStep:
     """A step that is to be done now."""
 
     run: Run
@@ -43,10 +43,10 @@ class Due:
         return Turn(integration_id=self.integration.id, run=True)
 
 
-Step = Callable[[Due], Awaitable[None]]
+StepHandler = Callable[[DueStep], Awaitable[None]]
 
 
-class Progress:
+class RunProgress:
     """Writes how far a run has come, with the request for its next step, in the step's own transaction."""
 
     def __init__(self, store: Store) -> None:
@@ -55,20 +55,20 @@ class Progress:
     async def go_on(
         self,
         connection: AsyncConnection,
-        due: Due,
+        due: DueStep,
         *,
         step: str,
         cursor: Mapping[str, Any],
-        tally: Tally,
+        tally: RunTally,
         now_doing: str = "",
         total: int | None = None,
     ) -> None:
-        """Note this step and ask for the next; after the last one the run is done. Raises Overtaken."""
-        finished = step == OVER and due.run.kind == FINISH
+        """Note this step and ask for the next; after the last one the run is done. Raises StepOvertaken."""
+        finished = step == OVER_STEP and due.run.kind == FINISH_RUN
         if finished:
             await listing.lock(connection, due.integration.id)  # before the run, as whoever cancels it does
         if not await runs.stands(connection, due.run):
-            raise Overtaken
+            raise StepOvertaken
         now = await self._store.now(connection)
         moment = datetime.fromtimestamp(now, UTC)
         await runs.advance(
@@ -82,7 +82,7 @@ class Progress:
             total=total,
         )
         await self.note(connection, due.key)
-        if step == OVER:
+        if step == OVER_STEP:
             if finished:
                 await runs.disable_options(connection, due.integration.id)
             await runs.end(connection, due.run.id, state="done", reason=None, at=moment)
@@ -90,14 +90,14 @@ class Progress:
             await request_step_after(connection, due.run, seconds=now)
         crash_point("runs.2")
 
-    async def end(self, due: Due, *, state: str, reason: str) -> None:
+    async def end(self, due: DueStep, *, state: str, reason: str) -> None:
         """The run is over before its last step; the sentence says why."""
         async with self._store.begin() as connection:
             at = await self._store.moment(connection)
             await runs.end(connection, due.run.id, state=state, reason=reason, at=at)
             await self.note(connection, due.key)
 
-    async def wait(self, due: Due, *, seconds: float, now_doing: str) -> None:
+    async def wait(self, due: DueStep, *, seconds: float, now_doing: str) -> None:
         """Try the same step again in a while."""
         async with self._store.begin() as connection:
             due_at = await self._store.now(connection) + seconds
@@ -106,4 +106,4 @@ class Progress:
 
     async def note(self, connection: AsyncConnection, key: MessageKey) -> None:
         now = await self._store.now(connection)
-        await inbox.record(connection, RUNS_QUEUE, [(key, "done")], now=now)
+        await inbox.record(connection, QUEUE_RUNS, [(key, "done")], now=now)

@@ -7,21 +7,21 @@ from fastapi import FastAPI
 
 from service.demo.simulator.api import routes
 from service.demo.simulator.api.batch import run_batch
-from service.demo.simulator.api.gate import Handler, guarded
-from service.demo.simulator.clock import ManualClock
+from service.demo.simulator.api.gate import ApiHandler, guarded
+from service.demo.simulator.clock import SteppedClock
 from service.demo.simulator.control import add_control
 from service.demo.simulator.health import add_health
 from service.demo.simulator.pages.consent import add_consent_pages
 from service.demo.simulator.pages.owner_pages import add_owner_pages
-from service.demo.simulator.world import World
+from service.demo.simulator.world import SimulatedWorld
 
 _EVENTS = "/v1/calendars/{calendar_id}/events"
-_OPEN: list[tuple[str, str, Handler]] = [
+_OPEN: list[tuple[str, str, ApiHandler]] = [
     ("POST", "/oauth/token", routes.token),
     ("POST", "/oauth/token/revoke", routes.revoke_token),
     ("POST", "/v1/application_calendars", routes.application_calendar),
 ]
-_BEHIND_A_TOKEN: list[tuple[str, str, Handler]] = [
+_BEHIND_A_TOKEN: list[tuple[str, str, ApiHandler]] = [
     ("POST", "/v1/batch", run_batch),
     ("POST", _EVENTS, routes.upsert),
     ("DELETE", _EVENTS, routes.delete),
@@ -45,12 +45,12 @@ _BEHIND_A_TOKEN: list[tuple[str, str, Handler]] = [
 ]
 
 
-def create_app(world: World) -> FastAPI:
+def create_app(world: SimulatedWorld) -> FastAPI:
     """Both of Cronofy's hosts on one; under the computer's clock the world lives as long as the app."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if isinstance(world.clock, ManualClock):
+        if isinstance(world.clock, SteppedClock):
             yield
             return
         async with world.running():

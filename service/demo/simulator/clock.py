@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
-class Clock(Protocol):
+class SimulatorClock(Protocol):
     """Seconds since 1970, and a wait of its own kind."""
 
     def now(self) -> float: ...
@@ -14,7 +14,7 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
-class SystemClock:
+class ComputerClock:
     """The computer's clock."""
 
     def now(self) -> float:
@@ -24,7 +24,7 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-class ManualClock:
+class SteppedClock:
     """Stands still until it is moved, so that a test decides when delayed things happen."""
 
     def __init__(self, start: datetime = datetime(2026, 12, 1, 8, tzinfo=UTC)) -> None:

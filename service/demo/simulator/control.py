@@ -6,25 +6,25 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
-from service.demo.simulator.api.gate import Endpoint
+from service.demo.simulator.api.gate import ApiEndpoint
 from service.demo.simulator.calendars.owner import OwnerError
 from service.demo.simulator.faults import UnknownFaultError
-from service.demo.simulator.model import Binding, Mailbox, Write
+from service.demo.simulator.model import AcceptedWrite, CalendarBinding, Mailbox
 from service.demo.simulator.state import Json
-from service.demo.simulator.world import World
+from service.demo.simulator.world import SimulatedWorld
 
-Verb = Callable[[World, Request, Json], Any]
+ControlVerb = Callable[[SimulatedWorld, Request, Json], Any]
 _NOT_FOUND, _INVALID = 404, 422
 
 
-def add_control(app: FastAPI, world: World) -> None:
-    """Each verb once; its Python form is a method of World."""
+def add_control(app: FastAPI, world: SimulatedWorld) -> None:
+    """Each verb once; its Python form is a method of SimulatedWorld."""
     for method, path, verb in _VERBS:
         app.add_api_route(f"/_control{path}", _endpoint(world, verb), methods=[method])
     app.add_api_route("/_control/advance", _advance(world), methods=["POST"])
 
 
-def _endpoint(world: World, verb: Verb) -> Endpoint:
+def _endpoint(world: SimulatedWorld, verb: ControlVerb) -> ApiEndpoint:
     async def endpoint(request: Request) -> Response:
         body = await request.body()
         world.catch_up()
@@ -39,7 +39,7 @@ def _endpoint(world: World, verb: Verb) -> Endpoint:
     return endpoint
 
 
-def _advance(world: World) -> Endpoint:
+def _advance(world: SimulatedWorld) -> ApiEndpoint:
     async def endpoint(request: Request) -> Response:
         try:
             await world.advance(float((await request.json())["seconds"]))
@@ -56,19 +56,19 @@ def _shown(found: Any, status: int = 200) -> Response:
 
 # The switches
 
-_STATES: dict[str, tuple[Callable[[World, str], None], Callable[[World, str], None]]] = {
-    "disconnected": (World.disconnect, World.reconnect),
-    "initial_sync_required": (World.start_initial_sync, World.finish_initial_sync),
-    "read_only": (World.set_read_only, lambda world, key: world.set_read_only(key, False)),
-    "missing": (World.set_missing, lambda world, key: world.set_missing(key, False)),
+_STATES: dict[str, tuple[Callable[[SimulatedWorld, str], None], Callable[[SimulatedWorld, str], None]]] = {
+    "disconnected": (SimulatedWorld.disconnect, SimulatedWorld.reconnect),
+    "initial_sync_required": (SimulatedWorld.start_initial_sync, SimulatedWorld.finish_initial_sync),
+    "read_only": (SimulatedWorld.set_read_only, lambda world, key: world.set_read_only(key, False)),
+    "missing": (SimulatedWorld.set_missing, lambda world, key: world.set_missing(key, False)),
 }
 
 
-def _show_faults(world: World, _: Request, __: Json) -> Json:
+def _show_faults(world: SimulatedWorld, _: Request, __: Json) -> Json:
     return {**world.faults.as_json(), **_states(world)}
 
 
-def _states(world: World) -> Json:
+def _states(world: SimulatedWorld) -> Json:
     profiles = [profile for mailbox in world.mailboxes.values() for profile in mailbox.profiles]
     calendars = world.calendars.values()
     return {
@@ -79,7 +79,7 @@ def _states(world: World) -> Json:
     }
 
 
-def _set_faults(world: World, request: Request, given: Json) -> Json:
+def _set_faults(world: SimulatedWorld, request: Request, given: Json) -> Json:
     """Switches by name; the states as whole lists of ids or e-mail addresses; two verbs."""
     states = {name: given.pop(name) for name in _STATES if name in given}
     revoked = given.pop("revoke", [])
@@ -94,7 +94,7 @@ def _set_faults(world: World, request: Request, given: Json) -> Json:
     return _show_faults(world, request, given)
 
 
-def _set_state(world: World, name: str, wanted: list[str]) -> None:
+def _set_state(world: SimulatedWorld, name: str, wanted: list[str]) -> None:
     begin, end = _STATES[name]
     now = set(_states(world)[name])
     named = {key: _identities(world, name, key) for key in wanted}
@@ -105,13 +105,13 @@ def _set_state(world: World, name: str, wanted: list[str]) -> None:
             begin(world, key)
 
 
-def _identities(world: World, name: str, key: str) -> set[str]:
+def _identities(world: SimulatedWorld, name: str, key: str) -> set[str]:
     if name in {"read_only", "missing"}:
         return {world.calendar(key).key}
     return {profile.profile_id for profile in world.profiles(key)}
 
 
-def _clear_faults(world: World, request: Request, given: Json) -> Json:
+def _clear_faults(world: SimulatedWorld, request: Request, given: Json) -> Json:
     """The switches and the states; what was revoked stays revoked."""
     world.faults.clear()
     for name in _STATES:
@@ -122,7 +122,7 @@ def _clear_faults(world: World, request: Request, given: Json) -> Json:
 # People
 
 
-def _list_accounts(world: World, _: Request, __: Json) -> Json:
+def _list_accounts(world: SimulatedWorld, _: Request, __: Json) -> Json:
     return {"accounts": [_person(mailbox) for mailbox in world.mailboxes.values()]}
 
 
@@ -159,7 +159,7 @@ def _person(mailbox: Mailbox) -> Json:
     }
 
 
-def _bound(binding: Binding) -> Json:
+def _bound(binding: CalendarBinding) -> Json:
     return {
         "calendar_id": binding.calendar_id,
         "name": binding.calendar.name,
@@ -167,11 +167,11 @@ def _bound(binding: Binding) -> Json:
     }
 
 
-def _add_account(world: World, _: Request, given: Json) -> Json:
+def _add_account(world: SimulatedWorld, _: Request, given: Json) -> Json:
     return _person(world.add_mailbox(**given))
 
 
-def _link(world: World, request: Request, given: Json) -> Json:
+def _link(world: SimulatedWorld, request: Request, given: Json) -> Json:
     linked = world.link(request.path_params["email"], **given)
     return {
         "account_id": linked.account.account_id,
@@ -181,15 +181,15 @@ def _link(world: World, request: Request, given: Json) -> Json:
     }
 
 
-def _to_account(verb: Callable[[World, str], None]) -> Verb:
-    def act(world: World, request: Request, _: Json) -> Json:
+def _to_account(verb: Callable[[SimulatedWorld, str], None]) -> ControlVerb:
+    def act(world: SimulatedWorld, request: Request, _: Json) -> Json:
         verb(world, request.path_params["email"])
         return {}
 
     return act
 
 
-def _add_application(world: World, _: Request, given: Json) -> Json:
+def _add_application(world: SimulatedWorld, _: Request, given: Json) -> Json:
     application = world.add_application(given["client_id"], given["client_secrets"])
     return {"client_id": application.client_id, "secrets": len(application.secrets)}
 
@@ -197,27 +197,27 @@ def _add_application(world: World, _: Request, given: Json) -> Json:
 # Calendars and events
 
 
-def _list_events(world: World, request: Request, _: Json) -> Json:
+def _list_events(world: SimulatedWorld, request: Request, _: Json) -> Json:
     return {"events": world.events(request.query_params["calendar_id"])}
 
 
-def _add_event(world: World, request: Request, given: Json) -> Json:
+def _add_event(world: SimulatedWorld, request: Request, given: Json) -> Json:
     return {"events": world.add_event(request.path_params["calendar_id"], **given)}
 
 
-def _change_event(world: World, request: Request, given: Json) -> Json:
+def _change_event(world: SimulatedWorld, request: Request, given: Json) -> Json:
     path = request.path_params
     return {"event": world.change_event(path["calendar_id"], path["key"], **given)}
 
 
-def _delete_event(world: World, request: Request, _: Json) -> Json:
+def _delete_event(world: SimulatedWorld, request: Request, _: Json) -> Json:
     path = request.path_params
     series = request.query_params.get("series") == "true"
     world.delete_event(path["calendar_id"], path["key"], series=series)
     return {}
 
 
-def _change_calendar(world: World, request: Request, given: Json) -> Json:
+def _change_calendar(world: SimulatedWorld, request: Request, given: Json) -> Json:
     calendar_id = request.path_params["calendar_id"]
     calendar = world.calendar(calendar_id)
     calendar.name = given.get("name", calendar.name)
@@ -228,7 +228,7 @@ def _change_calendar(world: World, request: Request, given: Json) -> Json:
     return {"name": calendar.name, "read_only": calendar.read_only, "deleted": calendar.deleted}
 
 
-def _share_calendar(world: World, request: Request, given: Json) -> Json:
+def _share_calendar(world: SimulatedWorld, request: Request, given: Json) -> Json:
     world.share_calendar(request.path_params["calendar_id"], given["email"])
     return {}
 
@@ -236,17 +236,17 @@ def _share_calendar(world: World, request: Request, given: Json) -> Json:
 # What arrived
 
 
-def _requests(world: World, _: Request, __: Json) -> Json:
+def _requests(world: SimulatedWorld, _: Request, __: Json) -> Json:
     return {"requests": list(world.log.requests)}
 
 
-def _writes(world: World, request: Request, _: Json) -> Json:
+def _writes(world: SimulatedWorld, request: Request, _: Json) -> Json:
     """Accepted writes in the order of their arrival; ``key`` picks one event's."""
     key = request.query_params.get("key")
     return {"writes": [_write(write) for write in world.log.writes if key in {None, write.key}]}
 
 
-def _write(write: Write) -> Json:
+def _write(write: AcceptedWrite) -> Json:
     return {
         "at": write.at,
         "kind": write.kind,
@@ -257,31 +257,31 @@ def _write(write: Write) -> Json:
     }
 
 
-def _notices(world: World, _: Request, __: Json) -> Json:
+def _notices(world: SimulatedWorld, _: Request, __: Json) -> Json:
     return {"notices": list(world.log.notices)}
 
 
-def _stats(world: World, _: Request, __: Json) -> Json:
+def _stats(world: SimulatedWorld, _: Request, __: Json) -> Json:
     return world.stats()
 
 
-def _forget(world: World, _: Request, __: Json) -> Json:
+def _forget(world: SimulatedWorld, _: Request, __: Json) -> Json:
     world.log.clear()
     return {}
 
 
 _EVENT = "/calendars/{calendar_id}/events/{key}"
-_VERBS: list[tuple[str, str, Verb]] = [
+_VERBS: list[tuple[str, str, ControlVerb]] = [
     ("GET", "/faults", _show_faults),
     ("POST", "/faults", _set_faults),
     ("DELETE", "/faults", _clear_faults),
     ("GET", "/accounts", _list_accounts),
     ("POST", "/accounts", _add_account),
     ("POST", "/accounts/{email}/link", _link),
-    ("POST", "/accounts/{email}/disconnect", _to_account(World.disconnect)),
-    ("POST", "/accounts/{email}/reconnect", _to_account(World.reconnect)),
-    ("POST", "/accounts/{email}/revoke", _to_account(World.revoke)),
-    ("POST", "/accounts/{email}/expire-access-tokens", _to_account(World.expire_access_tokens)),
+    ("POST", "/accounts/{email}/disconnect", _to_account(SimulatedWorld.disconnect)),
+    ("POST", "/accounts/{email}/reconnect", _to_account(SimulatedWorld.reconnect)),
+    ("POST", "/accounts/{email}/revoke", _to_account(SimulatedWorld.revoke)),
+    ("POST", "/accounts/{email}/expire-access-tokens", _to_account(SimulatedWorld.expire_access_tokens)),
     ("POST", "/applications", _add_application),
     ("GET", "/events", _list_events),
     ("POST", "/calendars/{calendar_id}/events", _add_event),

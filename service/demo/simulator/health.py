@@ -6,10 +6,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from service.demo.simulator.state import Json
-from service.demo.simulator.world import World
+from service.demo.simulator.world import SimulatedWorld
 
 
-def add_health(app: FastAPI, world: World) -> None:
+def add_health(app: FastAPI, world: SimulatedWorld) -> None:
     """Whoever gets an answer knows that it is ready, for it needs nothing and nobody (DESIGN 11)."""
 
     async def alive() -> Response:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.demo.simulator.limits import Traffic
-from service.demo.simulator.times import Moment
+from service.demo.simulator.times import EventTime
 
-PROVIDERS = {
+PROVIDER_KINDS = {
     "office365": ("exchange", "office365", "Office 365"),
     "exchange": ("exchange", "exchange", "Exchange"),
     "outlook_com": ("live_connect", "outlook_com", "Outlook.com"),
@@ -18,7 +18,7 @@ PROVIDERS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Owner:
+class EventOwner:
     """The application and account whose managed event this is, and the id it gave."""
 
     client_id: str
@@ -27,13 +27,13 @@ class Owner:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class ProviderEvent:
     """An event as it stands in the provider's calendar; a change makes a new one."""
 
     uid: str
     summary: str
-    start: Moment
-    end: Moment
+    start: EventTime
+    end: EventTime
     created: float
     updated: float
     description: str = ""
@@ -47,24 +47,24 @@ class Event:
     categories: tuple[str, ...] = ()
     series: str | None = None
     options: dict[str, bool] | None = None
-    owner: Owner | None = None
+    owner: EventOwner | None = None
     deleted: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
     """url, color, reminders, conferencing and the like: kept, not understood."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class CachedEvent:
     """An event as Cronofy's cache has it."""
 
-    event: Event
+    event: ProviderEvent
     modified: float
-    earlier: tuple[tuple[Moment, Moment], ...] = ()
+    earlier: tuple[tuple[EventTime, EventTime], ...] = ()
     """Where the event used to be, for include_moved."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Calendar:
+class ProviderCalendar:
     """A calendar at the provider: the truth."""
 
     key: str
@@ -74,8 +74,8 @@ class Calendar:
     read_only: bool = False
     deleted: bool = False
     permission: str = "sandbox"
-    events: dict[str, Event] = field(default_factory=dict)
-    bindings: list["Binding"] = field(default_factory=list)
+    events: dict[str, ProviderEvent] = field(default_factory=dict)
+    bindings: list["CalendarBinding"] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -86,8 +86,8 @@ class Mailbox:
     email: str
     name: str
     zone: str
-    calendars: dict[str, Calendar] = field(default_factory=dict)
-    profiles: list["Profile"] = field(default_factory=list)
+    calendars: dict[str, ProviderCalendar] = field(default_factory=dict)
+    profiles: list["MailboxProfile"] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -100,32 +100,32 @@ class Application:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Binding:
+class CalendarBinding:
     """One account's view of one calendar: its id, its permission, its cache, its managed events."""
 
     calendar_id: str
-    calendar: Calendar
-    profile: "Profile"
+    calendar: ProviderCalendar
+    profile: "MailboxProfile"
     permission: str
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, CachedEvent] = field(default_factory=dict)
     """By event_uid, the one modified last at the end."""
     managed: dict[str, str] = field(default_factory=dict)
     """event_id → event_uid."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Profile:
+class MailboxProfile:
     profile_id: str
     mailbox: Mailbox
     account: "Account"
     connected: bool = True
     syncing: bool = False
-    bindings: list[Binding] = field(default_factory=list)
-    held: list["Write"] = field(default_factory=list)
+    bindings: list[CalendarBinding] = field(default_factory=list)
+    held: list["AcceptedWrite"] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Channel:
+class PushChannel:
     channel_id: str
     account: "Account"
     callback_url: str
@@ -152,13 +152,13 @@ class Account:
     kind: str = "account"
     revoked: bool = False
     application_calendar_id: str | None = None
-    profiles: list[Profile] = field(default_factory=list)
-    bindings: dict[str, Binding] = field(default_factory=dict)
-    channels: dict[str, Channel] = field(default_factory=dict)
+    profiles: list[MailboxProfile] = field(default_factory=list)
+    bindings: dict[str, CalendarBinding] = field(default_factory=dict)
+    channels: dict[str, PushChannel] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Grant:
+class TokenScope:
     """What a token stands for."""
 
     account: Account
@@ -167,27 +167,27 @@ class Grant:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Code:
+class AuthorizationCode:
     """An authorization code: short-lived, used once."""
 
     account: Account
-    profile: Profile
+    profile: MailboxProfile
     scope: str
     redirect_uri: str
     expires: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Write:
+class AcceptedWrite:
     """A write that was answered with 202."""
 
     at: float
     kind: str
     """upsert, delete, edit, remove (of an external event) or participation."""
-    binding: Binding
+    binding: CalendarBinding
     key: str
     """event_id or event_uid."""
     data: dict[str, Any]
     """As it was sent."""
     changes: dict[str, Any]
-    """Checked and in the fields of Event."""
+    """Checked and in the fields of ProviderEvent."""

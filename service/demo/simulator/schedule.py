@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable
 
 
-class Schedule:
+class ActSchedule:
     """Acts in the order of their due times, equal times in the order in which they were entered."""
 
     def __init__(self) -> None:

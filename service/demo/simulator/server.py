@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 
 from service.demo.simulator.app import create_app
-from service.demo.simulator.world import World
+from service.demo.simulator.world import SimulatedWorld
 
 _PEOPLE = (
     ("office365", "olivia.office@example.test", "Olivia Office"),
@@ -20,9 +20,9 @@ _PEOPLE = (
 )
 
 
-def demo_world(*, client_id: str, client_secret: str) -> World:
+def demo_world(*, client_id: str, client_secret: str) -> SimulatedWorld:
     """One person at each of the five providers, and Cronofy's own limits."""
-    world = World(client_id=client_id, client_secret=client_secret)
+    world = SimulatedWorld(client_id=client_id, client_secret=client_secret)
     world.faults.change(per_second=50, per_minute=500)
     for provider, email, name in _PEOPLE:
         calendars = ("Calendar", "Family", {"name": "Public holidays", "read_only": True})
@@ -30,7 +30,7 @@ def demo_world(*, client_id: str, client_secret: str) -> World:
     return world
 
 
-class Server(uvicorn.Server):
+class SimulatorServer(uvicorn.Server):
     """Leaves signals to whoever owns the process; ``should_exit`` ends it."""
 
     @contextlib.contextmanager
@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(world: World) -> Server:
+def uvicorn_server(world: SimulatedWorld) -> SimulatorServer:
     """To be run on a socket that is already listening, in any event loop."""
     config = uvicorn.Config(
         create_app(world),
@@ -46,14 +46,14 @@ def server(world: World) -> Server:
         access_log=False,
         timeout_graceful_shutdown=2,
     )
-    return Server(config)
+    return SimulatorServer(config)
 
 
 @contextlib.asynccontextmanager
-async def serving(world: World, *, host: str, port: int) -> AsyncIterator[str]:
+async def serve_inside(world: SimulatedWorld, *, host: str, port: int) -> AsyncIterator[str]:
     """Serve inside another program; yields the address, on which connections already wait their turn."""
     with socket.create_server((host, port)) as listening:
-        running = server(world)
+        running = uvicorn_server(world)
         task = asyncio.create_task(running.serve(sockets=[listening]))
         try:
             yield f"http://{host}:{listening.getsockname()[1]}"
@@ -80,6 +80,6 @@ async def serve_async(
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serving(world, host=host, port=port) as address:
+    async with serve_inside(world, host=host, port=port) as address:
         begun(address)
         await stop.wait()

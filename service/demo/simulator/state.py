@@ -6,22 +6,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.demo.simulator.clock import Clock, SystemClock
+from service.demo.simulator.clock import ComputerClock, SimulatorClock
 from service.demo.simulator.faults import Faults
 from service.demo.simulator.limits import Traffic
 from service.demo.simulator.model import (
+    AcceptedWrite,
     Account,
     Application,
-    Binding,
-    Calendar,
-    Channel,
-    Code,
-    Grant,
+    AuthorizationCode,
+    CachedEvent,
+    CalendarBinding,
     Mailbox,
-    Row,
-    Write,
+    ProviderCalendar,
+    PushChannel,
+    TokenScope,
 )
-from service.demo.simulator.schedule import Schedule
+from service.demo.simulator.schedule import ActSchedule
 
 Json = dict[str, Any]
 ApiAnswer = tuple[int, Json | None]
@@ -31,17 +31,17 @@ Poster = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Notice:
+class QueuedNotice:
     """A callback on its way to a channel."""
 
-    channel: Channel
+    channel: PushChannel
     kind: str
     body: bytes
     attempt: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Pages:
+class RemainingPages:
     """The rest of a read: what its page tokens stand for."""
 
     account: Account
@@ -56,16 +56,16 @@ class Pages:
 class PermissionRequest:
     """Elevated permission that was asked for and not yet granted."""
 
-    bindings: list[tuple[Binding, str]]
+    bindings: list[tuple[CalendarBinding, str]]
     redirect_uri: str
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Log:
+class TrafficLog:
     """What arrived, was accepted and was sent; bounded, the oldest is forgotten first."""
 
     requests: deque[Json] = field(default_factory=lambda: deque(maxlen=100_000))
-    writes: deque[Write] = field(default_factory=lambda: deque(maxlen=50_000))
+    writes: deque[AcceptedWrite] = field(default_factory=lambda: deque(maxlen=50_000))
     notices: deque[Json] = field(default_factory=lambda: deque(maxlen=10_000))
     statuses: dict[int, int] = field(default_factory=dict)
     traffic: Traffic = field(default_factory=Traffic)
@@ -78,31 +78,33 @@ class Log:
         self.traffic = Traffic()
 
 
-class State:
+class SimulatorState:
     """Shared by all parts; only the event loop touches it."""
 
-    def __init__(self, *, clock: Clock | None = None, post: Poster | None = None, seed: int = 0) -> None:
-        self.clock: Clock = clock or SystemClock()
+    def __init__(
+        self, *, clock: SimulatorClock | None = None, post: Poster | None = None, seed: int = 0
+    ) -> None:
+        self.clock: SimulatorClock = clock or ComputerClock()
         self.post = post
         self.public_url = ""
         """Where the simulator is reached from outside; without it, where each request came to."""
         self.faults = Faults()
-        self.schedule = Schedule()
+        self.schedule = ActSchedule()
         self.chance = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing here is secret
-        self.log = Log()
+        self.log = TrafficLog()
         self.applications: dict[str, Application] = {}
         self.mailboxes: dict[str, Mailbox] = {}
-        self.calendars: dict[str, Calendar] = {}
+        self.calendars: dict[str, ProviderCalendar] = {}
         self.accounts: dict[str, Account] = {}
-        self.bindings: dict[str, Binding] = {}
+        self.bindings: dict[str, CalendarBinding] = {}
         self.linked: dict[tuple[str, str], Account] = {}
-        self.access_tokens: dict[str, Grant] = {}
-        self.refresh_tokens: dict[str, Grant] = {}
-        self.codes: dict[str, Code] = {}
+        self.access_tokens: dict[str, TokenScope] = {}
+        self.refresh_tokens: dict[str, TokenScope] = {}
+        self.codes: dict[str, AuthorizationCode] = {}
         self.link_tokens: dict[str, Account] = {}
         self.permission_requests: dict[str, PermissionRequest] = {}
-        self.pages: dict[str, tuple[Pages, int]] = {}
-        self.outbox: deque[Notice] = deque()
+        self.pages: dict[str, tuple[RemainingPages, int]] = {}
+        self.outbox: deque[QueuedNotice] = deque()
 
     def hex(self, digits: int) -> str:
         return f"{self.chance.getrandbits(digits * 4):0{digits}x}"
@@ -119,7 +121,7 @@ class State:
         self.schedule.run(self.clock.now())
 
 
-def is_managed(state: State, binding: Binding, row: Row) -> bool:
+def is_managed(state: SimulatorState, binding: CalendarBinding, row: CachedEvent) -> bool:
     """Whether the event is the reading application's own (fact sheet 7)."""
     owner = row.event.owner
     account = binding.profile.account

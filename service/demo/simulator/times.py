@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-DAY = 86_400
+DAY_SECONDS = 86_400
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?(Z|UTC|[+-]\d\d:?\d\d)\Z",
 )
@@ -15,7 +15,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
+class EventTime:
     """A start or an end: an instant with the zone it is shown in, or a whole day."""
 
     at: int
@@ -25,23 +25,23 @@ class Moment:
     tzid: str = "Etc/UTC"
 
     def text(self) -> str:
-        return self.day or iso(self.at)
+        return self.day or iso_time(self.at)
 
     def localized(self) -> dict[str, str]:
         """The form of a read with localized_times (fact sheet 7)."""
         if self.day:
             return {"time": self.day, "tzid": self.tzid}
-        zone = zone_of(self.tzid) or UTC
+        zone = find_zone(self.tzid) or UTC
         return {"time": datetime.fromtimestamp(self.at, zone).isoformat(), "tzid": self.tzid}
 
 
-def iso(at: float) -> str:
+def iso_time(at: float) -> str:
     """Whole seconds in UTC."""
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @lru_cache(maxsize=1024)
-def zone_of(tzid: str) -> ZoneInfo | None:
+def find_zone(tzid: str) -> ZoneInfo | None:
     """The zone of that name, or nothing where there is none."""
     try:
         return ZoneInfo(tzid)
@@ -70,23 +70,23 @@ def parse_date(text: Any) -> date | None:
         return None
 
 
-def day_moment(day: date, tzid: str = "Etc/UTC") -> Moment:
+def day_moment(day: date, tzid: str = "Etc/UTC") -> EventTime:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return Moment(at=int(midnight.timestamp()), day=day.isoformat(), tzid=tzid)
+    return EventTime(at=int(midnight.timestamp()), day=day.isoformat(), tzid=tzid)
 
 
-def parse_moment(value: Any, tzid: str = "Etc/UTC") -> Moment | None:
+def parse_moment(value: Any, tzid: str = "Etc/UTC") -> EventTime | None:
     """A start or an end in any accepted form; the zone inside it wins (fact sheet 5)."""
     if isinstance(value, dict):
         tzid = value.get("tzid") or tzid
         value = value.get("time")
-    if not isinstance(tzid, str) or zone_of(tzid) is None:
+    if not isinstance(tzid, str) or find_zone(tzid) is None:
         return None
     day = parse_date(value)
     if day is not None:
         return day_moment(day, tzid)
     at = parse_time(value)
-    return None if at is None else Moment(at=at, day=None, tzid=tzid)
+    return None if at is None else EventTime(at=at, day=None, tzid=tzid)
 
 
 def today(now: float, zone: ZoneInfo) -> date:
@@ -97,11 +97,11 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
-def later(moment: Moment, days: int) -> Moment:
+def days_later(moment: EventTime, days: int) -> EventTime:
     """The same time of day some days on, by the clock on the wall of its zone."""
     if moment.day:
         return day_moment(date.fromisoformat(moment.day) + timedelta(days=days), moment.tzid)
     if not days:
         return moment  # by the clock on the wall, an hour that comes twice could not be told apart
-    local = datetime.fromtimestamp(moment.at, zone_of(moment.tzid) or UTC)
-    return Moment(at=int((local + timedelta(days=days)).timestamp()), day=None, tzid=moment.tzid)
+    local = datetime.fromtimestamp(moment.at, find_zone(moment.tzid) or UTC)
+    return EventTime(at=int((local + timedelta(days=days)).timestamp()), day=None, tzid=moment.tzid)

@@ -11,20 +11,28 @@ import httpx
 from service.demo.simulator.api import grants
 from service.demo.simulator.calendars import channels, linking, owner
 from service.demo.simulator.calendars.provider import finish_sync
-from service.demo.simulator.clock import Clock, ManualClock
-from service.demo.simulator.model import PROVIDERS, Account, Application, Binding, Calendar, Mailbox, Profile
-from service.demo.simulator.state import Json, Notice, Poster, State
+from service.demo.simulator.clock import SimulatorClock, SteppedClock
+from service.demo.simulator.model import (
+    PROVIDER_KINDS,
+    Account,
+    Application,
+    CalendarBinding,
+    Mailbox,
+    MailboxProfile,
+    ProviderCalendar,
+)
+from service.demo.simulator.state import Json, Poster, QueuedNotice, SimulatorState
 
 FULL_SCOPE = "read_account list_calendars read_events create_event delete_event"
 _LONGEST_REST = 100_000
 
 
-class UnknownError(LookupError):
+class UnknownThingError(LookupError):
     """There is no such thing in the world."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Linked:
+class LinkedAccount:
     """An application that was let at a mailbox, without the pages."""
 
     account: Account
@@ -34,13 +42,13 @@ class Linked:
     """By the calendar's name."""
 
 
-class World(State):
+class SimulatedWorld(SimulatorState):
     """Every verb of ``/_control`` is a method here (DESIGN 12)."""
 
     def __init__(
         self,
         *,
-        clock: Clock | None = None,
+        clock: SimulatorClock | None = None,
         post: Poster | None = None,
         seed: int = 0,
         client_id: str = "simulated",
@@ -69,7 +77,7 @@ class World(State):
         calendars: Iterable[Json | str] = ("Calendar",),
     ) -> Mailbox:
         """A person's account at a provider; the first calendar is the primary one."""
-        if provider not in PROVIDERS or email.lower() in self.mailboxes:
+        if provider not in PROVIDER_KINDS or email.lower() in self.mailboxes:
             raise ValueError(f"provider unknown or e-mail address taken: {provider}, {email}")
         mailbox = linking.add_mailbox(self, provider=provider, email=email, name=name or email, zone=zone)
         for details in calendars:
@@ -77,12 +85,12 @@ class World(State):
             linking.add_calendar(self, mailbox, given)
         return mailbox
 
-    def link(self, email: str, *, client_id: str | None = None, scope: str = FULL_SCOPE) -> Linked:
+    def link(self, email: str, *, client_id: str | None = None, scope: str = FULL_SCOPE) -> LinkedAccount:
         """As if the person had gone through the pages and the code had been exchanged."""
         application = self.applications[client_id or next(iter(self.applications))]
         profile = linking.link(self, application, self.mailbox(email), scope)
         tokens = grants.issue(self, profile.account, scope)
-        return Linked(
+        return LinkedAccount(
             account=profile.account,
             access_token=tokens["access_token"],
             refresh_token=tokens["refresh_token"],
@@ -93,23 +101,23 @@ class World(State):
 
     def mailbox(self, email: str) -> Mailbox:
         if email.lower() not in self.mailboxes:
-            raise UnknownError(f"no such account: {email}")
+            raise UnknownThingError(f"no such account: {email}")
         return self.mailboxes[email.lower()]
 
-    def calendar(self, calendar_id: str) -> Calendar:
+    def calendar(self, calendar_id: str) -> ProviderCalendar:
         """By an id of Cronofy's or by the provider's own key."""
         binding = self.bindings.get(calendar_id)
         calendar = binding.calendar if binding else self.calendars.get(calendar_id)
         if calendar is None:
-            raise UnknownError(f"no such calendar: {calendar_id}")
+            raise UnknownThingError(f"no such calendar: {calendar_id}")
         return calendar
 
-    def binding(self, calendar_id: str) -> Binding:
+    def binding(self, calendar_id: str) -> CalendarBinding:
         if calendar_id not in self.bindings:
-            raise UnknownError(f"no such calendar: {calendar_id}")
+            raise UnknownThingError(f"no such calendar: {calendar_id}")
         return self.bindings[calendar_id]
 
-    def profiles(self, key: str) -> list[Profile]:
+    def profiles(self, key: str) -> list[MailboxProfile]:
         """By e-mail address, account id or profile id."""
         found = [
             profile
@@ -118,7 +126,7 @@ class World(State):
             if key.lower() == mailbox.email.lower() or key in {profile.profile_id, profile.account.account_id}
         ]
         if not found:
-            raise UnknownError(f"not linked: {key}")
+            raise UnknownThingError(f"not linked: {key}")
         return found
 
     # What a calendar's owner does
@@ -138,7 +146,7 @@ class World(State):
     def delete_event(self, calendar_id: str, key: str, *, series: bool = False) -> None:
         owner.delete(self, self.calendar(calendar_id), key, series=series)
 
-    def add_calendar(self, email: str, name: str, **details: Any) -> Calendar:
+    def add_calendar(self, email: str, name: str, **details: Any) -> ProviderCalendar:
         return linking.add_calendar(self, self.mailbox(email), {"name": name, **details})
 
     def share_calendar(self, calendar_id: str, email: str) -> None:
@@ -197,8 +205,8 @@ class World(State):
 
     async def advance(self, seconds: float) -> None:
         """Move a manual clock, stopping wherever something is due."""
-        if not isinstance(self.clock, ManualClock):
-            raise UnknownError("only a manual clock can be moved")
+        if not isinstance(self.clock, SteppedClock):
+            raise UnknownThingError("only a manual clock can be moved")
         target = self.clock.now() + seconds
         await self.settle()
         while (due := self.schedule.next_due()) is not None and due <= target:
@@ -215,7 +223,7 @@ class World(State):
             await self.advance(max(0.0, due - self.clock.now()))
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["World"]:
+    async def running(self) -> AsyncIterator["SimulatedWorld"]:
         """Things happen by themselves, by the computer's clock."""
         async with contextlib.AsyncExitStack() as stack:
             if self.post is None:
@@ -247,7 +255,7 @@ class World(State):
     def _set_off(self, posts: asyncio.TaskGroup) -> None:
         self.catch_up()
         while self.outbox:
-            notice: Notice = self.outbox.popleft()
+            notice: QueuedNotice = self.outbox.popleft()
             posts.create_task(channels.deliver(self, notice))
 
     # What arrived

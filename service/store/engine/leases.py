@@ -28,7 +28,7 @@ class LeaseColumns:
         return or_(self.until.is_(None), self.until <= now)
 
 
-NAMED = LeaseColumns(key=leases.c.name, epoch=leases.c.epoch, until=leases.c.until)
+NAMED_LEASES = LeaseColumns(key=leases.c.name, epoch=leases.c.epoch, until=leases.c.until)
 """The leases that stand for themselves."""
 
 
@@ -64,15 +64,15 @@ async def acquire(
     connection: AsyncConnection, name: str, *, holder: str, seconds: float, now: float
 ) -> int | None:
     """The lease's epoch when it is the holder's from now on, None when another's has not run out."""
-    lease = await alone(connection, name)
+    lease = await lock_lease(connection, name)
     epoch = int(lease.epoch)
     if lease.holder == holder and lease.until > now:
-        await write(connection, NAMED, name, epoch=epoch, until=now + seconds)
+        await write(connection, NAMED_LEASES, name, epoch=epoch, until=now + seconds)
         return epoch
-    return await take(connection, NAMED, name, epoch=epoch, seconds=seconds, now=now, holder=holder)
+    return await take(connection, NAMED_LEASES, name, epoch=epoch, seconds=seconds, now=now, holder=holder)
 
 
-async def alone(connection: AsyncConnection, name: str) -> Row[Any]:
+async def lock_lease(connection: AsyncConnection, name: str) -> Row[Any]:
     """Wait until nobody else has the lease's row, and keep it until the transaction ends; the row."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     free = {"name": name, "holder": "", "epoch": 0, "until": 0.0}
@@ -100,7 +100,7 @@ async def hold(
     return {name: int(epoch) for name, epoch in {**kept, **taken}.items()}
 
 
-async def living(connection: AsyncConnection, prefix: str, *, now: float) -> int:
+async def count_holders(connection: AsyncConnection, prefix: str, *, now: float) -> int:
     """How many processes hold a lease whose name begins so."""
     mine = leases.c.name.startswith(prefix, autoescape=True), leases.c.until > now
     return await connection.scalar(select(func.count(leases.c.holder.distinct())).where(*mine)) or 0
@@ -114,4 +114,4 @@ async def held(connection: AsyncConnection, name: str, *, epoch: int) -> bool:
 
 async def release(connection: AsyncConnection, name: str, *, epoch: int) -> None:
     """Give the lease back before it runs out; harmless when it has been taken over."""
-    await write(connection, NAMED, name, epoch=epoch, until=0.0)
+    await write(connection, NAMED_LEASES, name, epoch=epoch, until=0.0)

@@ -18,9 +18,9 @@ from service.store.tables import (
     used_tokens,
 )
 
-UNSETTLED = ("open", "replaying")
+UNSETTLED_LETTER_STATES = ("open", "replaying")
 """States of a letter whose message is not done with: the inbox must go on knowing it."""
-SETTLED = ("resolved", "discarded", "edited")
+SETTLED_LETTER_STATES = ("resolved", "discarded", "edited")
 
 
 async def forget_inbox(connection: AsyncConnection, *, before: float, limit: int) -> int:
@@ -32,7 +32,7 @@ async def forget_inbox(connection: AsyncConnection, *, before: float, limit: int
             letter.queue == inbox.c.consumer,
             letter.source == inbox.c.source,
             letter.message_id == inbox.c.message_id,
-            letter.state.in_(UNSETTLED),
+            letter.state.in_(UNSETTLED_LETTER_STATES),
         )
         .exists()
     )
@@ -85,7 +85,7 @@ async def forget_letters(connection: AsyncConnection, *, before: datetime, limit
     lately = select(dead_letter_acts.c.id).where(
         dead_letter_acts.c.letter_id == letter.id, dead_letter_acts.c.at >= before
     )
-    settled = letter.state.in_(SETTLED)
+    settled = letter.state.in_(SETTLED_LETTER_STATES)
     old = select(letter.id).where(settled, letter.last_failed_at < before, ~lately.exists()).limit(limit)
     # locked in the order of their ids, as everyone locks them
     locked = select(letter.id).where(letter.id.in_(old), settled).order_by(letter.id).with_for_update()

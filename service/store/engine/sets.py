@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-Row = Mapping[str, Any]
+TableRow = Mapping[str, Any]
 
 
 def among(connection: AsyncConnection, column: Column[Any], values: Iterable[str]) -> ColumnElement[bool]:
@@ -36,7 +36,7 @@ def among(connection: AsyncConnection, column: Column[Any], values: Iterable[str
     return cast(column, Text) == any_(array) if not isinstance(column.type, Text) else column == any_(array)
 
 
-async def put(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+async def put(connection: AsyncConnection, table: Table, rows: Sequence[TableRow]) -> None:
     """Insert these rows, in their order."""
     if rows and connection.dialect.name == "sqlite":
         await _one_by_one(connection, _insertion(table, rows[0]), rows)
@@ -44,7 +44,7 @@ async def put(connection: AsyncConnection, table: Table, rows: Sequence[Row]) ->
         await connection.execute(insert(table).from_select(list(rows[0]), _recordset(table, rows)))
 
 
-async def put_new(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+async def put_new(connection: AsyncConnection, table: Table, rows: Sequence[TableRow]) -> None:
     """Insert these rows; one whose key is there already stays as it is."""
     if rows and connection.dialect.name == "sqlite":
         await _one_by_one(connection, _insertion(table, rows[0]) + " ON CONFLICT DO NOTHING", rows)
@@ -53,7 +53,7 @@ async def put_new(connection: AsyncConnection, table: Table, rows: Sequence[Row]
         await connection.execute(statement.on_conflict_do_nothing())
 
 
-async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Sequence[Row]) -> None:
+async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Sequence[TableRow]) -> None:
     """Insert these rows; one whose key is there already becomes as given."""
     names = [name for name in rows[0] if name != key] if rows else []
     if rows and connection.dialect.name == "sqlite":
@@ -66,7 +66,7 @@ async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Se
         await connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=merged))
 
 
-async def change(connection: AsyncConnection, table: Table, key: str, rows: Sequence[Row]) -> None:
+async def change(connection: AsyncConnection, table: Table, key: str, rows: Sequence[TableRow]) -> None:
     """Set the other columns of the rows with these keys; the caller has locked them."""
     names = [name for name in rows[0] if name != key] if rows else []
     if rows and connection.dialect.name == "sqlite":
@@ -80,19 +80,19 @@ async def change(connection: AsyncConnection, table: Table, key: str, rows: Sequ
         await connection.execute(update(table).where(table.c[key] == new.c[key]).values(fresh))
 
 
-def _insertion(table: Table, row: Row) -> str:
+def _insertion(table: Table, row: TableRow) -> str:
     names = ", ".join(f'"{name}"' for name in row)
     places = ", ".join("?" * len(row))
     return f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608 -- the schema's names
 
 
-async def _one_by_one(connection: AsyncConnection, statement: str, rows: Sequence[Row]) -> None:
+async def _one_by_one(connection: AsyncConnection, statement: str, rows: Sequence[TableRow]) -> None:
     """SQLite has no way to the server to save: the driver repeats the statement."""
     values = [tuple(map(_for_sqlite, row.values())) for row in rows]
     await connection.exec_driver_sql(statement, values)
 
 
-def _recordset(table: Table, rows: Sequence[Row]) -> Select[Any]:
+def _recordset(table: Table, rows: Sequence[TableRow]) -> Select[Any]:
     """A query whose result is these rows: one bound text, which PostgreSQL takes apart."""
     told = orjson.dumps(rows, default=_in_hex)
     given = cast(bindparam(None, told.decode(), type_=Text), postgresql.JSON)

@@ -11,17 +11,17 @@ from contracts.errors import Permanent
 from service.store.engine.store import SQLAlchemyError, Store
 
 _KEY = 4771121
-MARK = "-up"
+LOCK_FILE_SUFFIX = "-up"
 """What the lock's file beside an SQLite file is called."""
 
 
-class Occupied(Permanent):
+class DatabaseOccupied(Permanent):
     """Another `calendar-sync up` with the broker in memory has this database; stop that one first."""
 
 
 @asynccontextmanager
-async def alone(store: Store) -> AsyncIterator[None]:
-    """Be the only one until the block is left or the process dies, however. Raises Occupied."""
+async def be_the_only_process(store: Store) -> AsyncIterator[None]:
+    """Be the only one until the block is left or the process dies, however. Raises DatabaseOccupied."""
     if store.sqlite:
         with _file(make_url(store.url).database):
             yield
@@ -29,7 +29,7 @@ async def alone(store: Store) -> AsyncIterator[None]:
     async with store.engine.connect() as plain:
         connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
         if not await connection.scalar(text(f"SELECT pg_try_advisory_lock({_KEY})")):
-            raise Occupied
+            raise DatabaseOccupied
         try:
             yield
         finally:
@@ -43,9 +43,9 @@ def _file(path: str | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    with closing(sqlite3.connect(f"{path}{MARK}", timeout=0, isolation_level=None)) as lock:
+    with closing(sqlite3.connect(f"{path}{LOCK_FILE_SUFFIX}", timeout=0, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
-            raise Occupied from None
+            raise DatabaseOccupied from None
         yield

@@ -11,21 +11,21 @@ from service.telemetry.logs import EventName
 
 log = structlog.get_logger(__name__)
 
-DELAYED: EventName = "statistics.delayed"
-PAUSE, REST, BACK_OFF = 1.0, 5.0, 60.0
+STATISTICS_DELAYED: EventName = "statistics.delayed"
+STATISTICS_POLL_SECONDS, STATISTICS_REST_SECONDS, STATISTICS_BACK_OFF_SECONDS = 1.0, 5.0, 60.0
 """Seconds until the next look: after one that found nothing, after an examination, and after a failure."""
-LEAST = 1000
+LEAST_CHANGED_ROWS = 1000
 """Rows below which no plan is bad enough to matter."""
 
 OUTGROWN = text(
     "SELECT relname FROM pg_stat_user_tables WHERE schemaname = current_schema()"
     " AND n_mod_since_analyze > :least AND n_mod_since_analyze > n_live_tup / 2"
 )
-BRIEFLY = text("SET LOCAL statement_timeout = '4s'")
+SHORT_STATEMENT_TIMEOUT = text("SET LOCAL statement_timeout = '4s'")
 """No transaction lasts longer than five seconds (DESIGN 10)."""
 
 
-class Statistics:
+class PlannerStatistics:
     """Renews them where a run has outgrown them: a server looks by itself once a minute at the most.
 
     Until then it plans for tables that are nearly empty, and each page of a Retrieve reads all pages before
@@ -44,21 +44,21 @@ class Statistics:
         if self._store.sqlite or self._clock.monotonic() < self._not_before:
             return []
         examined: list[str] = []
-        pause = PAUSE
+        pause = STATISTICS_POLL_SECONDS
         try:
             for name in await self._outgrown():
-                pause = REST
+                pause = STATISTICS_REST_SECONDS
                 async with self._store.begin() as connection:
-                    await connection.execute(BRIEFLY)
+                    await connection.execute(SHORT_STATEMENT_TIMEOUT)
                     await connection.execute(text(f'ANALYZE (SKIP_LOCKED) "{name}"'))
                 examined.append(name)
         except Transient as error:
-            pause = BACK_OFF
-            log.warning(DELAYED, reason=str(error))
+            pause = STATISTICS_BACK_OFF_SECONDS
+            log.warning(STATISTICS_DELAYED, reason=str(error))
         self._not_before = self._clock.monotonic() + pause
         return examined
 
     async def _outgrown(self) -> list[str]:
         async with self._store.read() as connection:
-            names = await connection.scalars(OUTGROWN, {"least": LEAST})
+            names = await connection.scalars(OUTGROWN, {"least": LEAST_CHANGED_ROWS})
             return [name for name in names if name in metadata.tables]

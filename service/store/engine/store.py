@@ -29,19 +29,19 @@ from service.store.engine import schema
 
 __all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 
-ENQUEUED = "messages were put into the outbox"
+MESSAGES_ENQUEUED = "messages were put into the outbox"
 """The mark that ``journal.enqueue`` leaves in its connection's ``info``."""
-ANSWER_WITHIN = 40.0
+ANSWER_SECONDS = 40.0
 """Seconds after which a server that says nothing is given up; its own limit for a statement is 30."""
-CONNECT_WITHIN = 10.0
-CLOCK: ColumnElement[float] = literal_column("extract(epoch FROM clock_timestamp())::float8")
+CONNECT_SECONDS = 10.0
+DATABASE_CLOCK: ColumnElement[float] = literal_column("extract(epoch FROM clock_timestamp())::float8")
 RESTS_SINCE = "rests since"
-TRUSTED_FOR = 5.0
+TRUSTED_SECONDS = 5.0
 """Seconds after its last use for which an open connection is taken to work."""
-ABOUT_THE_SERVER = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
+SERVER_SQLSTATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
 """The classes of SQLSTATE that no message's values can bring about."""
 
-DAMAGED = {
+DAMAGED_FILE = {
     "SQLITE_NOTADB": "the file is no SQLite database",
     "SQLITE_CORRUPT": "the file is damaged; bring back a copy of it",
 }
@@ -63,7 +63,7 @@ class Store:
         clock: Clock | None = None,
         on_enqueued: Callable[[], None] = lambda: None,
         pool_size: int = 10,
-        answer_within: float = ANSWER_WITHIN,
+        answer_within: float = ANSWER_SECONDS,
     ) -> None:
         self.url = url
         self._clock = clock
@@ -83,7 +83,7 @@ class Store:
         with _translated():
             async with self.engine.begin() as connection:
                 yield connection
-                enqueued = connection.info.pop(ENQUEUED, False)
+                enqueued = connection.info.pop(MESSAGES_ENQUEUED, False)
         if enqueued:
             self._on_enqueued()
 
@@ -100,13 +100,13 @@ class Store:
             return self._clock.now().timestamp()
         if self.sqlite:
             return time.time()  # all processes of an SQLite file share its machine's clock
-        value = await connection.scalar(select(CLOCK))
+        value = await connection.scalar(select(DATABASE_CLOCK))
         return float(value or 0.0)
 
     def clock(self) -> ColumnElement[float]:
         """``now`` as a column, for a query that would have to ask for it beside."""
         if self._clock is None and not self.sqlite:
-            return CLOCK
+            return DATABASE_CLOCK
         return literal(time.time() if self._clock is None else self._clock.now().timestamp())
 
     async def moment(self, connection: AsyncConnection) -> datetime:
@@ -159,13 +159,13 @@ def _ails(error: Exception) -> bool:
     if _damage(error):
         return True
     state = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return isinstance(state, str) and state.startswith(ABOUT_THE_SERVER)
+    return isinstance(state, str) and state.startswith(SERVER_SQLSTATES)
 
 
 def _damage(error: BaseException) -> str | None:
     """What ails an SQLite file, if it does; the names of corruption go on with where it was found."""
     name: str = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
-    return next((words for beginning, words in DAMAGED.items() if name.startswith(beginning)), None)
+    return next((words for beginning, words in DAMAGED_FILE.items() if name.startswith(beginning)), None)
 
 
 def _json(value: object) -> str:
@@ -206,7 +206,7 @@ def _postgresql_engine(url: str, pool_size: int, answer_within: float) -> AsyncE
         hide_parameters=True,  # they are people's appointments, and errors are logged
         connect_args={
             "server_settings": settings,
-            "timeout": min(CONNECT_WITHIN, answer_within),
+            "timeout": min(CONNECT_SECONDS, answer_within),
             "command_timeout": answer_within,
         },
         **JSON_AS,
@@ -227,7 +227,7 @@ def _try_before_use(engine: AsyncEngine) -> None:
         rested = time.monotonic() - record.info.get(RESTS_SINCE, time.monotonic())
         if connection.driver_connection.is_closed():
             raise DisconnectionError
-        if rested > TRUSTED_FOR:
+        if rested > TRUSTED_SECONDS:
             _try_out(engine, connection)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, Status
-from service.store.integrations.listing import Shown, living, shown_of
+from service.store.integrations.listing import IntegrationView, is_living, shown_of
 from service.store.tables import integrations
 
 
@@ -21,9 +21,9 @@ async def without_channel(connection: AsyncConnection) -> Sequence[str]:
     return list(rows)
 
 
-async def with_channel(connection: AsyncConnection) -> Sequence[Shown]:
+async def with_channel(connection: AsyncConnection) -> Sequence[IntegrationView]:
     """Finished, connected integrations that we believe notices can reach."""
-    wanted = living().where(integrations.c.channel_id.is_not(None))
+    wanted = is_living().where(integrations.c.channel_id.is_not(None))
     wanted = wanted.where(integrations.c.finished_at.is_not(None), integrations.c.status == Status.CONNECTED)
     rows = await connection.execute(wanted.order_by(integrations.c.id))
     return [shown_of(row) for row in rows.mappings()]

@@ -15,11 +15,11 @@ from service.store.engine.leases import LeaseColumns
 from service.store.engine.store import Store
 from service.store.tables import credentials
 
-RENEWAL = LeaseColumns(
+RENEWAL_LEASES = LeaseColumns(
     key=credentials.c.sub, epoch=credentials.c.refresh_epoch, until=credentials.c.refreshing_until
 )
 """A renewal is leased in the tokens' own row: saving them and ending the lease are one statement."""
-ENDED: Mapping[str, None] = {"refreshing_by": None, "refreshing_until": None}
+RENEWAL_ENDED: Mapping[str, None] = {"refreshing_by": None, "refreshing_until": None}
 
 
 class CredentialsTable:
@@ -41,7 +41,7 @@ class CredentialsTable:
         changed = {
             **self._sealed(new),
             "refresh_epoch": credentials.c.refresh_epoch + 1,
-            **ENDED,
+            **RENEWAL_ENDED,
         }
         async with self._store.begin() as connection:
             await connection.execute(statement.on_conflict_do_update(index_elements=["sub"], set_=changed))
@@ -51,7 +51,7 @@ class CredentialsTable:
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
             return await leases.take(
-                connection, RENEWAL, sub, epoch=epoch, seconds=seconds, now=now, refreshing_by=holder
+                connection, RENEWAL_LEASES, sub, epoch=epoch, seconds=seconds, now=now, refreshing_by=holder
             )
 
     async def keep(self, renewed: Credentials) -> bool:
@@ -59,14 +59,14 @@ class CredentialsTable:
 
         The epoch moves on: who looked before this may not renew again with the tokens of then.
         """
-        values = {**self._sealed(renewed), "refresh_epoch": renewed.epoch + 1, **ENDED}
+        values = {**self._sealed(renewed), "refresh_epoch": renewed.epoch + 1, **RENEWAL_ENDED}
         async with self._store.begin() as connection:
-            return await leases.write(connection, RENEWAL, renewed.sub, epoch=renewed.epoch, **values)
+            return await leases.write(connection, RENEWAL_LEASES, renewed.sub, epoch=renewed.epoch, **values)
 
     async def give_back(self, sub: str, epoch: int) -> None:
         """End the lease with nothing to save."""
         async with self._store.begin() as connection:
-            await leases.write(connection, RENEWAL, sub, epoch=epoch, **ENDED)
+            await leases.write(connection, RENEWAL_LEASES, sub, epoch=epoch, **RENEWAL_ENDED)
 
     async def forget(self, sub: str) -> None:
         """Erase the tokens (R21)."""

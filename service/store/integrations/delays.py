@@ -10,7 +10,7 @@ from contracts.calendar import Status
 from service.store.engine.sets import among
 from service.store.tables import integration_state, integrations, links
 
-LATE = 60.0
+DELAYED_SECONDS = 60.0
 """Seconds for which a change may wait before the page says so."""
 SECOND_FAILURE = 2
 _UNFINISHED = text("state IN ('behind', 'retrying')")
@@ -33,7 +33,7 @@ async def late(connection: AsyncConnection, *, now: float) -> Mapping[str, datet
     A write that has failed twice is late at once; notices nobody could read for count like writes. What was
     released or wished a moment ago has no moment of its own until a consumer takes it.
     """
-    overdue = or_(links.c.touched_at <= now - LATE, links.c.attempts >= SECOND_FAILURE)
+    overdue = or_(links.c.touched_at <= now - DELAYED_SECONDS, links.c.attempts >= SECOND_FAILURE)
     writes = (
         select(links.c.integration_id, func.min(links.c.touched_at).label("since"))
         .join(integrations, integrations.c.id == links.c.integration_id)
@@ -44,7 +44,7 @@ async def late(connection: AsyncConnection, *, now: float) -> Mapping[str, datet
     reads = (
         select(state.integration_id, state.noticed_at.label("since"))
         .join(integrations, integrations.c.id == state.integration_id)
-        .where(state.noticed_at <= now - LATE, _syncing())
+        .where(state.noticed_at <= now - DELAYED_SECONDS, _syncing())
     )
     since: dict[str, float] = {}
     for query in (writes, reads):
@@ -61,7 +61,7 @@ async def marked(connection: AsyncConnection) -> frozenset[str]:
     )
 
 
-async def standing(connection: AsyncConnection) -> Mapping[str, int]:
+async def count_by_standing(connection: AsyncConnection) -> Mapping[str, int]:
     """How many integrations are connected, delayed, not connected and unfinished; none is counted twice."""
     state = integration_state.c
     delayed = state.delayed_since.is_not(None).label("delayed")

@@ -33,7 +33,7 @@ async def to_reconnect(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Granted:
+class GrantInUse:
     """The grant that an integration lives on, and its channel."""
 
     integration_id: str
@@ -42,13 +42,13 @@ class Granted:
     channel_id: str | None
 
 
-async def granted(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[Granted]:
+async def granted(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[GrantInUse]:
     """The grants of these integrations as they stand."""
     table = integrations.c
     query = select(table.id, table.sub, table.profile_id, table.channel_id).where(table.id.in_(ids))
     rows = await connection.execute(query.order_by(table.id))
     return [
-        Granted(integration_id=row.id, sub=row.sub, profile_id=row.profile_id, channel_id=row.channel_id)
+        GrantInUse(integration_id=row.id, sub=row.sub, profile_id=row.profile_id, channel_id=row.channel_id)
         for row in rows
     ]
 

@@ -14,12 +14,12 @@ from contracts.calendar import Code, Integration, LinkState, Reason, Status
 from service.store.integrations.integrations import integration_of
 from service.store.tables import integration_state, integrations, links, used_tokens
 
-ONE_HOUR = 3600.0
+CLOCK_DIFFERENCE_SECONDS = 3600.0
 """No two clocks of ours differ by more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shown:
+class IntegrationView:
     """An integration with everything that its page tells (G10–G16, R28)."""
 
     integration: Integration
@@ -45,7 +45,7 @@ class Owner:
     user_id: str | None
 
 
-def living() -> Select[Any]:
+def is_living() -> Select[Any]:
     held = (
         select(func.count())
         .where(
@@ -72,18 +72,18 @@ def living() -> Select[Any]:
     )
 
 
-def shown_of(row: RowMapping) -> Shown:
-    return Shown(
+def shown_of(row: RowMapping) -> IntegrationView:
+    return IntegrationView(
         integration=integration_of(row),
-        **{name: row[name] for name in Shown.__dataclass_fields__ if name != "integration"},
+        **{name: row[name] for name in IntegrationView.__dataclass_fields__ if name != "integration"},
     )
 
 
 async def listed(
     connection: AsyncConnection, owner: Owner, *, after: str | None = None, limit: int
-) -> Sequence[Shown]:
+) -> Sequence[IntegrationView]:
     """The owner's integrations, oldest first, beginning behind the id ``after``."""
-    wanted = living()
+    wanted = is_living()
     if owner.tenant_id is not None:
         wanted = wanted.where(integrations.c.tenant_id == owner.tenant_id)
     if owner.user_id is not None:
@@ -94,9 +94,9 @@ async def listed(
     return [shown_of(row) for row in rows.mappings()]
 
 
-async def find(connection: AsyncConnection, integration_id: str) -> Shown | None:
+async def find(connection: AsyncConnection, integration_id: str) -> IntegrationView | None:
     """The living integration of that id, whosever it is."""
-    rows = await connection.execute(living().where(integrations.c.id == integration_id))
+    rows = await connection.execute(is_living().where(integrations.c.id == integration_id))
     row = rows.mappings().first()
     return shown_of(row) if row is not None else None
 
@@ -155,7 +155,9 @@ async def take_lost(connection: AsyncConnection, *, before: float, now: float, l
 
 async def use_token(connection: AsyncConnection, name: str, *, expires_at: float, now: float) -> bool:
     """Spend a token that is good once; False where it was spent before. Forgets what expired long ago."""
-    await connection.execute(delete(used_tokens).where(used_tokens.c.expires_at < now - ONE_HOUR))
+    await connection.execute(
+        delete(used_tokens).where(used_tokens.c.expires_at < now - CLOCK_DIFFERENCE_SECONDS)
+    )
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     spent = dialect.insert(used_tokens).values(id=name, expires_at=expires_at).on_conflict_do_nothing()
     return bool((await connection.execute(spent)).rowcount)

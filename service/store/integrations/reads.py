@@ -24,11 +24,11 @@ from service.store.tables import (
     runs,
 )
 
-READ_LEASE = 60.0
+READ_LEASE_SECONDS = 60.0
 """Seconds for which a reader that has stopped speaking keeps others out."""
 
 state = integration_state
-READING = LeaseColumns(key=state.c.integration_id, epoch=state.c.read_epoch, until=state.c.read_until)
+READ_LEASES = LeaseColumns(key=state.c.integration_id, epoch=state.c.read_epoch, until=state.c.read_until)
 """A read is leased in the row that says what it is for, and that each of its pages locks anyway."""
 
 
@@ -90,10 +90,10 @@ async def take_turn(connection: AsyncConnection, integration_id: str, *, now: fl
     since = min(known) if known else None
     epoch = await leases.take(
         connection,
-        READING,
+        READ_LEASES,
         integration_id,
         epoch=row.read_epoch,
-        seconds=READ_LEASE,
+        seconds=READ_LEASE_SECONDS,
         now=now,
         reading_since=since,
         noticed_since=None,
@@ -106,7 +106,7 @@ async def take_turn(connection: AsyncConnection, integration_id: str, *, now: fl
 
 async def keep_turn(connection: AsyncConnection, turn: ReadTurn, *, now: float) -> bool:
     """Whether the turn still stands; if so it is prolonged."""
-    return await _set(connection, turn, read_until=now + READ_LEASE)
+    return await _set(connection, turn, read_until=now + READ_LEASE_SECONDS)
 
 
 async def end_turn(connection: AsyncConnection, turn: ReadTurn, *, at: datetime) -> bool:
@@ -122,7 +122,7 @@ async def give_up_turn(connection: AsyncConnection, turn: ReadTurn) -> None:
 
 
 async def _set(connection: AsyncConnection, turn: ReadTurn, **values: object) -> bool:
-    return await leases.write(connection, READING, turn.integration_id, epoch=turn.epoch, **values)
+    return await leases.write(connection, READ_LEASES, turn.integration_id, epoch=turn.epoch, **values)
 
 
 async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -> Sequence[str]:
@@ -133,7 +133,7 @@ async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -
         .where(integrations.c.active, integrations.c.status == Status.CONNECTED)
         .where(integrations.c.deleted_at.is_(None), integrations.c.baseline_at.is_not(None))
         .where(or_(state.c.noticed_since.is_not(None), state.c.reading_since.is_not(None)))
-        .where(READING.free(now))
+        .where(READ_LEASES.free(now))
         .order_by(state.c.noticed_at.nulls_first(), state.c.integration_id)
         .limit(limit)
     )

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef
 from contracts.times import as_instant
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import span
+from handlers.compose import event_span
 from service.store.engine.sets import among, put, put_over
 from service.store.tables import item_assignees, items, links
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Carrier:
+class ItemCarrier:
     """The message that brought an item's newest version, kept whole for a dead letter."""
 
     source: str
@@ -87,7 +87,7 @@ async def unlinked(
 
 async def save(
     connection: AsyncConnection,
-    changed: Sequence[tuple[Item, Carrier | None]],
+    changed: Sequence[tuple[Item, ItemCarrier | None]],
     *,
     now: datetime,
 ) -> None:
@@ -100,7 +100,7 @@ async def save(
 
 
 async def add(
-    connection: AsyncConnection, new: Sequence[tuple[Item, Carrier | None]], *, now: datetime
+    connection: AsyncConnection, new: Sequence[tuple[Item, ItemCarrier | None]], *, now: datetime
 ) -> None:
     """Store items that were not there; raises IntegrityError where another process was first."""
     if not new:
@@ -125,8 +125,8 @@ async def _add_assignees(connection: AsyncConnection, changed: Sequence[Item]) -
     await put(connection, item_assignees, rows)
 
 
-def _row(item: Item, carrier: Carrier | None, now: datetime) -> dict[str, Any]:
-    times = span(item.content) if item.content else None
+def _row(item: Item, carrier: ItemCarrier | None, now: datetime) -> dict[str, Any]:
+    times = event_span(item.content) if item.content else None
     return {
         "ref": item.ref,
         "tenant_id": item.tenant_id,

@@ -10,14 +10,14 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Item, ItemRef
-from contracts.times import Moment
+from contracts.times import InstantOrDay
 from contracts.vorex import ItemType
 from service.store.items.items import item_of
 from service.store.tables import item_assignees, items
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bound:
+class RangeBound:
     """One end of a range: an instant for timed items, a day for all-day ones."""
 
     instant: datetime
@@ -30,7 +30,7 @@ class Bound:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class PagePosition:
     """Where a page begins: behind this item."""
 
     starts_at: datetime
@@ -38,7 +38,7 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Glance:
+class MonthItem:
     """As much of an item as a square of the month can show of it."""
 
     id: str
@@ -46,8 +46,8 @@ class Glance:
     title: str
     all_day: bool
     completed: bool
-    start: Moment
-    end: Moment | None
+    start: InstantOrDay
+    end: InstantOrDay | None
     read_only_reason: str | None
 
 
@@ -60,11 +60,11 @@ async def page(
     tenant_id: str,
     user_id: str,
     *,
-    since: Bound | None,
-    until: Bound | None,
-    after: Place | None,
+    since: RangeBound | None,
+    until: RangeBound | None,
+    after: PagePosition | None,
     limit: int,
-) -> Sequence[tuple[Item, Place]]:
+) -> Sequence[tuple[Item, PagePosition]]:
     """The person's living items with a date that touch the range, by start."""
     wanted = _dated(select(*_SHOWN), tenant_id, user_id)
     if since is not None:
@@ -76,7 +76,8 @@ async def page(
         wanted = wanted.where(or_(items.c.starts_at > after.starts_at, behind))
     rows = await connection.execute(wanted.order_by(items.c.starts_at, items.c.ref).limit(limit))
     return [
-        (item_of(row), Place(starts_at=row["starts_at"], ref=ItemRef(row["ref"]))) for row in rows.mappings()
+        (item_of(row), PagePosition(starts_at=row["starts_at"], ref=ItemRef(row["ref"])))
+        for row in rows.mappings()
     ]
 
 
@@ -91,8 +92,14 @@ _GLANCED = (
 
 
 async def glances(
-    connection: AsyncConnection, tenant_id: str, user_id: str, *, since: Bound, until: Bound, limit: int
-) -> Sequence[Glance]:
+    connection: AsyncConnection,
+    tenant_id: str,
+    user_id: str,
+    *,
+    since: RangeBound,
+    until: RangeBound,
+    limit: int,
+) -> Sequence[MonthItem]:
     """The person's items around the range, by start; such as lie just outside may be among them."""
     wanted = (
         _dated(select(*_GLANCED), tenant_id, user_id)
@@ -111,13 +118,13 @@ def _dated(wanted: Select[Any], tenant_id: str, user_id: str) -> Select[Any]:
     )
 
 
-def _glance(row: RowMapping) -> Glance:
+def _glance(row: RowMapping) -> MonthItem:
     """From what was checked when it was stored; checking a month of it again would take most of the time."""
     content = row["content"]
     start, end = row["starts_at"], row["ends_at"] if content.get("end") else None
     if content.get("all_day"):
         start, end = start.date(), end.date() if end else None
-    return Glance(
+    return MonthItem(
         id=row["item_id"],
         type=ItemType(row["item_type"]),
         title=content.get("title", ""),
@@ -134,20 +141,20 @@ def _all_day() -> ColumnElement[bool]:
     return all_day
 
 
-def _ends_about(since: Bound) -> ColumnElement[bool]:
+def _ends_about(since: RangeBound) -> ColumnElement[bool]:
     """What the column alone can tell, before a text of JSON is read for it."""
     return items.c.ends_at > min(since.midnight, since.instant)
 
 
-def _starts_about(until: Bound) -> ColumnElement[bool]:
+def _starts_about(until: RangeBound) -> ColumnElement[bool]:
     return items.c.starts_at < max(until.midnight, until.instant)
 
 
-def _ends_after(since: Bound) -> ColumnElement[bool]:
+def _ends_after(since: RangeBound) -> ColumnElement[bool]:
     whole = and_(_all_day(), items.c.ends_at > since.midnight)
     return and_(_ends_about(since), or_(whole, and_(not_(_all_day()), items.c.ends_at > since.instant)))
 
 
-def _starts_before(until: Bound) -> ColumnElement[bool]:
+def _starts_before(until: RangeBound) -> ColumnElement[bool]:
     whole = and_(_all_day(), items.c.starts_at < until.midnight)
     return and_(_starts_about(until), or_(whole, and_(not_(_all_day()), items.c.starts_at < until.instant)))

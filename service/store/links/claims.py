@@ -21,13 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.calendar import Integration, IntegrationId, Item, Link, LinkId, LinkState, Status
 from service.store.engine.sets import among, change, put
 from service.store.integrations.integrations import integration_of
-from service.store.items.items import Carrier
-from service.store.links.links import columns_of, link_of, written
+from service.store.items.items import ItemCarrier
+from service.store.links.links import columns_of, link_of, stored_writes
 from service.store.tables import integrations, items, links
 
 CLAIM_SECONDS = 30.0
-LEAST_CLAIM = 15.0
-UNTOUCHED = 120.0
+LEAST_CLAIM_SECONDS = 15.0
+UNTOUCHED_SECONDS = 120.0
 """Seconds after which a link that is behind and that nobody holds is looked after again (DESIGN 8)."""
 _UNFINISHED = (LinkState.BEHIND.value, LinkState.RETRYING.value)
 _LITERALLY_UNFINISHED = text("state IN ('behind', 'retrying')")
@@ -67,7 +67,7 @@ class StoredLink:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Checked:
+class CheckedLink:
     """How a link about to be sent stands in the store."""
 
     epoch: int
@@ -196,7 +196,7 @@ def _landed_columns(stored: StoredLink) -> dict[str, Any]:
         "applied_revision": link.applied_revision,
         "applied_hash": link.applied_hash,
         "exists_there": link.exists_there,
-        "writes": written(link),
+        "writes": stored_writes(link),
         "accepted_at": link.accepted_at,
         "claimed_by": stored.claimed_by,
         "claimed_until": stored.claimed_until,
@@ -217,7 +217,7 @@ async def _set(
 
 async def check(
     connection: AsyncConnection, ids: Collection[str], *, me: str, clock: ColumnElement[float]
-) -> dict[LinkId, Checked]:
+) -> dict[LinkId, CheckedLink]:
     """How these links and their integrations stand at this moment (DESIGN 6.3)."""
     rows = await connection.execute(
         select(
@@ -243,8 +243,8 @@ async def check(
     return {LinkId(row.id): _checked(row, me) for row in rows}
 
 
-def _checked(row: Any, me: str) -> Checked:
-    return Checked(
+def _checked(row: Any, me: str) -> CheckedLink:
+    return CheckedLink(
         epoch=row.claim_epoch,
         mine=row.claimed_by == me,
         remaining=(row.claimed_until or 0.0) - row.now,
@@ -283,7 +283,7 @@ def _in_order(connection: AsyncConnection, ids: Collection[str], me: str) -> Any
     return select(links.c.id).where(*held).order_by(links.c.id).with_for_update()
 
 
-async def standing(
+async def claim_states(
     connection: AsyncConnection, ids: Collection[str], *, me: str, now: float
 ) -> tuple[dict[LinkId, tuple[LinkState, int]], list[LinkId]]:
     """Of links that another process holds: how each stands, and which can be had now."""
@@ -317,7 +317,7 @@ async def backlog(
 
 async def neglected(connection: AsyncConnection, *, now: float, limit: int) -> list[LinkId]:
     """Links of sending integrations that nobody holds: behind and untouched, or due again (DESIGN 8)."""
-    left = and_(links.c.retry_at.is_(None), links.c.touched_at < now - UNTOUCHED)
+    left = and_(links.c.retry_at.is_(None), links.c.touched_at < now - UNTOUCHED_SECONDS)
     overdue = or_(left, links.c.retry_at <= now)
     unfinished = await _due(connection, and_(_LITERALLY_UNFINISHED, overdue), now=now, limit=limit)
     # one that is in any other state is written, or not, for another reason
@@ -345,7 +345,7 @@ def _free(now: float) -> ColumnElement[bool]:
     return or_(links.c.claimed_by.is_(None), func.coalesce(links.c.claimed_until, 0.0) <= now)
 
 
-async def carriers(connection: AsyncConnection, refs: Iterable[str]) -> dict[str, Carrier]:
+async def carriers(connection: AsyncConnection, refs: Iterable[str]) -> dict[str, ItemCarrier]:
     """The messages that brought these items' newest versions."""
     rows = await connection.execute(
         select(items.c.ref, items.c.message_source, items.c.message_id, items.c.message_body).where(
@@ -353,6 +353,6 @@ async def carriers(connection: AsyncConnection, refs: Iterable[str]) -> dict[str
         )
     )
     return {
-        row.ref: Carrier(source=row.message_source, message_id=row.message_id, body=row.message_body)
+        row.ref: ItemCarrier(source=row.message_source, message_id=row.message_id, body=row.message_body)
         for row in rows
     }

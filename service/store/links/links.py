@@ -76,7 +76,7 @@ def columns_of(link: Link) -> dict[str, Any]:
         "exists_there": link.exists_there,
         "agreed": link.agreed,
         "last_read": link.last_read,
-        "writes": written(link),
+        "writes": stored_writes(link),
         "read_at": link.read_at,
         "accepted_at": link.accepted_at,
         "event_updated": link.event_updated,
@@ -88,7 +88,7 @@ def columns_of(link: Link) -> dict[str, Any]:
     }
 
 
-def written(link: Link) -> list[dict[str, Any]]:
+def stored_writes(link: Link) -> list[dict[str, Any]]:
     """The writes of a link as they are stored, those that were overtaken first."""
     return [_entry(write) | {"overtaken": True} for write in link.overtaken] + [
         _entry(write) for write in link.writes

@@ -14,10 +14,10 @@ from service.store.links.tombstones import copies_on, copies_there
 from service.store.tables import integrations as table
 from service.store.tables import links
 
-Copies = Literal["move", "leave", "half_way"]
+CopiesPlan = Literal["move", "leave", "half_way"]
 """They follow; they stay; those follow that are under way already."""
 
-AFTERGLOW = 30.0
+IN_FLIGHT_SECONDS = 30.0
 """Seconds after the end of a claim for which a write of a stopped process may still come through."""
 LITERALLY_MOVING = text("links.moving")
 """As the index says it: SQLite would not choose it for a comparison with 1."""
@@ -88,28 +88,28 @@ async def in_flight(connection: AsyncConnection, ids: Sequence[str], *, now: flo
     found = await connection.scalar(
         select(links.c.id)
         .where(among(connection, links.c.id, ids), links.c.claimed_by.is_not(None))
-        .where(links.c.claimed_until > now - AFTERGLOW)
+        .where(links.c.claimed_until > now - IN_FLIGHT_SECONDS)
         .limit(1)
     )
     return found is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class WishForCopies:
     """What a person wished for the copies elsewhere, until it is done."""
 
-    copies: Copies
+    copies: CopiesPlan
     calendars: tuple[str, ...] = ()
     """Where those stand that are to follow."""
 
 
-async def wished(connection: AsyncConnection, integration_id: str) -> Wish | None:
+async def wish_for_copies(connection: AsyncConnection, integration_id: str) -> WishForCopies | None:
     """What is still to be done; nothing for most."""
     stored: Any = await connection.scalar(select(table.c.parting).where(table.c.id == integration_id))
-    return Wish(copies=stored["copies"], calendars=tuple(stored["calendars"])) if stored else None
+    return WishForCopies(copies=stored["copies"], calendars=tuple(stored["calendars"])) if stored else None
 
 
-async def wish(connection: AsyncConnection, integration_id: str, parting: Wish | None) -> None:
+async def note_wish(connection: AsyncConnection, integration_id: str, parting: WishForCopies | None) -> None:
     """Note what is to be done with the copies elsewhere, in place of what was wished before."""
     stored = {"copies": parting.copies, "calendars": list(parting.calendars)} if parting else None
     await integrations.change(connection, integration_id, parting=stored)
@@ -117,7 +117,7 @@ async def wish(connection: AsyncConnection, integration_id: str, parting: Wish |
 
 async def leave(connection: AsyncConnection, before: Integration) -> None:
     """Nothing follows to the calendar that is chosen now: copies stay where they are."""
-    await wish(connection, before.id, Wish(copies="leave"))
+    await note_wish(connection, before.id, WishForCopies(copies="leave"))
 
 
 async def follow(connection: AsyncConnection, before: Integration) -> bool:
@@ -127,13 +127,15 @@ async def follow(connection: AsyncConnection, before: Integration) -> bool:
     an earlier wish stays, also where that was not done yet.
     """
     assert before.calendar_id is not None
-    earlier = await wished(connection, before.id)
+    earlier = await wish_for_copies(connection, before.id)
     if earlier and earlier.copies != "move":
         marked = (*_living(before.id), links.c.moving, _stays(before, earlier))
         staying = await _locked(connection, select(links.c.id).where(*marked))
         await connection.execute(update(links).where(_one_of(connection, staying)).values(moving=False))
     calendars = earlier.calendars if earlier and earlier.copies == "move" else ()
-    await wish(connection, before.id, Wish(copies="move", calendars=(*calendars, before.calendar_id)))
+    await note_wish(
+        connection, before.id, WishForCopies(copies="move", calendars=(*calendars, before.calendar_id))
+    )
     copies = (*_living(before.id), copies_on(before.calendar_id))
     unsure = await _locked(connection, select(links.c.id).where(*copies, ~links.c.exists_there))
     await connection.execute(update(links).where(among(connection, links.c.id, unsure)).values(moving=True))
@@ -143,11 +145,11 @@ async def follow(connection: AsyncConnection, before: Integration) -> bool:
 
 async def halve(connection: AsyncConnection, integration_id: str) -> bool:
     """Only copies that are half-way are still to follow; whether any may be."""
-    parting = await wished(connection, integration_id)
+    parting = await wish_for_copies(connection, integration_id)
     if parting is None and not await count(connection, integration_id):
         return False
     if parting is None or parting.copies == "move":
-        await wish(connection, integration_id, Wish(copies="half_way"))
+        await note_wish(connection, integration_id, WishForCopies(copies="half_way"))
     return True
 
 
@@ -163,7 +165,7 @@ async def calendars(connection: AsyncConnection, integration: Integration) -> li
 async def let_go(
     connection: AsyncConnection,
     integration: Integration,
-    parting: Wish,
+    parting: WishForCopies,
     *,
     calendar_id: str,
     after: str,
@@ -191,7 +193,7 @@ async def let_go(
 
 
 async def unmark(
-    connection: AsyncConnection, integration: Integration, parting: Wish, *, after: str, limit: int
+    connection: AsyncConnection, integration: Integration, parting: WishForCopies, *, after: str, limit: int
 ) -> str | None:
     """The next marked copies stay, but for those that are still to follow; where it goes on, or None."""
     marked = (*_living(integration.id), LITERALLY_MOVING, links.c.id > after)
@@ -204,7 +206,7 @@ async def unmark(
     return chosen[-1] if len(chosen) == limit else None
 
 
-def _stays(integration: Integration, parting: Wish) -> ColumnElement[bool]:
+def _stays(integration: Integration, parting: WishForCopies) -> ColumnElement[bool]:
     """Whether a marked copy follows no longer; one on the calendar that is chosen again has nowhere to go."""
     here = links.c.calendar_id == integration.calendar_id
     if parting.copies == "move":

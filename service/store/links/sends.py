@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, LinkId, LinkState
-from handlers.runs import Span
+from handlers.runs import DaySpan
 from service.store.engine.sets import among
 from service.store.tables import item_assignees, items, links
 
 
 async def next_items(
-    connection: AsyncConnection, integration: Integration, span: Span, *, after: str | None, limit: int
+    connection: AsyncConnection, integration: Integration, span: DaySpan, *, after: str | None, limit: int
 ) -> Sequence[str]:
     """The refs of the person's next items of the checked types within the span, in the order of the refs.
 
@@ -28,7 +28,7 @@ async def next_items(
     return refs.all()
 
 
-async def count_items(connection: AsyncConnection, integration: Integration, span: Span) -> int:
+async def count_items(connection: AsyncConnection, integration: Integration, span: DaySpan) -> int:
     query = select(func.count()).select_from(item_assignees).where(_wanted(integration, span))
     return await connection.scalar(_of_person(query)) or 0
 
@@ -37,7 +37,7 @@ def _of_person(query: Any) -> Any:
     return query.join(items, items.c.ref == item_assignees.c.item_ref)
 
 
-def _wanted(integration: Integration, span: Span) -> ColumnElement[bool]:
+def _wanted(integration: Integration, span: DaySpan) -> ColumnElement[bool]:
     """All-day items are stored at midnight UTC, whatever the person's zone."""
     all_day = items.c.content["all_day"].as_boolean()
     first = datetime.combine(span.first, datetime.min.time(), tzinfo=span.starts_at.tzinfo)

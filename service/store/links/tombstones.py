@@ -13,16 +13,16 @@ from handlers.relink import Tombstone
 from service.store.engine.sets import among
 from service.store.items.items import load as load_items
 from service.store.links.links import load as load_links
-from service.store.runs.runs import UNFINISHED
+from service.store.runs.runs import UNFINISHED_STATES
 from service.store.tables import credentials, deletions, integrations, links, prior_events, runs
 
-ARRIVAL = 10.0
+REMOVAL_ARRIVAL_SECONDS = 10.0
 """Seconds within which an accepted write usually stands on the calendar: 202 does not say so (DESIGN 9)."""
-WAITING = (LinkState.BEHIND.value, LinkState.RETRYING.value)
+WAITING_STATES = (LinkState.BEHIND.value, LinkState.RETRYING.value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trace:
+class TombstoneKey:
     """A tombstone's key, and whether it stood for the very calendar that is linked now."""
 
     link_id: LinkId
@@ -30,7 +30,7 @@ class Trace:
     same_calendar: bool
 
 
-async def of_person(connection: AsyncConnection, integration: Integration) -> Sequence[Trace]:
+async def of_person(connection: AsyncConnection, integration: Integration) -> Sequence[TombstoneKey]:
     """The tombstones of this integration's owner, the newest first; of one deletion, those it linked last."""
     linked_last = links.c.calendar_id == integrations.c.calendar_id
     same = and_(_same_calendar(integration), linked_last)
@@ -41,20 +41,20 @@ async def of_person(connection: AsyncConnection, integration: Integration) -> Se
         .order_by(links.c.ended_at.desc(), case((linked_last, 1), else_=0).desc(), links.c.id.desc())
     )
     return [
-        Trace(link_id=LinkId(row.id), item_ref=ItemRef(row.item_ref), same_calendar=bool(row.same))
+        TombstoneKey(link_id=LinkId(row.id), item_ref=ItemRef(row.item_ref), same_calendar=bool(row.same))
         for row in rows
     ]
 
 
-def newest(traces: Sequence[Trace]) -> dict[ItemRef, Trace]:
+def newest(traces: Sequence[TombstoneKey]) -> dict[ItemRef, TombstoneKey]:
     """The newest pair of each item."""
-    found: dict[ItemRef, Trace] = {}
+    found: dict[ItemRef, TombstoneKey] = {}
     for trace in traces:
         found.setdefault(trace.item_ref, trace)
     return found
 
 
-async def known(connection: AsyncConnection, traces: Sequence[Trace]) -> list[Tombstone]:
+async def known(connection: AsyncConnection, traces: Sequence[TombstoneKey]) -> list[Tombstone]:
     """The newest pair of each of these items that still has a content."""
     last = newest(traces)
     pairs = await load_links(connection, [trace.link_id for trace in last.values()])
@@ -100,7 +100,7 @@ async def in_flight(connection: AsyncConnection, integration_id: str, *, now: fl
     found = await connection.scalar(
         select(links.c.id)
         .where(links.c.integration_id == integration_id)
-        .where(or_(held, links.c.accepted_at > now - ARRIVAL))
+        .where(or_(held, links.c.accepted_at > now - REMOVAL_ARRIVAL_SECONDS))
         .limit(1)
     )
     return found is not None
@@ -123,7 +123,7 @@ async def bury_links(
         which.append(~copies_there(integration))
     query = select(links.c.id).where(*which).order_by(links.c.id).limit(limit).with_for_update()
     chosen = list(await connection.scalars(query))
-    still = case((links.c.state.in_(WAITING), LinkState.HELD.value), else_=links.c.state)
+    still = case((links.c.state.in_(WAITING_STATES), LinkState.HELD.value), else_=links.c.state)
     values = {"ended_at": now, "state": still, "retry_at": None, "verify_at": None}
     await connection.execute(update(links).where(among(connection, links.c.id, chosen)).values(values))
     await connection.execute(delete(deletions).where(among(connection, deletions.c.link_id, chosen)))
@@ -148,7 +148,7 @@ def copies_there(integration: Integration) -> ColumnElement[bool]:
 
 def copies_on(calendar_id: str | None) -> ColumnElement[bool]:
     """The same of any calendar."""
-    unsure = (*WAITING, LinkState.FAILED.value)
+    unsure = (*WAITING_STATES, LinkState.FAILED.value)
     return and_(
         links.c.origin == Origin.OURS.value,
         links.c.calendar_id == calendar_id,
@@ -156,7 +156,7 @@ def copies_on(calendar_id: str | None) -> ColumnElement[bool]:
     )
 
 
-async def unwish(
+async def want_removed(
     connection: AsyncConnection, integration_id: str, *, after: str, limit: int
 ) -> Sequence[str]:
     """Wish the next copies away; their ids. A revision of their own tells them from writes on their way."""
@@ -186,7 +186,7 @@ async def unremoved(connection: AsyncConnection, integration_id: str) -> bool:
     found = await connection.scalar(
         select(links.c.id)
         .where(links.c.integration_id == integration_id, links.c.ended_at.is_(None))
-        .where(links.c.state.in_(WAITING))
+        .where(links.c.state.in_(WAITING_STATES))
         .limit(1)
     )
     return found is not None
@@ -213,7 +213,7 @@ async def deleting(connection: AsyncConnection, sub: str) -> set[str]:
     rows = await connection.scalars(
         select(runs.c.integration_id)
         .join(integrations, integrations.c.id == runs.c.integration_id)
-        .where(integrations.c.sub == sub, runs.c.kind == "delete", runs.c.state.in_(UNFINISHED))
+        .where(integrations.c.sub == sub, runs.c.kind == "delete", runs.c.state.in_(UNFINISHED_STATES))
     )
     return set(rows)
 

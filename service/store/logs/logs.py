@@ -27,18 +27,18 @@ from service.store.engine.paging import Page
 from service.store.engine.sets import among, put
 from service.store.tables import items, log_entries
 
-LOOKED_AT = 5000
+ITEM_SEARCH_ENTRIES = 5000
 """The newest entries of an integration that are searched: an index by item would cost every write."""
 
 
-LOOKED_THROUGH = 5_000
+FILTER_SEARCH_ENTRIES = 5_000
 """So many entries at most are read for a word; a page that found too little says how far it came."""
 
 _LITERALLY_NOT_DONE: ColumnElement[bool] = log_entries.c.outcome != literal_column("'done'")
 """As the index of what needs attention says it: few entries among very many."""
 
 
-class Filter(StrEnum):
+class LogFilter(StrEnum):
     """Which entries of a log are shown: what runs did, the rest, or both (R27)."""
 
     RUN = "run"
@@ -47,13 +47,13 @@ class Filter(StrEnum):
 
     @property
     def triggers(self) -> Sequence[Trigger]:
-        if self is Filter.ALL:
+        if self is LogFilter.ALL:
             return tuple(Trigger)
-        return tuple(each for each in Trigger if (each is Trigger.RUN) is (self is Filter.RUN))
+        return tuple(each for each in Trigger if (each is Trigger.RUN) is (self is LogFilter.RUN))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class LogQuery:
     """Which entries; what is None does not matter."""
 
     direction: str | None = None
@@ -88,7 +88,7 @@ def _private() -> ColumnElement[bool]:
     return and_(items.c.ref == log_entries.c.item_ref, is_private)
 
 
-EVERYTHING = Wanted()
+WHOLE_LOG = LogQuery()
 
 
 async def page(
@@ -98,7 +98,7 @@ async def page(
     triggers: Sequence[Trigger],
     before: str | None = None,
     limit: int,
-    wanted: Wanted = EVERYTHING,
+    wanted: LogQuery = WHOLE_LOG,
 ) -> Page[Mapping[Any, Any]]:
     """At most ``limit`` entries of these triggers, older than the entry ``before``."""
     mine = [log_entries.c.integration_id == integration_id, *wanted.clauses()]
@@ -130,8 +130,8 @@ async def _floor(
     connection: AsyncConnection, triggers: Sequence[Trigger], mine: Sequence[ColumnElement[bool]]
 ) -> str | None:
     """The oldest entry that is looked through, where there are older ones."""
-    ids = _newest(triggers, select(log_entries.c.id).where(*mine), LOOKED_THROUGH + 1)
-    last = select(ids.c.id).order_by(ids.c.id.desc()).offset(LOOKED_THROUGH - 1).limit(2)
+    ids = _newest(triggers, select(log_entries.c.id).where(*mine), FILTER_SEARCH_ENTRIES + 1)
+    last = select(ids.c.id).order_by(ids.c.id.desc()).offset(FILTER_SEARCH_ENTRIES - 1).limit(2)
     found = (await connection.scalars(last)).all()
     return found[0] if len(found) > 1 else None
 
@@ -198,7 +198,7 @@ def _of_item(integration_id: str, trigger: Trigger, ref: str) -> Select[tuple[st
         select(log_entries.c.id, log_entries.c.item_ref)
         .where(log_entries.c.integration_id == integration_id, log_entries.c.trigger == trigger.value)
         .order_by(log_entries.c.id.desc())
-        .limit(LOOKED_AT)
+        .limit(ITEM_SEARCH_ENTRIES)
         .subquery()
     )
     return select(newest.c.id).where(newest.c.item_ref == ref)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.fields import LONGEST_ID
+from contracts.messages import QUEUE_RUNS
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 from service.store.engine.ids import new_id
 from service.store.engine.sets import among, put_new
@@ -21,7 +22,7 @@ from service.store.runs import runs
 from service.store.tables import attempts, dead_letter_acts, dead_letters, inbox, integrations
 
 LONGEST_REASON = 2000
-OURSELVES = "calendar-sync"
+ACT_BY_SERVICE = "calendar-sync"
 """Who acted where no person did."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|“[^”]*”")
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)
@@ -31,7 +32,7 @@ _PLACE = re.compile(r"^  at (?P<file>\S+) line \d+ in (?P<function>.+)$", re.MUL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NewLetter:
+class NewDeadLetter:
     """A message given up, and all that is known of why."""
 
     queue: str
@@ -57,7 +58,7 @@ class NewLetter:
         return attempt if isinstance(attempt, int) and attempt > 0 else 1
 
 
-async def bury(connection: AsyncConnection, letters: Sequence[NewLetter], *, now: datetime) -> None:
+async def bury(connection: AsyncConnection, letters: Sequence[NewDeadLetter], *, now: datetime) -> None:
     """Keep these messages as dead letters and note them in the inbox, in the caller's transaction.
 
     A message whose letter is being replayed, or that was kept just before a crash, reopens that
@@ -79,7 +80,7 @@ async def bury(connection: AsyncConnection, letters: Sequence[NewLetter], *, now
     for queue in sorted({letter.queue for letter in kept}):
         dead = {((letter.source, letter.message_id), "dead") for letter in kept if letter.queue == queue}
         await record(connection, queue, sorted(dead), now=now.timestamp())
-    steps = [(letter.body, letter.reason) for letter in kept if letter.queue == runs.QUEUE]
+    steps = [(letter.body, letter.reason) for letter in kept if letter.queue == QUEUE_RUNS]
     await runs.end_given_up(connection, steps, at=now)
 
 
@@ -91,7 +92,7 @@ async def resolve(connection: AsyncConnection, letter_ids: Iterable[str], *, now
     )
     resolved = rows.all()
     await connection.execute(update(dead_letters).where(*replaying).values(state="resolved"))
-    await note_acts(connection, resolved, who=OURSELVES, act="resolved", note=None, now=now)
+    await note_acts(connection, resolved, who=ACT_BY_SERVICE, act="resolved", note=None, now=now)
 
 
 async def note_acts(
@@ -150,7 +151,7 @@ async def start_over(
     await suspects.clear(connection, queue, ids)
 
 
-def fingerprint(code: str, reason: str, exception: str | None) -> str:
+def letter_fingerprint(code: str, reason: str, exception: str | None) -> str:
     """The same for letters with the same cause: what differs from message to message is left out.
 
     Of an exception the cause is its first line and the first place of ours in it, by file and
@@ -171,7 +172,7 @@ def _text(value: str, longest: int) -> str:
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:longest]
 
 
-def _storable(letter: NewLetter) -> NewLetter:
+def _storable(letter: NewDeadLetter) -> NewDeadLetter:
     return replace(
         letter,
         source=_text(letter.source, LONGEST_ID),
@@ -183,7 +184,7 @@ def _storable(letter: NewLetter) -> NewLetter:
     )
 
 
-async def _with_tenants(connection: AsyncConnection, letters: Sequence[NewLetter]) -> list[NewLetter]:
+async def _with_tenants(connection: AsyncConnection, letters: Sequence[NewDeadLetter]) -> list[NewDeadLetter]:
     """Of a letter that names only an integration the tenant is that integration's."""
     asked = {one.integration_id for one in letters if one.integration_id and one.tenant_id is None}
     if not asked:
@@ -194,11 +195,11 @@ async def _with_tenants(connection: AsyncConnection, letters: Sequence[NewLetter
     return [replace(one, tenant_id=one.tenant_id or known.get(one.integration_id)) for one in letters]
 
 
-def _key(letter: NewLetter) -> tuple[str, str, str]:
+def _key(letter: NewDeadLetter) -> tuple[str, str, str]:
     return letter.queue, letter.source, letter.message_id
 
 
-async def unsettled(connection: AsyncConnection, letters: Sequence[NewLetter]) -> list[RowMapping]:
+async def unsettled(connection: AsyncConnection, letters: Sequence[NewDeadLetter]) -> list[RowMapping]:
     """The letters of these messages, or near them, that are open or on their way, locked."""
     rows = await connection.execute(
         select(dead_letters)
@@ -212,7 +213,7 @@ async def unsettled(connection: AsyncConnection, letters: Sequence[NewLetter]) -
     return [row for row in rows.mappings() if row["state"] in {"open", "replaying"}]
 
 
-def _is_again(row: Mapping[Any, Any], letter: NewLetter) -> bool:
+def _is_again(row: Mapping[Any, Any], letter: NewDeadLetter) -> bool:
     """Whether the letter is this row's message; an id used twice with other content is another one."""
     if (row["queue"], row["source"], row["message_id"]) != _key(letter):
         return False
@@ -220,7 +221,7 @@ def _is_again(row: Mapping[Any, Any], letter: NewLetter) -> bool:
 
 
 async def attempts_at(
-    connection: AsyncConnection, letters: Sequence[NewLetter]
+    connection: AsyncConnection, letters: Sequence[NewDeadLetter]
 ) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
     """What was tried with these messages, or near them, by their keys."""
     rows = await connection.execute(
@@ -237,7 +238,9 @@ async def attempts_at(
     return told
 
 
-def _with_last(tried: Sequence[Mapping[str, Any]], letter: NewLetter, now: datetime) -> list[dict[str, str]]:
+def _with_last(
+    tried: Sequence[Mapping[str, Any]], letter: NewDeadLetter, now: datetime
+) -> list[dict[str, str]]:
     """All attempts, the one that failed for good among them whether or not it was noted before."""
     last = {"attempt": letter.attempt, "at": now, "error": letter.reason}
     noted = any(each["attempt"] == letter.attempt for each in tried)
@@ -248,7 +251,7 @@ def _with_last(tried: Sequence[Mapping[str, Any]], letter: NewLetter, now: datet
 
 
 async def _add(
-    connection: AsyncConnection, letter: NewLetter, told: list[dict[str, str]], now: datetime
+    connection: AsyncConnection, letter: NewDeadLetter, told: list[dict[str, str]], now: datetime
 ) -> RowMapping:
     row = {
         "id": new_id(),
@@ -269,7 +272,7 @@ async def _add(
 async def _reopen(
     connection: AsyncConnection,
     row: Mapping[Any, Any],
-    letter: NewLetter,
+    letter: NewDeadLetter,
     told: list[dict[str, str]],
     now: datetime,
 ) -> None:
@@ -278,7 +281,7 @@ async def _reopen(
     headers = {name: value for name, value in letter.headers.items() if name != REPLAY_HEADER}
     came_by = {"routing_key": row["routing_key"], "headers": headers}  # a replay has another key
     if replayed:
-        acted = {"who": OURSELVES, "act": "reopened", "note": letter.reason}
+        acted = {"who": ACT_BY_SERVICE, "act": "reopened", "note": letter.reason}
         await note_acts(connection, [row["id"]], now=now, **acted)
     await connection.execute(
         update(dead_letters)
@@ -287,7 +290,7 @@ async def _reopen(
     )
 
 
-def _cause(letter: NewLetter) -> dict[str, Any]:
+def _cause(letter: NewDeadLetter) -> dict[str, Any]:
     """What a later failure of the same message may say differently."""
     return {
         "code": letter.code,
@@ -298,7 +301,7 @@ def _cause(letter: NewLetter) -> dict[str, Any]:
         "integration_id": letter.integration_id,
         "item_ref": letter.item_ref,
         "item_key": letter.item_key,
-        "group": fingerprint(letter.code, letter.reason, letter.exception),
+        "group": letter_fingerprint(letter.code, letter.reason, letter.exception),
         "routing_key": letter.routing_key,
         "headers": dict(letter.headers),
     }

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import SyncError
 from contracts.ports import REPLAY_HEADER, Outgoing
-from handlers.replay_pace import Pace
+from handlers.replay_pace import ReplayPace
 from service.store.engine.ids import new_id
 from service.store.engine.paging import Page
 from service.store.engine.sets import among
@@ -22,15 +22,15 @@ from service.store.messages.inbox import record
 from service.store.messages.outbox import enqueue
 from service.store.tables import dead_letter_acts, dead_letters
 
-ON_ITS_WAY = 2.0
+REPLAY_ON_ITS_WAY_SECONDS = 2.0
 """Seconds before its moment from which on a replay is no longer taken back: a sender may hold it."""
 
 
-class NotThere(SyncError):
+class NoLetter(SyncError):
     """There is no such dead letter."""
 
 
-class Conflict(SyncError):
+class LetterConflict(SyncError):
     """The dead letter is not in a state that allows this."""
 
     def __init__(self, sentence: str, *, code: str = "not_open") -> None:
@@ -39,7 +39,7 @@ class Conflict(SyncError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Matching:
+class LetterFilter:
     """Which letters; what is None does not matter."""
 
     queue: str | None = None
@@ -77,7 +77,7 @@ def _of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
 
 
 async def page(
-    connection: AsyncConnection, matching: Matching, *, after: str | None = None, limit: int = 50
+    connection: AsyncConnection, matching: LetterFilter, *, after: str | None = None, limit: int = 50
 ) -> Page[RowMapping]:
     """The newest matching letters first."""
     wanted = select(dead_letters).where(*matching.clauses())
@@ -87,13 +87,13 @@ async def page(
     return Page.of(rows.mappings().all(), limit, cursor=lambda row: str(row["id"]))
 
 
-async def count(connection: AsyncConnection, matching: Matching) -> int:
+async def count(connection: AsyncConnection, matching: LetterFilter) -> int:
     found = await connection.scalar(select(func.count()).select_from(dead_letters).where(*matching.clauses()))
     return found or 0
 
 
 async def ids_of(
-    connection: AsyncConnection, matching: Matching, *, limit: int, after: str = ""
+    connection: AsyncConnection, matching: LetterFilter, *, limit: int, after: str = ""
 ) -> Sequence[str]:
     """The oldest matching letters first, in the order in which a replay sends them."""
     later = *matching.clauses(), dead_letters.c.id > after
@@ -102,7 +102,7 @@ async def ids_of(
 
 
 async def replayable(
-    connection: AsyncConnection, matching: Matching, *, after: str, upto: str, limit: int
+    connection: AsyncConnection, matching: LetterFilter, *, after: str, upto: str, limit: int
 ) -> Sequence[tuple[str, str]]:
     """Matching open letters as their ids and the key of their message, oldest first.
 
@@ -118,7 +118,7 @@ async def replayable(
     return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
 
 
-def waits_for_replay(matching: Matching, *, after: str, upto: str) -> list[ColumnElement[bool]]:
+def waits_for_replay(matching: LetterFilter, *, after: str, upto: str) -> list[ColumnElement[bool]]:
     """Open and between these ids, while no other letter's replay has the same message on its way."""
     letter, other = dead_letters.c, dead_letters.alias()
     outstanding = (
@@ -145,7 +145,7 @@ async def is_outstanding(connection: AsyncConnection, row: Mapping[Any, Any]) ->
 
 async def open_by_code(connection: AsyncConnection, *, tenant: str | None = None) -> Mapping[str, int]:
     """How many letters of each code wait for an operator; of a tenant with those that are nobody's."""
-    letter, wanted = dead_letters.c, Matching(state="open", tenant=tenant)
+    letter, wanted = dead_letters.c, LetterFilter(state="open", tenant=tenant)
     counted = select(letter.code, func.count().label("letters")).where(*wanted.clauses())
     return {row.code: row.letters for row in await connection.execute(counted.group_by(letter.code))}
 
@@ -155,7 +155,7 @@ async def newest(connection: AsyncConnection) -> str:
     return await connection.scalar(select(func.max(dead_letters.c.id))) or ""
 
 
-async def groups(connection: AsyncConnection, matching: Matching) -> Sequence[RowMapping]:
+async def groups(connection: AsyncConnection, matching: LetterFilter) -> Sequence[RowMapping]:
     """The causes of the matching letters, the most frequent first, each with one letter as an example."""
     letter = dead_letters.c
     counted = (
@@ -179,10 +179,10 @@ async def groups(connection: AsyncConnection, matching: Matching) -> Sequence[Ro
 
 
 async def show(connection: AsyncConnection, letter_id: str, *, tenant: str | None = None) -> RowMapping:
-    """One letter whole. Raises NotThere."""
+    """One letter whole. Raises NoLetter."""
     wanted = select(dead_letters).where(dead_letters.c.id == letter_id, *_of_tenant(tenant))
     if (row := (await connection.execute(wanted)).mappings().first()) is None:
-        raise NotThere(f"There is no dead letter {letter_id}.")
+        raise NoLetter(f"There is no dead letter {letter_id}.")
     return row
 
 
@@ -210,12 +210,12 @@ async def replay(
     now: datetime,
     note: str | None = None,
     tenant: str | None = None,
-    pace: Pace | None = None,
+    pace: ReplayPace | None = None,
 ) -> list[str]:
     """Send these messages again as they came, in the caller's transaction; the ids, oldest first.
 
     Each is then *replaying*, unknown to the inbox, and on its way through the outbox with its old id
-    and attempts from 1, at the pace or else at once. Raises NotThere, or Conflict where one is not
+    and attempts from 1, at the pace or else at once. Raises NoLetter, or LetterConflict where one is not
     open or another replay of the same message is outstanding; then the transaction must be left.
     """
     ids = sorted(set(letter_ids))
@@ -248,11 +248,11 @@ async def stop(
     """
     chosen = None if letter_ids is None else sorted(set(letter_ids))
     if tenant is not None:
-        mine = Matching(state="replaying", tenant=tenant).clauses()
+        mine = LetterFilter(state="replaying", tenant=tenant).clauses()
         if chosen is not None:
             mine.append(among(connection, dead_letters.c.id, chosen))
         chosen = list(await connection.scalars(select(dead_letters.c.id).where(*mine)))
-    due_after = now.timestamp() + ON_ITS_WAY
+    due_after = now.timestamp() + REPLAY_ON_ITS_WAY_SECONDS
     taken = await outbox.take_back(connection, due_after=due_after, letters=chosen, limit=limit)
     waiting = dead_letters.c.state == "replaying", among(connection, dead_letters.c.id, taken)
     still = list(await connection.scalars(select(dead_letters.c.id).where(*waiting)))
@@ -273,7 +273,7 @@ async def discard(
     now: datetime,
     tenant: str | None = None,
 ) -> None:
-    """These messages will not be processed. Raises NotThere, or Conflict where one is not open."""
+    """These messages will not be processed. Raises NoLetter, or LetterConflict where one is not open."""
     ids = sorted(set(letter_ids))
     await _moved(connection, ids, before="open", after="discarded", tenant=tenant)
     await note_acts(connection, ids, who=who, act="discard", note=reason, now=now)
@@ -287,7 +287,7 @@ async def undo(
     now: datetime,
     tenant: str | None = None,
 ) -> None:
-    """Open discarded letters again. Raises NotThere, or Conflict where one is not discarded."""
+    """Open discarded letters again. Raises NoLetter, or LetterConflict where one is not discarded."""
     ids = sorted(set(letter_ids))
     await _moved(connection, ids, before="discarded", after="open", tenant=tenant)
     await note_acts(connection, ids, who=who, act="undo", note=None, now=now)
@@ -307,7 +307,7 @@ async def edit(
 ) -> str:
     """Send a mended copy under an id of its own, as a letter that is being replayed; that letter's id.
 
-    The letter itself stays as it came and is *edited* from now on. Raises NotThere and Conflict.
+    The letter itself stays as it came and is *edited* from now on. Raises NoLetter and LetterConflict.
     """
     rows = await _moved(connection, [letter_id], before="open", after="edited", tenant=None)
     own = {"id": new_id(), "edited_from": letter_id, "state": "replaying"}
@@ -334,7 +334,7 @@ async def _moved(
             update(dead_letters).where(among(connection, dead_letters.c.id, ids)).values(state=after)
         )
     except IntegrityError:
-        raise Conflict(_OUTSTANDING, code="replaying") from None
+        raise LetterConflict(_OUTSTANDING, code="replaying") from None
     return rows
 
 
@@ -343,10 +343,10 @@ _OUTSTANDING = "Another replay of the same message is outstanding."
 
 def _check(row: RowMapping | None, letter_id: str, wanted: str) -> None:
     if row is None:
-        raise NotThere(f"There is no dead letter {letter_id}.")
+        raise NoLetter(f"There is no dead letter {letter_id}.")
     if (state := row["state"]) != wanted:
         code = "replaying" if state == "replaying" else f"not_{wanted}"
-        raise Conflict(f"Dead letter {letter_id} is {state}, not {wanted}.", code=code)
+        raise LetterConflict(f"Dead letter {letter_id} is {state}, not {wanted}.", code=code)
 
 
 def _again(row: Mapping[Any, Any], exchange: str) -> Outgoing:

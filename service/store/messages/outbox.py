@@ -10,7 +10,7 @@ from contracts.envelope import Message, encode
 from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
 from service.store.engine.sets import among
-from service.store.engine.store import ENQUEUED
+from service.store.engine.store import MESSAGES_ENQUEUED
 from service.store.tables import dead_letters, outbox
 
 
@@ -166,5 +166,5 @@ async def enqueue(
         row |= {"letter_id": letter_id, "due_at": moment}
     if rows:
         await connection.execute(insert(outbox), rows)
-        connection.info[ENQUEUED] = True
+        connection.info[MESSAGES_ENQUEUED] = True
     return [str(row["id"]) for row in rows]

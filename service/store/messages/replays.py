@@ -9,12 +9,12 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.engine.ids import new_id
-from service.store.messages.dead_letters import Matching, waits_for_replay
+from service.store.messages.dead_letters import LetterFilter, waits_for_replay
 from service.store.tables import bulk_replays, dead_letter_acts, dead_letters, outbox
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class ReplayProgress:
     """What became of replays."""
 
     noted: int = 0
@@ -32,12 +32,12 @@ class Progress:
         return not (self.noted or self.waiting or self.on_the_way)
 
 
-async def progress(connection: AsyncConnection, *, tenant: str | None, since: str) -> Progress:
+async def progress(connection: AsyncConnection, *, tenant: str | None, since: str) -> ReplayProgress:
     """Replays that are under way, and the ends of those that began after the act ``since``.
 
     The ids of acts are ordered by time, so that their key finds the newest.
     """
-    mine = Matching(tenant=tenant).clauses()
+    mine = LetterFilter(tenant=tenant).clauses()
     unsent = outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None)
     # each row's letter by its key: joined, both are read to the end for each row of the other
     # where statistics have not heard yet of what has just been written
@@ -45,7 +45,9 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
     waits = select(func.count()).where(*unsent, state.scalar_subquery() == "replaying")
     waiting = await connection.scalar(waits) or 0
     replaying = (
-        select(func.count()).select_from(dead_letters).where(*Matching(state="replaying").clauses(), *mine)
+        select(func.count())
+        .select_from(dead_letters)
+        .where(*LetterFilter(state="replaying").clauses(), *mine)
     )
     acted = (
         select(dead_letter_acts.c.act, func.count(dead_letter_acts.c.letter_id.distinct()).label("letters"))
@@ -54,7 +56,7 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
         .group_by(dead_letter_acts.c.act)
     )
     acts = {row.act: row.letters for row in await connection.execute(acted)} if since else {}
-    return Progress(
+    return ReplayProgress(
         waiting=waiting,
         on_the_way=max(0, (await connection.scalar(replaying) or 0) - waiting),
         asked=acts.get("replay", 0),
@@ -64,7 +66,7 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
     )
 
 
-async def by_state(connection: AsyncConnection, matching: Matching) -> Mapping[str, int]:
+async def by_state(connection: AsyncConnection, matching: LetterFilter) -> Mapping[str, int]:
     """How many letters there are in each state, whatever state is asked for."""
     counted = select(dead_letters.c.state, func.count().label("letters")).where(*matching.clauses())
     return {
@@ -73,13 +75,13 @@ async def by_state(connection: AsyncConnection, matching: Matching) -> Mapping[s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bulk:
+class BulkReplay:
     """One replay of everything that matched, and how far it has come."""
 
     id: str
     who: str
     note: str | None
-    matching: Matching
+    matching: LetterFilter
     rate: float
     after: str
     upto: str
@@ -87,7 +89,7 @@ class Bulk:
     """When the next message goes out at its rate."""
 
 
-async def count(connection: AsyncConnection, matching: Matching, *, after: str = "", upto: str) -> int:
+async def count(connection: AsyncConnection, matching: LetterFilter, *, after: str = "", upto: str) -> int:
     """How many messages a replay of these would send: each once, however many letters it has."""
     letter = dead_letters.c
     wanted = select(letter.queue, letter.source, letter.message_id).where(
@@ -97,7 +99,7 @@ async def count(connection: AsyncConnection, matching: Matching, *, after: str =
     return found or 0
 
 
-async def note_down(connection: AsyncConnection, bulk: Bulk) -> None:
+async def note_down(connection: AsyncConnection, bulk: BulkReplay) -> None:
     since = bulk.matching.since
     matching = {**asdict(bulk.matching), "since": since.isoformat() if since else None}
     row = {name: getattr(bulk, name) for name in ("id", "who", "note", "rate", "after", "upto", "reached")}
@@ -106,11 +108,11 @@ async def note_down(connection: AsyncConnection, bulk: Bulk) -> None:
     )
 
 
-def new(matching: Matching, *, who: str, note: str | None, rate: float, upto: str) -> Bulk:
-    return Bulk(id=new_id(), who=who, note=note, matching=matching, rate=rate, after="", upto=upto)
+def new(matching: LetterFilter, *, who: str, note: str | None, rate: float, upto: str) -> BulkReplay:
+    return BulkReplay(id=new_id(), who=who, note=note, matching=matching, rate=rate, after="", upto=upto)
 
 
-async def noted(connection: AsyncConnection, *, tenant: str | None = None) -> Sequence[Bulk]:
+async def noted(connection: AsyncConnection, *, tenant: str | None = None) -> Sequence[BulkReplay]:
     """Those that have not been handed over whole, oldest first; of that tenant, or all."""
     wanted = select(bulk_replays).order_by(bulk_replays.c.id)
     if tenant is not None:
@@ -118,7 +120,7 @@ async def noted(connection: AsyncConnection, *, tenant: str | None = None) -> Se
     return [_bulk(row) for row in (await connection.execute(wanted)).mappings()]
 
 
-async def take(connection: AsyncConnection, bulk_id: str) -> Bulk | None:
+async def take(connection: AsyncConnection, bulk_id: str) -> BulkReplay | None:
     """That one, locked; None where it has been stopped or is done."""
     wanted = select(bulk_replays).where(bulk_replays.c.id == bulk_id).with_for_update()
     row = (await connection.execute(wanted)).mappings().first()
@@ -140,9 +142,9 @@ async def left(connection: AsyncConnection, *, tenant: str | None) -> int:
     return sum([await count(connection, one.matching, after=one.after, upto=one.upto) for one in found])
 
 
-def _bulk(row: Any) -> Bulk:
-    values = {name: row[name] for name in Bulk.__dataclass_fields__}
-    matching = Matching(**row["matching"])
+def _bulk(row: Any) -> BulkReplay:
+    values = {name: row[name] for name in BulkReplay.__dataclass_fields__}
+    matching = LetterFilter(**row["matching"])
     since: Any = matching.since
     whole = replace(matching, since=datetime.fromisoformat(since) if since else None)
-    return Bulk(**{**values, "matching": whole})
+    return BulkReplay(**{**values, "matching": whole})

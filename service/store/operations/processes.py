@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.tables import processes
 
-FORGOTTEN_AFTER = 3600.0
+FORGET_PROCESS_SECONDS = 3600.0
 """Seconds after which the last words of a process that was killed are of no use."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
+class ProcessReport:
     """A process's last words."""
 
     id: str
@@ -26,7 +26,7 @@ class Heard:
 
 async def tell(connection: AsyncConnection, process_id: str, said: Mapping[str, Any], *, now: float) -> None:
     """Replace what this process said before; what processes long gone said is forgotten."""
-    await connection.execute(delete(processes).where(processes.c.told_at < now - FORGOTTEN_AFTER))
+    await connection.execute(delete(processes).where(processes.c.told_at < now - FORGET_PROCESS_SECONDS))
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = {"told_at": now, "said": dict(said)}
     new = dialect.insert(processes).values(id=process_id, **values)
@@ -38,9 +38,9 @@ async def leave(connection: AsyncConnection, process_id: str) -> None:
     await connection.execute(delete(processes).where(processes.c.id == process_id))
 
 
-async def heard(connection: AsyncConnection, *, since: float) -> Sequence[Heard]:
+async def heard(connection: AsyncConnection, *, since: float) -> Sequence[ProcessReport]:
     """The processes that spoke at that moment or later, the oldest first."""
     rows = await connection.execute(
         select(processes).where(processes.c.told_at >= since).order_by(processes.c.id)
     )
-    return [Heard(id=row.id, told_at=row.told_at, said=row.said) for row in rows]
+    return [ProcessReport(id=row.id, told_at=row.told_at, said=row.said) for row in rows]

@@ -10,33 +10,38 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Code, LinkState, Status
 from service.store.engine.sets import among
-from service.store.integrations.listing import Shown, living, shown_of
+from service.store.integrations.listing import IntegrationView, is_living, shown_of
 from service.store.tables import dead_letters, integration_state, integrations, items, links
 
-STUCK = (LinkState.BEHIND.value, LinkState.RETRYING.value, LinkState.FAILED.value, LinkState.HELD.value)
-PATIENCE = 60.0
+STUCK_STATES = (
+    LinkState.BEHIND.value,
+    LinkState.RETRYING.value,
+    LinkState.FAILED.value,
+    LinkState.HELD.value,
+)
+CONCERN_AFTER_SECONDS = 60.0
 """Seconds for which a change may be on its way before anybody needs to hear of it."""
 
 
 _LITERALLY_STANDING = text("links.state IN ('held', 'failed')")
 """As the index says it: bound values would not let the engines choose it."""
 
-Lack = Literal["missing", "outdated", "left over"]
+ConcernKind = Literal["missing", "outdated", "left over"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Concern:
+class ItemConcern:
     """An item of these days that the linked calendar does not show as it is."""
 
     integration_id: str
     item_type: str
     starts_at: datetime
     all_day: bool
-    lack: Lack
+    lack: ConcernKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Backlog:
+class LinkBacklog:
     """What of an integration waits to be written, whenever its items are."""
 
     waiting: int = 0
@@ -52,7 +57,7 @@ async def concerns(
     now: float,
     limit: int,
     integration_id: str | None = None,
-) -> Sequence[Concern]:
+) -> Sequence[ItemConcern]:
     """The tenant's items that start in that time and stand otherwise on a linked calendar, soonest first.
 
     Left out is what changed a moment ago, and deletions that wait for a person's answer (R11).
@@ -71,9 +76,9 @@ async def concerns(
         .join(links, links.c.item_ref == items.c.ref)
         .join(integrations, integrations.c.id == links.c.integration_id)
         .where(items.c.tenant_id == tenant_id, items.c.starts_at >= since, items.c.starts_at < until)
-        .where(links.c.state.in_(STUCK), links.c.ended_at.is_(None))
+        .where(links.c.state.in_(STUCK_STATES), links.c.ended_at.is_(None))
         .where(func.coalesce(links.c.code, "") != Code.HELD_DELETION.value)
-        .where(or_(links.c.touched_at < now - PATIENCE, links.c.state == LinkState.FAILED.value))
+        .where(or_(links.c.touched_at < now - CONCERN_AFTER_SECONDS, links.c.state == LinkState.FAILED.value))
         .where(or_(~nothing, links.c.exists_there))
         .where(integrations.c.deleted_at.is_(None), integrations.c.active)
         .order_by(items.c.starts_at, links.c.id)
@@ -83,7 +88,7 @@ async def concerns(
         wanted = wanted.where(links.c.integration_id == integration_id)
     rows = await connection.execute(wanted)
     return [
-        Concern(
+        ItemConcern(
             integration_id=row.integration_id,
             item_type=row.item_type,
             starts_at=row.starts_at,
@@ -101,7 +106,7 @@ async def troubled(
     among_these: Iterable[str],
     limit: int,
     only: str | None = None,
-) -> Sequence[Shown]:
+) -> Sequence[IntegrationView]:
     """The tenant's integrations that are not connected, delayed, or wait for an answer, and these others.
 
     ``only`` asks for one, however it stands.
@@ -120,12 +125,14 @@ async def troubled(
         among(connection, integrations.c.id, among_these),
     )
     which = in_trouble if only is None else integrations.c.id == only
-    wanted = living().where(integrations.c.tenant_id == tenant_id, which)
+    wanted = is_living().where(integrations.c.tenant_id == tenant_id, which)
     rows = await connection.execute(wanted.order_by(integrations.c.id).limit(limit))
     return [shown_of(row) for row in rows.mappings()]
 
 
-async def backlogs(connection: AsyncConnection, ids: Iterable[str], *, now: float) -> Mapping[str, Backlog]:
+async def backlogs(
+    connection: AsyncConnection, ids: Iterable[str], *, now: float
+) -> Mapping[str, LinkBacklog]:
     """What waits, by integration; those with nothing are left out."""
     failed = links.c.state == LinkState.FAILED.value
     rows = await connection.execute(
@@ -135,12 +142,12 @@ async def backlogs(connection: AsyncConnection, ids: Iterable[str], *, now: floa
             func.sum(case((failed, 1), else_=0)).label("failed"),
         )
         .where(among(connection, links.c.integration_id, ids))
-        .where(links.c.state.in_(STUCK), links.c.ended_at.is_(None))
+        .where(links.c.state.in_(STUCK_STATES), links.c.ended_at.is_(None))
         .where(func.coalesce(links.c.code, "") != Code.HELD_DELETION.value)
-        .where(or_(links.c.touched_at < now - PATIENCE, failed))
+        .where(or_(links.c.touched_at < now - CONCERN_AFTER_SECONDS, failed))
         .group_by(links.c.integration_id)
     )
-    return {row.integration_id: Backlog(waiting=row.all - row.failed, failed=row.failed) for row in rows}
+    return {row.integration_id: LinkBacklog(waiting=row.all - row.failed, failed=row.failed) for row in rows}
 
 
 async def letters_of(connection: AsyncConnection, tenant_id: str, ids: Iterable[str]) -> Mapping[str, int]:

@@ -7,21 +7,21 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from handlers.matching import Twin
+from handlers.matching import MatchKey
 from service.store.engine.sets import among
 from service.store.tables import run_equals
 
 table = run_equals.c
 
 
-class RunNotes:
+class RunEquals:
     """Those of one run."""
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
         self._ours = table.run_id == run_id
 
-    async def note(self, connection: AsyncConnection, left: Iterable[tuple[Twin, str]]) -> None:
+    async def note(self, connection: AsyncConnection, left: Iterable[tuple[MatchKey, str]]) -> None:
         """Remember these events; once more is no harm."""
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         rows = [{"run_id": self._run_id, "event_uid": uid, "twin": _key(twin)} for twin, uid in left]
@@ -34,7 +34,7 @@ class RunNotes:
         )
         return frozenset(rows)
 
-    async def alone(self, connection: AsyncConnection, twins: Iterable[Twin]) -> frozenset[Twin]:
+    async def alone(self, connection: AsyncConnection, twins: Iterable[MatchKey]) -> frozenset[MatchKey]:
         """Those of which the whole range holds one event."""
         keys = {_key(twin): twin for twin in twins}
         rows = await connection.scalars(
@@ -54,5 +54,5 @@ class RunNotes:
         await connection.execute(delete(run_equals).where(self._ours))
 
 
-def _key(twin: Twin) -> str:
+def _key(twin: MatchKey) -> str:
     return hashlib.sha256("\x1f".join(twin).encode()).hexdigest()

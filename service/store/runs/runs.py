@@ -19,23 +19,22 @@ from service.store.tables import (
     runs,
 )
 
-QUEUE = "calendar-sync.runs"
-DELETION = "delete"
-GIVEN_UP = "The message of its next step was given up: {}"
-AN_HOUR = timedelta(hours=1)
+DELETION_RUN = "delete"
+STEP_GIVEN_UP = "The message of its next step was given up: {}"
+STANDSTILL = timedelta(hours=1)
 
 
 PERSONS_RUNS = ("finish", "sync_now")
 
-ENDED = frozenset({"done", "failed", "cancelled"})
-UNFINISHED = ("waiting", "running")
-COMPARISONS = ("catch_up", "daily")
+ENDED_STATES = frozenset({"done", "failed", "cancelled"})
+UNFINISHED_STATES = ("waiting", "running")
+COMPARISON_RUNS = ("catch_up", "daily")
 RunRow = Mapping[Any, Any]
 """A run as its page tells it, with the columns of its table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tally:
+class RunTally:
     """What steps of a run have done."""
 
     done: int = 0
@@ -70,7 +69,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        return self.state in ENDED
+        return self.state in ENDED_STATES
 
 
 def _run_of(row: Row[Any]) -> Run:
@@ -101,13 +100,13 @@ async def wait(connection: AsyncConnection, run_id: str, *, due_at: float, now_d
     await connection.execute(update(runs).where(_unfinished(run_id)).values(values))
 
 
-async def say(connection: AsyncConnection, run_id: str, now_doing: str) -> None:
+async def note_progress(connection: AsyncConnection, run_id: str, now_doing: str) -> None:
     """Tell what a step that takes long is doing (R25)."""
     await connection.execute(update(runs).where(_unfinished(run_id)).values(now=now_doing))
 
 
 def _unfinished(run_id: str) -> Any:
-    return and_(runs.c.id == run_id, runs.c.state.in_(UNFINISHED))
+    return and_(runs.c.id == run_id, runs.c.state.in_(UNFINISHED_STATES))
 
 
 async def stands(connection: AsyncConnection, run: Run) -> bool:
@@ -122,7 +121,7 @@ async def advance(
     *,
     step: str,
     cursor: Mapping[str, Any],
-    tally: Tally,
+    tally: RunTally,
     now_doing: str,
     at: datetime,
     total: int | None = None,
@@ -147,7 +146,7 @@ async def advance(
     )
 
 
-def _counts(tally: Tally) -> dict[str, int]:
+def _counts(tally: RunTally) -> dict[str, int]:
     return {
         name: getattr(tally, name) for name in ("done", "found", "created", "updated", "skipped", "failed")
     }
@@ -182,7 +181,7 @@ async def end_all(
     kinds: Collection[str] | None = None,
 ) -> None:
     """Cancel what has not ended of an integration's runs, of these kinds or of all."""
-    wanted = update(runs).where(runs.c.integration_id == integration_id, runs.c.state.in_(UNFINISHED))
+    wanted = update(runs).where(runs.c.integration_id == integration_id, runs.c.state.in_(UNFINISHED_STATES))
     if kinds is not None:
         wanted = wanted.where(runs.c.kind.in_(sorted(kinds)))
     values = {"state": "cancelled", "reason": reason, "ended_at": at, "due_at": None, "now": None}
@@ -226,13 +225,13 @@ async def unread_for_long(
     state = integration_state.c
     at_work = (
         exists()
-        .where(runs.c.integration_id == integrations.c.id, runs.c.state.in_(UNFINISHED))
+        .where(runs.c.integration_id == integrations.c.id, runs.c.state.in_(UNFINISHED_STATES))
         .where(runs.c.ended_at.is_(None))
     )
     compared = (
         exists()
-        .where(runs.c.integration_id == integrations.c.id, runs.c.kind.in_(COMPARISONS))
-        .where(or_(runs.c.requested_at > since, runs.c.state.in_(UNFINISHED)))
+        .where(runs.c.integration_id == integrations.c.id, runs.c.kind.in_(COMPARISON_RUNS))
+        .where(or_(runs.c.requested_at > since, runs.c.state.in_(UNFINISHED_STATES)))
         .where(runs.c.requested_at > before)
         # by its index: nothing ends before it was asked for, and all other runs are history
         .where(or_(runs.c.ended_at.is_(None), runs.c.ended_at > before))
@@ -264,7 +263,7 @@ async def run_in_progress(connection: AsyncConnection, integration_id: str) -> b
     found = await connection.scalar(
         select(runs.c.id)
         .where(runs.c.integration_id == integration_id, runs.c.kind.in_(PERSONS_RUNS))
-        .where(runs.c.state.in_(UNFINISHED), runs.c.listed)
+        .where(runs.c.state.in_(UNFINISHED_STATES), runs.c.listed)
         .limit(1)
     )
     return found is not None
@@ -281,7 +280,7 @@ async def end_readings(connection: AsyncConnection, integration_id: str, *, now:
         .where(
             runs.c.integration_id == integration_id,
             runs.c.kind == "finish",
-            runs.c.state.in_(UNFINISHED),
+            runs.c.state.in_(UNFINISHED_STATES),
         )
         .values(state="cancelled", ended_at=now)
     )
@@ -292,7 +291,7 @@ async def reading_in_progress(connection: AsyncConnection, integration_id: str) 
     found = await connection.scalar(
         select(runs.c.id)
         .where(runs.c.integration_id == integration_id, runs.c.kind == "finish")
-        .where(runs.c.state.in_(UNFINISHED))
+        .where(runs.c.state.in_(UNFINISHED_STATES))
         .limit(1)
     )
     return found is not None
@@ -304,7 +303,7 @@ async def newest_under_way(connection: AsyncConnection, owner: Owner) -> Mapping
         select(runs)
         .join(integrations, integrations.c.id == runs.c.integration_id)
         .where(integrations.c.tenant_id == owner.tenant_id, integrations.c.deleted_at.is_(None))
-        .where(runs.c.state.in_(UNFINISHED), runs.c.listed)
+        .where(runs.c.state.in_(UNFINISHED_STATES), runs.c.listed)
         .order_by(runs.c.id)
     )
     if owner.user_id is not None:
@@ -338,10 +337,15 @@ async def end_given_up(
     for body, reason in bodies:
         run_id = _run_named_in(body)
         if run_id is not None:
-            values = {"state": "failed", "reason": GIVEN_UP.format(reason), "ended_at": at, "due_at": None}
+            values = {
+                "state": "failed",
+                "reason": STEP_GIVEN_UP.format(reason),
+                "ended_at": at,
+                "due_at": None,
+            }
             await connection.execute(
                 update(runs)
-                .where(runs.c.id == run_id, runs.c.state.in_(UNFINISHED), runs.c.kind != DELETION)
+                .where(runs.c.id == run_id, runs.c.state.in_(UNFINISHED_STATES), runs.c.kind != DELETION_RUN)
                 .values(**values, now=None)
             )
 
@@ -365,7 +369,7 @@ async def rouse(connection: AsyncConnection, *, now: datetime, limit: int = 100)
     still = (
         runs.c.ended_at.is_(None),
         runs.c.due_at.is_(None),
-        func.coalesce(runs.c.moved_at, runs.c.requested_at) < now - AN_HOUR,
+        func.coalesce(runs.c.moved_at, runs.c.requested_at) < now - STANDSTILL,
     )
     found = select(runs.c.id).where(*still).order_by(runs.c.id).limit(limit)
     keys = list(await connection.scalars(found.with_for_update(skip_locked=True)))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import DateTime, Dialect, MetaData, String
 from sqlalchemy.types import TypeDecorator
 
-Id = String(36)
+IdColumn = String(36)
 
 metadata = MetaData(
     naming_convention={

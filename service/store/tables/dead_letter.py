@@ -2,12 +2,12 @@
 
 from sqlalchemy import JSON, Column, Double, ForeignKey, Index, LargeBinary, Table, Text, text
 
-from service.store.tables.columns import Id, Moment, metadata
+from service.store.tables.columns import IdColumn, Moment, metadata
 
 dead_letters = Table(
     "dead_letters",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", IdColumn, primary_key=True),
     Column("queue", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("message_id", Text, nullable=False),
@@ -47,8 +47,8 @@ dead_letters = Table(
 dead_letter_acts = Table(
     "dead_letter_acts",
     metadata,
-    Column("id", Id, primary_key=True),
-    Column("letter_id", Id, ForeignKey("dead_letters.id"), nullable=False),
+    Column("id", IdColumn, primary_key=True),
+    Column("letter_id", IdColumn, ForeignKey("dead_letters.id"), nullable=False),
     Column("at", Moment, nullable=False),
     Column("who", Text, nullable=False),
     Column("act", Text, nullable=False),
@@ -60,7 +60,7 @@ dead_letter_acts = Table(
 bulk_replays = Table(
     "bulk_replays",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", IdColumn, primary_key=True),
     Column("tenant_id", Text),
     Column("who", Text, nullable=False),
     Column("note", Text),

@@ -2,12 +2,12 @@
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, ForeignKey, Index, Table, Text, text
 
-from service.store.tables.columns import Id, Moment, metadata
+from service.store.tables.columns import IdColumn, Moment, metadata
 
 integrations = Table(
     "integrations",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", IdColumn, primary_key=True),
     Column("tenant_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
     Column("sub", Text, nullable=False),
@@ -56,7 +56,7 @@ integrations = Table(
 integration_state = Table(
     "integration_state",
     metadata,
-    Column("integration_id", Id, ForeignKey("integrations.id"), primary_key=True),
+    Column("integration_id", IdColumn, ForeignKey("integrations.id"), primary_key=True),
     Column("last_sync_at", Moment),
     Column("last_checked_at", Moment),
     Column("noticed_since", Moment),

@@ -13,12 +13,12 @@ from sqlalchemy import (
     Text,
 )
 
-from service.store.tables.columns import Id, Moment, metadata
+from service.store.tables.columns import IdColumn, Moment, metadata
 
 items = Table(
     "items",
     metadata,
-    Column("ref", Id, primary_key=True),
+    Column("ref", IdColumn, primary_key=True),
     Column("tenant_id", Text, nullable=False),
     Column("item_type", Text, nullable=False),
     Column("item_id", Text, nullable=False),
@@ -45,7 +45,7 @@ items = Table(
 item_assignees = Table(
     "item_assignees",
     metadata,
-    Column("item_ref", Id, ForeignKey("items.ref"), nullable=False),
+    Column("item_ref", IdColumn, ForeignKey("items.ref"), nullable=False),
     Column("tenant_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
     PrimaryKeyConstraint("item_ref", "user_id"),

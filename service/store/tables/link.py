@@ -15,14 +15,14 @@ from sqlalchemy import (
     text,
 )
 
-from service.store.tables.columns import Id, Moment, metadata
+from service.store.tables.columns import IdColumn, Moment, metadata
 
 links = Table(
     "links",
     metadata,
-    Column("id", Id, primary_key=True),
-    Column("integration_id", Id, ForeignKey("integrations.id"), nullable=False),
-    Column("item_ref", Id, ForeignKey("items.ref"), nullable=False),
+    Column("id", IdColumn, primary_key=True),
+    Column("integration_id", IdColumn, ForeignKey("integrations.id"), nullable=False),
+    Column("item_ref", IdColumn, ForeignKey("items.ref"), nullable=False),
     Column("calendar_id", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("event_id", Text),
@@ -55,7 +55,7 @@ links = Table(
     Column("verify_at", Double),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("rewrites", JSON),
-    Column("run_id", Id),
+    Column("run_id", IdColumn),
     # R16: a copy on a calendar that is linked no longer, which is to follow to the one that is.
     Column("moving", Boolean, nullable=False, server_default=text("false")),
     Column("touched_at", Double, nullable=False, server_default="0"),
@@ -102,7 +102,7 @@ links = Table(
 prior_events = Table(
     "prior_events",
     metadata,
-    Column("integration_id", Id, ForeignKey("integrations.id"), nullable=False),
+    Column("integration_id", IdColumn, ForeignKey("integrations.id"), nullable=False),
     Column("calendar_id", Text, nullable=False),
     Column("event_key", Text, nullable=False),
     PrimaryKeyConstraint("integration_id", "calendar_id", "event_key"),
@@ -111,8 +111,8 @@ prior_events = Table(
 deletions = Table(
     "deletions",
     metadata,
-    Column("link_id", Id, ForeignKey("links.id"), primary_key=True),
-    Column("integration_id", Id, nullable=False),
+    Column("link_id", IdColumn, ForeignKey("links.id"), primary_key=True),
+    Column("integration_id", IdColumn, nullable=False),
     Column("state", Text, nullable=False),
     Column("noticed_at", Moment, nullable=False),
     Column("event_updated", Moment),

@@ -14,7 +14,7 @@ from sqlalchemy import (
     text,
 )
 
-from service.store.tables.columns import Id, Moment, metadata
+from service.store.tables.columns import IdColumn, Moment, metadata
 
 inbox = Table(
     "inbox",
@@ -54,7 +54,7 @@ suspects = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", IdColumn, primary_key=True),
     Column("exchange", Text, nullable=False),
     Column("routing_key", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -65,7 +65,7 @@ outbox = Table(
     Column("sent_at", Double),
     # A replay goes out at its own pace; everything else at once.
     Column("due_at", Double),
-    Column("letter_id", Id),
+    Column("letter_id", IdColumn),
     Index(
         "ix_outbox_unsent",
         "id",

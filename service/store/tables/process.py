@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, BigInteger, Column, Double, Index, Table, Text
 
-from service.store.tables.columns import Id, metadata
+from service.store.tables.columns import IdColumn, metadata
 
 leases = Table(
     "leases",
@@ -17,7 +17,7 @@ leases = Table(
 processes = Table(
     "processes",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", IdColumn, primary_key=True),
     Column("told_at", Double, nullable=False),
     Column("said", JSON, nullable=False),
     Index("ix_processes_told_at", "told_at"),

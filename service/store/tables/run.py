@@ -15,13 +15,13 @@ from sqlalchemy import (
     text,
 )
 
-from service.store.tables.columns import Id, Moment, metadata
+from service.store.tables.columns import IdColumn, Moment, metadata
 
 runs = Table(
     "runs",
     metadata,
-    Column("id", Id, primary_key=True),
-    Column("integration_id", Id, ForeignKey("integrations.id"), nullable=False),
+    Column("id", IdColumn, primary_key=True),
+    Column("integration_id", IdColumn, ForeignKey("integrations.id"), nullable=False),
     Column("started_by", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -57,7 +57,7 @@ runs = Table(
 run_equals = Table(
     "run_equals",
     metadata,
-    Column("run_id", Id, nullable=False),
+    Column("run_id", IdColumn, nullable=False),
     Column("event_uid", Text, nullable=False),
     Column("twin", String(64), nullable=False),
     PrimaryKeyConstraint("run_id", "event_uid"),
@@ -67,8 +67,8 @@ run_equals = Table(
 log_entries = Table(
     "log_entries",
     metadata,
-    Column("id", Id, primary_key=True),
-    Column("integration_id", Id, nullable=False),
+    Column("id", IdColumn, primary_key=True),
+    Column("integration_id", IdColumn, nullable=False),
     Column("at", Moment, nullable=False),
     Column("trigger", Text, nullable=False),
     Column("direction", Text, nullable=False),
@@ -82,7 +82,7 @@ log_entries = Table(
     Column("reason", Text, nullable=False),
     Column("message_id", Text),
     Column("attempt", Integer),
-    Column("run_id", Id),
+    Column("run_id", IdColumn),
     Column("detail", JSON),
     # The filters of the log's page stand behind its order, so that no row is read to be passed over.
     Index("ix_log_entries_page", "integration_id", "trigger", "id", "direction", "outcome", "item_type"),

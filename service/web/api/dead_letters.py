@@ -10,12 +10,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from contracts.errors import Malformed
-from contracts.fields import Identifier, Text, instant, visible, wrong
+from contracts.fields import Identifier, Text, broken_rule, instant, is_visible
 from service.integrations.refusals import Invalid
-from service.operations import Conflict, DeadLetters, Matching, NotThere
-from service.web.dependencies import AtDesk, Known, letters_of, operator_alone
-from service.web.paging import FIFTY, NO_LETTER, IdCursor, Limit, OfLetter, Part, letter_id_of
-from service.web.problems import problem
+from service.operations import DeadLetters, LetterConflict, LetterFilter, NoLetter
+from service.web.dependencies import Services, SignedInVisitor, letters_of, require_operator
+from service.web.paging import (
+    DEFAULT_PAGE,
+    NO_SUCH_LETTER,
+    IdCursor,
+    LetterPathId,
+    PageLimit,
+    SearchText,
+    letter_id_of,
+)
+from service.web.problems import problem_response
 from service.web.schemas import (
     FASTEST_REPLAY,
     LONGEST_DISCARD_REASON,
@@ -32,20 +40,20 @@ from service.web.schemas import (
 router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 
 
-def _operator(desk: AtDesk, visitor: Known) -> DeadLetters:
-    return letters_of(desk, operator_alone(visitor, lacking=NO_LETTER))
+def _operator(services: Services, visitor: SignedInVisitor) -> DeadLetters:
+    return letters_of(services, require_operator(visitor, lacking=NO_SUCH_LETTER))
 
 
-Operator = Annotated[DeadLetters, Depends(_operator)]
+OperatorsLetters = Annotated[DeadLetters, Depends(_operator)]
 
 
-class Form(BaseModel):
+class StrictForm(BaseModel):
     """A misspelt name is refused: a filter that is overlooked would mean every letter there is."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Filter(Form):
+class LetterFilterForm(StrictForm):
     """Which open letters; what is left out does not matter."""
 
     queue: Identifier | None = None
@@ -53,11 +61,11 @@ class Filter(Form):
     since: str | None = None
     integration: Identifier | None = None
     group: Identifier | None = None
-    reason: Part | None = None
+    reason: SearchText | None = None
 
-    def matching(self, *, state: LetterState | None = "open", at: str = "filter.since") -> Matching:
-        return Matching(
-            queue=self.queue and full_name(self.queue),
+    def matching(self, *, state: LetterState | None = "open", at: str = "filter.since") -> LetterFilter:
+        return LetterFilter(
+            queue=self.queue and full_queue_name(self.queue),
             code=self.code,
             since=_since(self.since, at),
             integration=self.integration,
@@ -67,11 +75,11 @@ class Filter(Form):
         )
 
 
-class ReplayForm(Form):
+class ReplayForm(StrictForm):
     """Which letters, by their ids or by a filter with the number that the operator has seen."""
 
     ids: Annotated[list[str], Field(min_length=1, max_length=MOST_LETTERS)] | None = None
-    filter: Filter | None = None
+    filter: LetterFilterForm | None = None
     expect: Annotated[int, Field(ge=0)] | None = None
     rate: Annotated[float, Field(gt=0, le=FASTEST_REPLAY, allow_inf_nan=False)] = 5
     dry_run: bool = False
@@ -79,27 +87,27 @@ class ReplayForm(Form):
     @model_validator(mode="after")
     def _one_way(self) -> "ReplayForm":
         if (self.ids is None) == (self.filter is None):
-            raise wrong("must be given, or else a filter", "ids")
+            raise broken_rule("must be given, or else a filter", "ids")
         if self.filter is not None and self.expect is None and not self.dry_run:
-            raise wrong("must be the number of letters that match", "expect")
+            raise broken_rule("must be the number of letters that match", "expect")
         return self
 
 
 def _told(reason: str) -> str:
-    if not visible(reason):
-        raise wrong("must have a visible character")
+    if not is_visible(reason):
+        raise broken_rule("must have a visible character")
     return reason
 
 
-class DiscardForm(Form):
+class DiscardForm(StrictForm):
     reason: Annotated[Text, Field(min_length=1, max_length=LONGEST_DISCARD_REASON), AfterValidator(_told)]
 
 
-class EditForm(Form):
+class EditForm(StrictForm):
     data: dict[str, Any]
 
 
-def full_name(queue: str) -> str:
+def full_queue_name(queue: str) -> str:
     """A queue's name, also from its last word."""
     return queue if "." in queue else f"calendar-sync.{queue}"
 
@@ -117,43 +125,45 @@ def _asked(  # noqa: PLR0917 -- each is a query parameter
     since: str | None = None,
     integration: Identifier | None = None,
     group: Identifier | None = None,
-    reason: Part | None = None,
+    reason: SearchText | None = None,
     state: LetterState | None = None,
-) -> Matching:
-    asked = Filter(queue=queue, code=code, since=since, integration=integration, group=group, reason=reason)
+) -> LetterFilter:
+    asked = LetterFilterForm(
+        queue=queue, code=code, since=since, integration=integration, group=group, reason=reason
+    )
     return asked.matching(state=state, at="since")
 
 
-Asked = Annotated[Matching, Depends(_asked)]
+AskedLetters = Annotated[LetterFilter, Depends(_asked)]
 
 
 @router.get("", response_model=Listed[LetterShape])
 async def list_letters(
-    operator: Operator, asked: Asked, after: IdCursor, limit: Limit = FIFTY
+    operator: OperatorsLetters, asked: AskedLetters, after: IdCursor, limit: PageLimit = DEFAULT_PAGE
 ) -> dict[str, Any]:
     """Letters of your tenant and those of which nobody can tell whose they are, newest first."""
     return await operator.page(asked, after=after, limit=limit)
 
 
 @router.get("/groups", response_model=Listed[GroupShape])
-async def list_groups(operator: Operator, asked: Asked) -> dict[str, Any]:
+async def list_groups(operator: OperatorsLetters, asked: AskedLetters) -> dict[str, Any]:
     """Letters with the same cause counted together, the most frequent first."""
     return await operator.groups(asked)
 
 
 @router.get("/{letter_id}", response_model=LetterShape)
-async def get_letter(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
+async def get_letter(operator: OperatorsLetters, letter_id: LetterPathId) -> dict[str, Any]:
     return await operator.show(letter_id)
 
 
 @router.get("/{letter_id}/context", response_model=LetterContextShape)
-async def get_context(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
+async def get_context(operator: OperatorsLetters, letter_id: LetterPathId) -> dict[str, Any]:
     """Headers, the integration as it stands, and what a replay would do now; nothing is written."""
     return await operator.context(letter_id)
 
 
 @router.post("/replay", status_code=HTTPStatus.ACCEPTED, response_model=CountShape)
-async def replay(operator: Operator, form: ReplayForm) -> dict[str, int]:
+async def replay(operator: OperatorsLetters, form: ReplayForm) -> dict[str, int]:
     """Send messages again at a rate; what is newer meanwhile stays as it is (R17).
 
     Of more than a thousand that match, this notes which; they follow within moments.
@@ -170,27 +180,27 @@ async def replay(operator: Operator, form: ReplayForm) -> dict[str, int]:
 
 
 @router.post("/replay/stop", response_model=CountShape)
-async def stop_replays(operator: Operator) -> dict[str, int]:
+async def stop_replays(operator: OperatorsLetters) -> dict[str, int]:
     """Take back all replays that have not gone out yet; their letters are open again."""
     return {"count": await operator.stop()}
 
 
 @router.post("/{letter_id}/discard", response_model=LetterShape)
-async def discard(operator: Operator, letter_id: OfLetter, form: DiscardForm) -> dict[str, Any]:
+async def discard(operator: OperatorsLetters, letter_id: LetterPathId, form: DiscardForm) -> dict[str, Any]:
     """Give the message up, for a reason; undo takes it back."""
     await operator.discard([letter_id], reason=form.reason)
     return await operator.show(letter_id)
 
 
 @router.post("/{letter_id}/undo", response_model=LetterShape)
-async def undo(operator: Operator, letter_id: OfLetter) -> dict[str, Any]:
+async def undo(operator: OperatorsLetters, letter_id: LetterPathId) -> dict[str, Any]:
     """Open a discarded letter again, or one that still waits for its replay."""
     await operator.undo([letter_id])
     return await operator.show(letter_id)
 
 
 @router.post("/{letter_id}/edit", status_code=HTTPStatus.CREATED, response_model=LetterShape)
-async def edit(operator: Operator, letter_id: OfLetter, form: EditForm) -> dict[str, Any]:
+async def edit(operator: OperatorsLetters, letter_id: LetterPathId, form: EditForm) -> dict[str, Any]:
     """Send a malformed message with other data under a new id; the new letter. The old one is kept."""
     try:
         new = await operator.edit(letter_id, form.data)
@@ -199,16 +209,16 @@ async def edit(operator: Operator, letter_id: OfLetter, form: EditForm) -> dict[
     return await operator.show(new)
 
 
-def add_handlers(app: FastAPI) -> None:
+def add_letter_error_handlers(app: FastAPI) -> None:
     """404 for a letter that is not there, 409 for one that is in another state."""
-    app.add_exception_handler(NotThere, _not_there)
-    app.add_exception_handler(Conflict, _conflict)
+    app.add_exception_handler(NoLetter, _not_there)
+    app.add_exception_handler(LetterConflict, _conflict)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
-    return problem(request, HTTPStatus.NOT_FOUND, str(error))
+    return problem_response(request, HTTPStatus.NOT_FOUND, str(error))
 
 
 async def _conflict(request: Request, error: Exception) -> Response:
-    code = error.code if isinstance(error, Conflict) else None
-    return problem(request, HTTPStatus.CONFLICT, str(error), code=code)
+    code = error.code if isinstance(error, LetterConflict) else None
+    return problem_response(request, HTTPStatus.CONFLICT, str(error), code=code)

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.web.problems import MEDIA_TYPE
+from service.web.problems import PROBLEM_TYPE
 
-FIRST_ERROR = 400
+FIRST_ERROR_STATUS = 400
 
 
 def describe(app: FastAPI) -> None:
@@ -28,7 +28,7 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
     for response in _errors(document):
         content = response.get("content", {})
         if "application/json" in content:
-            content[MEDIA_TYPE] = content.pop("application/json")
+            content[PROBLEM_TYPE] = content.pop("application/json")
     return document
 
 
@@ -36,5 +36,5 @@ def _errors(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for verbs in document["paths"].values():
         for operation in verbs.values():
             for status, response in operation["responses"].items():
-                if status.isdecimal() and int(status) >= FIRST_ERROR:
+                if status.isdecimal() and int(status) >= FIRST_ERROR_STATUS:
                     yield response

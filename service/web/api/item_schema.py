@@ -5,10 +5,10 @@ from typing import Any
 
 from contracts.vorex import ItemContent
 
-Schema = dict[str, Any]
-OURS = frozenset({"id", "type", "assignees"})
+JsonSchema = dict[str, Any]
+OWN_FIELDS = frozenset({"id", "type", "assignees"})
 """What a person who adds or changes an appointment does not say; given all the same, it is overlooked."""
-READ_ONLY = {
+ANSWER_ONLY_FIELDS = {
     "version": {"type": "integer", "minimum": 1},
     "read_only": {"type": "boolean"},
     "read_only_reason": {"anyOf": [{"type": "string"}, {"type": "null"}]},
@@ -26,23 +26,23 @@ def _whole(schema: Any, known: Mapping[str, Any]) -> Any:
     return {name: _whole(one, known) for name, one in schema.items()}
 
 
-def _fields() -> dict[str, Schema]:
+def _fields() -> dict[str, JsonSchema]:
     schema = ItemContent.model_json_schema()
-    fields: dict[str, Schema] = _whole(schema["properties"], schema["$defs"])
+    fields: dict[str, JsonSchema] = _whole(schema["properties"], schema["$defs"])
     return {name: _said(one) for name, one in fields.items()}
 
 
-def _said(field: Schema) -> Schema:
+def _said(field: JsonSchema) -> JsonSchema:
     return {name: one for name, one in field.items() if name not in {"title", "default"}}
 
 
-def _or_null(field: Schema) -> Schema:
+def _or_null(field: JsonSchema) -> JsonSchema:
     return field if "anyOf" in field else {"anyOf": [field, {"type": "null"}]}
 
 
-def given_item() -> Schema:
+def given_item_schema() -> JsonSchema:
     """What is sent; null says the same as leaving a field out, and only the subject cannot be."""
-    fields = {name: one for name, one in _fields().items() if name not in OURS}
+    fields = {name: one for name, one in _fields().items() if name not in OWN_FIELDS}
     title = fields.pop("title")
     optional = {name: _or_null(one) for name, one in fields.items()}
     return {
@@ -53,7 +53,7 @@ def given_item() -> Schema:
     }
 
 
-def told_item() -> Schema:
+def answered_item_schema() -> JsonSchema:
     """What is answered: the item whole."""
-    properties = {**_fields(), **READ_ONLY}
+    properties = {**_fields(), **ANSWER_ONLY_FIELDS}
     return {"title": "Item", "type": "object", "properties": properties, "required": [*properties]}

@@ -11,13 +11,13 @@ from contracts.fields import Identifier
 from service.integrations.ownership import Person
 from service.integrations.refusals import Unknown
 from service.store.engine.paging import Page
-from service.web.api.item_schema import given_item, told_item
-from service.web.dependencies import AtDesk, Known
-from service.web.paging import FIFTY, Limit, PlaceCursor, bounds, cursor_of
-from service.web.schemas import Listed, item_form, listed
+from service.web.api.item_schema import answered_item_schema, given_item_schema
+from service.web.dependencies import Services, SignedInVisitor
+from service.web.paging import DEFAULT_PAGE, PageLimit, PlaceCursor, cursor_of, range_bounds
+from service.web.schemas import Listed, item_form, page_form
 from service.web.tokens import Visitor
 
-EXAMPLE = {
+ITEM_EXAMPLE = {
     "title": "Replace firewall",
     "description": "Bring the spare.",
     "location": "Contoso HQ",
@@ -28,29 +28,29 @@ EXAMPLE = {
     "private": False,
     "show_as": "busy",
 }
-Form = Annotated[dict[str, Any], WithJsonSchema(given_item()), Body(examples=[EXAMPLE])]
-Told = Annotated[dict[str, Any], WithJsonSchema(told_item())]
+GivenItem = Annotated[dict[str, Any], WithJsonSchema(given_item_schema()), Body(examples=[ITEM_EXAMPLE])]
+AnsweredItem = Annotated[dict[str, Any], WithJsonSchema(answered_item_schema())]
 router = APIRouter(prefix="/my-calendar/items", tags=["my calendar"])
 
 
-@router.get("", response_model=Listed[Told])
+@router.get("", response_model=Listed[AnsweredItem])
 async def list_items(
-    desk: AtDesk,
-    visitor: Known,
+    services: Services,
+    visitor: SignedInVisitor,
     *,
     after: PlaceCursor,
     since: Annotated[str | None, Query(alias="from")] = None,
     until: Annotated[str | None, Query(alias="to")] = None,
     user_id: Identifier | None = None,
-    limit: Limit = FIFTY,
+    limit: PageLimit = DEFAULT_PAGE,
 ) -> dict[str, Any]:
     """Items with a date that touch the range, by start; an administrator may name another user."""
     person = _person(visitor, user_id)
-    first, last = bounds(since, until, visitor.time_zone)
-    found = await desk.my_calendar.items(person, since=first, until=last, after=after, limit=limit + 1)
+    first, last = range_bounds(since, until, visitor.time_zone)
+    found = await services.my_calendar.items(person, since=first, until=last, after=after, limit=limit + 1)
     page = Page.of(found, limit, cursor=lambda one: cursor_of(one[1]))
     masked = person.user_id != visitor.user_id
-    return listed(page, lambda one: item_form(one[0], masked=masked))
+    return page_form(page, lambda one: item_form(one[0], masked=masked))
 
 
 def _person(visitor: Visitor, user_id: str | None) -> Person:
@@ -62,18 +62,20 @@ def _person(visitor: Visitor, user_id: str | None) -> Person:
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
-async def add_item(desk: AtDesk, visitor: Known, form: Form) -> Told:
+async def add_item(services: Services, visitor: SignedInVisitor, form: GivenItem) -> AnsweredItem:
     """Add an appointment; it is published as Vorex would (G17)."""
-    return item_form(await desk.my_calendar.add(visitor.person, form))
+    return item_form(await services.my_calendar.add(visitor.person, form))
 
 
 @router.put("/{key:path}")
-async def change_item(desk: AtDesk, visitor: Known, key: str, form: Form) -> Told:
+async def change_item(
+    services: Services, visitor: SignedInVisitor, key: str, form: GivenItem
+) -> AnsweredItem:
     """Replace an appointment; ``key`` is ``<type>:<id>``."""
-    return item_form(await desk.my_calendar.change(visitor.person, key, form))
+    return item_form(await services.my_calendar.change(visitor.person, key, form))
 
 
 @router.delete("/{key:path}", status_code=HTTPStatus.NO_CONTENT)
-async def remove_item(desk: AtDesk, visitor: Known, key: str) -> Response:
-    await desk.my_calendar.remove(visitor.person, key)
+async def remove_item(services: Services, visitor: SignedInVisitor, key: str) -> Response:
+    await services.my_calendar.remove(visitor.person, key)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -8,14 +8,14 @@ from pydantic import BaseModel
 
 from contracts.fields import rfc3339
 from service.operations import Overview
-from service.web.dependencies import AtDesk, Known, operator_alone
+from service.web.dependencies import Services, SignedInVisitor, require_operator
 from service.web.tokens import Visitor
 
 router = APIRouter(prefix="/operations", tags=["operations"])
 
 
-def _known_operator(visitor: Known) -> Visitor:
-    return operator_alone(visitor)
+def _known_operator(visitor: SignedInVisitor) -> Visitor:
+    return require_operator(visitor)
 
 
 class FindingShape(BaseModel):
@@ -66,10 +66,10 @@ class OverviewShape(BaseModel):
 
 @router.get("", response_model=OverviewShape)
 async def get_operations(
-    desk: AtDesk, operator: Annotated[Visitor, Depends(_known_operator)]
+    services: Services, operator: Annotated[Visitor, Depends(_known_operator)]
 ) -> dict[str, Any]:
     """Queues, pauses, budget and outbox of all processes, and what of your tenant needs a person."""
-    return _form(await desk.watch.overview(operator.tenant_id))
+    return _form(await services.watch.overview(operator.tenant_id))
 
 
 def _form(told: Overview) -> dict[str, Any]:

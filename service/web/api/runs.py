@@ -8,10 +8,10 @@ from fastapi import APIRouter, Body, Depends
 from service.integrations.refusals import Unknown
 from service.integrations.settings_form import SyncRequest
 from service.store.runs.runs import RunRow
-from service.web.api.integrations import seen_by
-from service.web.dependencies import AtDesk, Known
-from service.web.paging import FIFTY, IdCursor, Limit, OfIntegration, is_id
-from service.web.schemas import Listed, RunShape, StartedShape, listed, run_form
+from service.web.api.integrations import owner_seen_by
+from service.web.dependencies import Services, SignedInVisitor
+from service.web.paging import DEFAULT_PAGE, IdCursor, IntegrationPathId, PageLimit, is_id
+from service.web.schemas import Listed, RunShape, StartedShape, page_form, run_form
 
 router = APIRouter(tags=["runs"])
 
@@ -23,8 +23,8 @@ def _run_id(run: str) -> str:
     return run
 
 
-OfRun = Annotated[str, Depends(_run_id)]
-Ranges = Annotated[
+RunPathId = Annotated[str, Depends(_run_id)]
+RunRanges = Annotated[
     SyncRequest | None, Body(examples=[{"retrieve": {"past": "1_week", "future": "1_month"}, "send": None}])
 ]
 
@@ -33,48 +33,52 @@ Ranges = Annotated[
     "/integrations/{integration_id}/sync", status_code=HTTPStatus.ACCEPTED, response_model=StartedShape
 )
 async def sync_now(
-    desk: AtDesk, visitor: Known, integration_id: OfIntegration, ranges: Ranges = None
+    services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId, ranges: RunRanges = None
 ) -> dict[str, Any]:
     """Start a run; without a body in both directions, with the last ranges (G12)."""
     owner = visitor.person.owner
-    run_id = await desk.syncing.start(owner, integration_id, ranges, started_by=visitor.user_id)
+    run_id = await services.syncing.start(owner, integration_id, ranges, started_by=visitor.user_id)
     return {"run_id": run_id}
 
 
 @router.get("/integrations/{integration_id}/runs", response_model=Listed[RunShape])
 async def list_runs(
-    desk: AtDesk, visitor: Known, integration_id: OfIntegration, after: IdCursor, limit: Limit = FIFTY
+    services: Services,
+    visitor: SignedInVisitor,
+    integration_id: IntegrationPathId,
+    after: IdCursor,
+    limit: PageLimit = DEFAULT_PAGE,
 ) -> dict[str, Any]:
     """The integration's runs, newest first."""
-    owner = seen_by(visitor)
-    return listed(await desk.syncing.listed(owner, integration_id, after=after, limit=limit), run_form)
+    owner = owner_seen_by(visitor)
+    return page_form(await services.syncing.listed(owner, integration_id, after=after, limit=limit), run_form)
 
 
 @router.get("/runs/{run}", response_model=RunShape)
-async def get_run(desk: AtDesk, visitor: Known, run: OfRun) -> dict[str, Any]:
+async def get_run(services: Services, visitor: SignedInVisitor, run: RunPathId) -> dict[str, Any]:
     """How far that run has come."""
-    return run_form(await desk.syncing.shown(seen_by(visitor), run))
+    return run_form(await services.syncing.shown(owner_seen_by(visitor), run))
 
 
 @router.get("/integrations/{integration_id}/runs/{run}", response_model=RunShape)
 async def get_run_of(
-    desk: AtDesk, visitor: Known, integration_id: OfIntegration, run: OfRun
+    services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId, run: RunPathId
 ) -> dict[str, Any]:
-    return run_form(_within(integration_id, await desk.syncing.shown(seen_by(visitor), run)))
+    return run_form(_within(integration_id, await services.syncing.shown(owner_seen_by(visitor), run)))
 
 
 @router.post("/runs/{run}/cancel", response_model=RunShape)
-async def cancel_run(desk: AtDesk, visitor: Known, run: OfRun) -> dict[str, Any]:
+async def cancel_run(services: Services, visitor: SignedInVisitor, run: RunPathId) -> dict[str, Any]:
     """End the run before its time; what it has done stays."""
-    return run_form(await desk.syncing.cancel(visitor.person.owner, run))
+    return run_form(await services.syncing.cancel(visitor.person.owner, run))
 
 
 @router.post("/integrations/{integration_id}/runs/{run}/cancel", response_model=RunShape)
 async def cancel_run_of(
-    desk: AtDesk, visitor: Known, integration_id: OfIntegration, run: OfRun
+    services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId, run: RunPathId
 ) -> dict[str, Any]:
-    _within(integration_id, await desk.syncing.shown(visitor.person.owner, run))
-    return run_form(await desk.syncing.cancel(visitor.person.owner, run))
+    _within(integration_id, await services.syncing.shown(visitor.person.owner, run))
+    return run_form(await services.syncing.cancel(visitor.person.owner, run))
 
 
 def _within(integration_id: str, row: RunRow) -> RunRow:

@@ -7,22 +7,22 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from contracts.calendar import Item
-from contracts.fields import rfc3339, visible
+from contracts.fields import is_visible, rfc3339
+from contracts.times import ONE_DAY
 from contracts.vorex import DescriptionFormat
-from handlers.html_text import plain
-from service.web.pages.form import Sent
-from service.web.pages.month_grid import DAY, clock_time, days_of, instant_of, read_day
+from handlers.html_text import html_to_text
+from service.web.pages.form import FieldErrors, FormSubmission
+from service.web.pages.month_grid import clock_time, days_touched, instant_of, read_day
 
 NO_SUBJECT = "Give the appointment a subject."
 NO_DAY = "Choose a day."
 NO_TIME = "Choose a time."
-TURNED = "The end must not be before the start."
+END_BEFORE_START = "The end must not be before the start."
 FIRST_HOUR, LAST_HOUR = 9, 22
-Errors = dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Appointment:
+class AppointmentForm:
     """The fields as a person reads and writes them; times are the person's own, the last day is included."""
 
     title: str = ""
@@ -46,7 +46,7 @@ class Appointment:
     def of(cls, item: Item, zone: ZoneInfo) -> Self:
         content = item.content
         assert content is not None
-        first, last = days_of(content.start, content.end, zone) if content.start else (None, None)
+        first, last = days_touched(content.start, content.end, zone) if content.start else (None, None)
         html = content.description_format is DescriptionFormat.HTML
         description = content.description or ""
         return cls(
@@ -57,12 +57,12 @@ class Appointment:
             end_day=_end_day(content.end, last, zone),
             end_time=clock_time(content.end, zone),
             location=content.location or "",
-            description=plain(description) if html else description,
+            description=html_to_text(description) if html else description,
             private=content.private,
         )
 
     @classmethod
-    def sent(cls, form: Sent) -> Self:
+    def sent(cls, form: FormSubmission) -> Self:
         texts = ("title", "start_day", "start_time", "end_day", "end_time", "location", "description")
         given = {name: form.text(name) for name in texts}
         return cls(**given, all_day=form.checked("all_day"), private=form.checked("private"))
@@ -71,10 +71,10 @@ class Appointment:
     def times(self) -> tuple[object, ...]:
         return (self.all_day, self.start_day, self.start_time, self.end_day, self.end_time)
 
-    def errors(self) -> Errors:
+    def errors(self) -> FieldErrors:
         """The sentence beside each field that cannot stay so."""
-        found: Errors = {}
-        if not visible(self.title):
+        found: FieldErrors = {}
+        if not is_visible(self.title):
             found["title"] = NO_SUBJECT
         first, last = read_day(self.start_day), read_day(self.end_day or self.start_day)
         if first is None:
@@ -83,20 +83,20 @@ class Appointment:
             found["end_day"] = NO_DAY
         return found | self._errors_of_times() | self._errors_of_order(first, last)
 
-    def _errors_of_times(self) -> Errors:
+    def _errors_of_times(self) -> FieldErrors:
         if self.all_day:
             return {}
         found = {} if _time(self.start_time) else {"start_time": NO_TIME}
         return found if _time(self.end_time) or not self.end_time else {**found, "end_time": NO_TIME}
 
-    def _errors_of_order(self, first: date | None, last: date | None) -> Errors:
+    def _errors_of_order(self, first: date | None, last: date | None) -> FieldErrors:
         if first is None or last is None or first < last:
             return {}
         if last < first:
-            return {"end_day": TURNED}
+            return {"end_day": END_BEFORE_START}
         begins, ends = _time(self.start_time), _time(self.end_time)
         turned = not self.all_day and begins and ends and ends < begins
-        return {"end_time": TURNED} if turned else {}
+        return {"end_time": END_BEFORE_START} if turned else {}
 
     def content(self, zone: str, known: Item | None = None) -> dict[str, Any]:
         """The item's form; of a known one everything that the person left alone stays to the letter."""
@@ -109,7 +109,7 @@ class Appointment:
         }
         if known is None or known.content is None:
             return {**texts, **self._when(zone)}
-        before = Appointment.of(known, ZoneInfo(zone))
+        before = AppointmentForm.of(known, ZoneInfo(zone))
         kept: Mapping[str, Any] = known.content.to_json_dict()
         if self.description == before.description:
             texts |= {name: kept[name] for name in ("description", "description_format")}
@@ -121,7 +121,7 @@ class Appointment:
         assert first is not None
         assert last is not None
         if self.all_day:
-            return {"all_day": True, "start": first.isoformat(), "end": (last + DAY).isoformat()}
+            return {"all_day": True, "start": first.isoformat(), "end": (last + ONE_DAY).isoformat()}
         begins, ends, here = _time(self.start_time), _time(self.end_time), ZoneInfo(zone)
         assert begins is not None
         return {

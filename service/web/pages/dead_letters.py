@@ -7,43 +7,44 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from service.web import labels
-from service.web.dependencies import AtDesk, letters_of
+from service.web.dependencies import Services, letters_of
 from service.web.pages.dead_letters_edit import router as editing
-from service.web.pages.dead_letters_filter import OfFilter
+from service.web.pages.dead_letters_filter import AskedByAddress
 from service.web.pages.dead_letters_replay import router as replaying
-from service.web.pages.operations import LETTERS, Operator
-from service.web.paging import IdCursor, OfLetter, is_id
-from service.web.rendering import page, told_moments
+from service.web.pages.operations import OperatorVisitor
+from service.web.paging import IdCursor, LetterPathId, is_id
+from service.web.paths import LETTERS_PATH
+from service.web.rendering import render_page, with_moments
 
-A_PAGE = 50
-CAUSES = 20
-router = APIRouter(prefix=LETTERS)
+LETTERS_A_PAGE = 50
+CAUSES_SHOWN = 20
+router = APIRouter(prefix=LETTERS_PATH)
 
 
 @router.get("")
 async def list_page(
     request: Request,
-    desk: AtDesk,
-    operator: Operator,
+    services: Services,
+    operator: OperatorVisitor,
     *,
-    asked: OfFilter,
+    asked: AskedByAddress,
     after: IdCursor,
     notice: str = "",
     complaint: str = "",
 ) -> Response:
     """Causes first, then the letters, newest first; each tab a state."""
-    letters, matching = letters_of(desk, operator), asked.matching(desk)
+    letters, matching = letters_of(services, operator), asked.matching(services)
     counted = await letters.by_state(matching)
     groups = [] if asked.group or after else (await letters.groups(matching))["items"]
-    listed = await letters.page(matching, after=after, limit=A_PAGE)
-    return page(
+    listed = await letters.page(matching, after=after, limit=LETTERS_A_PAGE)
+    return render_page(
         request,
         "dead_letters.html",
         asked=asked,
         counted=counted,
-        groups=[told_moments(one) for one in groups[:CAUSES]],
-        more_groups=max(0, len(groups) - CAUSES),
-        letters=[told_moments(one) for one in listed["items"]],
+        groups=[with_moments(one) for one in groups[:CAUSES_SHOWN]],
+        more_groups=max(0, len(groups) - CAUSES_SHOWN),
+        letters=[with_moments(one) for one in listed["items"]],
         following=listed["next"],
         first=after is None,
         notice=labels.NOTICES.get(notice),
@@ -58,22 +59,22 @@ router.include_router(replaying)
 @router.get("/{letter_id}")
 async def letter_page(
     request: Request,
-    desk: AtDesk,
-    operator: Operator,
+    services: Services,
+    operator: OperatorVisitor,
     *,
-    letter_id: OfLetter,
+    letter_id: LetterPathId,
     notice: str = "",
     complaint: str = "",
 ) -> Response:
     """One letter with everything that is known of it, and what its replay would do now."""
-    letters = letters_of(desk, operator)
+    letters = letters_of(services, operator)
     letter = await letters.show(letter_id)
     around = await letters.context(letter_id)
-    return page(
+    return render_page(
         request,
         "dead_letter.html",
-        letter=told_moments(letter),
-        body=readable(letter["body"]),
+        letter=with_moments(letter),
+        body=readable_body(letter["body"]),
         around=around,
         mended=_mended(letter["acts"]),
         notice=labels.NOTICES.get(notice),
@@ -82,7 +83,7 @@ async def letter_page(
     )
 
 
-def readable(body: str) -> str:
+def readable_body(body: str) -> str:
     """JSON with a line for each value; anything else as it is."""
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)

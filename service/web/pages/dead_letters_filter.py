@@ -8,18 +8,22 @@ from urllib.parse import urlencode
 
 from fastapi import Depends
 
-from service.operations import Matching
+from service.operations import LetterFilter
 from service.web import labels
-from service.web.dependencies import Desk
-from service.web.pages.operations import LETTERS
-from service.web.paging import LONGEST_PART, is_id
+from service.web.dependencies import WebServices
+from service.web.paging import LONGEST_SEARCH, is_id
+from service.web.paths import LETTERS_PATH
 from service.web.schemas import LetterCode, LetterState
 
-AGO: Mapping[str, timedelta] = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
+SINCE_AGO: Mapping[str, timedelta] = {
+    "1h": timedelta(hours=1),
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class LettersAddress:
     """The filter as it stands in the address; a word of no closed set asks for nothing."""
 
     queue: str = ""
@@ -42,14 +46,14 @@ class Asked:
 
     def address(self, **changes: str) -> str:
         """The list with another state, or with another part of the filter."""
-        return f"{LETTERS}?{urlencode({'state': self.state, **self.given, **changes})}"
+        return f"{LETTERS_PATH}?{urlencode({'state': self.state, **self.given, **changes})}"
 
-    def matching(self, desk: Desk, *, state: str | None = None) -> Matching:
-        ago = AGO.get(self.since)
-        return Matching(
+    def matching(self, services: WebServices, *, state: str | None = None) -> LetterFilter:
+        ago = SINCE_AGO.get(self.since)
+        return LetterFilter(
             queue=self.queue or None,
             code=self.code or None,
-            since=desk.clock.now() - ago if ago else None,
+            since=services.clock.now() - ago if ago else None,
             integration=self.integration or None,
             group=self.group or None,
             reason=self.reason or None,
@@ -57,7 +61,7 @@ class Asked:
         )
 
 
-def asked_of(fields: Mapping[str, Any]) -> Asked:
+def asked_of(fields: Mapping[str, Any]) -> LettersAddress:
     """The filter that a form carries along."""
     names = ("queue", "code", "since", "integration", "group", "reason", "state")
     return _asked(**{name: str(fields[name]) for name in names if name in fields})
@@ -71,16 +75,16 @@ def _asked(  # noqa: PLR0917 -- each is a query parameter
     group: str = "",
     reason: str = "",
     state: str = "open",
-) -> Asked:
-    return Asked(
+) -> LettersAddress:
+    return LettersAddress(
         queue=queue if queue in labels.QUEUES else "",
         code=code if code in get_args(LetterCode) else "",
-        since=since if since in AGO else "",
+        since=since if since in SINCE_AGO else "",
         integration=integration if is_id(integration) else "",
         group=group.strip()[:64].replace("\0", ""),
-        reason=reason.strip()[:LONGEST_PART].replace("\0", ""),
+        reason=reason.strip()[:LONGEST_SEARCH].replace("\0", ""),
         state=state if state in get_args(LetterState) else "open",
     )
 
 
-OfFilter = Annotated[Asked, Depends(_asked)]
+AskedByAddress = Annotated[LettersAddress, Depends(_asked)]

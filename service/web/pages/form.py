@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from service.web.dependencies import desk_of, refused, visitor_of
+from service.web.dependencies import services_of, unauthorized, visitor_of
 from service.web.error_page import TOKEN_FIELD, keep_unsent
 from service.web.problems import NoEntry
 from service.web.tokens import SESSION_COOKIE, BadToken, Visitor
@@ -18,12 +18,12 @@ from service.web.tokens import SESSION_COOKIE, BadToken, Visitor
 FieldErrors = dict[str, str]
 """A sentence beside each field that cannot stay so."""
 
-EXPIRED = "This form was opened in an earlier session, so nothing was done."
-OPEN_AGAIN = f"{EXPIRED} Open the page again."
+FORM_EXPIRED = "This form was opened in an earlier session, so nothing was done."
+OPEN_FORM_AGAIN = f"{FORM_EXPIRED} Open the page again."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sent:
+class FormSubmission:
     """A form that this person sent from a page of ours."""
 
     visitor: Visitor
@@ -48,7 +48,9 @@ def _guest(request: Request) -> Visitor:
     return visitor
 
 
-def form_to(act: str = "", *, steering: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[Sent]]:
+def form_to(
+    act: str = "", *, steering: tuple[str, ...] = ()
+) -> Callable[[Request], Awaitable[FormSubmission]]:
     """Who takes in a form; one in which something is typed names its act, and outlives what goes wrong.
 
     No other is handed back: an act that nobody reads beside its button is done for nobody (DESIGN 11).
@@ -57,7 +59,7 @@ def form_to(act: str = "", *, steering: tuple[str, ...] = ()) -> Callable[[Reque
     def kept(request: Request, fields: FormData) -> bool:
         return bool(act) and keep_unsent(request, act, fields, steering=steering)
 
-    async def sent(request: Request) -> Sent:
+    async def sent(request: Request) -> FormSubmission:
         ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
         try:
             visitor = _sender(request)
@@ -67,19 +69,19 @@ def form_to(act: str = "", *, steering: tuple[str, ...] = ()) -> Callable[[Reque
                     kept(request, await request.form())
             raise
         request.state.visitor = visitor
-        form = Sent(visitor=visitor, fields=await request.form())
+        form = FormSubmission(visitor=visitor, fields=await request.form())
         vouched = _vouched(request, form)
         offered = (vouched or ours) and kept(request, form.fields)
         if not vouched:
-            raise HTTPException(HTTPStatus.FORBIDDEN, EXPIRED if offered else OPEN_AGAIN)
+            raise HTTPException(HTTPStatus.FORBIDDEN, FORM_EXPIRED if offered else OPEN_FORM_AGAIN)
         return form
 
     return sent
 
 
-def _vouched(request: Request, form: Sent) -> bool:
+def _vouched(request: Request, form: FormSubmission) -> bool:
     session = form.visitor.session
-    return session is None or desk_of(request).passes.is_form_token(session, form.text(TOKEN_FIELD))
+    return session is None or services_of(request).passes.is_form_token(session, form.text(TOKEN_FIELD))
 
 
 def _sender(request: Request) -> Visitor:
@@ -88,10 +90,10 @@ def _sender(request: Request) -> Visitor:
     if cookie is None or "Authorization" in request.headers:
         return visitor_of(request)
     try:
-        return desk_of(request).passes.session(cookie)
+        return services_of(request).passes.session(cookie)
     except BadToken as error:
-        raise refused(error) from None
+        raise unauthorized(error) from None
 
 
-Guest = Annotated[Visitor, Depends(_guest)]
-Form = Annotated[Sent, Depends(form_to())]
+PageVisitor = Annotated[Visitor, Depends(_guest)]
+SentForm = Annotated[FormSubmission, Depends(form_to())]

@@ -7,30 +7,33 @@ from fastapi import APIRouter, Request, Response
 from service.integrations import views
 from service.integrations.refusals import Conflict
 from service.integrations.runs import runs_under_way
-from service.store.integrations.listing import Shown
+from service.store.integrations.listing import IntegrationView
 from service.web import labels
-from service.web.dependencies import AtDesk
-from service.web.pages.form import Form, Guest
-from service.web.pages.redirect import LIST, to
-from service.web.paging import OfIntegration
-from service.web.rendering import page
+from service.web.dependencies import Services
+from service.web.pages.form import PageVisitor, SentForm
+from service.web.pages.redirect import redirect_to
+from service.web.paging import IntegrationPathId
+from service.web.paths import INTEGRATIONS_PATH
+from service.web.rendering import render_page
 
-MOST = 200
-router = APIRouter(prefix=LIST)
+MOST_INTEGRATIONS_LISTED = 200
+router = APIRouter(prefix=INTEGRATIONS_PATH)
 
 
 @router.get("")
 async def list_page(
-    request: Request, desk: AtDesk, visitor: Guest, notice: str = "", complaint: str = ""
+    request: Request, services: Services, visitor: PageVisitor, notice: str = "", complaint: str = ""
 ) -> Response:
     """Every integration with its switch, its buttons and how it stands (G11–G16)."""
     owner = visitor.person.owner
-    listed = await views.list_integrations(desk.store, owner, limit=MOST)
-    running = await runs_under_way(desk.store, owner)
-    return page(
+    listed = await views.list_integrations(services.store, owner, limit=MOST_INTEGRATIONS_LISTED)
+    running = await runs_under_way(services.store, owner)
+    return render_page(
         request,
         "list.html",
-        integrations=[card(one) | {"run": running.get(one.integration.id)} for one in listed.rows],
+        integrations=[
+            integration_card(one) | {"run": running.get(one.integration.id)} for one in listed.rows
+        ],
         here="calendar-sync",
         live=bool(running),
         notice=labels.NOTICES.get(notice),
@@ -38,7 +41,7 @@ async def list_page(
     )
 
 
-def card(shown: Shown) -> dict[str, Any]:
+def integration_card(shown: IntegrationView) -> dict[str, Any]:
     """What the list and the tops of other pages tell of an integration."""
     known = shown.integration
     return {
@@ -57,69 +60,73 @@ def card(shown: Shown) -> dict[str, Any]:
 
 
 @router.post("/{integration_id}/activate")
-async def activate(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
+async def activate(services: Services, form: SentForm, integration_id: IntegrationPathId) -> Response:
     try:
-        await desk.switching.activate(form.visitor.person.owner, integration_id)
+        await services.switching.activate(form.visitor.person.owner, integration_id)
     except Conflict as conflict:
-        return to(LIST, complaint=conflict.code)
-    return to(LIST, notice="activated")
+        return redirect_to(INTEGRATIONS_PATH, complaint=conflict.code)
+    return redirect_to(INTEGRATIONS_PATH, notice="activated")
 
 
 @router.post("/{integration_id}/deactivate")
-async def deactivate(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
+async def deactivate(services: Services, form: SentForm, integration_id: IntegrationPathId) -> Response:
     try:
-        await desk.switching.deactivate(form.visitor.person.owner, integration_id)
+        await services.switching.deactivate(form.visitor.person.owner, integration_id)
     except Conflict as conflict:
-        return to(LIST, complaint=conflict.code)
-    return to(LIST, notice="deactivated")
+        return redirect_to(INTEGRATIONS_PATH, complaint=conflict.code)
+    return redirect_to(INTEGRATIONS_PATH, notice="deactivated")
 
 
 @router.post("/{integration_id}/held-deletions")
-async def answer_held_deletions(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
+async def answer_held_deletions(
+    services: Services, form: SentForm, integration_id: IntegrationPathId
+) -> Response:
     """*Delete them* or *Keep them* (R11); any other answer leaves them waiting."""
     owner = form.visitor.person.owner
-    await views.get_integration(desk.store, owner, integration_id)
+    await views.get_integration(services.store, owner, integration_id)
     if form.text("answer") == "delete":
-        await desk.held.settle(owner, integration_id, "delete")
-        return to(LIST, notice="released")
+        await services.held.settle(owner, integration_id, "delete")
+        return redirect_to(INTEGRATIONS_PATH, notice="released")
     if form.text("answer") == "keep":
-        await desk.held.settle(owner, integration_id, "keep")
-        return to(LIST, notice="kept")
-    return to(LIST)
+        await services.held.settle(owner, integration_id, "keep")
+        return redirect_to(INTEGRATIONS_PATH, notice="kept")
+    return redirect_to(INTEGRATIONS_PATH)
 
 
 @router.get("/{integration_id}/delete")
 async def ask_before_deleting(
-    request: Request, desk: AtDesk, visitor: Guest, integration_id: OfIntegration
+    request: Request, services: Services, visitor: PageVisitor, integration_id: IntegrationPathId
 ) -> Response:
     """What deleting means, and how many copies the second answer would remove (G13, R21)."""
     owner = visitor.person.owner
-    shown = await views.get_integration(desk.store, owner, integration_id)
-    copies = await desk.leaving.copies(owner, integration_id)
-    return page(request, "delete.html", one=card(shown), copies=copies, here="calendar-sync")
+    shown = await views.get_integration(services.store, owner, integration_id)
+    copies = await services.leaving.copies(owner, integration_id)
+    return render_page(
+        request, "delete.html", one=integration_card(shown), copies=copies, here="calendar-sync"
+    )
 
 
 @router.post("/{integration_id}/delete")
-async def delete(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
+async def delete(services: Services, form: SentForm, integration_id: IntegrationPathId) -> Response:
     owner = form.visitor.person.owner
     if form.text("copies") == "remove":
-        await desk.leaving.delete(owner, integration_id, copies="remove")
+        await services.leaving.delete(owner, integration_id, copies="remove")
     else:
-        await desk.leaving.delete(owner, integration_id, copies="keep")
-    return to(LIST, notice="deleted")
+        await services.leaving.delete(owner, integration_id, copies="keep")
+    return redirect_to(INTEGRATIONS_PATH, notice="deleted")
 
 
 @router.post("/{integration_id}/discard")
-async def discard(desk: AtDesk, form: Form, integration_id: OfIntegration) -> Response:
+async def discard(services: Services, form: SentForm, integration_id: IntegrationPathId) -> Response:
     """Give up an unfinished set-up; one that is set up is asked about first."""
     owner = form.visitor.person.owner
-    shown = await views.get_integration(desk.store, owner, integration_id)
+    shown = await views.get_integration(services.store, owner, integration_id)
     if shown.integration.finished_at is not None:
-        return to(f"{LIST}/{integration_id}/delete")
-    await desk.leaving.delete(owner, integration_id, copies="keep")
-    return to(LIST, notice="discarded")
+        return redirect_to(f"{INTEGRATIONS_PATH}/{integration_id}/delete")
+    await services.leaving.delete(owner, integration_id, copies="keep")
+    return redirect_to(INTEGRATIONS_PATH, notice="discarded")
 
 
 @router.get("/exchange-help")
-async def exchange_help(request: Request, visitor: Guest) -> Response:  # noqa: ARG001 -- who may read it
-    return page(request, "exchange_help.html", here="calendar-sync")
+async def exchange_help(request: Request, visitor: PageVisitor) -> Response:  # noqa: ARG001 -- who may read it
+    return render_page(request, "exchange_help.html", here="calendar-sync")

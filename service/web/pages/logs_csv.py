@@ -8,15 +8,15 @@ from typing import Any
 from contracts.fields import rfc3339
 from service.integrations.views import list_log
 from service.store.engine.store import Store
-from service.store.integrations.listing import Shown
-from service.store.logs.logs import Filter, Wanted
+from service.store.integrations.listing import IntegrationView
+from service.store.logs.logs import LogFilter, LogQuery
 
-COLUMNS = (
+CSV_COLUMNS = (
     "at", "trigger", "direction", "action", "outcome", "code", "item_type", "item_id", "title", "reason",
     "message_id", "attempt", "run_id",
 )  # fmt: skip
-AT_ONCE = 1000
-MARK = "\ufeff"
+CSV_ROWS_A_TRANSACTION = 1000
+UTF8_MARK = "\ufeff"
 """Tells spreadsheets that this is UTF-8."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -28,14 +28,20 @@ def cell(value: object) -> str:
 
 
 async def as_csv(
-    store: Store, shown: Shown, *, reader: str, trigger: Filter, wanted: Wanted
+    store: Store, shown: IntegrationView, *, reader: str, trigger: LogFilter, wanted: LogQuery
 ) -> AsyncIterator[str]:
     """All entries, newest first, a page in each transaction, so that none lasts (DESIGN 10)."""
-    yield MARK + _lines([COLUMNS])
+    yield UTF8_MARK + _lines([CSV_COLUMNS])
     after: str | None = None
     while True:
         page = await list_log(
-            store, shown, reader=reader, trigger=trigger, after=after, limit=AT_ONCE, wanted=wanted
+            store,
+            shown,
+            reader=reader,
+            trigger=trigger,
+            after=after,
+            limit=CSV_ROWS_A_TRANSACTION,
+            wanted=wanted,
         )
         if page.rows:
             yield _lines([_row(entry) for entry in page.rows])
@@ -44,7 +50,7 @@ async def as_csv(
 
 
 def _row(entry: Any) -> list[str]:
-    return [rfc3339(entry[name]) if name == "at" else cell(entry[name]) for name in COLUMNS]
+    return [rfc3339(entry[name]) if name == "at" else cell(entry[name]) for name in CSV_COLUMNS]
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:

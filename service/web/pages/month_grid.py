@@ -7,17 +7,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from contracts.calendar import Item
-from contracts.times import Moment
+from contracts.times import ONE_DAY, InstantOrDay
 from service.integrations.my_calendar import read_only_reason
-from service.store.items.my_calendar import Glance
+from service.store.items.my_calendar import MonthItem
 
-DAY = timedelta(days=1)
-WEEK = timedelta(days=7)
+ONE_WEEK = timedelta(days=7)
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class DayEntry:
     """An item as a day shows it."""
 
     key: str
@@ -36,24 +35,24 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Day:
+class DaySquare:
     """One square of the month."""
 
     date: date
     within: bool
     today: bool
-    entries: Sequence[Entry]
+    entries: Sequence[DayEntry]
     """The first ones; the day's own page has the others."""
     count: int
 
 
-def entry_of(item: Item, zone: ZoneInfo) -> Entry | None:
+def entry_of(item: Item, zone: ZoneInfo) -> DayEntry | None:
     """What is shown of the item; nothing of one without a date."""
     content = item.content
     if content is None or content.start is None:
         return None
-    first, last = days_of(content.start, content.end, zone)
-    return Entry(
+    first, last = days_touched(content.start, content.end, zone)
+    return DayEntry(
         key=f"{item.type.value}:{item.id}",
         type=item.type.value,
         title=content.title,
@@ -70,14 +69,14 @@ def entry_of(item: Item, zone: ZoneInfo) -> Entry | None:
     )
 
 
-def days_of(start: Moment, end: Moment | None, zone: ZoneInfo) -> tuple[date, date]:
+def days_touched(start: InstantOrDay, end: InstantOrDay | None, zone: ZoneInfo) -> tuple[date, date]:
     """The first and the last day that an item with these times touches."""
     if isinstance(start, datetime):
         first = start.astimezone(zone).date()
         ends = end.astimezone(zone) if isinstance(end, datetime) else start.astimezone(zone)
-        last = ends.date() - DAY if ends.time() == time() else ends.date()
+        last = ends.date() - ONE_DAY if ends.time() == time() else ends.date()
     else:
-        first, last = start, (end or start + DAY) - DAY
+        first, last = start, (end or start + ONE_DAY) - ONE_DAY
     return first, max(first, last)
 
 
@@ -86,32 +85,32 @@ def clock_time(at: date | None, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%H:%M}" if isinstance(at, datetime) else ""
 
 
-def on(day: date, entries: Iterable[Entry]) -> list[Entry]:
+def on(day: date, entries: Iterable[DayEntry]) -> list[DayEntry]:
     """That day's entries: whole days first, then by their time."""
     found = [entry for entry in entries if entry.first <= day <= entry.last]
     return sorted(found, key=lambda entry: (not _whole(entry, day), entry.starts, entry.title))
 
 
-def _whole(entry: Entry, day: date) -> bool:
+def _whole(entry: DayEntry, day: date) -> bool:
     return entry.all_day or entry.first < day
 
 
 def squares(month: date) -> tuple[date, date]:
     """The days that the month's page shows: whole weeks from Monday; the second is not part of it."""
-    first = month - DAY * month.weekday()
+    first = month - ONE_DAY * month.weekday()
     following = next_month(month)
-    return first, following + DAY * (-following.weekday() % 7)
+    return first, following + ONE_DAY * (-following.weekday() % 7)
 
 
 def weeks(
-    month: date, today: date, glances: Iterable[Glance], zone: ZoneInfo, *, most: int
-) -> list[list[Day]]:
+    month: date, today: date, glances: Iterable[MonthItem], zone: ZoneInfo, *, most: int
+) -> list[list[DaySquare]]:
     """The month's squares, each with so many of its items at most and the number of all."""
     first, beyond = squares(month)
-    lying = _by_day(glances, zone, first, beyond - DAY)
-    days = [first + DAY * number for number in range((beyond - first).days)]
+    lying = _by_day(glances, zone, first, beyond - ONE_DAY)
+    days = [first + ONE_DAY * number for number in range((beyond - first).days)]
     shown = [
-        Day(
+        DaySquare(
             date=day,
             within=day.month == month.month,
             today=day == today,
@@ -127,7 +126,7 @@ def weeks(
 class _Lying:
     """An item and the days that it touches; only what is shown becomes an entry."""
 
-    glance: Glance
+    glance: MonthItem
     first: date
     last: date
     clock: time
@@ -136,9 +135,9 @@ class _Lying:
         whole = self.glance.all_day or self.first < day
         return not whole, self.clock, self.glance.title
 
-    def entry(self, zone: ZoneInfo) -> Entry:
+    def entry(self, zone: ZoneInfo) -> DayEntry:
         one = self.glance
-        return Entry(
+        return DayEntry(
             key=f"{one.type.value}:{one.id}",
             type=one.type.value,
             title=one.title,
@@ -153,26 +152,26 @@ class _Lying:
 
 
 def _by_day(
-    glances: Iterable[Glance], zone: ZoneInfo, first: date, last: date
+    glances: Iterable[MonthItem], zone: ZoneInfo, first: date, last: date
 ) -> Mapping[date, list[_Lying]]:
     """What touches each of the days from ``first`` to ``last``."""
     found: dict[date, list[_Lying]] = defaultdict(list)
     for one in glances:
-        begins, ends = days_of(one.start, one.end, zone)
+        begins, ends = days_touched(one.start, one.end, zone)
         clock = one.start.astimezone(zone).time() if isinstance(one.start, datetime) else time()
         lying, day = _Lying(one, begins, ends, clock), max(begins, first)
         while day <= min(ends, last):
             found[day].append(lying)
-            day += DAY
+            day += ONE_DAY
     return found
 
 
 def next_month(month: date) -> date:
-    return (month.replace(day=28) + WEEK).replace(day=1)
+    return (month.replace(day=28) + ONE_WEEK).replace(day=1)
 
 
 def previous_month(month: date) -> date:
-    return (month.replace(day=1) - DAY).replace(day=1)
+    return (month.replace(day=1) - ONE_DAY).replace(day=1)
 
 
 def read_day(text: str) -> date | None:

@@ -6,10 +6,8 @@ from urllib.parse import urlencode
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-LIST = "/calendar-sync"
 
-
-def to(address: str, **query: str) -> Response:
+def redirect_to(address: str, **query: str) -> Response:
     """See other; only words of a closed set travel in the address, never a text."""
     given = {name: value for name, value in query.items() if value}
     separator = "&" if "?" in address else "?"

@@ -15,19 +15,19 @@ from contracts.fields import Strict
 from service.integrations.refusals import Invalid
 from service.integrations.settings_form import (
     Choices,
-    Copies,
     EventBoxes,
     ItemBoxes,
+    MovedCopies,
     RetrieveOption,
     SendOption,
 )
-from service.store.integrations.listing import Shown
-from service.web.dependencies import Desk, desk_of
-from service.web.pages.redirect import LIST
+from service.store.integrations.listing import IntegrationView
+from service.web.dependencies import WebServices, services_of
+from service.web.paths import INTEGRATIONS_PATH
 from service.web.tokens import SESSION_LIFE, Visitor
 
-COOKIE = "calendar_sync_draft"
-NOT_CHOSEN = "Choose a calendar."
+DRAFT_COOKIE = "calendar_sync_draft"
+NO_CALENDAR_CHOSEN = "Choose a calendar."
 
 
 class _Kept(Strict):
@@ -38,11 +38,11 @@ class _Kept(Strict):
     item_types: ItemBoxes
     retrieve: RetrieveOption
     send: SendOption
-    copies: Copies = "leave"
+    copies: MovedCopies = "leave"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Draft:
+class SettingsDraft:
     """What the person has chosen so far in the four tabs (G6–G9)."""
 
     calendar_id: str | None
@@ -52,11 +52,11 @@ class Draft:
     item_types: dict[str, bool] = field(default_factory=dict)
     retrieve: dict[str, Any] = field(default_factory=dict)
     send: dict[str, Any] = field(default_factory=dict)
-    copies: Copies = "leave"
+    copies: MovedCopies = "leave"
     """What becomes of copies on the calendar that was linked before (R16)."""
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
+    def of(cls, shown: IntegrationView) -> Self:
         """The settings as they stand; where nothing was chosen yet, the screens' first values (G10a)."""
         return cls(
             calendar_id=shown.integration.calendar_id,
@@ -90,19 +90,19 @@ class Draft:
     def choices(self) -> Choices:
         """All of it as Finish takes it."""
         if self.calendar_id is None:
-            raise Invalid.one("calendar_id", NOT_CHOSEN)
+            raise Invalid.one("calendar_id", NO_CALENDAR_CHOSEN)
         form = {
             name: getattr(self, name) for name in ("event_types", "item_types", "retrieve", "send", "copies")
         }
         return Choices.model_validate({"calendar_id": self.calendar_id, **form})
 
 
-def opened(request: Request, visitor: Visitor, shown: Shown) -> Draft:
+def opened(request: Request, visitor: Visitor, shown: IntegrationView) -> SettingsDraft:
     """What this browser keeps for that integration, else the settings as they stand."""
-    body, _, mark = request.cookies.get(COOKIE, "").partition(".")
-    known = desk_of(request).passes.is_draft_mark(visitor, _named(shown, body), mark)
+    body, _, mark = request.cookies.get(DRAFT_COOKIE, "").partition(".")
+    known = services_of(request).passes.is_draft_mark(visitor, _named(shown, body), mark)
     kept = _read(body) if known else None
-    return Draft.of(shown) if kept is None else Draft(**kept.model_dump())
+    return SettingsDraft.of(shown) if kept is None else SettingsDraft(**kept.model_dump())
 
 
 def _read(body: str) -> _Kept | None:
@@ -112,30 +112,32 @@ def _read(body: str) -> _Kept | None:
         return None
 
 
-def keep(answer: Response, desk: Desk, visitor: Visitor, shown: Shown, draft: Draft) -> Response:
+def keep(
+    answer: Response, services: WebServices, visitor: Visitor, shown: IntegrationView, draft: SettingsDraft
+) -> Response:
     """Lay the draft down with the answer; it is sent back to this integration's settings alone."""
     form = {name: getattr(draft, name) for name in _Kept.model_fields}
     body = base64.urlsafe_b64encode(json.dumps(form, separators=(",", ":")).encode()).decode()
     answer.set_cookie(
-        COOKIE,
-        f"{body}.{desk.passes.draft_mark(visitor, _named(shown, body))}",
+        DRAFT_COOKIE,
+        f"{body}.{services.passes.draft_mark(visitor, _named(shown, body))}",
         max_age=int(SESSION_LIFE.total_seconds()),
         path=_path(shown),
-        secure=desk.https,
+        secure=services.https,
         httponly=True,
         samesite="lax",
     )
     return answer
 
 
-def drop(answer: Response, shown: Shown) -> Response:
-    answer.delete_cookie(COOKIE, path=_path(shown))
+def drop(answer: Response, shown: IntegrationView) -> Response:
+    answer.delete_cookie(DRAFT_COOKIE, path=_path(shown))
     return answer
 
 
-def _named(shown: Shown, body: str) -> str:
+def _named(shown: IntegrationView, body: str) -> str:
     return f"{shown.integration.id} {body}"
 
 
-def _path(shown: Shown) -> str:
-    return f"{LIST}/{shown.integration.id}/settings"
+def _path(shown: IntegrationView) -> str:
+    return f"{INTEGRATIONS_PATH}/{shown.integration.id}/settings"

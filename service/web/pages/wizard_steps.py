@@ -5,27 +5,28 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from contracts.cronofy import Calendar
-from service.integrations.settings_form import FutureRetrieved, FutureSent, Past
+from service.integrations.settings_form import FutureRetrieved, FutureSent, PastRange
 from service.web import labels
-from service.web.pages.form import Sent
-from service.web.pages.wizard_draft import NOT_CHOSEN, Draft
+from service.web.pages.form import FieldErrors, FormSubmission
+from service.web.pages.wizard_draft import NO_CALENDAR_CHOSEN, SettingsDraft
 
-TABS: Mapping[str, str] = {
+WIZARD_TABS: Mapping[str, str] = {
     "linked-calendar": "Linked Calendar",
     "your-calendar": "Your Calendar",
     "sync-options": "Sync Options",
     "confirmation": "Confirmation",
 }
-ORDER: Sequence[str] = tuple(TABS)
-OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "retrieve": {"past": get_args(Past), "future": get_args(FutureRetrieved)},
-    "send": {"past": get_args(Past), "future": get_args(FutureSent)},
+TAB_ORDER: Sequence[str] = tuple(WIZARD_TABS)
+RANGE_OPTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "retrieve": {"past": get_args(PastRange), "future": get_args(FutureRetrieved)},
+    "send": {"past": get_args(PastRange), "future": get_args(FutureSent)},
 }
-READ_ONLY = "{} is read-only: choose another calendar, or select no calendar items to send."
-Errors = dict[str, str]
+CALENDAR_READ_ONLY = "{} is read-only: choose another calendar, or select no calendar items to send."
 
 
-def merged(tab: str, draft: Draft, form: Sent, calendars: Sequence[Calendar]) -> Draft:
+def merged(
+    tab: str, draft: SettingsDraft, form: FormSubmission, calendars: Sequence[Calendar]
+) -> SettingsDraft:
     """The draft with what the form of that step says; what it does not offer stays as it was."""
     if tab == "linked-calendar":
         return _linked_calendar(draft, form, calendars)
@@ -42,44 +43,46 @@ def merged(tab: str, draft: Draft, form: Sent, calendars: Sequence[Calendar]) ->
     return draft
 
 
-def _linked_calendar(draft: Draft, form: Sent, calendars: Sequence[Calendar]) -> Draft:
+def _linked_calendar(
+    draft: SettingsDraft, form: FormSubmission, calendars: Sequence[Calendar]
+) -> SettingsDraft:
     given = form.text("calendar_id")
     chosen = next((one for one in calendars if one.calendar_id == given), None)
     moved = draft.choosing(chosen) if chosen else replace(draft, calendar_id=None, calendar_name=None)
     return replace(moved, event_types=form.boxes(labels.EVENT_TYPES))
 
 
-def _option(name: str, before: Mapping[str, Any], form: Sent) -> dict[str, Any]:
+def _option(name: str, before: Mapping[str, Any], form: FormSubmission) -> dict[str, Any]:
     """Ranges count only where the option is enabled (G9); a word that is not offered changes nothing."""
     if form.text(name) != "yes":
         return {**before, "enabled": False}
     given = {edge: form.text(f"{name}_{edge}") for edge in ("past", "future")}
-    known = {edge: word for edge, word in given.items() if word in OPTIONS[name][edge]}
+    known = {edge: word for edge, word in given.items() if word in RANGE_OPTIONS[name][edge]}
     return {**before, "enabled": True, **known}
 
 
-def refused(tab: str, draft: Draft) -> Errors:
+def refused(tab: str, draft: SettingsDraft) -> FieldErrors:
     """The sentence beside each field of that step that cannot stay so."""
     return _CHECKS.get(tab, _nothing)(draft)
 
 
-def _nothing(_: Draft) -> Errors:
+def _nothing(_: SettingsDraft) -> FieldErrors:
     return {}
 
 
-def _check_calendar(draft: Draft) -> Errors:
-    return {} if draft.calendar_id else {"calendar_id": NOT_CHOSEN}
+def _check_calendar(draft: SettingsDraft) -> FieldErrors:
+    return {} if draft.calendar_id else {"calendar_id": NO_CALENDAR_CHOSEN}
 
 
-def _check_items(draft: Draft) -> Errors:
+def _check_items(draft: SettingsDraft) -> FieldErrors:
     if draft.selects_nothing:
         return {"item_types": labels.COMPLAINTS["nothing_selected"]}
     if draft.read_only and any(draft.item_types.values()):
-        return {"item_types": READ_ONLY.format(draft.calendar_name)}
+        return {"item_types": CALENDAR_READ_ONLY.format(draft.calendar_name)}
     return {}
 
 
-_CHECKS: Mapping[str, Callable[[Draft], Errors]] = {
+_CHECKS: Mapping[str, Callable[[SettingsDraft], FieldErrors]] = {
     "linked-calendar": _check_calendar,
     "your-calendar": _check_items,
 }
@@ -87,12 +90,12 @@ _CHECKS: Mapping[str, Callable[[Draft], Errors]] = {
 
 def neighbours(tab: str) -> dict[str, str | None]:
     """The steps before and after."""
-    place = ORDER.index(tab)
+    place = TAB_ORDER.index(tab)
     return {
-        "back": ORDER[place - 1] if place else None,
-        "next": ORDER[place + 1] if place + 1 < len(ORDER) else None,
+        "back": TAB_ORDER[place - 1] if place else None,
+        "next": TAB_ORDER[place + 1] if place + 1 < len(TAB_ORDER) else None,
     }
 
 
 def skips_ahead(tab: str, to: str) -> bool:
-    return ORDER.index(to) > ORDER.index(tab)
+    return TAB_ORDER.index(to) > TAB_ORDER.index(tab)

@@ -6,15 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from service.demo.simulator.api.rows import Form, busy_row, event_row
-from service.demo.simulator.calendars.checks import Errors
+from service.demo.simulator.api.rows import EventFormat, busy_row, event_row
+from service.demo.simulator.calendars.checks import ErrorsByField
 from service.demo.simulator.calendars.scopes import allows
-from service.demo.simulator.model import Account, Binding, Event, Row
-from service.demo.simulator.state import Json, Pages, State, is_managed
-from service.demo.simulator.times import Moment, midnight, parse_date, parse_time, today, zone_of
+from service.demo.simulator.model import Account, CachedEvent, CalendarBinding, ProviderEvent
+from service.demo.simulator.state import ApiAnswer, Json, RemainingPages, SimulatorState, is_managed
+from service.demo.simulator.times import EventTime, find_zone, midnight, parse_date, parse_time, today
 
-Answer = tuple[int, Json | None]
-Query = dict[str, list[str]]
+QueryValues = dict[str, list[str]]
 _FLAGS = (
     "include_managed",
     "only_managed",
@@ -29,7 +28,7 @@ _FLAGS = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Range:
+class ReadRange:
     """From a time on, and before another; whole days are compared by their dates."""
 
     first: int
@@ -37,7 +36,7 @@ class Range:
     first_day: str
     last_day: str
 
-    def covers(self, start: Moment, end: Moment) -> bool:
+    def covers(self, start: EventTime, end: EventTime) -> bool:
         """Starts before its end, ends on or after its start."""
         if start.day and end.day:
             return start.day < self.last_day and end.day >= self.first_day
@@ -45,28 +44,30 @@ class Range:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class CheckedRead:
     """A read after its parameters were checked."""
 
     flags: dict[str, bool]
-    range: Range
+    range: ReadRange
     given_range: bool
-    bindings: list[Binding]
+    bindings: list[CalendarBinding]
     since: int | None
     external: bool
     """Whether the scope lets external events be read at all."""
 
 
-def read_events(state: State, account: Account, scope: str, query: Query, base_url: str) -> Answer:
+def read_events(
+    state: SimulatorState, account: Account, scope: str, query: QueryValues, base_url: str
+) -> ApiAnswer:
     """The first page; own events only where they are asked for."""
-    errors = Errors()
+    errors = ErrorsByField()
     request = _checked(state, account, query, errors, external=allows(scope, "read_events"))
     if request is None:
         return 422, {"errors": errors.found}
     if not request.external and not request.flags["only_managed"]:
         return 403, None
     flags = request.flags
-    form = Form(
+    form = EventFormat(
         localized=flags["localized_times"],
         geo=flags["include_geo"],
         google_ids=flags["google_event_ids"],
@@ -82,11 +83,13 @@ def read_events(state: State, account: Account, scope: str, query: Query, base_u
     )
 
 
-def read_free_busy(state: State, account: Account, scope: str, query: Query, base_url: str) -> Answer:
+def read_free_busy(
+    state: SimulatorState, account: Account, scope: str, query: QueryValues, base_url: str
+) -> ApiAnswer:
     """Periods without their contents; free ones and ids only where they are asked for."""
     if not allows(scope, "read_free_busy"):
         return 403, None
-    errors = Errors()
+    errors = ErrorsByField()
     request = _checked(state, account, query, errors, external=True)
     if request is None:
         return 422, {"errors": errors.found}
@@ -113,18 +116,18 @@ def read_free_busy(state: State, account: Account, scope: str, query: Query, bas
 
 
 def _checked(
-    state: State,
+    state: SimulatorState,
     account: Account,
-    query: Query,
-    errors: Errors,
+    query: QueryValues,
+    errors: ErrorsByField,
     *,
     external: bool,
-) -> Request | None:
-    zone = zone_of(_one(query, "tzid") or "")
+) -> CheckedRead | None:
+    zone = find_zone(_one(query, "tzid") or "")
     if zone is None:
         errors.add("tzid", "errors.invalid" if _one(query, "tzid") else "errors.required")
         return None
-    request = Request(
+    request = CheckedRead(
         flags={name: _flag(query, name, errors) for name in _FLAGS},
         range=_range(state, zone, query, errors),
         given_range=bool(_one(query, "from") or _one(query, "to")),
@@ -135,18 +138,18 @@ def _checked(
     return None if errors.found else request
 
 
-def _one(query: Query, name: str) -> str | None:
+def _one(query: QueryValues, name: str) -> str | None:
     return query.get(name, [""])[-1] or None
 
 
-def _flag(query: Query, name: str, errors: Errors) -> bool:
+def _flag(query: QueryValues, name: str, errors: ErrorsByField) -> bool:
     value = (_one(query, name) or "false").lower()
     if value not in {"true", "false"}:
         errors.add(name, "errors.must_be_boolean")
     return value == "true"
 
 
-def _since(query: Query, errors: Errors) -> int | None:
+def _since(query: QueryValues, errors: ErrorsByField) -> int | None:
     text = _one(query, "last_modified")
     since = parse_time(text)
     if text is not None and since is None:
@@ -154,7 +157,7 @@ def _since(query: Query, errors: Errors) -> int | None:
     return since
 
 
-def _bindings(account: Account, query: Query, errors: Errors) -> list[Binding]:
+def _bindings(account: Account, query: QueryValues, errors: ErrorsByField) -> list[CalendarBinding]:
     wanted = query.get("calendar_ids[]") or query.get("calendar_ids") or []
     if any(calendar_id not in account.bindings for calendar_id in wanted):
         errors.add("calendar_ids", "errors.invalid_calendar_ids")
@@ -162,7 +165,7 @@ def _bindings(account: Account, query: Query, errors: Errors) -> list[Binding]:
     return [account.bindings[known] for known in wanted or account.bindings]
 
 
-def _range(state: State, zone: ZoneInfo, query: Query, errors: Errors) -> Range:
+def _range(state: SimulatorState, zone: ZoneInfo, query: QueryValues, errors: ErrorsByField) -> ReadRange:
     """Within 42 days back and 201 ahead; asking for more is refused, not cut."""
     now = today(state.clock.now(), zone)
     earliest = now - timedelta(days=state.faults.window_past_days)
@@ -173,10 +176,12 @@ def _range(state: State, zone: ZoneInfo, query: Query, errors: Errors) -> Range:
         errors.add("from", "errors.invalid")
     if last > midnight(latest, zone):
         errors.add("to", "errors.invalid")
-    return Range(first=first, last=last, first_day=first_day, last_day=last_day)
+    return ReadRange(first=first, last=last, first_day=first_day, last_day=last_day)
 
 
-def _edge(query: Query, name: str, default: date, zone: ZoneInfo, errors: Errors) -> tuple[int, str]:
+def _edge(
+    query: QueryValues, name: str, default: date, zone: ZoneInfo, errors: ErrorsByField
+) -> tuple[int, str]:
     text = _one(query, name)
     day = parse_date(text) if text else default
     if day is not None:
@@ -189,7 +194,7 @@ def _edge(query: Query, name: str, default: date, zone: ZoneInfo, errors: Errors
     return at, local.date().isoformat()
 
 
-def _found(state: State, request: Request) -> list[tuple[Binding, Row]]:
+def _found(state: SimulatorState, request: CheckedRead) -> list[tuple[CalendarBinding, CachedEvent]]:
     if state.faults.spend("next_empty_reads"):
         return []
     found = [
@@ -203,7 +208,7 @@ def _found(state: State, request: Request) -> list[tuple[Binding, Row]]:
     return found
 
 
-def _modified(binding: Binding, since: int | None) -> Iterator[Row]:
+def _modified(binding: CalendarBinding, since: int | None) -> Iterator[CachedEvent]:
     """Rows modified on or after that second, the newest first, without looking at the others."""
     for row in reversed(binding.rows.values()):
         if since is not None and int(row.modified) < since:
@@ -211,7 +216,7 @@ def _modified(binding: Binding, since: int | None) -> Iterator[Row]:
         yield row
 
 
-def _shown(state: State, request: Request, binding: Binding, row: Row) -> bool:
+def _shown(state: SimulatorState, request: CheckedRead, binding: CalendarBinding, row: CachedEvent) -> bool:
     flags, event = request.flags, row.event
     if event.deleted and not flags["include_deleted"]:
         return False
@@ -225,7 +230,7 @@ def _shown(state: State, request: Request, binding: Binding, row: Row) -> bool:
     return _in_range(request, event, row)
 
 
-def _in_range(request: Request, event: Event, row: Row) -> bool:
+def _in_range(request: CheckedRead, event: ProviderEvent, row: CachedEvent) -> bool:
     if request.range.covers(event.start, event.end):
         return True
     return request.flags["include_moved"] and any(
@@ -234,20 +239,20 @@ def _in_range(request: Request, event: Event, row: Row) -> bool:
 
 
 def _first_page(
-    state: State,
+    state: SimulatorState,
     account: Account,
     base_url: str,
-    found: list[tuple[Binding, Row]],
+    found: list[tuple[CalendarBinding, CachedEvent]],
     *,
     name: str,
     render: Callable[[Any], Json],
-) -> Answer:
+) -> ApiAnswer:
     _forget_old_pages(state)
     size = state.faults.page_size
     chunks = [found[at : at + size] for at in range(0, len(found), size)] or [[]]
     if len(chunks) > 1 and state.faults.spend("next_truncated_reads"):
         chunks = chunks[:1]
-    pages = Pages(
+    pages = RemainingPages(
         account=account,
         name=name,
         chunks=chunks,
@@ -260,7 +265,7 @@ def _first_page(
     return 200, _page(state, pages, 0, base_url)
 
 
-def _page(state: State, pages: Pages, at: int, base_url: str) -> Json:
+def _page(state: SimulatorState, pages: RemainingPages, at: int, base_url: str) -> Json:
     position: Json = {"current": at + 1, "total": len(pages.chunks)}
     if at + 1 < len(pages.chunks):
         position["next_page"] = f"{base_url}/v1/{pages.name}/pages/{pages.tokens[at + 1]}"
@@ -269,7 +274,7 @@ def _page(state: State, pages: Pages, at: int, base_url: str) -> Json:
     return {"pages": position, pages.name: [pages.render(each) for each in pages.chunks[at]]}
 
 
-def next_page(state: State, account: Account, token: str, base_url: str) -> Answer:
+def next_page(state: SimulatorState, account: Account, token: str, base_url: str) -> ApiAnswer:
     """A later page of a read, with the rows found when the read began; tokens run out."""
     pages, at = state.pages.get(token, (None, 0))
     if pages is None or pages.account is not account or pages.expires <= state.clock.now():
@@ -277,7 +282,7 @@ def next_page(state: State, account: Account, token: str, base_url: str) -> Answ
     return 200, _page(state, pages, at, base_url)
 
 
-def _forget_old_pages(state: State) -> None:
+def _forget_old_pages(state: SimulatorState) -> None:
     now = state.clock.now()
     while state.pages:
         token, (pages, _) = next(iter(state.pages.items()))

@@ -11,12 +11,11 @@ from fastapi import Request, Response
 
 from service.demo.simulator.api import grants
 from service.demo.simulator.api.grants import GrantError
-from service.demo.simulator.calendars.checks import refused
+from service.demo.simulator.calendars.checks import field_refused
 from service.demo.simulator.model import Account, Application
-from service.demo.simulator.state import Json, State
+from service.demo.simulator.state import ApiAnswer, Json, SimulatorState
 
-Answer = tuple[int, Json | None]
-Endpoint = Callable[[Request], Awaitable[Response]]
+ApiEndpoint = Callable[[Request], Awaitable[Response]]
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
 _CHALLENGES = {
     _UNAUTHORIZED: 'Bearer error="invalid_token"',
@@ -25,7 +24,7 @@ _CHALLENGES = {
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Call:
+class ApiCall:
     """One request to the API."""
 
     at: float
@@ -51,11 +50,11 @@ class Call:
         return len(batch) if self.path == "/v1/batch" and isinstance(batch, list) else 1
 
 
-Handler = Callable[[State, Call], Answer]
+ApiHandler = Callable[[SimulatorState, ApiCall], ApiAnswer]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Trouble:
+class RequestTrouble:
     """What a switch does to one request."""
 
     status: int
@@ -64,7 +63,7 @@ class Trouble:
     dropped: bool = False
 
 
-class Dropped(Response):
+class DroppedConnection(Response):
     """The connection breaks in the middle of the answer."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -75,7 +74,7 @@ class Dropped(Response):
         raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
 
 
-def guarded(state: State, handler: Handler, *, open_to_all: bool = False) -> Endpoint:
+def guarded(state: SimulatorState, handler: ApiHandler, *, open_to_all: bool = False) -> ApiEndpoint:
     """The handler behind everything that each request goes through."""
 
     async def endpoint(request: Request) -> Response:
@@ -88,12 +87,12 @@ def guarded(state: State, handler: Handler, *, open_to_all: bool = False) -> End
     return endpoint
 
 
-async def _read(state: State, request: Request) -> Call:
+async def _read(state: SimulatorState, request: Request) -> ApiCall:
     at = state.clock.now()
     body = await request.body()
     data = _decoded(body, request.headers.get("content-type", ""))
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return Call(
+    return ApiCall(
         at=at,
         method=request.method,
         path=request.url.path,
@@ -119,33 +118,33 @@ def _decoded(body: bytes, content_type: str) -> Json | None:
     return data if isinstance(data, dict) else None
 
 
-def _respond(state: State, call: Call, handler: Handler, *, open_to_all: bool) -> Response:
+def _respond(state: SimulatorState, call: ApiCall, handler: ApiHandler, *, open_to_all: bool) -> Response:
     grant = grants.grant_of(state, call.token) if call.token else None
     if grant is not None:
         call.account, call.scope = grant.account, grant.scope
     trouble = _trouble(state, call)
-    answer: Answer = (0, None)
+    answer: ApiAnswer = (0, None)
     if trouble is None or trouble.after_applying:
         answer = _admitted(state, call, handler, open_to_all=open_to_all)
     if trouble is not None:
         answer = (trouble.status, None)
     _record(state, call, answer[0])
     if trouble is not None and trouble.dropped:
-        return Dropped()
+        return DroppedConnection()
     return _response(state, call, answer, (trouble and trouble.headers) or {})
 
 
-def _trouble(state: State, call: Call) -> Trouble | None:
+def _trouble(state: SimulatorState, call: ApiCall) -> RequestTrouble | None:
     """The switch that hits this request, if any does."""
     faults = state.faults
     if faults.only_accounts and not _targeted(faults.only_accounts, call.account):
         return None
     if faults.spend("next_drops") or state.chance.random() < faults.drop_ratio:
-        return Trouble(status=0, dropped=True, after_applying=faults.drop_after_applying)
+        return RequestTrouble(status=0, dropped=True, after_applying=faults.drop_after_applying)
     if faults.spend("next_429"):
-        return Trouble(status=_TOO_MANY, headers=_retry_after(state))
+        return RequestTrouble(status=_TOO_MANY, headers=_retry_after(state))
     if faults.spend("next_errors") or state.chance.random() < faults.error_ratio:
-        return Trouble(status=faults.error_status, after_applying=faults.error_after_applying)
+        return RequestTrouble(status=faults.error_status, after_applying=faults.error_after_applying)
     return None
 
 
@@ -153,19 +152,21 @@ def _targeted(keys: list[str], account: Account | None) -> bool:
     return account is not None and (account.account_id in keys or account.email in keys)
 
 
-def _retry_after(state: State) -> dict[str, str]:
+def _retry_after(state: SimulatorState) -> dict[str, str]:
     seconds = state.faults.retry_after
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def _admitted(state: State, call: Call, handler: Handler, *, open_to_all: bool) -> Answer:
+def _admitted(state: SimulatorState, call: ApiCall, handler: ApiHandler, *, open_to_all: bool) -> ApiAnswer:
     if call.account is None and not open_to_all:
         return _UNAUTHORIZED, None
     if not _within_limits(state, call):
         return _TOO_MANY, None
     if not call.readable:
         return (
-            (400, {"error": "invalid_request"}) if open_to_all else (422, refused("body", "errors.invalid"))
+            (400, {"error": "invalid_request"})
+            if open_to_all
+            else (422, field_refused("body", "errors.invalid"))
         )
     try:
         return handler(state, call)
@@ -173,13 +174,13 @@ def _admitted(state: State, call: Call, handler: Handler, *, open_to_all: bool) 
         return 400, {"error": str(error)}
 
 
-def _application(state: State, call: Call) -> Application | None:
+def _application(state: SimulatorState, call: ApiCall) -> Application | None:
     if call.account is not None:
         return call.account.application
     return state.applications.get(str(call.data.get("client_id")))
 
 
-def _within_limits(state: State, call: Call) -> bool:
+def _within_limits(state: SimulatorState, call: ApiCall) -> bool:
     """Both limits of the application, over all its accounts; what is refused does not count."""
     application = _application(state, call)
     if application is None:
@@ -192,7 +193,7 @@ def _within_limits(state: State, call: Call) -> bool:
     return True
 
 
-def _record(state: State, call: Call, status: int) -> None:
+def _record(state: SimulatorState, call: ApiCall, status: int) -> None:
     state.log.statuses[status] = state.log.statuses.get(status, 0) + 1
     state.log.traffic.add(state.clock.now(), 1)
     state.log.requests.append(
@@ -207,7 +208,7 @@ def _record(state: State, call: Call, status: int) -> None:
     )
 
 
-def _response(state: State, call: Call, answer: Answer, headers: dict[str, str]) -> Response:
+def _response(state: SimulatorState, call: ApiCall, answer: ApiAnswer, headers: dict[str, str]) -> Response:
     status, payload = answer
     if status in _CHALLENGES:
         headers["WWW-Authenticate"] = _CHALLENGES[status]

@@ -7,10 +7,10 @@ from service.demo.simulator.calendars.linking import (
     link,
     provider_names,
 )
-from service.demo.simulator.model import Account, Application, Code, Grant, Profile
-from service.demo.simulator.state import Json, State
+from service.demo.simulator.model import Account, Application, AuthorizationCode, MailboxProfile, TokenScope
+from service.demo.simulator.state import Json, SimulatorState
 
-TOKEN = "tok"  # noqa: S105 - the beginning of one
+TOKEN_PREFIX = "tok"  # noqa: S105 - the beginning of one
 """How every token begins, so that one that leaks is recognised wherever it stands."""
 _CODE_SECONDS = 600
 _FOREVER = float("inf")
@@ -20,7 +20,7 @@ class GrantError(Exception):
     """The token endpoint answers 400 with this word."""
 
 
-def application_of(state: State, data: Json) -> Application:
+def application_of(state: SimulatorState, data: Json) -> Application:
     """Who signs with client_id and any of its active secrets."""
     application = state.applications.get(str(data.get("client_id")))
     if application is None or data.get("client_secret") not in application.secrets:
@@ -28,9 +28,9 @@ def application_of(state: State, data: Json) -> Application:
     return application
 
 
-def issue_code(state: State, profile: Profile, scope: str, redirect_uri: str) -> str:
+def issue_code(state: SimulatorState, profile: MailboxProfile, scope: str, redirect_uri: str) -> str:
     code = state.hex(32)
-    state.codes[code] = Code(
+    state.codes[code] = AuthorizationCode(
         account=profile.account,
         profile=profile,
         scope=scope,
@@ -40,7 +40,7 @@ def issue_code(state: State, profile: Profile, scope: str, redirect_uri: str) ->
     return code
 
 
-def exchange_code(state: State, application: Application, data: Json) -> Json:
+def exchange_code(state: SimulatorState, application: Application, data: Json) -> Json:
     """Tokens for a code, once, with the same redirect_uri."""
     code = state.codes.pop(str(data.get("code")), None)
     if (
@@ -53,25 +53,25 @@ def exchange_code(state: State, application: Application, data: Json) -> Json:
     return {**issue(state, code.account, code.scope), **_identity(code.account, code.profile)}
 
 
-def issue(state: State, account: Account, scope: str) -> Json:
+def issue(state: SimulatorState, account: Account, scope: str) -> Json:
     """A new pair of tokens."""
     refresh_token = _token(state)
-    state.refresh_tokens[refresh_token] = Grant(account=account, scope=scope, expires=_FOREVER)
+    state.refresh_tokens[refresh_token] = TokenScope(account=account, scope=scope, expires=_FOREVER)
     return {**_access(state, account, scope), "refresh_token": refresh_token}
 
 
-def _token(state: State) -> str:
-    return TOKEN + state.hex(32 - len(TOKEN))
+def _token(state: SimulatorState) -> str:
+    return TOKEN_PREFIX + state.hex(32 - len(TOKEN_PREFIX))
 
 
-def _access(state: State, account: Account, scope: str) -> Json:
+def _access(state: SimulatorState, account: Account, scope: str) -> Json:
     seconds = state.faults.access_token_seconds
     token = _token(state)
-    state.access_tokens[token] = Grant(account=account, scope=scope, expires=state.clock.now() + seconds)
+    state.access_tokens[token] = TokenScope(account=account, scope=scope, expires=state.clock.now() + seconds)
     return {"token_type": "bearer", "access_token": token, "expires_in": seconds, "scope": scope}
 
 
-def _identity(account: Account, profile: Profile) -> Json:
+def _identity(account: Account, profile: MailboxProfile) -> Json:
     provider_name, provider_service = provider_names(profile.mailbox)
     return {
         "account_id": account.account_id,
@@ -85,7 +85,7 @@ def _identity(account: Account, profile: Profile) -> Json:
     }
 
 
-def refresh(state: State, application: Application, data: Json) -> Json:
+def refresh(state: SimulatorState, application: Application, data: Json) -> Json:
     """A new access token; the refresh token may be replaced, the old one lives on for a while."""
     token = str(data.get("refresh_token"))
     grant = state.refresh_tokens.get(token)
@@ -100,7 +100,7 @@ def refresh(state: State, application: Application, data: Json) -> Json:
     return issue(state, grant.account, grant.scope)
 
 
-def revoke(state: State, application: Application, data: Json) -> None:
+def revoke(state: SimulatorState, application: Application, data: Json) -> None:
     """End the whole authorization of a token's account, or of ``sub``; unknown ones are no error."""
     token = data.get("token")
     grant = state.refresh_tokens.get(str(token)) or state.access_tokens.get(str(token))
@@ -111,7 +111,7 @@ def revoke(state: State, application: Application, data: Json) -> None:
         revoke_account(state, account)
 
 
-def revoke_account(state: State, account: Account) -> None:
+def revoke_account(state: SimulatorState, account: Account) -> None:
     """Only a new authorization helps afterwards; channels are closed."""
     account.revoked = True
     for tokens in (state.access_tokens, state.refresh_tokens):
@@ -122,21 +122,21 @@ def revoke_account(state: State, account: Account) -> None:
     account.channels.clear()
 
 
-def expire_access_tokens(state: State, account: Account | None = None) -> None:
+def expire_access_tokens(state: SimulatorState, account: Account | None = None) -> None:
     """All access tokens, or one account's, have just run out."""
     for grant in state.access_tokens.values():
         if account is None or grant.account is account:
             grant.expires = min(grant.expires, state.clock.now())
 
 
-def grant_of(state: State, token: str) -> Grant | None:
+def grant_of(state: SimulatorState, token: str) -> TokenScope | None:
     grant = state.access_tokens.get(token)
     if grant is None or grant.expires <= state.clock.now() or grant.account.revoked:
         return None
     return grant
 
 
-def application_calendar(state: State, application: Application, name: str) -> Json:
+def application_calendar(state: SimulatorState, application: Application, name: str) -> Json:
     """The calendar without a person, created at the first call (fact sheet 2)."""
     key = f"{application.client_id}/{name}"
     account = state.linked.get((application.client_id, key.lower()))

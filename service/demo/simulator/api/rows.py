@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from service.demo.simulator.calendars.linking import provider_names
 from service.demo.simulator.calendars.writes import options_of
-from service.demo.simulator.model import Account, Binding, Event, Profile, Row
-from service.demo.simulator.state import Json, State, is_managed
-from service.demo.simulator.times import iso
+from service.demo.simulator.model import Account, CachedEvent, CalendarBinding, MailboxProfile, ProviderEvent
+from service.demo.simulator.state import Json, SimulatorState, is_managed
+from service.demo.simulator.times import iso_time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Form:
+class EventFormat:
     """How the reader wants events shown."""
 
     localized: bool = False
@@ -18,7 +18,7 @@ class Form:
     google_ids: bool = False
 
 
-def event_row(state: State, binding: Binding, row: Row, form: Form) -> Json:
+def event_row(state: SimulatorState, binding: CalendarBinding, row: CachedEvent, form: EventFormat) -> Json:
     event = row.event
     shown: Json = {
         "calendar_id": binding.calendar_id,
@@ -28,8 +28,8 @@ def event_row(state: State, binding: Binding, row: Row, form: Form) -> Json:
         "start": event.start.localized() if form.localized else event.start.text(),
         "end": event.end.localized() if form.localized else event.end.text(),
         "deleted": event.deleted,
-        "created": iso(event.created),
-        "updated": iso(event.updated),
+        "created": iso_time(event.created),
+        "updated": iso_time(event.updated),
         "participation_status": event.participation_status,
         "attendees": list(event.attendees),
         "transparency": event.transparency,
@@ -45,7 +45,7 @@ def event_row(state: State, binding: Binding, row: Row, form: Form) -> Json:
     return _sparse(shown) if state.faults.sparse_events else shown
 
 
-def _add_optional(shown: Json, binding: Binding, event: Event, form: Form) -> None:
+def _add_optional(shown: Json, binding: CalendarBinding, event: ProviderEvent, form: EventFormat) -> None:
     if event.location:
         kept = {"description", "lat", "long"} if form.geo else {"description"}
         shown["location"] = {name: part for name, part in event.location.items() if name in kept}
@@ -81,7 +81,9 @@ def _sparse(shown: Json) -> Json:
     }
 
 
-def busy_row(binding: Binding, row: Row, *, localized: bool, ids: bool, managed: bool) -> Json:
+def busy_row(
+    binding: CalendarBinding, row: CachedEvent, *, localized: bool, ids: bool, managed: bool
+) -> Json:
     """One period of a free/busy read."""
     event = row.event
     status = "tentative" if event.status == "tentative" else "busy"
@@ -100,7 +102,7 @@ def busy_row(binding: Binding, row: Row, *, localized: bool, ids: bool, managed:
     return shown
 
 
-def calendar_details(binding: Binding) -> Json:
+def calendar_details(binding: CalendarBinding) -> Json:
     calendar = binding.calendar
     return {
         "calendar_id": binding.calendar_id,
@@ -114,7 +116,7 @@ def calendar_details(binding: Binding) -> Json:
     }
 
 
-def calendar_row(binding: Binding) -> Json:
+def calendar_row(binding: CalendarBinding) -> Json:
     profile = binding.profile
     return {
         "provider_name": provider_names(profile.mailbox)[0],
@@ -124,7 +126,7 @@ def calendar_row(binding: Binding) -> Json:
     }
 
 
-def profile_row(profile: Profile, base_url: str) -> Json:
+def profile_row(profile: MailboxProfile, base_url: str) -> Json:
     provider_name, provider_service = provider_names(profile.mailbox)
     shown: Json = {
         "provider_name": provider_name,

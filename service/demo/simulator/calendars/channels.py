@@ -3,21 +3,21 @@
 import asyncio
 import json
 
-from service.demo.simulator.calendars.signing import HEADER, sign
-from service.demo.simulator.model import Account, Binding, Channel, Profile, Row
-from service.demo.simulator.state import Json, Notice, State, is_managed
-from service.demo.simulator.times import DAY, Moment, iso
+from service.demo.simulator.calendars.signing import HMAC_HEADER, sign
+from service.demo.simulator.model import Account, CachedEvent, CalendarBinding, MailboxProfile, PushChannel
+from service.demo.simulator.state import Json, QueuedNotice, SimulatorState, is_managed
+from service.demo.simulator.times import DAY_SECONDS, EventTime, iso_time
 
 MOST_CHANNELS = 128
 _GONE = 410
 
 
-def open_channel(state: State, account: Account, callback_url: str, filters: Json) -> Channel:
+def open_channel(state: SimulatorState, account: Account, callback_url: str, filters: Json) -> PushChannel:
     """The channel of exactly this form; a new one is told ``verification``."""
     for known in account.channels.values():
         if (known.callback_url, known.filters) == (callback_url, filters):
             return known
-    channel = Channel(
+    channel = PushChannel(
         channel_id=f"chn_{state.hex(24)}",
         account=account,
         callback_url=callback_url,
@@ -28,12 +28,14 @@ def open_channel(state: State, account: Account, callback_url: str, filters: Jso
     return channel
 
 
-def close_channel(channel: Channel) -> None:
+def close_channel(channel: PushChannel) -> None:
     channel.closed = True
     channel.account.channels.pop(channel.channel_id, None)
 
 
-def announce_change(state: State, binding: Binding, row: Row, writer: str | None) -> None:
+def announce_change(
+    state: SimulatorState, binding: CalendarBinding, row: CachedEvent, writer: str | None
+) -> None:
     """Tell the account's channels, unless its own application made the change or it lies out of reach."""
     account = binding.profile.account
     if not account.channels or writer == account.application.client_id:
@@ -46,12 +48,12 @@ def announce_change(state: State, binding: Binding, row: Row, writer: str | None
             _gather(state, channel, row.modified)
 
 
-def announce_profile(state: State, profile: Profile, kind: str) -> None:
+def announce_profile(state: SimulatorState, profile: MailboxProfile, kind: str) -> None:
     for channel in profile.account.channels.values():
         send(state, channel, {"type": kind})
 
 
-def send(state: State, channel: Channel, notification: Json) -> None:
+def send(state: SimulatorState, channel: PushChannel, notification: Json) -> None:
     """Put one notice on its way, as often and as late as the switches say."""
     faults = state.faults
     change = notification["type"] == "change"
@@ -63,26 +65,26 @@ def send(state: State, channel: Channel, notification: Json) -> None:
         _post_after(
             state,
             faults.notice_jitter * state.chance.random() if change else 0,
-            Notice(channel=channel, kind=notification["type"], body=body),
+            QueuedNotice(channel=channel, kind=notification["type"], body=body),
         )
 
 
-def _within_reach(state: State, row: Row) -> bool:
+def _within_reach(state: SimulatorState, row: CachedEvent) -> bool:
     now = state.clock.now()
-    first = now - (state.faults.window_past_days + 1) * DAY
-    last = now + (state.faults.window_future_days + 1) * DAY
-    spans: list[tuple[Moment, Moment]] = [(row.event.start, row.event.end), *row.earlier]
+    first = now - (state.faults.window_past_days + 1) * DAY_SECONDS
+    last = now + (state.faults.window_future_days + 1) * DAY_SECONDS
+    spans: list[tuple[EventTime, EventTime]] = [(row.event.start, row.event.end), *row.earlier]
     return any(start.at < last and end.at >= first for start, end in spans)
 
 
-def _wants(channel: Channel, binding: Binding, *, managed: bool) -> bool:
+def _wants(channel: PushChannel, binding: CalendarBinding, *, managed: bool) -> bool:
     calendars = channel.filters.get("calendar_ids")
     if calendars and binding.calendar_id not in calendars:
         return False
     return managed or not channel.filters.get("only_managed")
 
 
-def _gather(state: State, channel: Channel, modified: float) -> None:
+def _gather(state: SimulatorState, channel: PushChannel, modified: float) -> None:
     if channel.changes_since is not None:
         channel.changes_since = min(channel.changes_since, modified)
         return
@@ -90,17 +92,17 @@ def _gather(state: State, channel: Channel, modified: float) -> None:
     state.schedule.enter(state.clock.now() + state.faults.notice_delay, lambda: _tell(state, channel))
 
 
-def _tell(state: State, channel: Channel) -> None:
+def _tell(state: SimulatorState, channel: PushChannel) -> None:
     since, channel.changes_since = channel.changes_since, None
     if since is not None and not channel.closed:
-        send(state, channel, {"type": "change", "changes_since": iso(since)})
+        send(state, channel, {"type": "change", "changes_since": iso_time(since)})
 
 
-def _post_after(state: State, delay: float, notice: Notice) -> None:
+def _post_after(state: SimulatorState, delay: float, notice: QueuedNotice) -> None:
     state.schedule.enter(state.clock.now() + delay, lambda: state.outbox.append(notice))
 
 
-async def deliver(state: State, notice: Notice) -> None:
+async def deliver(state: SimulatorState, notice: QueuedNotice) -> None:
     """Post it; a failure is tried again with growing gaps, a day of failures closes the channel."""
     channel = notice.channel
     if channel.closed:
@@ -122,12 +124,12 @@ async def deliver(state: State, notice: Notice) -> None:
         _failed(state, notice, status)
 
 
-async def _post(state: State, notice: Notice) -> int | None:
+async def _post(state: SimulatorState, notice: QueuedNotice) -> int | None:
     if state.post is None:
         return None
     headers = {
         "Content-Type": "application/json; charset=utf-8",
-        HEADER: sign(notice.body, notice.channel.account.application.secrets),
+        HMAC_HEADER: sign(notice.body, notice.channel.account.application.secrets),
     }
     try:
         async with asyncio.timeout(state.faults.notice_timeout):
@@ -136,7 +138,7 @@ async def _post(state: State, notice: Notice) -> int | None:
         return None
 
 
-def _failed(state: State, notice: Notice, status: int | None) -> None:
+def _failed(state: SimulatorState, notice: QueuedNotice, status: int | None) -> None:
     channel, now, faults = notice.channel, state.clock.now(), state.faults
     if channel.failing_since is None:
         channel.failing_since = now

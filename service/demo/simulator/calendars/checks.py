@@ -4,10 +4,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.demo.simulator.state import Json
-from service.demo.simulator.times import Moment, parse_moment, zone_of
+from service.demo.simulator.times import EventTime, find_zone, parse_moment
 
-LONGEST_SUMMARY = 1024
-LONGEST_DESCRIPTION = 4096
+SUMMARY_LIMIT = 1024
+DESCRIPTION_LIMIT = 4096
 _MOST_REMINDERS = 5
 _KEPT = (
     "url",
@@ -31,7 +31,7 @@ _TEXTS = {
 }
 
 
-class Errors:
+class ErrorsByField:
     """Collects what is wrong, by field."""
 
     def __init__(self) -> None:
@@ -41,14 +41,14 @@ class Errors:
         self.found.setdefault(name, []).append({"key": key, "description": _TEXTS[key]})
 
 
-def refused(name: str, key: str) -> Json:
+def field_refused(name: str, key: str) -> Json:
     """The body of a 422 about one field."""
-    errors = Errors()
+    errors = ErrorsByField()
     errors.add(name, key)
     return {"errors": errors.found}
 
 
-def check_event(data: Json, errors: Errors) -> Json:
+def check_event(data: Json, errors: ErrorsByField) -> Json:
     """The sent fields as fields of Event; what is wrong goes to ``errors``."""
     changes: Json = {}
     _summary(data, errors, changes)
@@ -65,33 +65,33 @@ def check_event(data: Json, errors: Errors) -> Json:
     return changes
 
 
-def _summary(data: Json, errors: Errors, changes: Json) -> None:
+def _summary(data: Json, errors: ErrorsByField, changes: Json) -> None:
     value = data.get("summary")
     if value is None or value == "":
         errors.add("summary", "errors.required")
     elif not isinstance(value, str):
         errors.add("summary", "errors.invalid")
-    elif len(value) > LONGEST_SUMMARY:
+    elif len(value) > SUMMARY_LIMIT:
         errors.add("summary", "errors.too_long")
     else:
         changes["summary"] = value
 
 
-def _description(data: Json, errors: Errors, changes: Json) -> None:
+def _description(data: Json, errors: ErrorsByField, changes: Json) -> None:
     value = data.get("description")
     if value is None:
         return
     if not isinstance(value, str):
         errors.add("description", "errors.invalid")
-    elif len(value) > LONGEST_DESCRIPTION:
+    elif len(value) > DESCRIPTION_LIMIT:
         errors.add("description", "errors.too_long")
     else:
         changes["description"] = value
 
 
-def _times(data: Json, errors: Errors, changes: Json) -> None:
+def _times(data: Json, errors: ErrorsByField, changes: Json) -> None:
     tzid = data.get("tzid") or "Etc/UTC"
-    if not isinstance(tzid, str) or zone_of(tzid) is None:
+    if not isinstance(tzid, str) or find_zone(tzid) is None:
         errors.add("tzid", "errors.invalid")
         return
     for name in ("start", "end"):
@@ -107,14 +107,14 @@ def _times(data: Json, errors: Errors, changes: Json) -> None:
         errors.add("end", "errors.invalid")
 
 
-def _in_order(start: Moment, end: Moment) -> bool:
+def _in_order(start: EventTime, end: EventTime) -> bool:
     """A day ends on a later day; a date and a time do not mix."""
     if bool(start.day) != bool(end.day):
         return False
     return end.at > start.at if start.day else end.at >= start.at
 
 
-def _location(data: Json, errors: Errors, changes: Json) -> None:
+def _location(data: Json, errors: ErrorsByField, changes: Json) -> None:
     value = data.get("location")
     if value is None:
         return
@@ -124,7 +124,7 @@ def _location(data: Json, errors: Errors, changes: Json) -> None:
         changes["location"] = dict(value)
 
 
-def _private(data: Json, errors: Errors, changes: Json) -> None:
+def _private(data: Json, errors: ErrorsByField, changes: Json) -> None:
     value = data.get("event_private")
     if isinstance(value, bool):
         changes["private"] = value
@@ -132,7 +132,7 @@ def _private(data: Json, errors: Errors, changes: Json) -> None:
         errors.add("event_private", "errors.must_be_boolean")
 
 
-def _transparency(data: Json, errors: Errors, changes: Json) -> None:
+def _transparency(data: Json, errors: ErrorsByField, changes: Json) -> None:
     value = data.get("transparency")
     if value in {"opaque", "transparent"}:
         changes["transparency"] = value
@@ -140,7 +140,7 @@ def _transparency(data: Json, errors: Errors, changes: Json) -> None:
         errors.add("transparency", "errors.invalid")
 
 
-def _lists(data: Json, errors: Errors) -> None:
+def _lists(data: Json, errors: ErrorsByField) -> None:
     for name in ("reminders", "subscriptions", "attachments"):
         if not isinstance(data.get(name, []), list):
             errors.add(name, "errors.invalid")
@@ -157,7 +157,7 @@ def _are_deltas(value: Any) -> bool:
     return all(isinstance(person, dict) and isinstance(person.get("email"), str) for person in everyone)
 
 
-def _address(data: Json, errors: Errors) -> None:
+def _address(data: Json, errors: ErrorsByField) -> None:
     value: Any = data.get("url")
     if value is not None and not (isinstance(value, str) and _is_address(value)):
         errors.add("url", "errors.invalid")

@@ -4,19 +4,27 @@ from dataclasses import replace
 
 from service.demo.simulator.calendars import channels, writes
 from service.demo.simulator.calendars.provider import finish_sync, synchronize
-from service.demo.simulator.model import PROVIDERS, Account, Application, Binding, Calendar, Mailbox, Profile
-from service.demo.simulator.state import Json, State
+from service.demo.simulator.model import (
+    PROVIDER_KINDS,
+    Account,
+    Application,
+    CalendarBinding,
+    Mailbox,
+    MailboxProfile,
+    ProviderCalendar,
+)
+from service.demo.simulator.state import Json, SimulatorState
 
 
-def add_mailbox(state: State, *, provider: str, email: str, name: str, zone: str) -> Mailbox:
+def add_mailbox(state: SimulatorState, *, provider: str, email: str, name: str, zone: str) -> Mailbox:
     mailbox = Mailbox(provider=provider, email=email, name=name, zone=zone)
     state.mailboxes[email.lower()] = mailbox
     return mailbox
 
 
-def add_calendar(state: State, mailbox: Mailbox, details: Json) -> Calendar:
+def add_calendar(state: SimulatorState, mailbox: Mailbox, details: Json) -> ProviderCalendar:
     """A calendar that its owner adds; accounts that are linked see it at once."""
-    calendar = Calendar(
+    calendar = ProviderCalendar(
         key=f"pcal_{state.hex(16)}",
         mailbox=mailbox,
         name=details["name"],
@@ -31,15 +39,15 @@ def add_calendar(state: State, mailbox: Mailbox, details: Json) -> Calendar:
     return calendar
 
 
-def share_calendar(state: State, calendar: Calendar, mailbox: Mailbox) -> None:
+def share_calendar(state: SimulatorState, calendar: ProviderCalendar, mailbox: Mailbox) -> None:
     """One calendar in two people's lists: each account has an id and a cache of its own for it."""
     mailbox.calendars[calendar.key] = calendar
     for profile in mailbox.profiles:
         synchronize(state, bind(state, profile, calendar))
 
 
-def bind(state: State, profile: Profile, calendar: Calendar) -> Binding:
-    binding = Binding(
+def bind(state: SimulatorState, profile: MailboxProfile, calendar: ProviderCalendar) -> CalendarBinding:
+    binding = CalendarBinding(
         calendar_id=_new_calendar_id(state, profile),
         calendar=calendar,
         profile=profile,
@@ -53,7 +61,7 @@ def bind(state: State, profile: Profile, calendar: Calendar) -> Binding:
     return binding
 
 
-def _remember_managed(binding: Binding) -> None:
+def _remember_managed(binding: CalendarBinding) -> None:
     account = binding.profile.account
     for event in binding.calendar.events.values():
         owner = event.owner
@@ -64,17 +72,17 @@ def _remember_managed(binding: Binding) -> None:
             binding.managed[owner.event_id] = event.uid
 
 
-def _new_calendar_id(state: State, profile: Profile) -> str:
+def _new_calendar_id(state: SimulatorState, profile: MailboxProfile) -> str:
     return f"cal_{profile.profile_id.removeprefix('pro_')}_{state.hex(24)}"
 
 
 def link(
-    state: State,
+    state: SimulatorState,
     application: Application,
     mailbox: Mailbox,
     scope: str,
     into: Account | None = None,
-) -> Profile:
+) -> MailboxProfile:
     """Let the application at a mailbox; the same mailbox is the same account each time."""
     profile = next((p for p in mailbox.profiles if p.account.application is application), None)
     if profile is None:
@@ -88,7 +96,7 @@ def link(
     return profile
 
 
-def _new_account(state: State, application: Application, mailbox: Mailbox, scope: str) -> Account:
+def _new_account(state: SimulatorState, application: Application, mailbox: Mailbox, scope: str) -> Account:
     account = Account(
         account_id=f"acc_{state.hex(24)}",
         application=application,
@@ -100,14 +108,14 @@ def _new_account(state: State, application: Application, mailbox: Mailbox, scope
     return enter_account(state, account, mailbox.email)
 
 
-def enter_account(state: State, account: Account, known_by: str) -> Account:
+def enter_account(state: SimulatorState, account: Account, known_by: str) -> Account:
     state.accounts[account.account_id] = account
     state.linked[account.application.client_id, known_by.lower()] = account
     return account
 
 
-def _new_profile(state: State, mailbox: Mailbox, account: Account) -> Profile:
-    profile = Profile(profile_id=f"pro_{state.hex(22)}", mailbox=mailbox, account=account)
+def _new_profile(state: SimulatorState, mailbox: Mailbox, account: Account) -> MailboxProfile:
+    profile = MailboxProfile(profile_id=f"pro_{state.hex(22)}", mailbox=mailbox, account=account)
     mailbox.profiles.append(profile)
     account.profiles.append(profile)
     state.linked[account.application.client_id, mailbox.email.lower()] = account
@@ -118,13 +126,13 @@ def _new_profile(state: State, mailbox: Mailbox, account: Account) -> Profile:
     return profile
 
 
-def begin_sync(state: State, profile: Profile) -> None:
+def begin_sync(state: SimulatorState, profile: MailboxProfile) -> None:
     """Cronofy reads the profile for the first time; until then reads are empty."""
     profile.syncing = state.faults.initial_sync_seconds > 0
     state.soon(state.faults.initial_sync_seconds, lambda: finish_sync(state, profile))
 
 
-def _link_again(state: State, profile: Profile) -> None:
+def _link_again(state: SimulatorState, profile: MailboxProfile) -> None:
     _forget_if_unkind(state, profile)
     if state.faults.new_calendar_ids:
         for binding in profile.bindings:
@@ -132,7 +140,7 @@ def _link_again(state: State, profile: Profile) -> None:
     reconnect(state, profile)
 
 
-def _renumber(state: State, binding: Binding) -> None:
+def _renumber(state: SimulatorState, binding: CalendarBinding) -> None:
     account = binding.profile.account
     for known in (state.bindings, account.bindings):
         known.pop(binding.calendar_id, None)
@@ -141,7 +149,7 @@ def _renumber(state: State, binding: Binding) -> None:
     account.bindings[binding.calendar_id] = binding
 
 
-def _forget_if_unkind(state: State, profile: Profile) -> None:
+def _forget_if_unkind(state: SimulatorState, profile: MailboxProfile) -> None:
     if not state.faults.relink_forgets_managed:
         return
     account_id = profile.account.account_id
@@ -153,24 +161,24 @@ def _forget_if_unkind(state: State, profile: Profile) -> None:
                 calendar.events[uid] = replace(event, owner=None)
 
 
-def disconnect(state: State, profile: Profile) -> None:
+def disconnect(state: SimulatorState, profile: MailboxProfile) -> None:
     """The provider no longer lets Cronofy in; the application is told once."""
     if profile.connected:
         profile.connected = False
         channels.announce_profile(state, profile, "profile_disconnected")
 
 
-def reconnect(state: State, profile: Profile) -> None:
+def reconnect(state: SimulatorState, profile: MailboxProfile) -> None:
     """Cronofy is let in again: held writes go out, the cache catches up, nobody is told (fact sheet 10)."""
     profile.connected = True
     if not profile.syncing:
         finish_sync(state, profile)
     held, profile.held = profile.held, []
     for write in held:
-        writes.carry_out(state, write)
+        writes.apply(state, write)
 
 
-def revoke_profile(state: State, profile: Profile) -> None:
+def revoke_profile(state: SimulatorState, profile: MailboxProfile) -> None:
     """The application gave up this profile: its calendars are gone from the account."""
     profile.mailbox.profiles.remove(profile)
     profile.account.profiles.remove(profile)
@@ -182,4 +190,4 @@ def revoke_profile(state: State, profile: Profile) -> None:
 
 def provider_names(mailbox: Mailbox) -> tuple[str, str]:
     """provider_name and provider_service (fact sheet 3)."""
-    return PROVIDERS[mailbox.provider][:2]
+    return PROVIDER_KINDS[mailbox.provider][:2]

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from service.demo.simulator.calendars.provider import put
+from service.demo.simulator.calendars.provider import put_event
 from service.demo.simulator.calendars.texts import normalised
-from service.demo.simulator.calendars.writes import EXTERNAL
-from service.demo.simulator.model import Calendar, Event
-from service.demo.simulator.state import Json, State
-from service.demo.simulator.times import Moment, iso, later, parse_moment
+from service.demo.simulator.calendars.writes import EXTERNAL_UID_PREFIX
+from service.demo.simulator.model import ProviderCalendar, ProviderEvent
+from service.demo.simulator.state import Json, SimulatorState
+from service.demo.simulator.times import EventTime, days_later, iso_time, parse_moment
 
 _EVERY = {"daily": 1, "weekly": 7}
 _PLAIN = {
@@ -27,7 +27,7 @@ class OwnerError(Exception):
     """The calendar's owner cannot do that, and why."""
 
 
-def _fields(state: State, calendar: Calendar, given: Json) -> Json:
+def _fields(state: SimulatorState, calendar: ProviderCalendar, given: Json) -> Json:
     fields = {ours: given[theirs] for theirs, ours in _PLAIN.items() if theirs in given}
     tzid = given.get("tzid") or calendar.mailbox.zone
     for name in ("start", "end"):
@@ -45,14 +45,14 @@ def _fields(state: State, calendar: Calendar, given: Json) -> Json:
     return fields
 
 
-def _moment(name: str, value: Any, tzid: str) -> Moment:
+def _moment(name: str, value: Any, tzid: str) -> EventTime:
     moment = parse_moment(value, tzid)
     if moment is None:
         raise OwnerError(f"{name}: not a time or a date: {value!r}")
     return moment
 
 
-def add(state: State, calendar: Calendar, given: Json) -> list[Event]:
+def add(state: SimulatorState, calendar: ProviderCalendar, given: Json) -> list[ProviderEvent]:
     """A new event, or every occurrence of a series (``recurrence``: frequency, interval, count)."""
     fields = _fields(state, calendar, given)
     for name in ("start", "end"):
@@ -75,30 +75,34 @@ def _occurrences(recurrence: Json | None) -> list[int]:
     return [step * at for at in range(int(recurrence.get("count", 10)))]
 
 
-def _add_one(state: State, calendar: Calendar, fields: Json, days: int, series: str | None) -> Event:
+def _add_one(
+    state: SimulatorState, calendar: ProviderCalendar, fields: Json, days: int, series: str | None
+) -> ProviderEvent:
     now = state.clock.now()
-    moved = {name: later(fields[name], days) for name in ("start", "end")}
-    event = Event(
-        uid=f"{EXTERNAL}{state.hex(24)}",
+    moved = {name: days_later(fields[name], days) for name in ("start", "end")}
+    event = ProviderEvent(
+        uid=f"{EXTERNAL_UID_PREFIX}{state.hex(24)}",
         series=series,
         created=now,
         updated=now,
         **{**fields, **moved},
     )
-    put(state, calendar, event, None)
+    put_event(state, calendar, event, None)
     return event
 
 
-def change(state: State, calendar: Calendar, key: str, given: Json) -> Event:
+def change(state: SimulatorState, calendar: ProviderCalendar, key: str, given: Json) -> ProviderEvent:
     """Some fields of one event; of a series, only this occurrence."""
     known = find(calendar, key)
     fields = _fields(state, calendar, given)
     event = replace(known, updated=state.clock.now(), **fields)
-    put(state, calendar, event, None)
+    put_event(state, calendar, event, None)
     return event
 
 
-def delete(state: State, calendar: Calendar, key: str, *, series: bool = False) -> list[Event]:
+def delete(
+    state: SimulatorState, calendar: ProviderCalendar, key: str, *, series: bool = False
+) -> list[ProviderEvent]:
     """One event, or all occurrences of its series."""
     known = find(calendar, key)
     same = [known]
@@ -106,11 +110,11 @@ def delete(state: State, calendar: Calendar, key: str, *, series: bool = False) 
         same = [event for event in calendar.events.values() if event.series == known.series]
     gone = [replace(event, deleted=True, updated=state.clock.now()) for event in same]
     for event in gone:
-        put(state, calendar, event, None)
+        put_event(state, calendar, event, None)
     return gone
 
 
-def find(calendar: Calendar, key: str) -> Event:
+def find(calendar: ProviderCalendar, key: str) -> ProviderEvent:
     """By event_uid, or by the event_id of any application."""
     uids = [key, *(binding.managed.get(key, "") for binding in calendar.bindings)]
     for uid in uids:
@@ -119,7 +123,7 @@ def find(calendar: Calendar, key: str) -> Event:
     raise OwnerError(f"no such event: {key}")
 
 
-def shown(event: Event) -> Json:
+def shown(event: ProviderEvent) -> Json:
     """An event as it stands at the provider, with whose it is."""
     owner = event.owner
     return {
@@ -142,8 +146,8 @@ def shown(event: Event) -> Json:
         "participation_status": event.participation_status,
         "series_identifier": event.series,
         "options": event.options,
-        "created": iso(event.created),
-        "updated": iso(event.updated),
+        "created": iso_time(event.created),
+        "updated": iso_time(event.updated),
         "deleted": event.deleted,
         **event.extra,
     }

@@ -3,13 +3,21 @@
 from dataclasses import replace
 
 from service.demo.simulator.calendars import channels
-from service.demo.simulator.model import Binding, Calendar, Event, Profile, Row
-from service.demo.simulator.state import State
+from service.demo.simulator.model import (
+    CachedEvent,
+    CalendarBinding,
+    MailboxProfile,
+    ProviderCalendar,
+    ProviderEvent,
+)
+from service.demo.simulator.state import SimulatorState
 
 _REMEMBERED_MOVES = 10
 
 
-def put(state: State, calendar: Calendar, event: Event, writer: str | None) -> None:
+def put_event(
+    state: SimulatorState, calendar: ProviderCalendar, event: ProviderEvent, writer: str | None
+) -> None:
     """The event now stands like this; every account that sees the calendar learns of it after the lag.
 
     ``writer`` is the client id of the application that did it, none for the calendar's owner.
@@ -22,27 +30,29 @@ def put(state: State, calendar: Calendar, event: Event, writer: str | None) -> N
         _learn_later(state, binding, event, writer)
 
 
-def _learn_later(state: State, binding: Binding, event: Event, writer: str | None) -> None:
+def _learn_later(
+    state: SimulatorState, binding: CalendarBinding, event: ProviderEvent, writer: str | None
+) -> None:
     state.soon(state.faults.read_lag, lambda: _learn(state, binding, event, writer))
 
 
-def _learn(state: State, binding: Binding, event: Event, writer: str | None) -> None:
+def _learn(state: SimulatorState, binding: CalendarBinding, event: ProviderEvent, writer: str | None) -> None:
     profile = binding.profile
     if profile.connected and not profile.syncing and binding in binding.calendar.bindings:
         _cache(state, binding, binding.calendar.events.get(event.uid, event), writer)
 
 
-def _cache(state: State, binding: Binding, event: Event, writer: str | None) -> None:
+def _cache(state: SimulatorState, binding: CalendarBinding, event: ProviderEvent, writer: str | None) -> None:
     known = binding.rows.pop(event.uid, None)
     earlier = known.earlier if known else ()
     if known and (known.event.start, known.event.end) != (event.start, event.end):
         earlier = (*earlier[1 - _REMEMBERED_MOVES :], (known.event.start, known.event.end))
-    row = Row(event=event, modified=state.clock.now(), earlier=earlier)
+    row = CachedEvent(event=event, modified=state.clock.now(), earlier=earlier)
     binding.rows[event.uid] = row
     channels.announce_change(state, binding, row, writer)
 
 
-def synchronize(state: State, binding: Binding) -> None:
+def synchronize(state: SimulatorState, binding: CalendarBinding) -> None:
     """Compare the cache with the calendar and take over what differs: first sync, and after reconnecting."""
     events = binding.calendar.events
     for uid, row in list(binding.rows.items()):
@@ -55,7 +65,7 @@ def synchronize(state: State, binding: Binding) -> None:
             _cache(state, binding, event, None)
 
 
-def finish_sync(state: State, profile: Profile) -> None:
+def finish_sync(state: SimulatorState, profile: MailboxProfile) -> None:
     """Cronofy has read the whole profile for the first time."""
     was_syncing, profile.syncing = profile.syncing, False
     for binding in profile.bindings:

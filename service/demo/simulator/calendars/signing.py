@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-HEADER = "Cronofy-HMAC-SHA256"
+HMAC_HEADER = "Cronofy-HMAC-SHA256"
 
 
 def sign(body: bytes, secrets: Iterable[str]) -> str:

@@ -2,26 +2,25 @@
 
 from dataclasses import replace
 
-from service.demo.simulator.calendars.checks import Errors, check_event, refused
-from service.demo.simulator.calendars.provider import put
+from service.demo.simulator.calendars.checks import ErrorsByField, check_event, field_refused
+from service.demo.simulator.calendars.provider import put_event
 from service.demo.simulator.calendars.scopes import allows
 from service.demo.simulator.calendars.texts import normalised
-from service.demo.simulator.model import Account, Binding, Event, Owner, Write
-from service.demo.simulator.state import Json, State
+from service.demo.simulator.model import AcceptedWrite, Account, CalendarBinding, EventOwner, ProviderEvent
+from service.demo.simulator.state import ApiAnswer, Json, SimulatorState
 
-Answer = tuple[int, Json | None]
-_ACCEPTED: Answer = (202, None)
-EXTERNAL = "evt_external_"
+_ACCEPTED: ApiAnswer = (202, None)
+EXTERNAL_UID_PREFIX = "evt_external_"
 _LONGEST_ID = 1024
 
 
-def upsert(state: State, account: Account, scope: str, calendar_id: str, data: Json) -> Answer:
+def upsert(state: SimulatorState, account: Account, scope: str, calendar_id: str, data: Json) -> ApiAnswer:
     """Answer 202 and create or change the event later; event_id wins over event_uid."""
     binding = account.bindings.get(calendar_id)
     refusal = _refusal(state, binding, scope, "create_event")
     if refusal or binding is None:
         return refusal or (404, None)
-    errors = Errors()
+    errors = ErrorsByField()
     key = _key(data, errors)
     changes = check_event(data, errors)
     if errors.found:
@@ -31,13 +30,13 @@ def upsert(state: State, account: Account, scope: str, calendar_id: str, data: J
     return _external(state, "edit", binding, key, data=data, changes=changes)
 
 
-def remove(state: State, account: Account, scope: str, calendar_id: str, data: Json) -> Answer:
+def remove(state: SimulatorState, account: Account, scope: str, calendar_id: str, data: Json) -> ApiAnswer:
     """Answer 202 and delete the event later; an unknown event_id is no error."""
     binding = account.bindings.get(calendar_id)
     refusal = _refusal(state, binding, scope, "delete_event")
     if refusal or binding is None:
         return refusal or (404, None)
-    errors = Errors()
+    errors = ErrorsByField()
     key = _key(data, errors)
     if errors.found:
         return 422, {"errors": errors.found}
@@ -46,12 +45,14 @@ def remove(state: State, account: Account, scope: str, calendar_id: str, data: J
     return _external(state, "remove", binding, key, data=data, changes={})
 
 
-def remove_all(state: State, account: Account, scope: str, calendar_ids: list[str] | None) -> Answer:
+def remove_all(
+    state: SimulatorState, account: Account, scope: str, calendar_ids: list[str] | None
+) -> ApiAnswer:
     """Delete every managed event, of some calendars or of all."""
     if not allows(scope, "delete_event"):
         return 403, None
     if calendar_ids and any(known not in account.bindings for known in calendar_ids):
-        return 422, refused("calendar_ids", "errors.invalid_calendar_ids")
+        return 422, field_refused("calendar_ids", "errors.invalid_calendar_ids")
     for calendar_id in calendar_ids or list(account.bindings):
         binding = account.bindings[calendar_id]
         for event_id in list(binding.managed):
@@ -60,14 +61,14 @@ def remove_all(state: State, account: Account, scope: str, calendar_ids: list[st
 
 
 def participate(
-    state: State,
+    state: SimulatorState,
     account: Account,
     scope: str,
     calendar_id: str,
     *,
     uid: str,
     data: Json,
-) -> Answer:
+) -> ApiAnswer:
     """Answer for the calendar's owner whether they come."""
     binding = account.bindings.get(calendar_id)
     refusal = _refusal(state, binding, scope, "change_participation_status")
@@ -75,7 +76,7 @@ def participate(
         return refusal or (404, None)
     status = data.get("status")
     if status not in {"accepted", "tentative", "declined"}:
-        return 422, refused("status", "errors.invalid" if status else "errors.required")
+        return 422, field_refused("status", "errors.invalid" if status else "errors.required")
     return _accept(
         state,
         "participation",
@@ -86,7 +87,9 @@ def participate(
     )
 
 
-def _refusal(state: State, binding: Binding | None, scope: str, privilege: str) -> Answer | None:
+def _refusal(
+    state: SimulatorState, binding: CalendarBinding | None, scope: str, privilege: str
+) -> ApiAnswer | None:
     if not allows(scope, privilege):
         return 403, None
     if binding is None or binding.calendar.deleted:
@@ -98,7 +101,7 @@ def _refusal(state: State, binding: Binding | None, scope: str, privilege: str) 
     return None
 
 
-def _key(data: Json, errors: Errors) -> str:
+def _key(data: Json, errors: ErrorsByField) -> str:
     value = data.get("event_id")
     name = "event_id" if value is not None else "event_uid"
     value = data.get(name)
@@ -106,28 +109,34 @@ def _key(data: Json, errors: Errors) -> str:
         errors.add("event_id", "errors.required")
     elif not isinstance(value, str) or len(value) > _LONGEST_ID:
         errors.add(name, "errors.invalid")
-    elif name == "event_uid" and not value.startswith(EXTERNAL):
+    elif name == "event_uid" and not value.startswith(EXTERNAL_UID_PREFIX):
         errors.add(name, "errors.must_be_external_event_uid")
     return str(value)
 
 
-def _external(state: State, kind: str, binding: Binding, uid: str, *, data: Json, changes: Json) -> Answer:
+def _external(
+    state: SimulatorState, kind: str, binding: CalendarBinding, uid: str, *, data: Json, changes: Json
+) -> ApiAnswer:
     """An external event may be touched on an unrestricted calendar; its options decide in silence."""
     if binding.permission != "unrestricted" and not state.faults.ignore_external_edits:
         return 403, None
     return _accept(state, kind, binding, uid, data=data, changes=changes)
 
 
-def _accept(state: State, kind: str, binding: Binding, key: str, *, data: Json, changes: Json) -> Answer:
-    write = Write(at=state.clock.now(), kind=kind, binding=binding, key=key, data=data, changes=changes)
+def _accept(
+    state: SimulatorState, kind: str, binding: CalendarBinding, key: str, *, data: Json, changes: Json
+) -> ApiAnswer:
+    write = AcceptedWrite(
+        at=state.clock.now(), kind=kind, binding=binding, key=key, data=data, changes=changes
+    )
     state.log.writes.append(write)
     if not state.faults.spend("next_lost_writes"):
         delay = state.faults.apply_delay + state.faults.write_jitter * state.chance.random()
-        state.soon(delay, lambda: carry_out(state, write))
+        state.soon(delay, lambda: apply(state, write))
     return _ACCEPTED
 
 
-def carry_out(state: State, write: Write) -> None:
+def apply(state: SimulatorState, write: AcceptedWrite) -> None:
     """Do at the provider what was accepted; what is not possible there is dropped without a word."""
     binding = write.binding
     if not binding.profile.connected:
@@ -136,39 +145,39 @@ def carry_out(state: State, write: Write) -> None:
         _HOW[write.kind](state, write)
 
 
-def _client(write: Write) -> str:
+def _client(write: AcceptedWrite) -> str:
     return write.binding.profile.account.application.client_id
 
 
-def _upsert(state: State, write: Write) -> None:
+def _upsert(state: SimulatorState, write: AcceptedWrite) -> None:
     binding = write.binding
     uid = binding.managed.get(write.key, "")
     known = binding.calendar.events.get(uid)
     event = _changed(state, known, write) if known else _created(state, write)
     binding.managed[write.key] = event.uid
-    put(state, binding.calendar, event, _client(write))
+    put_event(state, binding.calendar, event, _client(write))
 
 
-def _delete(state: State, write: Write) -> None:
+def _delete(state: SimulatorState, write: AcceptedWrite) -> None:
     uid = write.binding.managed.pop(write.key, "")
     known = write.binding.calendar.events.get(uid)
     if known is not None:
         _bury(state, write, known)
 
 
-def _edit(state: State, write: Write) -> None:
+def _edit(state: SimulatorState, write: AcceptedWrite) -> None:
     known = _editable(state, write, "update")
     if known is not None:
-        put(state, write.binding.calendar, _changed(state, known, write), _client(write))
+        put_event(state, write.binding.calendar, _changed(state, known, write), _client(write))
 
 
-def _remove(state: State, write: Write) -> None:
+def _remove(state: SimulatorState, write: AcceptedWrite) -> None:
     known = _editable(state, write, "delete")
     if known is not None:
         _bury(state, write, known)
 
 
-def _participate(state: State, write: Write) -> None:
+def _participate(state: SimulatorState, write: AcceptedWrite) -> None:
     known = write.binding.calendar.events.get(write.key)
     if known is None or not options_of(write.binding, known)["change_participation_status"]:
         return
@@ -176,10 +185,10 @@ def _participate(state: State, write: Write) -> None:
     if write.changes["participation_status"] == "declined" and provider in {"exchange", "office365"}:
         _bury(state, write, known)
     else:
-        put(state, write.binding.calendar, _changed(state, known, write), _client(write))
+        put_event(state, write.binding.calendar, _changed(state, known, write), _client(write))
 
 
-def _editable(state: State, write: Write, option: str) -> Event | None:
+def _editable(state: SimulatorState, write: AcceptedWrite, option: str) -> ProviderEvent | None:
     """The event, where it exists, is not ours, and its options allow that much."""
     known = write.binding.calendar.events.get(write.key)
     if known is None or state.faults.ignore_external_edits:
@@ -188,7 +197,7 @@ def _editable(state: State, write: Write, option: str) -> Event | None:
     return known if not own and options_of(write.binding, known)[option] else None
 
 
-def options_of(binding: Binding, event: Event) -> dict[str, bool]:
+def options_of(binding: CalendarBinding, event: ProviderEvent) -> dict[str, bool]:
     """What may be done to an event; nothing that is part of a series (fact sheet 7)."""
     free = event.series is None and not binding.calendar.read_only
     mine = event.organizer is None or event.organizer.get("email") == binding.calendar.mailbox.email
@@ -197,14 +206,14 @@ def options_of(binding: Binding, event: Event) -> dict[str, bool]:
     return {**options, **(event.options or {})} if free else options
 
 
-def _bury(state: State, write: Write, known: Event) -> None:
+def _bury(state: SimulatorState, write: AcceptedWrite, known: ProviderEvent) -> None:
     gone = replace(known, deleted=True, updated=state.clock.now())
-    put(state, write.binding.calendar, gone, _client(write))
+    put_event(state, write.binding.calendar, gone, _client(write))
 
 
-def _created(state: State, write: Write) -> Event:
+def _created(state: SimulatorState, write: AcceptedWrite) -> ProviderEvent:
     account = write.binding.profile.account
-    owner = Owner(
+    owner = EventOwner(
         client_id=account.application.client_id,
         account_id=account.account_id,
         event_id=write.key,
@@ -212,15 +221,15 @@ def _created(state: State, write: Write) -> Event:
     changes = _fields(state, None, write)
     changes.setdefault("transparency", "transparent" if changes["start"].day else "opaque")
     now = state.clock.now()
-    uid = f"{EXTERNAL}{state.hex(24)}"
-    return Event(uid=uid, owner=owner, created=now, updated=now, **changes)
+    uid = f"{EXTERNAL_UID_PREFIX}{state.hex(24)}"
+    return ProviderEvent(uid=uid, owner=owner, created=now, updated=now, **changes)
 
 
-def _changed(state: State, known: Event, write: Write) -> Event:
+def _changed(state: SimulatorState, known: ProviderEvent, write: AcceptedWrite) -> ProviderEvent:
     return replace(known, updated=state.clock.now(), **_fields(state, known, write))
 
 
-def _fields(state: State, known: Event | None, write: Write) -> Json:
+def _fields(state: SimulatorState, known: ProviderEvent | None, write: AcceptedWrite) -> Json:
     changes = dict(write.changes)
     habits = state.faults.normalise_text
     if habits:
@@ -234,7 +243,7 @@ def _fields(state: State, known: Event | None, write: Write) -> Json:
     return changes
 
 
-def _invited(known: Event | None, deltas: Json) -> tuple[Json, ...]:
+def _invited(known: ProviderEvent | None, deltas: Json) -> tuple[Json, ...]:
     people = {person["email"]: person for person in (known.attendees if known else ())}
     for person in deltas.get("remove", ()):
         people.pop(person.get("email"), None)

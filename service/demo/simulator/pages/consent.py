@@ -8,10 +8,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from service.demo.simulator.api import grants
-from service.demo.simulator.api.gate import Endpoint
+from service.demo.simulator.api.gate import ApiEndpoint
 from service.demo.simulator.calendars import linking
-from service.demo.simulator.model import PROVIDERS, Account, Application, Mailbox
-from service.demo.simulator.state import State
+from service.demo.simulator.model import PROVIDER_KINDS, Account, Application, Mailbox
+from service.demo.simulator.state import SimulatorState
 
 _COOKIE = "cronofy_simulator"
 _SHORT_CUT = "_approve"
@@ -23,7 +23,7 @@ class ConsentError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class AccessRequest:
     """What an application asks a person for."""
 
     application: Application
@@ -37,7 +37,7 @@ class Asked:
         return RedirectResponse(f"{self.redirect_uri}{joint}{urlencode({**told, **state})}", 302)
 
 
-def add_consent_pages(app: FastAPI, state: State) -> None:
+def add_consent_pages(app: FastAPI, state: SimulatorState) -> None:
     async def ask(request: Request) -> Response:
         return _guarded(state, request, dict(request.query_params))
 
@@ -51,7 +51,7 @@ def add_consent_pages(app: FastAPI, state: State) -> None:
     app.add_api_route("/relink/{profile_id}", _relink_page(state), methods=["GET", "POST"])
 
 
-def _guarded(state: State, request: Request, given: dict[str, str]) -> Response:
+def _guarded(state: SimulatorState, request: Request, given: dict[str, str]) -> Response:
     state.catch_up()
     try:
         asked = _asked(state, given)
@@ -60,13 +60,13 @@ def _guarded(state: State, request: Request, given: dict[str, str]) -> Response:
         return _page("This request cannot be shown", f"<p>{html.escape(str(error))}</p>", 400)
 
 
-def _asked(state: State, given: dict[str, str]) -> Asked:
+def _asked(state: SimulatorState, given: dict[str, str]) -> AccessRequest:
     application = state.applications.get(given.get("client_id", ""))
     if application is None:
         raise ConsentError("client_id is unknown")
     if not given.get("redirect_uri", "").startswith(("http://", "https://")):
         raise ConsentError("redirect_uri is missing")
-    return Asked(
+    return AccessRequest(
         application=application,
         redirect_uri=given["redirect_uri"],
         scope=given.get("scope", "").strip(),
@@ -74,7 +74,7 @@ def _asked(state: State, given: dict[str, str]) -> Asked:
     )
 
 
-def _answered(state: State, request: Request, asked: Asked) -> Response:
+def _answered(state: SimulatorState, request: Request, asked: AccessRequest) -> Response:
     if asked.given.get("response_type") != "code":
         return asked.back(error="unsupported_response_type")
     if not asked.scope:
@@ -92,14 +92,14 @@ def _answered(state: State, request: Request, asked: Asked) -> Response:
     return back
 
 
-def _chosen(state: State, choice: str, provider_name: str | None) -> Mailbox | None:
+def _chosen(state: SimulatorState, choice: str, provider_name: str | None) -> Mailbox | None:
     if choice == "first":
         fitting = _fitting(state, provider_name)
         return fitting[0] if fitting else None
     return state.mailboxes.get(choice.lower())
 
 
-def _fitting(state: State, provider_name: str | None) -> list[Mailbox]:
+def _fitting(state: SimulatorState, provider_name: str | None) -> list[Mailbox]:
     return [
         mailbox
         for mailbox in state.mailboxes.values()
@@ -108,7 +108,7 @@ def _fitting(state: State, provider_name: str | None) -> list[Mailbox]:
     ]
 
 
-def _account_to_join(state: State, request: Request, asked: Asked) -> Account | None:
+def _account_to_join(state: SimulatorState, request: Request, asked: AccessRequest) -> Account | None:
     """By link token, else by the browser's cookie unless that is declined (implicit linking)."""
     named = state.link_tokens.pop(asked.given.get("link_token", ""), None)
     if named is None and asked.given.get("avoid_linking", "false").lower() != "true":
@@ -116,7 +116,7 @@ def _account_to_join(state: State, request: Request, asked: Asked) -> Account | 
     return named if named is not None and named.application is asked.application else None
 
 
-def _consent_page(state: State, asked: Asked) -> Response:
+def _consent_page(state: SimulatorState, asked: AccessRequest) -> Response:
     hidden = "".join(
         f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
         for name, value in asked.given.items()
@@ -125,7 +125,7 @@ def _consent_page(state: State, asked: Asked) -> Response:
     fitting = _fitting(state, asked.given.get("provider_name"))
     lists = "".join(
         _provider_section(word, [m for m in fitting if m.provider == provider])
-        for provider, (_, _, word) in PROVIDERS.items()
+        for provider, (_, _, word) in PROVIDER_KINDS.items()
         if provider != "cronofy"
     )
     body = (
@@ -148,7 +148,7 @@ def _provider_section(word: str, mailboxes: list[Mailbox]) -> str:
     )
 
 
-def _permissions_page(state: State) -> Endpoint:
+def _permissions_page(state: SimulatorState) -> ApiEndpoint:
     async def page(request: Request) -> Response:
         wanted = state.permission_requests.get(request.path_params["token"])
         if wanted is None:
@@ -164,7 +164,7 @@ def _permissions_page(state: State) -> Endpoint:
     return page
 
 
-def _relink_page(state: State) -> Endpoint:
+def _relink_page(state: SimulatorState) -> ApiEndpoint:
     async def page(request: Request) -> Response:
         for account in state.accounts.values():
             for profile in account.profiles:

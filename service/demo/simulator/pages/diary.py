@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from service.demo.simulator.calendars.owner import OwnerError
-from service.demo.simulator.model import Calendar, Event
+from service.demo.simulator.model import ProviderCalendar, ProviderEvent
 from service.demo.simulator.state import Json
-from service.demo.simulator.times import iso, zone_of
+from service.demo.simulator.times import find_zone, iso_time
 
-DAY = timedelta(days=1)
-FIRST_YEAR, LAST_YEAR = 1970, 2200
+DIARY_DAY = timedelta(days=1)
+FIRST_DIARY_YEAR, LAST_DIARY_YEAR = 1970, 2200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class DiaryEntry:
     """An event on a day."""
 
     uid: str
@@ -29,15 +29,15 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Day:
+class DiaryDay:
     date: date
     within: bool
     today: bool
-    entries: Sequence[Entry]
+    entries: Sequence[DiaryEntry]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Form:
+class EventForm:
     """An event as its owner reads and writes it; the last day is included."""
 
     summary: str = ""
@@ -51,11 +51,11 @@ class Form:
     private: bool = False
 
     @classmethod
-    def on(cls, day: date) -> "Form":
+    def on(cls, day: date) -> "EventForm":
         return cls(start_day=day.isoformat(), end_day=day.isoformat())
 
     @classmethod
-    def of(cls, event: Event, zone: tzinfo) -> "Form":
+    def of(cls, event: ProviderEvent, zone: tzinfo) -> "EventForm":
         starts, ends = _local(event.start.at, zone), _local(event.end.at, zone)
         first, last = _days(event, zone)
         return cls(
@@ -71,7 +71,7 @@ class Form:
         )
 
     @classmethod
-    def sent(cls, fields: Mapping[str, object]) -> "Form":
+    def sent(cls, fields: Mapping[str, object]) -> "EventForm":
         names = ("summary", "start_day", "start_time", "end_day", "end_time", "location", "description")
         texts = {name: str(fields.get(name, "")).replace("\r\n", "\n") for name in names}
         return cls(**texts, all_day="all_day" in fields, private="private" in fields)
@@ -87,54 +87,58 @@ class Form:
             "tzid": zone_name,
         }
         if self.all_day:
-            starts, ends = first.isoformat(), (last + DAY).isoformat()
+            starts, ends = first.isoformat(), (last + DIARY_DAY).isoformat()
             ordered = last >= first
         else:
-            zone = zone_of(zone_name) or UTC
+            zone = find_zone(zone_name) or UTC
             begins = datetime.combine(first, _time(self.start_time, "Start time"), zone)
             ceases = datetime.combine(last, _time(self.end_time, "End time"), zone)
-            starts, ends, ordered = iso(begins.timestamp()), iso(ceases.timestamp()), ceases >= begins
+            starts, ends, ordered = (
+                iso_time(begins.timestamp()),
+                iso_time(ceases.timestamp()),
+                ceases >= begins,
+            )
         if not ordered:
             raise OwnerError("The end must not be before the start.")
         return {**given, "start": starts, "end": ends}
 
 
-def moved(event: Event, to: str, zone_name: str) -> Json:
+def moved(event: ProviderEvent, to: str, zone_name: str) -> Json:
     """The same event on another day."""
-    zone = zone_of(zone_name) or UTC
+    zone = find_zone(zone_name) or UTC
     first, _ = _days(event, zone)
     days = (_day(to, "Day") - first).days
     if event.start.day:
         edges = (date.fromisoformat(edge) for edge in (event.start.day, event.end.day or event.start.day))
-        start, end = ((edge + DAY * days).isoformat() for edge in edges)
+        start, end = ((edge + DIARY_DAY * days).isoformat() for edge in edges)
     else:
-        local = (_local(edge.at, zone) + DAY * days for edge in (event.start, event.end))
-        start, end = (iso(edge.timestamp()) for edge in local)
+        local = (_local(edge.at, zone) + DIARY_DAY * days for edge in (event.start, event.end))
+        start, end = (iso_time(edge.timestamp()) for edge in local)
     return {"start": start, "end": end, "tzid": zone_name}
 
 
-def weeks(calendar: Calendar, month: date, now: float) -> list[list[Day]]:
+def weeks(calendar: ProviderCalendar, month: date, now: float) -> list[list[DiaryDay]]:
     """Whole weeks from Monday on."""
-    zone = zone_of(calendar.mailbox.zone) or UTC
+    zone = find_zone(calendar.mailbox.zone) or UTC
     entries = [_entry(event, zone) for event in calendar.events.values()]
-    first = month - DAY * month.weekday()
+    first = month - DIARY_DAY * month.weekday()
     beyond = next_month(month)
-    beyond += DAY * (-beyond.weekday() % 7)
+    beyond += DIARY_DAY * (-beyond.weekday() % 7)
     today = _local(now, zone).date()
-    days = [first + DAY * number for number in range((beyond - first).days)]
+    days = [first + DIARY_DAY * number for number in range((beyond - first).days)]
     shown = [
-        Day(date=day, within=day.month == month.month, today=day == today, entries=_on(day, entries))
+        DiaryDay(date=day, within=day.month == month.month, today=day == today, entries=_on(day, entries))
         for day in days
     ]
     return [shown[place : place + 7] for place in range(0, len(shown), 7)]
 
 
 def next_month(month: date) -> date:
-    return (month.replace(day=28) + 7 * DAY).replace(day=1)
+    return (month.replace(day=28) + 7 * DIARY_DAY).replace(day=1)
 
 
 def previous_month(month: date) -> date:
-    return (month - DAY).replace(day=1)
+    return (month - DIARY_DAY).replace(day=1)
 
 
 def read_month(text: str, now: float, zone_name: str) -> date:
@@ -143,19 +147,19 @@ def read_month(text: str, now: float, zone_name: str) -> date:
         month = date.fromisoformat(f"{text}-01")
     except ValueError:
         month = date.min
-    if FIRST_YEAR <= month.year <= LAST_YEAR:
+    if FIRST_DIARY_YEAR <= month.year <= LAST_DIARY_YEAR:
         return month
-    return _local(now, zone_of(zone_name) or UTC).date().replace(day=1)
+    return _local(now, find_zone(zone_name) or UTC).date().replace(day=1)
 
 
-def _on(day: date, entries: Iterable[Entry]) -> list[Entry]:
+def _on(day: date, entries: Iterable[DiaryEntry]) -> list[DiaryEntry]:
     found = [entry for entry in entries if entry.first <= day <= entry.last]
     return sorted(found, key=lambda entry: (not entry.whole, entry.starts, entry.summary))
 
 
-def _entry(event: Event, zone: tzinfo) -> Entry:
+def _entry(event: ProviderEvent, zone: tzinfo) -> DiaryEntry:
     first, last = _days(event, zone)
-    return Entry(
+    return DiaryEntry(
         uid=event.uid,
         summary=event.summary,
         starts="" if event.start.day else f"{_local(event.start.at, zone):%H:%M}",
@@ -167,14 +171,14 @@ def _entry(event: Event, zone: tzinfo) -> Entry:
     )
 
 
-def _days(event: Event, zone: tzinfo) -> tuple[date, date]:
+def _days(event: ProviderEvent, zone: tzinfo) -> tuple[date, date]:
     if event.start.day:
         first = date.fromisoformat(event.start.day)
-        last = date.fromisoformat(event.end.day or event.start.day) - DAY
+        last = date.fromisoformat(event.end.day or event.start.day) - DIARY_DAY
     else:
         starts, ends = _local(event.start.at, zone), _local(event.end.at, zone)
         first = starts.date()
-        last = ends.date() - DAY if ends.time() == time() else ends.date()
+        last = ends.date() - DIARY_DAY if ends.time() == time() else ends.date()
     return first, max(first, last)
 
 
@@ -187,7 +191,7 @@ def _day(text: str, name: str) -> date:
         day = date.fromisoformat(text)
     except ValueError:
         raise OwnerError(f"{name}: choose a day.") from None
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+    if not FIRST_DIARY_YEAR <= day.year <= LAST_DIARY_YEAR:
         raise OwnerError(f"{name}: choose a day of this age.")
     return day
 
