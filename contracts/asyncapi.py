@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document: who sends which message where, and who receives it (DESIGN 5)."""
+"""The AsyncAPI 3 document: who sends which message where, and who receives it."""
 
 import re
 from collections.abc import Iterable, Mapping

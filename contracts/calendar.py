@@ -1,4 +1,4 @@
-"""Our own words (DESIGN 2): items, links, integrations and log entries as values."""
+"""Our own words: items, links, integrations and log entries as values."""
 
 import hashlib
 import uuid
@@ -28,7 +28,7 @@ def item_ref(tenant_id: str, item_type: str, item_id: str) -> ItemRef:
 
 
 def event_id(tenant_id: str, user_id: str, item_type: str, item_id: str) -> str:
-    """The id under which an item is written to a user's linked calendar (DESIGN 6)."""
+    """The id under which an item is written to a user's linked calendar."""
     key = KEY_SEPARATOR.join((tenant_id, user_id, item_type, item_id))
     return "vcs-" + hashlib.sha256(key.encode()).hexdigest()[:32]
 
@@ -41,7 +41,7 @@ class Origin(StrEnum):
 
 
 class LinkState(StrEnum):
-    """How a link stands (DESIGN 6)."""
+    """How a link stands."""
 
     BEHIND = "behind"
     RETRYING = "retrying"
@@ -96,7 +96,7 @@ class Outcome(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a log entry says what it says: a closed set (DESIGN 11)."""
+    """Why a log entry says what it says: a closed set."""
 
     OK = "ok"
     STALE = "stale"
@@ -166,7 +166,7 @@ class Integration:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """A thing on My Calendar with the counters that judge its changes (DESIGN 5)."""
+    """A thing on My Calendar with the counters that judge its changes."""
 
     ref: ItemRef
     tenant_id: str

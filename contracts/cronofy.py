@@ -22,7 +22,7 @@ from contracts.tolerant import (
 
 LONGEST_LINE, LONGEST_TEXT = 4096, 32_768
 """Characters taken of a title or place, and of a description: a fact with all of them, each escaped as six
-bytes, still fits into a message (DESIGN 5)."""
+bytes, still fits into a message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +132,7 @@ class EventsPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calendar:
-    """A calendar of a connected account; deleted ones stay listed (fact sheet 4)."""
+    """A calendar of a connected account; deleted ones stay listed (CRONOFY.md C12)."""
 
     calendar_id: str
     name: str

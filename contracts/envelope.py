@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 around every message: bytes to checked values and back (DESIGN 5)."""
+"""CloudEvents 1.0 around every message: bytes to checked values and back."""
 
 import re
 from collections.abc import Mapping

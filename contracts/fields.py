@@ -1,4 +1,4 @@
-"""The kinds of value that messages are made of, each with its rule in words (DESIGN 5)."""
+"""The kinds of value that messages are made of, each with its rule in words."""
 
 import re
 import unicodedata

@@ -104,7 +104,7 @@ class Broker(Publisher, QueueDepths, Protocol):
     async def close(self) -> None: ...
 
     async def declare(self) -> None:
-        """Bring the topology of DESIGN 5 into being; harmless when it exists.
+        """Bring the topology into being; harmless when it exists.
 
         Raises Permanent naming what differs.
         """

@@ -1,4 +1,4 @@
-"""Items of My Calendar, and what a message says when one changed (DESIGN 5)."""
+"""Items of My Calendar, and what a message says when one changed."""
 
 from collections.abc import Mapping
 from datetime import date, datetime

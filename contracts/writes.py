@@ -96,7 +96,7 @@ def batch_entry(write: EventWrite) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What Cronofy said to one write. 202 is acceptance, not arrival (DESIGN 9)."""
+    """What Cronofy said to one write. 202 is acceptance, not arrival."""
 
     status: int
     errors: Mapping[str, str] = field(default_factory=dict)

@@ -64,7 +64,7 @@ def _written_since(row: LinkedRow) -> bool:
 
 
 def _edited_in_vain(row: LinkedRow) -> bool:
-    """An edit cannot bring a foreign event back (fact sheet 5): the change that was lost with it wins."""
+    """An edit cannot bring a foreign event back (CRONOFY.md C21): the change that was lost with it wins."""
     foreign = row.link.origin is Origin.EXTERNAL
     return foreign and row.link.desired is not None and _written_since(row)
 

@@ -1,4 +1,4 @@
-"""What a row of the calendar shows, held against everything that was written to its event (DESIGN 7.3)."""
+"""What a row of the calendar shows, held against everything that was written to its event."""
 
 import math
 from collections.abc import Sequence
@@ -116,7 +116,7 @@ def age_of_last_write(link: Link, reading: Reading) -> float:
 
 
 def outstanding_writes(writes: Sequence[Written], reading: Reading) -> tuple[Written, ...]:
-    """Those that may yet arrive: until 15 minutes after they were accepted (DESIGN 7.3, R18)."""
+    """Those that may yet arrive: until 15 minutes after they were accepted (R18)."""
     return tuple(write for write in recent_writes(writes, reading) if write.copies > 0)
 
 

@@ -31,7 +31,7 @@ def read_only_code(event: CronofyEvent) -> Code | None:
 
 
 def imported_item(event: CronofyEvent, *, item_id: str, user_id: str, time_zone: str) -> ItemContent:
-    """The appointment that a foreign event becomes (R3); the zone is the user's (DESIGN 7.3)."""
+    """The appointment that a foreign event becomes (R3); the zone is the user's."""
     event = masked_event(event)
     blank = ItemContent(
         id=item_id,

@@ -1,4 +1,4 @@
-"""Canonical prints: how what was written and what is read are compared, field by field (DESIGN 7.3)."""
+"""Canonical prints: how what was written and what is read are compared, field by field."""
 
 import hashlib
 import unicodedata

@@ -1,4 +1,4 @@
-"""What a row read from the linked calendar means for a link that is known (DESIGN 7.3).
+"""What a row read from the linked calendar means for a link that is known.
 
 Pure. The rules are R5–R10, R18 and R19: echo, not arrived yet, a person's edit, a deletion.
 """

@@ -174,7 +174,7 @@ def _telling_of(link: Link, rows: Sequence[CronofyEvent]) -> CronofyEvent:
 
 
 def _telling(rows: Sequence[CronofyEvent]) -> CronofyEvent:
-    """The newest row of each event; of several events under one id a living one tells (DESIGN 7.3)."""
+    """The newest row of each event; of several events under one id a living one tells."""
     never = datetime.min.replace(tzinfo=UTC)
     newest: dict[str, CronofyEvent] = {}
     for event in sorted(rows, key=lambda event: (event.updated or never, not is_gone(event))):
@@ -287,7 +287,7 @@ def _slid_in(event: CronofyEvent, integration: Integration) -> bool:
 
 
 def days_to_read(at: datetime) -> tuple[date, date]:
-    """The days that a full read asks for: 41 back, and up to 200 ahead (DESIGN 7.2)."""
+    """The days that a full read asks for: 41 back, and up to 200 ahead."""
     today = at.astimezone(UTC).date()
     return today - timedelta(days=READ_DAYS_BACK), today + timedelta(days=READ_DAYS_AHEAD)
 

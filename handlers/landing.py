@@ -1,4 +1,4 @@
-"""What Cronofy's answers make of links and messages: pure, the settlement table of DESIGN 6.4, 6.5 and 9."""
+"""What Cronofy's answers make of links and messages. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from handlers.link_states import UNWRITTEN_STATES
 from handlers.settlement import EXHAUSTED_CODE, LinkFailure
 
 VERIFY_AFTER_SECONDS = 20.0
-"""Seconds after which a write whose fate is in doubt is made once more (DESIGN 6.4)."""
+"""Seconds after which a write whose fate is in doubt is made once more."""
 GONE_STATUSES = frozenset({404, 410})
-"""What is gone counts as what is unknown (fact sheet 10)."""
+"""What is gone counts as what is unknown (CRONOFY.md C47)."""
 CHECKED_STATUSES = frozenset({403, 423}) | GONE_STATUSES
 STATUS_LOCKED = 423
 STATUS_TOO_MANY = 429
@@ -121,7 +121,7 @@ def write_of(link: Link, fields: EventFields | None) -> EventWrite:
 
 
 def needs_check(answers: Sequence[Answer]) -> bool:
-    """Whether an answer makes us look at the account and its calendars (DESIGN 9)."""
+    """Whether an answer makes us look at the account and its calendars."""
     return any(answer.status in CHECKED_STATUSES for answer in answers)
 
 
@@ -154,7 +154,7 @@ def _sentence(answer: Answer) -> str:
 def land_result(
     link: Link, sent: SentWrite, result: SendResult, *, mine: bool, now: float, patience: RetrySchedule
 ) -> LinkLanding:
-    """Say what becomes of a link, given its row as it is now (DESIGN 6.4)."""
+    """Say what becomes of a link, given its row as it is now."""
     if not mine or result.kind is ResultKind.LOST:
         return _land_lost(link, sent, result)
     if result.kind is ResultKind.ACCEPTED:

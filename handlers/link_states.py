@@ -23,7 +23,8 @@ back is ``echo``'s to count.
 
 Nobody else makes a link or sets its state, but for four statements in the store that move whole sets of rows:
 ``links.release`` (*held* → *behind*), ``moves.let_go`` (all that are not on the chosen calendar),
-``tombstones.bury_links`` (unfinished → *held*) and ``tombstones.want_removed`` (all → *behind*, to be removed).
+``tombstones.bury_links`` (unfinished → *held*) and ``tombstones.want_removed`` (all → *behind*, to be
+removed).
 """
 
 from dataclasses import replace

@@ -40,7 +40,7 @@ class RowLog:
         )
 
     def stopped(self) -> LogEntry:
-        """The calendar and this sync kept overwriting each other (DESIGN 7.3)."""
+        """The calendar and this sync kept overwriting each other."""
         return self._entry(
             Direction.TO_LINKED_CALENDAR,
             LogAction.UPDATE,
@@ -51,7 +51,7 @@ class RowLog:
         )
 
     def not_arrived(self) -> LogEntry:
-        """A foreign event that did not take over what was written (DESIGN 9)."""
+        """A foreign event that did not take over what was written."""
         return self._entry(
             Direction.TO_LINKED_CALENDAR,
             LogAction.UPDATE,

@@ -1,4 +1,4 @@
-"""What an intake of item-changed messages does: pure, from messages and rows to rows (DESIGN 5, 6.2).
+"""What an intake of item-changed messages does: pure, from messages and rows to rows.
 
 The rules are R2, R14–R17, R19 and R20; which event each link should be is ``plan``'s to say.
 """
@@ -258,7 +258,7 @@ def expecting(link: Link, item: Item, now: float) -> Link:
 
 
 def remembered_writes(link: Link, item: Item, fields: EventFields | None, now: float) -> tuple[Written, ...]:
-    """The writes that may yet be read back, with the one that is due now (DESIGN 7.3)."""
+    """The writes that may yet be read back, with the one that is due now."""
     writes = tuple(link.writes)
     prints = fingerprints_after(link, item, fields)
     if prints is None or (writes and writes[-1].prints == prints):

@@ -52,7 +52,7 @@ class ReplayForecast:
 def of_item(
     verdicts: ItemVerdicts, integrations: Sequence[Integration], links: Sequence[Link], *, now: float
 ) -> list[ReplayForecast]:
-    """What the message about one item would do to every linked calendar that it reaches (DESIGN 6.2)."""
+    """What the message about one item would do to every linked calendar that it reaches."""
     if verdicts.stale:
         version, known = verdicts.stale[0].data.version, verdicts.item.vorex_version
         return [_stale(version, known)]
@@ -144,7 +144,7 @@ def name_of(integration: Integration) -> str:
 
 
 def of_notice(notice: NoticeData, integration: Integration | None) -> ReplayForecast:
-    """What a notice would do (DESIGN 7.2, 7.5)."""
+    """What a notice would do."""
     if integration is None or integration.deleted_at is not None:
         said = "The integration is not here any more: nothing would be read."
         return ReplayForecast(outcome=ReplayOutcome.GONE, said=said)

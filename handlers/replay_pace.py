@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 USUAL_RATE = 5.0
-"""Replays a second that all operators together make, unless one asks for more (DESIGN 11)."""
+"""Replays a second that all operators together make, unless one asks for more."""
 INTEGRATION_SHARE = 5.0
 """Of the rate one integration gets a fifth, and one a second at least."""
 

@@ -1,4 +1,4 @@
-"""What the range words of a run mean, in the user's time zone (R24; DESIGN 11, "Range words")."""
+"""What the range words of a run mean, in the user's time zone (R24)."""
 
 from calendar import monthrange
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class DaySpan:
         return _midnight(self.beyond, self.zone)
 
     def to_read(self, reach: tuple[date, date]) -> tuple[date, date]:
-        """The days to ask Cronofy for: one more on both sides, none beyond its reach (R24; DESIGN 11)."""
+        """The days to ask Cronofy for: one more on both sides, none beyond its reach (R24)."""
         earliest, latest = reach
         return max(self.first - ONE_DAY, earliest), min(self.beyond + ONE_DAY, latest)
 

@@ -1,4 +1,4 @@
-"""Which version of an item counts (R17, R19; DESIGN 5): only this service judges."""
+"""Which version of an item counts (R17, R19): only this service judges."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The numbered crash points of DESIGN 6 and 7, where a test may have the process die as by SIGKILL."""
+"""The numbered crash points of the README, where a test may have the process die as by SIGKILL."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Looks after what was left lying: every chore, every so often, by one keeper at a time (DESIGN 8)."""
+"""Looks after what was left lying: every chore, every so often, by one keeper at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -159,7 +159,7 @@ def _say_hindered(chore: str, error: Exception) -> None:
 
 
 def unread_notices(reader: NoticeReader) -> Chore:
-    """Integrations whose notice nobody reads for, because a process died (DESIGN 8)."""
+    """Integrations whose notice nobody reads for, because a process died."""
 
     async def work() -> None:
         for integration_id in await reader.pending():
@@ -225,7 +225,7 @@ def runs_at_a_standstill(store: Store) -> Chore:
 
 
 def old_outbox_rows(store: Store) -> Chore:
-    """Rows sent a day ago are deleted, a small chunk a transaction (messaging.md 3.6)."""
+    """Rows sent a day ago are deleted, a small chunk a transaction."""
 
     async def work() -> None:
         deleted = ROWS_A_CHUNK
@@ -304,7 +304,7 @@ def missing_channels(ensure_channels: Callable[[], Awaitable[int]]) -> Chore:
 def lost_channels(
     audit: Callable[[], Awaitable[int]], ensure_channels: Callable[[], Awaitable[int]]
 ) -> Chore:
-    """Once an hour Cronofy is asked for its channels, and what is missing is made anew (DESIGN 8)."""
+    """Once an hour Cronofy is asked for its channels, and what is missing is made anew."""
 
     async def work() -> None:
         if await audit():
@@ -314,7 +314,7 @@ def lost_channels(
 
 
 def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, ...]:
-    """What is kept for so many days and then forgotten (DESIGN 4)."""
+    """What is kept for so many days and then forgotten."""
     of_messages, of_logs = timedelta(days=inbox_days), timedelta(days=log_days)
     return (
         _chore(

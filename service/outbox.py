@@ -1,4 +1,4 @@
-"""Sends what the outbox holds, in its order, until the broker has it (messaging.md 3.6)."""
+"""Sends what the outbox holds, in its order, until the broker has it."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -81,7 +81,7 @@ class OutboxSender(ABC):
 
 
 class StorePublisher:
-    """The publisher's port through the outbox: what it took is in the store (DESIGN 4)."""
+    """The publisher's port through the outbox: what it took is in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -214,7 +214,7 @@ class Unsettled:
 
 
 class EmbeddedOutbox(OutboxSender):
-    """The outbox of a process that is its own broker: a row is sent when its message was settled (DESIGN 4).
+    """The outbox of a process that is its own broker: a row is sent when its message was settled.
 
     The broker's memory dies with the process, so the rows are its journal: whatever was not settled
     is sent again at the next start. There is no lease, for nobody else can send to this broker. ``written``

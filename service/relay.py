@@ -1,4 +1,4 @@
-"""Where Cronofy pushes its notices: checked, put on the broker, answered; nothing else (DESIGN 7)."""
+"""Where Cronofy pushes its notices: checked, put on the broker, answered; nothing else."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ from service.telemetry.logs import EventName
 LARGEST_NOTICE = 64 * 1024
 SIGNATURE_HEADER = "Cronofy-HMAC-SHA256"
 CONFIRM_SECONDS = 4.0
-"""Seconds for the broker's confirm; Cronofy counts five for the whole answer (fact sheet 8)."""
+"""Seconds for the broker's confirm; Cronofy counts five for the whole answer (CRONOFY.md C39)."""
 
 RELAY_REFUSED: EventName = "relay.refused"
 _WORD = re.compile(r"[a-z_]{1,64}")
@@ -52,7 +52,7 @@ class Relay:
         self._clock = clock
 
     async def receive(self, request: Request) -> Response:
-        """Size, signature, form, address, publish: the first that fails is the answer (DESIGN 7)."""
+        """Size, signature, form, address, publish: the first that fails is the answer."""
         try:
             body = await _body(request)
             self._verify(body, request.headers.getlist(SIGNATURE_HEADER))

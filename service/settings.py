@@ -1,4 +1,4 @@
-"""Every setting (DESIGN 4), read once from the environment and ``.env`` and nowhere else."""
+"""Every setting, read once from the environment and ``.env`` and nowhere else."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
         return self.notices_url or self.public_url
 
     def callback_address(self, integration_id: str) -> str:
-        """Where Cronofy pushes the notices of an integration (DESIGN 7)."""
+        """Where Cronofy pushes the notices of an integration."""
         return f"{self.notices_base}/cronofy/notices/{integration_id}"
 
     def summary(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The composition root: settings in, an open process out (DESIGN 3)."""
+"""The composition root: settings in, an open process out."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

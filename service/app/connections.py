@@ -64,7 +64,7 @@ async def check_topology(broker: Broker) -> None:
 
 @asynccontextmanager
 async def open_publisher(settings: Settings) -> AsyncIterator[Publisher]:
-    """Where ``publish`` hands over: RabbitMQ, or the outbox that ``up`` sends (DESIGN 4)."""
+    """Where ``publish`` hands over: RabbitMQ, or the outbox that ``up`` sends."""
     async with AsyncExitStack() as stack:
         if settings.embedded_broker:
             yield StorePublisher(await open_store(settings, stack))

@@ -1,4 +1,4 @@
-"""``doctor``: looks at everything that a process stands on, and names the remedy (DESIGN 3)."""
+"""``doctor``: looks at everything that a process stands on, and names the remedy."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack

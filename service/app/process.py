@@ -89,7 +89,7 @@ class ProcessBuilder:
     # -- what it stands on ----------------------------------------------------------------------
 
     async def open_store(self, *, migrate: bool = False) -> Store:
-        """Who prepares it with messages in its own memory is the only one (DESIGN 4)."""
+        """Who prepares it with messages in its own memory is the only one."""
         only = migrate and self._settings.embedded_broker
         store = await open_store(
             self._settings,
@@ -151,7 +151,7 @@ class ProcessBuilder:
                 stops.append(await self._begin_loop(self._loop(kind, parts, broker)))
 
     def open_writer(self, parts: ProcessParts, broker: Broker) -> None:
-        """Writes links that nobody looks after, and takes no messages (DESIGN 8)."""
+        """Writes links that nobody looks after, and takes no messages."""
         self._stack.push_async_callback(self._begin_outbound(parts, broker, takes_messages=False))
 
     def open_keeper(self, parts: ProcessParts) -> None:
@@ -184,7 +184,7 @@ class ProcessBuilder:
         self._stack.push_async_callback(stop)
 
     def open_gauges(self, store: Store, broker: Broker) -> None:
-        """Measures, every so often, what nobody comes by (DESIGN 3)."""
+        """Measures, every so often, what nobody comes by."""
         task = self.minder.start(Gauges(vitals=Vitals(store, broker), clock=self.clock).run(), name="gauges")
 
         async def stop() -> None:
@@ -207,7 +207,7 @@ class ProcessBuilder:
         self._stack.push_async_callback(stop)
 
     async def open_parked(self, store: Store, broker: Broker) -> None:
-        """Makes dead letters of what RabbitMQ gave up (DESIGN 8)."""
+        """Makes dead letters of what RabbitMQ gave up."""
         parked = ParkedMessages(store=store, broker=broker, clock=self.clock)
         await parked.start()
         self.readiness.needs("parked", lambda: parked.alive)
@@ -274,7 +274,7 @@ class ProcessBuilder:
         )
 
     def _gate(self, queue: str, parts: ProcessParts) -> Gate:
-        """Pauses this consumer; not ready while it is bug after bug that pauses it (DESIGN 9)."""
+        """Pauses this consumer; not ready while it is bug after bug that pauses it."""
         gate = Gate(queue=queue, clock=self.clock, breaker=parts.cronofy.breaker)
         self.readiness.needs(f"brake of {queue}", lambda: not gate.brake.on)
         return gate

@@ -1,4 +1,4 @@
-"""What every long-running process does alike: listen, mind its tasks, stop when told to (DESIGN 3)."""
+"""What every long-running process does alike: listen, mind its tasks, stop when told to."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The broker port inside one process, for ``up``, demos and fast tests (DESIGN 5)."""
+"""The broker port inside one process, for ``up``, demos and fast tests."""
 
 import asyncio
 from collections import Counter, deque
@@ -34,7 +34,7 @@ class MemoryBroker:
     """Passes the conformance suite of the broker port without any server.
 
     ``settled`` is told a message's id once no copy of it is left anywhere; the outbox of a
-    one-process installation counts its row as sent only then (DESIGN 4).
+    one-process installation counts its row as sent only then.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class RabbitPublisher:
         self._in_flight: dict[str, asyncio.Event] = {}
 
     async def publish(self, message: Outgoing) -> None:
-        """Return once the broker has confirmed it (messaging.md 1: a timed-out confirm is *unknown*)."""
+        """Return once the broker has confirmed it (a confirm that timed out is *unknown*)."""
         try:
             async with asyncio.timeout(self._timeout):
                 await self._one_at_a_time(message)
@@ -86,7 +86,7 @@ class RabbitPublisher:
 
 
 class _CloudEvent(Message):
-    """A persistent message without a priority: RabbitMQ 4.3 tells none (4) from zero (messaging.md 2.9)."""
+    """A persistent message without a priority: RabbitMQ 4.3 tells none (4) from zero."""
 
     def __init__(self, message: Outgoing) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The broker port on RabbitMQ 3.10 to 4.x (DESIGN 5; messaging.md 1 and 2.8)."""
+"""The broker port on RabbitMQ 3.10 to 4.x."""
 
 from collections.abc import Iterable
 

@@ -110,7 +110,7 @@ class RabbitSubscription:
                 return
 
     async def _stuck(self, window: "UnsettledDeliveries") -> bool:
-        """Whether messages are ready that the broker fails to deliver (messaging.md 2.8, rule 2)."""
+        """Whether messages are ready that the broker fails to deliver."""
         seen = window.received
         try:
             ready = await within_seconds(self._timeout, self._ready_messages())

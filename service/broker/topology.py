@@ -1,4 +1,4 @@
-"""Every exchange, queue, binding and argument of DESIGN 5, named here and nowhere else."""
+"""Every exchange, queue, binding and argument, named here and nowhere else."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from contracts.messages import (
 WORK_QUEUES = (QUEUE_OUTBOUND, QUEUE_INBOUND, QUEUE_RUNS)
 
 RETRY_DELAYS = (10, 60, 300, 1800, 7200)
-"""Seconds; the default of the setting of that name (DESIGN 4)."""
+"""Seconds; the default of the setting of that name."""
 
 DELIVERY_LIMIT = 1000
 PARKED_DELIVERY_LIMIT = 1_000_000
@@ -83,7 +83,7 @@ def retry_exchange(seconds: int) -> str:
 
 
 def topology(retry_delays: Iterable[int] = RETRY_DELAYS) -> Topology:
-    """The topology of DESIGN 5 with these retry delays."""
+    """The topology with these retry delays."""
     delays = tuple(dict.fromkeys(retry_delays))
     return Topology(
         exchanges=(*_FIXED_EXCHANGES, *(Exchange(name=retry_exchange(s), kind="fanout") for s in delays)),
@@ -121,9 +121,9 @@ def _work_queue(name: str) -> Queue:
 
 
 def _parked_queue() -> Queue:
-    """The last net (DESIGN 5): nothing comes after it, so it dead-letters nowhere.
+    """The last net: nothing comes after it, so it dead-letters nowhere.
 
-    Its 1,000,000 is how often a message may come back, not how many it holds (messaging.md 1):
+    Its 1,000,000 is how often a message may come back, not how many it holds:
     a full net would refuse dead letters and so stop the work queues.
     """
     return Queue(name=QUEUE_PARKED, arguments=_quorum(PARKED_DELIVERY_LIMIT))
@@ -170,4 +170,4 @@ PERMISSIONS: Mapping[str, Permission] = {
     # the default exchange is the retry queues' way home, and declaring them takes the right to write to it
     "operator": Permission(configure=f"^{_OURS}$", write=rf"^(amq\.default|{_OURS})$", read=f"^{_OURS}$"),
 }
-"""Least privilege per kind of process (DESIGN 5); docker-compose.yml makes users of them."""
+"""Least privilege per kind of process; docker-compose.yml makes users of them."""

@@ -1,4 +1,4 @@
-"""``calendar-sync``: parses, calls and prints; every verb lives elsewhere (DESIGN 3)."""
+"""``calendar-sync``: parses, calls and prints; every verb lives elsewhere."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""``dead-letters``: find, read, replay, mend and discard (R30, DESIGN 11)."""
+"""``dead-letters``: find, read, replay, mend and discard (R30)."""
 
 import asyncio
 import json

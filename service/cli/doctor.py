@@ -1,4 +1,4 @@
-"""``doctor``: one line for each thing that a process stands on, with the remedy (DESIGN 3)."""
+"""``doctor``: one line for each thing that a process stands on, with the remedy."""
 
 import typer
 

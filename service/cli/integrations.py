@@ -1,4 +1,4 @@
-"""``integrations``: see, pause, resume and sync, for operators (DESIGN 3, 11)."""
+"""``integrations``: see, pause, resume and sync, for operators."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""The commands that stay: each opens its process, says so, and ends when it is told to (DESIGN 3)."""
+"""The commands that stay: each opens its process, says so, and ends when it is told to."""
 
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager

@@ -1,4 +1,4 @@
-"""Messages that the broker gave up become dead letters (DESIGN 5, 8; messaging.md 2)."""
+"""Messages that the broker gave up become dead letters."""
 
 import asyncio
 import json

@@ -37,7 +37,7 @@ class RequestLimit:
 
 
 def limits_of(per_second: int, per_minute: int) -> tuple[RequestLimit, ...]:
-    """The limits that we keep, a little under Cronofy's own; 0 is no limit (DESIGN 4, 9)."""
+    """The limits that we keep, a little under Cronofy's own; 0 is no limit."""
     second = RequestLimit(requests=max(1, int(per_second * SHARE_OF_SECOND)), span=SECOND_SPAN)
     minute = RequestLimit(requests=max(1, int(per_minute * SHARE_OF_MINUTE)), span=MINUTE_SPAN)
     return tuple(limit for limit, given in ((second, per_second), (minute, per_minute)) if given)

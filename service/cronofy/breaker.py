@@ -1,4 +1,4 @@
-"""Cronofy is down for everyone: nothing is sent until a call of our own is answered (DESIGN 9)."""
+"""Cronofy is down for everyone: nothing is sent until a call of our own is answered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

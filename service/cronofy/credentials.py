@@ -22,7 +22,7 @@ SAVE_RETRY_SECONDS = (0.2, 1.0, 3.0)
 
 
 class StoredTokens:
-    """The TokenSource over the store (DESIGN 9): what comes back is saved before it is used.
+    """The TokenSource over the store: what comes back is saved before it is used.
 
     Whoever asks for a token that is being renewed waits for that one renewal, in this process and
     in the others. A caller that gives up does not stop it.

@@ -136,7 +136,7 @@ class CronofyGateway:
     async def create_channel(
         self, sub: str, callback_url: str, *, calendar_ids: Sequence[str] = (), turn: Turn = LIVE_TURN
     ) -> Channel:
-        """Have notices sent there; asking twice for the same gives the same channel (fact sheet 8)."""
+        """Have notices sent there; asking twice for the same gives the same channel (CRONOFY.md C40)."""
         body: dict[str, Any] = {"callback_url": callback_url}
         if calendar_ids:
             body["filters"] = {"calendar_ids": list(calendar_ids)}

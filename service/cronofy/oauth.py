@@ -34,7 +34,7 @@ class OAuth:
         self._transport = transport
 
     def authorize_url(self, *, state: str, redirect_uri: str, scope: str = CRONOFY_SCOPE) -> str:
-        """Where a person allows access; accounts of one browser are not joined (DESIGN 11)."""
+        """Where a person allows access; accounts of one browser are not joined."""
         query = {
             "response_type": "code",
             "client_id": self._access.client_id,

@@ -1,4 +1,4 @@
-"""The one table that turns Cronofy's statuses and httpx's exceptions into errors of ours (DESIGN 9)."""
+"""The one table that turns Cronofy's statuses and httpx's exceptions into errors of ours."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -77,7 +77,7 @@ def exception_error(error: Exception) -> SyncError:
 
 
 def token_error(status: int, word: str, *, wait: float | None = None) -> SyncError:
-    """The error of the token endpoint, whose 400 tells a lost grant from a wrong client (fact sheet 2)."""
+    """The error of the token endpoint, whose 400 tells a lost grant from a wrong client (CRONOFY.md C9)."""
     if status == HTTPStatus.BAD_REQUEST and word in {"invalid_grant", "errors.unknown_or_used"}:
         return GrantRefused("the calendar account no longer allows access", status=status)
     if word == "invalid_client" or status == HTTPStatus.UNAUTHORIZED:

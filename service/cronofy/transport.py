@@ -19,7 +19,7 @@ from service.cronofy.statuses import exception_error, retry_after, status_error
 from service.telemetry.metrics import CRONOFY_REQUESTS
 
 REQUEST_SECONDS = 10.0
-"""Seconds for one call in all, a renewed token and the repeat included (DESIGN 6)."""
+"""Seconds for one call in all, a renewed token and the repeat included."""
 
 HTTP_EXCEPTIONS = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
 """What a request may raise that is not ours."""
@@ -114,7 +114,7 @@ class CronofyTransport:
         await self.plain(CronofyRequest(method="GET", path="/v1/userinfo", account="breaker"))
 
     async def authorised(self, tokens: TokenSource, request: CronofyRequest) -> httpx.Response:
-        """Send as its account. A refused token is renewed once and the request repeated once (DESIGN 9)."""
+        """Send as its account. A refused token is renewed once and the request repeated once."""
         if self._lapsed(request):
             # so that nothing slow stands between the permit and the sending
             await tokens.current(request.account)

@@ -134,7 +134,7 @@ class Integrations:
         return [one for one in listed if not one.deleted and one.profile_id in profiles]
 
     async def look(self, integration_id: str) -> ConnectionFinding:
-        """Whether Cronofy still lets us at the calendar, keeping the status true (DESIGN 9)."""
+        """Whether Cronofy still lets us at the calendar, keeping the status true."""
         return await self._check.look(integration_id)
 
     # -- settings -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Asks for the comparison of both sides by state (R20, R22, DESIGN 8)."""
+"""Asks for the comparison of both sides by state (R20, R22)."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The hourly look whether Cronofy still tells us of changes (DESIGN 8)."""
+"""The hourly look whether Cronofy still tells us of changes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby

@@ -21,7 +21,7 @@ from service.store.messages.outbox import enqueue
 
 ConnectionFinding = Literal["not_connected", "fine"]
 CHECK_EVERY_SECONDS = 60.0
-"""Seconds for which it is believed that a refusal found nothing wrong (DESIGN 9)."""
+"""Seconds for which it is believed that a refusal found nothing wrong."""
 
 
 class ConnectionCheck:

@@ -1,4 +1,4 @@
-"""The facts that this service tells of integrations, ready for the outbox (DESIGN 5)."""
+"""The facts that this service tells of integrations, ready for the outbox."""
 
 from datetime import datetime
 

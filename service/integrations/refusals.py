@@ -1,4 +1,4 @@
-"""Why a verb is refused to a person: told in their words, never retried (DESIGN 11)."""
+"""Why a verb is refused to a person: told in their words, never retried."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

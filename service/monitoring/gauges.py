@@ -1,4 +1,4 @@
-"""What no message passes by: depths, ages and the budget, measured every so often (DESIGN 3)."""
+"""What no message passes by: depths, ages and the budget, measured every so often."""
 
 from contracts.errors import SyncError
 from contracts.ports import Clock

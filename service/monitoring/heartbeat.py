@@ -1,4 +1,4 @@
-"""A process tells the store what only it knows, so that the operations page sees all of them (DESIGN 11)."""
+"""A process tells the store what only it knows, so that the operations page sees all of them."""
 
 import os
 import socket

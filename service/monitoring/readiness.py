@@ -1,4 +1,4 @@
-"""Whether a process can do its work now, and what keeps it from it (DESIGN 11)."""
+"""Whether a process can do its work now, and what keeps it from it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Every verb of an operator, once; commands and pages only parse and print (DESIGN 11)."""
+"""Every verb of an operator, once; commands and pages only parse and print."""
 
 from service.operations.dashboard import Dashboard
 from service.operations.dead_letters import REPLAY_RATE, DeadLetters, LetterReader, MoreMatch

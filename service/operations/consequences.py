@@ -1,4 +1,4 @@
-"""What stands still, told by whom it harms and when: pure, for the operations page (DESIGN 11)."""
+"""What stands still, told by whom it harms and when: pure, for the operations page."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Looks at the store and the broker for the operations page (DESIGN 11)."""
+"""Looks at the store and the broker for the operations page."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What operators see of dead letters and do with them (R30, DESIGN 11)."""
+"""What operators see of dead letters and do with them (R30)."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ __all__ = ["DeadLetters", "LetterReader", "MoreMatch"]
 log = structlog.get_logger(__name__)
 
 REPLAY_RATE = USUAL_RATE
-"""Messages a second, unless another rate is asked for (DESIGN 11)."""
+"""Messages a second, unless another rate is asked for."""
 _AT_ONCE = 250
 """Letters in a transaction: their bodies are in memory together."""
 REPLAYED_AT_ONCE = 1000

@@ -1,4 +1,4 @@
-"""What needs a person, worst first, each in a sentence (DESIGN 11, operations)."""
+"""What needs a person, worst first, each in a sentence."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Dead letters as people and programs read them (DESIGN 11); texts of private items stay hidden (R27)."""
+"""Dead letters as people and programs read them; texts of private items stay hidden (R27)."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ class LetterReader:
 def letter_form(
     row: Mapping[Any, Any], acts: Sequence[Mapping[Any, Any]], *, reader: LetterReader | None = None
 ) -> dict[str, Any]:
-    """The API's form of a dead letter (DESIGN 11)."""
+    """The API's form of a dead letter."""
     body, encoding = _body(row["body"], reader)
     shown = {name: _plain(row[name]) for name in _SHOWN}
     shown["attempts"] = [

@@ -1,4 +1,4 @@
-"""How everything stands now, as values (DESIGN 11, operations)."""
+"""How everything stands now, as values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

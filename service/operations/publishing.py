@@ -1,4 +1,4 @@
-"""Publishing item-changed events as Vorex would (DESIGN 3)."""
+"""Publishing item-changed events as Vorex would."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics`` of every long-running process (DESIGN 3, 11)."""
+"""``/healthz``, ``/readyz`` and ``/metrics`` of every long-running process."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus

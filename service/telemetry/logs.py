@@ -1,4 +1,4 @@
-"""What the service says of itself: log lines with names from one closed list, and metrics (DESIGN 3)."""
+"""What the service says of itself: log lines with names from one closed list, and metrics."""
 
 import logging
 import re

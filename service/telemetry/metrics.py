@@ -3,7 +3,7 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 _AGES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86_400)
-"""Seconds; the first ones are what one change at rest is measured by (DESIGN 15)."""
+"""Seconds; the first ones are what one change at rest is measured by."""
 MESSAGES_SETTLED = Counter(
     "calendar_sync_messages_settled",
     "Messages that were settled, by what became of them",

@@ -1,1 +1,1 @@
-"""Pages and API (DESIGN 11); ``application`` puts them together."""
+"""Pages and API; ``application`` puts them together."""

@@ -1,4 +1,4 @@
-"""Pages and API as one application (DESIGN 11)."""
+"""Pages and API as one application."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""What every route works with, and who stands at it (DESIGN 11)."""
+"""What every route works with, and who stands at it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Every error as a page: a sentence, a way on, and what the person had entered (DESIGN 11)."""
+"""Every error as a page: a sentence, a way on, and what the person had entered."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The words in which pages tell the closed sets of DESIGN 11 (G7–G10a, R22, R27)."""
+"""The words in which pages tell the closed sets (G7–G10a, R22, R27)."""
 
 from collections.abc import Mapping
 

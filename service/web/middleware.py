@@ -1,4 +1,4 @@
-"""What holds for every answer: strict security headers, and no body larger than a message (DESIGN 11)."""
+"""What holds for every answer: strict security headers, and no body larger than a message."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Ids, cursors, limits and ranges: what lists are asked with (DESIGN 11)."""
+"""Ids, cursors, limits and ranges: what lists are asked with."""
 
 import uuid
 from datetime import UTC, date, datetime, time, timedelta

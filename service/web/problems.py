@@ -1,4 +1,4 @@
-"""Every error as problem details (RFC 9457), or as a plain page where a browser asks for one (DESIGN 11)."""
+"""Every error as problem details (RFC 9457), or as a plain page where a browser asks for one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""The API's forms, as DESIGN 11 names them: what people and programs read."""
+"""The API's forms: what people and programs read."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -264,7 +264,7 @@ def run_form(row: RunRow) -> dict[str, Any]:
 
 
 def item_form(item: Item, *, masked: bool = False) -> dict[str, Any]:
-    """The item in its message form, and whether it can be edited here; masked for others (DESIGN 11)."""
+    """The item in its message form, and whether it can be edited here; masked for others."""
     form = item.content.to_json_dict() if item.content else {"id": item.id, "type": item.type}
     if masked and form.get("private"):
         form |= {"title": "Private", "description": "", "location": "", "account_name": None}

@@ -1,4 +1,4 @@
-"""The link with which Vorex signs its users in (DESIGN 11)."""
+"""The link with which Vorex signs its users in."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""Who is there: Vorex's tokens, our sessions and the states of a connection (DESIGN 11).
+"""Who is there: Vorex's tokens, our sessions and the states of a connection.
 
 Every purpose has a key of its own, derived from SIGN_IN_SECRET, so that no token passes for another.
 """
@@ -34,7 +34,7 @@ TokenPurpose = Literal["session", "state", "form", "draft"]
 
 
 class Role(StrEnum):
-    """What a person may see beyond their own (DESIGN 11)."""
+    """What a person may see beyond their own."""
 
     USER = "user"
     ADMINISTRATOR = "administrator"

@@ -1,4 +1,4 @@
-"""``make bench``: measures the lines of DESIGN 15 side by side; a table, build/benchmark.json, pictures.
+"""``make bench``: measures every number to reach, side by side; a table, build/benchmark.json, pictures.
 
 Each section is measured several times, and the medians count. Several calls add up: each replaces the
 sections that it measured. ``--pictures`` only draws what is there.
@@ -108,7 +108,7 @@ def _known() -> dict[str, Found]:
 
 def _table(found: Mapping[str, Found]) -> Table:
     """Medians, beside what the rounds found and what they have to reach."""
-    shown = Table(title="The numbers of DESIGN 15")
+    shown = Table(title="The numbers to reach")
     for name in ("section", "what", "median", "rounds", "to reach", ""):
         shown.add_column(name, justify="right" if name in {"median", "to reach"} else "left")
     for section, each in found.items():

@@ -19,7 +19,7 @@ GROWN = frozenset({"inbox", "log_entries"})
 
 
 async def keep_their_plans(store: Store) -> None:
-    """Raises Failed where a query beside the traffic reads all of what has grown (DESIGN 10)."""
+    """Raises Failed where a query beside the traffic reads all of what has grown."""
     for name, (query, _) in QUERIES.items():
         with watching(store, large=GROWN) as watch:
             async with store.begin() as connection:

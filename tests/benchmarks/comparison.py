@@ -1,4 +1,4 @@
-"""Ours and the baselines side by side: rates, and the ratios that DESIGN 15 sets."""
+"""Ours and the baselines side by side: rates, and the ratios to reach."""
 
 from collections.abc import Mapping
 

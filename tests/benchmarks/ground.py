@@ -56,7 +56,7 @@ class Job:
 
     @property
     def allowed(self) -> int:
-        """DESIGN 15's bound on the requests of one consumer for a burst of waiting events."""
+        """The bound on the requests of one consumer for a burst of waiting events."""
         return self.allowed_for(consumers=1)
 
     def allowed_for(self, *, consumers: int) -> int:

@@ -1,4 +1,4 @@
-"""How speed and requests change with consumers, integrations, bursts, rows and time (DESIGN 15)."""
+"""How speed and requests change with consumers, integrations, bursts, rows and time."""
 
 import asyncio
 import signal

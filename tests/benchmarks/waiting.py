@@ -1,4 +1,4 @@
-"""How long somebody waits: at rest, under load, beside a crowd, and under Cronofy's limits (DESIGN 15)."""
+"""How long somebody waits: at rest, under load, beside a crowd, and under Cronofy's limits."""
 
 import asyncio
 import time

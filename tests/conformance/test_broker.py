@@ -93,7 +93,7 @@ async def test_a_mandatory_message_that_no_queue_takes_is_unroutable(ground: Bro
 
 
 async def test_a_message_that_need_not_be_heard_is_dropped_in_silence(ground: BrokerUnderTest) -> None:
-    """Nobody has to hold a queue on the integrations' exchange (DESIGN 5)."""
+    """Nobody has to hold a queue on the integrations' exchange."""
     await ground.broker.publish(
         item(exchange=INTEGRATIONS_EXCHANGE, routing_key="integration.connected", mandatory=False),
     )
@@ -163,7 +163,7 @@ async def test_what_was_unsettled_comes_back_at_the_head_and_says_so(ground: Bro
 
 
 async def test_returns_count_up(ground: BrokerUnderTest) -> None:
-    """A message that keeps coming back is told from one that came back once (DESIGN 6.1)."""
+    """A message that keeps coming back is told from one that came back once."""
     await ground.broker.publish(item("m-1"))
     counts = []
     for _ in range(3):
@@ -233,7 +233,7 @@ async def test_settling_a_delivery_of_a_lost_channel_does_nothing(ground: Broker
 
 
 async def test_a_retry_brings_the_message_home_after_its_delay(ground: BrokerUnderTest) -> None:
-    """To the queue that the routing key names, body, id and our headers intact (DESIGN 5)."""
+    """To the queue that the routing key names, body, id and our headers intact."""
     taker, _ = await take(ground.broker, QUEUE_INBOUND)
     published = ground.moment()
     await ground.broker.publish(
@@ -287,7 +287,7 @@ async def test_retries_of_different_delays_do_not_wait_for_each_other(ground: Br
 async def test_each_exchange_leads_to_its_queue_and_to_no_other(
     ground: BrokerUnderTest, exchange: str, key: str, queue: str
 ) -> None:
-    """The bindings of DESIGN 5, one by one."""
+    """The bindings, one by one."""
     await ground.broker.publish(item("m-1", exchange=exchange, routing_key=key))
 
     depths = {name: await ground.broker.depth(name) for name in WORK_QUEUES}

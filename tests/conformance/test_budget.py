@@ -188,7 +188,7 @@ async def test_r32_a_live_change_wakes_a_process_in_which_only_runs_wait(process
 
 
 async def test_429_for_two_integrations_halves_the_budget_of_every_process(processes: Processes) -> None:
-    """DESIGN 9; in steps it comes back."""
+    """In steps it comes back."""
     await processes.budgets[0].penalise("i-1")
     await processes.budgets[1].penalise("i-2")
 

@@ -1,4 +1,4 @@
-"""Tokens at rest and their renewal by one process at a time (DESIGN 9, R22)."""
+"""Tokens at rest and their renewal by one process at a time (R22)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -92,7 +92,7 @@ async def raw(store: Store) -> str:
 
 
 async def test_tokens_are_encrypted_at_rest_with_the_newest_key_and_read_with_any(bench: Bench) -> None:
-    """ENCRYPTION_KEYS, newest first (DESIGN 4)."""
+    """ENCRYPTION_KEYS, newest first."""
     at_rest = await raw(bench.store)
     assert "access" not in at_rest
     assert "refresh" not in at_rest
@@ -118,7 +118,7 @@ async def test_a_good_token_is_kept_in_memory(bench: Bench) -> None:
 
 
 async def test_a_token_is_renewed_shortly_before_its_end_and_saved_before_it_is_used(bench: Bench) -> None:
-    """DESIGN 9."""
+    """A minute before, so that none ends on its way."""
     await bench.clock.pass_time(3539)
     assert await bench.one.current(SUB) == "access-0"
     await bench.clock.pass_time(2)
@@ -167,7 +167,7 @@ class Late(CredentialsTable):
 
 
 async def test_who_looked_while_another_renewed_does_not_renew_with_what_it_saw(bench: Bench) -> None:
-    """Single-flight (DESIGN 9): a lease that was given back with new tokens is no lease to be had."""
+    """Single-flight: a lease that was given back with new tokens is no lease to be had."""
     bench.endpoint.gate = asyncio.Event()
     table = Late(bench.store, [NEW, OLD])
     first = asyncio.create_task(bench.one.renew(SUB, "access-0"))
@@ -309,7 +309,7 @@ async def test_r22_reconnecting_replaces_the_tokens_everywhere(bench: Bench) -> 
 
 
 async def test_a_refresh_token_that_is_not_replaced_is_kept(bench: Bench) -> None:
-    """Cronofy may replace it or not (fact sheet 2)."""
+    """Cronofy may replace it or not (CRONOFY.md C8)."""
 
     async def keeping(_: str) -> TokenGrant:
         return TokenGrant(access_token="access-1", expires_in=3600)

@@ -178,7 +178,7 @@ async def _empty(rabbitmq: RabbitMQ) -> bool:
 async def test_a_silent_wire_is_noticed_and_the_connection_rebuilt(
     rabbitmq: RabbitMQ, broker: RabbitBroker
 ) -> None:
-    """Neither end says anything, so only asking shows it (messaging.md 2.8)."""
+    """Neither end says anything, so only asking shows it."""
     async with TcpProxy("127.0.0.1", rabbitmq.node.port) as wire:
         ours = connected_to(
             rabbitmq.url.replace(f":{rabbitmq.node.port}/", f":{wire.port}/"), connect_timeout=4.0
@@ -212,7 +212,7 @@ async def test_a_consumer_that_the_broker_forgot_is_rebuilt(broker: RabbitBroker
 
 
 async def test_a_refused_message_ends_in_the_last_net_with_its_origin(broker: RabbitBroker, raw: Any) -> None:
-    """What the broker itself gives up keeps its key and id, and says where it was (DESIGN 5)."""
+    """What the broker itself gives up keeps its key and id, and says where it was."""
     await broker.publish(item("m-1", routing_key="todo.deleted"))
     got = await (await raw.get_queue(QUEUE_OUTBOUND)).get()
     await got.reject(requeue=False)

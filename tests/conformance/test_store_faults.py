@@ -1,4 +1,4 @@
-"""What the store says of its troubles: the database's plight is never a message's fault (DESIGN 9)."""
+"""What the store says of its troubles: the database's plight is never a message's fault."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""How much of an event's texts is taken: never more than a message of ours can carry (DESIGN 5)."""
+"""How much of an event's texts is taken: never more than a message of ours can carry."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What an item-changed message may say, and what it is told when it says something else (DESIGN 5)."""
+"""What an item-changed message may say, and what it is told when it says something else."""
 
 import json
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""Notices, runs and facts about integrations (DESIGN 5)."""
+"""Notices, runs and facts about integrations."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -75,7 +75,7 @@ def test_the_next_step_of_a_run_goes_to_the_commands() -> None:
 
 
 def test_a_fact_about_an_integration_has_subject_source_and_an_explicit_reason() -> None:
-    """The form that DESIGN 5 gives, null included."""
+    """Its whole form, null included."""
     data = IntegrationData(
         tenant_id="acme", user_id="u", integration_id="i", change=IntegrationChange.ACTIVATED
     )

@@ -1,4 +1,4 @@
-"""The published schemas, the AsyncAPI document and the samples agree with the models (DESIGN 5)."""
+"""The published schemas, the AsyncAPI document and the samples agree with the models."""
 
 import json
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def test_there_is_a_sample_for_every_item_type_and_action() -> None:
 
 @pytest.mark.parametrize("field", ["title", "assignees"])
 def test_the_schema_too_lets_only_deleted_items_be_bare(field: str) -> None:
-    """The condition of DESIGN 5 is in the schema, not only in the reader."""
+    """The condition is in the schema, not only in the reader."""
     form = json.loads((SCHEMAS_FOLDER.parent / "samples" / "task-created.json").read_text(encoding="utf-8"))
     schema = json.loads((SCHEMAS_FOLDER / "item-changed.json").read_text(encoding="utf-8"))
     del form["data"]["item"][field]

@@ -1,4 +1,4 @@
-"""Queues that disappear, give up, or lose patience with a consumer (messaging.md 4, T9, T17, T18, T26)."""
+"""Queues that disappear, give up, or lose patience with a consumer (T9, T17, T18, T26)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

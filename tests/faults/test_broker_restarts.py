@@ -1,4 +1,4 @@
-"""RabbitMQ is killed and restarted while events flow (messaging.md 4, T6, T8; 3.3, row 16)."""
+"""RabbitMQ is killed and restarted while events flow (T6, T8)."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The network between us and RabbitMQ stalls, breaks, or loses one of its ends (messaging.md 4, T8, T25)."""
+"""The network between us and RabbitMQ stalls, breaks, or loses one of its ends (T8, T25)."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""One integration with thousands of changes keeps nobody else waiting (R32, messaging T24)."""
+"""One integration with thousands of changes keeps nobody else waiting (R32, T24)."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Cronofy is down, stalls, or talks nonsense: nothing is burnt and all crosses once it is back (DESIGN 9)."""
+"""Cronofy is down, stalls, or talks nonsense: nothing is burnt and all crosses once it is back."""
 
 from collections.abc import AsyncIterator
 

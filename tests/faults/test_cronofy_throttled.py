@@ -1,4 +1,4 @@
-"""Cronofy asks one integration to wait: it waits to the second, and nobody waits with it (DESIGN 9, R32)."""
+"""Cronofy asks one integration to wait: it waits to the second, and nobody waits with it (R32)."""
 
 from collections.abc import AsyncIterator
 

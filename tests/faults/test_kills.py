@@ -37,7 +37,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 async def test_r17_r31_killed_at_random_points_nothing_is_lost_and_nothing_doubled(
     database_url: str, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
-    """DESIGN 15: 50 SIGKILLs and two restarts of the broker during 10,000 events, a fifth of them twice."""
+    """50 SIGKILLs and two restarts of the broker during 10,000 events, a fifth of them twice."""
     seed = examples("FAULTS_SEED", secrets.randbelow(10**6))
     print(f"FAULTS_SEED={seed}")  # noqa: T201 -- shown when it fails, to fail again
     async with staged(database_url, rabbitmq.url, tmp_path, PREFETCH="300", INTAKE_SIZE="100") as stage:

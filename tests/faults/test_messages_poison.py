@@ -1,4 +1,4 @@
-"""Messages that nobody should ever send, on the wire of a real RabbitMQ (R30; messaging.md 4, T17)."""
+"""Messages that nobody should ever send, on the wire of a real RabbitMQ (R30; T17)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 3600))]
 
 TIMES = 5
 UNATTRIBUTED, ATTRIBUTED = 2, 3
-"""Deaths after which a message is taken in alone, and deaths over it alone (DESIGN 6.1)."""
+"""Deaths after which a message is taken in alone, and deaths over it alone."""
 
 
 async def test_t20_one_id_many_times_in_one_intake_and_in_several_processes_is_written_once(

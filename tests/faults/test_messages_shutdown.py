@@ -1,4 +1,4 @@
-"""A process that is asked to end with work in hand (DESIGN 3; messaging.md 4, T6)."""
+"""A process that is asked to end with work in hand (T6)."""
 
 import signal
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Nothing secret is ever said: the search through all output can fail, and finds nothing (DESIGN 9, R27)."""
+"""Nothing secret is ever said: the search through all output can fail, and finds nothing (R27)."""
 
 import asyncio
 import re

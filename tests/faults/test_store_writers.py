@@ -1,4 +1,4 @@
-"""Many processes write into one SQLite file (messaging.md 4, T12)."""
+"""Many processes write into one SQLite file (T12)."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What an item looks like as an event (R4, R12–R15; DESIGN 6)."""
+"""What an item looks like as an event (R4, R12–R15)."""
 
 from datetime import UTC, date, datetime, timedelta
 from time import process_time
@@ -54,8 +54,8 @@ def composed(**changes: Any) -> EventFields:
     return fields
 
 
-def test_the_event_carries_exactly_the_fields_of_the_design() -> None:
-    """DESIGN 6; R4: no attendees, no reminders."""
+def test_the_event_carries_exactly_its_fields() -> None:
+    """R4: no attendees, no reminders."""
     assert written(time_zone="Europe/London") == {
         "summary": "Lunch",
         "description": "Bring fruit",
@@ -69,14 +69,14 @@ def test_the_event_carries_exactly_the_fields_of_the_design() -> None:
 
 
 def test_empty_texts_are_sent_as_empty_texts() -> None:
-    """DESIGN 6: nothing is omitted."""
+    """Nothing is omitted."""
     event = written(description="", location="")
 
     assert (event["description"], event["location"]) == ("", {"description": ""})
 
 
-def test_the_event_id_of_the_designs_example() -> None:
-    """DESIGN 6: over tenant, user, type and id."""
+def test_the_event_id_of_the_published_example() -> None:
+    """Over tenant, user, type and id."""
     assert event_id("acme", "u-17", "service_call", "5512") == "vcs-4648b1577717e2649cf81ba0fd9c40c8"
 
 
@@ -114,7 +114,7 @@ def test_the_event_id_of_the_designs_example() -> None:
     ],
 )
 def test_r12_html_becomes_plain_text(html: str, text: str) -> None:
-    """DESIGN 6: blocks end lines, entities are decoded, other tags vanish."""
+    """Blocks end lines, entities are decoded, other tags vanish."""
     assert html_to_text(html) == text
     assert written(description=html, description_format="html")["description"] == text
 
@@ -314,7 +314,7 @@ def test_r15_completed_and_free_items_are_free(changes: dict[str, Any], transpar
 
 
 def test_a_private_item_is_private_there() -> None:
-    """DESIGN 6: event_private."""
+    """As event_private."""
     assert written(private=True)["event_private"] is True
 
 
@@ -351,7 +351,7 @@ def test_r12_a_day_is_a_day_whatever_its_length(zone: str, change: datetime) -> 
     ],
 )
 def test_times_on_the_wire(moment: datetime | date, text: str) -> None:
-    """Cronofy refuses fractions of a second (fact sheet 13.17)."""
+    """Cronofy refuses fractions of a second (CRONOFY.md C1)."""
     assert wire_time(moment) == text
 
 

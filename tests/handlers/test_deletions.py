@@ -110,7 +110,7 @@ def test_r6_deleting_the_copy_of_a_record_never_deletes_the_record(
     ],
 )
 def test_a_deleted_row_is_ignored_where_the_link_knows_a_newer_event(link: dict[str, Any]) -> None:
-    """Written anew under the same id since (DESIGN 7.3)."""
+    """Written anew under the same id since."""
     assert judged(a_row_of(an_item(), deleted=True), a_link(**link)) == NO_CHANGE
 
 
@@ -155,7 +155,7 @@ def test_r19_deleted_there_and_changed_in_vorex_the_change_wins(state: LinkState
 def test_r19_a_foreign_event_deleted_there_and_changed_in_vorex_is_written_anew(
     link: dict[str, Any],
 ) -> None:
-    """Under our own id: what is gone cannot be edited (fact sheet 5)."""
+    """Under our own id: what is gone cannot be edited (CRONOFY.md C21)."""
     item = an_imported_item(title="Ours", revision=2, changed_by=None)
 
     done = judged(an_event(deleted=True), an_external_link(item, **link), item)

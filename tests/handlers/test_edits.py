@@ -44,7 +44,7 @@ def test_r13_removing_what_the_sync_added_changes_no_text() -> None:
 
 @pytest.mark.parametrize("summary", ["", "  ", "\u200b"])
 def test_a_title_that_shows_nothing_gets_a_word(summary: str) -> None:
-    """An item has a visible title (DESIGN 5)."""
+    """An item has a visible title."""
     assert edited_item(a_content(), an_event(summary=summary), {"title"}).title == "(No title)"
 
 
@@ -106,7 +106,7 @@ def test_an_all_day_event_may_become_timed_and_back() -> None:
 
 
 def test_r3_an_event_becomes_an_appointment_in_the_users_zone() -> None:
-    """DESIGN 7.3: nothing but an appointment, of that user alone."""
+    """Nothing but an appointment, of that user alone."""
     event = an_event(transparency="transparent", status="tentative")
 
     brought = imported_item(event, item_id="i-1", user_id="ann", time_zone="Asia/Tokyo")
@@ -133,7 +133,7 @@ def test_r8_a_private_event_comes_with_its_time_only() -> None:
 
 
 def test_an_event_of_which_little_is_known_still_comes() -> None:
-    """Fact sheet 7: everything but the times may be absent."""
+    """Everything but the times may be absent (CRONOFY.md C2)."""
     event = an_event(
         summary=None, description=None, location=None, transparency=None, event_private=None, created=None
     )

@@ -1,4 +1,4 @@
-"""How what was written and what is read are compared (R6, R18; DESIGN 7.3)."""
+"""How what was written and what is read are compared (R6, R18)."""
 
 from datetime import date, datetime, timedelta
 from typing import Any

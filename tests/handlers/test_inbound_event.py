@@ -1,4 +1,4 @@
-"""What a row is: an echo, too early to tell, or a person's edit (R6, R17, R18; DESIGN 7.3)."""
+"""What a row is: an echo, too early to tell, or a person's edit (R6, R17, R18)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -106,7 +106,7 @@ def test_r18_an_older_write_that_shows_has_not_been_overtaken_yet() -> None:
 
 
 def test_r17_an_older_write_that_keeps_showing_is_written_over_once() -> None:
-    """Cronofy promises no order between accepted writes (DESIGN 9)."""
+    """Cronofy promises no order between accepted writes."""
     between = an_item(title="Between")
     link = a_pending_link(between, accepted=-2 * MINUTE)
     row = a_row_of(between, updated=NOW - MINUTE)
@@ -162,7 +162,7 @@ def test_a_write_that_was_never_accepted_never_counts_as_arrived() -> None:
 
 
 def test_a_row_asked_for_before_a_write_was_accepted_is_read_again() -> None:
-    """By the store's clock (DESIGN 7.3)."""
+    """By the store's clock."""
     row = a_row_of(OLD, location="Bar")
     asked = at(-SECOND)
     assert judged(row, a_pending_link(accepted_at=asked + 0.1), NEW).again
@@ -193,7 +193,7 @@ def test_an_older_row_of_the_event_changes_nothing() -> None:
 
 
 def test_a_stamp_from_the_future_does_not_make_later_rows_old() -> None:
-    """Stamps may be nonsense (fact sheet 7)."""
+    """Stamps may be nonsense (CRONOFY.md C3)."""
     item = an_item()
     first = judged(a_row_of(item, updated=NOW + timedelta(days=9000)), a_link(), item)
     assert first.link is not None
@@ -223,7 +223,7 @@ def test_a_link_that_should_not_be_there_takes_no_edits(link: dict[str, Any]) ->
 
 
 def test_a_deleted_item_takes_no_edits() -> None:
-    """DESIGN 7.3: its desired state is absent."""
+    """Its desired state is absent."""
     item = an_item(deleted=True)
     assert is_echo(judged(a_row_of(an_item(), location="Bar"), a_link(), item))
 

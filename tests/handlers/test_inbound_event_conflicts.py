@@ -1,4 +1,4 @@
-"""Both sides changed, and events that are not ours (R8–R10, R16, R17, R19; DESIGN 7.3, 9)."""
+"""Both sides changed, and events that are not ours (R8–R10, R16, R17, R19)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -195,7 +195,7 @@ def test_r16_an_edit_of_a_frozen_copy_still_comes_across() -> None:
 
 
 def test_a_link_that_reads_keep_writing_stops() -> None:
-    """More than 6 within an hour (DESIGN 7.3); it is said."""
+    """More than 6 within an hour; it is said."""
     between = an_item(title="Between")
     row = a_row_of(between, updated=NOW - MINUTE)
     seldom = [at(-timedelta(minutes=20 + each)) for each in range(MOST_REWRITES - 1)]
@@ -255,7 +255,7 @@ def test_r9_an_occurrence_that_moves_is_moved_here() -> None:
 
 
 def test_r10_a_foreign_event_that_does_not_take_over_what_was_written_is_left_so() -> None:
-    """After 15 minutes, logged as not possible (DESIGN 9)."""
+    """After 15 minutes, logged as not possible."""
     before, after = an_imported_item(), an_imported_item(title="Ours", revision=2, changed_by=None)
     link = an_external_link(
         after,
@@ -296,7 +296,7 @@ def test_r17_an_older_write_that_shows_on_a_foreign_event_is_written_over() -> N
 
 
 def test_r19_of_a_foreign_event_only_what_vorex_changed_is_written_with_the_merge() -> None:
-    """DESIGN 6."""
+    """Its other fields stay as the person left them."""
     before = an_imported_item()
     after = an_imported_item(title="Ours", revision=2, changed_by=None, changed_at=NOW - 10 * MINUTE)
     link = an_external_link(

@@ -1,4 +1,4 @@
-"""What a person's edit in the linked calendar does (R5–R7, R13–R15, R18; DESIGN 7.3)."""
+"""What a person's edit in the linked calendar does (R5–R7, R13–R15, R18)."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""What one page of a read brings (R1, R3, R5, R8, R9, R33; DESIGN 7.3)."""
+"""What one page of a read brings (R1, R3, R5, R8, R9, R33)."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -261,7 +261,7 @@ def test_our_own_event_is_found_by_its_id_whatever_its_uid() -> None:
 
 
 def test_of_two_events_under_one_id_the_living_one_tells() -> None:
-    """Deleted there and written anew: whichever row comes first (DESIGN 7.3)."""
+    """Deleted there and written anew: whichever row comes first."""
     item = an_item()
     old = a_row_of(item, event_uid="old", deleted=True, updated=NOW - MINUTE)
     new = a_row_of(item, event_uid="new", updated=NOW - 2 * MINUTE)

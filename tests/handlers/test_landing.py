@@ -1,4 +1,4 @@
-"""What answers make of links and messages, as tables (DESIGN 6.4, 6.5, 9)."""
+"""What answers make of links and messages, as tables."""
 
 from dataclasses import replace
 from typing import Any
@@ -116,7 +116,7 @@ def test_the_answers_of_a_batch_are_read_by_one_table(
     ],
 )
 def test_a_refusal_has_a_dead_letters_code_and_a_sentence(status: int, code: str, said: str) -> None:
-    """DESIGN 9, 11: what the event says is refused; what may not be done at all is not allowed."""
+    """What the event says is refused; what may not be done at all is not allowed."""
     result = read_answer(Answer(status=status), UPSERT, connected=True)
 
     assert (result.code, result.reason) == (code, said)

@@ -1,4 +1,4 @@
-"""What an intake makes of messages, rows and links, as tables (DESIGN 5, 6.2)."""
+"""What an intake makes of messages, rows and links, as tables."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -113,7 +113,7 @@ def test_r17_the_same_version_twice_goes_on_to_the_links_twice() -> None:
 
 
 def test_a_new_link_is_behind_with_its_event_id_and_its_write_remembered() -> None:
-    """Before it is sent, what may be read back is known (DESIGN 7.3)."""
+    """Before it is sent, what may be read back is known."""
     choice = decide(received(), None, None)
 
     assert choice is not None

@@ -1,4 +1,4 @@
-"""Accepted writes arrive in any order, and a late one is nobody's edit (R17, R18; DESIGN 7.3, 9)."""
+"""Accepted writes arrive in any order, and a late one is nobody's edit (R17, R18)."""
 
 from dataclasses import replace
 from typing import Any
@@ -87,7 +87,7 @@ def test_r18_an_older_write_that_had_shown_before_the_newest_is_an_edit_when_it_
 
 
 def test_r18_fifteen_minutes_after_it_was_accepted_an_older_write_is_an_edit() -> None:
-    """Exactly 15 minutes are enough (DESIGN 7.3)."""
+    """Exactly 15 minutes are enough."""
     link = confirmed(BETWEEN, accepted=-MINUTE)
     for seconds, taken in ((-121, False), (-120, True)):
         now = at(ARRIVAL_TIME + seconds * SECOND)

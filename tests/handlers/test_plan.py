@@ -118,7 +118,7 @@ def test_r16_a_type_unchecked_later_freezes_its_copies() -> None:
 
 
 def test_r16_a_frozen_copy_is_removed_only_with_the_item_or_its_assignment() -> None:
-    """DESIGN 6.2: a lost date is an update like others."""
+    """A lost date is an update like others."""
     link = a_link(state=FROZEN, code=Code.TYPE_OFF)
     off = types_but(ItemType.APPOINTMENT)
     assert desired_event(an_item(deleted=True), off, link) == RemoveEvent()
@@ -207,7 +207,7 @@ def test_r18_an_event_of_the_calendar_at_rest_is_left_alone() -> None:
 
 
 def test_an_event_of_the_calendar_is_written_with_what_vorex_changed() -> None:
-    """DESIGN 6: title and times always, of the rest only the changed."""
+    """Title and times always, of the rest only the changed."""
     item = changed_here(location="Bar", show_as="free")
     fields = fields_of_item(item)
 
@@ -296,7 +296,7 @@ def test_r10_an_event_of_the_calendar_is_deleted_only_where_it_may_be(
 
 
 def test_r2_an_imported_item_that_comes_back_to_its_person_is_written_anew() -> None:
-    """Its event is gone, and a foreign event cannot be brought back (fact sheet 5)."""
+    """Its event is gone, and a foreign event cannot be brought back (CRONOFY.md C21)."""
     link = an_external_link(exists_there=False, desired=None, applied_hash=None, agreed=None)
     item = changed_here()
 
@@ -320,7 +320,7 @@ def test_events_that_stand_are_not_renewed() -> None:
 
 
 def test_a_link_that_was_stopped_takes_no_more_updates() -> None:
-    """DESIGN 7.3: loop_stopped; it still goes with its item."""
+    """Its code is loop_stopped; it still goes with its item."""
     link = a_link(state=FROZEN, code=Code.LOOP_STOPPED)
     changed = an_item(title="Other", revision=2)
     assert desired_event(changed, an_integration(), link) == LeaveEvent(state=FROZEN, code=Code.LOOP_STOPPED)

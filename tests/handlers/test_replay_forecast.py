@@ -166,7 +166,7 @@ def test_a_deletion_that_waits_for_an_answer_is_said_so() -> None:
 def test_what_a_notice_would_do_is_foretold(
     kind: str, at: Integration | None, outcome: ReplayOutcome
 ) -> None:
-    """DESIGN 7.2, 7.5."""
+    """A notice makes us read, or look at the account, or says nothing that we need."""
     notice = NoticeData(integration_id="i", received_at=NOW, notification={"type": kind})
 
     assert of_notice(notice, at).outcome is outcome

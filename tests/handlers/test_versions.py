@@ -1,4 +1,4 @@
-"""Which version of an item counts (R17, R19; DESIGN 5)."""
+"""Which version of an item counts (R17, R19)."""
 
 from dataclasses import replace
 from datetime import timedelta

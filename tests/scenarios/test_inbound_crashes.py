@@ -1,4 +1,4 @@
-"""The process is killed at each numbered crash point of DESIGN 7 and started again, on RabbitMQ."""
+"""The process is killed at each numbered crash point of reading and started again, on RabbitMQ."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

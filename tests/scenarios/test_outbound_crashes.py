@@ -1,4 +1,4 @@
-"""The process is killed at each numbered crash point of DESIGN 6 and started again, on RabbitMQ."""
+"""The process is killed at each numbered crash point of writing and started again, on RabbitMQ."""
 
 import asyncio
 import json

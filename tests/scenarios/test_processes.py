@@ -1,4 +1,4 @@
-"""Every process by itself on RabbitMQ and PostgreSQL, as the compose file starts them (DESIGN 3)."""
+"""Every process by itself on RabbitMQ and PostgreSQL, as the compose file starts them."""
 
 import asyncio
 import json

@@ -47,7 +47,7 @@ async def _nothing_lasts_of_the_dead(place: LargeRuns) -> None:
     async with place.world.store.begin() as connection:
         await connection.execute(update(integration_state).values(read_until=0.0))
         await connection.execute(update(leases).values(until=0.0))
-        # A link that was claimed is looked after by nobody for two minutes (DESIGN 8).
+        # A link that was claimed is looked after by nobody for two minutes.
         await connection.execute(update(links).values(claimed_until=0.0, touched_at=0.0))
 
 

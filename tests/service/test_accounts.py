@@ -101,7 +101,7 @@ async def test_no_answer_changes_nothing_and_the_next_one_looks_again(broken: st
 
 
 async def test_it_is_looked_at_once_a_minute(office: Office) -> None:
-    """DESIGN 9: many refused writes ask Cronofy once."""
+    """Many refused writes ask Cronofy once."""
     integration_id = await office.finished()
     await office.clock.pass_time(60)
     before = office.wire.asked.count("GET /v1/userinfo")

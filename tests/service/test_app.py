@@ -137,7 +137,7 @@ async def test_a_port_that_is_taken_is_said() -> None:
 
 
 async def test_readiness_names_what_stands_in_the_way(new_sqlite_url: str) -> None:
-    """DESIGN 11: in a word each, and nothing when all is well."""
+    """In a word each, and nothing when all is well."""
     store = Store(new_sqlite_url)
     await store.upgrade()
     readiness = Readiness()

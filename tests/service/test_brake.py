@@ -1,4 +1,4 @@
-"""When consumers pause, and that nothing is burnt meanwhile: the brake and the breaker (DESIGN 9)."""
+"""When consumers pause, and that nothing is burnt meanwhile: the brake and the breaker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

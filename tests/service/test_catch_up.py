@@ -142,14 +142,14 @@ async def test_r22_a_reconnection_catches_up_in_one_comparison(ann: TwoPeopleWit
 
 
 async def test_r22_the_end_of_cronofys_first_sync_starts_a_comparison(ann: TwoPeopleWithRuns) -> None:
-    """DESIGN 7.5."""
+    """Until then its reads were incomplete (CRONOFY.md C11)."""
     await ann.home.notice(ann.mine, "profile_initial_sync_completed")
 
     assert await ann.unfinished() == [("catch_up", "baseline", "waiting")]
 
 
 async def test_r22_a_notice_of_the_account_is_looked_into_at_once(ann: TwoPeopleWithRuns) -> None:
-    """DESIGN 7.5: whatever was seen a moment ago; both ways."""
+    """Whatever was seen a moment ago; both ways."""
     standing = integrations.c.id == ann.mine
     for happens, kind, status in (
         (ann.people.world.disconnect, "profile_disconnected", "not_connected"),
@@ -163,7 +163,7 @@ async def test_r22_a_notice_of_the_account_is_looked_into_at_once(ann: TwoPeople
 
 
 async def test_r22_what_a_reconnection_saw_is_not_believed_after_a_refusal(ann: TwoPeopleWithRuns) -> None:
-    """Only what an earlier refusal made us see is, for a minute (DESIGN 9)."""
+    """Only what an earlier refusal made us see is, for a minute."""
     assert await ann.home.looker.look(ann.mine) == "fine"
     assert await ann.home.looker.look(ann.mine, at_once=True) == "fine"
     ann.people.world.set_missing(ann.calendar)
@@ -175,7 +175,7 @@ async def test_r22_what_a_reconnection_saw_is_not_believed_after_a_refusal(ann: 
 async def test_r22_a_refused_grant_is_not_connected_whatever_was_seen_a_moment_ago(
     what: str, ann: TwoPeopleWithRuns
 ) -> None:
-    """DESIGN 9: invalid_grant is definite; the message is done."""
+    """An invalid_grant is definite; the message is done."""
     assert await ann.home.looker.look(ann.mine) == "fine"
     ann.people.world.revoke("ann@example.com")
 
@@ -221,7 +221,7 @@ async def test_r25_a_comparison_goes_on_where_it_was_killed(ann: TwoPeopleWithRu
 
 
 async def test_every_calendar_is_read_whole_once_a_day(ann: TwoPeopleWithRuns) -> None:
-    """DESIGN 8: events slide into Cronofy's window without notice; lost notices are made good."""
+    """Events slide into Cronofy's window without notice; lost notices are made good."""
     async with ann.home.store.begin() as connection:
         for one in ann.people.integrations.values():
             await change_state(connection, one, full_read_at=ann.people.clock.now())

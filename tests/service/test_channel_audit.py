@@ -1,4 +1,4 @@
-"""The hourly look at Cronofy's channels (DESIGN 8, R22)."""
+"""The hourly look at Cronofy's channels (R22)."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The command, as real processes: what people type, what they get, and how it ends (DESIGN 3, 11).
+"""The command, as real processes: what people type, what they get, and how it ends.
 
 Each command starts once as ``python -m service`` does, cold; all others are forks without the imports.
 """
@@ -92,7 +92,7 @@ def test_all_missing_settings_are_named_at_once(tmp_path: Path) -> None:
 def test_what_needs_rabbitmq_says_so(
     tmp_path: Path, embedded: dict[str, str], words: tuple[str, ...]
 ) -> None:
-    """DESIGN 4: memory:// serves one process."""
+    """memory:// serves one process."""
     ended = run(*words, settings=embedded, folder=tmp_path)
 
     assert ended.returncode == 2
@@ -122,7 +122,7 @@ def test_a_database_that_cannot_be_reached_is_a_sentence(tmp_path: Path, embedde
 
 
 def test_what_is_published_waits_for_up(tmp_path: Path, embedded: dict[str, str]) -> None:
-    """DESIGN 4: handed over through the store, sent by the next up, and counted when it was settled."""
+    """Handed over through the store, sent by the next up, and counted when it was settled."""
     assert run("migrate", settings=embedded, folder=tmp_path).returncode == 0
     lines = b"\n".join([an_event(1), b"", an_event(2, version=0)])
     published = run("publish", "-", settings=embedded, folder=tmp_path, given=lines, cold=True)

@@ -1,4 +1,4 @@
-"""``integrations`` on the command line, as real processes: what operators see and do (DESIGN 3, 11)."""
+"""``integrations`` on the command line, as real processes: what operators see and do."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The operators' commands as real processes: dead letters and the doctor (R30, DESIGN 3, 11)."""
+"""The operators' commands as real processes: dead letters and the doctor (R30)."""
 
 import asyncio
 import json

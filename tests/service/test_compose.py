@@ -1,4 +1,4 @@
-"""docker-compose.yml: valid by the compose specification, and in step with the program (DESIGN 1, 5, 14)."""
+"""docker-compose.yml: valid by the compose specification, and in step with the program."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def test_the_file_is_valid_by_the_compose_specification() -> None:
 
 
 def test_every_kind_of_process_is_there() -> None:
-    """Each of DESIGN 3's, the simulator on request only."""
+    """The simulator on request only."""
     commands = {" ".join(service["command"]) for service in OURS.values()}
 
     assert commands == {

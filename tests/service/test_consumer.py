@@ -1,4 +1,4 @@
-"""The message loop for notices and runs: side by side, settled once, and given back (R30, R31, DESIGN 9)."""
+"""The message loop for notices and runs: side by side, settled once, and given back (R30, R31)."""
 
 import asyncio
 from typing import Any
@@ -67,7 +67,7 @@ async def test_no_more_than_the_concurrency_are_in_hand(store: Store) -> None:
 
 
 async def test_nothing_is_acknowledged_while_the_database_is_gone(store: Store) -> None:
-    """DESIGN 9: the message goes on where it was, and no attempt is burnt."""
+    """The message goes on where it was, and no attempt is burnt."""
     async with loop_under_test(store) as ground:
         intact, ground.consumer._store = ground.consumer._store, Gone(store)  # type: ignore[assignment]
         await ground.publish("m-1")
@@ -81,7 +81,7 @@ async def test_nothing_is_acknowledged_while_the_database_is_gone(store: Store) 
 
 
 async def test_nothing_is_acknowledged_while_a_retry_cannot_be_published(store: Store) -> None:
-    """DESIGN 9: acknowledged only after the retry queue has it."""
+    """Acknowledged only after the retry queue has it."""
     async with loop_under_test(store, Transient("busy")) as ground:
         publish, ground.broker.publish = ground.broker.publish, _refuse  # type: ignore[method-assign]
         ground.work.gate.clear()
@@ -138,7 +138,7 @@ async def test_stopping_gives_back_what_takes_too_long(store: Store) -> None:
 
 
 async def test_a_message_over_which_processes_die_is_taken_alone_and_given_up(store: Store) -> None:
-    """DESIGN 6.1: two returns make it suspicious, three crashes end it; its neighbours are done."""
+    """Two returns make it suspicious, three crashes end it; its neighbours are done."""
     async with store.begin() as connection:
         for _ in range(3):
             await suspects.suspect(connection, QUEUE_RUNS, "m-1", now=NOW)

@@ -1,4 +1,4 @@
-"""Another calendar is chosen: a few hundred links a transaction, and a kill in between (R16, DESIGN 10)."""
+"""Another calendar is chosen: a few hundred links a transaction, and a kill in between (R16)."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -49,7 +49,7 @@ async def _let_go_of_one(ann: TwoPeopleWithRuns) -> None:
 async def test_r16_choosing_touches_no_link_and_a_kill_while_they_are_let_go_of_changes_nothing(
     ann: TwoPeopleWithRuns, copies: str
 ) -> None:
-    """Fifty thousand would keep everybody else from them for seconds (DESIGN 10)."""
+    """Fifty thousand would keep everybody else from them for seconds."""
     await settled(ann, items=3)
     before = await _links(ann)
 

@@ -1,4 +1,4 @@
-"""The budget's arithmetic (R32, DESIGN 9)."""
+"""The budget's arithmetic (R32)."""
 
 from itertools import pairwise
 
@@ -165,7 +165,7 @@ def test_r32_the_process_served_longest_ago_gets_the_only_free_request() -> None
 
 
 def test_two_refusals_of_different_integrations_halve_the_budget_once_and_it_recovers() -> None:
-    """DESIGN 9: refused for two integrations within 10 s."""
+    """Refused for two integrations within 10 s."""
     allowance = Allowance()
 
     assert [allowance.refuse(NOW, "i-1"), allowance.refuse(NOW + 1, "i-1")] == [False, False]

@@ -1,4 +1,4 @@
-"""The gateway against a scripted Cronofy: writes, tokens, refusals and the other calls (DESIGN 9)."""
+"""The gateway against a scripted Cronofy: writes, tokens, refusals and the other calls."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ class Silent(httpx.AsyncBaseTransport):
 
 
 async def test_one_write_is_the_plain_call_and_its_202_the_answer() -> None:
-    """DESIGN 6; our own name goes along, and gzip is welcome."""
+    """Our own name goes along, and gzip is welcome."""
     bench = GatewayUnderTest(httpx.Response(202))
 
     answers = await bench.gateway.write("acc_1", [an_upsert()])
@@ -35,7 +35,7 @@ async def test_one_write_is_the_plain_call_and_its_202_the_answer() -> None:
 
 
 async def test_a_single_delete_has_a_body() -> None:
-    """It is a DELETE with JSON (fact sheet 6)."""
+    """It is a DELETE with JSON (CRONOFY.md C23)."""
     bench = GatewayUnderTest(httpx.Response(202))
 
     await bench.gateway.write("acc_1", [Delete(calendar_id="cal_1", event_id="vcs-1")])
@@ -45,7 +45,7 @@ async def test_a_single_delete_has_a_body() -> None:
 
 
 async def test_several_writes_are_one_batch_with_an_answer_each_in_order() -> None:
-    """Partial success is normal (fact sheet 9)."""
+    """Partial success is normal (CRONOFY.md C26)."""
     refused = {"status": 422, "data": {"errors": {"summary": [{"key": "errors.required"}]}}}
     bench = GatewayUnderTest(answered(207, {"batch": [{"status": 202}, refused, {"status": 404}]}))
     writes: list[EventWrite] = [an_upsert("a"), an_upsert("b"), Delete(calendar_id="cal_1", event_id="c")]
@@ -85,7 +85,7 @@ async def test_a_batch_whose_answers_do_not_match_leaves_the_outcome_unknown() -
 
 
 async def test_401_renews_once_and_repeats_once_and_pays_for_both() -> None:
-    """DESIGN 9."""
+    """The repeat is a request, too."""
     bench = GatewayUnderTest(answered(401), answered(202))
 
     await bench.gateway.write("acc_1", [an_upsert()], turn=Turn(integration_id="i-1", run=True))
@@ -115,7 +115,7 @@ async def test_r22_a_refused_renewal_reaches_the_caller_as_it_is() -> None:
 
 
 async def test_a_call_takes_so_many_seconds_in_all_and_then_its_outcome_is_unknown() -> None:
-    """However slowly single bytes arrive (DESIGN 6)."""
+    """However slowly single bytes arrive."""
     bench = GatewayUnderTest()
     gateway = bench.gateway_over(Silent(), time_limit=0.5)
 
@@ -159,7 +159,7 @@ async def test_r21_what_is_gone_already_can_be_ended_again() -> None:
 
 
 async def test_a_channel_is_asked_for_as_documented() -> None:
-    """Fact sheet 8."""
+    """Its address and its calendars go out, its id comes back."""
     bench = GatewayUnderTest(answered(200, {"channel": {"channel_id": "chn_1", "callback_url": "https://x"}}))
     gateway = bench.gateway
 
@@ -168,7 +168,7 @@ async def test_a_channel_is_asked_for_as_documented() -> None:
 
 
 async def test_g5_the_authorize_address_is_the_documented_one() -> None:
-    """DESIGN 11, Sign-in and connect."""
+    """As CRONOFY.md C5 says."""
     url = httpx.URL(
         GatewayUnderTest().gateway.authorize_url(state="s&1", redirect_uri="https://x/calendar-sync/callback")
     )
@@ -182,7 +182,7 @@ async def test_g5_the_authorize_address_is_the_documented_one() -> None:
 
 
 async def test_the_first_of_several_secrets_signs_in_and_none_is_shown() -> None:
-    """The others only verify (DESIGN 4)."""
+    """The others only verify."""
     bench = GatewayUnderTest(
         answered(200, {"access_token": "a", "refresh_token": "r", "expires_in": 60, "sub": "acc_1"})
     )
@@ -195,7 +195,7 @@ async def test_the_first_of_several_secrets_signs_in_and_none_is_shown() -> None
 
 
 async def test_a_used_code_is_a_refused_grant() -> None:
-    """invalid_grant is used for both (fact sheet 2)."""
+    """invalid_grant is used for both (CRONOFY.md C9)."""
     with pytest.raises(GrantRefused):
         await GatewayUnderTest(answered(400, {"error": "invalid_grant"})).gateway.exchange_code(
             "code", "https://x"

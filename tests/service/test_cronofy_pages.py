@@ -1,4 +1,4 @@
-"""Reading through the gateway: what is asked for, page after page, and where a token may go (DESIGN 9)."""
+"""Reading through the gateway: what is asked for, page after page, and where a token may go."""
 
 from datetime import UTC, date, datetime
 
@@ -30,7 +30,7 @@ async def test_failures_of_a_read_are_errors_of_ours(reply: Reply, kind: type[Ex
 
 
 async def test_a_read_asks_only_for_what_was_wanted() -> None:
-    """Booleans in lower case, times in whole seconds, ids repeated (fact sheet 7)."""
+    """Booleans in lower case, times in whole seconds, ids repeated (CRONOFY.md C28, C31)."""
     bench = GatewayUnderTest(answered(200, {"pages": {}, "events": []}))
     query = EventsQuery(
         calendar_ids=["cal_1", "cal_2"],
@@ -95,7 +95,7 @@ async def test_a_next_page_elsewhere_is_refused_before_a_token_leaves(url: str) 
 
 @pytest.mark.parametrize("status", [404, 410, 422])
 async def test_an_expired_page_is_transient_so_that_the_read_begins_anew(status: int) -> None:
-    """Its address lives for a while only (fact sheet 7)."""
+    """Its address lives for a while only (CRONOFY.md C30)."""
     with pytest.raises(Transient):
         await GatewayUnderTest(answered(status)).gateway.next_page(
             "acc_1", "https://api.cronofy.test/v1/events/pages/a"

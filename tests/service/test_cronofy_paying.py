@@ -1,4 +1,4 @@
-"""Every call pays from the budget before it is sent, and tells it when Cronofy says 429 (R32, DESIGN 9)."""
+"""Every call pays from the budget before it is sent, and tells it when Cronofy says 429 (R32)."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.scripted import GatewayUnderTest, accepted, an_upsert, answer
 
 
 async def test_429_names_its_wait_and_is_told_to_the_budget() -> None:
-    """DESIGN 9."""
+    """CRONOFY.md C46."""
     bench = GatewayUnderTest(answered(429, **{"Retry-After": "7"}))
 
     with pytest.raises(Throttled) as refused:
@@ -42,7 +42,7 @@ async def test_r32_every_call_pays_before_it_is_sent() -> None:
 
 
 async def test_r32_a_fresh_permit_is_not_paid_twice_and_a_stale_one_is_taken_again() -> None:
-    """The lane takes its budget before its last check (DESIGN 6)."""
+    """The lane takes its budget before its last check."""
     bench = GatewayUnderTest(answered(202), answered(202))
     turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
 

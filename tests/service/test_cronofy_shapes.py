@@ -1,4 +1,4 @@
-"""What Cronofy sends is read tolerantly, and what is sent is exactly what DESIGN 6 says."""
+"""What Cronofy sends is read tolerantly, and what is sent is exact."""
 
 import json
 import time
@@ -63,7 +63,7 @@ def an_upsert(**different: Any) -> Upsert:
 
 
 def test_an_event_with_only_what_is_always_there_is_read() -> None:
-    """Everything else is optional (fact sheet 7)."""
+    """Everything else is optional (CRONOFY.md C2)."""
     event = CronofyEvent.parse(BARE)
 
     assert event.start == datetime(2026, 12, 3, 9, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_a_full_event_is_read_and_unknown_attributes_are_ignored() -> None:
     ],
 )
 def test_times_and_days_are_read_in_every_documented_form(written: Any, meant: date) -> None:
-    """UTC, with an offset, with a zone beside it, or a day (fact sheet 7, 12)."""
+    """UTC, with an offset, with a zone beside it, or a day (CRONOFY.md C17)."""
     event = CronofyEvent.parse({**BARE, "start": written})
 
     assert event.start == meant
@@ -148,7 +148,7 @@ def test_a_row_whose_id_cannot_be_held_is_unreadable(odd: str) -> None:
     [({}, None), ({"next_page": ""}, None), ({"next_page": "https://x/p"}, "https://x/p"), (None, None)],
 )
 def test_the_last_page_has_no_next_one_or_an_empty_one(pages: Any, following: str | None) -> None:
-    """Both are the end (fact sheet 7)."""
+    """Both are the end (CRONOFY.md C30)."""
     assert EventsPage.parse({"pages": pages, "events": []}).next_page == following
 
 
@@ -177,7 +177,7 @@ def test_r23_only_a_plain_false_says_that_a_profile_is_not_connected() -> None:
 
 
 def test_userinfo_lists_profiles_with_their_calendars() -> None:
-    """Keys contain dots (fact sheet 3)."""
+    """Keys contain dots (CRONOFY.md C11)."""
     calendar = {"calendar_id": "cal_1", "calendar_name": "Home", "permission_level": "unrestricted"}
     profile = {"profile_id": "pro_1", "provider_name": "google", "profile_calendars": [calendar]}
     raw = {"sub": "acc_1", "zoneinfo": "Europe/London", "cronofy.data": {"profiles": [profile]}}
@@ -193,7 +193,7 @@ def test_userinfo_lists_profiles_with_their_calendars() -> None:
 
 
 def test_a_calendar_says_whether_it_is_read_only_deleted_and_primary() -> None:
-    """Deleted ones stay listed (fact sheet 4)."""
+    """Deleted ones stay listed (CRONOFY.md C12)."""
     calendar = Calendar.parse({"calendar_id": "cal_1", "calendar_deleted": True, "calendar_readonly": True})
 
     assert (calendar.deleted, calendar.read_only, calendar.primary) == (True, True, False)
@@ -210,13 +210,13 @@ def test_a_grant_keeps_its_tokens_out_of_sight() -> None:
 
 
 def test_channels_are_read() -> None:
-    """filters may be missing (fact sheet 8)."""
+    """filters may be missing (CRONOFY.md C40)."""
     assert Channel.parse({"channel_id": "chn_1"}).calendar_ids == ()
     assert Channel.parse({"channel_id": "c", "filters": {"calendar_ids": ["x"]}}).calendar_ids == ("x",)
 
 
 def test_an_upsert_carries_exactly_its_nine_fields() -> None:
-    """DESIGN 6: nothing omitted, nothing else; empty text as an empty text."""
+    """Nothing omitted, nothing else; empty text as an empty text."""
     assert an_upsert().body() == {
         "event_id": "vcs-1",
         "summary": "Replace firewall",
@@ -240,7 +240,7 @@ def test_r12_whole_days_go_as_dates_and_times_as_whole_seconds() -> None:
 
 
 def test_r10_a_foreign_edit_carries_title_and_time_and_what_changed() -> None:
-    """Of the rest only what Vorex changed (DESIGN 6)."""
+    """Of the rest only what Vorex changed."""
     edit = ForeignEdit(
         calendar_id="cal_1",
         event_uid="evt_external_1",
@@ -285,7 +285,7 @@ def test_no_text_of_an_event_is_shown_by_repr() -> None:
 
 @pytest.mark.parametrize(("status", "accepted"), [(199, False), (200, True), (202, True), (300, False)])
 def test_an_answer_is_accepted_from_200_to_299(status: int, accepted: bool) -> None:
-    """402 and 502 are no success, whatever other clients think (fact sheet 13)."""
+    """402 and 502 are no success, whatever other clients think (CRONOFY.md C47)."""
     assert Answer(status=status).accepted is accepted
 
 

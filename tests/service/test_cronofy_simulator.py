@@ -143,7 +143,7 @@ async def test_an_upsert_and_a_delete_arrive_and_are_read_back(connected: Connec
 
 
 async def test_one_refused_entry_leaves_its_neighbours_alone(connected: Connected) -> None:
-    """422 is for that entry alone (DESIGN 9)."""
+    """422 is for that entry alone."""
     wrong = connected.upsert("vcs-2", summary="x" * 1_025)
 
     answers = await connected.cronofy.gateway.write(connected.sub, [connected.upsert(), wrong])
@@ -172,7 +172,7 @@ async def test_all_pages_of_a_sparse_and_odd_calendar_are_read(connected: Connec
 
 
 async def test_a_read_beyond_the_window_is_permanent(connected: Connected) -> None:
-    """422, not an empty list (fact sheet 13)."""
+    """422, not an empty list (CRONOFY.md C29)."""
     with pytest.raises(Permanent) as refused:
         await connected.cronofy.gateway.first_page(connected.sub, EventsQuery(from_=date(2026, 1, 1)))
 

@@ -1,4 +1,4 @@
-"""One table from statuses and exceptions to errors of ours (DESIGN 9)."""
+"""One table from statuses and exceptions to errors of ours."""
 
 from datetime import UTC, datetime
 

@@ -89,7 +89,7 @@ async def test_a_buried_message_is_known_to_the_inbox(store: Store) -> None:
 
 
 async def test_a_message_buried_twice_is_one_letter(store: Store) -> None:
-    """Crash after the letter, before the acknowledgement (messaging.md 3.3, row 15)."""
+    """Crash after the letter, before the acknowledgement."""
     await buried(store, a_letter())
 
     assert len(await buried(store, a_letter())) == 1
@@ -110,7 +110,7 @@ async def test_texts_that_a_database_refuses_do_not_stop_a_burial(store: Store) 
 
 
 async def test_a_replay_goes_out_as_it_came_and_unknown_to_the_inbox(store: Store) -> None:
-    """R30, DESIGN 11: same id, same bytes, attempts from 1, all in one transaction."""
+    """R30: same id, same bytes, attempts from 1, all in one transaction."""
     (letter_id,) = await buried(store, a_letter(headers={ATTEMPT_HEADER: 6}))
 
     assert await replayed(store, letter_id) == [letter_id]

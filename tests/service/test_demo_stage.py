@@ -1,4 +1,4 @@
-"""Both calendars side by side: only in the demonstration, behind the locks of every page (DESIGN 12)."""
+"""Both calendars side by side: only in the demonstration, behind the locks of every page."""
 
 import json
 from typing import cast
@@ -81,7 +81,7 @@ async def test_both_sides_are_shown(office: Office, browser: Browser) -> None:
 
 
 async def test_the_panel_publishes_what_a_dispatcher_does(office: Office, browser: Browser) -> None:
-    """Assigned, reassigned, completed, deleted: each one message, a version more each time (DESIGN 5)."""
+    """Assigned, reassigned, completed, deleted: each one message, a version more each time."""
     await browser.open(STAGE)
     await browser.press("Assign a service call")
     (assigned,) = await published(office)

@@ -1,4 +1,4 @@
-"""The decision after an attempt, as a table (DESIGN 4, 9)."""
+"""The decision after an attempt, as a table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -107,7 +107,7 @@ async def test_r11_an_answer_given_twice_does_nothing_twice(ann: TwoPeopleWithRu
 
 
 class TestApi:
-    """POST …/held-deletions (DESIGN 11)."""
+    """POST …/held-deletions."""
 
     async def test_the_answer_settles_what_is_shown_as_held(self, office: Office) -> None:
         """200 with the count; afterwards nothing is held."""

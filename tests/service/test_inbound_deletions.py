@@ -123,7 +123,7 @@ async def test_r11_a_missing_copy_is_written_again_in_its_newest_form(home: OneP
 
 
 async def test_a_copy_that_never_shows_is_not_written_for_ever(home: OnePerson) -> None:
-    """DESIGN 7.3: more than six writes of one link in an hour because of reads, and it is left alone."""
+    """More than six writes of one link in an hour because of reads, and it is left alone."""
     mine = await home.integration()
     home.add_event(mine)
     await home.changed(mine)

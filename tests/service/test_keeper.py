@@ -1,4 +1,4 @@
-"""The keeper: what was left lying is found, by one keeper at a time (DESIGN 8)."""
+"""The keeper: what was left lying is found, by one keeper at a time."""
 
 import asyncio
 import sys
@@ -244,7 +244,7 @@ async def test_unread_notices_are_read(store: Store) -> None:
 
 
 async def test_outbox_rows_sent_a_day_ago_are_deleted(store: Store) -> None:
-    """messaging.md 3.6; what was not sent stays."""
+    """What was not sent stays."""
     async with store.begin() as connection:
         now = await store.now(connection)
         for message_id, sent_at in {

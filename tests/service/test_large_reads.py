@@ -29,7 +29,7 @@ async def _titles(home: OnePerson) -> list[str]:
 
 
 async def test_r11_many_deletions_at_once_are_held_together(home: OnePerson) -> None:
-    """They are decided upon as a whole, although they are stored in parts (DESIGN 10)."""
+    """They are decided upon as a whole, although they are stored in parts."""
     mine = await home.integration()
     uids = _add(home, mine, *(f"Event {at}" for at in range(MANY)))
     await home.changed(mine)

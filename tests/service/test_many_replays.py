@@ -1,4 +1,4 @@
-"""Many letters at once: replayed in a stream, at a pace, and stopped (R30, T19 of messaging.md)."""
+"""Many letters at once: replayed in a stream, at a pace, and stopped (R30, T19)."""
 
 import asyncio
 import tracemalloc

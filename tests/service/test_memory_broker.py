@@ -25,7 +25,7 @@ async def broker() -> AsyncIterator[MemoryBroker]:
 
 
 async def test_a_message_that_returns_too_often_ends_in_the_last_net(broker: MemoryBroker) -> None:
-    """The return after the thousandth parks it, with its key and origin (DESIGN 5)."""
+    """The return after the thousandth parks it, with its key and origin."""
     await broker.publish(item("m-1", routing_key="todo.deleted"))
     taker, _ = await take(broker, QUEUE_OUTBOUND)
     for _ in range(DELIVERY_LIMIT + 1):
@@ -62,7 +62,7 @@ async def test_what_nobody_takes_is_told_at_once_and_leaves_no_trace() -> None:
 
 
 async def test_an_id_is_settled_when_no_copy_of_it_is_left() -> None:
-    """A retry is a copy too: acknowledged after it was put off, the message is not done with (DESIGN 4)."""
+    """A retry is a copy too: acknowledged after it was put off, the message is not done with."""
     settled: list[str] = []
     clock = ManualClock()
     broker = MemoryBroker(clock=clock, retry_delays=(1,), settled=settled.append)

@@ -1,4 +1,4 @@
-"""Every figure that an alert needs, measured and explained (DESIGN 3, messaging.md 2.10)."""
+"""Every figure that an alert needs, measured and explained."""
 
 import re
 

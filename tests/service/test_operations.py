@@ -1,4 +1,4 @@
-"""The operator's verbs: dead letters in the API's form, and publishing as Vorex would (R30, DESIGN 11)."""
+"""The operator's verbs: dead letters in the API's form, and publishing as Vorex would (R30)."""
 
 import json
 from datetime import UTC, datetime
@@ -81,7 +81,7 @@ async def buried(store: Store, *all_letters: NewDeadLetter) -> DeadLetters:
 
 
 async def test_a_letter_has_the_form_of_the_api(store: Store) -> None:
-    """DESIGN 11: exactly these fields."""
+    """Exactly these fields."""
     desk = await buried(store, a_letter())
 
     (letter,) = (await desk.page(LetterFilter()))["items"]
@@ -148,7 +148,7 @@ async def test_all_matching_letters_can_be_replayed_at_once(store: Store) -> Non
 
 
 async def test_events_are_published_as_vorex_would() -> None:
-    """DESIGN 5: exchange, routing key, id and the very bytes."""
+    """Exchange, routing key, id and the very bytes."""
     wire = Wire()
 
     published = await publish_events(an_event(), wire)
@@ -160,7 +160,7 @@ async def test_events_are_published_as_vorex_would() -> None:
 
 
 async def test_of_json_lines_the_valid_are_published_and_the_others_named() -> None:
-    """DESIGN 11: one line for each refused one, with its line, field and rule."""
+    """One line for each refused one, with its line, field and rule."""
     wire = Wire()
     lines = b"\n".join([an_event(1), b"", an_event(2, version=0), b"not json", an_event(4)])
 

@@ -1,4 +1,4 @@
-"""When a lane sends, and what it holds (DESIGN 6.3)."""
+"""When a lane sends, and what it holds."""
 
 from dataclasses import replace
 from typing import Any

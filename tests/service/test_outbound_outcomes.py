@@ -1,4 +1,4 @@
-"""What outbound messages leave in the log when they end (DESIGN 3)."""
+"""What outbound messages leave in the log when they end."""
 
 from collections.abc import AsyncIterator
 from typing import Any

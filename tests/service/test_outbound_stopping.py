@@ -1,4 +1,4 @@
-"""A consumer that stops keeps no claim of what it has not sent (R31, DESIGN 3)."""
+"""A consumer that stops keeps no claim of what it has not sent (R31)."""
 
 import asyncio
 from collections.abc import AsyncIterator

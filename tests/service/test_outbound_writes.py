@@ -83,7 +83,7 @@ async def test_r2_another_tenants_user_of_the_same_name_gets_nothing(world: Outb
 
 
 async def test_r4_no_attendees_and_nothing_but_the_named_fields_are_written(world: Outbound) -> None:
-    """An upsert carries exactly the fields of DESIGN 6."""
+    """An upsert carries exactly these fields."""
     await world.integration()
     await world.start()
     await world.send(changed(assignees=["u-17", "u-22"]))

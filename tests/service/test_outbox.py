@@ -1,4 +1,4 @@
-"""The outbox: everything written is sent, in order, by one sender at a time (messaging.md 3.6)."""
+"""The outbox: everything written is sent, in order, by one sender at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -199,7 +199,7 @@ async def test_rows_sent_long_ago_are_deleted_in_small_chunks(store: Store) -> N
 
 
 async def test_what_is_published_through_the_store_is_in_the_outbox(store: Store) -> None:
-    """DESIGN 4: publishers of other processes hand over to ``up``."""
+    """Publishers of other processes hand over to ``up``."""
     await StorePublisher(store).publish(a_fact("m-1"))
 
     assert await unsent(store) == ["m-1"]
@@ -225,7 +225,7 @@ class Embedded:
 
 
 async def test_an_embedded_row_counts_as_sent_when_its_message_was_settled(store: Store) -> None:
-    """DESIGN 4: the broker's memory is no journal."""
+    """The broker's memory is no journal."""
     process = Embedded(store)
     await process.open()
     await written(store, "m-1", "m-2")
@@ -241,7 +241,7 @@ async def test_an_embedded_row_counts_as_sent_when_its_message_was_settled(store
 
 
 async def test_unsettled_embedded_rows_are_sent_again_at_the_next_start(store: Store) -> None:
-    """DESIGN 4: killed in between, the message is not lost."""
+    """Killed in between, the message is not lost."""
     await written(store, "m-1", "m-2")
     killed = Embedded(store)
     await killed.open()

@@ -1,4 +1,4 @@
-"""Messages that the broker gave up become dead letters, whatever they are (R30, DESIGN 8)."""
+"""Messages that the broker gave up become dead letters, whatever they are (R30)."""
 
 import asyncio
 from collections.abc import AsyncIterator

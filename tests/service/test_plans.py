@@ -1,4 +1,4 @@
-"""However large the tables are, nobody reads one from end to end (DESIGN 10): the planners' own choices."""
+"""However large the tables are, nobody reads one from end to end: the planners' own choices."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What is forgotten and when, in small chunks while traffic goes on (DESIGN 4, 8, 10)."""
+"""What is forgotten and when, in small chunks while traffic goes on."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -78,7 +78,7 @@ async def post(
 async def test_a_notice_is_published_as_it_was_received_and_answered_202(
     client: httpx.AsyncClient, broker: Recorder
 ) -> None:
-    """DESIGN 5 and 7: exchange, routing key, envelope, empty answer."""
+    """Exchange, routing key, envelope, empty answer."""
     answer = await post(client, CHANGE)
     assert (answer.status_code, answer.content) == (202, b"")
     (message,) = broker.published
@@ -93,7 +93,7 @@ async def test_a_notice_is_published_as_it_was_received_and_answered_202(
 
 
 async def test_every_delivery_is_a_message_of_its_own(client: httpx.AsyncClient, broker: Recorder) -> None:
-    """Two equal notices may announce two changes (DESIGN 7)."""
+    """Two equal notices may announce two changes."""
     await post(client, CHANGE)
     await post(client, CHANGE)
     first, second = broker.published
@@ -102,13 +102,13 @@ async def test_every_delivery_is_a_message_of_its_own(client: httpx.AsyncClient,
 
 @pytest.mark.parametrize(("secret", "header"), VECTORS)
 async def test_the_published_vectors_are_accepted(secret: str, header: str, broker: Recorder) -> None:
-    """Fact sheet 12: a good signature reaches the next check, which the example's body fails."""
+    """CRONOFY.md C38: a good signature reaches the next check, which the example's body fails."""
     async with client_of(broker, secret) as client:
         assert (await post(client, EXAMPLE, signed=header)).status_code == 400
 
 
 async def test_any_active_secret_may_have_signed(broker: Recorder) -> None:
-    """Fact sheet 8: one value per active secret, comma separated; ours may be a list as well."""
+    """CRONOFY.md C38: one value per active secret, comma separated; ours may be a list as well."""
     both = ",".join(header for _, header in VECTORS[:2])
     for secrets in ([DOCS], [DOCS_SECOND], ["newer", DOCS_SECOND]):
         async with client_of(broker, *secrets) as client:
@@ -116,7 +116,7 @@ async def test_any_active_secret_may_have_signed(broker: Recorder) -> None:
 
 
 async def test_a_wrong_value_fails_alone_and_does_not_spoil_a_right_one(broker: Recorder) -> None:
-    """Fact sheet 12, the negative vector."""
+    """CRONOFY.md C38, the negative vector."""
     secret, right = VECTORS[2]
     async with client_of(broker, secret) as client:
         assert (await post(client, EXAMPLE, signed=NEGATIVE)).status_code == 401
@@ -142,7 +142,7 @@ async def test_the_signature_is_over_the_raw_bytes(client: httpx.AsyncClient) ->
 
 
 async def test_a_body_over_64_kib_is_413_before_anything_else(client: httpx.AsyncClient) -> None:
-    """DESIGN 7: the size comes first, told or found."""
+    """The size comes first, told or found."""
     assert (await post(client, b"x" * (LARGEST_NOTICE + 1), to="nonsense", signed="")).status_code == 413
     largest = json.dumps(CHANGE).encode().ljust(LARGEST_NOTICE)
     assert (await post(client, largest)).status_code == 202
@@ -192,7 +192,7 @@ async def test_what_is_no_notification_is_400(
 async def test_an_address_without_an_integration_id_is_404(
     to: str, client: httpx.AsyncClient, broker: Recorder
 ) -> None:
-    """After the form was found right: the order of DESIGN 7."""
+    """After the form was found right."""
     assert (await post(client, CHANGE, to=to)).status_code == 404
     assert (await post(client, {}, to=to)).status_code == 400
     assert broker.published == []
@@ -216,7 +216,7 @@ async def test_a_broker_that_does_not_confirm_is_503(client: httpx.AsyncClient, 
 async def test_unknown_types_are_acknowledged_and_routed(
     kind: str, key: str, client: httpx.AsyncClient, broker: Recorder
 ) -> None:
-    """Fact sheet 8: ignore unknown types and still answer 2xx."""
+    """CRONOFY.md C41: ignore unknown types and still answer 2xx."""
     assert (await post(client, {"notification": {"type": kind}})).status_code == 202
     assert broker.published[0].routing_key == key
 
@@ -231,7 +231,7 @@ async def test_what_is_odd_inside_is_left_to_the_consumer(
 
 
 async def test_the_notice_waits_in_the_inbound_queue() -> None:
-    """Through the topology of DESIGN 5."""
+    """Through the topology that is declared."""
     broker = MemoryBroker(clock=ManualClock())
     await broker.open()
     await broker.declare()
@@ -242,7 +242,7 @@ async def test_the_notice_waits_in_the_inbound_queue() -> None:
 
 
 async def test_health_and_readiness_are_served(client: httpx.AsyncClient) -> None:
-    """DESIGN 11: the forms of /healthz and /readyz."""
+    """The forms of /healthz and /readyz."""
     assert (await client.get("/healthz")).status_code == 200
     assert (await client.get("/readyz")).json() == {"ready": True, "because": []}
     assert b"calendar_sync" in (await client.get("/metrics")).content

@@ -1,4 +1,4 @@
-"""Settings: what they default to, what each command needs, and how mistakes are told (DESIGN 4)."""
+"""Settings: what they default to, what each command needs, and how mistakes are told."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def problem(command: CommandName, env_file: Path) -> str:
     return str(caught.value)
 
 
-def test_the_defaults_are_those_of_the_design(env_file: Path) -> None:
+def test_the_defaults_are_those_of_the_readme(env_file: Path) -> None:
     """Whoever sets nothing gets the embedded defaults."""
     settings = load("up", env_file=env_file, demo=True)
 

@@ -1,4 +1,4 @@
-"""One `up` with the embedded broker at a time on one database (DESIGN 4)."""
+"""One `up` with the embedded broker at a time on one database."""
 
 import signal
 from pathlib import Path

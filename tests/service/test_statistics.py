@@ -1,4 +1,4 @@
-"""The planner's knowledge follows what a run fills (DESIGN 10)."""
+"""The planner's knowledge follows what a run fills."""
 
 from collections.abc import Sequence
 

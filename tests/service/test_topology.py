@@ -27,8 +27,8 @@ def queue(name: str, whole: Topology = WHOLE) -> Queue:
     return next(each for each in whole.queues if each.name == name)
 
 
-def test_the_exchanges_and_their_kinds_are_those_of_the_design() -> None:
-    """DESIGN 5, word for word."""
+def test_the_exchanges_and_their_kinds_are_those_that_are_published() -> None:
+    """Publishers and readers rely on each name."""
     assert {exchange.name: exchange.kind for exchange in WHOLE.exchanges} == {
         "vorex.items": "topic",
         "calendar-sync.items": "topic",
@@ -41,14 +41,14 @@ def test_the_exchanges_and_their_kinds_are_those_of_the_design() -> None:
     }
 
 
-def test_the_queues_are_those_of_the_design() -> None:
+def test_the_queues_are_those_that_are_published() -> None:
     """One for each kind of work, one for each delay, and the last net."""
     assert {each.name for each in WHOLE.queues} == {*WORK_QUEUES, QUEUE_PARKED, *RETRIES}
 
 
 @pytest.mark.parametrize("name", WORK_QUEUES)
 def test_a_work_queue_gives_up_after_a_thousand_returns_and_loses_nothing(name: str) -> None:
-    """At-least-once dead-lettering holds only with reject-publish (messaging.md 1)."""
+    """At-least-once dead-lettering holds only with reject-publish."""
     assert queue(name).arguments == {
         "x-queue-type": "quorum",
         "x-delivery-limit": 1000,
@@ -78,7 +78,7 @@ def test_the_last_net_holds_any_number_and_leads_nowhere() -> None:
 
 @given(st.lists(st.integers(min_value=1, max_value=100_000), min_size=1, max_size=8))
 def test_every_queue_has_a_finite_delivery_limit_whatever_the_delays(delays: list[int]) -> None:
-    """A limit of -1 makes RabbitMQ 3 discard at the first return (messaging.md 2.9)."""
+    """A limit of -1 makes RabbitMQ 3 discard at the first return."""
     whole = topology(delays)
 
     assert all(int(each.arguments["x-delivery-limit"]) >= 1000 for each in whole.queues)
@@ -128,7 +128,7 @@ def test_hash_takes_everything_and_words_take_themselves(one: list[str], other: 
 
 
 def test_a_fact_reaches_the_outbound_queue_as_an_item_of_vorex_does() -> None:
-    """So an imported appointment reaches the user's other integrations (DESIGN 5)."""
+    """So an imported appointment reaches the user's other integrations."""
     for exchange in ("vorex.items", "calendar-sync.items"):
         assert destinations(WHOLE, exchange, "appointment.created") == [QUEUE_OUTBOUND]
 
@@ -163,7 +163,7 @@ def test_users_have_the_least_rights(user: str, verb: str, name: str, allowed: b
 
 
 def test_no_worker_configures_anything() -> None:
-    """Only operators and ``up`` declare (messaging.md 2.9)."""
+    """Only operators and ``up`` declare."""
     names = [part.split()[1] for part in WHOLE.parts()]
 
     for user, name in product(("relay", "consumer"), names):

@@ -1,4 +1,4 @@
-"""Who sees what, paging, and problem details on every route (DESIGN 11)."""
+"""Who sees what, paging, and problem details on every route."""
 
 from collections.abc import Awaitable, Callable
 
@@ -17,7 +17,7 @@ ON = {"enabled": True, "past": "1_week", "future": "3_months"}
 
 
 class TestWhoSeesWhat:
-    """DESIGN 11: 404 for what is not yours."""
+    """404 for what is not yours."""
 
     @pytest.mark.parametrize(
         ("method", "rest"),
@@ -154,7 +154,7 @@ class TestProblems:
 
 
 async def test_one_port_serves_pages_api_and_relay(office: Office) -> None:
-    """``up`` (DESIGN 3): the relay's address beside the pages, with its own answers."""
+    """``up``: the relay's address beside the pages, with its own answers."""
     published: list[Outgoing] = []
 
     class Taker:

@@ -15,7 +15,7 @@ class TestConnecting:
     """G5: to Cronofy and back."""
 
     async def test_a_permission_becomes_an_integration_with_the_first_values(self, office: Office) -> None:
-        """G10a, DESIGN 11: what a new integration is."""
+        """G10a: what a new integration is."""
         integration_id = await office.connect(email=EMAIL)
         assert (await office.get(f"{API}/{integration_id}")).json() == {
             "id": integration_id,
@@ -39,7 +39,7 @@ class TestConnecting:
         }
 
     async def test_the_person_lands_in_the_wizard(self, office: Office) -> None:
-        """DESIGN 11: the callback's answer."""
+        """To the first tab of its settings."""
         await office.sign_in()
         away = await office.client.get("/calendar-sync/connect")
         answer = await office.client.get(await office.authorise(away.headers["Location"]))

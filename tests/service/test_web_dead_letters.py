@@ -1,4 +1,4 @@
-"""Dead letters over the API: operators alone, every verb, and what is refused (R30, DESIGN 11)."""
+"""Dead letters over the API: operators alone, every verb, and what is refused (R30)."""
 
 import json
 from datetime import timedelta
@@ -57,7 +57,7 @@ async def outgoing(office: Office) -> list[dict[str, Any]]:
 
 
 class TestWhoSeesWhat:
-    """R30, DESIGN 11: operators alone; 404 for what is not yours."""
+    """R30: operators alone; 404 for what is not yours."""
 
     @pytest.mark.parametrize("role", ["user", "administrator"])
     async def test_dead_letters_are_404_to_whoever_is_no_operator(self, role: str, office: Office) -> None:
@@ -122,7 +122,7 @@ class TestWhoSeesWhat:
 class TestReading:
     """R30: list, filter, group by cause, show."""
 
-    async def test_a_letter_has_exactly_the_fields_of_the_design(self, office: Office) -> None:
+    async def test_a_letter_has_exactly_its_fields(self, office: Office) -> None:
         (letter_id,) = await buried(office, a_letter())
         letter = await shown(office, letter_id)
         assert set(letter) == FIELDS

@@ -32,7 +32,7 @@ async def _settled(ann: TwoPeopleWithRuns) -> None:
 
 
 class TestApi:
-    """DELETE …/{id}?copies= (DESIGN 11)."""
+    """DELETE …/{id}?copies=."""
 
     async def test_g13_it_is_gone_from_every_list_at_once(self, office: Office) -> None:
         """202; nothing of it can be reached any more."""

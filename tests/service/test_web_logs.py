@@ -56,7 +56,7 @@ async def test_the_log_opens_on_runs_and_shows_the_rest_on_demand(
 
 
 async def test_an_entry_has_exactly_these_fields(office: Office) -> None:
-    """DESIGN 11."""
+    """Programs read them by these names."""
     path = await fill(office)
     entry = (await office.get(path)).json()["items"][0]
     assert entry == {

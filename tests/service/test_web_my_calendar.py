@@ -63,7 +63,7 @@ async def messages(office: Office) -> list[ItemChanged]:
 
 
 async def test_an_appointment_is_added_published_and_shown_at_once(office: Office) -> None:
-    """DESIGN 11: 201 with the item; version 1, by this user, for this user alone."""
+    """201 with the item; version 1, by this user, for this user alone."""
     answer = await call(office, "POST", body=VISIT | {"id": "9", "type": "task", "assignees": ["u-1"]})
     assert answer.status_code == 201
     item = answer.json()
@@ -86,7 +86,7 @@ async def test_an_appointment_is_added_published_and_shown_at_once(office: Offic
 
 
 async def test_the_message_that_comes_back_is_equal_and_goes_on_to_its_links(office: Office) -> None:
-    """DESIGN 5: it was judged on the very same path."""
+    """It was judged on the very same path."""
     created = (await call(office, "POST", body=VISIT)).json()
     (message,) = await messages(office)
     ref = item_ref("acme", "appointment", created["id"])
@@ -150,7 +150,7 @@ async def test_a_read_only_appointment_says_so_and_why(office: Office) -> None:
 async def test_a_wrong_field_is_422_and_nothing_is_published(
     changes: dict[str, Any], field: str, office: Office
 ) -> None:
-    """The rules are those of Vorex's own messages (DESIGN 5)."""
+    """The rules are those of Vorex's own messages."""
     answer = await call(office, "POST", body=VISIT | changes)
     if field == "body":
         assert answer.status_code == 413
@@ -161,7 +161,7 @@ async def test_a_wrong_field_is_422_and_nothing_is_published(
 
 
 async def test_a_body_that_fits_but_whose_message_does_not_is_422(office: Office) -> None:
-    """The message's own limit counts (DESIGN 5)."""
+    """The message's own limit counts."""
     answer = await call(office, "POST", body={"title": "x", "description": "x" * 262_100})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
 
@@ -173,7 +173,7 @@ async def test_half_a_surrogate_pair_is_422(office: Office) -> None:
 
 
 async def test_a_body_nested_beyond_reading_is_422(office: Office) -> None:
-    """Like any other body that is no JSON (DESIGN 11)."""
+    """Like any other body that is no JSON."""
     headers = office.bearer() | {"Content-Type": "application/json"}
     answer = await office.client.post(API, content=b"[" * 100_000, headers=headers)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body")
@@ -238,7 +238,7 @@ async def test_anothers_item_is_404(office: Office) -> None:
 
 
 async def test_an_administrator_sees_private_items_masked(office: Office) -> None:
-    """DESIGN 11: without titles of private events; a user sees no one else's at all."""
+    """Without titles of private events; a user sees no one else's at all."""
     await keep(office, ItemType.APPOINTMENT, "1", title="Doctor", private=True)
     answer = await call(office, "GET", "?user_id=u-17", user="boss", role="administrator")
     assert "Doctor" not in answer.text

@@ -1,4 +1,4 @@
-"""The API does what its OpenAPI description says: schemathesis finds nothing (DESIGN 11)."""
+"""The API does what its OpenAPI description says: schemathesis finds nothing."""
 
 import tempfile
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Where a page cannot be shown: a sentence, a way on, and nothing lost that somebody typed (DESIGN 11)."""
+"""Where a page cannot be shown: a sentence, a way on, and nothing lost that somebody typed."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""*Operations*: what needs a person, worst first, above the figures of all processes (DESIGN 11)."""
+"""*Operations*: what needs a person, worst first, above the figures of all processes."""
 
 import json
 from collections.abc import Mapping

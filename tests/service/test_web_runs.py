@@ -112,7 +112,7 @@ class TestSync:
 class TestSeeing:
     """GET …/runs and /runs/{run} (R25, R27)."""
 
-    async def test_a_run_has_the_form_of_design_11(self, office: Office) -> None:
+    async def test_a_run_has_exactly_its_fields(self, office: Office) -> None:
         """Every field, before its first step."""
         integration_id = await office.finished()
         run_id = (await _sync(office, integration_id, {"send": WEEK})).json()["run_id"]

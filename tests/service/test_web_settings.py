@@ -17,7 +17,7 @@ class TestSettings:
     """PUT …/settings is Finish (G10)."""
 
     async def test_the_calendars_of_the_account_are_listed_without_deleted_ones(self, office: Office) -> None:
-        """G7, DESIGN 11."""
+        """G7."""
         integration_id = await office.connect()
         calendars = await office.calendars(integration_id)
         office.world.set_missing(calendars["Second"])
@@ -58,7 +58,7 @@ class TestSettings:
         assert office.woken
 
     async def test_finish_asks_for_the_calendars_notices(self, office: Office) -> None:
-        """DESIGN 7: the callback address, filtered to the calendar."""
+        """The callback address, filtered to the calendar."""
         integration_id = await office.finished()
         (profile,) = office.world.profiles(EMAIL)
         (channel,) = profile.account.channels.values()

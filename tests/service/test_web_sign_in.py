@@ -1,4 +1,4 @@
-"""Signing in, the session, and who is let at the API (DESIGN 11)."""
+"""Signing in, the session, and who is let at the API."""
 
 import json
 from typing import Any
@@ -218,7 +218,7 @@ async def test_a_browser_that_is_not_signed_in_is_told_in_a_page(office: Office)
 
 
 async def test_connect_sends_the_person_to_cronofy_with_exactly_these_parameters(office: Office) -> None:
-    """DESIGN 11: the authorize address; by cookie or by Bearer token."""
+    """The authorize address; by cookie or by Bearer token."""
     await office.sign_in()
     for headers in ({}, office.bearer()):
         answer = await office.client.get("/calendar-sync/connect", headers=headers)

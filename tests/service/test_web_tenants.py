@@ -1,4 +1,4 @@
-"""Every route and verb of the API with the ids of somebody else (DESIGN 11)."""
+"""Every route and verb of the API with the ids of somebody else."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Waiting for a library that hangs, or that cancels what it gives up (DESIGN 9: dependency down)."""
+"""Waiting for a library that hangs, or that cancels what it gives up."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""``/_control`` has every verb of the world (DESIGN 12)."""
+"""``/_control`` has every verb of the world."""
 
 import ast
 import asyncio
@@ -202,7 +202,7 @@ async def test_time_moves_only_where_it_is_manual(api: Any) -> None:
 
 
 def test_the_simulator_knows_nothing_of_this_product() -> None:
-    """It imports only itself, the standard library and the web framework (DESIGN 12)."""
+    """It imports only itself, the standard library and the web framework."""
     folder = Path(service.demo.simulator.__file__).parent
     named = {
         node.module or ""

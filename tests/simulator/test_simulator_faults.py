@@ -1,4 +1,4 @@
-"""Every switch does what it says (DESIGN 12)."""
+"""Every switch does what it says."""
 
 import unicodedata
 from typing import Any

@@ -1,4 +1,4 @@
-"""Consent, tokens, scopes, linking (fact sheet 2 and 3)."""
+"""Consent, tokens, scopes, linking (CRONOFY.md C5, C6, C8)."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

@@ -1,10 +1,10 @@
-"""The simulator is a long-running process like the others (DESIGN 3)."""
+"""The simulator is a long-running process like the others."""
 
 from typing import Any
 
 
 async def test_it_says_that_it_is_alive_and_ready(api: Any) -> None:
-    """The forms of DESIGN 11, without a token."""
+    """The forms of the service's own, without a token."""
     del api.http.headers["Authorization"]
     alive, ready = await api.http.get("/healthz"), await api.http.get("/readyz")
     assert alive.status_code == 200

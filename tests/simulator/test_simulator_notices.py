@@ -1,4 +1,4 @@
-"""Channels and notices (fact sheet 8)."""
+"""Channels and notices (CRONOFY.md C39, C40, C43)."""
 
 import itertools
 from typing import Any

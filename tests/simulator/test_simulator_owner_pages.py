@@ -1,4 +1,4 @@
-"""The provider's side: the calendar's owner adds, moves, changes and deletes events (G18, DESIGN 12)."""
+"""The provider's side: the calendar's owner adds, moves, changes and deletes events (G18)."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reading events (fact sheet 7)."""
+"""Reading events (CRONOFY.md C28, C31, C32)."""
 
 from typing import Any
 

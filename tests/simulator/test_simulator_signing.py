@@ -1,4 +1,4 @@
-"""The published HMAC vectors (fact sheet 12)."""
+"""The published HMAC vectors (CRONOFY.md C38)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Accepting writes and carrying them out (fact sheet 5, 6 and 9)."""
+"""Accepting writes and carrying them out (CRONOFY.md C15, C20, C26)."""
 
 from typing import Any
 
@@ -79,7 +79,7 @@ async def test_a_wrong_field_is_named(api: Any, changes: dict[str, Any], field: 
 
 
 async def test_the_published_422_of_a_missing_event_id(api: Any) -> None:
-    """Exactly the body of fact sheet 12."""
+    """Exactly the body that Cronofy documents."""
     answer = await api.upsert(event_id=None)
 
     assert answer.json() == {"errors": {"event_id": [{"key": "errors.required", "description": "required"}]}}

@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, driven by Playwright, with a fresh profile each time (DESIGN 14)."""
+"""A real browser: Debian's Chromium, driven by Playwright, with a fresh profile each time."""
 
 import shutil
 from collections.abc import AsyncIterator

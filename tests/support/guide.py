@@ -54,7 +54,7 @@ class GuideAddresses:
         await self.control("POST", "/faults", notice_delay=0.2)
 
     def let_a_minute_pass(self) -> None:
-        """Cronofy's word about an account is believed for so long (DESIGN 9)."""
+        """Cronofy's word about an account is believed for so long."""
         with closing(sqlite3.connect(self.database, timeout=60)) as database, database:
             database.execute("UPDATE integration_state SET looked_at = NULL")
 

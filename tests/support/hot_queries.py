@@ -1,4 +1,4 @@
-"""Statements beside which the tables grow, each with the indexes that it may be answered from (DESIGN 10)."""
+"""Statements beside which the tables grow, each with the indexes that it may be answered from."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace

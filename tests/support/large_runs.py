@@ -48,7 +48,7 @@ class Limits:
     per_minute: int = 500
 
     def least(self, requests: int) -> float:
-        """The fewest seconds for so many, with a tenth, or twenty-five, left to others (DESIGN 9)."""
+        """The fewest seconds for so many, with a tenth, or twenty-five, left to others."""
         left, passed = requests - 1, 0.0
         if self.per_minute:
             most = self.per_minute - self.per_minute // 20

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: given by URL, in Docker, or the embedded one from PyPI (DESIGN 14)."""
+"""A real PostgreSQL for tests: given by URL, in Docker, or the embedded one from PyPI."""
 
 import os
 import shutil

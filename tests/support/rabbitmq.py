@@ -1,4 +1,4 @@
-"""A real RabbitMQ for tests: in Docker, or a private node of an installed rabbitmq-server (DESIGN 14)."""
+"""A real RabbitMQ for tests: in Docker, or a private node of an installed rabbitmq-server."""
 
 import asyncio
 import json

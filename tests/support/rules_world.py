@@ -120,7 +120,7 @@ class RulesWorld:
         self.messages.append(ItemChanged.of(data, id=self.new_id(), time=self.now, source="/vorex/acme"))
 
     def hear(self, fact: ItemChanged) -> None:
-        """Vorex takes a fact above its own version and ignores others (DESIGN 5)."""
+        """Vorex takes a fact above its own version and ignores others."""
         data = fact.data
         key = (data.item.type, data.item.id)
         if key not in self.vorex or data.version > self.vorex[key][0]:
@@ -166,7 +166,7 @@ class RulesWorld:
         self._calendar(key).arriving.append(write_of(link, link.desired))
 
     def answer(self, flight: WriteInFlight, *, known: bool) -> None:
-        """Cronofy's answer arrives, or never does; nobody waits for it longer than a minute (DESIGN 6.3)."""
+        """Cronofy's answer arrives, or never does; nobody waits for it longer than a minute."""
         self.flights.remove(flight)
         result = (
             RESULT_ACCEPTED if known and self.seconds() - flight.at < DELETION_IN_FLIGHT_SECONDS else UNKNOWN

@@ -1,4 +1,4 @@
-"""Searches all that the tests and their processes say for what must never be said (DESIGN 9, R27).
+"""Searches all that the tests and their processes say for what must never be said (R27).
 
 Loaded by the conftest of all tests: whatever a process wrote, and whatever a test's own process logged or
 printed, is searched at the end of each test, and the test fails in which it was said.

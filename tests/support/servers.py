@@ -43,7 +43,7 @@ def free_port() -> int:
 
 
 def absent(what: str, remedy: str) -> NoReturn:
-    """Skip the test with one loud line for the run; in CI it fails instead (DESIGN 14)."""
+    """Skip the test with one loud line for the run; in CI it fails instead."""
     ABSENT[what] = remedy
     if os.environ.get("CI"):
         pytest.fail(f"{what} is needed in CI: {remedy}", pytrace=False)

@@ -31,9 +31,9 @@ from tests.support.wiring import simulated_cronofy
 
 PEOPLE = ("ann", "bob")
 QUARTER_SECONDS = 960.0
-"""Longer than a write may take to arrive (DESIGN 7.3)."""
+"""Longer than a write may take to arrive."""
 FORGET_SECONDS = 61.0
-"""Seconds after which nothing is left of the rights of a process that died (DESIGN 6.2)."""
+"""Seconds after which nothing is left of the rights of a process that died."""
 
 Work = Callable[[], Awaitable[None]]
 
@@ -118,7 +118,7 @@ class TwoPeople:
             await self.broker.publish(self.said[at % len(self.said)])
 
     async def hear(self) -> None:
-        """Vorex takes in the facts: one above its own version counts (DESIGN 5)."""
+        """Vorex takes in the facts: one above its own version counts."""
         for body in self.tap.facts:
             told = decode(body, expected=ItemChanged).data
             key = f"{told.item.type}/{told.item.id}"

@@ -1,4 +1,4 @@
-"""What each kind of notice makes us do (DESIGN 7.2, 7.5)."""
+"""What each kind of notice makes us do."""
 
 from collections.abc import Sequence
 

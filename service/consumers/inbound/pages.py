@@ -1,4 +1,4 @@
-"""One page of a read, carried into the store as one transaction (DESIGN 7.4)."""
+"""One page of a read, carried into the store as one transaction."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -89,7 +89,7 @@ class PageWriter:
     ) -> None:
         """Everything that one page does, at once or not at all; deletions come with the last page (R11).
 
-        So many deletions that one transaction would last too long are done in parts (DESIGN 10).
+        So many deletions that one transaction would last too long are done in parts.
         """
         if last and len(reading_pass.gone) > DELETIONS_A_TRANSACTION:
             await self._page(reading_pass, events, asked_at=asked_at, last=False)
@@ -268,7 +268,7 @@ class PageWriter:
     async def _write_some_again(
         self, reading_pass: CalendarRead, full: tuple[date, date], after: str
     ) -> str | None:
-        """The next of them, within the limit of DESIGN 7.3; the last link looked at, or None."""
+        """The next of them, within the limit of rewrites; the last link looked at, or None."""
         turn, (first, beyond) = reading_pass.turn, full
         async with self._store.read() as connection:
             unseen = await reads.unseen_copies(
@@ -352,7 +352,7 @@ def _crossed(entry: LogEntry) -> bool:
 
 
 def _fact(item: Item, integration: Integration, at: datetime) -> Outgoing:
-    """The change as Vorex and the person's other calendars hear of it (DESIGN 5)."""
+    """The change as Vorex and the person's other calendars hear of it."""
     assert item.content is not None
     action = Action.DELETED if item.deleted else Action.CREATED if item.version == 1 else Action.UPDATED
     data = ItemChangedData(

@@ -1,4 +1,4 @@
-"""Reads linked calendars: what changed since a notice, or everything within reach (DESIGN 7.2)."""
+"""Reads linked calendars: what changed since a notice, or everything within reach."""
 
 import asyncio
 from collections import defaultdict

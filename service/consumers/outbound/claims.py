@@ -1,4 +1,4 @@
-"""Claims: kept alive, taken over when free, and taken for links that nobody looks after (DESIGN 6.2)."""
+"""Claims: kept alive, taken over when free, and taken for links that nobody looks after."""
 
 from collections.abc import Collection
 

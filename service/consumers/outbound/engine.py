@@ -1,4 +1,4 @@
-"""The outbound consumer: takes messages in, lets lanes send, stores answers, settles (DESIGN 6)."""
+"""The outbound consumer: takes messages in, lets lanes send, stores answers, settles."""
 
 import asyncio
 from collections import deque
@@ -28,7 +28,7 @@ from service.store.engine.store import Store
 from service.telemetry.logs import MESSAGE_WAITING
 
 LONG_LANE_PAUSE_SECONDS = 60.0
-"""A lane that has to wait longer keeps no message in the window; its links wait alone (DESIGN 6.3)."""
+"""A lane that has to wait longer keeps no message in the window; its links wait alone."""
 MESSAGE_HOLD_SECONDS = 600.0
 """Seconds for which a message stays unsettled at most: after half an hour RabbitMQ closes the channel."""
 
@@ -172,7 +172,7 @@ class OutboundConsumer:
         return self._drained and not (self._incoming or self._hand.elsewhere or len(self._hand.window))
 
     async def sweep(self) -> int:
-        """Write again what nobody looks after (DESIGN 8); how many links were taken up."""
+        """Write again what nobody looks after; how many links were taken up."""
         found = await self._claims.sweep()
         self._hand.moved()
         return found

@@ -1,4 +1,4 @@
-"""Taking messages in: readable ones as one set, unreadable and dangerous ones apart (DESIGN 6.1)."""
+"""Taking messages in: readable ones as one set, unreadable and dangerous ones apart."""
 
 from collections.abc import Sequence
 
@@ -58,7 +58,7 @@ class Intake:
         await self._take(arrived)
 
     async def alone(self, delivery: Delivery) -> None:
-        """Take in a message that may be what killed this consumer before (DESIGN 6.1)."""
+        """Take in a message that may be what killed this consumer before."""
         name = identity_of(delivery)[1]
         if await self._note(name) >= MOST_CRASHES:
             self._refuse(delivery, CRASH_FAILURE)

@@ -1,4 +1,4 @@
-"""Lanes: for each integration the links that wait to be sent, and when a lane sends (DESIGN 6.3)."""
+"""Lanes: for each integration the links that wait to be sent, and when a lane sends."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -130,7 +130,7 @@ class Lane:
         self.newer.pop(link_id, None)
 
     def pause(self, now: float, retry_after: float | None) -> None:
-        """Wait as asked, else 1, 2, 4 … 60 s (DESIGN 9)."""
+        """Wait as asked, else 1, 2, 4 … 60 s."""
         usual = back_off(self.pauses, first=FIRST_LANE_PAUSE_SECONDS, longest=LONGEST_LANE_PAUSE_SECONDS)
         self.pauses += 1
         self.not_before = now + (usual if retry_after is None else retry_after)

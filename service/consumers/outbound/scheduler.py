@@ -1,4 +1,4 @@
-"""When which lanes send: the rule of DESIGN 6.3, decided anew after every move."""
+"""When which lanes send, decided anew after every move."""
 
 import asyncio
 from typing import Protocol

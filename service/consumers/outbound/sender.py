@@ -1,4 +1,4 @@
-"""One request of a lane: budget first, then the re-check, then the writes and their answers (DESIGN 6.3)."""
+"""One request of a lane: budget first, then the re-check, then the writes and their answers."""
 
 from collections.abc import Mapping, Sequence
 

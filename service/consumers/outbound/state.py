@@ -16,7 +16,7 @@ from service.store.engine.store import AsyncConnection, Store
 from service.store.links.claims import StoredLink
 
 WRITE_GAP_SECONDS = 2.0
-"""Seconds between writes of two processes to one event, whose order Cronofy does not promise (DESIGN 9)."""
+"""Seconds between writes of two processes to one event, whose order Cronofy does not promise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

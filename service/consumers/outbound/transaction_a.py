@@ -1,4 +1,4 @@
-"""Transaction A: messages are judged and stored as wishes, one set-based transaction (DESIGN 6.2)."""
+"""Transaction A: messages are judged and stored as wishes, one set-based transaction."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Transaction B over all answers that are ready, and the settlement of messages (DESIGN 6.4, 6.5)."""
+"""Transaction B over all answers that are ready, and the settlement of messages."""
 
 import asyncio
 from collections.abc import Iterable, Sequence

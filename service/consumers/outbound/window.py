@@ -1,4 +1,4 @@
-"""The window: messages in hand, what each still waits for, which are through (DESIGN 6.2, 6.5)."""
+"""The window: messages in hand, what each still waits for, which are through."""
 
 import time
 from collections import Counter

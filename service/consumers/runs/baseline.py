@@ -115,7 +115,7 @@ class Baseline:
             await self._go_on(connection, due)
 
     async def _release_most(self, due: DueStep) -> None:
-        """A few hundred a transaction (DESIGN 10); the last ones come with the transaction that may send."""
+        """A few hundred a transaction; the last ones come with the transaction that may send."""
         released = HELD_LINKS_A_STEP
         while released == HELD_LINKS_A_STEP:
             async with self._store.begin() as connection:

@@ -81,7 +81,7 @@ class DeletionSteps:
             await self._go_on(connection, due, LEAVE_STEP)
 
     async def _bury(self, due: DueStep, *, but_copies: bool) -> None:
-        """A few hundred pairs a transaction (DESIGN 10); again after a kill, it goes on where it was."""
+        """A few hundred pairs a transaction; again after a kill, it goes on where it was."""
         integration, buried = due.integration, DELETED_A_TRANSACTION
         while buried == DELETED_A_TRANSACTION:
             async with self._store.begin() as connection:

@@ -10,7 +10,7 @@ RELEASED_A_TRANSACTION = 500
 
 
 class CopyRelease:
-    """A few hundred links a transaction (DESIGN 10); after a kill it begins again, and changes nothing."""
+    """A few hundred links a transaction; after a kill it begins again, and changes nothing."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""``/_control``: the switches, the people, their calendars, time, and what arrived (DESIGN 12)."""
+"""``/_control``: the switches, the people, their calendars, time, and what arrived."""
 
 import json
 from collections.abc import Callable

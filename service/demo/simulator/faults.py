@@ -1,4 +1,4 @@
-"""The switches: what goes wrong, how late things are, and which unkind habits are on (DESIGN 12)."""
+"""The switches: what goes wrong, how late things are, and which unkind habits are on."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal

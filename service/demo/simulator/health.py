@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: what whoever runs this process asks of it (DESIGN 3)."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: what whoever runs this process asks of it."""
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
@@ -10,7 +10,7 @@ from service.demo.simulator.world import SimulatedWorld
 
 
 def add_health(app: FastAPI, world: SimulatedWorld) -> None:
-    """Whoever gets an answer knows that it is ready, for it needs nothing and nobody (DESIGN 11)."""
+    """Whoever gets an answer knows that it is ready, for it needs nothing and nobody."""
 
     async def alive() -> Response:
         return JSONResponse({"healthy": True})

@@ -1,4 +1,4 @@
-"""How many requests arrived in any second and any minute (fact sheet 10)."""
+"""How many requests arrived in any second and any minute (CRONOFY.md C46)."""
 
 from collections import deque
 

@@ -14,7 +14,7 @@ PROVIDER_KINDS = {
     "icloud": ("apple", "icloud", "iCloud"),
     "cronofy": ("cronofy", "cronofy", "Cronofy"),
 }
-"""What a person picks → provider_name, provider_service (fact sheet 3), the word on the page."""
+"""What a person picks → provider_name, provider_service (CRONOFY.md C11), the word on the page."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

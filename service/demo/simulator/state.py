@@ -122,7 +122,7 @@ class SimulatorState:
 
 
 def is_managed(state: SimulatorState, binding: CalendarBinding, row: CachedEvent) -> bool:
-    """Whether the event is the reading application's own (fact sheet 7)."""
+    """Whether the event is the reading application's own (CRONOFY.md C32)."""
     owner = row.event.owner
     account = binding.profile.account
     if owner is None or owner.client_id != account.application.client_id:

@@ -1,4 +1,4 @@
-"""Times and dates as the API writes them (fact sheet 1, data types)."""
+"""Times and dates as the API writes them (CRONOFY.md C1)."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class EventTime:
         return self.day or iso_time(self.at)
 
     def localized(self) -> dict[str, str]:
-        """The form of a read with localized_times (fact sheet 7)."""
+        """The form of a read with localized_times (CRONOFY.md C17)."""
         if self.day:
             return {"time": self.day, "tzid": self.tzid}
         zone = find_zone(self.tzid) or UTC
@@ -50,7 +50,7 @@ def find_zone(tzid: str) -> ZoneInfo | None:
 
 
 def parse_time(text: Any) -> int | None:
-    """An instant with an offset and no fraction of a second, else nothing (fact sheet 1)."""
+    """An instant with an offset and no fraction of a second, else nothing (CRONOFY.md C1)."""
     found = _TIME.match(text) if isinstance(text, str) else None
     if found is None or (found[3] or "").strip("0"):
         return None
@@ -76,7 +76,7 @@ def day_moment(day: date, tzid: str = "Etc/UTC") -> EventTime:
 
 
 def parse_moment(value: Any, tzid: str = "Etc/UTC") -> EventTime | None:
-    """A start or an end in any accepted form; the zone inside it wins (fact sheet 5)."""
+    """A start or an end in any accepted form; the zone inside it wins (CRONOFY.md C17)."""
     if isinstance(value, dict):
         tzid = value.get("tzid") or tzid
         value = value.get("time")

@@ -43,7 +43,7 @@ class LinkedAccount:
 
 
 class SimulatedWorld(SimulatorState):
-    """Every verb of ``/_control`` is a method here (DESIGN 12)."""
+    """Every verb of ``/_control`` is a method here."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Leases: a piece of shared work belongs to one process for a limited time (DESIGN 8, 10)."""
+"""Leases: a piece of shared work belongs to one process for a limited time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Deleting what nobody asks for any more, a small chunk a transaction, each found by an index (DESIGN 8)."""
+"""Deleting what nobody asks for any more, a small chunk a transaction, each found by an index."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where the schema stands, and bringing it up to date (DESIGN 10)."""
+"""Where the schema stands, and bringing it up to date."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The right to be the one process of a database whose messages live in its memory (DESIGN 4)."""
+"""The right to be the one process of a database whose messages live in its memory."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""What PostgreSQL's planner knows of tables that grow quickly (DESIGN 10)."""
+"""What PostgreSQL's planner knows of tables that grow quickly."""
 
 import structlog
 from sqlalchemy import text
@@ -22,7 +22,7 @@ OUTGROWN = text(
     " AND n_mod_since_analyze > :least AND n_mod_since_analyze > n_live_tup / 2"
 )
 SHORT_STATEMENT_TIMEOUT = text("SET LOCAL statement_timeout = '4s'")
-"""No transaction lasts longer than five seconds (DESIGN 10)."""
+"""No transaction lasts longer than five seconds."""
 
 
 class PlannerStatistics:

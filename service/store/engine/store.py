@@ -1,4 +1,4 @@
-"""The store: one engine, writing and reading transactions, and the schema's upgrade (DESIGN 10)."""
+"""The store: one engine, writing and reading transactions, and the schema's upgrade."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The tokens of Cronofy accounts, encrypted at rest, and who may renew them (DESIGN 9, 10)."""
+"""The tokens of Cronofy accounts, encrypted at rest, and who may renew them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

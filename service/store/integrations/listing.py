@@ -1,4 +1,4 @@
-"""Integrations as their owners see them, and the rows that connecting and settings write (DESIGN 10, 11)."""
+"""Integrations as their owners see them, and the rows that connecting and settings write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

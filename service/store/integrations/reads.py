@@ -50,7 +50,7 @@ async def hold_turns(connection: AsyncConnection, integration_id: str) -> None:
 
 
 async def notice(connection: AsyncConnection, integration_id: str, since: datetime, *, now: float) -> None:
-    """Remember that there may be changes since then (DESIGN 7.2)."""
+    """Remember that there may be changes since then."""
     row = (
         await connection.execute(
             select(state.c.noticed_since).where(state.c.integration_id == integration_id).with_for_update()

@@ -1,4 +1,4 @@
-"""A person's My Calendar, as its pages and the API read it (DESIGN 11)."""
+"""A person's My Calendar, as its pages and the API read it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

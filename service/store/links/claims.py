@@ -1,4 +1,4 @@
-"""The outbound engine's rows: links with their claims, in sets and locked in order (DESIGN 6)."""
+"""The outbound engine's rows: links with their claims, in sets and locked in order."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from service.store.tables import integrations, items, links
 CLAIM_SECONDS = 30.0
 LEAST_CLAIM_SECONDS = 15.0
 UNTOUCHED_SECONDS = 120.0
-"""Seconds after which a link that is behind and that nobody holds is looked after again (DESIGN 8)."""
+"""Seconds after which a link that is behind and that nobody holds is looked after again."""
 _UNFINISHED = (LinkState.BEHIND.value, LinkState.RETRYING.value)
 _LITERALLY_UNFINISHED = text("state IN ('behind', 'retrying')")
 """In the very words of the partial index, which a bound parameter would not match."""
@@ -218,7 +218,7 @@ async def _set(
 async def check(
     connection: AsyncConnection, ids: Collection[str], *, me: str, clock: ColumnElement[float]
 ) -> dict[LinkId, CheckedLink]:
-    """How these links and their integrations stand at this moment (DESIGN 6.3)."""
+    """How these links and their integrations stand at this moment."""
     rows = await connection.execute(
         select(
             links.c.id,
@@ -316,7 +316,7 @@ async def backlog(
 
 
 async def neglected(connection: AsyncConnection, *, now: float, limit: int) -> list[LinkId]:
-    """Links of sending integrations that nobody holds: behind and untouched, or due again (DESIGN 8)."""
+    """Links of sending integrations that nobody holds: behind and untouched, or due again."""
     left = and_(links.c.retry_at.is_(None), links.c.touched_at < now - UNTOUCHED_SECONDS)
     overdue = or_(left, links.c.retry_at <= now)
     unfinished = await _due(connection, and_(_LITERALLY_UNFINISHED, overdue), now=now, limit=limit)

@@ -17,7 +17,7 @@ from service.store.runs.runs import UNFINISHED_STATES
 from service.store.tables import credentials, deletions, integrations, links, prior_events, runs
 
 REMOVAL_ARRIVAL_SECONDS = 10.0
-"""Seconds within which an accepted write usually stands on the calendar: 202 does not say so (DESIGN 9)."""
+"""Seconds within which an accepted write usually stands on the calendar: 202 does not say so."""
 WAITING_STATES = (LinkState.BEHIND.value, LinkState.RETRYING.value)
 
 

@@ -62,7 +62,7 @@ async def bury(connection: AsyncConnection, letters: Sequence[NewDeadLetter], *,
     """Keep these messages as dead letters and note them in the inbox, in the caller's transaction.
 
     A message whose letter is being replayed, or that was kept just before a crash, reopens that
-    letter; so the story of one message is one row (DESIGN 11).
+    letter; so the story of one message is one row.
     """
     kept = [_storable(letter) for letter in letters]
     if not kept:

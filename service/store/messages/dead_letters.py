@@ -1,4 +1,4 @@
-"""What operators do with dead letters: find, read, replay, discard, and take back (R30, DESIGN 11)."""
+"""What operators do with dead letters: find, read, replay, discard, and take back (R30)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The outbox: messages written together with the change that they tell of (DESIGN 8; messaging.md 3.6)."""
+"""The outbox: messages written together with the change that they tell of."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How far replays have come, and the tabs above the dead letters (R30, DESIGN 11)."""
+"""How far replays have come, and the tabs above the dead letters (R30)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -1,4 +1,4 @@
-"""Messages over which processes may have died (DESIGN 6.1)."""
+"""Messages over which processes may have died."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What each process last told of itself, for whoever looks from another one (DESIGN 11, operations)."""
+"""What each process last told of itself, for whoever looks from another one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What stands still and whom it concerns: the store's part of the operations page (DESIGN 11)."""
+"""What stands still and whom it concerns: the store's part of the operations page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

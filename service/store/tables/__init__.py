@@ -1,4 +1,4 @@
-"""The schema (DESIGN 10), a module for each thing that it keeps.
+"""The schema, a module for each thing that it keeps.
 
 Ids are UUID text, new ones time-ordered; moments are UTC; claims, leases and the budget are
 seconds since 1970 by the database's clock, so that they can be compared inside one statement.

@@ -1,4 +1,4 @@
-"""Dead letters as JSON: the same verbs as the command's, for operators alone (R30, DESIGN 11)."""
+"""Dead letters as JSON: the same verbs as the command's, for operators alone (R30)."""
 
 from datetime import datetime
 from http import HTTPStatus

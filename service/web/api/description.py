@@ -1,4 +1,4 @@
-"""The OpenAPI description as it is served: every error as problem details (RFC 9457, DESIGN 11)."""
+"""The OpenAPI description as it is served: every error as problem details (RFC 9457)."""
 
 from collections.abc import Iterator
 from typing import Any

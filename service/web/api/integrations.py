@@ -1,4 +1,4 @@
-"""Integrations as JSON: the same verbs as the pages (DESIGN 11)."""
+"""Integrations as JSON: the same verbs as the pages."""
 
 from http import HTTPStatus
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the API's description says of an item's form; its rules are the messages' own (DESIGN 5, 11)."""
+"""What the API's description says of an item's form; its rules are the messages' own."""
 
 from collections.abc import Mapping
 from typing import Any

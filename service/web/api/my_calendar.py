@@ -1,4 +1,4 @@
-"""My Calendar's items as JSON (DESIGN 11)."""
+"""My Calendar's items as JSON."""
 
 from dataclasses import replace
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""How everything stands, as JSON for operators (DESIGN 11)."""
+"""How everything stands, as JSON for operators."""
 
 from dataclasses import asdict
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Runs as JSON: start, see, cancel (DESIGN 11)."""
+"""Runs as JSON: start, see, cancel."""
 
 from http import HTTPStatus
 from typing import Annotated, Any

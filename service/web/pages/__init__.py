@@ -1,4 +1,4 @@
-"""The pages of DESIGN 11: server-rendered, usable without script, each verb the API's own."""
+"""The pages: server-rendered, usable without script, each verb the API's own."""
 
 from http import HTTPStatus
 

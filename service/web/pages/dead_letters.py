@@ -1,4 +1,4 @@
-"""*Dead letters*: find, read, and the way to every verb (R30, DESIGN 11); for operators alone."""
+"""*Dead letters*: find, read, and the way to every verb (R30); for operators alone."""
 
 import json
 from collections.abc import Mapping, Sequence

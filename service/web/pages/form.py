@@ -53,7 +53,7 @@ def form_to(
 ) -> Callable[[Request], Awaitable[FormSubmission]]:
     """Who takes in a form; one in which something is typed names its act, and outlives what goes wrong.
 
-    No other is handed back: an act that nobody reads beside its button is done for nobody (DESIGN 11).
+    No other is handed back: an act that nobody reads beside its button is done for nobody.
     """
 
     def kept(request: Request, fields: FormData) -> bool:

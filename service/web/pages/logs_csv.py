@@ -1,4 +1,4 @@
-"""A log as CSV: streamed, paged by key, and harmless in a spreadsheet (G14, DESIGN 10)."""
+"""A log as CSV: streamed, paged by key, and harmless in a spreadsheet (G14)."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def cell(value: object) -> str:
 async def as_csv(
     store: Store, shown: IntegrationView, *, reader: str, trigger: LogFilter, wanted: LogQuery
 ) -> AsyncIterator[str]:
-    """All entries, newest first, a page in each transaction, so that none lasts (DESIGN 10)."""
+    """All entries, newest first, a page in each transaction, so that none lasts."""
     yield UTF8_MARK + _lines([CSV_COLUMNS])
     after: str | None = None
     while True:

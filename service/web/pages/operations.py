@@ -1,4 +1,4 @@
-"""*Operations*: how everything stands and what needs a person, for operators alone (DESIGN 11)."""
+"""*Operations*: how everything stands and what needs a person, for operators alone."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""Up to fifty writes in one request (fact sheet 9)."""
+"""Up to fifty writes in one request (CRONOFY.md C26)."""
 
 import re
 from typing import Any

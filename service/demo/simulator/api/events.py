@@ -1,4 +1,4 @@
-"""Reading events and free/busy, page by page (fact sheet 7)."""
+"""Reading events and free/busy, page by page (CRONOFY.md C28, C30)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

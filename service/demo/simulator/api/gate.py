@@ -106,7 +106,7 @@ async def _read(state: SimulatorState, request: Request) -> ApiCall:
 
 
 def _decoded(body: bytes, content_type: str) -> Json | None:
-    """JSON or a form (fact sheet 1); nothing where it is neither."""
+    """JSON or a form (CRONOFY.md C1); nothing where it is neither."""
     if not body:
         return {}
     try:

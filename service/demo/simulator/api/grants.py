@@ -1,4 +1,4 @@
-"""Codes, access tokens and refresh tokens (fact sheet 2)."""
+"""Codes, access tokens and refresh tokens (CRONOFY.md C7, C8)."""
 
 from service.demo.simulator.calendars.linking import (
     add_calendar,
@@ -137,7 +137,7 @@ def grant_of(state: SimulatorState, token: str) -> TokenScope | None:
 
 
 def application_calendar(state: SimulatorState, application: Application, name: str) -> Json:
-    """The calendar without a person, created at the first call (fact sheet 2)."""
+    """The calendar without a person, created at the first call."""
     key = f"{application.client_id}/{name}"
     account = state.linked.get((application.client_id, key.lower()))
     if account is None:

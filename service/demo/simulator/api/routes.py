@@ -1,4 +1,4 @@
-"""What an application asks with an access token, except writes in batches (fact sheet 3 to 8)."""
+"""What an application asks with an access token, except writes in batches."""
 
 from service.demo.simulator.api import events, grants, rows
 from service.demo.simulator.api.gate import ApiCall
@@ -147,7 +147,7 @@ def create_channel(state: SimulatorState, call: ApiCall) -> ApiAnswer:
 
 
 def _told(filters: Json) -> Json:
-    """Only what is not the default (fact sheet 8)."""
+    """Only what is not the default (CRONOFY.md C40)."""
     return {name: filters[name] for name in ("calendar_ids", "only_managed") if filters.get(name)}
 
 
@@ -178,7 +178,7 @@ def application_calendar(state: SimulatorState, call: ApiCall) -> ApiAnswer:
 
 
 def token(state: SimulatorState, call: ApiCall) -> ApiAnswer:
-    """A code or a refresh token for an access token (fact sheet 2)."""
+    """A code or a refresh token for an access token (CRONOFY.md C7, C8)."""
     application = grants.application_of(state, call.data)
     kind = call.data.get("grant_type")
     if kind == "authorization_code":

@@ -1,4 +1,4 @@
-"""Events and calendars in the form in which the API shows them (fact sheet 3, 4 and 7)."""
+"""Events and calendars in the form in which the API shows them (CRONOFY.md C11, C12, C32)."""
 
 from dataclasses import dataclass
 
@@ -72,7 +72,7 @@ _SAYS_NOTHING: Json = {
 
 
 def _sparse(shown: Json) -> Json:
-    """Without the optional fields that say nothing, and with a nonsense date (fact sheet 7)."""
+    """Without the optional fields that say nothing, and with a nonsense date (CRONOFY.md C2, C3)."""
     shown["created"] = "0000-12-29T00:00:00Z"
     return {
         name: value
@@ -142,7 +142,7 @@ def profile_row(profile: MailboxProfile, base_url: str) -> Json:
 
 
 def userinfo_row(account: Account, base_url: str) -> Json:
-    """OpenID's form, with Cronofy's own parts under keys with dots (fact sheet 3)."""
+    """OpenID's form, with Cronofy's own parts under keys with dots (CRONOFY.md C11)."""
     profiles = [
         {
             **profile_row(profile, base_url),

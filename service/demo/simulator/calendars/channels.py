@@ -1,4 +1,4 @@
-"""Channels and the notices that go through them (fact sheet 8)."""
+"""Channels and the notices that go through them (CRONOFY.md C38, C39, C43)."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a write must look like to be accepted (fact sheet 5 and 6)."""
+"""What a write must look like to be accepted (CRONOFY.md C15, C17, C23)."""
 
 from typing import Any
 from urllib.parse import urlsplit

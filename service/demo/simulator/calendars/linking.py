@@ -169,7 +169,7 @@ def disconnect(state: SimulatorState, profile: MailboxProfile) -> None:
 
 
 def reconnect(state: SimulatorState, profile: MailboxProfile) -> None:
-    """Cronofy is let in again: held writes go out, the cache catches up, nobody is told (fact sheet 10)."""
+    """Cronofy is let in again: held writes go out, the cache catches up, nobody is told (CRONOFY.md C44)."""
     profile.connected = True
     if not profile.syncing:
         finish_sync(state, profile)
@@ -189,5 +189,5 @@ def revoke_profile(state: SimulatorState, profile: MailboxProfile) -> None:
 
 
 def provider_names(mailbox: Mailbox) -> tuple[str, str]:
-    """provider_name and provider_service (fact sheet 3)."""
+    """provider_name and provider_service (CRONOFY.md C11)."""
     return PROVIDER_KINDS[mailbox.provider][:2]

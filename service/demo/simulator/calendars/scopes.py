@@ -1,4 +1,4 @@
-"""What a scope lets an application do (fact sheet 2)."""
+"""What a scope lets an application do (CRONOFY.md C6)."""
 
 _ALL = frozenset(
     {

@@ -1,4 +1,4 @@
-"""The signature of Cronofy's callbacks (fact sheet 8 and 12)."""
+"""The signature of Cronofy's callbacks (CRONOFY.md C38)."""
 
 import base64
 import hashlib

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 
 def normalised(text: str, habits: Collection[str]) -> str:
-    """The text as the provider keeps it (DESIGN 12: text normalisation)."""
+    """The text as the provider keeps it, which is not always as it was sent."""
     if "nfd" in habits:
         text = unicodedata.normalize("NFD", text)
     if "trailing" in habits:

@@ -1,4 +1,4 @@
-"""Accepting writes, and carrying them out at the provider later (fact sheet 5 and 6)."""
+"""Accepting writes, and carrying them out at the provider later (CRONOFY.md C20)."""
 
 from dataclasses import replace
 
@@ -198,7 +198,7 @@ def _editable(state: SimulatorState, write: AcceptedWrite, option: str) -> Provi
 
 
 def options_of(binding: CalendarBinding, event: ProviderEvent) -> dict[str, bool]:
-    """What may be done to an event; nothing that is part of a series (fact sheet 7)."""
+    """What may be done to an event; nothing that is part of a series (CRONOFY.md C21)."""
     free = event.series is None and not binding.calendar.read_only
     mine = event.organizer is None or event.organizer.get("email") == binding.calendar.mailbox.email
     invited = bool(event.attendees) and not mine

@@ -1,4 +1,4 @@
-"""The pages on which a person allows access (fact sheet 2): plain forms, and a short cut for tests."""
+"""The pages on which a person allows access (CRONOFY.md C5): plain forms, and a short cut for tests."""
 
 import html
 from dataclasses import dataclass

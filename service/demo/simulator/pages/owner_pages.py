@@ -1,4 +1,4 @@
-"""The linked calendar as its provider shows it: its owner adds, moves and deletes events (DESIGN 12)."""
+"""The linked calendar as its provider shows it: its owner adds, moves and deletes events."""
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping

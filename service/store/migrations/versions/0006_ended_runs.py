@@ -1,4 +1,4 @@
-"""Runs that have not ended are found among all that have, and old ones to be forgotten (R25, DESIGN 10).
+"""Runs that have not ended are found among all that have, and old ones to be forgotten (R25).
 
 Revision ID: 0006
 """

@@ -1,4 +1,4 @@
-"""Old dead letters are found without reading those that are not (R30, DESIGN 8).
+"""Old dead letters are found without reading those that are not (R30).
 
 Revision ID: 0009
 """
