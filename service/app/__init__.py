@@ -1,4 +1,7 @@
-"""The composition root: settings in, an open process out."""
+"""The composition root: settings in, an open process out.
+
+Objects are made here and handed on as arguments, once each; nothing here decides, asks or stores anything.
+"""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

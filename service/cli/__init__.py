@@ -1,4 +1,7 @@
-"""``calendar-sync``: parses, calls and prints; every verb lives elsewhere."""
+"""``calendar-sync``: parses, calls and prints; every verb lives elsewhere.
+
+Not here: settings that only a command knows, and sentences that a page could need as well.
+"""
 
 import typer
 

@@ -1,4 +1,8 @@
-"""The verbs of an integration's life, each once, for the pages, the API and the operators (G4–G16)."""
+"""The verbs of an integration's life, each once, for the pages, the API and the operators (G4–G16).
+
+What a link or an event becomes is decided in ``handlers``; what takes longer than a request is a run, asked
+for here and done in ``consumers.runs``.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress

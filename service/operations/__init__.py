@@ -1,4 +1,7 @@
-"""Every verb of an operator, once; commands and pages only parse and print."""
+"""Every verb of an operator, once; commands and pages only parse and print.
+
+People's own verbs are in ``integrations``; numbers that are measured are read in ``monitoring``.
+"""
 
 from service.operations.dashboard import Dashboard
 from service.operations.dead_letters import REPLAY_RATE, DeadLetters, LetterReader, MoreMatch

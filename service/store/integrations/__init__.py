@@ -1,1 +1,4 @@
-"""Integrations: their rows, grants, tokens, channels, reads and delays."""
+"""Integrations: their rows, grants, tokens, channels, reads and delays.
+
+What a person may do with one is not decided here.
+"""

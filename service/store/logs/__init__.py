@@ -1,1 +1,4 @@
-"""The log of each integration: written with every change, read page by page."""
+"""The log of each integration: written with every change, read page by page.
+
+Its entries are worded in ``handlers.log_entries``.
+"""

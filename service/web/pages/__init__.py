@@ -1,4 +1,7 @@
-"""The pages: server-rendered, usable without script, each verb the API's own."""
+"""The pages: server-rendered, usable without script, each verb the API's own.
+
+No page decides anything that its route in ``api`` does not.
+"""
 
 from http import HTTPStatus
 

@@ -1,1 +1,4 @@
-"""The calendars at the providers, what Cronofy caches of them, and how writes and notices travel."""
+"""The calendars at the providers, what Cronofy caches of them, and how writes and notices travel.
+
+No request is parsed here.
+"""

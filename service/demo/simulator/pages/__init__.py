@@ -1,1 +1,4 @@
-"""Pages for people: consent at Cronofy, and the linked calendar as its owner sees it."""
+"""Pages for people: consent at Cronofy, and the linked calendar as its owner sees it.
+
+No program asks them.
+"""
