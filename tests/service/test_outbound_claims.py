@@ -59,7 +59,7 @@ async def test_r31_an_expired_claim_is_taken_over_and_the_write_verified(world: 
     assert world.calendars.history(OURS) == ["5512 v1", "5512 v2"]
 
     await world.clock.pass_time(20)
-    assert await world.consumers[0].sweep() == 1
+    await world.consumers[0].sweep()  # its own loop may have done so already
     await world.at_rest()
     assert world.calendars.history(OURS) == ["5512 v1", "5512 v2", "5512 v2"]
 

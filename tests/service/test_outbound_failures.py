@@ -90,7 +90,7 @@ async def test_r30_an_unknown_outcome_is_verified_twenty_seconds_after_the_next_
     assert len(world.calendars.writes) == 1
 
     await world.clock.pass_time(20)
-    assert await consumer.sweep() == 1
+    await consumer.sweep()  # its own loop may have done so already
     await world.at_rest()
     assert len(world.calendars.writes) == 2
     assert [row["verify_at"] for row in await world.rows(links_table)] == [None]
