@@ -52,7 +52,7 @@ from handlers.plan import LeaveEvent, WriteEvent, desired_event, left_link
 from handlers.versions import does_vorex_win
 
 DELETION_IN_FLIGHT_SECONDS = 60.0
-"""Seconds after which a write whose answer never came is judged as if accepted when sent."""
+"""Seconds after which a write or removal whose answer never came is judged as if accepted when sent."""
 
 
 def judge_row(

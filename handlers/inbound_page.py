@@ -38,6 +38,7 @@ READ_DAYS_BACK = 41
 READ_DAYS_AHEAD = 200
 MOST_FREE_DELETIONS = 10
 LARGEST_FREE_SHARE = 3
+"""One in so many of the pairs may go without a question."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

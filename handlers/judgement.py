@@ -90,6 +90,7 @@ class LinkedRow:
 
     @property
     def gone(self) -> bool:
+        """As R8 counts it; what is logged of it, ``deletions`` says."""
         return is_gone(self.event)
 
     @property

@@ -222,9 +222,9 @@ def rewrite(link: Link, *, now: float) -> Link:
 
 
 def revive(link: Link, fields: EventFields | None, *, revision: int) -> Link:
-    """Any state → *behind*: deleted there, changed here, and the change wins (R19).
+    """Any state but *failed* → *behind*: deleted there, changed here, and the change wins (R19).
 
-    A *failed* link waits for its dead letter to be replayed, and is then written whole.
+    A *failed* link stays so until its dead letter is replayed, and is then written whole.
     """
     unread = replace(link, agreed=None, last_read=None)
     return (want_anew if link.state is LinkState.FAILED else want)(unread, fields, revision=revision)

@@ -111,10 +111,10 @@ POSTGRESQL = pytest.mark.postgresql
 SQLITE_AND_POSTGRESQL = ("sqlite", pytest.param("postgresql", marks=POSTGRESQL))
 
 
-@pytest.mark.parametrize("point", ["runs.2#3", "runs.3#4"])
+@pytest.mark.parametrize("point", ["runs.1#3", "runs.2#3", "runs.3#4"])
 @pytest.mark.parametrize("database", SQLITE_AND_POSTGRESQL, indirect=True)
 async def test_r25_a_retrieve_survives_a_kill(place: LargeRuns, point: str) -> None:
-    """Inside a page's transaction, and after it."""
+    """Before a step, inside a page's transaction, and after it."""
     place.fill_calendar(EVENTS)
 
     run = await _killed_and_started_again(place, _retrieve, point)

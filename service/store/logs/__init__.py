@@ -1,4 +1,4 @@
 """The log of each integration: written with every change, read page by page.
 
-Its entries are worded in ``handlers.log_entries``.
+Their words are the rules', each in ``handlers`` where it is decided.
 """
