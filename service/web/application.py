@@ -53,7 +53,7 @@ def create_web(
 
 @cache
 def _routes() -> Sequence[BaseRoute]:
-    """Built once in a process, which takes a tenth of a second: whose desk it is, each request's app says."""
+    """Built once in a process, which takes a tenth of a second; each request's app says whose services."""
     whole = APIRouter()
     whole.include_router(_api())
     for part in (sign_in, connect, pages):

@@ -161,7 +161,7 @@ async def test_one_port_serves_pages_api_and_relay(office: Office) -> None:
         async def publish(self, message: Outgoing) -> None:
             published.append(message)
 
-    desk = office.app.state.desk
+    desk = office.app.state.services
     app = create_web(desk, beside=relay_routes(Taker(), [CLIENT_SECRET], clock=desk.clock))
     integration_id = await office.finished()
     office.world.post = poster(app)

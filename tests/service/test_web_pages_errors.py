@@ -146,7 +146,7 @@ async def test_what_was_typed_outlives_a_database_that_is_away(browser: Browser,
     """And is added once it is back; a form with nothing typed is sent again by its sender."""
     store = Unwritable(office.store)
     calendar = MyCalendar(cast("Store", store))
-    office.app.state.desk = replace(office.app.state.desk, my_calendar=calendar)
+    office.app.state.services = replace(office.app.state.services, my_calendar=calendar)
     await office.sign_in()
     await browser.open("/my-calendar/new")
     page = await browser.press("Add", changes=dict(TYPED))

@@ -130,7 +130,7 @@ async def test_r25_finish_during_another_sync_is_refused_though_its_settings_sta
     async with office.store.begin() as connection:
         at = office.clock.now()
         await end(connection, failed["id"], state="failed", reason="Cronofy is away", at=at)
-    syncing, owner = office.app.state.desk.syncing, Owner(tenant_id="acme", user_id="u-17")
+    syncing, owner = office.app.state.services.syncing, Owner(tenant_id="acme", user_id="u-17")
     await syncing.start(owner, integration_id, None, started_by="u-17")
     page = await other.press("Finish")
     assert "Saved." not in page.words
