@@ -12,6 +12,15 @@ from contracts.envelope import (
     NoticeReceived,
     RunRequested,
 )
+from contracts.messages import (
+    COMMANDS_EXCHANGE,
+    FACTS_EXCHANGE,
+    ITEMS_EXCHANGE,
+    NOTICES_EXCHANGE,
+    QUEUE_INBOUND,
+    QUEUE_OUTBOUND,
+    QUEUE_RUNS,
+)
 
 MESSAGE_MODELS: Mapping[str, type[Message]] = {
     "item-changed": ItemChanged,
@@ -33,11 +42,11 @@ _EXCHANGES = {
     ),
 }
 _QUEUES = {
-    "calendar-sync.outbound": ("item-changed", ("vorex.items", "calendar-sync.items"), "#"),
-    "calendar-sync.inbound": ("notice-received", ("cronofy.notices",), "#"),
-    "calendar-sync.runs": ("run-requested", ("calendar-sync.commands",), "run.#"),
+    QUEUE_OUTBOUND: ("item-changed", (ITEMS_EXCHANGE, FACTS_EXCHANGE), "#"),
+    QUEUE_INBOUND: ("notice-received", (NOTICES_EXCHANGE,), "#"),
+    QUEUE_RUNS: ("run-requested", (COMMANDS_EXCHANGE,), "run.#"),
 }
-_SENT_BY_OTHERS = frozenset({"vorex.items"})
+_SENT_BY_OTHERS = frozenset({ITEMS_EXCHANGE})
 _NOBODY_HAS_TO_HEAR = frozenset({"calendar-sync.integrations"})
 _AMQP = "0.3.0"
 

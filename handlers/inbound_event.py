@@ -51,7 +51,7 @@ from handlers.outbound_message import expecting
 from handlers.plan import LeaveEvent, WriteEvent, desired_event, left_link
 from handlers.versions import does_vorex_win
 
-DELETION_IN_FLIGHT_SECONDS = 60.0
+WRITE_IN_FLIGHT_SECONDS = 60.0
 """Seconds after which a write or removal whose answer never came is judged as if accepted when sent."""
 
 
@@ -95,7 +95,7 @@ def _in_flight(row: LinkedRow) -> bool:
     return (
         newest is not None
         and newest.accepted_at is None
-        and row.reading.now - newest.sent_at < DELETION_IN_FLIGHT_SECONDS
+        and row.reading.now - newest.sent_at < WRITE_IN_FLIGHT_SECONDS
     )
 
 
@@ -107,7 +107,7 @@ def _overtaken_deletion(row: LinkedRow) -> bool:
     deleted = link.origin is Origin.OURS and link.desired is None and link.state is LinkState.AGREED
     if not deleted or not link.desired_revision or link.accepted_at is None or row.gone:
         return False
-    return row.reading.asked_at - link.accepted_at >= DELETION_IN_FLIGHT_SECONDS
+    return row.reading.asked_at - link.accepted_at >= WRITE_IN_FLIGHT_SECONDS
 
 
 def _takes_nothing(row: LinkedRow) -> bool:
@@ -213,7 +213,7 @@ def _doubted(row: LinkedRow, sight: RowReading, *, late: bool) -> Judgement:
     # Then a copy of ours is written once more; a foreign event refused it, and is left alone.
     # Where it shows "Brunch", written between, it was overtaken: once more from 9:01 on, foreign or not.
     link, now = row.link, row.reading.now
-    patience = DELETION_IN_FLIGHT_SECONDS if sight.passed else ARRIVAL_SECONDS
+    patience = WRITE_IN_FLIGHT_SECONDS if sight.passed else ARRIVAL_SECONDS
     lately = any(at > now - ARRIVAL_SECONDS for at in link.rewrites)
     if link.state is LinkState.AGREED and lately and late:
         return Judgement(link=rewrite(link, now=now))

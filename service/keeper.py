@@ -24,13 +24,14 @@ from service.store.runs import runs
 
 CHUNK_PAUSE_SECONDS = 0.05
 """Seconds between two chunks: on SQLite nobody else can write while one is deleted."""
-EVERY_HOUR, EVERY_TEN_MINUTES = 3600.0, 600.0
+TEN_MINUTES_SECONDS = 600.0
 PurgeStep = Callable[[AsyncConnection, datetime], Awaitable[int]]
 """Deletes at most a chunk of what is older than that moment; how many."""
 
 log = structlog.get_logger(__name__)
 
-MINUTE_SECONDS, HOUR_SECONDS, FULL_READ_SECONDS = 60.0, 3600.0, 86_400.0
+MINUTE_SECONDS, HOUR_SECONDS = 60.0, 3600.0
+SENT_ROWS_KEPT_SECONDS = 86_400.0
 COMPARED_WITHIN = timedelta(hours=1)
 CHORE_LEASE_SECONDS = 30.0
 """A keeper that was killed is replaced after this, and a beat."""
@@ -231,7 +232,7 @@ def old_outbox_rows(store: Store) -> Chore:
         deleted = ROWS_A_CHUNK
         while deleted == ROWS_A_CHUNK:
             async with store.begin() as connection:
-                before = await store.now(connection) - FULL_READ_SECONDS
+                before = await store.now(connection) - SENT_ROWS_KEPT_SECONDS
                 deleted = await outbox.forget_sent(connection, before=before, limit=ROWS_A_CHUNK)
 
     return Chore(name="old outbox rows", every=600.0, work=work)
@@ -322,20 +323,20 @@ def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, 
             "old inbox rows",
             _step(purge.forget_inbox, by_seconds=True),
             of_messages,
-            every=EVERY_TEN_MINUTES,
+            every=TEN_MINUTES_SECONDS,
         ),
-        _chore(store, "old log entries", _step(purge.forget_log_entries), of_logs, every=EVERY_TEN_MINUTES),
-        _chore(store, "old runs", _step(purge.forget_runs), of_logs, every=EVERY_HOUR),
-        _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=EVERY_HOUR),
-        _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=EVERY_HOUR),
-        _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=EVERY_HOUR),
-        _chore(store, "old equals", _step(purge.forget_equals), ONE_DAY, every=EVERY_HOUR),
+        _chore(store, "old log entries", _step(purge.forget_log_entries), of_logs, every=TEN_MINUTES_SECONDS),
+        _chore(store, "old runs", _step(purge.forget_runs), of_logs, every=HOUR_SECONDS),
+        _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=HOUR_SECONDS),
+        _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=HOUR_SECONDS),
+        _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=HOUR_SECONDS),
+        _chore(store, "old equals", _step(purge.forget_equals), ONE_DAY, every=HOUR_SECONDS),
         _chore(
             store,
             "used tokens",
             _step(purge.forget_tokens, by_seconds=True),
             timedelta(hours=1),
-            every=EVERY_HOUR,
+            every=HOUR_SECONDS,
         ),
     )
 

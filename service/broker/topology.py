@@ -1,4 +1,7 @@
-"""Every exchange, queue, binding and argument, named here and nowhere else."""
+"""How exchanges, queues and bindings are made, and what each user of RabbitMQ may do.
+
+Their names, which publishers and readers know too, stand in ``contracts.messages``.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

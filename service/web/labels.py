@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
 from service.integrations.my_calendar import NOT_OURS
 
 LabelTexts = Mapping[str, str]
@@ -125,9 +126,9 @@ READ_ONLY: LabelTexts = {
     "not_possible": "the linked calendar does not allow this event to be changed",
 }
 QUEUES: LabelTexts = {
-    "calendar-sync.outbound": "outbound",
-    "calendar-sync.inbound": "inbound",
-    "calendar-sync.runs": "runs",
+    QUEUE_OUTBOUND: "outbound",
+    QUEUE_INBOUND: "inbound",
+    QUEUE_RUNS: "runs",
 }
 LETTER_CODES: LabelTexts = {
     "malformed": "Malformed",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.calendar import Code, LinkState
-from handlers.inbound_event import DELETION_IN_FLIGHT_SECONDS
+from handlers.inbound_event import WRITE_IN_FLIGHT_SECONDS
 from handlers.judgement import NO_CHANGE, Judgement
 from tests.builders import (
     HOUR,
@@ -174,11 +174,11 @@ def test_a_row_is_read_again_while_a_write_is_on_its_way() -> None:
     """For a minute; then the write counts as accepted when it was sent."""
     row = a_row_of(OLD)
     sending = a_pending_link(
-        writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=DELETION_IN_FLIGHT_SECONDS - 1))]
+        writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=WRITE_IN_FLIGHT_SECONDS - 1))]
     )
     assert judged(row, sending, NEW) == Judgement(again=True)
     waited = a_pending_link(
-        writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=DELETION_IN_FLIGHT_SECONDS))]
+        writes=[a_write(NEW, accepted=None, sent=-timedelta(seconds=WRITE_IN_FLIGHT_SECONDS))]
     )
     assert is_echo(judged(row, waited, NEW))
 

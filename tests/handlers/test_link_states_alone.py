@@ -19,8 +19,13 @@ def _sources() -> Iterator[tuple[Path, ast.Module]]:
 
 def _calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+        if isinstance(node, ast.Call) and _called(node.func) == name:
             yield node
+
+
+def _called(function: ast.expr) -> str | None:
+    """The last word of what is called, with its module or without."""
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -11,7 +11,15 @@ from pathlib import Path
 from sqlalchemy import insert, select, update
 
 from contracts.errors import Unanswered, Unavailable
-from service.keeper import FULL_READ_SECONDS, Chore, Keeper, delays, due_runs, old_outbox_rows, unread_notices
+from service.keeper import (
+    SENT_ROWS_KEPT_SECONDS,
+    Chore,
+    Keeper,
+    delays,
+    due_runs,
+    old_outbox_rows,
+    unread_notices,
+)
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.integrations import delays as delays_of
@@ -248,7 +256,7 @@ async def test_outbox_rows_sent_a_day_ago_are_deleted(store: Store) -> None:
     async with store.begin() as connection:
         now = await store.now(connection)
         for message_id, sent_at in {
-            "old": now - FULL_READ_SECONDS - 1,
+            "old": now - SENT_ROWS_KEPT_SECONDS - 1,
             "young": now - 60,
             "unsent": None,
         }.items():

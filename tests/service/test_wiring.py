@@ -19,25 +19,25 @@ ROOMS_THAT_MAKE = ("service.app", "service.cli", "service.demo")
 """Commands make the verbs that they are about to say, on the store that ``service.app`` opened."""
 INTERIOR = {
     "service.broker.memory.MemorySubscription": "one for each that subscribes",
-    "service.consumers.outbound.sender.Sender": "a part of the engine, which alone knows the hand",
-    "service.consumers.outbound.state.InHand": "what one engine has in hand",
-    "service.consumers.outbound.transaction_b.Settling": "a part of the engine",
+    "service.consumers.outbound.sender.Sender": "a part of the engine, which alone knows the state",
+    "service.consumers.outbound.state.OutboundState": "what one engine has in hand",
+    "service.consumers.outbound.transaction_b.TransactionB": "a part of the engine",
     "service.operations.dead_letters.DeadLetters": "made for the one who asks",
     "service.relay.Relay": "the relay itself",
 }
 """What is made where it is needed, and why."""
 ONCE = [
     "service.consumers.inbound.notices.NoticeHandler",
-    "service.consumers.inbound.pages.Pages",
-    "service.consumers.inbound.reader.Reader",
+    "service.consumers.inbound.pages.PageWriter",
+    "service.consumers.inbound.reader.CalendarReader",
     "service.consumers.runs.handler.RunHandler",
     "service.cronofy.breaker.CronofyBreaker",
     "service.cronofy.budget.SharedBudget",
     "service.cronofy.credentials.StoredTokens",
     "service.cronofy.gateway.CronofyGateway",
     "service.cronofy.oauth.OAuth",
-    "service.cronofy.transport.Transport",
-    "service.integrations.Accounts",
+    "service.cronofy.transport.CronofyTransport",
+    "service.integrations.Integrations",
     "service.integrations.channels.ChannelAudit",
     "service.integrations.connection_check.ConnectionCheck",
     "service.store.integrations.credentials.CredentialsTable",

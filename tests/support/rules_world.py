@@ -16,7 +16,7 @@ from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemConte
 from contracts.writes import Delete, EventWrite, ForeignEdit, Upsert
 from handlers.conflicts import fact_of
 from handlers.deletions import carry_out_deletion
-from handlers.inbound_event import DELETION_IN_FLIGHT_SECONDS
+from handlers.inbound_event import WRITE_IN_FLIGHT_SECONDS
 from handlers.inbound_page import KnownRows, judge_page
 from handlers.judgement import Reading
 from handlers.landing import (
@@ -169,7 +169,7 @@ class RulesWorld:
         """Cronofy's answer arrives, or never does; nobody waits for it longer than a minute."""
         self.flights.remove(flight)
         result = (
-            RESULT_ACCEPTED if known and self.seconds() - flight.at < DELETION_IN_FLIGHT_SECONDS else UNKNOWN
+            RESULT_ACCEPTED if known and self.seconds() - flight.at < WRITE_IN_FLIGHT_SECONDS else UNKNOWN
         )
         landing = land_result(
             self.links[flight.key],

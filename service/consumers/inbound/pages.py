@@ -51,7 +51,7 @@ from service.store.messages import inbox, outbox
 from service.store.messages.inbox import MessageKey
 from service.store.messages.outbox import outgoing
 
-DELETIONS_A_TRANSACTION = 200
+LINKS_A_TRANSACTION = 200
 
 
 class TurnLost(Transient):
@@ -91,7 +91,7 @@ class PageWriter:
 
         So many deletions that one transaction would last too long are done in parts.
         """
-        if last and len(reading_pass.gone) > DELETIONS_A_TRANSACTION:
+        if last and len(reading_pass.gone) > LINKS_A_TRANSACTION:
             await self._page(reading_pass, events, asked_at=asked_at, last=False)
             await self._delete_in_parts(reading_pass)
             events = ()
@@ -218,8 +218,8 @@ class PageWriter:
         async with self._store.read() as connection:
             reading_pass.held = await _hold(connection, reading_pass, new=len(reading_pass.gone))
         pending, reading_pass.gone = sorted(reading_pass.gone.items()), {}
-        for at in range(0, len(pending), DELETIONS_A_TRANSACTION):
-            part = replace(reading_pass, gone=dict(pending[at : at + DELETIONS_A_TRANSACTION]))
+        for at in range(0, len(pending), LINKS_A_TRANSACTION):
+            part = replace(reading_pass, gone=dict(pending[at : at + LINKS_A_TRANSACTION]))
             async with self._store.begin() as connection:
                 now = await self._store.now(connection)
                 integration = await self._integration(connection, part.turn.integration_id)
@@ -276,7 +276,7 @@ class PageWriter:
                 turn.integration_id,
                 since=turn.began_at,
                 after=after,
-                limit=DELETIONS_A_TRANSACTION,
+                limit=LINKS_A_TRANSACTION,
             )
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
@@ -293,7 +293,7 @@ class PageWriter:
                 if again.code is Code.LOOP_STOPPED and item is not None:
                     changes.entries.append(RowLog(item, integration, reading).stopped())
             await self.save(connection, integration, changes, now=now)
-        return unseen[-1][0] if len(unseen) == DELETIONS_A_TRANSACTION else None
+        return unseen[-1][0] if len(unseen) == LINKS_A_TRANSACTION else None
 
     async def save(
         self, connection: AsyncConnection, integration: Integration, changes: PageChanges, *, now: float

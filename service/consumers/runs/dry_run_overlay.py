@@ -54,7 +54,7 @@ class DryRunOverlay:
     async def known(
         self, connection: AsyncConnection, events: Sequence[CronofyEvent], equals: EqualsOfRun
     ) -> KnownRows:
-        """What bears on these events (compare ``Pages`` of the inbound side, which locks as well)."""
+        """What bears on these events (compare ``PageWriter`` of the inbound side, which locks as well)."""
         ids = {event.event_id for event in events if event.event_id}
         uids = {event.event_uid for event in events}
         stored = await links.of_events(connection, self.integration.id, event_ids=ids, event_uids=uids)

@@ -19,7 +19,7 @@ from service.cronofy.gateway import UNREADABLE_PAGE_STATUSES
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import reads
 from service.store.integrations.reads import ReadTurn
-from service.store.runs.matches import RunEquals
+from service.store.runs.matches import RunEqualsTable
 from service.store.runs.runs import RunTally
 
 PAGE_POLL_SECONDS = 0.2
@@ -53,7 +53,7 @@ class Retrieval:
         events = [event for event in page.events if span.holds(event.start, event.end)]
         reading = Reading(asked_at=asked_at, now=asked_at, trigger=Trigger.RUN, run_id=due.run.id)
 
-        equals = EqualsOfRun(RunEquals(due.run.id), _look(due, page))
+        equals = EqualsOfRun(RunEqualsTable(due.run.id), _look(due, page))
 
         async def then(connection: AsyncConnection, changes: PageChanges) -> None:
             left = await equals.left(connection)

@@ -30,7 +30,7 @@ from service.store.engine import schema
 __all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 
 MESSAGES_ENQUEUED = "messages were put into the outbox"
-"""The mark that ``journal.enqueue`` leaves in its connection's ``info``."""
+"""The mark that ``outbox.enqueue`` leaves in its connection's ``info``."""
 ANSWER_SECONDS = 40.0
 """Seconds after which a server that says nothing is given up; its own limit for a statement is 30."""
 CONNECT_SECONDS = 10.0

@@ -14,7 +14,7 @@ from service.store.tables import run_equals
 table = run_equals.c
 
 
-class RunEquals:
+class RunEqualsTable:
     """Those of one run."""
 
     def __init__(self, run_id: str) -> None:
