@@ -127,7 +127,7 @@ def test_an_unforeseen_error_names_the_places_in_our_code() -> None:
         retry_delay(1, [])
 
     assert "at handlers/settlement.py line" in describe_error(caught.value)
-    assert "in rung" in describe_error(caught.value)
+    assert "in retry_delay" in describe_error(caught.value)
 
 
 def test_a_retry_goes_home_by_the_name_of_its_queue() -> None:
