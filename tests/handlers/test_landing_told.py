@@ -1,4 +1,4 @@
-"""What a landed write leaves behind: its link, its messages and the log, each whole (R17, R18, R22, R27, R30)."""
+"""What a landed write leaves behind for its link, its messages and the log (R17, R18, R22, R27, R30)."""
 
 from dataclasses import replace
 from typing import Any
@@ -288,9 +288,7 @@ def test_r4_r10_each_write_names_its_event_and_its_calendar() -> None:
     ours = a_link(event_id="vcs-1", event_uid="uid")
     assert write_of(ours, FIELDS) == Upsert(calendar_id="cal_1", event_id="vcs-1", fields=FIELDS)
     assert write_of(ours, None) == Delete(calendar_id="cal_1", event_id="vcs-1")
-    assert write_of(foreign, FIELDS) == ForeignEdit(
-        calendar_id="cal_1", event_uid="their-uid", fields=FIELDS
-    )
+    assert write_of(foreign, FIELDS) == ForeignEdit(calendar_id="cal_1", event_uid="their-uid", fields=FIELDS)
     assert write_of(foreign, None) == Delete(calendar_id="cal_1", event_uid="their-uid")
     assert foreign.origin is Origin.EXTERNAL
 
@@ -332,9 +330,7 @@ def test_r30_other_refusals_are_for_good(status: int) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("write", "kind"), [(EDIT, ResultKind.NOT_POSSIBLE), (UPSERT, ResultKind.PERMANENT)]
-)
+@pytest.mark.parametrize(("write", "kind"), [(EDIT, ResultKind.NOT_POSSIBLE), (UPSERT, ResultKind.PERMANENT)])
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_r10_what_may_not_be_changed_at_all_is_told_so(
     write: EventWrite, kind: ResultKind, status: int

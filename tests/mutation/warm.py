@@ -1,0 +1,70 @@
+"""mutmut, with the tests collected once: each mutant then costs its own tests alone, not a start of pytest.
+
+A script, not a module: ``tests`` must not be imported before mutmut has put its copy in front.
+"""
+
+import sys
+from collections.abc import Iterable
+
+import mutmut.__main__ as mutmut
+import pytest
+from _pytest.config import _prepareconfig
+from mutmut.configuration import config as mutmut_config
+from mutmut.runners.harness import PytestRunner
+from mutmut.utils.file_utils import change_cwd
+from mutmut.workers.isolation import ForkRunner
+
+
+class WarmTests(PytestRunner):
+    """Runs tests of a session that was collected before the fork."""
+
+    def collect(self) -> None:
+        settings = mutmut_config()
+        selection = [*settings.pytest_add_cli_args_test_selection, *settings.pytest_add_cli_args]
+        with change_cwd("mutants"):
+            config = _prepareconfig(["--rootdir=.", "--exitfirst", "--quiet", "--capture=no", *selection])
+            config._do_configure()
+            self._session = pytest.Session.from_config(config)
+            config.hook.pytest_sessionstart(session=self._session)
+            config.hook.pytest_collection(session=self._session)
+        config.pluginmanager.unregister(name="terminalreporter")
+        self._items = {item.nodeid: item for item in self._session.items}
+
+    def run_tests(self, *, mutant_name: str | None, tests: Iterable[str]) -> int:
+        if mutant_name is None:
+            return super().run_tests(mutant_name=None, tests=tests)
+        items = [self._items[test] for test in tests]
+        with change_cwd("mutants"):
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if self._session.testsfailed:
+                    return int(pytest.ExitCode.TESTS_FAILED)
+        return int(pytest.ExitCode.OK)
+
+
+class WarmRunner(ForkRunner):
+    """Collects when all is ready for the mutants."""
+
+    def __init__(self, max_workers: int = 1) -> None:
+        self._warm = WarmTests()
+        self._all_passed = False
+        super().__init__(max_workers=max_workers, test_runner=self._warm)
+
+    def collect_stats(self, tests: Iterable[str] | None) -> int:
+        code = super().collect_stats(tests)
+        self._all_passed = not tests and code == pytest.ExitCode.OK
+        return code
+
+    def run_clean_tests(self, tests: Iterable[str]) -> int:
+        """What has just passed is not run again."""
+        return 0 if self._all_passed else super().run_clean_tests(tests)
+
+    def startup(self) -> None:
+        self._warm.collect()
+        super().startup()
+
+
+if __name__ == "__main__":
+    mutmut.get_mutant_runner = WarmRunner
+    sys.argv[0] = "mutmut"
+    mutmut.cli()
