@@ -29,7 +29,18 @@ class WarmTests(PytestRunner):
         settings = mutmut_config()
         selection = [*settings.pytest_add_cli_args_test_selection, *settings.pytest_add_cli_args]
         with change_cwd("mutants"):
-            config = _prepareconfig(["--rootdir=.", "--exitfirst", "--quiet", "--capture=no", *selection])
+            config = _prepareconfig(
+                [
+                    "--rootdir=.",
+                    "--exitfirst",
+                    "--quiet",
+                    "--capture=no",
+                    "-p",
+                    "no:assertion",
+                    "--tb=no",
+                    *selection,
+                ]
+            )
             config._do_configure()
             self._session = pytest.Session.from_config(config)
             config.hook.pytest_sessionstart(session=self._session)
@@ -73,6 +84,6 @@ class WarmRunner(ForkRunner):
 
 if __name__ == "__main__":
     mutmut_config().pytest_add_cli_args_test_selection.extend(f"--deselect={test}" for test in LEFT_OUT)
-    mutmut.get_mutant_runner = WarmRunner
+    mutmut.get_mutant_runner = WarmRunner  # type: ignore[attr-defined]
     sys.argv[0] = "mutmut"
     mutmut.cli()
