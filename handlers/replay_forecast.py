@@ -58,7 +58,7 @@ def of_item(
         return [_stale(version, known)]
     reached = [
         forecast
-        for integration, link in _reach(verdicts, integrations, links)
+        for integration, link in _reach(integrations, links)
         if (forecast := _of_link(verdicts, integration, link, now)) is not None
     ]
     return [*_conflicts(verdicts), *(reached or [_nobody(verdicts)])]
@@ -87,16 +87,13 @@ def _conflicts(verdicts: ItemVerdicts) -> Iterator[ReplayForecast]:
 
 
 def _reach(
-    verdicts: ItemVerdicts, integrations: Sequence[Integration], links: Sequence[Link]
+    integrations: Sequence[Integration], links: Sequence[Link]
 ) -> Iterator[tuple[Integration, Link | None]]:
-    """The assignees' integrations, and those with a living link to the item."""
-    item = verdicts.item
+    """Each integration with its link to the item; whether one of them is due is ``plan``'s to say."""
     for integration in sorted(integrations, key=lambda one: one.id):
         mine = (integration.id, integration.calendar_id)
         link = next((one for one in links if (one.integration_id, one.calendar_id) == mine), None)
-        owns = integration.tenant_id == item.tenant_id and integration.user_id in item.assignees
-        if owns or (link is not None and link.ended_at is None):
-            yield integration, link
+        yield integration, link
 
 
 def _of_link(
@@ -119,7 +116,7 @@ def _told(choice: LinkChoice, integration: Integration) -> tuple[ReplayOutcome, 
         return ReplayOutcome.HELD, f"{_why_held(link, integration, where)} The change would be kept as state."
     if link.state is LinkState.AGREED:
         return ReplayOutcome.AGREED, f"{where} is already as it should be: nothing would be written."
-    why = LEAVE_REASONS.get(link.code, "") if link.code is not None else ""
+    why = link.code and LEAVE_REASONS.get(link.code)
     return ReplayOutcome.LEFT, f"{where} would be left alone. {why or 'The copy is no longer kept alike.'}"
 
 

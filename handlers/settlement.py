@@ -78,9 +78,9 @@ def settle(failures: Sequence[LinkFailure], *, attempt: int, delays: Sequence[in
 
 
 def _wait(failure: LinkFailure, attempt: int, delays: Sequence[int]) -> int:
-    if failure.retry_after is not None or not failure.counts:
-        return retry_delay(failure.retry_after or 0, delays)
-    return delays[attempt - 1]
+    if failure.retry_after is not None:
+        return retry_delay(failure.retry_after, delays)
+    return delays[attempt - 1] if failure.counts else min(delays)
 
 
 def retry_delay(seconds: float, delays: Sequence[int]) -> int:

@@ -266,3 +266,12 @@ def test_r19_an_edit_of_a_foreign_event_that_was_deleted_meanwhile_brings_it_bac
     ):
         done = deleted(item, an_external_link(writes=(write,), desired=desired), event=an_event(deleted=True))
         assert bool(told(done)) is revived
+
+
+def test_r11_undoing_the_deletion_of_a_copy_that_was_once_foreign_writes_it_again() -> None:
+    """It is one of ours by now, although the item came from this very calendar."""
+    done = undo_deletion(a_held(), an_imported_item(), an_integration(), READING)
+
+    assert [each.code for each in done.entries] == [Code.OK]
+    assert done.link is not None
+    assert (done.link.state, done.link.desired) == (LinkState.BEHIND, fields_of_item(an_imported_item()))

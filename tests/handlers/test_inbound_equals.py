@@ -33,6 +33,7 @@ from tests.builders import (
     a_link,
     a_reading,
     a_row_of,
+    a_write,
     an_event,
     an_external_link,
     an_imported_item,
@@ -144,6 +145,15 @@ def test_r8_a_private_event_is_never_linked_to_what_it_equals(read: Any) -> None
 def test_r29_what_has_no_equal_or_several_is_left_to_real_time_sync(equals: Any) -> None:
     assert matched(ROW, of=known(equals)) == PageChanges()
     assert matched(ROW, of=known(equals, undecided=True)) == PageChanges()
+
+
+def test_r29_an_event_that_is_back_since_its_appointment_was_deleted_is_linked_to_what_it_equals() -> None:
+    """While an edit of ours may have touched it, it is not known to be back."""
+    gone = an_imported_item(deleted=True)
+    ended = an_external_link(gone, event_uid="theirs", exists_there=False, event_updated=NOW - 2 * MINUTE)
+    edited = replace(ended, writes=[a_write(gone)])
+    assert matched(ROW, of=known({LUNCH: [ITEM]}, links=[ended], items=[gone])).linked == 1
+    assert matched(ROW, of=known({LUNCH: [ITEM]}, links=[edited], items=[gone])).linked == 0
 
 
 def test_r29_the_first_sync_brings_and_deletes_nothing() -> None:

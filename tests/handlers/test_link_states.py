@@ -130,6 +130,11 @@ TABLE = {
         leads=_from(*LinkState, to=LET_GO),
         resets={"code": Code.OK, "desired_revision": 5},
     ),
+    "let_go, with its calendar": Transition(
+        act=lambda link: link_states.let_go(link, None),
+        leads=_from(*LinkState, to=LET_GO),
+        resets={"code": None},
+    ),
     "let_go_by_owner": Transition(
         act=lambda link: link_states.let_go_by_owner(link, Code.DELETE_OFF, "as it is"),
         leads=_from(*LinkState, to=LET_GO),

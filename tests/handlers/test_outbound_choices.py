@@ -22,6 +22,7 @@ from contracts.calendar import (
     event_id,
 )
 from contracts.envelope import ItemChanged
+from contracts.event_fields import fields_hash
 from contracts.vorex import Action, ItemType
 from handlers.fingerprints import NO_EVENT
 from handlers.outbound_message import (
@@ -227,6 +228,12 @@ def test_r17_what_was_left_for_a_revision_is_not_told_again() -> None:
 def test_what_is_left_as_it_stands_is_not_stored_again() -> None:
     link = a_link(OLD, calendar_id="cal_before", state=LinkState.LET_GO, code=Code.OK, desired_revision=1)
     known = replace(link, desired_revision=2)
+    assert choice(known) == LinkChoice(link=known, standing=LinkStanding.DONE, changed=False)
+
+
+def test_r17_what_agrees_at_a_revision_already_is_not_stored_again() -> None:
+    known = a_link(OLD, desired=fields_of_item(NEW), applied_hash=fields_hash(fields_of_item(NEW)))
+    known = replace(known, desired_revision=2, applied_revision=2)
     assert choice(known) == LinkChoice(link=known, standing=LinkStanding.DONE, changed=False)
 
 

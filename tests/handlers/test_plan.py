@@ -241,6 +241,32 @@ def test_r7_a_foreign_event_that_was_left_differing_gets_vorexs_values() -> None
     assert set(written.fields.to_wire_dict()) == {"summary", "start", "end", "location"}
 
 
+def test_r6_r21_a_foreign_event_of_a_record_is_written_with_what_was_composed_anew() -> None:
+    """It was a copy that lost its id; its texts are never read back, so what was wished last is what counts."""
+    before = an_item(type=ItemType.TASK, changed_by=None)
+    link = an_external_link(before)
+    for changes, written in (
+        ({"title": "Other"}, {"summary"}),
+        ({"location": "Bar", "completed": True}, {"location", "transparency"}),
+    ):
+        item = an_item(type=ItemType.TASK, revision=2, **changes)
+        wished = WriteEvent(fields=fields_of_item(item).only(written))
+        assert desired_event(item, an_integration(), link) == wished
+    assert desired_event(an_item(type=ItemType.TASK, revision=2), an_integration(), link) == InAgreement()
+
+
+def test_r6_r21_where_no_record_was_wished_its_times_are_held_against_what_was_read() -> None:
+    """As for an appointment."""
+    link = an_external_link(an_item(type=ItemType.TASK), desired=None)
+    moved = an_item(type=ItemType.TASK, title="Other", start=NINE - HOUR, revision=2)
+
+    assert desired_event(moved, an_integration(), link) == WriteEvent(
+        fields=fields_of_item(moved).only(set())
+    )
+    same = an_item(type=ItemType.TASK, title="Other", revision=2)
+    assert desired_event(same, an_integration(), link) == InAgreement()
+
+
 def test_r12_a_foreign_text_that_is_too_long_for_us_is_not_cut_there() -> None:
     """Only what Vorex changed is written."""
     long = edited_item(a_content(), an_event(description="x" * 5000), {"description"})

@@ -39,9 +39,10 @@ def test_a_second_replay_takes_the_gaps_of_the_first() -> None:
     seconds = Counter(int(at + 1e-6) for at in [*given, *(at for at, _ in others)])
     assert max(seconds.values()) == 5
     assert given[:3] == pytest.approx([0, 1.8, 2.8])
-    later = ReplayPace(rate=5)
-    later.begin(0.0, [(7.0, "i-1")])
-    assert later.moment("i-1") == pytest.approx(8)
+    for waiting in ([(7.0, "i-1"), (3.0, "i-1")], [(3.0, "i-1"), (7.0, "i-1")]):
+        later = ReplayPace(rate=5)
+        later.begin(0.0, waiting)
+        assert later.moment("i-1") == pytest.approx(8)
 
 
 def test_what_finds_a_second_full_does_not_crowd_at_the_beginning_of_the_next() -> None:
