@@ -242,7 +242,7 @@ def test_r7_a_foreign_event_that_was_left_differing_gets_vorexs_values() -> None
 
 
 def test_r6_r21_a_foreign_event_of_a_record_is_written_with_what_was_composed_anew() -> None:
-    """It was a copy that lost its id; its texts are never read back, so what was wished last is what counts."""
+    """It was a copy that lost its id; its texts are never read back, so what was wished last counts."""
     before = an_item(type=ItemType.TASK, changed_by=None)
     link = an_external_link(before)
     for changes, written in (
