@@ -72,7 +72,8 @@ def _judge(row: LinkedRow) -> Judgement:
     # The page was asked for at 9:00:00, and a write accepted at 9:00:01, or one sent at 8:59:40 has no answer
     # yet: the row may be from before it or after, which only a later page can say.
     link, reading = row.link, row.reading
-    if max(link.read_at or 0.0, link.accepted_at or 0.0) > reading.asked_at or _in_flight(row):
+    since = any(at is not None and at > reading.asked_at for at in (link.read_at, link.accepted_at))
+    if since or _in_flight(row):
         return Judgement(again=True)
     if _overtaken(row):
         return NO_CHANGE

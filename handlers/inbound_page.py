@@ -315,7 +315,7 @@ def missing_copies(links: Iterable[Link], *, first: date, beyond: date, began_at
 
 
 def _should_have_shown(link: Link, first: date, beyond: date, began_at: float) -> bool:
-    unseen = (link.read_at or 0.0) < began_at and (link.accepted_at or 0.0) < began_at
+    unseen = all(at is None or at < began_at for at in (link.read_at, link.accepted_at))
     alive = link.state is LinkState.AGREED and link.exists_there and link.ended_at is None
     if link.origin is not Origin.OURS or not unseen or not alive or link.desired is None:
         return False

@@ -263,7 +263,6 @@ def _land_refused(link: Link, sent: SentWrite, result: SendResult, patience: Ret
     return LinkLanding(
         link=link_states.fail(link),
         fate=MessageFate.TRANSIENT if transient else MessageFate.PERMANENT,
-        verify_in=None,
         outcome=Outcome.FAILED,
         code=Code.REFUSED_BY_CALENDAR,
         action=action,

@@ -58,9 +58,8 @@ def desired_event(item: Item, integration: Integration, link: Link | None) -> De
     """What the link of this item and this integration should be; None: there is none and none is due."""
     if link is None or link.ended_at is not None:
         return _first_wish(item, integration)
-    if link.calendar_id != integration.calendar_id or (
-        link.state is LinkState.LET_GO and _still_let_go(item, link)
-    ):
+    stays_away = link.state is LinkState.LET_GO and let_go_fingerprint(item.content) == link.let_go_print
+    if stays_away or link.calendar_id != integration.calendar_id:
         return LeaveEvent(state=LinkState.LET_GO, code=link.code or Code.OK)
     frozen = item.type not in integration.item_types
     if not belongs_on_calendar(item, integration) and not (frozen and _assigned(item, integration)):
@@ -118,11 +117,6 @@ def _first_wish(item: Item, integration: Integration) -> DesiredEvent | None:
         return None
     fields = compose(item.content) if item.content else None
     return WriteEvent(fields=fields) if fields else None
-
-
-def _still_let_go(item: Item, link: Link) -> bool:
-    gone = item.deleted or item.content is None
-    return gone or let_go_fingerprint(item.content) == link.let_go_print
 
 
 def _wish_gone(integration: Integration, link: Link) -> DesiredEvent:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from contracts.vorex import DescriptionFormat, ItemType, ShowAs
-from handlers.edits import edited_item, imported_item, item_values, masked_event
+from handlers.edits import edited_item, event_values, imported_item, item_values, masked_event
 from tests.builders import HOUR, NINE, TEN, a_content, a_row_of, an_event, an_item
 
 TICKET = {"label": "T7", "url": "https://vorex.example/t/7"}
@@ -150,3 +150,21 @@ def test_r19_the_values_that_lost_are_told_by_field() -> None:
         "free": "busy",
         "start": "2026-12-03T09:00:00Z",
     }
+
+
+@pytest.mark.parametrize(("transparency", "shown"), [("transparent", "free"), ("opaque", "busy")])
+def test_r19_what_an_event_says_is_told_field_by_field(transparency: str, shown: str) -> None:
+    """In the words in which an item says it."""
+    event = an_event(transparency=transparency, event_private=True)
+    told: dict[str, object] = {
+        "title": "Lunch",
+        "description": "Bring fruit",
+        "location": "Park",
+        "start": "2026-12-03T09:00:00Z",
+        "end": "2026-12-03T10:00:00Z",
+        "free": shown,
+        "private": True,
+    }
+
+    assert event_values(event, set(told)) == told
+    assert item_values(a_content(show_as=shown, private=True), set(told)) == told

@@ -141,6 +141,12 @@ def test_r8_a_private_event_is_never_linked_to_what_it_equals(read: Any) -> None
     assert ITEM.ref not in [link.item_ref for link in changes.new_links]
 
 
+def test_r8_r26_a_private_event_that_equals_an_item_is_retrieved_beside_it() -> None:
+    changes = retrieved(replace(ROW, event_private=True), of=known({LUNCH: [ITEM]}))
+    (item,) = changes.items
+    assert (item.ref != ITEM.ref, item.read_only_reason) == (True, "private")
+
+
 @pytest.mark.parametrize("equals", [{}, {LUNCH: [ITEM, an_item(id="6")]}], ids=["no item", "two items"])
 def test_r29_what_has_no_equal_or_several_is_left_to_real_time_sync(equals: Any) -> None:
     assert matched(ROW, of=known(equals)) == PageChanges()

@@ -169,3 +169,22 @@ def test_r10_the_log_says_that_a_foreign_event_took_no_change() -> None:
     assert told(entry) == (LogAction.UPDATE, Outcome.FAILED, Code.NOT_POSSIBLE, reason)
     assert left.link is not None
     assert (left.link.state, left.link.code) == (LinkState.FROZEN, Code.NOT_POSSIBLE)
+
+
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [
+        (LinkState.AGREED, LinkState.BEHIND),
+        (LinkState.FAILED, LinkState.FAILED),
+        (LinkState.RETRYING, LinkState.RETRYING),
+    ],
+)
+def test_r19_what_vorex_won_over_an_edit_is_written_once_more(state: LinkState, after: LinkState) -> None:
+    """Where it had been accepted; else it is on its way, or waits for the replay of its dead letter."""
+    link = a_pending_link(state=state)
+
+    lost = judged(a_row_of(OLD, summary="Third", updated=NOW - 11 * MINUTE), link, NEW)
+
+    assert [each.code for each in lost.entries] == [Code.CONFLICT_LOST]
+    assert lost.link is not None
+    assert (lost.link.state, lost.link.desired, lost.link.differs) == (after, link.desired, True)

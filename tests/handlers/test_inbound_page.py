@@ -1,9 +1,11 @@
 """What one page of a read brings (R1, R3, R5, R8, R9, R33)."""
 
+import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -244,6 +246,19 @@ def test_r33_the_reading_at_finish_remembers_what_was_made_before() -> None:
 def test_r33_a_read_reaches_41_days_back_and_200_ahead() -> None:
     """Inside Cronofy's window."""
     assert days_to_read(NOW) == (date(2026, 10, 21), date(2027, 6, 19))
+
+
+def test_r33_the_days_that_are_read_are_those_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine's zone and that of the moment."""
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        late = NOW.replace(hour=23)
+        for moment in (late, late.astimezone(ZoneInfo("Asia/Tokyo"))):
+            assert days_to_read(moment) == (date(2026, 10, 21), date(2027, 6, 19))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_our_own_event_that_no_link_knows_is_never_imported() -> None:
