@@ -92,7 +92,7 @@ def carry_out_deletion(link: Link, item: Item, integration: Integration, reading
         return Judgement(link=link_states.delete(link, revision=item.revision))
     left = tuple(user for user in content.assignees if user != integration.user_id)
     at = datetime.fromtimestamp(reading.asked_at, UTC)
-    changed = link.event_updated if link.event_updated is not None and link.event_updated <= at else at
+    changed = min(link.event_updated or at, at)
     after = item_after_change(item, content.model_copy(update={"assignees": left}), integration, changed)
     if not left:
         after = replace(after, deleted=True, content=content)

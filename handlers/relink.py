@@ -26,7 +26,7 @@ from handlers.compose import compose
 from handlers.edits import masked_event
 from handlers.fingerprints import NO_EVENT, fingerprints_of_event
 from handlers.inbound_event import judge_row
-from handlers.judgement import Judgement, Reading, content_of, is_gone
+from handlers.judgement import NO_CHANGE, Judgement, Reading, content_of, is_gone
 from handlers.link_states import carry_over, found, recall
 from handlers.log_entries import RowLog
 from handlers.matching import MatchKey, match_key_of_event
@@ -145,7 +145,7 @@ def adopted_link(
     """The link to an event that was found again, with what either side changed meanwhile (R19)."""
     item = tombstone.item
     link = _link(tombstone, event, integration, reading, link_id)
-    judged = Judgement(link=link)
+    judged = NO_CHANGE
     if belongs_on_calendar(item, integration) and not (
         link.origin is Origin.EXTERNAL and event.event_private
     ):

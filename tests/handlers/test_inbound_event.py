@@ -237,3 +237,27 @@ def test_r17_a_copy_that_lives_on_after_its_deletion_is_deleted_again() -> None:
 
     assert after is not None
     assert (after.state, after.desired, after.exists_there) == (LinkState.BEHIND, None, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "again"),
+    [
+        ({"accepted_at": at(-SECOND * 61)}, True),
+        ({"accepted_at": at(-SECOND * 60)}, False),
+        ({"accepted_at": None}, False),
+        ({"desired_revision": 0}, False),
+        ({"state": LinkState.HELD}, False),
+    ],
+)
+def test_r17_a_deletion_that_was_accepted_a_minute_ago_is_made_again_where_the_copy_lives(
+    changes: dict[str, Any], again: bool
+) -> None:
+    """A minute before the page was asked for; not one that nobody wished for, or that waits."""
+    usual = {"desired": None, "desired_revision": 2, "accepted_at": at(-2 * MINUTE)}
+    item = an_item(deleted=True, revision=2)
+
+    after = judged(a_row_of(an_item(), updated=NOW - MINUTE), a_link(**(usual | changes)), item).link
+
+    assert ([after.state, list(after.rewrites)] if after else None) == (
+        [LinkState.BEHIND, [a_reading().now]] if again else None
+    )

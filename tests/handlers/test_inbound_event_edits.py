@@ -9,6 +9,8 @@ import pytest
 from contracts.calendar import EventTypes, LinkState
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
+from handlers.edits import edited_item
+from handlers.fingerprints import fingerprints_of_event
 from tests.builders import (
     HOUR,
     MINUTE,
@@ -17,12 +19,17 @@ from tests.builders import (
     TEN,
     a_content,
     a_link,
+    a_reading,
     a_row_of,
+    an_event,
+    an_external_link,
+    an_imported_item,
     an_item,
     at,
     fields_of_item,
+    prints_of,
 )
-from tests.support.judging import RECORDS, codes, is_echo, judged
+from tests.support.judging import NEW, OLD, RECORDS, SECOND, a_pending_link, codes, is_echo, judged
 
 
 @pytest.mark.parametrize(
@@ -211,3 +218,50 @@ def test_r7_an_edit_made_again_after_it_was_undone_is_seen() -> None:
     assert not undone.differs
 
     assert judged(bar, replace(undone, read_at=at(-MINUTE)), item).item is not None
+
+
+@pytest.mark.parametrize(
+    ("updated", "clash"),
+    [(NOW - 30 * SECOND, False), (NOW - MINUTE, False), (NOW - 5 * MINUTE, True), (None, True)],
+)
+def test_r19_who_edits_what_was_written_last_has_seen_it(updated: Any, clash: bool) -> None:
+    """Before it was accepted both sides had changed the item; so they may have where no stamp says when."""
+    done = judged(a_row_of(OLD, summary="Third", updated=updated), a_pending_link(), NEW)
+
+    both = [("update", "done", "ok"), ("update", "skipped", "conflict_lost")]
+    assert codes(done) == (both if clash else both[:1])
+
+
+def test_r18_an_edit_upon_a_write_that_arrived_agrees_on_the_rest_as_it_was_written() -> None:
+    """Also on what the row does not say; what was read is kept as it was."""
+    row = a_row_of(NEW, location="Bar", description=None, updated=NOW - 10 * SECOND)
+
+    link = judged(row, a_pending_link(), NEW).link
+
+    assert link is not None
+    there = prints_of(an_item(title="New", location="Bar"))
+    assert (link.state, link.agreed, link.last_read) == (LinkState.AGREED, there, there)
+    assert not link.differs
+
+
+def test_r12_an_edit_beside_a_foreign_text_that_is_too_long_for_us_leaves_no_difference() -> None:
+    """The text stands there whole, and was never to be otherwise."""
+    long = edited_item(a_content(), an_event(description="x" * 5000), {"description"})
+    item = an_imported_item(content=long)
+    read = fingerprints_of_event(an_event(description="x" * 5000), long)
+    link = an_external_link(item, agreed=read, last_read=read)
+
+    taken = judged(an_event(description="x" * 5000, location="Bar"), link, item).link
+
+    assert taken is not None
+    assert (taken.state, taken.differs) == (LinkState.AGREED, False)
+
+
+def test_r18_what_is_written_once_more_is_counted_at_the_moment_of_the_read() -> None:
+    """As often as that happens within an hour, so that it ends."""
+    item = an_item(account_name="Contoso")
+
+    restored = judged(a_row_of(item, summary="Lunch"), a_link(item), item).link
+
+    assert restored is not None
+    assert list(restored.rewrites) == [a_reading().now]

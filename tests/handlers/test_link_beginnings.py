@@ -6,6 +6,8 @@ import pytest
 
 from contracts.calendar import Code, IntegrationId, LinkId, LinkState, Origin, event_id
 from contracts.cronofy import CronofyEvent, EventOptions
+from contracts.event_fields import fields_hash
+from contracts.vorex import ItemContent
 from handlers import link_states
 from handlers.calendar_move import Successor, plan_successor
 from handlers.outbound_message import ItemMessage, choose_for_link, judge_messages
@@ -24,6 +26,7 @@ from tests.builders import (
     an_integration,
     an_item,
     at,
+    fields_of_item,
 )
 
 AGREED, BEHIND, FAILED, LET_GO = LinkState.AGREED, LinkState.BEHIND, LinkState.FAILED, LinkState.LET_GO
@@ -93,6 +96,20 @@ def test_r21_a_foreign_event_that_was_not_shown_is_carried_over(code: Code, carr
     assert (link.state, link.code, link.calendar_id) == (AGREED, carried, "cal_2")
     assert (link.event_uid, link.series_identifier) == ("uid", "series")
     assert (link.may_update, link.may_delete, link.exists_there) == (False, False, True)
+
+
+@pytest.mark.parametrize("content", [ITEM.content, None])
+def test_r21_a_new_link_knows_what_the_calendar_holds_by_what_was_wished_before(
+    content: ItemContent | None,
+) -> None:
+    """Where nobody noted what was accepted; an item of which no text is left is wished as nothing."""
+    item = replace(ITEM, content=content)
+    old = a_link(ITEM, applied_hash=None)
+
+    link = link_states.recall(a_link(ITEM), old, item, agreed=None)
+
+    assert link.applied_hash == fields_hash(fields_of_item(ITEM))
+    assert link.desired == (fields_of_item(ITEM) if content else None)
 
 
 def test_r6_r16_a_copy_that_came_back_is_not_taken_for_one_that_its_owner_deleted() -> None:

@@ -166,6 +166,16 @@ def test_r6_a_let_go_copy_comes_back_with_its_time_or_assignees(change: dict[str
     assert desired_event(item, an_integration(), a_link(**LET_GO)) == WriteEvent(fields=fields_of_item(item))
 
 
+def test_r6_a_let_go_copy_without_a_date_stays_away() -> None:
+    """Until it gets one; other assignees do not bring it back, as there is nothing to be shown."""
+    undated = {"start": None, "end": None}
+    link = a_link(**(LET_GO | {"let_go_print": let_go_fingerprint(a_content(**undated))}))
+    away = LeaveEvent(state=LinkState.LET_GO, code=Code.OK)
+    assert desired_event(an_item(**undated), an_integration(), link) == away
+    assert desired_event(an_item(**undated, assignees=("ann", "bob")), an_integration(), link) == away
+    assert desired_event(an_item(), an_integration(), link) == WriteEvent(fields=fields_of_item(an_item()))
+
+
 def test_r6_a_let_go_copy_is_never_removed() -> None:
     """It is not there."""
     moved_away = an_item(assignees=("bob",), revision=2)

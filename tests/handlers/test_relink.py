@@ -186,6 +186,8 @@ def test_r8_a_copy_of_ours_may_be_private() -> None:
     secret = an_item(title="Old", private=True)
     judgement = adoption(a_tombstone(a_link(secret), secret), ours_again(secret))
     assert judgement.link == a_new_link(secret)
+    forgotten = adoption(a_tombstone(a_link(secret, agreed=None), secret), ours_again(secret))
+    assert forgotten.link == a_new_link(secret)
 
 
 def test_r14_what_is_on_the_persons_calendar_no_more_is_removed_from_the_linked_one() -> None:
