@@ -37,10 +37,9 @@ def fingerprints_of_event(event: CronofyEvent | EventFields, item: ItemContent) 
 
 def fingerprints_of_item(item: ItemContent) -> Fingerprints:
     """The prints of the item's texts as they would be written were there no limits (R12)."""
-    last = reference_line(item)
     return {
         "title": _text(title_prefix(item) + on_one_line(item.title)),
-        "description": _text(f"{plain_description(item)}\n\n{last}" if last else plain_description(item)),
+        "description": _text(f"{plain_description(item)}\n\n{reference_line(item)}"),
         "location": _text(item.location),
     }
 

@@ -13,6 +13,7 @@ from contracts.vorex import ItemContent, ItemType
 from handlers import link_states
 from handlers.compose import compose, event_span
 from handlers.fingerprints import fingerprints_of_event, fingerprints_of_item
+from handlers.judgement import content_of
 
 WRITTEN_AS = {
     "title": "summary",
@@ -113,10 +114,7 @@ def _first_wish(item: Item, integration: Integration) -> DesiredEvent | None:
     never_left = item.imported_by == integration.id == item.changed_by
     if never_left or item.type not in integration.item_types:
         return None
-    if not belongs_on_calendar(item, integration):
-        return None
-    fields = compose(item.content) if item.content else None
-    return WriteEvent(fields=fields) if fields else None
+    return WriteEvent(fields=_composed(item)) if belongs_on_calendar(item, integration) else None
 
 
 def _wish_gone(integration: Integration, link: Link) -> DesiredEvent:
@@ -136,12 +134,15 @@ def _wish_gone(integration: Integration, link: Link) -> DesiredEvent:
 def _wish_copy(item: Item, link: Link) -> DesiredEvent:
     if link.code is Code.LOOP_STOPPED:
         return LeaveEvent(state=LinkState.FROZEN, code=Code.LOOP_STOPPED)
-    fields = compose(item.content) if item.content else None
-    if fields is None:
-        return RemoveEvent()
-    if _as_applied(link, fields):
-        return InAgreement()
-    return WriteEvent(fields=fields)
+    fields = _composed(item)
+    return InAgreement() if _as_applied(link, fields) else WriteEvent(fields=fields)
+
+
+def _composed(item: Item) -> EventFields:
+    """The event of an item that belongs on a calendar: it has a date."""
+    fields = compose(content_of(item))
+    assert fields is not None
+    return fields
 
 
 def _as_applied(link: Link, fields: EventFields) -> bool:
@@ -156,11 +157,8 @@ def _as_applied(link: Link, fields: EventFields) -> bool:
 def _wish_external(item: Item, integration: Integration, link: Link) -> DesiredEvent:
     if link.applied_revision >= item.revision and link.state is LinkState.AGREED and not link.differs:
         return InAgreement()
-    content = item.content
-    fields = compose(content) if content else None
-    if content is None or fields is None:
-        return _wish_gone(integration, link)
-    changed = _changed_here(link, fields, content)
+    fields = _composed(item)
+    changed = _changed_here(link, fields, content_of(item))
     if link.exists_there and not changed:
         return InAgreement()
     if link.code in _SETTLED_THERE:

@@ -247,6 +247,7 @@ def test_r18_a_deletion_before_our_write_was_sent_is_outlived_for_good() -> None
     ("link", "gone"),
     [
         ({"event_uid": "newer", "exists_there": False}, True),
+        ({"event_uid": "newer", "exists_there": False, "event_updated": NOW}, False),
         ({"event_uid": None}, True),
         ({"event_updated": NOW - MINUTE}, True),
         ({"event_updated": NOW - MINUTE + SECOND}, False),

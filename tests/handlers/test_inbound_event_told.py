@@ -188,3 +188,23 @@ def test_r19_what_vorex_won_over_an_edit_is_written_once_more(state: LinkState, 
     assert [each.code for each in lost.entries] == [Code.CONFLICT_LOST]
     assert lost.link is not None
     assert (lost.link.state, lost.link.desired, lost.link.differs) == (after, link.desired, True)
+
+
+@pytest.mark.parametrize(
+    ("known", "update", "lines"),
+    [
+        ({"differs": True}, False, 0),
+        ({"differs": False}, False, 1),
+        ({"differs": True, "last_read": prints_of(NEW)}, False, 1),
+        ({"differs": True}, True, 1),
+    ],
+)
+def test_r7_a_write_that_a_person_undid_is_told_once(known: dict[str, Any], update: bool, lines: int) -> None:
+    """Where Update is not checked; as long as the calendar shows the same."""
+    boxes = EventTypes(create=True, update=update, delete=True)
+    link = a_pending_link(accepted=-ARRIVAL_TIME, **known)
+
+    undone = judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW, event_types=boxes)
+
+    assert len(undone.entries) == lines
+    assert (undone.item is not None) is update

@@ -109,6 +109,34 @@ def test_r18_of_a_late_write_and_an_edit_together_only_the_edit_is_taken() -> No
     assert (taken.link.state, taken.link.desired) == (LinkState.BEHIND, fields_of_item(taken.item))
 
 
+def test_r16_an_older_write_that_arrives_late_stays_where_its_type_is_not_sent_any_more() -> None:
+    """The copy is frozen as it is."""
+    row = a_row_of(BETWEEN, updated=NOW + 30 * SECOND)
+    link = confirmed(BETWEEN, desired_revision=1)
+
+    late = judged(row, link, NEW, reading=a_reading(**SOON), item_types=frozenset()).link
+
+    assert late is not None
+    assert (late.state, late.code, late.desired_revision) == (LinkState.FROZEN, Code.TYPE_OFF, NEW.revision)
+    assert late.desired == link.desired
+
+
+@pytest.mark.parametrize(
+    ("rewritten", "state"),
+    [(-ARRIVAL_TIME, LinkState.BEHIND), (SECOND - ARRIVAL_TIME, LinkState.AGREED)],
+)
+def test_r18_what_was_written_once_more_is_so_again_after_a_quarter_of_an_hour(
+    rewritten: Any, state: LinkState
+) -> None:
+    """Should an earlier write still show."""
+    link = a_pending_link(BETWEEN, accepted=-2 * MINUTE, rewrites=[at(rewritten)], agreed=None)
+
+    after = judged(a_row_of(BETWEEN, updated=NOW - HOUR), replace(link, event_updated=None), NEW).link
+
+    assert after is not None
+    assert after.state is state
+
+
 @pytest.mark.parametrize("earlier", [(), (BETWEEN,)])
 def test_r18_a_person_who_changes_what_was_written_and_changes_it_back_made_two_edits(earlier: Any) -> None:
     """They saw what they changed, although it was never read here."""

@@ -176,6 +176,19 @@ def test_r6_a_let_go_copy_without_a_date_stays_away() -> None:
     assert desired_event(an_item(), an_integration(), link) == WriteEvent(fields=fields_of_item(an_item()))
 
 
+@pytest.mark.parametrize(("code", "told"), [(Code.DELETE_OFF, Code.DELETE_OFF), (None, Code.OK)])
+@pytest.mark.parametrize("assignees", [("ann",), ("bob",)])
+def test_r6_a_let_go_copy_stays_away_for_the_reason_that_it_had(
+    code: Code | None, told: Code, assignees: tuple[str, ...]
+) -> None:
+    """Also where its person is assigned no more."""
+    content = a_content(assignees=assignees)
+    for known in (let_go_fingerprint(content), let_go_fingerprint(a_content())):
+        link = a_link(**(LET_GO | {"code": code, "let_go_print": known}))
+        left = desired_event(an_item(content=content), an_integration(), link)
+        assert left == LeaveEvent(state=LinkState.LET_GO, code=told)
+
+
 def test_r6_a_let_go_copy_is_never_removed() -> None:
     """It is not there."""
     moved_away = an_item(assignees=("bob",), revision=2)
@@ -275,6 +288,16 @@ def test_r6_r21_where_no_record_was_wished_its_times_are_held_against_what_was_r
     )
     same = an_item(type=ItemType.TASK, title="Other", revision=2)
     assert desired_event(same, an_integration(), link) == InAgreement()
+
+
+def test_r10_what_was_read_otherwise_and_is_not_left_so_is_not_written_over() -> None:
+    """Only what Vorex changed since both sides agreed; the rest may be a write that has not arrived."""
+    item = changed_here(title="Dinner")
+    read = fingerprints_of_event(an_event(location="Bar"), a_content())
+
+    written = desired_event(item, an_integration(), an_external_link(last_read=read))
+
+    assert written == WriteEvent(fields=fields_of_item(item).only({"summary"}))
 
 
 def test_r12_a_foreign_text_that_is_too_long_for_us_is_not_cut_there() -> None:

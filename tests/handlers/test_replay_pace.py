@@ -53,6 +53,17 @@ def test_what_finds_a_second_full_does_not_crowd_at_the_beginning_of_the_next() 
     assert moments(pace, *[None] * 6) == pytest.approx([10, 10.2, 10.4, 10.6, 10.8, 11])
 
 
+@pytest.mark.parametrize(("full", "moment"), [((5,), 6), ((5, 6), 7), ((6,), 5)])
+def test_what_finds_its_second_full_goes_out_in_the_first_one_after_it_that_is_not(
+    full: tuple[int, ...], moment: float
+) -> None:
+    """Never before, where its integration's last letter would be less than a second away."""
+    pace = ReplayPace(rate=5)
+    pace.begin(0.0, [(4.0, "i"), *((second + at / 5, None) for second in full for at in range(5))])
+
+    assert moments(pace, "i") == pytest.approx([moment])
+
+
 def test_a_replay_in_several_transactions_keeps_its_rate_and_is_never_late() -> None:
     """It looks again at what waits before each, and goes on where it was, or now."""
     pace = ReplayPace(rate=2)
