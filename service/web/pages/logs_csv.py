@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -18,13 +19,27 @@ CSV_COLUMNS = (
 CSV_ROWS_A_TRANSACTION = 1000
 UTF8_MARK = "\ufeff"
 """Tells spreadsheets that this is UTF-8."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_SEPARATORS = ";|\t\r\n\v\f\x85\u2028\u2029"
+"""Between which a spreadsheet that takes no comma for one begins a cell, whatever quotation marks say."""
+_LEADING = rf'[{_SEPARATORS}\s"\x00-\x20\u200b-\u200f\u2060\ufeff]'
+"""What may stand before a formula in its cell without making it a text."""
+_FORMULA = re.compile(rf"(?:^|(?<!{_LEADING})(?={_LEADING}))(?P<before>{_LEADING}*+)(?=[=+\-@＝＋－＠])")
 
 
 def cell(value: object) -> str:
-    """A text that a spreadsheet takes for a text: what begins like a formula is quoted."""
+    """A text that a spreadsheet takes for a text, at whatever separator it divides the line.
+
+    What begins like a formula, there or after a separator, gets an apostrophe before it.
+    """
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    quoted = _FORMULA.sub(_quoted, text)
+    return f"'{quoted}" if text.startswith(("\t", "\r", "\n")) else quoted
+
+
+def _quoted(found: re.Match[str]) -> str:
+    before = found["before"]
+    begins = found.start() == 0 or any(one in _SEPARATORS for one in before)
+    return f"{before}'" if begins else before
 
 
 async def as_csv(
