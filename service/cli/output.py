@@ -14,6 +14,7 @@ from contracts.errors import SyncError
 from service.consumers.failures import describe_error
 from service.settings import CommandName, Settings, SettingsProblem, load, unknown_names
 from service.telemetry import logs
+from service.telemetry.terminal import printable, printable_json
 
 EXIT_FAILED, EXIT_WRONG_USAGE = 1, 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -27,7 +28,7 @@ def settings_for(command: CommandName, *, demo: bool = False) -> Settings:
         settings = load(command, demo=demo)
     except SettingsProblem as problem:
         for line in problem.lines:
-            typer.echo(line, err=True)
+            print_progress(line)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
     for sentence in unknown_names():
         structlog.get_logger().warning("setting.unknown", said=sentence)
@@ -43,37 +44,43 @@ def run_work(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     except KeyboardInterrupt:
         exit_failed("interrupted")
     except BaseExceptionGroup as group:
-        exit_failed("\n".join(describe_error(error) for error in group.exceptions))
+        exit_failed(*(line for error in group.exceptions for line in describe_error(error).splitlines()))
     except Exception as error:  # noqa: BLE001 -- people get a sentence and the place, whatever it was
-        exit_failed(f"this is a bug; please report it: {describe_error(error)}")
+        first, *places = describe_error(error).splitlines()
+        exit_failed(f"this is a bug; please report it: {first}", *places)
 
 
-def exit_failed(sentence: str) -> NoReturn:
-    """End the command with exit code 1."""
-    typer.echo(f"calendar-sync: {sentence}", err=True)
+def exit_failed(sentence: str, *more: str) -> NoReturn:
+    """End the command with exit code 1, and a line for each."""
+    for line in (f"calendar-sync: {sentence}", *more):
+        print_progress(line)
     raise typer.Exit(EXIT_FAILED)
 
 
 def exit_wrong_usage(sentence: str) -> NoReturn:
     """End the command with exit code 2: it was asked wrongly."""
-    typer.echo(f"calendar-sync: {sentence}", err=True)
+    print_progress(f"calendar-sync: {sentence}")
     raise typer.Exit(EXIT_WRONG_USAGE)
 
 
 def print_line(line: str) -> None:
-    """A line of the result, at once."""
-    typer.echo(line)
-    sys.stdout.flush()
+    """A line of the result, at once, whatever others wrote into it."""
+    _print(printable(line))
 
 
 def print_json(document: object) -> None:
     """The one JSON document that ``--json`` prints."""
-    print_line(json.dumps(document, ensure_ascii=False, indent=2))
+    _print(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
+
+
+def _print(text: str) -> None:
+    typer.echo(text)
+    sys.stdout.flush()
 
 
 def print_progress(line: str) -> None:
     """Progress, which is no result."""
-    typer.echo(line, err=True)
+    typer.echo(printable(line), err=True)
 
 
 def read_file(file: str) -> bytes:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.cli.output import print_progress
+from service.telemetry.terminal import printable
 
 UNWATCHED_COLUMNS = 1000
 """Columns where nobody watches: every row is one line, whatever it says."""
@@ -23,7 +24,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading == "id")
     for row in rows:
-        table.add_row(*(Text(_printable(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console(file=sys.stdout, width=None if watched else UNWATCHED_COLUMNS).print(table)
 
 
@@ -54,7 +55,7 @@ def run_progress() -> Iterator[Callable[[int, int | None, str], None]]:
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task("", total=None)
             yield lambda done, total, words: bar.update(
-                task, completed=done, total=total, description=_printable(words)
+                task, completed=done, total=total, description=printable(words)
             )
         return
     told = ""
@@ -67,8 +68,3 @@ def run_progress() -> Iterator[Callable[[int, int | None, str], None]]:
         told = line
 
     yield tell
-
-
-def _printable(text: str) -> str:
-    """Without what would move the cursor or begin a new line."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

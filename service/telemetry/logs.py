@@ -8,6 +8,8 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from service.telemetry.terminal import printable
+
 EventName = Literal[
     # -- processes --
     "process.starting",  # a consumer or keeper answers questions about its health: its port
@@ -75,7 +77,8 @@ _SECRET_TEXT = re.compile(
 def set_up(*, stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Every line goes to standard error from now on: readable on a terminal, else one JSON object each."""
     stream = stream or sys.stderr
-    renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
+    on_terminal = (only_printable, structlog.dev.ConsoleRenderer())
+    rendering = on_terminal if stream.isatty() else (structlog.processors.JSONRenderer(),)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -83,7 +86,7 @@ def set_up(*, stream: TextIO | None = None, level: int = logging.INFO) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             hide_secrets,
-            renderer,
+            *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=stream),
@@ -95,6 +98,19 @@ def set_up(*, stream: TextIO | None = None, level: int = logging.INFO) -> None:
 def hide_secrets(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last net: no secret, token or text of an item passes, whoever put it into a line."""
     return {name: value if name == "event" else _cleaned(name, value) for name, value in line.items()}
+
+
+def only_printable(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For a terminal: no value steers it, and none but an exception has more than one line."""
+    return {printable(name): _printable_value(name, value) for name, value in line.items()}
+
+
+def _printable_value(name: str, value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    lines = text.split("\n") if name in {"exception", "stack"} else [text]
+    return "\n".join(map(printable, lines))
 
 
 def _cleaned(name: str, value: object) -> object:
