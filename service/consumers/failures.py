@@ -19,6 +19,7 @@ from service.broker.topology import retry_exchange
 from service.store.engine.store import SQLAlchemyError
 from service.store.messages.burying import NewDeadLetter
 from service.store.messages.inbox import MessageKey
+from service.store.messages.ownership import owner_of
 from service.telemetry.metrics import MESSAGE_AGE, QUEUE_AGE
 
 SUSPICIOUS_RETURNS = 2
@@ -32,7 +33,8 @@ CRASH_FAILURE = LinkFailure(
 )
 LOGGED_FRAMES = 3
 _OURS = frozenset({"service", "handlers", "contracts"})
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED = re.compile(r"['\"`“‘«].*", re.DOTALL)
+"""From the first quotation mark on: where what it quotes ends, only the one who wrote it knows."""
 _LONGEST_MESSAGE = 200
 
 
@@ -88,8 +90,8 @@ def read_message(body: bytes, *, expected: type[MessageT]) -> MessageT | LinkFai
 def describe_error(error: BaseException) -> str:
     """An exception for an operator, without a text that it may quote from somebody's calendar (R27).
 
-    Of our own errors the words are ours; of others only the first line counts and what stands in
-    quotation marks is left out. Then follow the last places in our code that it came through, the
+    Of our own errors the words are ours; of others only the first line counts, up to the first
+    quotation mark. Then follow the last places in our code that it came through, the
     place where it arose first: by that one, letters are grouped.
     """
     return "\n".join([_named(error), *islice(_own_places(error), LOGGED_FRAMES)])
@@ -132,7 +134,7 @@ def identity_of(delivery: Delivery) -> MessageKey:
     breaks the rule is replaced by a digest of the bytes; the broker's own id for the message counts
     only where the message names none at all.
     """
-    form = _form(delivery.body)
+    form = form_of(delivery.body)
     source = form.get("source")
     name = form.get("id", delivery.message_id)
     return (
@@ -141,18 +143,7 @@ def identity_of(delivery: Delivery) -> MessageKey:
     )
 
 
-def owner_of(body: bytes) -> tuple[str | None, str | None]:
-    """Tenant and integration as far as the message names them."""
-    data = _form(body).get("data")
-    named = data if isinstance(data, dict) else {}
-    tenant_id, integration_id = named.get("tenant_id"), named.get("integration_id")
-    return (
-        tenant_id if is_identifier(tenant_id) else None,
-        integration_id if is_identifier(integration_id) else None,
-    )
-
-
-def _form(body: bytes) -> dict[str, object]:
+def form_of(body: bytes) -> dict[str, object]:
     """The message as JSON, empty where it is none or too large to be looked at."""
     try:
         form = json.loads(body) if len(body) <= LARGEST_BODY else None
@@ -184,7 +175,7 @@ def letter_of(
 ) -> NewDeadLetter:
     """The dead letter that keeps this delivery."""
     source, message_id = key
-    tenant_id, integration_id = owner_of(delivery.body)
+    owner = owner_of(delivery.body)
     return NewDeadLetter(
         queue=delivery.queue,
         source=source,
@@ -193,8 +184,8 @@ def letter_of(
         field=failure.field,
         reason=failure.reason,
         exception=failure.exception,
-        tenant_id=tenant_id,
-        integration_id=failure.integration_id or integration_id,
+        tenant_id=owner.tenant_id,
+        integration_id=failure.integration_id or owner.integration_id,
         item_ref=item_ref,
         item_key=item_key,
         routing_key=delivery.routing_key,

@@ -1,7 +1,6 @@
 """Messages that the broker gave up become dead letters."""
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, QUEU
 from contracts.ports import Broker, Clock, Delivery, Subscription
 from handlers.settlement import LinkFailure
 from service.broker.topology import WORK_QUEUES
-from service.consumers.failures import identity_of, letter_of
+from service.consumers.failures import form_of, identity_of, letter_of
 from service.store.engine.store import AsyncConnection, Store
 from service.store.messages.burying import bury
 from service.store.messages.inbox import known
@@ -116,9 +115,5 @@ def _home(delivery: Delivery) -> str:
     """The queue that gave it up; where nobody says so, the one that such messages come by."""
     if delivery.origin in WORK_QUEUES:
         return delivery.origin
-    try:
-        form = json.loads(delivery.body)
-    except (ValueError, RecursionError):
-        form = None
-    kind = form.get("type") if isinstance(form, dict) else None
+    kind = form_of(delivery.body).get("type")
     return _HOMES.get(kind, QUEUE_OUTBOUND) if isinstance(kind, str) else QUEUE_OUTBOUND

@@ -5,7 +5,7 @@ People's own verbs are in ``integrations``; numbers that are measured are read i
 
 from service.operations.dashboard import Dashboard
 from service.operations.dead_letters import REPLAY_RATE, DeadLetters, LetterReader, MoreMatch
-from service.operations.letter_form import PRIVATE_MASK
+from service.operations.masking import PRIVATE_MASK, plain_json
 from service.operations.overview import IntegrationCase, Overview
 from service.operations.publishing import PublishReport, publish_events
 from service.store.messages.dead_letters import LetterConflict, LetterFilter, NoLetter
@@ -23,5 +23,6 @@ __all__ = [
     "NoLetter",
     "Overview",
     "PublishReport",
+    "plain_json",
     "publish_events",
 ]

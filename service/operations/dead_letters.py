@@ -6,12 +6,13 @@ from typing import Any
 
 import structlog
 
-from contracts.envelope import ItemChanged, decode
+from contracts.envelope import ItemChanged
 from contracts.errors import Malformed
 from contracts.messages import REPLAY_EXCHANGE
 from handlers.replay_pace import USUAL_RATE, ReplayPace
-from service.operations.letter_form import LetterReader, group_form, letter_form
-from service.operations.mending import MESSAGE_OF_QUEUE, MendableMessage, mend_message
+from service.operations.letter_form import group_form, letter_form, tenant_of
+from service.operations.masking import LetterReader
+from service.operations.mending import MendableMessage, mend_message
 from service.operations.replay_forecast import context
 from service.store.engine import leases
 from service.store.engine.ids import new_id
@@ -313,24 +314,26 @@ class DeadLetters:
             if row["code"] != "malformed":
                 raise LetterConflict("Only malformed messages can be edited.", code="not_malformed")
             message_id = new_id()
-            body, source, note = mend_message(
+            mended = mend_message(
                 row["body"],
                 data,
                 queue=row["queue"],
                 message_id=message_id,
                 first_failed_at=row["first_failed_at"],
+                reader=self._reader,
+                owner=tenant_of(row),
             )
-            await self._check_tenant(connection, decode(body, expected=MESSAGE_OF_QUEUE[row["queue"]]))
+            await self._check_tenant(connection, mended.message)
             return await dead_letters.edit(
                 connection,
                 letter_id,
                 message_id=message_id,
-                source=source,
-                body=body,
+                source=mended.message.source,
+                body=mended.body,
                 exchange=REPLAY_EXCHANGE,
                 who=self._who,
                 now=await self._store.moment(connection),
-                note=note,
+                note=mended.note,
             )
 
     async def _check_tenant(self, connection: AsyncConnection, message: MendableMessage) -> None:

@@ -1,44 +1,35 @@
-"""Dead letters as people and programs read them; texts of private items stay hidden (R27)."""
+"""Dead letters as people and programs read them: what is not known to be public stays hidden (R46)."""
 
 import base64
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from contracts.fields import rfc3339
+from service.operations.masking import PRIVATE_MASK, LetterReader, masked_document, plain_json
+from service.store.messages.burying import ACT_BY_SERVICE
+from service.store.messages.ownership import owner_of, read_document
 
-PRIVATE_MASK = "[private]"
-PRIVATE_TEXTS = ("title", "description", "location", "account_name", "reference")
 _SHOWN = (
     "id", "queue", "message_id", "source", "code", "field", "reason", "exception", "attempts",
     "first_failed_at", "last_failed_at", "tenant_id", "integration_id", "item_key", "group", "state",
 )  # fmt: skip
-_SAYS_PRIVATE = re.compile(r'"private"\s*:\s*(?!false\b|null\b)')
-_TEXT = re.compile(rf'("(?:{"|".join(PRIVATE_TEXTS)}|label|url)"\s*:\s*)"(?:\\.|[^"\\])*"?', re.DOTALL)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LetterReader:
-    """Who reads; to the owner of an item nothing of it is hidden."""
-
-    tenant_id: str
-    user_id: str
 
 
 def letter_form(
     row: Mapping[Any, Any], acts: Sequence[Mapping[Any, Any]], *, reader: LetterReader | None = None
 ) -> dict[str, Any]:
-    """The API's form of a dead letter."""
-    body, encoding = _body(row["body"], reader)
+    """The API's form of a dead letter; of one that is not the reader's no more than R46 allows."""
+    mine = may_be_read(row, reader)
+    body, encoding = _body(row["body"], reader, mine=mine)
     shown = {name: _plain(row[name]) for name in _SHOWN}
+    if not mine:
+        shown |= {"integration_id": None, "item_key": None}
     shown["attempts"] = [
         {"at": rfc3339(datetime.fromisoformat(each["at"])), "error": each["error"]}
         for each in row["attempts"]
     ]
-    told = [{name: _plain(act[name]) for name in ("at", "who", "act", "note")} for act in acts]
+    told = [_act(act, reader, mine=mine) for act in acts]
     return shown | {"body": body, "body_encoding": encoding, "acts": told}
 
 
@@ -48,48 +39,41 @@ def group_form(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: _plain(row[name]) for name in names}
 
 
-def says_private(item: Mapping[Any, Any]) -> bool:
-    """Whether an item calls itself private, in whatever words."""
-    return item.get("private") not in (False, None)
+def tenant_of(row: Mapping[Any, Any]) -> str | None:
+    """Whose the letter is, None where nobody can tell.
+
+    What the message says of itself comes first; of one that names an integration alone the row knows.
+    """
+    named: str | None = owner_of(row["body"]).tenant_id or row["tenant_id"]
+    return named
+
+
+def may_be_read(row: Mapping[Any, Any], reader: LetterReader | None) -> bool:
+    """Whether it is found out whose the letter is, and the reader is one of them."""
+    owner = tenant_of(row)
+    return owner is not None and (reader is None or owner == reader.tenant_id)
 
 
 def _plain(value: object) -> object:
     return rfc3339(value) if isinstance(value, datetime) else value
 
 
-def _body(original: bytes, reader: LetterReader | None) -> tuple[str, str]:
-    """The bytes as text where they are text, masked."""
+def _act(act: Mapping[Any, Any], reader: LetterReader | None, *, mine: bool) -> dict[str, Any]:
+    """What was done; the words of another tenant's operator are not for everybody."""
+    told = {name: _plain(act[name]) for name in ("at", "who", "act", "note")}
+    own = reader is None or act["who"] in {reader.user_id, ACT_BY_SERVICE}
+    return told if mine or own or told["note"] is None else told | {"note": PRIVATE_MASK}
+
+
+def _body(original: bytes, reader: LetterReader | None, *, mine: bool) -> tuple[str, str]:
+    """What may be read of the bytes; their number where that is nothing, in base64 where they are no text."""
+    document = read_document(original) if mine else None
+    shown = masked_document(document, reader=reader)
+    if shown is not None:
+        return (original.decode() if shown == document else plain_json(shown)), "utf-8"
+    size = f"[hidden: {len(original)} bytes]"
     try:
-        text = original.decode()
+        original.decode()
     except UnicodeDecodeError:
-        hidden = _blotted(original.decode("latin-1")).encode("latin-1")
-        return base64.b64encode(hidden).decode(), "base64"
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return _blotted(text), "utf-8"
-    masked = _masked(document, reader)
-    return (text if masked == document else json.dumps(masked, ensure_ascii=False)), "utf-8"
-
-
-def _blotted(text: str) -> str:
-    """What cannot be read as JSON but says that it is private."""
-    return _TEXT.sub(rf'\1"{PRIVATE_MASK}"', text) if _SAYS_PRIVATE.search(text) else text
-
-
-def _masked(document: object, reader: LetterReader | None) -> object:
-    """Hides the texts of whatever says that it is private, however wrong the rest of it is."""
-    if not isinstance(document, dict) or not isinstance(data := document.get("data"), dict):
-        return document
-    item = data.get("item")
-    if not isinstance(item, dict) or not says_private(item) or _owns(reader, data, item):
-        return document
-    hidden = {name: PRIVATE_MASK for name in PRIVATE_TEXTS if item.get(name)}
-    return {**document, "data": {**data, "item": {**item, **hidden}}}
-
-
-def _owns(reader: LetterReader | None, data: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
-    if reader is None or data.get("tenant_id") != reader.tenant_id:
-        return False
-    assignees = item.get("assignees")
-    return isinstance(assignees, list) and reader.user_id in assignees
+        return base64.b64encode(size.encode()).decode(), "base64"
+    return size, "utf-8"

@@ -1,15 +1,17 @@
-"""Mending a malformed message: a checked copy under an id of its own, and what was changed (R30)."""
+"""Mending a malformed message: a checked copy under an id of its own, and what was changed (R30, R46)."""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from contracts.envelope import OWN_SOURCE, ItemChanged, Message, NoticeReceived, RunRequested, decode
+from contracts.envelope import OWN_SOURCE, ItemChanged, NoticeReceived, RunRequested, decode
 from contracts.errors import Malformed
 from contracts.fields import LONGEST_ID, rfc3339
 from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
-from service.operations.letter_form import PRIVATE_MASK, PRIVATE_TEXTS, says_private
+from service.operations.masking import PRIVATE_MASK, LetterReader, masked_document
+from service.store.messages.ownership import read_document
 
 LONGEST_CHANGE_NOTE = 2000
 _NOTHING = object()
@@ -21,49 +23,56 @@ MESSAGE_OF_QUEUE: Mapping[str, type[MendableMessage]] = {
 }
 
 
-def mend_message(
-    original: bytes, data: Mapping[str, Any], *, queue: str, message_id: str, first_failed_at: datetime
-) -> tuple[bytes, str, str]:
-    """The message with other data and a new id, its source, and what was changed.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MendedMessage:
+    """A message with other data and an id of its own."""
 
-    Texts that were shown masked and come back so stay as they were. Of the envelope what is wrong is
-    made anew. Raises Malformed naming the field that is still wrong.
+    body: bytes
+    message: MendableMessage
+    note: str
+    """What was changed, in words that every reader of the letter may read."""
+
+
+def mend_message(
+    original: bytes,
+    data: Mapping[str, Any],
+    *,
+    queue: str,
+    message_id: str,
+    first_failed_at: datetime,
+    reader: LetterReader | None,
+    owner: str | None,
+) -> MendedMessage:
+    """The message with other data; of the original the reader saw what is public, or nothing of it.
+
+    ``owner`` is the tenant whose operators read the original and the note, None where it is nobody's.
+
+    What was shown masked and comes back so stays as it was, provided that tenant, item and assignees
+    are the same and it stays masked (R46). The envelope is made anew around source and time. Raises
+    Malformed naming the field that is still wrong.
     """
-    before = _read(original)
-    old = before.get("data")
-    old = old if isinstance(old, dict) else {}
-    new = _unmasked(data, old)
+    readable = owner is not None and (reader is None or reader.tenant_id == owner)
+    before = _object(read_document(original) if readable else None)
     expected = MESSAGE_OF_QUEUE[queue]
-    form = before | {
+    kept = {name: before[name] for name in ("source", "time", "traceparent") if before.get(name)}
+    form = {"source": OWN_SOURCE, "time": rfc3339(first_failed_at), **kept} | {
         "specversion": "1.0",
         "type": expected.type_word(),
         "id": message_id,
-        "source": before.get("source") or OWN_SOURCE,
-        "time": before.get("time") or rfc3339(first_failed_at),
-        "data": new,
     }
+    form["data"] = _unmasked(data, before, form, reader)
+    note = _note(before, form, told=owner is None or form["data"].get("tenant_id") == owner)
     body, message = _checked(form, expected, first_failed_at)
-    return body, message.source, describe_changes(old, new)
+    return MendedMessage(body=body, message=message, note=note)
 
 
-def describe_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """The difference in a line, without a word of a private item."""
-    secret = any(isinstance(one.get("item"), dict) and says_private(one["item"]) for one in (old, new))
-    lines = [f"{path}: {before} → {after}" for path, before, after in _changes("", old, new, secret=secret)]
-    return ("; ".join(lines) or "nothing but the envelope")[:LONGEST_CHANGE_NOTE]
-
-
-def _read(original: bytes) -> dict[str, Any]:
-    try:
-        form = json.loads(original)
-    except (ValueError, RecursionError):
-        return {}
-    return form if isinstance(form, dict) else {}
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _checked(
-    form: dict[str, Any], expected: type[Message], first_failed_at: datetime
-) -> tuple[bytes, Message]:
+    form: dict[str, Any], expected: type[MendableMessage], first_failed_at: datetime
+) -> tuple[bytes, MendableMessage]:
     """The form as bytes; parts of the envelope that cannot be used are replaced, its data never."""
     for _ in form:
         body = json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
@@ -78,30 +87,104 @@ def _without(form: dict[str, Any], error: Malformed, first_failed_at: datetime) 
     repaired = {"source": OWN_SOURCE, "time": rfc3339(first_failed_at)}
     if error.field in repaired and form[error.field] != repaired[error.field]:
         return form | {error.field: repaired[error.field]}
-    if error.field in {"subject", "datacontenttype"} and error.field in form:
-        return {name: value for name, value in form.items() if name != error.field}
     raise error
 
 
-def _unmasked(data: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-    item, was = data.get("item"), old.get("item")
-    if not isinstance(item, dict) or not isinstance(was, dict):
-        return dict(data)
-    kept = {name: was[name] for name in PRIVATE_TEXTS if item.get(name) == PRIVATE_MASK and name in was}
-    return {**data, "item": {**item, **kept}}
+# -- what was shown masked -----------------------------------------------------------------------
 
 
-def _changes(path: str, old: Any, new: Any, *, secret: bool) -> Iterator[tuple[str, str, str]]:
+def _unmasked(
+    data: Mapping[str, Any], before: Mapping[str, Any], form: Mapping[str, Any], reader: LetterReader | None
+) -> dict[str, Any]:
+    """The data with what the reader did not see put back. Raises Malformed where that may not be."""
+    old = _object(before.get("data"))
+    restoring = _Restoring()
+    whole = _object(restoring.restored("data", data, _data_of(before, reader), old))
+    again = _data_of({**form, "data": whole}, reader)
+    for path in restoring.kept:
+        if _whose(whole) != _whose(old):
+            raise Malformed(path, "must be written anew where tenant, item or assignees are others")
+        if _at(again, path) != PRIVATE_MASK:
+            raise Malformed(path, "must be written anew where it would no longer be private")
+    return whole
+
+
+def _data_of(form: Mapping[str, Any], reader: LetterReader | None) -> dict[str, Any]:
+    return _object(_object(masked_document(form, reader=reader)).get("data"))
+
+
+def _whose(data: Mapping[str, Any]) -> tuple[Any, ...]:
+    item = _object(data.get("item"))
+    return *(data.get(name) for name in ("tenant_id", "integration_id")), *(
+        item.get(name) for name in ("type", "id", "assignees")
+    )
+
+
+def _at(shown: Any, path: str) -> Any:
+    for name in path.split(".")[1:]:
+        if isinstance(shown, dict):
+            shown = shown.get(name, PRIVATE_MASK)
+    return shown
+
+
+@dataclass(kw_only=True, slots=True)
+class _Restoring:
+    """Puts back what was masked, noting where."""
+
+    kept: list[str] = field(default_factory=list)
+
+    def restored(self, path: str, given: Any, shown: Any, old: Any) -> Any:
+        if isinstance(given, dict):
+            return self._object(path, given, _object(shown), _object(old))
+        if given == shown and shown == PRIVATE_MASK != old:
+            self.kept.append(path)
+            return old
+        if given != old and (given == PRIVATE_MASK or (isinstance(given, list) and PRIVATE_MASK in given)):
+            raise Malformed(path, "must be written anew")
+        return given
+
+    def _object(
+        self, path: str, given: Mapping[str, Any], shown: Mapping[str, Any], old: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        whole: dict[str, Any] = {}
+        for name, value in given.items():
+            if name == PRIVATE_MASK:
+                whole |= {unknown: old[unknown] for unknown in old.keys() - shown.keys()}
+                self.kept.append(f"{path}.{PRIVATE_MASK}")
+            else:
+                whole[name] = self.restored(
+                    f"{path}.{name}", value, shown.get(name, _NOTHING), old.get(name, _NOTHING)
+                )
+        return whole
+
+
+# -- what was changed ----------------------------------------------------------------------------
+
+
+def _note(before: Mapping[str, Any], after: Mapping[str, Any], *, told: bool) -> str:
+    """The difference in a line, without a word that is not known to be public, or not to its readers."""
+    shown = _data_of(after, None) if told else {}
+    changes = _changes("", _object(before.get("data")), after["data"], _data_of(before, None), shown)
+    lines = [f"{path}: {was} → {now}" for path, was, now in changes]
+    return ("; ".join(lines) or "nothing but the envelope")[:LONGEST_CHANGE_NOTE]
+
+
+def _changes(path: str, old: Any, new: Any, old_shown: Any, new_shown: Any) -> Iterator[tuple[str, str, str]]:
     if isinstance(old, dict) and isinstance(new, dict):
+        seen = _object(old_shown), _object(new_shown)
         for name in sorted({*old, *new}):
-            inner = f"{path}.{name}" if path else str(name)
-            yield from _changes(inner, old.get(name, _NOTHING), new.get(name, _NOTHING), secret=secret)
+            told = name if any(name in one for one in seen) else PRIVATE_MASK
+            yield from _changes(
+                f"{path}.{told}" if path else told,
+                old.get(name, _NOTHING),
+                new.get(name, _NOTHING),
+                *(one.get(name, PRIVATE_MASK) for one in seen),
+            )
     elif old != new:
-        hidden = secret and any(part in PRIVATE_TEXTS for part in path.split("."))
-        yield path or "data", _shown(old, hidden=hidden), _shown(new, hidden=hidden)
+        yield path or "data", _told(old, old_shown), _told(new, new_shown)
 
 
-def _shown(value: object, *, hidden: bool) -> str:
+def _told(value: object, shown: object) -> str:
     if value is _NOTHING:
         return "nothing"
-    return PRIVATE_MASK if hidden else json.dumps(value, ensure_ascii=False)[:LONGEST_ID]
+    return PRIVATE_MASK if shown == PRIVATE_MASK else json.dumps(shown, ensure_ascii=False)[:LONGEST_ID]

@@ -9,7 +9,7 @@ from contracts.errors import Malformed
 from handlers import replay_forecast
 from handlers.outbound_message import ItemMessage, judge_messages
 from handlers.replay_forecast import ReplayForecast, ReplayOutcome, RunNow
-from service.operations.letter_form import LetterReader
+from service.operations.masking import LetterReader
 from service.operations.mending import MESSAGE_OF_QUEUE
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations

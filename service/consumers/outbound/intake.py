@@ -17,7 +17,6 @@ from service.consumers.failures import (
     failure_of,
     identity_of,
     note_age,
-    owner_of,
     read_message,
 )
 from service.consumers.outbound.sender import OUTBOUND_FAULT
@@ -34,6 +33,7 @@ from service.consumers.outcomes import log_finished
 from service.crashpoints import crash_point
 from service.store.engine.store import IntegrityError, SQLAlchemyError
 from service.store.messages import suspects
+from service.store.messages.ownership import owner_of
 
 log = structlog.get_logger(__name__)
 
@@ -144,5 +144,5 @@ def _judged(error: Exception) -> Exception:
 
 def entry_without_item(delivery: Delivery) -> WindowEntry:
     """A message in hand of which only the delivery is certain."""
-    tenant_id, _ = owner_of(delivery.body)
+    tenant_id = owner_of(delivery.body).tenant_id
     return WindowEntry(delivery=delivery, key=identity_of(delivery), tenant_id=tenant_id)

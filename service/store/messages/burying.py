@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -187,12 +187,17 @@ def _storable(letter: NewDeadLetter) -> NewDeadLetter:
 async def _with_tenants(connection: AsyncConnection, letters: Sequence[NewDeadLetter]) -> list[NewDeadLetter]:
     """Of a letter that names only an integration the tenant is that integration's."""
     asked = {one.integration_id for one in letters if one.integration_id and one.tenant_id is None}
-    if not asked:
-        return list(letters)
+    known = await tenants_of(connection, asked)
+    return [replace(one, tenant_id=one.tenant_id or known.get(one.integration_id or "")) for one in letters]
+
+
+async def tenants_of(connection: AsyncConnection, integration_ids: Collection[str]) -> Mapping[str, str]:
+    """The tenants of these integrations; unknown ones are left out."""
+    if not integration_ids:
+        return {}
     owners = select(integrations.c.id, integrations.c.tenant_id)
-    rows = await connection.execute(owners.where(among(connection, integrations.c.id, asked)))
-    known = {row.id: row.tenant_id for row in rows}
-    return [replace(one, tenant_id=one.tenant_id or known.get(one.integration_id)) for one in letters]
+    rows = await connection.execute(owners.where(among(connection, integrations.c.id, integration_ids)))
+    return {row.id: row.tenant_id for row in rows}
 
 
 def _key(letter: NewDeadLetter) -> tuple[str, str, str]:

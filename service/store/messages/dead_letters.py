@@ -17,9 +17,10 @@ from service.store.engine.paging import Page
 from service.store.engine.sets import among
 from service.store.engine.store import IntegrityError
 from service.store.messages import outbox
-from service.store.messages.burying import note_acts, start_over
+from service.store.messages.burying import note_acts, start_over, tenants_of
 from service.store.messages.inbox import record
 from service.store.messages.outbox import enqueue
+from service.store.messages.ownership import owner_of
 from service.store.tables import dead_letter_acts, dead_letters
 
 REPLAY_ON_ITS_WAY_SECONDS = 2.0
@@ -307,17 +308,26 @@ async def edit(
 ) -> str:
     """Send a mended copy under an id of its own, as a letter that is being replayed; that letter's id.
 
-    The letter itself stays as it came and is *edited* from now on. Raises NoLetter and LetterConflict.
+    The letter itself stays as it came and is *edited* from now on. The copy belongs to whom it speaks
+    for (R46). Raises NoLetter and LetterConflict.
     """
     rows = await _moved(connection, [letter_id], before="open", after="edited", tenant=None)
     own = {"id": new_id(), "edited_from": letter_id, "state": "replaying"}
-    child = dict(rows[letter_id]) | own | {"message_id": message_id, "source": source, "body": body}
+    owned = await _owner_columns(connection, body)
+    child = dict(rows[letter_id]) | own | owned | {"message_id": message_id, "source": source, "body": body}
     await connection.execute(insert(dead_letters), [child | {"attempts": []}])
     start = now.timestamp()
     await enqueue(connection, [_again(child, exchange)], now=start, due=[(child["id"], None)])
     await note_acts(connection, [letter_id], who=who, act="edit", note=note, now=now)
     await note_acts(connection, [child["id"]], who=who, act="replay", note=f"edited {letter_id}", now=now)
     return str(child["id"])
+
+
+async def _owner_columns(connection: AsyncConnection, body: bytes) -> dict[str, str | None]:
+    owner = owner_of(body)
+    named = owner.integration_id
+    tenants = await tenants_of(connection, {named} if named and owner.tenant_id is None else ())
+    return {"tenant_id": owner.tenant_id or tenants.get(named or ""), "integration_id": named}
 
 
 async def _moved(

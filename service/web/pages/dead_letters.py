@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from service.operations import plain_json
 from service.web import labels
 from service.web.dependencies import Services, letters_of
 from service.web.pages.dead_letters_edit import router as editing
@@ -86,7 +87,7 @@ async def letter_page(
 def readable_body(body: str) -> str:
     """JSON with a line for each value; anything else as it is."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return plain_json(json.loads(body), indent=2)
     except (ValueError, RecursionError):
         return body
 

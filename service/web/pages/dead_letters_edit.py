@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from contracts.errors import Malformed
-from service.operations import LetterConflict
+from service.operations import LetterConflict, plain_json
 from service.web import labels
 from service.web.dependencies import Services, letters_of, require_operator
 from service.web.pages.form import FormSubmission, form_to
@@ -47,7 +47,7 @@ def _data(body: str) -> str:
     except (ValueError, RecursionError):
         form = None
     data = form.get("data") if isinstance(form, dict) else None
-    return json.dumps(data if isinstance(data, dict) else {}, indent=2, ensure_ascii=False)
+    return plain_json(data if isinstance(data, dict) else {}, indent=2)
 
 
 def _page(
