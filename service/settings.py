@@ -1,11 +1,11 @@
-"""Every setting, read once from the environment and ``.env`` and nowhere else."""
+"""Every setting, read once from the environment, ``.env`` and the folder of secrets, and nowhere else."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import (
@@ -19,14 +19,36 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from service.addresses import is_loopback, secrets_of_address, shown_address
 
 ENV_PREFIX = "CALENDAR_SYNC_"
 LONGEST_CALLBACK_URL = 128
+SHORTEST_SIGN_IN_SECRET = 32
+SHORTEST_CLIENT_SECRET = 8
+"""Characters; Cronofy makes it and it is longer, so a shorter one is a slip."""
+SECRETS_FOLDER = Path("/run/secrets")
+"""Where Docker mounts secrets; read where it exists, unless SECRETS_DIR names another."""
+DEMO_SETTINGS = frozenset(
+    {"database_url", "broker_url", "port", "relay_port", "simulator_port", "status_port"}
+)
+"""All that ``up --demo`` takes, and from the environment alone."""
 _SQLITE = "sqlite+aiosqlite:///"
 _DATABASES = (_SQLITE, "postgresql+asyncpg://")
 _BROKERS = ("memory://", "amqp://", "amqps://")
 _ID_LENGTH = 36
+_KEY_LENGTH = 44
+_KNOWN_SECRETS = frozenset({"calendar-sync-demo-secret", "simulated-secret", "changeme", "password"})
+"""The simulator's, which everybody can read, and what stands where one is to be put."""
+_SHORTEST_HIDDEN = 6
+"""Characters; hiding a shorter word everywhere would make lines unreadable and hide nothing."""
 
 CommandName = Literal[
     "up", "consume", "relay", "web", "keeper", "simulator", "migrate", "topology",
@@ -57,14 +79,21 @@ def _one_of(prefixes: tuple[str, ...]) -> Callable[[str], str]:
 
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an address such as https://sync.example.com")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an address without user, password or parameters")
     return value.rstrip("/")
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 PortNumber = Annotated[int, Field(ge=0, le=65535)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretKeys = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 RetryDelays = Annotated[tuple[PositiveInt, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
 
 
@@ -93,6 +122,8 @@ class Settings(BaseSettings):
     cronofy_batch_cost: Literal["request", "entry"] = "request"
     public_url: WebAddress = "http://127.0.0.1:8400"
     notices_url: WebAddress | None = None
+    vorex_url: WebAddress | None = None
+    """Where whoever is not signed in is sent."""
     host: str = "127.0.0.1"
     port: PortNumber = 8400
     relay_port: PortNumber = 8401
@@ -100,7 +131,12 @@ class Settings(BaseSettings):
     status_port: PortNumber = 0
     encryption_keys: SecretKeys = ()
     """Fernet keys, newest first: the first encrypts, each decrypts."""
-    sign_in_secret: SecretStr | None = None
+    sign_in_secret: SecretKeys = ()
+    """Newest first: each verifies Vorex's tokens, the first signs what is our own."""
+    secrets_dir: Path | None = None
+    """A folder with a file for each setting that is not given otherwise, named like its variable."""
+    log_level: LogLevel = "info"
+    database_pool_size: PositiveInt = 10
     prefetch: Annotated[int, Field(ge=1, le=65535)] = 2000
     intake_size: PositiveInt = 500
     concurrency: PositiveInt = 16
@@ -137,29 +173,37 @@ class Settings(BaseSettings):
         """Every setting as it may be logged: secrets as set or not set, addresses without passwords."""
         return {name: _shown(getattr(self, name)) for name in type(self).model_fields}
 
+    def secrets(self) -> frozenset[str]:
+        """Every word that must never be said, however it came to stand in a text."""
+        found = {word for name in type(self).model_fields for word in _secrets_in(getattr(self, name))}
+        return frozenset(word for word in found if len(word) >= _SHORTEST_HIDDEN)
+
 
 def _shown(value: object) -> object:
-    if value is None or isinstance(value, SecretStr):
-        return "set" if value else "not set"
     if isinstance(value, tuple):
         secret = not value or isinstance(value[0], SecretStr)
         return ("set" if value else "not set") if secret else list(value)
-    return _without_password(value) if isinstance(value, str) and "://" in value else value
+    if value is None or isinstance(value, Path):
+        return str(value) if value else "not set"
+    return shown_address(value) if isinstance(value, str) and "://" in value else value
 
 
-def _without_password(address: str) -> str:
-    parts = urlsplit(address)
-    user, at, host = parts.netloc.rpartition("@")
-    return (
-        urlunsplit((parts.scheme, f"{user.split(':')[0]}{at}{host}", parts.path, "", "")) if at else address
-    )
+def _secrets_in(value: object) -> Iterable[str]:
+    if isinstance(value, tuple):
+        yield from (each.get_secret_value() for each in value if isinstance(each, SecretStr))
+    elif isinstance(value, str) and "://" in value:
+        yield from secrets_of_address(value)
 
 
 def load(command: CommandName, *, env_file: Path = Path(".env"), demo: bool = False) -> Settings:
-    """The settings for a command; raises SettingsProblem with everything that is missing or wrong."""
-    settings, wrong = _read(env_file)
-    settings = _with_database_path(settings, env_file, anywhere=command == "up")
-    lacking = tuple(_callback_fits(settings)) if demo else shortcomings(settings, command)
+    """The settings for a command; raises SettingsProblem with everything that is missing or wrong.
+
+    ``demo``: of all that is given only DEMO_SETTINGS, from the environment; the rest are defaults.
+    """
+    settings, wrong = _read_demo() if demo else _read(env_file)
+    if "database_url" in settings.model_fields_set or not demo:
+        settings = _with_database_path(settings, env_file, anywhere=command == "up")
+    lacking = () if demo else shortcomings(settings, command)
     if lines := [*wrong.values(), *(line for line in lacking if not line.startswith(tuple(wrong)))]:
         raise SettingsProblem(lines)
     return settings
@@ -168,8 +212,7 @@ def load(command: CommandName, *, env_file: Path = Path(".env"), demo: bool = Fa
 def unknown_names(*, env_file: Path = Path(".env")) -> tuple[str, ...]:
     """A sentence for each CALENDAR_SYNC_ name that is no setting, with the nearest one that is."""
     known = [_variable(name) for name in Settings.model_fields]
-    stored = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
-    given = {name.upper() for name in (*os.environ, *stored)}
+    given = {*_given_names(env_file), *_file_names(_secrets_folder(env_file))}
     return tuple(
         _unknown(name, known) for name in sorted(given) if name.startswith(ENV_PREFIX) and name not in known
     )
@@ -183,15 +226,49 @@ def shortcomings(settings: Settings, command: CommandName) -> tuple[str, ...]:
 
 
 def _read(env_file: Path) -> tuple[Settings, Mapping[str, str]]:
+    try:
+        folder = _secrets_folder(env_file)
+        if folder is None or folder.is_dir():
+            return _valid(_env_file=env_file, _secrets_dir=folder)
+        settings, wrong = _valid(_env_file=env_file)
+    except (OSError, UnicodeDecodeError, SettingsError) as error:
+        raise SettingsProblem([f"a file with settings cannot be read: {error}"]) from None
+    name = _variable("secrets_dir")
+    return settings, {name: f"{name}: there is no folder {folder}", **wrong}
+
+
+def _read_demo() -> tuple[Settings, Mapping[str, str]]:
+    fields = Settings.model_fields.items()
+    others = {name: field.default for name, field in fields if name not in DEMO_SETTINGS}
+    return _valid(_env_file=None, **others)
+
+
+def _valid(**given: Any) -> tuple[Settings, Mapping[str, str]]:
     """The settings with defaults in the place of wrong values, and a line for each wrong value."""
     try:
-        return Settings(_env_file=env_file), {}
+        return Settings(**given), {}
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     wrong = {str(detail["loc"][0]): detail["msg"].removeprefix("Value error, ") for detail in details}
     defaults = {name: Settings.model_fields[name].default for name in wrong}
-    settings = Settings(_env_file=env_file, **defaults)
+    settings = Settings(**{**given, **defaults})
     return settings, {_variable(name): f"{_variable(name)}: {rule}" for name, rule in wrong.items()}
+
+
+def _given_names(env_file: Path) -> Mapping[str, str | None]:
+    """What environment and file give, by the names in capitals; the environment goes first."""
+    stored = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+    return {name.upper(): value for name, value in (*stored.items(), *os.environ.items())}
+
+
+def _secrets_folder(env_file: Path) -> Path | None:
+    if given := _given_names(env_file).get(_variable("secrets_dir")):
+        return Path(given)
+    return SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None
+
+
+def _file_names(folder: Path | None) -> Iterable[str]:
+    return (path.name.upper() for path in folder.iterdir()) if folder and folder.is_dir() else ()
 
 
 def _variable(name: str) -> str:
@@ -230,8 +307,8 @@ def _database(settings: Settings, command: CommandName) -> Iterable[str]:
     path = settings.database_url.removeprefix(_SQLITE)
     if path != settings.database_url and not path.startswith("/"):
         yield (
-            f"{ENV_PREFIX}DATABASE_URL: {path} is relative and there is no .env beside it; {command} needs "
-            f"an absolute path ({_SQLITE}/…) or PostgreSQL (postgresql+asyncpg://…)"
+            f"{ENV_PREFIX}DATABASE_URL: {path.partition('?')[0]} is relative and there is no .env beside it; "
+            f"{command} needs an absolute path ({_SQLITE}/…) or PostgreSQL (postgresql+asyncpg://…)"
         )
 
 
@@ -248,16 +325,57 @@ def _given(name: str) -> SettingsCheck:
     return check
 
 
-_SECRET = _given("cronofy_client_secret")
-_CRONOFY = (_given("cronofy_client_id"), _SECRET)
-_KEYS = _given("encryption_keys")
-_SIGN_IN = _given("sign_in_secret")
+def _secret(name: str, *, shortest: int) -> SettingsCheck:
+    """Given, and nothing that could be guessed; says which of several is meant, and never what it is."""
+
+    def check(settings: Settings, command: CommandName) -> Iterable[str]:
+        yield from _given(name)(settings, command)
+        for number, secret in enumerate(getattr(settings, name), start=1):
+            if why := _weakness(secret.get_secret_value(), shortest):
+                yield f"{_variable(name)}: secret {number} {why}; make one with: openssl rand -hex 32"
+
+    return check
+
+
+def _weakness(secret: str, shortest: int) -> str | None:
+    if len(secret) < shortest:
+        return f"has {len(secret)} characters, it must have at least {shortest}"
+    if secret in _KNOWN_SECRETS:
+        return "is known to everybody"
+    if len(set(secret)) < shortest // 4 or secret in (secret * 2)[1:-1]:
+        return "can be guessed"
+    return None
+
+
+def _addresses(*names: str, containers: bool = False) -> SettingsCheck:
+    """Secrets travel to them; ``containers``: also to a neighbour, whose name has no dot."""
+
+    def check(settings: Settings, _command: CommandName) -> Iterable[str]:
+        for name in names:
+            parts = urlsplit(getattr(settings, name) or "")
+            host = parts.hostname or ""
+            near = is_loopback(host) or (containers and "." not in host and ":" not in host)
+            if parts.scheme == "http" and not near:
+                yield f"{_variable(name)}: must begin with https://, unless its host is this machine"
+
+    return check
+
+
+_SECRET = _secret("cronofy_client_secret", shortest=SHORTEST_CLIENT_SECRET)
+_CRONOFY = (
+    _given("cronofy_client_id"),
+    _SECRET,
+    _addresses("cronofy_api_url", "cronofy_app_url", containers=True),
+)
+_KEYS = _secret("encryption_keys", shortest=_KEY_LENGTH)
+_SIGN_IN = _secret("sign_in_secret", shortest=SHORTEST_SIGN_IN_SECRET)
+_REACHED = _addresses("public_url", "notices_url", "vorex_url")
 _NEEDS: Mapping[CommandName, tuple[SettingsCheck, ...]] = {
-    "up": (_database, *_CRONOFY, _KEYS, _SIGN_IN),
-    "consume": (_database, _broker, *_CRONOFY, _KEYS),
-    "keeper": (_database, _broker, *_CRONOFY, _KEYS),
+    "up": (_database, *_CRONOFY, _KEYS, _SIGN_IN, _REACHED),
+    "consume": (_database, _broker, *_CRONOFY, _KEYS, _REACHED),
+    "keeper": (_database, _broker, *_CRONOFY, _KEYS, _REACHED),
     "relay": (_broker, _SECRET),
-    "web": (_database, *_CRONOFY, _KEYS, _SIGN_IN),
+    "web": (_database, *_CRONOFY, _KEYS, _SIGN_IN, _REACHED),
     "migrate": (_database,),
     "topology": (_broker,),
     "publish": (lambda settings, command: _database(settings, command) if settings.embedded_broker else (),),

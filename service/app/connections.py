@@ -37,7 +37,7 @@ async def open_store(
     ``only``: for one process at a time. Raises DatabaseOccupied. ``on_enqueued``: called after
     a commit that put messages into the outbox.
     """
-    store = Store(settings.database_url, on_enqueued=on_enqueued)
+    store = Store(settings.database_url, on_enqueued=on_enqueued, pool_size=settings.database_pool_size)
     stack.push_async_callback(store.close)
     if only:
         await stack.enter_async_context(be_the_only_process(store))

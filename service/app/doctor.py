@@ -44,7 +44,7 @@ async def check_everything(settings: Settings, clock: Clock) -> AsyncIterator[Ch
     lacking = _settings(settings)
     yield lacking
     async with AsyncExitStack() as stack:
-        store = Store(settings.database_url)
+        store = Store(settings.database_url, pool_size=settings.database_pool_size)
         stack.push_async_callback(store.close)
         schema = await _schema(store)
         yield schema

@@ -1,5 +1,7 @@
 """Puts together what pages and API work with; apart, for only a process that shows them imports it."""
 
+from collections.abc import Sequence
+
 from contracts.ports import Clock, QueueDepths
 from service.app.parts import ProcessParts
 from service.consumers.runs.dry_run import DryRun
@@ -18,8 +20,9 @@ def make_web_services(
     parts: ProcessParts,
     clock: Clock,
     *,
-    sign_in_secret: str,
+    sign_in_secrets: Sequence[str],
     public_url: str,
+    vorex_url: str | None = None,
     depths: QueueDepths | None = None,
     per_second: int = 50,
     per_minute: int = 500,
@@ -40,7 +43,8 @@ def make_web_services(
         rehearsal=DryRun(store=store, people=parts.accounts, calendars=parts.cronofy.gateway),
         stories=ItemStories(store),
         watch=Dashboard(store, Vitals(store, depths), per_second=per_second, per_minute=per_minute),
-        passes=TokenMaker(sign_in_secret, clock=clock),
+        passes=TokenMaker(sign_in_secrets, clock=clock),
         clock=clock,
         public_url=public_url,
+        vorex_url=vorex_url,
     )

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from contracts.envelope import Message, NoticeReceived, RunRequested
 from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
 from contracts.ports import Broker, QueueDepths
-from service.app.connections import check_topology, open_parts, open_rabbitmq, open_store
+from service.app.connections import check_topology, open_parts, open_rabbitmq, open_store, reveal
 from service.app.parts import ProcessParts
 from service.app.server import (
     SystemClock,
@@ -301,13 +301,12 @@ class ProcessBuilder:
         from service.web.application import create_web  # noqa: PLC0415
 
         settings = self._settings
-        secret = settings.sign_in_secret
-        assert secret is not None
         services = make_web_services(
             parts,
             self.clock,
-            sign_in_secret=secret.get_secret_value(),
+            sign_in_secrets=reveal(settings.sign_in_secret),
             public_url=settings.public_url,
+            vorex_url=settings.vorex_url,
             depths=depths,
             per_second=settings.cronofy_requests_per_second,
             per_minute=settings.cronofy_requests_per_minute,

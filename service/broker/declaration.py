@@ -47,6 +47,15 @@ class TopologyDeclaration:
         parts = zip(self._wanted.parts(), steps, strict=True)
         return [part for part, step in parts if isinstance(await self._try(step), ChannelNotFoundEntity)]
 
+    async def in_use(self) -> list[str]:
+        """Each queue that somebody consumes or in which messages wait, in words; one not shown counts too."""
+        found: list[str] = []
+        for queue in self._wanted.queues:
+            refusal = await self._try(_look_who_uses(queue.name, found))
+            if refusal and not isinstance(refusal, ChannelNotFoundEntity):
+                found.append(f"queue {queue.name} may not be looked at")
+        return found
+
     async def depth(self, queue: str) -> int:
         """Messages ready in the queue. Raises Permanent when there is no such queue."""
         counted: list[int] = []
@@ -102,6 +111,15 @@ def _look_for_exchange(name: str) -> ChannelStep:
 
 def _look_for_queue(name: str) -> ChannelStep:
     return lambda channel: channel.declare_queue(name, passive=True)
+
+
+def _look_who_uses(name: str, found: list[str]) -> ChannelStep:
+    async def look(channel: AbstractChannel) -> None:
+        told = (await channel.declare_queue(name, passive=True)).declaration_result
+        counts = {"consumers": told.consumer_count or 0, "messages": told.message_count or 0}
+        found.extend(f"{number} {what} on queue {name}" for what, number in counts.items() if number)
+
+    return look
 
 
 def _in_words(refusal: ChannelClosed) -> str:

@@ -82,5 +82,9 @@ class RabbitBroker:
         await subscription.started()
         return subscription
 
+    async def in_use(self) -> list[str]:
+        """Each queue that somebody consumes or in which messages wait, in words; nothing is changed."""
+        return await self._declaration.in_use()
+
     async def depth(self, queue: str) -> int:
         return await self._declaration.depth(queue)

@@ -4,7 +4,7 @@ import typer
 
 from service import app as root
 from service.app.server import SystemClock
-from service.cli.output import EXIT_FAILED, AsJson, print_json, print_line, run_work
+from service.cli.output import EXIT_FAILED, AsJson, prepare_logs, print_json, print_line, run_work
 from service.settings import Settings, SettingsProblem, load
 from service.telemetry import logs
 
@@ -13,6 +13,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Look at settings, database, broker, Cronofy, channels and queues; 1 if anything is wrong."""
     logs.set_up()
     settings = _settings(as_json=as_json)
+    prepare_logs(settings)
 
     async def work() -> list[root.CheckResult]:
         found = []

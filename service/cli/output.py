@@ -30,9 +30,15 @@ def settings_for(command: CommandName, *, demo: bool = False) -> Settings:
         for line in problem.lines:
             print_progress(line)
         raise typer.Exit(EXIT_WRONG_USAGE) from None
-    for sentence in unknown_names():
+    prepare_logs(settings)
+    for sentence in () if demo else unknown_names():
         structlog.get_logger().warning("setting.unknown", said=sentence)
     return settings
+
+
+def prepare_logs(settings: Settings) -> None:
+    """As loud as wished, and without any secret of these settings."""
+    logs.set_up(level=settings.log_level, secrets=settings.secrets())
 
 
 def run_work(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:

@@ -30,7 +30,12 @@ class ConsumerKind(StrEnum):
 
 def up(
     demo: Annotated[
-        bool, typer.Option("--demo", help="With a simulated Cronofy, and the guide's walk.")
+        bool,
+        typer.Option(
+            "--demo",
+            help="With a simulated Cronofy and the guide's walk, for this machine alone. Takes DATABASE_URL, "
+            "BROKER_URL and the ports from the environment, and nothing else.",
+        ),
     ] = False,
 ) -> None:
     """Everything in one process."""

@@ -1,4 +1,4 @@
-"""What ``up --demo`` adds: a stand-in for Cronofy, missing secrets, somebody to sign in, and a stage."""
+"""What ``up --demo`` adds: a stand-in for Cronofy, secrets of its own, somebody to sign in, and a stage."""
 
 import secrets
 import tempfile
@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import jwt
-from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from contracts.ports import Clock
 from service.app.server import listening_socket, local_address
+from service.demo.safeguard import DEMO_TENANT, refuse_broker_in_use, secrets_of
 from service.demo.simulator.server import demo_world
 from service.demo.simulator.server import serve_inside as simulating
 from service.settings import Settings
@@ -36,11 +36,10 @@ class Demo:
 
     def sign_in_token(self, clock: Clock) -> str:
         """As Vorex would sign one; good once, for some minutes."""
-        secret = self.settings.sign_in_secret
-        assert secret is not None
+        secret = self.settings.sign_in_secret[0]
         claims = {
             "sub": self.user_id,
-            "tenant": "demo",
+            "tenant": DEMO_TENANT,
             "name": "Demo User",
             "email": "demo.user@example.test",
             "tz": "Europe/London",
@@ -53,32 +52,33 @@ class Demo:
 
 @asynccontextmanager
 async def demonstration(given: Settings) -> AsyncIterator[Demo]:
-    """The given settings, completed, with a simulator behind them for as long as the block lasts.
+    """The given settings with secrets of its own and a simulator, for as long as the block lasts.
 
     The simulator forgets everything when it ends, and so does the default database: it lies in a
-    folder of its own that is removed. A database that was named is kept.
+    folder of its own that is removed. A database that was named is kept, and the secrets in it.
+    Raises NotForDemonstrations where database or broker are somebody else's.
     """
+    await refuse_broker_in_use(given)
     with tempfile.TemporaryDirectory(prefix="calendar-sync-demo-") as folder:
-        client_id = given.cronofy_client_id or DEMO_CLIENT_ID
-        client_secrets = given.cronofy_client_secret or (SecretStr(DEMO_CLIENT_SECRET),)
-        joined = ",".join(secret.get_secret_value() for secret in client_secrets)
-        world = demo_world(client_id=client_id, client_secret=joined)
+        database = _database(given, Path(folder))
+        kept = await secrets_of(database)
+        client_secret = secrets.token_urlsafe(32)
+        world = demo_world(client_id=DEMO_CLIENT_ID, client_secret=client_secret)
         listening_socket(given.host, given.simulator_port).close()  # says in our words that the port is taken
         async with simulating(world, host=given.host, port=given.simulator_port) as bound:
             simulator = local_address(given.host, int(bound.rpartition(":")[2]))
             changed = {
                 "cronofy_api_url": simulator,
                 "cronofy_app_url": simulator,
-                "cronofy_client_id": client_id,
-                "cronofy_client_secret": client_secrets,
-                "encryption_keys": given.encryption_keys or (SecretStr(Fernet.generate_key().decode()),),
-                "sign_in_secret": given.sign_in_secret or SecretStr(secrets.token_urlsafe(32)),
-                "database_url": _database(given, Path(folder)),
+                "cronofy_client_id": DEMO_CLIENT_ID,
+                "cronofy_client_secret": (SecretStr(client_secret),),
+                "encryption_keys": (SecretStr(kept["encryption_keys"]),),
+                "sign_in_secret": (SecretStr(kept["sign_in_secret"]),),
+                "database_url": database,
             }
             yield Demo(settings=given.model_copy(update=changed), simulator=simulator)
 
 
 def _database(given: Settings, folder: Path) -> str:
-    default = Settings.model_fields["database_url"].default
-    named = given.database_url.rpartition("/")[2] != default.rpartition("/")[2]
+    named = "database_url" in given.model_fields_set
     return given.database_url if named else f"sqlite+aiosqlite:///{folder / 'calendar-sync.db'}"

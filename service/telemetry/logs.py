@@ -1,9 +1,10 @@
 """What the service says of itself: log lines with names from one closed list, and metrics."""
 
+import json
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -66,7 +67,8 @@ _PRIVATE_KEY = re.compile(
     re.IGNORECASE,
 )
 _SECRET_TEXT = re.compile(
-    r"(?P<url>://[^\s/:@]*:)[^\s/@]+(?=@)"  # a password inside an address
+    r"(?P<url>://[^\s/:@\"']*:)[^\s\"']+(?=@)"  # a password inside an address
+    r"|(?P<parameter>[?&;][\w.-]*(?:pass|pwd|secret|token|key)[\w.-]*=)[^\s&;#\"']+"  # or behind it
     r"|(?P<bearer>\bBearer\s+)\S+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
     r"|\bgAAAA[\w-]{20,}=*"  # what Fernet encrypted
@@ -74,8 +76,11 @@ _SECRET_TEXT = re.compile(
 )
 
 
-def set_up(*, stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Every line goes to standard error from now on: readable on a terminal, else one JSON object each."""
+def set_up(*, stream: TextIO | None = None, level: str = "info", secrets: Collection[str] = ()) -> None:
+    """Every line goes to standard error from now on: readable on a terminal, else one JSON object each.
+
+    ``secrets``: words that no line may say, wherever they come from.
+    """
     stream = stream or sys.stderr
     on_terminal = (only_printable, structlog.dev.ConsoleRenderer())
     rendering = on_terminal if stream.isatty() else (structlog.processors.JSONRenderer(),)
@@ -87,6 +92,7 @@ def set_up(*, stream: TextIO | None = None, level: int = logging.INFO) -> None:
             structlog.processors.format_exc_info,
             hide_secrets,
             *rendering,
+            _Unsaid(secrets),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=stream),
@@ -125,6 +131,18 @@ def _cleaned(name: str, value: object) -> object:
 
 def _hidden(found: re.Match[str]) -> str:
     return "".join(kept for kept in found.groupdict().values() if kept) + HIDDEN_VALUE
+
+
+class _Unsaid:
+    """Hides these very words in a line as it would be written."""
+
+    def __init__(self, words: Collection[str]) -> None:
+        escaped = {json.dumps(word)[1:-1] for word in words}
+        longest_first = sorted({*words, *escaped} - {""}, key=len, reverse=True)
+        self._words = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def __call__(self, _logger: object, _method: str, line: Any) -> Any:
+        return self._words.sub(HIDDEN_VALUE, line) if self._words else line
 
 
 class _Libraries(logging.Handler):

@@ -3,12 +3,12 @@
 import hashlib
 import hmac
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Cookie, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from contracts.errors import GrantRefused
+from service.web.cookies import cookie_of, drop_cookie, lay_cookie
 from service.web.dependencies import Services, SignedInVisitor, WebServices, spend_token, visitor_of
 from service.web.paths import CALLBACK_PATH
 from service.web.problems import NoEntry
@@ -24,15 +24,7 @@ async def connect(services: Services, visitor: SignedInVisitor) -> Response:
     """Send the person to Cronofy with a state that only this browser can bring back."""
     state = services.passes.open_state(visitor)
     answer = RedirectResponse(services.accounts.authorize_url(state), HTTPStatus.SEE_OTHER)
-    answer.set_cookie(
-        STATE_COOKIE,
-        _fingerprint(state),
-        max_age=int(STATE_LIFE.total_seconds()),
-        path=CALLBACK_PATH,
-        secure=services.https,
-        httponly=True,
-        samesite="lax",
-    )
+    lay_cookie(answer, STATE_COOKIE, _fingerprint(state), life=STATE_LIFE, https=services.https)
     return answer
 
 
@@ -44,19 +36,19 @@ async def callback(
     state: str = "",
     code: str = "",
     error: str = "",
-    began: Annotated[str, Cookie(alias=STATE_COOKIE)] = "",
 ) -> Response:
     """The permission becomes an integration, or nothing is saved; a state is good once."""
+    began = cookie_of(request, STATE_COOKIE, https=services.https) or ""
     pass_ = await _returned(request, services, state, began)
     if error:
-        return _to(ACCESS_REFUSED_PATH)
+        return _to(services, ACCESS_REFUSED_PATH)
     if not code:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is required")
     try:
         integration_id = await services.accounts.connect(pass_.visitor.person, code)
     except GrantRefused:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is unknown or was used before") from None
-    return _to(f"/calendar-sync/{integration_id}/settings/linked-calendar")
+    return _to(services, f"/calendar-sync/{integration_id}/settings/linked-calendar")
 
 
 async def _returned(request: Request, services: WebServices, state: str, began: str) -> OneTimeToken:
@@ -91,7 +83,7 @@ def _fingerprint(state: str) -> str:
     return hashlib.sha256(state.encode()).hexdigest()
 
 
-def _to(address: str) -> Response:
+def _to(services: WebServices, address: str) -> Response:
     answer = RedirectResponse(address, HTTPStatus.SEE_OTHER)
-    answer.delete_cookie(STATE_COOKIE, path=CALLBACK_PATH)
+    drop_cookie(answer, STATE_COOKIE, https=services.https)
     return answer

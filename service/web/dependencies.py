@@ -24,6 +24,7 @@ from service.operations import Dashboard, DeadLetters, LetterReader
 from service.store.engine.store import Store
 from service.store.integrations.listing import use_token
 from service.telemetry.logs import EventName
+from service.web.cookies import cookie_of
 from service.web.problems import NoEntry
 from service.web.tokens import SESSION_COOKIE, BadToken, OneTimeToken, Role, TokenMaker, Visitor
 
@@ -50,6 +51,8 @@ class WebServices:
     passes: TokenMaker
     clock: Clock
     public_url: str
+    vorex_url: str | None = None
+    """Where people come from, and sign in."""
 
     @property
     def https(self) -> bool:
@@ -94,13 +97,18 @@ def visitor_of(request: Request) -> Visitor:
     try:
         if authorization := request.headers.get("Authorization"):
             return passes.bearer(_bearer(authorization))
-        if cookie := request.cookies.get(SESSION_COOKIE):
+        if cookie := session_cookie(request):
             visitor = passes.session(cookie)
             _check_origin(request, visitor)
             return visitor
     except BadToken as error:
         raise unauthorized(error) from None
     raise NoEntry
+
+
+def session_cookie(request: Request) -> str | None:
+    """The session that the browser brings along, good or not."""
+    return cookie_of(request, SESSION_COOKIE, https=services_of(request).https)
 
 
 def _bearer(authorization: str) -> str:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from fastapi import Request, Response
 from starlette.datastructures import FormData
 
+from service.web.cookies import cookie_of
 from service.web.paths import CALLBACK_PATH
 from service.web.rendering import render_page
 from service.web.tokens import SESSION_COOKIE, BadToken, TokenMaker, Visitor
@@ -90,6 +91,7 @@ def error_page(request: Request, status: int, detail: str) -> Response:
         unsent=unsent,
         arriving=request.url.path == "/sign-in",
         sent=_sent(request),
+        vorex_url=request.app.state.services.vorex_url,
     )
 
 
@@ -111,8 +113,9 @@ def _sent(request: Request) -> bool:
 
 def _visitor(request: Request) -> Visitor | None:
     """Whom the cookie names, for the ways on alone; whoever is not let in is nobody."""
-    passes: TokenMaker = request.app.state.services.passes
+    services = request.app.state.services
+    passes: TokenMaker = services.passes
     try:
-        return passes.session(request.cookies[SESSION_COOKIE])
-    except (BadToken, KeyError):
+        return passes.session(cookie_of(request, SESSION_COOKIE, https=services.https) or "")
+    except BadToken:
         return None

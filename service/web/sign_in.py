@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
+from service.web.cookies import lay_cookie
 from service.web.dependencies import Services, spend_token, unauthorized
 from service.web.paths import INTEGRATIONS_PATH
 from service.web.tokens import SESSION_COOKIE, SESSION_LIFE, BadToken
@@ -21,15 +22,8 @@ async def sign_in(services: Services, token: str = "", next: str = INTEGRATIONS_
     except BadToken as error:
         raise unauthorized(error) from None
     answer = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
-    answer.set_cookie(
-        SESSION_COOKIE,
-        services.passes.open_session(pass_.visitor),
-        max_age=int(SESSION_LIFE.total_seconds()),
-        path="/",
-        secure=services.https,
-        httponly=True,
-        samesite="lax",
-    )
+    session = services.passes.open_session(pass_.visitor)
+    lay_cookie(answer, SESSION_COOKIE, session, life=SESSION_LIFE, https=services.https)
     return answer
 
 

@@ -1,12 +1,13 @@
 """Who is there: Vorex's tokens, our sessions and the states of a connection.
 
-Every purpose has a key of its own, derived from SIGN_IN_SECRET, so that no token passes for another.
+Every purpose has a key of its own, derived from SIGN_IN_SECRET, so that no token passes for another. Of
+several secrets each verifies, so that a new one can be put in front before the old one goes.
 """
 
 import hashlib
 import hmac
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -95,13 +96,14 @@ class OneTimeToken:
 class TokenMaker:
     """Makes and reads all tokens. Reading raises BadToken."""
 
-    def __init__(self, secret: str, *, clock: Clock) -> None:
-        self._secret = secret.encode()
+    def __init__(self, secrets: Sequence[str], *, clock: Clock) -> None:
+        """Newest first: the first signs what is our own."""
+        self._secrets = [secret.encode() for secret in secrets]
         self._clock = clock
 
     def sign_in(self, token: str) -> OneTimeToken:
         """Vorex's link: short-lived, with an id that is accepted once."""
-        claims = self._read(token, self._secret)
+        claims = self._read(token, self._secrets)
         if claims.jti is None:
             raise BadToken("jti: is required")
         if claims.exp > self._now() + SIGN_IN_LIFE.total_seconds():
@@ -110,13 +112,13 @@ class TokenMaker:
 
     def bearer(self, token: str) -> Visitor:
         """The same kind of token on an API request; its id does not matter there."""
-        return _visitor(self._read(token, self._secret))
+        return _visitor(self._read(token, self._secrets))
 
     def open_session(self, visitor: Visitor) -> str:
         return self._write("session", visitor, SESSION_LIFE)
 
     def session(self, cookie: str) -> Visitor:
-        claims = self._read(cookie, self._key("session"))
+        claims = self._read(cookie, self._keys("session"))
         return _visitor(claims, session=claims.jti)
 
     def open_state(self, visitor: Visitor) -> str:
@@ -124,26 +126,30 @@ class TokenMaker:
         return self._write("state", visitor, STATE_LIFE)
 
     def state(self, text: str) -> OneTimeToken:
-        claims = self._read(text, self._key("state"))
+        claims = self._read(text, self._keys("state"))
         return OneTimeToken(visitor=_visitor(claims), name=f"state:{claims.jti}", expires_at=claims.exp)
 
     def form_token(self, session: str) -> str:
         """What a form of that session must carry."""
-        return hmac.new(self._key("form"), session.encode(), hashlib.sha256).hexdigest()
+        return self._marks("form", session)[0]
 
     def is_form_token(self, session: str, given: str) -> bool:
-        return hmac.compare_digest(self.form_token(session).encode(), given.encode())
+        return _is_among(self._marks("form", session), given)
 
     def draft_mark(self, visitor: Visitor, text: str) -> str:
         """What proves that this person's unfinished settings were put down by us."""
-        whole = f"{visitor.tenant_id}\x1f{visitor.user_id}\x1f{text}"
-        return hmac.new(self._key("draft"), whole.encode(), hashlib.sha256).hexdigest()
+        return self._marks("draft", _owned(visitor, text))[0]
 
     def is_draft_mark(self, visitor: Visitor, text: str, given: str) -> bool:
-        return hmac.compare_digest(self.draft_mark(visitor, text).encode(), given.encode())
+        return _is_among(self._marks("draft", _owned(visitor, text)), given)
 
-    def _key(self, purpose: TokenPurpose) -> bytes:
-        return hmac.digest(self._secret, f"calendar-sync {purpose}".encode(), hashlib.sha256)
+    def _keys(self, purpose: TokenPurpose) -> Sequence[bytes]:
+        words = f"calendar-sync {purpose}".encode()
+        return [hmac.digest(secret, words, hashlib.sha256) for secret in self._secrets]
+
+    def _marks(self, purpose: TokenPurpose, text: str) -> Sequence[str]:
+        """What proves under each key that the text is ours."""
+        return [hmac.new(key, text.encode(), hashlib.sha256).hexdigest() for key in self._keys(purpose)]
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -159,13 +165,13 @@ class TokenMaker:
             "exp": self._now() + life.total_seconds(),
             "jti": new_id(),
         }
-        return jwt.encode(claims, self._key(purpose), algorithm=_ALGORITHM)
+        return jwt.encode(claims, self._keys(purpose)[0], algorithm=_ALGORITHM)
 
-    def _read(self, token: str, key: bytes) -> _Claims:
+    def _read(self, token: str, keys: Sequence[bytes]) -> _Claims:
         if len(token) > LONGEST_TOKEN:
             raise BadToken("is too long")
         try:
-            claims = _Claims.model_validate(_verified(token, key))
+            claims = _Claims.model_validate(_verified(token, keys))
         except ValidationError as error:
             raise BadToken(str(malformed_message(error))) from None
         if not math.isfinite(claims.exp) or claims.exp <= self._now():
@@ -175,8 +181,27 @@ class TokenMaker:
         return claims
 
 
-def _verified(token: str, key: bytes) -> Mapping[str, Any]:
-    """The claims under a good signature; the clock is ours, so moments are judged by the caller."""
+def _is_among(marks: Sequence[str], given: str) -> bool:
+    return any(hmac.compare_digest(mark.encode(), given.encode()) for mark in marks)
+
+
+def _owned(visitor: Visitor, text: str) -> str:
+    return f"{visitor.tenant_id}\x1f{visitor.user_id}\x1f{text}"
+
+
+def _verified(token: str, keys: Sequence[bytes]) -> Mapping[str, Any]:
+    """The claims under a good signature; raises BadToken with what the first key found."""
+    refused: BadToken | None = None
+    for key in keys:
+        try:
+            return _verified_by(token, key)
+        except BadToken as error:
+            refused = refused or error
+    raise refused or BadToken("is not a valid token: there is no key")
+
+
+def _verified_by(token: str, key: bytes) -> Mapping[str, Any]:
+    """The clock is ours, so moments are judged by the caller."""
     try:
         return jwt.decode(
             token,

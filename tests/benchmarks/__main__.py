@@ -7,7 +7,6 @@ sections that it measured. ``--pictures`` only draws what is there.
 import argparse
 import asyncio
 import json
-import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -53,7 +52,7 @@ def main() -> int:
     """The exit code: 1 where something is missing, or not all work was done."""
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    logs.set_up(level=logging.WARNING)
+    logs.set_up(level="warning")
     if options.pages:
         return pages.tell(console)
     if options.runs:

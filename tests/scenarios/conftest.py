@@ -7,7 +7,7 @@ from playwright.async_api import Browser
 
 from tests.support.chromium import chromium, open_chromium
 from tests.support.guide import GuideAddresses
-from tests.support.processes import SECRETS, started
+from tests.support.processes import started
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +15,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuideAddresses]:
     """Everybody has integrations of their own in it; what it says is searched at the module's end."""
     chromium()
     folder = tmp_path_factory.mktemp("town")
-    database = folder / "town.db"  # a name of its own, or the demonstration takes another folder
-    settings = {**SECRETS, "DATABASE_URL": f"sqlite+aiosqlite:///{database}"}
+    database = folder / "town.db"
+    settings = {"DATABASE_URL": f"sqlite+aiosqlite:///{database}"}
     with started("up", "--demo", settings=settings, folder=folder) as up:
         product = up.said("ready ").removeprefix("ready ")
         provider = up.said("stand-in shows it: ").rpartition("it: ")[2]

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page
 from tests.screenshots.scene import Scene
 from tests.support.chromium import open_chromium
 from tests.support.guide import GuideAddresses, window
-from tests.support.processes import ROOT, SECRETS, started
+from tests.support.processes import ROOT, started
 
 ALL = ROOT / "build" / "screenshots"
 HERE = Path(__file__).parent
@@ -118,8 +118,8 @@ async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
 
 @contextmanager
 def demonstration(folder: Path) -> Iterator[GuideAddresses]:
-    database = folder / "town.db"  # a name of its own, or the demonstration takes another folder
-    settings = {**SECRETS, "DATABASE_URL": f"sqlite+aiosqlite:///{database}"}
+    database = folder / "town.db"
+    settings = {"DATABASE_URL": f"sqlite+aiosqlite:///{database}"}
     with started("up", "--demo", settings=settings, folder=folder) as up:
         product = up.said("ready ").removeprefix("ready ")
         provider = up.said("stand-in shows it: ").rpartition("it: ")[2]

@@ -37,7 +37,7 @@ def settings_at(url: str, **different: Any) -> Settings:
             "cronofy_client_id": "client",
             "cronofy_client_secret": (SecretStr("client-secret"),),
             "encryption_keys": (KEY,),
-            "sign_in_secret": SecretStr("a secret with at least thirty-two bytes"),
+            "sign_in_secret": (SecretStr("a secret with at least thirty-two bytes"),),
             "port": 0,
             "relay_port": 0,
             "simulator_port": 0,
@@ -103,7 +103,7 @@ async def test_a_walk_that_fails_says_where_and_stops() -> None:
     assert said[0].startswith("[failed] Sign in")
 
 
-async def test_a_demonstration_makes_the_secrets_that_are_missing() -> None:
+async def test_a_demonstration_makes_its_own_secrets() -> None:
     """A newcomer needs no settings at all; the database of nobody's naming is thrown away."""
     bare = Settings(_env_file=None).model_copy(update={"simulator_port": 0, "port": 0})
     async with demonstration(bare) as demo:

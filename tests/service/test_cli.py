@@ -24,7 +24,9 @@ from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.demo.acceptance import walk_all
 from service.demo.demonstration import Demo
+from service.demo.safeguard import secrets_of
 from service.settings import Settings
+from service.store.engine.store import Store
 from tests.support.processes import SECRETS, run, started
 from tests.support.servers import free_port
 
@@ -206,13 +208,27 @@ def test_the_guides_walk(tmp_path: Path, request: pytest.FixtureRequest, broker:
 
 def test_a_walk_that_fails_ends_with_1(tmp_path: Path) -> None:
     """Every step is told as it happens, the failed one with what came instead."""
-    ended = run("up", "--demo", settings={"PUBLIC_URL": "http://127.0.0.1:9"}, folder=tmp_path)
+    database = f"sqlite+aiosqlite:///{tmp_path}/refusing.db"
+    asyncio.run(_refusing_integrations(database))
+
+    ended = run("up", "--demo", settings={"DATABASE_URL": database}, folder=tmp_path)
 
     assert ended.returncode == 1
     told = ended.stdout.decode().splitlines()
     assert told[0].startswith("[ok] ")
     assert told[-1].startswith("[failed] G5 ")
     assert b"Traceback" not in ended.stderr
+
+
+async def _refusing_integrations(url: str) -> None:
+    """A demonstration's database of which a disk, say, has become too full."""
+    await secrets_of(url)
+    store = Store(url)
+    await store.upgrade()
+    async with store.begin() as connection:
+        refusing = "CREATE TRIGGER full BEFORE INSERT ON integrations BEGIN SELECT RAISE(ABORT, 'full'); END"
+        await connection.exec_driver_sql(refusing)
+    await store.close()
 
 
 @pytest.mark.rabbitmq
@@ -279,7 +295,7 @@ def _asked(address: str, path: str) -> httpx.Response:
 
 def _signing(settings: Mapping[str, str]) -> Settings:
     secret = SecretStr(settings["SIGN_IN_SECRET"])
-    return Settings(_env_file=None).model_copy(update={"sign_in_secret": secret})
+    return Settings(_env_file=None).model_copy(update={"sign_in_secret": (secret,)})
 
 
 @pytest.mark.rabbitmq

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from service import settings as settings_module
 from service.settings import CommandName, Settings, SettingsProblem, load, unknown_names
 
 KEY = Fernet.generate_key().decode()
@@ -14,7 +15,7 @@ WHOLE = {
     "CRONOFY_CLIENT_ID": "client",
     "CRONOFY_CLIENT_SECRET": "newer-word, older-word",
     "ENCRYPTION_KEYS": KEY,
-    "SIGN_IN_SECRET": "sign-in-word",
+    "SIGN_IN_SECRET": "sign-in-word of at least thirty-two characters",
 }
 
 
@@ -38,7 +39,7 @@ def test_the_defaults_are_those_of_the_readme(env_file: Path) -> None:
     """Whoever sets nothing gets the embedded defaults."""
     settings = load("up", env_file=env_file, demo=True)
 
-    assert settings.database_url == f"sqlite+aiosqlite:///{env_file.parent}/calendar-sync.db"
+    assert settings.database_url == "sqlite+aiosqlite:///calendar-sync.db"
     assert settings.broker_url == "memory://"
     assert settings.retry_delays == (10, 60, 300, 1800, 7200)
     assert (settings.prefetch, settings.intake_size, settings.concurrency) == (2000, 500, 16)
@@ -47,6 +48,7 @@ def test_the_defaults_are_those_of_the_readme(env_file: Path) -> None:
     )  # fmt: skip
     assert (settings.cronofy_requests_per_second, settings.cronofy_requests_per_minute) == (50, 500)
     assert settings.notices_base == settings.public_url == "http://127.0.0.1:8400"
+    assert (settings.log_level, settings.database_pool_size, settings.vorex_url) == ("info", 10, None)
     assert (settings.shutdown_grace, settings.inbox_retention_days, settings.log_retention_days) == (
         20,
         30,
@@ -140,6 +142,17 @@ WRONG = [
     ("BROKER_URL", "kafka://b"),
     ("ENCRYPTION_KEYS", "tell-tale-word"),
     ("NOTICES_URL", "https://" + "x" * 68),
+    ("PUBLIC_URL", "http://sync.example.com"),
+    ("PUBLIC_URL", "https://person:tell-tale@sync.example.com"),
+    ("NOTICES_URL", "https://sync.example.com/?key=tell-tale"),
+    ("VOREX_URL", "http://vorex.example"),
+    ("CRONOFY_API_URL", "http://api.cronofy.com"),
+    ("LOG_LEVEL", "tell-tale"),
+    ("DATABASE_POOL_SIZE", "0"),
+    ("SECRETS_DIR", "/nowhere/at-all"),
+    ("CRONOFY_CLIENT_SECRET", "x"),
+    ("CRONOFY_CLIENT_SECRET", "calendar-sync-demo-secret"),
+    ("ENCRYPTION_KEYS", "A" * 43 + "="),
 ]
 
 
@@ -155,6 +168,135 @@ def test_a_wrong_value_is_named_together_with_what_is_missing(
     assert sum(line.startswith(f"CALENDAR_SYNC_{name}: ") for line in lines) == 1
     assert any(line.startswith("CALENDAR_SYNC_CRONOFY_CLIENT_ID: is missing") for line in lines)
     assert "tell-tale" not in "".join(lines)
+
+
+WEAK = [
+    "x",
+    "a",
+    "changeme",
+    "sign-in-word",
+    "z" * 64,
+    "password" * 4,
+    "0123456789abcdef" * 2,
+    "thirty-one characters - no more",
+]
+
+
+@pytest.mark.parametrize("secret", WEAK)
+@pytest.mark.parametrize("command", ["up", "web"])
+def test_a_secret_that_can_be_guessed_is_refused(
+    command: CommandName, secret: str, env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever guesses it signs in as anybody; the line names which of them, and never the secret."""
+    give(monkeypatch, **WHOLE | {"SIGN_IN_SECRET": f"{WHOLE['SIGN_IN_SECRET']},{secret}"})
+
+    (line,) = problem(command, env_file).splitlines()
+
+    assert line.startswith("CALENDAR_SYNC_SIGN_IN_SECRET: secret 2 ")
+    assert secret not in line.partition("secret 2 ")[2].split() or len(secret) == 1
+
+
+def test_all_weak_secrets_are_told_at_once(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One start is enough to learn of them, and of a public address that anybody can listen to."""
+    weak = {"SIGN_IN_SECRET": "x", "CRONOFY_CLIENT_SECRET": "y", "PUBLIC_URL": "http://sync.example.com"}
+    give(monkeypatch, **WHOLE | weak)
+
+    named = [
+        line.split(":")[0].removeprefix("CALENDAR_SYNC_") for line in problem("web", env_file).splitlines()
+    ]
+
+    assert sorted(named) == sorted(weak)
+
+
+@pytest.mark.parametrize(
+    "near", ["http://localhost:8400", "http://127.0.0.1:8400", "http://127.8.8.8", "http://[::1]:8400"]
+)
+def test_this_machine_may_be_reached_without_https(
+    near: str, env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody listens in between."""
+    give(monkeypatch, **WHOLE, PUBLIC_URL=near, NOTICES_URL=near, CRONOFY_API_URL="http://simulator:8402")
+
+    assert load("web", env_file=env_file).public_url == near
+    for far in (
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://10.0.0.7",
+        "http://[fe80::1]",
+    ):
+        give(monkeypatch, PUBLIC_URL=far)
+        assert "https" in problem("web", env_file)
+
+
+def test_a_folder_of_secrets_gives_what_nothing_else_gives(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file a setting, as Docker and Kubernetes mount them; the environment goes first."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    for name, value in {**WHOLE, "PORT": "1", "RELAY_PORT": "2"}.items():
+        (folder / f"calendar_sync_{name.lower()}").write_text(f"{value}\n", encoding="utf-8")
+    (folder / "CALENDAR_SYNC_PREFECH").write_text("3", encoding="utf-8")
+    give(monkeypatch, SECRETS_DIR=str(folder), PORT="3")
+
+    settings = load("web", env_file=env_file)
+
+    assert (settings.port, settings.relay_port, settings.cronofy_client_id) == (3, 2, "client")
+    assert [secret.get_secret_value() for secret in settings.cronofy_client_secret] == [
+        "newer-word",
+        "older-word",
+    ]
+    assert "word" not in str(settings.summary())
+    assert unknown_names(env_file=env_file) == (
+        "CALENDAR_SYNC_PREFECH is no setting; did you mean CALENDAR_SYNC_PREFETCH?",
+    )
+
+
+def test_where_docker_mounts_secrets_is_looked_unasked(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/run/secrets where it exists; another folder instead of it where one is named."""
+    mounted, named = tmp_path / "run-secrets", tmp_path / "named"
+    for folder in (mounted, named):
+        folder.mkdir()
+        (folder / "CALENDAR_SYNC_CRONOFY_CLIENT_ID").write_text(folder.name, encoding="utf-8")
+    assert Path("/run/secrets") == settings_module.SECRETS_FOLDER
+    monkeypatch.setattr(settings_module, "SECRETS_FOLDER", mounted)
+
+    assert load("doctor", env_file=env_file).cronofy_client_id == "run-secrets"
+    env_file.write_text(f"CALENDAR_SYNC_SECRETS_DIR={named}\n", encoding="utf-8")
+    assert load("doctor", env_file=env_file).cronofy_client_id == "named"
+
+
+def test_a_secret_that_may_not_be_read_is_a_sentence(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are no text stand for every file that cannot be read."""
+    (tmp_path / "calendar_sync_port").write_bytes(b"\xff\xfe")
+    give(monkeypatch, SECRETS_DIR=str(tmp_path))
+
+    assert "cannot be read" in problem("doctor", env_file)
+
+
+def test_the_demonstration_takes_five_settings_and_no_file(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever production stands beside it: not its keys, not its Cronofy, not where it listens."""
+    stored = "".join(f"CALENDAR_SYNC_{name}={value}\n" for name, value in WHOLE.items())
+    env_file.write_text(stored, encoding="utf-8")
+    (tmp_path / "calendar_sync_broker_url").write_text(WHOLE["BROKER_URL"], encoding="utf-8")
+    beside = {"HOST": "0.0.0.0", "PUBLIC_URL": "https://sync.example.com", "SECRETS_DIR": str(tmp_path)}
+    give(monkeypatch, **{**WHOLE, **beside}, PORT="1", RELAY_PORT="2", SIMULATOR_PORT="3", STATUS_PORT="4")
+    monkeypatch.delenv("CALENDAR_SYNC_DATABASE_URL")
+    monkeypatch.delenv("CALENDAR_SYNC_BROKER_URL")
+
+    settings = load("up", env_file=env_file, demo=True)
+
+    ports = {"port": 1, "relay_port": 2, "simulator_port": 3, "status_port": 4}
+    assert settings.model_dump() == {**Settings.model_construct().model_dump(), **ports}
+    give(monkeypatch, DATABASE_URL=WHOLE["DATABASE_URL"], BROKER_URL=WHOLE["BROKER_URL"])
+    named = load("up", env_file=env_file, demo=True)
+    assert (named.database_url, named.broker_url) == (WHOLE["DATABASE_URL"], WHOLE["BROKER_URL"])
 
 
 def test_a_callback_address_of_128_characters_still_fits(
@@ -216,3 +358,40 @@ def test_no_secret_is_shown_by_summary_or_repr(env_file: Path, monkeypatch: pyte
     assert settings.summary()["sign_in_secret"] == "set"
     assert "word" not in shown
     assert KEY not in shown
+
+
+ADDRESSES = [
+    ("postgresql+asyncpg://db/sync?user=me&password=tell-tale", "postgresql+asyncpg://db/sync"),
+    ("postgresql+asyncpg://me:tell-tale@db/sync?ssl=tell-tale", "postgresql+asyncpg://me@db/sync"),
+    ("postgresql+asyncpg://me:tell/tale@db/sync", "postgresql+asyncpg://[hidden]"),
+    ("postgresql+asyncpg://me:tell?tell-tale@db/sync", "postgresql+asyncpg://[hidden]"),
+    ("postgresql+asyncpg://me:tell@tale@db/sync", "postgresql+asyncpg://[hidden]"),
+    ("postgresql+asyncpg://db/sync#tell-tale", "postgresql+asyncpg://db/sync"),
+    ("sqlite+aiosqlite:////var/lib/sync.db?key=tell-tale", "sqlite+aiosqlite:////var/lib/sync.db"),
+]
+
+
+@pytest.mark.parametrize(("address", "shown"), ADDRESSES)
+def test_r27_an_address_is_shown_without_what_it_hides(
+    address: str, shown: str, env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its host, behind it, or written so oddly that nobody knows."""
+    give(monkeypatch, DATABASE_URL=address)
+    settings = load("doctor", env_file=env_file)
+
+    told = str(settings.summary()["database_url"])
+
+    assert "tell" not in told
+    assert "tale" not in told
+    assert told == shown or "[hidden]" not in shown
+
+
+def test_r27_all_that_must_never_be_said_is_known(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the log's last net: as it is written in an address, and as it is meant."""
+    address = "postgresql+asyncpg://me:tell%2Dtale@db/sync?sslpassword=another"
+    give(monkeypatch, **WHOLE | {"DATABASE_URL": address})
+
+    assert load("web", env_file=env_file).secrets() == {
+        "tell%2Dtale", "tell-tale", "another", "secret-word", "newer-word", "older-word", KEY,
+        WHOLE["SIGN_IN_SECRET"],
+    }  # fmt: skip

@@ -83,6 +83,31 @@ def test_a_line_is_one_json_object_where_nobody_watches(lines: io.StringIO) -> N
     assert line["timestamp"].endswith("Z")
 
 
+def test_r27_a_secret_of_the_settings_passes_nowhere(lines: io.StringIO) -> None:
+    """Known word for word: in whatever text, key or traceback, also where JSON writes it otherwise."""
+    set_up(stream=lines, secrets=["tell-tale", 'quoted"word'])
+
+    structlog.get_logger().info("message.settled", reason="was tell-tale", more={"list": ['a quoted"word']})
+    structlog.get_logger().error("message.settled", exc_info=RuntimeError("tell-tale"))
+
+    assert "RuntimeError" in lines.getvalue()
+    assert "tale" not in lines.getvalue()
+    assert "word" not in lines.getvalue()
+
+
+def test_how_much_is_said_can_be_chosen(lines: io.StringIO) -> None:
+    """LOG_LEVEL: that much and all that is graver; libraries never say more than warnings."""
+    set_up(stream=lines, level="error")
+    structlog.get_logger().warning("message.settled")
+    logging.getLogger("aio_pika").warning("chatter")
+    assert lines.getvalue() == ""
+
+    set_up(stream=lines, level="debug")
+    structlog.get_logger().debug("message.settled")
+    logging.getLogger("aio_pika").info("chatter")
+    assert len(lines.getvalue().splitlines()) == 1
+
+
 def test_what_libraries_log_becomes_a_line_of_ours(lines: io.StringIO) -> None:
     """Warnings only, without the passwords in their addresses."""
     logging.getLogger("aio_pika").info("chatter")
@@ -115,6 +140,11 @@ def test_an_exception_is_told_without_its_secrets(lines: io.StringIO) -> None:
         {"encryption_keys": ["word"]},
         {"said": "postgresql+asyncpg://user:word@db/x"},
         {"said": "code=word&state=1"},
+        {"said": "postgresql+asyncpg://db/x?user=me&password=word"},
+        {"said": "postgresql+asyncpg://db/x?sslpassword=word&user=me"},
+        {"said": "amqps://broker/?client_key=word"},
+        {"said": "amqp://me:wo/word@broker/"},
+        {"said": "amqp://me:wo@word@broker/"},
     ],
 )
 def test_no_secret_passes_the_net(secret: dict[str, Any]) -> None:

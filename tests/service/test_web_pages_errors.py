@@ -13,7 +13,7 @@ from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.tables import integrations, outbox
 from service.web.tokens import SESSION_COOKIE, SESSION_LIFE
-from tests.support.office import Office, Unwritable
+from tests.support.office import Office, Unwritable, open_office
 from tests.support.pages import Browser
 
 HEADERS = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
@@ -37,6 +37,17 @@ async def test_who_is_not_signed_in_is_told_how_and_led_to_nothing_that_refuses(
     assert "DecodeError" not in page.words
     assert [one.label for one in page.links] == ["Skip to the content"]
     assert ("This link does not open now" in page.words) is address.startswith("/sign-in")
+
+
+@pytest.mark.parametrize(
+    ("address", "label"), [("/calendar-sync", "Sign in"), ("/sign-in?token=x.y.z", "Back to Vorex")]
+)
+async def test_who_is_not_signed_in_is_led_to_vorex(address: str, label: str, sqlite_url: str) -> None:
+    """Where it is known where Vorex is."""
+    async with open_office(sqlite_url, vorex_url="https://vorex.example") as office:
+        office.client.headers.update(HEADERS)
+        page = await Browser(client=office.client).open(address)
+        assert (page.status, page.link(label)) == (401, "https://vorex.example")
 
 
 async def test_a_page_that_is_not_there_keeps_the_way_of_whoever_asked(

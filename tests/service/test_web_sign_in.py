@@ -41,6 +41,43 @@ async def test_the_link_leads_to_a_page_of_ours(office: Office) -> None:
     assert answer.headers["Location"] == "/my-calendar?day=2026-12-03"
 
 
+async def test_under_https_no_cookie_is_anybody_elses(sqlite_url: str) -> None:
+    """A neighbour of the same domain, or whoever listens where it is not https, can plant none."""
+    async with open_office(sqlite_url, public_url="https://sync.test") as office:
+        session = (await sign_in(office, office.token())).headers["Set-Cookie"]
+        begun = (await office.client.get("/calendar-sync/connect")).headers["Set-Cookie"]
+        assert session.startswith("__Host-calendar_sync_session=")
+        assert begun.startswith("__Host-calendar_sync_state=")
+        for cookie in (session, begun):
+            assert "; Path=/;" in cookie
+            assert "; Secure" in cookie
+            assert "omain" not in cookie
+        assert (await office.client.get(LIST)).status_code == 200
+        value = office.client.cookies["__Host-calendar_sync_session"]
+        office.client.cookies.clear()
+        planted = {"Cookie": f"calendar_sync_session={value}"}
+        assert (await office.client.get(LIST, headers=planted)).status_code == 401
+
+
+async def test_every_one_of_several_secrets_signs_in_and_keeps_sessions(sqlite_url: str) -> None:
+    """A new one is put in front; what the old one signed is good until it is taken out."""
+    newer = "another key, which Vorex does not use yet"
+    async with open_office(sqlite_url) as office:
+        await office.sign_in()
+        session = office.client.cookies["calendar_sync_session"]
+    async with open_office(sqlite_url, secrets=[newer, SECRET]) as office:
+        cookie = {"Cookie": f"calendar_sync_session={session}"}
+        assert (await office.client.get(LIST, headers=cookie)).status_code == 200
+        assert (await sign_in(office, office.token())).status_code == 303
+        assert (await office.client.get(LIST, headers=office.bearer())).status_code == 200
+        renewed = office.client.cookies["calendar_sync_session"]
+    async with open_office(sqlite_url, secrets=[newer]) as office:
+        for known, status in ((session, 401), (renewed, 200)):
+            cookie = {"Cookie": f"calendar_sync_session={known}"}
+            assert (await office.client.get(LIST, headers=cookie)).status_code == status
+        assert (await sign_in(office, office.token())).status_code == 401
+
+
 @pytest.mark.parametrize(
     "elsewhere",
     [

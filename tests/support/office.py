@@ -1,6 +1,6 @@
 """The web application with a real store, the simulator as Cronofy, and people who sign in."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -214,7 +214,9 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(url: str, *, public_url: str = HERE) -> AsyncIterator[Office]:
+async def open_office(
+    url: str, *, public_url: str = HERE, vorex_url: str | None = None, secrets: Sequence[str] = (SECRET,)
+) -> AsyncIterator[Office]:
     """An office on that database; Sam's account has two calendars, one of them read-only."""
     clock = ManualClock()
     world = SimulatedWorld(clock=SimulatedTime(), client_id="sync", client_secret=CLIENT_SECRET)
@@ -227,7 +229,10 @@ async def open_office(url: str, *, public_url: str = HERE) -> AsyncIterator[Offi
     access = access_to(CRONOFY, ("sync", CLIENT_SECRET))
     cronofy = simulated_cronofy(store, clock, world, access=access, wire=wire)
     parts = parts_of(store, cronofy, clock, here=public_url)
-    app = create_web(make_web_services(parts, clock, sign_in_secret=SECRET, public_url=public_url))
+    services = make_web_services(
+        parts, clock, sign_in_secrets=secrets, public_url=public_url, vorex_url=vorex_url
+    )
+    app = create_web(services)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url) as client:
         yield Office(
             app=app,

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from contracts.errors import Permanent
-from service.store.engine.store import SQLAlchemyError, Store
+from service.store.engine.store import SQLAlchemyError, Store, make_private
 
 _KEY = 4771121
 LOCK_FILE_SUFFIX = "-up"
@@ -43,6 +43,7 @@ def _file(path: str | None) -> Iterator[None]:
     if path is None:
         yield
         return
+    make_private(f"{path}{LOCK_FILE_SUFFIX}")
     with closing(sqlite3.connect(f"{path}{LOCK_FILE_SUFFIX}", timeout=0, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")

@@ -1,9 +1,10 @@
 """The store: one engine, writing and reading transactions, and the schema's upgrade."""
 
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +42,8 @@ TRUSTED_SECONDS = 5.0
 SERVER_SQLSTATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
 """The classes of SQLSTATE that no message's values can bring about."""
 
+SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
+"""The first one writes into the file."""
 DAMAGED_FILE = {
     "SQLITE_NOTADB": "the file is no SQLite database",
     "SQLITE_CORRUPT": "the file is damaged; bring back a copy of it",
@@ -168,6 +171,12 @@ def _damage(error: BaseException) -> str | None:
     return next((words for beginning, words in DAMAGED_FILE.items() if name.startswith(beginning)), None)
 
 
+def make_private(path: str) -> None:
+    """Let the file be there before SQLite makes it, for nobody but its owner; others take its rights on."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
 def _json(value: object) -> str:
     try:
         return orjson.dumps(value).decode()
@@ -180,12 +189,20 @@ JSON_AS: Mapping[str, Any] = {"json_serializer": _json, "json_deserializer": orj
 
 def _sqlite_engine(url: str) -> AsyncEngine:
     engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": 30}, **JSON_AS)
+    address = make_url(url)
+    looks_only = address.query.get("mode") == "ro"
+    pragmas = SQLITE_PRAGMAS[looks_only:]
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def keep_private(*_: object) -> None:
+        if address.database and not looks_only:
+            make_private(address.database)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the transaction begins where "begin" below says so
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

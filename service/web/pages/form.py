@@ -10,10 +10,10 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from service.web.dependencies import services_of, unauthorized, visitor_of
+from service.web.dependencies import services_of, session_cookie, unauthorized, visitor_of
 from service.web.error_page import TOKEN_FIELD, keep_unsent
 from service.web.problems import NoEntry
-from service.web.tokens import SESSION_COOKIE, BadToken, Visitor
+from service.web.tokens import BadToken, Visitor
 
 FieldErrors = dict[str, str]
 """A sentence beside each field that cannot stay so."""
@@ -86,7 +86,7 @@ def _vouched(request: Request, form: FormSubmission) -> bool:
 
 def _sender(request: Request) -> Visitor:
     """Whoever the cookie names: a page's form proves its origin by its token, not by a header."""
-    cookie = request.cookies.get(SESSION_COOKIE)
+    cookie = session_cookie(request)
     if cookie is None or "Authorization" in request.headers:
         return visitor_of(request)
     try:

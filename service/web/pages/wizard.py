@@ -187,7 +187,7 @@ class _Wizard:
         except Conflict as conflict:
             if conflict.code != "run_in_progress" or not await self._stands(draft):
                 return await self._refused(LAST_TAB, draft, conflict)
-        return wizard_draft.drop(redirect_to(INTEGRATIONS_PATH, notice="finished"), self.shown)
+        return wizard_draft.drop(redirect_to(INTEGRATIONS_PATH, notice="finished"), self.services, self.shown)
 
     async def _stands(self, draft: SettingsDraft) -> bool:
         """Whether a Finish saved exactly this and its run goes on: a double click, or another window."""

@@ -22,6 +22,7 @@ from service.integrations.settings_form import (
     SendOption,
 )
 from service.store.integrations.listing import IntegrationView
+from service.web.cookies import cookie_of, drop_cookie, lay_cookie
 from service.web.dependencies import WebServices, services_of
 from service.web.paths import INTEGRATIONS_PATH
 from service.web.tokens import SESSION_LIFE, Visitor
@@ -99,8 +100,10 @@ class SettingsDraft:
 
 def opened(request: Request, visitor: Visitor, shown: IntegrationView) -> SettingsDraft:
     """What this browser keeps for that integration, else the settings as they stand."""
-    body, _, mark = request.cookies.get(DRAFT_COOKIE, "").partition(".")
-    known = services_of(request).passes.is_draft_mark(visitor, _named(shown, body), mark)
+    services = services_of(request)
+    laid_down = cookie_of(request, DRAFT_COOKIE, https=services.https, path=_path(shown)) or ""
+    body, _, mark = laid_down.partition(".")
+    known = services.passes.is_draft_mark(visitor, _named(shown, body), mark)
     kept = _read(body) if known else None
     return SettingsDraft.of(shown) if kept is None else SettingsDraft(**kept.model_dump())
 
@@ -118,20 +121,13 @@ def keep(
     """Lay the draft down with the answer; it is sent back to this integration's settings alone."""
     form = {name: getattr(draft, name) for name in _Kept.model_fields}
     body = base64.urlsafe_b64encode(json.dumps(form, separators=(",", ":")).encode()).decode()
-    answer.set_cookie(
-        DRAFT_COOKIE,
-        f"{body}.{services.passes.draft_mark(visitor, _named(shown, body))}",
-        max_age=int(SESSION_LIFE.total_seconds()),
-        path=_path(shown),
-        secure=services.https,
-        httponly=True,
-        samesite="lax",
-    )
+    marked = f"{body}.{services.passes.draft_mark(visitor, _named(shown, body))}"
+    lay_cookie(answer, DRAFT_COOKIE, marked, life=SESSION_LIFE, https=services.https, path=_path(shown))
     return answer
 
 
-def drop(answer: Response, shown: IntegrationView) -> Response:
-    answer.delete_cookie(DRAFT_COOKIE, path=_path(shown))
+def drop(answer: Response, services: WebServices, shown: IntegrationView) -> Response:
+    drop_cookie(answer, DRAFT_COOKIE, https=services.https, path=_path(shown))
     return answer
 
 

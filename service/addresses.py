@@ -1,0 +1,37 @@
+"""What of an address may be said: passwords and parameters of it never are."""
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, unquote
+
+_PLAIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?:(?P<user>[^:/?#@]*)(?::[^/?#@]*)?(?P<at>@))?"
+    r"(?P<place>(?:\[[^\]/?#@]*\]|[^:/?#@]*)(?::\d*)?(?:/[^?#@]*)?)(?:[?#][^@]*)?"
+)
+_SECRET_PARAMETER = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+
+
+def shown_address(address: str) -> str:
+    """The address without password and parameters; of an odd one nothing but what kind it is."""
+    parts = _PLAIN.fullmatch(address)
+    if parts is None:
+        return f"{address.partition('://')[0]}://[hidden]"
+    return f"{parts['scheme']}{parts['user'] or ''}{parts['at'] or ''}{parts['place']}"
+
+
+def secrets_of_address(address: str) -> Iterable[str]:
+    """Its password, as it is written and as it is meant, and the parameters that are secrets."""
+    user, _, _ = address.partition("://")[2].rpartition("@")
+    password = user.partition(":")[2]
+    yield from (password, unquote(password))
+    query = address.partition("?")[2]
+    yield from (word for name, word in parse_qsl(query) if _SECRET_PARAMETER.search(name))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine is reached there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
