@@ -1,6 +1,6 @@
 # Only make and Python 3.11 or newer are needed; `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults mutants check fix bench up dependencies rabbitmq
+.PHONY: help run test faults mutants check audit fix bench up dependencies rabbitmq
 VENV := .venv
 # Tests side by side, each worker with servers of its own: four on two processors too, for half of the time a
 # test waits (about 0.7 GB of memory each). One by one on a broker that was given.
@@ -31,6 +31,9 @@ check: dependencies ## format, lint, types, import contracts, dependencies, size
 	$(VENV)/bin/lint-imports
 	$(PY) -m deptry .
 	$(PY) -m tests.house.limits
+
+audit: dependencies ## known weaknesses of the pinned dependencies; fails where they cannot be asked for
+	@$(PY) -m tests.house.audit
 
 fix: dependencies ## formats, and mends what the linter can mend
 	$(PY) -m ruff check --fix .

@@ -1,6 +1,7 @@
 """What the commands of operators share: an open store, and the name under which they act."""
 
-import getpass
+import os
+import pwd
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import TypeVar
@@ -25,8 +26,9 @@ def on_store(command: CommandName, verb: Callable[[Store], Awaitable[_T]]) -> _T
 
 
 def operator_name() -> str:
-    """Recorded beside whatever the operator does."""
+    """Recorded beside whatever the operator does: who it is to the system, not to the environment."""
+    number = os.getuid()
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "operator"
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid {number}"

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pwd
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -175,3 +177,22 @@ def test_the_doctor_finds_a_whole_installation_well(
         refused = run("doctor", settings=strange, folder=tmp_path)
         assert refused.returncode == 1
         assert "[failed] cronofy: " in refused.stdout.decode()
+
+
+def test_what_was_done_stands_under_the_name_that_the_system_knows(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R30: nobody acts in another's name by saying so in the environment."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"):
+        monkeypatch.setenv(variable, "mallory")
+    settings = {**SECRETS, "DATABASE_URL": sqlite_url}
+    asyncio.run(_with_store(sqlite_url, _fill))
+    listed = run("dead-letters", "list", "--json", settings=settings, folder=tmp_path)
+    letter_id = json.loads(listed.stdout)["items"][0]["id"]
+
+    words = ("discard", letter_id, "--reason", "a test")
+    assert run("dead-letters", *words, settings=settings, folder=tmp_path).returncode == 0
+
+    shown = run("dead-letters", "show", letter_id, "--json", settings=settings, folder=tmp_path)
+    (act,) = json.loads(shown.stdout)["acts"]
+    assert act["who"] == pwd.getpwuid(os.getuid()).pw_name

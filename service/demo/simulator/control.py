@@ -1,10 +1,12 @@
-"""``/_control``: the switches, the people, their calendars, time, and what arrived."""
+"""``/_control``, for this machine alone: the switches, the people, their calendars, time, what arrived."""
 
 import json
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 
 from service.demo.simulator.api.gate import ApiEndpoint
 from service.demo.simulator.calendars.owner import OwnerError
@@ -20,8 +22,27 @@ _NOT_FOUND, _INVALID = 404, 422
 def add_control(app: FastAPI, world: SimulatedWorld) -> None:
     """Each verb once; its Python form is a method of SimulatedWorld."""
     for method, path, verb in _VERBS:
-        app.add_api_route(f"/_control{path}", _endpoint(world, verb), methods=[method])
-    app.add_api_route("/_control/advance", _advance(world), methods=["POST"])
+        app.add_api_route(f"/_control{path}", _endpoint(world, verb), methods=[method], dependencies=[_NEAR])
+    app.add_api_route("/_control/advance", _advance(world), methods=["POST"], dependencies=[_NEAR])
+
+
+def _from_this_machine(request: Request) -> None:
+    """404 for others, wherever it listens, and for a page of another site in a browser that runs here."""
+    asked = urlsplit(f"//{request.headers.get('Host', '')}").netloc
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and urlsplit(origin).netloc != asked
+    if foreign or request.client is None or not _is_loopback(request.client.host):
+        raise HTTPException(_NOT_FOUND)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_NEAR = Depends(_from_this_machine)
 
 
 def _endpoint(world: SimulatedWorld, verb: ControlVerb) -> ApiEndpoint:
