@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,6 @@ from contracts.fields import is_identifier
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery, Outgoing
 from handlers.settlement import BUG_CODE, EXHAUSTED_CODE, LinkFailure, Settlement
 from service.broker.topology import retry_exchange
-from service.store.engine.store import SQLAlchemyError
 from service.store.messages.burying import NewDeadLetter
 from service.store.messages.inbox import MessageKey
 from service.store.messages.ownership import owner_of
@@ -33,9 +31,6 @@ CRASH_FAILURE = LinkFailure(
 )
 LOGGED_FRAMES = 3
 _OURS = frozenset({"service", "handlers", "contracts"})
-_QUOTED = re.compile(r"['\"`“‘«].*", re.DOTALL)
-"""From the first quotation mark on: where what it quotes ends, only the one who wrote it knows."""
-_LONGEST_MESSAGE = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +54,7 @@ def failure_of(error: BaseException) -> LinkFailure:
     """What the error means for its message (R30).
 
     An error that nobody foresaw is transient: it may be gone with the next attempt, or the next release.
+    Its reason is its class alone: any library may put private text into an error (R27).
     """
     match error:
         case Malformed():
@@ -76,7 +72,8 @@ def failure_of(error: BaseException) -> LinkFailure:
                 retry_after=error.retry_after,
                 counts=not isinstance(error, Throttled),
             )
-    return LinkFailure(transient=True, code=BUG_CODE, reason=_named(error), exception=describe_error(error))
+    reason = f"an unexpected {type(error).__name__}"
+    return LinkFailure(transient=True, code=BUG_CODE, reason=reason, exception=describe_error(error))
 
 
 def read_message(body: bytes, *, expected: type[MessageT]) -> MessageT | LinkFailure:
@@ -90,9 +87,8 @@ def read_message(body: bytes, *, expected: type[MessageT]) -> MessageT | LinkFai
 def describe_error(error: BaseException) -> str:
     """An exception for an operator, without a text that it may quote from somebody's calendar (R27).
 
-    Of our own errors the words are ours; of others only the first line counts, up to the first
-    quotation mark. Then follow the last places in our code that it came through, the
-    place where it arose first: by that one, letters are grouped.
+    Of our own errors the words are ours; of others only the class is told. Then follow the last places
+    in our code that it came through, the place where it arose first: by that one, letters are grouped.
     """
     return "\n".join([_named(error), *islice(_own_places(error), LOGGED_FRAMES)])
 
@@ -107,12 +103,9 @@ def error_frames(error: BaseException) -> str:
 
 
 def _named(error: BaseException) -> str:
-    first, *_ = str(error).splitlines() or [""]
-    words = first if isinstance(error, SyncError) else _QUOTED.sub("…", first)[:_LONGEST_MESSAGE]
-    if isinstance(error, SQLAlchemyError):
-        words = ""  # a driver quotes the refused value, cut off before its closing quotation mark
     name = type(error).__name__
-    return f"{name}: {words}" if words else name
+    first, *_ = str(error).splitlines() or [""] if isinstance(error, SyncError) else [""]
+    return f"{name}: {first}" if first else name
 
 
 def _own_places(error: BaseException) -> Iterator[str]:

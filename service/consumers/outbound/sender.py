@@ -219,14 +219,14 @@ def _transient(reason: str) -> SendResult:
 
 
 def _failed(error: Exception) -> SendResult:
-    """What the error means for each link of the request; people are not told what went wrong in here."""
+    """What the error means for each link of the request."""
     failure = failure_of(error)
     foreseen = failure.code != BUG_CODE
     if not foreseen:
         log.error(OUTBOUND_FAULT, exception=error_frames(error))
     return SendResult(
         kind=ResultKind.TRANSIENT if failure.transient else ResultKind.PERMANENT,
-        reason=failure.reason if foreseen else f"an unexpected {type(error).__name__}",
+        reason=failure.reason,
         code=failure.code,
         unknown=isinstance(error, Unanswered) or not foreseen,
         failure=failure,
