@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.calendar import event_id
-from contracts.errors import GrantRefused, Permanent, Throttled, Unanswered, Unavailable
+from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered, Unavailable
 from contracts.messages import QUEUE_OUTBOUND
 from service.broker.topology import RETRY_DELAYS, retry_exchange
 from service.store.engine.store import Store
@@ -61,6 +61,25 @@ async def test_r30_after_the_last_attempt_it_is_a_dead_letter_with_all_attempts(
     assert [each["error"] for each in letter["attempts"]] == ["down"] * 6
     (link,) = await world.links()
     assert link.state == "failed"
+
+
+async def test_r30_a_link_is_not_looked_after_before_the_message_that_waits_for_it(world: Outbound) -> None:
+    """Cronofy asked for an hour: the message waits for the next longer delay, and the link with it."""
+    await world.integration()
+    consumer = await world.start()
+    world.calendars.faults.append(Transient("later", retry_after=3600))
+    await world.send(changed(id="m-1"))
+    assert await world.broker.depth(retry_exchange(7200)) == 1
+    for seconds in (RETRY_DELAYS[0] + 61, 3600):
+        await world.clock.pass_time(seconds)
+        assert await consumer.sweep() == 0
+    await world.at_rest()
+    assert world.calendars.requests == [1]
+
+    await world.clock.pass_time(7200 - 3600)
+    await world.at_rest()
+    assert world.calendars.titles == ["5512 v1"]
+    assert await world.finished() == {"m-1": "done"}
 
 
 async def test_r30_one_of_several_links_failing_does_not_repeat_the_others(world: Outbound) -> None:

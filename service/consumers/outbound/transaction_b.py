@@ -148,25 +148,27 @@ class TransactionB:
         if stored is None:
             raise LookupError(f"the link {task.link_id} is gone from the store")
         mine = stored.claimed_by == self._hand.me and stored.claim_epoch == task.sent.epoch
-        again = self._patience(task, stored)
+        failure = _failure(reply)
+        again = self._patience(task, stored, failure)
         landing = land_result(stored.link, task.sent, reply.result, mine=mine, now=now, patience=again)
         upto = max(
             task.sent.revision, 0 if landing.fate is MessageFate.AGAIN else stored.link.desired_revision
         )
         self._store(stored, landing, now)
         failed = landing.fate in {MessageFate.TRANSIENT, MessageFate.PERMANENT}
-        failure = _failure(reply, landing) if failed else None
         if landing.fate is MessageFate.AGAIN and reply.result.kind is not ResultKind.ACCEPTED:
             upto = 0
-        return LandedLink(reply=reply, landing=landing, upto=upto, failure=failure)
+        return LandedLink(reply=reply, landing=landing, upto=upto, failure=failure if failed else None)
 
-    def _patience(self, task: LinkTask, stored: StoredLink) -> RetrySchedule:
+    def _patience(self, task: LinkTask, stored: StoredLink, failure: LinkFailure) -> RetrySchedule:
+        """When the link is due again if it failed so: not before the messages that bring it back."""
         waiters = self._hand.window.waiters(task.link_id)
-        attempts = [entry.delivery.attempt for entry in waiters] or [stored.attempts + 1]
-        left = [self._delays[attempt - 1] for attempt in attempts if attempt <= len(self._delays)]
-        if not left:
-            return RetrySchedule(retry_in=None)
-        return RetrySchedule(retry_in=max(left) + (MESSAGE_MARGIN_SECONDS if waiters else 0.0))
+        if not waiters:
+            alone = settle([failure], attempt=stored.attempts + 1, delays=self._delays)
+            return RetrySchedule(retry_in=alone.retry_in)
+        ends = [self._settled(entry, [failure]).retry_in for entry in waiters]
+        left = [seconds for seconds in ends if seconds is not None]
+        return RetrySchedule(retry_in=max(left) + MESSAGE_MARGIN_SECONDS if left else None)
 
     def _store(self, stored: StoredLink, landing: LinkLanding, now: float) -> None:
         stored.link = landing.link
@@ -197,7 +199,8 @@ class TransactionB:
         for key, entry in touched.items():
             told = answers.get(key, {})
             if not entry.gone and not (entry.waiting.keys() - told.keys()):
-                self._end(work, entry, [each for each in told.values() if each is not None])
+                failures = [each for each in told.values() if each is not None]
+                work.ended.append((entry, self._settled(entry, failures)))
 
     def _answered(self, landed: LandedLink) -> list[WindowEntry]:
         if landed.landing.fate is MessageFate.ELSEWHERE:
@@ -205,11 +208,10 @@ class TransactionB:
         waiters = self._hand.window.waiters(landed.reply.task.link_id)
         return [entry for entry in waiters if entry.revision <= landed.upto]
 
-    def _end(self, work: SettlementRound, entry: WindowEntry, failures: Sequence[LinkFailure]) -> None:
-        settlement = settle(
-            [*entry.failures.values(), *failures], attempt=entry.delivery.attempt, delays=self._delays
-        )
-        work.ended.append((entry, settlement))
+    def _settled(self, entry: WindowEntry, failures: Sequence[LinkFailure]) -> Settlement:
+        """How the message ends with these failures and those it met before."""
+        known = [*entry.failures.values(), *failures]
+        return settle(known, attempt=entry.delivery.attempt, delays=self._delays)
 
     async def _date(self, connection: AsyncConnection, work: SettlementRound, moment: datetime) -> None:
         crossed = {one.reply.task.integration_id for one in work.landed if one.landing.crossed}
@@ -307,10 +309,11 @@ def _entry(task: LinkTask, landing: LinkLanding, outcome: Outcome) -> LogEntry:
     )
 
 
-def _failure(reply: TaskResult, landing: LinkLanding) -> LinkFailure:
+def _failure(reply: TaskResult) -> LinkFailure:
+    """What the answer means for the messages of the link, where it is a failure."""
     result = reply.result
     cause = result.failure or LinkFailure(transient=False, reason=result.reason, code=result.code)
-    transient = landing.fate is MessageFate.TRANSIENT
+    transient = result.kind is ResultKind.TRANSIENT
     return replace(cause, transient=transient, integration_id=reply.task.integration_id)
 
 
