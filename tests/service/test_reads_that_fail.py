@@ -1,5 +1,6 @@
 """No read that was cut short, emptied, refused or asked wrongly deletes anything (R11, issue 4 item 4)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 from contracts.cronofy import EventsPage, EventsQuery, UserInfo
 from contracts.errors import Transient
 from contracts.ports import EventReader, Turn
+from service.store.integrations import reads
 from tests.support.one_person import OnePerson, one_person
 from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
@@ -98,6 +100,34 @@ async def test_r11_a_read_that_breaks_before_any_page_deletes_nothing(page: int,
 
     await _reads(home, mine, home.cronofy.gateway)
     assert len(await home.items()) == EVENTS - GONE
+
+
+async def test_r30_whoever_waits_too_long_for_a_read_of_this_process_comes_again_later(
+    home: OnePerson,
+) -> None:
+    """A run's read holds up the notices of its calendar, and not the consumer: their places are needed."""
+    mine = await home.integration()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def lasts() -> None:
+        begun.set()
+        await go_on.wait()
+
+    calendars = Mishap(home.cronofy.gateway, before_page=1, happens=lasts)
+    reader = home.reader_over(calendars, turn_wait_seconds=0.05)
+    run = asyncio.create_task(reader.read_all(mine, for_run=True))
+    await begun.wait()
+    async with asyncio.timeout(10):
+        with pytest.raises(Transient, match="too long"):
+            await reader.read(mine, noticed_at=home.clock.now().timestamp())
+        with pytest.raises(Transient, match="too long"):
+            await reader.read_all(mine)
+
+    go_on.set()
+    await run
+    await reader.read_all(mine)
+    async with home.store.read() as connection:
+        assert await reads.last_checked(connection, mine) is not None
 
 
 @pytest.mark.parametrize("page", range(1, PAGES + 1))

@@ -21,7 +21,7 @@ from service.consumers.failures import ReceivedMessage
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.consumers.inbound.notices import NoticeHandler
 from service.consumers.inbound.pages import PageWriter
-from service.consumers.inbound.reader import CalendarReader
+from service.consumers.inbound.reader import READ_TURN_WAIT_SECONDS, CalendarReader
 from service.consumers.runs.handler import RunHandler
 from service.demo.simulator.clock import SteppedClock as SimulatedTime
 from service.demo.simulator.world import SimulatedWorld
@@ -132,7 +132,9 @@ class OnePerson:
         self.calendars[integration_id] = calendar_id
         return integration_id
 
-    def reader_over(self, calendars: EventReader) -> CalendarReader:
+    def reader_over(
+        self, calendars: EventReader, *, turn_wait_seconds: float = READ_TURN_WAIT_SECONDS
+    ) -> CalendarReader:
         """A reader that sees them in place of Cronofy."""
         return CalendarReader(
             store=self.store,
@@ -140,6 +142,7 @@ class OnePerson:
             looker=self.looker,
             clock=self.clock,
             pages=PageWriter(self.store),
+            turn_wait_seconds=turn_wait_seconds,
         )
 
     def runs_over(self, calendars: LinkedCalendars) -> RunHandler:

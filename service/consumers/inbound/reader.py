@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 
 from contracts.calendar import Integration
@@ -19,6 +20,8 @@ from service.store.messages.inbox import MessageKey
 
 READ_TURN_POLL_SECONDS = 0.2
 READ_TURN_WAIT_SECONDS = 90.0
+"""Seconds that a message waits in its consumer for another read to end; then it comes again later."""
+READ_FOR_TOO_LONG = "another read of this calendar has been going on for too long"
 EMPTY_READ_REPEATS = 3
 EMPTY_READ_REPEAT_SECONDS = 1.0
 STATUSES_TO_CHECK = frozenset({403, 404, 410, 423})
@@ -35,15 +38,17 @@ class CalendarReader:
         looker: AccountCheck,
         clock: Clock,
         pages: PageWriter,
+        turn_wait_seconds: float = READ_TURN_WAIT_SECONDS,
     ) -> None:
         self._store, self._calendars, self._looker, self._clock = store, calendars, looker, clock
         self._pages = pages
+        self._turn_wait = turn_wait_seconds
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, integration_id: str, *, noticed_at: float, key: MessageKey | None = None) -> None:
         """Return when a read that began at ``noticed_at`` or later has ended; raises what stopped it."""
         keys = [key] if key else []
-        async with self._locks[integration_id]:
+        async with self._alone(integration_id):
             for _ in range(EMPTY_READ_REPEATS):
                 if not await self._once(integration_id, noticed_at, keys):
                     return
@@ -56,7 +61,7 @@ class CalendarReader:
 
         ``for_run``: it gives way to live changes (R32).
         """
-        async with self._locks[integration_id]:
+        async with self._alone(integration_id):
             turn = await self._turn(integration_id, None)
             if turn is not None:
                 full = days_to_read(datetime.fromtimestamp(turn.began_at, UTC))
@@ -81,10 +86,24 @@ class CalendarReader:
             return False
         return await self._guarded(turn, keys, full=None)
 
+    @asynccontextmanager
+    async def _alone(self, integration_id: str) -> AsyncIterator[None]:
+        """As this process's only reader of the calendar; raises Transient when that takes too long."""
+        lock = self._locks[integration_id]
+        try:
+            async with asyncio.timeout(self._turn_wait):
+                await lock.acquire()
+        except TimeoutError:
+            raise Transient(READ_FOR_TOO_LONG) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     async def _turn(self, integration_id: str, noticed_at: float | None) -> ReadTurn | None:
         """Wait for the right to read; None when somebody else's read has served already."""
         waited = 0.0
-        while waited < READ_TURN_WAIT_SECONDS:
+        while waited < self._turn_wait:
             async with self._store.begin() as connection:
                 if noticed_at is not None and await reads.covered(connection, integration_id, noticed_at):
                     return None
@@ -94,7 +113,7 @@ class CalendarReader:
                 return turn
             await self._clock.sleep(READ_TURN_POLL_SECONDS)
             waited += READ_TURN_POLL_SECONDS
-        raise Transient("another process has been reading this calendar for too long")
+        raise Transient(READ_FOR_TOO_LONG)
 
     async def _guarded(
         self,
