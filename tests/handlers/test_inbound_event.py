@@ -105,6 +105,14 @@ def test_r18_an_older_write_that_shows_has_not_been_overtaken_yet() -> None:
         assert is_echo(judged(a_row_of(seen, updated=NOW - 20 * SECOND), link, NEW))
 
 
+def test_r18_what_a_row_shows_is_noted_although_the_newest_write_has_not_arrived() -> None:
+    """And when it was read."""
+    link = judged(a_row_of(OLD, location="Park "), a_pending_link(last_read=None), NEW).link
+
+    assert link is not None
+    assert (link.last_read, link.read_at) == (prints_of(OLD), at(timedelta()))
+
+
 def test_r17_an_older_write_that_keeps_showing_is_written_over_once() -> None:
     """Cronofy promises no order between accepted writes."""
     between = an_item(title="Between")

@@ -102,6 +102,14 @@ def test_r27_the_log_tells_what_was_done_to_the_event(
     assert landing_of(result, link=replace(LINK, exists_there=there), sent=sent).action is action
 
 
+def test_a_removal_that_was_accepted_leaves_no_event() -> None:
+    removal = replace(SENT, gone=True)
+    landing = landing_of(RESULT_ACCEPTED, sent=removal)
+
+    assert landing.link == accepted(LINK, removal)
+    assert not landing.link.exists_there
+
+
 def test_r18_a_write_that_may_have_been_sent_twice_may_arrive_twice() -> None:
     """A claim was taken over, or it had been accepted before; else once."""
     before = replace(LINK, writes=tuple(replace(each, accepted_at=2.0) for each in LINK.writes))

@@ -127,6 +127,16 @@ def test_r17_a_repetition_sends_what_is_not_sent_yet_and_changes_nothing() -> No
     assert again == LinkChoice(link=link.link, standing=LinkStanding.SEND, changed=False)
 
 
+def test_a_foreign_event_that_is_gone_is_written_anew_as_one_of_ours() -> None:
+    """CRONOFY.md C21: it cannot be brought back; nothing is known of the new one yet."""
+    chosen = choice(an_external_link(OLD, exists_there=False))
+    assert chosen is not None
+    assert (chosen.standing, chosen.new, chosen.changed) == (LinkStanding.SEND, False, True)
+    link = chosen.link
+    assert (link.origin, link.event_id) == (Origin.OURS, event_id("acme", "ann", "appointment", "77"))
+    assert (link.event_uid, link.agreed, link.desired) == (None, None, fields_of_item(NEW))
+
+
 def test_r2_a_copy_of_what_is_deleted_is_removed() -> None:
     link = a_link(OLD)
     removed = replace(

@@ -233,6 +233,47 @@ def test_r10_one_that_never_takes_all_of_it_is_left_after_some_attempts() -> Non
     assert (judgement.link.state, judgement.link.code) == (LinkState.FROZEN, Code.NOT_POSSIBLE)
 
 
+def test_r10_attempts_count_for_an_hour() -> None:
+    """One that is as old exactly does not any more."""
+    item, link = a_mixed_link(rewrites=[at(-ARRIVAL_TIME), at(-2 * ARRIVAL_TIME), at(-HOUR)])
+
+    after = judged(an_event(**MIXED), link, item).link
+
+    assert after is not None
+    assert after.state is LinkState.BEHIND
+
+
+@pytest.mark.parametrize(
+    ("row", "changes"),
+    [({"updated": NOW - HOUR}, {}), ({}, {"agreed": None})],
+    ids=["untouched since", "of which nothing was agreed"],
+)
+def test_r10_a_foreign_event_that_did_not_mix_our_edits_refused_them(
+    row: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """It was not touched since the first of them was sent, or nothing tells what it was before."""
+    item, link = a_mixed_link()
+
+    after = judged(an_event(**MIXED, **row), replace(link, **changes), item).link
+
+    assert after is not None
+    assert (after.state, after.code) == (LinkState.FROZEN, Code.NOT_POSSIBLE)
+
+
+def test_r17_a_copy_of_ours_mixes_no_writes() -> None:
+    """Each of them was whole: what shows of two is waited for like what has not arrived."""
+    between = an_item(title="Between", location="Bar")
+    newest = replace(NEW, content=a_content(title="New", location="Pub"))
+    link = a_pending_link(accepted=-2 * MINUTE)
+    writes = [a_write(between, accepted=-3 * MINUTE), a_write(newest, accepted=-2 * MINUTE)]
+
+    row = a_row_of(between, location="Pub", updated=NOW - MINUTE)
+    after = judged(row, replace(link, writes=writes), newest).link
+
+    assert after is not None
+    assert after.state is LinkState.AGREED
+
+
 # -- deletions of ours that a newer write overtakes --
 
 

@@ -46,6 +46,16 @@ def test_the_first_version_of_an_item_is_new() -> None:
     assert (verdict.item.revision, verdict.item.changed_at, verdict.item.changed_by) == (1, NOW, None)
 
 
+@pytest.mark.parametrize("action", [Action.UPDATED, Action.DELETED])
+def test_the_first_version_of_an_item_is_stored_whole(action: Action) -> None:
+    """Also where the first that is heard of it is its end."""
+    item = judged(None, a_message(version=7, action=action, title="Dinner")).item
+
+    assert item == an_item(
+        version=7, vorex_version=7, deleted=action is Action.DELETED, changed_at=NOW, title="Dinner"
+    )
+
+
 def test_r17_a_lower_version_is_stale_and_changes_nothing() -> None:
     """Below what was received from Vorex."""
     stored = an_item(version=5, vorex_version=5)
@@ -224,6 +234,7 @@ def test_a_fact_unknown_to_a_store_that_was_set_back_is_taken() -> None:
     """Of an item that is known, and of one that is not."""
     known = judged(an_imported_item(), a_fact(version=4))
     assert (known.verdict, known.item.version, known.item.vorex_version) == (VersionVerdict.NEW, 4, 0)
+    assert (known.item.sync_version, known.item.changed_at, known.item.revision) == (4, NOW, 2)
     unknown = judged(None, a_fact(version=4)).item
     assert (unknown.version, unknown.vorex_version, unknown.sync_version) == (4, 0, 4)
     assert unknown.changed_by == "one"
