@@ -196,7 +196,7 @@ def _acquainted(row: LinkedRow) -> Link:
 def _confirmed(row: LinkedRow, read: Fingerprints) -> Link:
     """The newest write was read back: both sides agree on it. Earlier ones may yet arrive (R18)."""
     link = thaw(row.link)
-    agreed = {**(link.writes[-1].prints if link.writes else {}), **read}
+    agreed = {**link.writes[-1].prints, **read}
     settled = link.state is LinkState.AGREED and link.applied_revision == row.item.revision
     return link_states.confirm(
         after_overtaking(link, row.reading), agreed, differs=link.differs and not settled

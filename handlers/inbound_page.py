@@ -155,8 +155,9 @@ def _restored(event: CronofyEvent, link: Link, known: KnownRows, reading: Readin
         (*link.overtaken, *link.writes), reading
     ):  # an edit of ours, made before, may have touched it
         return False
-    removed = link.accepted_at or 0.0  # a deletion of ours may not show yet
-    return event.updated > link.event_updated and event.updated.timestamp() > removed
+    # a deletion of ours may not show yet
+    shown = link.accepted_at is None or event.updated.timestamp() > link.accepted_at
+    return shown and event.updated > link.event_updated
 
 
 def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:

@@ -235,7 +235,7 @@ def _wanted(
         standing=LinkStanding.DONE if held else LinkStanding.SEND,
         new=link is None,
         changed=wanted != base or link is None,
-        entry=_held_entry(verdicts, wanted) if held and verdicts.news_to(link) else None,
+        entry=_held_entry(verdicts, wanted) if verdicts.news_to(link) else None,
     )
 
 

@@ -63,6 +63,31 @@ def test_r18_the_newest_write_read_back_is_agreed_from_then_on() -> None:
     assert (link.state, link.event_uid, link.read_at) == (LinkState.AGREED, "uid", at(timedelta()))
 
 
+def test_r18_what_a_row_does_not_say_is_agreed_as_it_was_written() -> None:
+    link = judged(a_row_of(NEW, description=None), a_pending_link(), NEW).link
+
+    assert link is not None
+    assert (link.agreed, link.last_read) == (prints_of(NEW), prints_of(NEW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "differs"),
+    [
+        ({"differs": True}, False),
+        ({"differs": True, "applied_revision": 1}, True),
+        ({"differs": True, "state": LinkState.BEHIND}, True),
+        ({"differs": False, "state": LinkState.BEHIND}, False),
+    ],
+)
+def test_r7_a_copy_differs_until_its_items_newest_revision_was_read_back(
+    changes: dict[str, Any], differs: bool
+) -> None:
+    link = judged(a_row_of(NEW), a_pending_link(**changes), NEW).link
+
+    assert link is not None
+    assert link.differs is differs
+
+
 def test_r18_rounding_by_the_provider_is_agreed_too() -> None:
     """And stays agreed when it is read again."""
     item = an_item(start=NINE + 20 * SECOND, end=TEN + 40 * SECOND)

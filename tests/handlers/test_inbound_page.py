@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
 from typing import Any
@@ -204,6 +205,7 @@ def test_r33_what_was_there_before_finish_is_not_brought_even_when_it_changes() 
     later = an_event(event_uid="later", series_identifier="s", recurring=True)
     assert is_nothing(page(later, prior=["series:s"]))
     assert event_keys(later) == ["uid:later", "series:s"]
+    assert event_keys(an_event()) == ["uid:uid"]
 
 
 FINISHED = NOW - timedelta(days=30)
@@ -326,6 +328,39 @@ def test_a_foreign_event_restored_after_its_appointment_was_deleted_arrives_anew
     )
     assert len(page(an_event(updated=NOW - MINUTE), links=[ended], items=[item]).new_links) == 1
     assert is_nothing(page(an_event(updated=NOW - 2 * MINUTE), links=[ended], items=[item]))
+
+
+@pytest.mark.parametrize(
+    ("link", "row", "item"),
+    [
+        ({"exists_there": True}, {}, {}),
+        ({"origin": Origin.OURS, "event_id": "vcs-1"}, {}, {}),
+        ({"event_updated": None}, {}, {}),
+        ({"accepted_at": at(-MINUTE)}, {}, {}),
+        ({}, {"updated": None}, {}),
+        ({}, {"deleted": True}, {}),
+        ({}, {}, {"deleted": False}),
+    ],
+)
+def test_an_event_arrives_anew_only_where_it_is_known_to_be_back(
+    link: dict[str, Any], row: dict[str, Any], item: dict[str, Any]
+) -> None:
+    """Foreign, gone before, alive since, and newer than its deletion here and there."""
+    gone = an_imported_item(**({"deleted": True} | item))
+    usual = {"desired": None, "desired_revision": 2, "exists_there": False}
+    ended = an_external_link(**(usual | {"event_updated": NOW - 2 * MINUTE} | link))
+    back = an_event(updated=NOW - MINUTE)
+    assert page(back, links=[an_external_link(**usual)], items=[an_imported_item(deleted=True)]).new_links
+
+    assert page(replace(back, **row), links=[ended], items=[gone]).new_links == []
+    assert page(replace(back, **row), links=[ended]).new_links == []
+
+
+def test_a_deleted_row_of_another_event_under_our_id_deletes_nothing() -> None:
+    """The one that is known was not on the page."""
+    item = an_item()
+    unseen = a_row_of(item, event_uid="unseen", deleted=True)
+    assert page(unseen, links=[a_link(item, event_uid="known")], items=[item]).gone == []
 
 
 def test_a_foreign_event_that_vorex_deleted_does_not_come_back_while_it_still_shows() -> None:

@@ -287,6 +287,14 @@ def test_r20_a_change_that_may_not_be_sent_is_held_and_said(  # noqa: PLR0917
     assert found.entry == a_line(action=action, outcome=Outcome.HELD, code=code, reason=reason, title=title)
 
 
+def test_r20_a_change_that_is_held_is_said_once() -> None:
+    """The message comes once more, for a link that a crash left behind."""
+    link = a_link(NEW, state=LinkState.BEHIND, desired_revision=2, applied_revision=1)
+    again = choice(link, stored=replace(NEW, version=2, vorex_version=2), active=False)
+    assert again is not None
+    assert (again.entry, again.link.state, again.link.code) == (None, LinkState.HELD, Code.INACTIVE)
+
+
 def test_r33_what_waits_for_the_reading_at_finish_is_held_without_a_word() -> None:
     found = choice(a_link(OLD), baseline_at=None)
     assert found is not None
