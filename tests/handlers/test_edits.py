@@ -1,6 +1,7 @@
 """How an event's fields become an item's fields (R3, R6, R8, R14)."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,26 @@ def test_r14_a_day_without_an_end_that_is_made_busy_gets_its_end() -> None:
     taken = edited_item(day, event, {"free"})
 
     assert (taken.end, taken.show_as) == (date(2026, 12, 4), "busy")
+
+
+@pytest.mark.parametrize(
+    ("item", "transparency"),
+    [
+        ({"all_day": True, "start": "2026-12-03", "end": "2026-12-06"}, "opaque"),
+        ({"all_day": True, "start": "2026-12-03", "end": None}, "transparent"),
+        ({"start": NINE, "end": None}, "opaque"),
+        ({"start": None, "end": None}, "opaque"),
+    ],
+)
+def test_r14_nothing_else_gets_an_end_by_being_made_busy_or_free(
+    item: dict[str, Any], transparency: str
+) -> None:
+    content = a_content(**item, show_as="free" if transparency == "opaque" else "busy")
+
+    taken = edited_item(content, an_event(transparency=transparency), {"free"})
+
+    assert taken.end == content.end
+    assert taken.show_as == ("busy" if transparency == "opaque" else "free")
 
 
 def test_an_all_day_event_may_become_timed_and_back() -> None:

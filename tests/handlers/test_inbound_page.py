@@ -308,6 +308,25 @@ def test_of_two_rows_of_one_event_the_newer_tells(make: Any) -> None:
             assert len(page(*order, links=[link], items=[item]).gone) == gone
 
 
+@pytest.mark.parametrize("stamps", [(NOW - MINUTE, NOW - MINUTE), (None, None), (NOW - MINUTE, None)])
+def test_of_two_rows_of_one_event_that_no_stamp_puts_in_order_the_living_one_tells(stamps: Any) -> None:
+    """One without a stamp counts as the oldest."""
+    rows = [an_event(updated=stamps[0]), an_event(updated=stamps[1], deleted=True)]
+    for order in (rows, rows[::-1]):
+        assert len(page(*order).items) == 1
+
+
+def test_of_two_living_events_under_one_id_the_newer_tells() -> None:
+    """One without a stamp counts as the oldest."""
+    item = an_item()
+    new = a_row_of(item, event_uid="new", updated=NOW - MINUTE)
+    for older in (NOW - 2 * MINUTE, None):
+        old = a_row_of(item, event_uid="old", updated=older)
+        for rows in ((old, new), (new, old)):
+            changes = page(*rows, links=[a_link(item)], items=[item])
+            assert [link.event_uid for link in changes.links] == ["new"]
+
+
 def test_a_new_event_that_was_deleted_while_it_was_read_is_not_brought() -> None:
     """Two rows, whichever comes first."""
     rows = [an_event(updated=NOW - 2 * MINUTE), an_event(updated=NOW - MINUTE, deleted=True)]

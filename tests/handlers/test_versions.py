@@ -79,6 +79,7 @@ def test_a_higher_version_is_new() -> None:
     assert (verdict.verdict, verdict.loss) == (VersionVerdict.NEW, None)
     assert verdict.item.content == a_content(title="New")
     assert (verdict.item.version, verdict.item.vorex_version, verdict.item.revision) == (8, 8, 10)
+    assert verdict.item.changed_at == NOW
 
 
 def test_a_version_whose_author_knew_the_calendars_change_is_new() -> None:
@@ -102,6 +103,16 @@ def test_a_version_not_above_the_highest_is_concurrent() -> None:
     assert verdict.loss is not None
     assert (verdict.loss.by_vorex, verdict.loss.values) == (False, stored.content)
     assert verdict.loss.integration_id == "one"
+
+
+def test_a_version_that_is_the_highest_already_is_concurrent_whatever_its_author_saw() -> None:
+    """Two changes cannot bear one number."""
+    verdict = judged(
+        edited_there(changed_at=NOW - MINUTE, sync_version=3), a_message(version=5, seen_version=4)
+    )
+
+    assert verdict.loss is not None
+    assert verdict.item.version == 6
 
 
 def test_a_version_that_did_not_see_the_calendars_is_concurrent_however_high() -> None:
