@@ -163,7 +163,7 @@ def _restored(event: CronofyEvent, link: Link, known: KnownRows, reading: Readin
 def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:
     """By our event id, and by uid; an ended link gives way to a living one."""
     ordered = sorted(links, key=lambda link: (link.ended_at is None, link.exists_there, link.id))
-    ours = {link.event_id: link for link in ordered if link.event_id and link.origin is Origin.OURS}
+    ours = {link.event_id: link for link in ordered if link.event_id}
     uids = {link.event_uid: link for link in ordered if link.event_uid}
     return ours, uids
 

@@ -63,7 +63,9 @@ TIMES = [
     ((NINE + 30 * SECOND, TEN), (NINE, TEN + HOUR), {"end"}, (NINE + 30 * SECOND, TEN + HOUR)),
     ((NINE, TEN + 30 * SECOND), (NINE - HOUR, TEN), {"start"}, (NINE - HOUR, TEN + 30 * SECOND)),
     ((NINE, None), (TEN, TEN + HOUR / 2), {"start", "end"}, (TEN, None)),
+    ((NINE, None), (TEN, TEN), {"start"}, (TEN, None)),
     ((NINE, None), (NINE, TEN), {"end"}, (NINE, TEN)),
+    ((None, None), (NINE, NINE + HOUR / 2), {"start", "end"}, (NINE, NINE + HOUR / 2)),
     ((NINE, None), (NINE - HOUR, NINE + HOUR / 2), {"start"}, (NINE - HOUR, NINE + HOUR / 2)),
     ((NINE, TEN), (TEN, TEN), {"start"}, (TEN, TEN + HOUR / 2)),
     ((NINE, TEN), (TEN + HOUR, TEN + 2 * HOUR), {"start"}, (TEN + HOUR, TEN + 2 * HOUR)),
@@ -72,7 +74,7 @@ TIMES = [
 
 @pytest.mark.parametrize(("ours", "theirs", "fields", "then"), TIMES)
 def test_r6_the_edge_that_was_moved_is_taken_and_the_other_stays(
-    ours: tuple[datetime, datetime | None],
+    ours: tuple[datetime | None, datetime | None],
     theirs: tuple[datetime, datetime],
     fields: set[str],
     then: tuple[datetime, datetime | None],

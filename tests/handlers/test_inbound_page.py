@@ -339,6 +339,18 @@ def test_an_event_that_comes_twice_is_brought_once() -> None:
     assert len(page(an_event(), an_event()).items) == 1
 
 
+def test_a_row_is_of_the_living_one_of_two_links() -> None:
+    """Whichever is known first, by our id and by the event's."""
+    for make, row, item in (
+        (a_link, a_row_of(an_item(), location="Bar"), an_item()),
+        (an_external_link, an_event(location="Bar"), an_imported_item()),
+    ):
+        for ended, living in (("a", "b"), ("b", "a")):
+            links = [make(id=living), make(id=ended, ended_at=NOW - HOUR)]
+            changes = page(row, links=links, items=[item])
+            assert [link.id for link in changes.links] == [living]
+
+
 def test_a_foreign_event_restored_after_its_appointment_was_deleted_arrives_anew() -> None:
     """A newer row than the deletion's."""
     item = an_imported_item(deleted=True)

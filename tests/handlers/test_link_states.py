@@ -163,7 +163,7 @@ TABLE = {
     ),
     "rewrite, too often": Transition(
         act=lambda link: link_states.rewrite(link, now=SECONDS),
-        given={"rewrites": [SECONDS - 3601, *[SECONDS - 3599] * link_states.MOST_REWRITES]},
+        given={"rewrites": [SECONDS - 3601, SECONDS - 3600, *[SECONDS - 3599] * link_states.MOST_REWRITES]},
         leads=_from(AGREED, FAILED, to=FROZEN),
         resets={"code": Code.LOOP_STOPPED, "rewrites": [SECONDS - 3599] * link_states.MOST_REWRITES},
     ),

@@ -358,6 +358,7 @@ def test_a_write_is_remembered_by_how_the_whole_event_will_look() -> None:
     part = fields_of_item(NEW).only(())
     assert fingerprints_after(an_external_link(NEW), NEW, part) == prints_of_item(NEW)
     assert fingerprints_after(a_link(OLD), NEW, fields_of_item(NEW)) == prints_of_item(NEW)
+    assert fingerprints_after(a_link(OLD), NEW, fields_of_item(OLD)) == prints_of_item(OLD)
     assert fingerprints_after(a_link(OLD), NEW, None) == NO_EVENT
     assert fingerprints_after(an_external_link(NEW), NEW, None) is None
     undated = an_item(**UNDATED)
