@@ -1,25 +1,19 @@
 """What one page of a read brings (R1, R3, R5, R8, R9, R33)."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from contracts.calendar import Code, EventTypes, Item, Link, LinkState, Origin
-from contracts.cronofy import CronofyEvent
+from contracts.calendar import Code, EventTypes, LinkState, Origin
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
 from handlers.inbound_page import (
-    KnownRows,
-    PageChanges,
     days_to_read,
     event_keys,
-    judge_page,
     was_there_before,
 )
 from handlers.matching import match_key
@@ -32,7 +26,6 @@ from tests.builders import (
     NOW,
     TEN,
     a_link,
-    a_reading,
     a_row_of,
     an_event,
     an_external_link,
@@ -42,39 +35,10 @@ from tests.builders import (
     at,
     fields_of_item,
 )
+from tests.support.judged_pages import codes, is_nothing, page
 
 SENTINEL = timedelta(seconds=1)
 CREATE_OFF: dict[str, Any] = {"event_types": EventTypes(create=False, update=True, delete=True)}
-
-
-def page(
-    *events: CronofyEvent,
-    links: Sequence[Link] = (),
-    items: Sequence[Item] = (),
-    prior: Sequence[str] = (),
-    twins: Sequence[tuple[str, str, str]] = (),
-    **settings: Any,
-) -> PageChanges:
-    """What these rows do."""
-    known = KnownRows(
-        integration=an_integration(**settings),
-        links=links,
-        items={item.ref: item for item in items},
-        prior=frozenset(prior),
-        twins=frozenset(twins),
-    )
-    numbers = count(1)
-    return judge_page(events, known, a_reading(), new_id=lambda: f"new-{next(numbers)}")
-
-
-def is_nothing(changes: PageChanges) -> bool:
-    """Whether nothing is brought, changed, said or to be deleted."""
-    return not (changes.new_links or changes.items or changes.entries or changes.gone)
-
-
-def codes(changes: PageChanges) -> list[tuple[str, str, str]]:
-    """What is logged."""
-    return [(entry.action.value, entry.outcome.value, entry.code.value) for entry in changes.entries]
 
 
 def test_r3_a_new_event_becomes_an_appointment_of_that_user() -> None:
@@ -277,80 +241,6 @@ def test_our_own_event_is_found_by_its_id_whatever_its_uid() -> None:
     assert [link.event_uid for link in changes.links] == ["anew"]
 
 
-def test_of_two_events_under_one_id_the_living_one_tells() -> None:
-    """Deleted there and written anew: whichever row comes first."""
-    item = an_item()
-    old = a_row_of(item, event_uid="old", deleted=True, updated=NOW - MINUTE)
-    new = a_row_of(item, event_uid="new", updated=NOW - 2 * MINUTE)
-    for rows in ((old, new), (new, old)):
-        changes = page(*rows, links=[a_link(item, event_uid="old")], items=[item])
-        assert (changes.gone, [link.event_uid for link in changes.links]) == ([], ["new"])
-
-
-def test_two_events_under_one_id_that_are_both_gone_are_a_deletion() -> None:
-    """The one that was known, and the one that a late write made."""
-    item = an_item()
-    known = a_row_of(item, event_uid="known", deleted=True, updated=NOW - 2 * MINUTE)
-    unseen = a_row_of(item, event_uid="unseen", deleted=True, updated=NOW - MINUTE)
-    for rows in ((known, unseen), (unseen, known)):
-        changes = page(*rows, links=[a_link(item, event_uid="known")], items=[item])
-        assert len(changes.gone) == 1
-
-
-@pytest.mark.parametrize("make", [lambda **own: a_row_of(an_item(), **own), an_event])
-def test_of_two_rows_of_one_event_the_newer_tells(make: Any) -> None:
-    """The calendar changed while it was read: deleted last, or alive last."""
-    item, link = (an_item(), a_link()) if make is not an_event else (an_imported_item(), an_external_link())
-    deleted_last = [make(updated=NOW - 2 * MINUTE), make(updated=NOW - MINUTE, deleted=True)]
-    alive_last = [make(updated=NOW - 2 * MINUTE, deleted=True), make(updated=NOW - MINUTE)]
-    for rows, gone in ((deleted_last, 1), (alive_last, 0)):
-        for order in (rows, rows[::-1]):
-            assert len(page(*order, links=[link], items=[item]).gone) == gone
-
-
-@pytest.mark.parametrize("stamps", [(NOW - MINUTE, NOW - MINUTE), (None, None), (NOW - MINUTE, None)])
-def test_of_two_rows_of_one_event_that_no_stamp_puts_in_order_the_living_one_tells(stamps: Any) -> None:
-    """One without a stamp counts as the oldest."""
-    rows = [an_event(updated=stamps[0]), an_event(updated=stamps[1], deleted=True)]
-    for order in (rows, rows[::-1]):
-        assert len(page(*order).items) == 1
-
-
-def test_of_two_living_events_under_one_id_the_newer_tells() -> None:
-    """One without a stamp counts as the oldest."""
-    item = an_item()
-    new = a_row_of(item, event_uid="new", updated=NOW - MINUTE)
-    for older in (NOW - 2 * MINUTE, None):
-        old = a_row_of(item, event_uid="old", updated=older)
-        for rows in ((old, new), (new, old)):
-            changes = page(*rows, links=[a_link(item)], items=[item])
-            assert [link.event_uid for link in changes.links] == ["new"]
-
-
-def test_a_new_event_that_was_deleted_while_it_was_read_is_not_brought() -> None:
-    """Two rows, whichever comes first."""
-    rows = [an_event(updated=NOW - 2 * MINUTE), an_event(updated=NOW - MINUTE, deleted=True)]
-    for order in (rows, rows[::-1]):
-        assert is_nothing(page(*order))
-
-
-def test_an_event_that_comes_twice_is_brought_once() -> None:
-    """On one page."""
-    assert len(page(an_event(), an_event()).items) == 1
-
-
-def test_a_row_is_of_the_living_one_of_two_links() -> None:
-    """Whichever is known first, by our id and by the event's."""
-    for make, row, item in (
-        (a_link, a_row_of(an_item(), location="Bar"), an_item()),
-        (an_external_link, an_event(location="Bar"), an_imported_item()),
-    ):
-        for ended, living in (("a", "b"), ("b", "a")):
-            links = [make(id=living), make(id=ended, ended_at=NOW - HOUR)]
-            changes = page(row, links=links, items=[item])
-            assert [link.id for link in changes.links] == [living]
-
-
 def test_a_foreign_event_restored_after_its_appointment_was_deleted_arrives_anew() -> None:
     """A newer row than the deletion's."""
     item = an_imported_item(deleted=True)
@@ -378,7 +268,7 @@ def test_an_event_arrives_anew_only_where_it_is_known_to_be_back(
 ) -> None:
     """Foreign, gone before, alive since, and newer than its deletion here and there."""
     gone = an_imported_item(**({"deleted": True} | item))
-    usual = {"desired": None, "desired_revision": 2, "exists_there": False}
+    usual: dict[str, Any] = {"desired": None, "desired_revision": 2, "exists_there": False}
     ended = an_external_link(**(usual | {"event_updated": NOW - 2 * MINUTE} | link))
     back = an_event(updated=NOW - MINUTE)
     assert page(back, links=[an_external_link(**usual)], items=[an_imported_item(deleted=True)]).new_links

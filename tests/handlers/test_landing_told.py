@@ -28,7 +28,7 @@ from tests.builders import a_link, an_external_link, an_item, fields_of_item
 
 NOW = 5.0
 FIELDS = fields_of_item(an_item())
-PRINTS = {"title": "t"}
+PRINTS: dict[str, str | bool] = {"title": "t"}
 LINK = a_link(
     state=LinkState.BEHIND,
     desired_revision=2,

@@ -364,28 +364,6 @@ def test_r2_an_imported_item_that_comes_back_to_its_person_is_written_anew() -> 
     assert (anew.origin, anew.event_id, anew.event_uid) == (Origin.OURS, a_link(item).event_id, None)
 
 
-def test_r8_a_private_event_that_is_gone_is_not_written_anew() -> None:
-    """Its masked text is never written."""
-    item = changed_here(read_only_reason="private")
-    link = an_external_link(exists_there=False, agreed=None, code=Code.PRIVATE)
-
-    assert desired_event(item, an_integration(), link) == LeaveEvent(state=FROZEN, code=Code.PRIVATE)
-
-
-def test_events_that_stand_are_not_renewed() -> None:
-    """Nor are ours."""
-    for link in (an_external_link(), a_link(exists_there=False)):
-        assert renewed_link(link, an_imported_item(), an_integration()) is link
-
-
-def test_a_link_that_was_stopped_takes_no_more_updates() -> None:
-    """Its code is loop_stopped; it still goes with its item."""
-    link = a_link(state=FROZEN, code=Code.LOOP_STOPPED)
-    changed = an_item(title="Other", revision=2)
-    assert desired_event(changed, an_integration(), link) == LeaveEvent(state=FROZEN, code=Code.LOOP_STOPPED)
-    assert desired_event(an_item(deleted=True), an_integration(), link) == RemoveEvent()
-
-
 def test_r20_a_wish_does_not_ask_whether_the_integration_is_active() -> None:
     """What should be is noted while nothing may be sent."""
     changed = an_item(title="Other", revision=2)
@@ -401,11 +379,3 @@ def test_r15_a_completed_item_is_written_as_free() -> None:
     assert isinstance(written, WriteEvent)
     assert written.fields.transparency == "transparent"
     assert fields_hash(written.fields) != a_link().applied_hash
-
-
-def test_r21_an_ended_link_begins_anew() -> None:
-    """A tombstone stands in no one's way."""
-    item = an_item()
-    assert desired_event(item, an_integration(), a_link(ended_at=NINE)) == WriteEvent(
-        fields=fields_of_item(item)
-    )
