@@ -8,15 +8,29 @@ import pytest
 
 from contracts.calendar import Link, LinkState, Written
 from handlers.echo import (
+    RowReading,
     after_deletion_seen,
     after_edit,
     age_of_last_write,
     is_deletion_outstanding,
     outstanding_writes,
+    read_row,
     touched_since,
 )
 from handlers.fingerprints import NO_EVENT
-from tests.builders import MINUTE, NOW, a_link, a_reading, a_write, an_item
+from handlers.judgement import LinkedRow
+from tests.builders import (
+    MINUTE,
+    NOW,
+    a_link,
+    a_reading,
+    a_write,
+    an_event,
+    an_integration,
+    an_item,
+    prints_of,
+)
+from tests.support.judging import NEW, OLD
 
 SECOND = timedelta(seconds=1)
 READING = a_reading()
@@ -29,6 +43,32 @@ def a_removal(*, copies: int = 1) -> Written:
 def copies(link: Link) -> tuple[list[int], list[int]]:
     """How often each write may yet arrive: of the overtaken ones, and of those since the last reading."""
     return [each.copies for each in link.overtaken], [each.copies for each in link.writes]
+
+
+@pytest.mark.parametrize(
+    "link", [a_link(NEW), a_link(NEW, writes=(a_write(NEW),), agreed=None)], ids=["agreed", "written"]
+)
+def test_r18_a_row_that_shows_what_was_agreed_or_written_last_is_an_echo(link: Link) -> None:
+    """Only the second one confirms something."""
+    row = LinkedRow(event=an_event(), link=link, item=NEW, integration=an_integration(), reading=READING)
+
+    sight = read_row(row, prints_of(NEW), {})
+
+    assert sight == RowReading(read=prints_of(NEW), fields=set(), confirmed=bool(link.writes))
+
+
+@pytest.mark.parametrize(("copies", "belated"), [(1, True), (0, False)])
+def test_r18_a_row_that_shows_an_overtaken_write_is_belated_as_often_as_that_may_come(
+    copies: int, belated: bool
+) -> None:
+    """From then on it is what a person did."""
+    link = a_link(NEW, overtaken=(replace(a_write(OLD), copies=copies),))
+    row = LinkedRow(event=an_event(), link=link, item=NEW, integration=an_integration(), reading=READING)
+
+    sight = read_row(row, prints_of(OLD), {})
+
+    fields = set() if belated else {"title"}
+    assert sight == RowReading(read=prints_of(OLD), fields=fields, arrived=not belated, belated=belated)
 
 
 @pytest.mark.parametrize(

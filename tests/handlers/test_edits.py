@@ -68,6 +68,8 @@ TIMES = [
     ((None, None), (NINE, NINE + HOUR / 2), {"start", "end"}, (NINE, NINE + HOUR / 2)),
     ((NINE, None), (NINE - HOUR, NINE + HOUR / 2), {"start"}, (NINE - HOUR, NINE + HOUR / 2)),
     ((NINE, TEN), (TEN, TEN), {"start"}, (TEN, TEN + HOUR / 2)),
+    ((NINE, TEN), (NINE - HOUR, NINE), {"end"}, (NINE - HOUR, NINE)),
+    ((NINE, TEN), (NINE - HOUR, TEN + HOUR), {"start", "end"}, (NINE - HOUR, TEN + HOUR)),
     ((NINE, TEN), (TEN + HOUR, TEN + 2 * HOUR), {"start"}, (TEN + HOUR, TEN + 2 * HOUR)),
 ]
 
@@ -85,6 +87,15 @@ def test_r6_the_edge_that_was_moved_is_taken_and_the_other_stays(
     )
 
     assert (taken.start, taken.end) == then
+
+
+def test_an_event_of_a_day_and_a_moment_lasts_as_long_as_usual_from_its_beginning() -> None:
+    """No provider should say so."""
+    day = date(2026, 12, 4)
+    timed = edited_item(a_content(), an_event(start=TEN, end=day), {"start", "end"})
+    assert (timed.all_day, timed.start, timed.end) == (False, TEN, TEN + HOUR / 2)
+    whole = edited_item(a_content(), an_event(start=day, end=TEN), {"start", "end"})
+    assert (whole.all_day, whole.start, whole.end) == (True, day, date(2026, 12, 5))
 
 
 def test_r14_a_day_without_an_end_that_is_made_busy_gets_its_end() -> None:

@@ -115,6 +115,15 @@ def test_what_is_not_known_is_never_the_same() -> None:
     assert not are_same(read, None)
 
 
+def test_only_the_fields_that_are_asked_for_are_compared() -> None:
+    """Of those that were read."""
+    read = fingerprints_of_event(an_event(summary="Dinner", location="Bar"), a_content())
+    known = fingerprints_of_event(an_event(), a_content())
+    assert differing_fields(read, known) == {"title", "location"}
+    assert differing_fields(read, known, among={"location", "start", "unknown"}) == {"location"}
+    assert differing_fields(read, known | {"unknown": True}, among={"unknown"}) == set()
+
+
 def test_r12_the_items_own_texts_are_whole() -> None:
     """To tell what Vorex changed of a foreign event from what the limits made of it."""
     item = an_item(account_name="Contoso", reference=TICKET)

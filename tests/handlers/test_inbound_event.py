@@ -255,6 +255,12 @@ def test_a_link_that_should_not_be_there_takes_no_edits(link: dict[str, Any]) ->
     assert is_echo(judged(a_row_of(item, location="Bar"), a_link(accepted_at=at(-SECOND * 30), **link), item))
 
 
+def test_r14_a_copy_of_what_has_lost_its_date_is_an_echo_while_it_stands() -> None:
+    """Its removal has not been wished for yet."""
+    undated = replace(OLD, content=a_content(title="Old", start=None, end=None), revision=2)
+    assert is_echo(judged(a_row_of(OLD), a_link(OLD), undated))
+
+
 def test_a_deleted_item_takes_no_edits() -> None:
     """Its desired state is absent."""
     item = an_item(deleted=True)

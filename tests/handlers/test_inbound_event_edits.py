@@ -189,7 +189,10 @@ def test_r7_with_update_off_an_edit_is_not_applied() -> None:
     assert codes(passed) == [("update", "skipped", "update_off")]
     assert passed.link is not None
     assert passed.link.differs
-    assert is_echo(judged(row, replace(passed.link, read_at=at(-MINUTE)), item, **UPDATE_OFF))
+    again = judged(row, replace(passed.link, read_at=at(-MINUTE)), item, **UPDATE_OFF)
+    assert is_echo(again)
+    assert again.link is not None
+    assert again.link.differs
 
 
 def test_r7_an_edit_that_was_not_applied_is_not_applied_with_a_later_one() -> None:

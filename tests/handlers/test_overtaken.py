@@ -137,6 +137,32 @@ def test_r18_what_was_written_once_more_is_so_again_after_a_quarter_of_an_hour(
     assert after.state is state
 
 
+SHOWN = NOW - 90 * SECOND
+BEFORE = prints_of(an_item(title="Old"))
+
+
+@pytest.mark.parametrize(
+    ("updated", "last_read", "left"),
+    [
+        (SHOWN, prints_of(BETWEEN), 1),
+        (None, prints_of(BETWEEN), 1),
+        (NOW - 30 * SECOND, prints_of(BETWEEN), 0),
+        (SHOWN, BEFORE, 0),
+        (None, BEFORE, 0),
+    ],
+)
+def test_r18_a_row_that_is_read_again_is_not_a_second_arrival(
+    updated: Any, last_read: Any, left: int
+) -> None:
+    """Unless the event was touched since, or showed something else."""
+    link = a_pending_link(BETWEEN, event_updated=SHOWN, last_read=last_read)
+
+    read = judged(a_row_of(BETWEEN, updated=updated), link, NEW).link
+
+    assert read is not None
+    assert [write.copies for write in read.writes] == [left, 1]
+
+
 @pytest.mark.parametrize("earlier", [(), (BETWEEN,)])
 def test_r18_a_person_who_changes_what_was_written_and_changes_it_back_made_two_edits(earlier: Any) -> None:
     """They saw what they changed, although it was never read here."""
