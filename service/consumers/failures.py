@@ -12,6 +12,7 @@ from types import FrameType
 from contracts.envelope import LARGEST_BODY, Message, MessageT, decode
 from contracts.errors import Malformed, Permanent, SyncError, Throttled, Transient
 from contracts.fields import is_identifier
+from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery, Outgoing
 from handlers.settlement import BUG_CODE, EXHAUSTED_CODE, LinkFailure, Settlement
 from service.broker.topology import retry_exchange
@@ -136,6 +137,11 @@ def identity_of(delivery: Delivery) -> MessageKey:
     )
 
 
+def suspect_name(delivery: Delivery) -> str:
+    """What crashes over this delivery are counted under: told without parsing, which may be what kills."""
+    return delivery.message_id or hashlib.sha256(delivery.body).hexdigest()
+
+
 def form_of(body: bytes) -> dict[str, object]:
     """The message as JSON, empty where it is none or too large to be looked at."""
     try:
@@ -169,6 +175,7 @@ def letter_of(
     """The dead letter that keeps this delivery."""
     source, message_id = key
     owner = owner_of(delivery.body)
+    named = None if delivery.queue == QUEUE_OUTBOUND else owner.integration_id  # Vorex names none
     return NewDeadLetter(
         queue=delivery.queue,
         source=source,
@@ -178,7 +185,7 @@ def letter_of(
         reason=failure.reason,
         exception=failure.exception,
         tenant_id=owner.tenant_id,
-        integration_id=failure.integration_id or owner.integration_id,
+        integration_id=failure.integration_id or named,
         item_ref=item_ref,
         item_key=item_key,
         routing_key=delivery.routing_key,

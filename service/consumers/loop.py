@@ -29,6 +29,7 @@ from service.consumers.failures import (
     read_message,
     replayed_by,
     retry_of,
+    suspect_name,
 )
 from service.consumers.outcomes import log_ended
 from service.store.engine.store import Store
@@ -182,7 +183,8 @@ class MessageLoop:
         return task
 
     async def _attend(self, delivery: Delivery, *, suspicious: bool) -> None:
-        message = read_message(delivery.body, expected=self._expected)
+        doomed = suspicious and await self._insist(lambda: self._crashes(delivery)) >= MOST_CRASHES
+        message = CRASH_FAILURE if doomed else read_message(delivery.body, expected=self._expected)
         key = identity_of(delivery) if isinstance(message, LinkFailure) else (message.source, message.id)
         attempt = DeliveryAttempt(delivery=delivery, key=key, suspicious=suspicious)
         async with self._locks.setdefault(key, asyncio.Lock()):
@@ -196,10 +198,8 @@ class MessageLoop:
 
     async def _failure(self, attempt: DeliveryAttempt, message: Message) -> LinkFailure | None:
         """Have the message handled; why it was not done, if it was not."""
-        delivery, key = attempt.delivery, attempt.key
+        delivery = attempt.delivery
         note_age(self._clock.now(), message.time, delivery)
-        if attempt.suspicious and await self._insist(lambda: self._crashes(key)) >= MOST_CRASHES:
-            return CRASH_FAILURE
         received = ReceivedMessage(
             message=message,
             attempt=delivery.attempt,
@@ -227,10 +227,11 @@ class MessageLoop:
         async with self._store.read() as connection:
             return bool(await known(connection, self.queue, [key]))
 
-    async def _crashes(self, key: MessageKey) -> int:
+    async def _crashes(self, delivery: Delivery) -> int:
+        """How often a process died over it, counted before anything of it is read."""
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
-            return await suspects.suspect(connection, self.queue, key[1], now=now)
+            return await suspects.suspect(connection, self.queue, suspect_name(delivery), now=now)
 
     async def _carry_out(self, attempt: DeliveryAttempt, settlement: Settlement) -> None:
         if settlement.failure is not None or attempt.letter_id or attempt.suspicious:
@@ -250,7 +251,7 @@ class MessageLoop:
             elif failure is None and attempt.letter_id:
                 await resolve(connection, [attempt.letter_id], now=now)
             if attempt.suspicious:
-                await suspects.clear(connection, self.queue, [key[1]])
+                await suspects.clear(connection, self.queue, [suspect_name(delivery)])
 
     async def _acknowledge(self, delivery: Delivery) -> None:
         if self._subscription is not None:

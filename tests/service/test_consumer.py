@@ -8,7 +8,7 @@ import pytest
 from contracts.envelope import RunRequested
 from contracts.errors import Transient, Unavailable
 from contracts.messages import COMMANDS_EXCHANGE, QUEUE_RUNS
-from contracts.ports import Outgoing
+from contracts.ports import Delivery, Outgoing
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.consumers.loop import MessageLoop
@@ -160,6 +160,27 @@ async def test_a_message_over_which_processes_die_is_taken_alone_and_given_up(st
     assert len(ground.work.seen) == 2
 
 
+async def test_crashes_are_counted_before_anything_of_the_message_is_read(store: Store) -> None:
+    """Reading it may be what kills; counted under the broker's id, even what is no message is given up."""
+    async with store.begin() as connection:
+        for _ in range(3):
+            await suspects.suspect(connection, QUEUE_RUNS, "h-1", now=NOW)
+    async with loop_under_test(store) as ground:
+        await ground.consumer.stop(grace=0)
+        await ground.publish("h-1", b"no message")
+        for _ in range(2):
+            idler = await ground.broker.subscribe(QUEUE_RUNS, prefetch=10, sink=Idler())
+            await ground.broker.drain()
+            await idler.close()
+        ground.consumer = LoopUnderTest(store, ground.work).consumer
+        ground.consumer._broker = ground.broker
+        await ground.consumer.start()
+        await ground.settle("h-1")
+        (letter,) = await ground.letters()
+
+    assert letter["code"] == "crash_loop"
+
+
 async def test_a_suspicious_message_that_succeeds_is_suspicious_no_more(store: Store) -> None:
     """Returns by broken connections are nobody's fault."""
     async with loop_under_test(store) as ground:
@@ -218,6 +239,14 @@ async def test_on_rabbitmq_a_message_survives_retries_and_broken_connections(
         }
     assert [each.attempt for each in work.seen] == [1, 2, 3]
     await store.close()
+
+
+class Idler:
+    """Takes messages and does nothing."""
+
+    def deliver(self, delivery: Delivery) -> None: ...
+
+    def lost(self, generation: int) -> None: ...
 
 
 class Gone:

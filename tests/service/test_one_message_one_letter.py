@@ -193,8 +193,10 @@ def test_bytes_that_name_nothing_under_a_header_that_names_nothing_are_named_by_
     assert key != identity_of(a_delivery(b"other bytes", header))
 
 
-async def test_r30_a_suspicious_message_is_suspected_under_the_name_of_its_letter(world: Outbound) -> None:
-    """A replay forgets its crashes, whatever its header said."""
+async def test_r30_a_suspicious_message_that_is_malformed_is_a_letter_under_its_own_name(
+    world: Outbound,
+) -> None:
+    """Its crashes were counted by its header; its replay comes under the name of the letter."""
     await world.integration()
     await world.publish(
         Outgoing(

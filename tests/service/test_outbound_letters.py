@@ -131,6 +131,35 @@ async def test_r30_a_message_that_killed_its_consumer_three_times_is_a_crash_loo
     assert [row["message_id"] for row in await world.rows(suspects)] == ["m-1"]
 
 
+async def test_r30_crashes_are_counted_under_a_name_that_needs_no_parsing(world: Outbound) -> None:
+    """Reading the body may be what kills: the broker's id for the message counts, not its own."""
+    await world.integration()
+    async with world.store.begin() as connection:
+        row = {"consumer": QUEUE_OUTBOUND, "message_id": "h-1", "crashes": 3, "at": world.clock.now()}
+        await connection.execute(insert(suspects), [row])
+    await world.publish(raw(changed(id="m-1").body, "h-1"))
+    await world.return_all(2)
+    await world.start()
+    await world.at_rest()
+
+    (letter,) = await world.letters()
+    assert (letter["code"], letter["message_id"]) == ("crash_loop", "m-1")
+    await world.replay(letter)
+    assert world.calendars.titles == ["5512 v1"]
+
+
+async def test_r30_a_letter_of_vorexs_message_has_no_integration_that_only_its_body_names(
+    world: Outbound,
+) -> None:
+    """Whoever publishes could show it to another tenant's operators by it."""
+    others = await world.integration(tenant_id="other")
+    await world.start()
+    await world.send(raw(json.dumps({"data": {"integration_id": others}}).encode(), "m-odd"))
+
+    (letter,) = await world.letters()
+    assert (letter["code"], letter["tenant_id"], letter["integration_id"]) == ("malformed", None, None)
+
+
 REFUSING = {
     True: (
         (

@@ -18,6 +18,7 @@ from service.consumers.failures import (
     identity_of,
     note_age,
     read_message,
+    suspect_name,
 )
 from service.consumers.outbound.sender import OUTBOUND_FAULT
 from service.consumers.outbound.state import OutboundState
@@ -59,7 +60,7 @@ class Intake:
 
     async def alone(self, delivery: Delivery) -> None:
         """Take in a message that may be what killed this consumer before."""
-        name = identity_of(delivery)[1]
+        name = suspect_name(delivery)
         if await self._note(name) >= MOST_CRASHES:
             self._refuse(delivery, CRASH_FAILURE)
             return
