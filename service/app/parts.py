@@ -44,7 +44,7 @@ class ProcessParts:
     store: Store
     cronofy: CronofyParts
     looker: ConnectionCheck
-    accounts: Integrations
+    integrations: Integrations
     audit: ChannelAudit
     reader: CalendarReader
     notices: NoticeHandler
@@ -73,7 +73,7 @@ def assemble(
         store=store,
         cronofy=cronofy,
         looker=looker,
-        accounts=Integrations(
+        integrations=Integrations(
             store=store,
             gateway=cronofy.gateway,
             grants=cronofy.tokens,

@@ -164,8 +164,8 @@ class ProcessBuilder:
             daily_reads(store),
             delays(store),
             lost_calendars(store, parts.looker.look),
-            missing_channels(parts.accounts.ensure_channels),
-            lost_channels(parts.audit, parts.accounts.ensure_channels),
+            missing_channels(parts.integrations.ensure_channels),
+            lost_channels(parts.audit, parts.integrations.ensure_channels),
             old_outbox_rows(store),
             old_tombstones(store),
             *forgetting(

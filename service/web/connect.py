@@ -22,8 +22,8 @@ router = APIRouter(include_in_schema=False)
 @router.get("/calendar-sync/connect")
 async def connect(services: Services, visitor: SignedInVisitor) -> Response:
     """Send the person to Cronofy with a state that only this browser can bring back."""
-    state = services.passes.open_state(visitor)
-    answer = RedirectResponse(services.accounts.authorize_url(state), HTTPStatus.SEE_OTHER)
+    state = services.tokens.open_state(visitor)
+    answer = RedirectResponse(services.integrations.authorize_url(state), HTTPStatus.SEE_OTHER)
     lay_cookie(answer, STATE_COOKIE, _fingerprint(state), life=STATE_LIFE, https=services.https)
     return answer
 
@@ -45,7 +45,7 @@ async def callback(
     if not code:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is required")
     try:
-        integration_id = await services.accounts.connect(pass_.visitor.person, code)
+        integration_id = await services.integrations.connect(pass_.visitor.person, code)
     except GrantRefused:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "code: is unknown or was used before") from None
     return _to(services, f"/calendar-sync/{integration_id}/settings/linked-calendar")
@@ -53,7 +53,7 @@ async def callback(
 
 async def _returned(request: Request, services: WebServices, state: str, began: str) -> OneTimeToken:
     try:
-        pass_ = services.passes.state(state)
+        pass_ = services.tokens.state(state)
         _check_starter(pass_.visitor, _visitor_or_none(request), state, began)
         await spend_token(services, pass_)
     except BadToken as error:

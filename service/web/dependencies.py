@@ -39,16 +39,16 @@ class WebServices:
     """Everything a route may use."""
 
     store: Store
-    accounts: Integrations
+    integrations: Integrations
     switching: IntegrationSwitch
     my_calendar: MyCalendar
     syncing: IntegrationRuns
-    leaving: IntegrationDeletion
+    deletion: IntegrationDeletion
     held: HeldDeletions
     rehearsal: DryRun
     stories: ItemStories
-    watch: Dashboard
-    passes: TokenMaker
+    dashboard: Dashboard
+    tokens: TokenMaker
     clock: Clock
     public_url: str
     vorex_url: str | None = None
@@ -93,12 +93,12 @@ async def spend_token(services: WebServices, pass_: OneTimeToken) -> None:
 
 def visitor_of(request: Request) -> Visitor:
     """The person behind the Bearer token or the session cookie; 401 where there is neither."""
-    passes = services_of(request).passes
+    tokens = services_of(request).tokens
     try:
         if authorization := request.headers.get("Authorization"):
-            return passes.bearer(_bearer(authorization))
+            return tokens.bearer(_bearer(authorization))
         if cookie := session_cookie(request):
-            visitor = passes.session(cookie)
+            visitor = tokens.session(cookie)
             _check_origin(request, visitor)
             return visitor
     except BadToken as error:
@@ -123,7 +123,7 @@ def _check_origin(request: Request, visitor: Visitor) -> None:
     if request.method in _SAFE or _own_origin(request):
         return
     given = request.headers.get(FORM_TOKEN_HEADER, "")
-    if visitor.session and services_of(request).passes.is_form_token(visitor.session, given):
+    if visitor.session and services_of(request).tokens.is_form_token(visitor.session, given):
         return
     raise HTTPException(HTTPStatus.FORBIDDEN, "This request comes from another site.")
 

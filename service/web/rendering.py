@@ -30,7 +30,7 @@ def render_page(
     zone = visitor.time_zone if visitor else "UTC"
     token = ""
     if visitor and visitor.session:
-        token = request.app.state.services.passes.form_token(visitor.session)
+        token = request.app.state.services.tokens.form_token(visitor.session)
     known = {"visitor": visitor, "zone": zone, FORM_TOKEN: token, **values}
     return (among or TEMPLATES).TemplateResponse(request, name, known, status_code=status)
 

@@ -17,12 +17,12 @@ router = APIRouter(include_in_schema=False)
 async def sign_in(services: Services, token: str = "", next: str = INTEGRATIONS_PATH) -> RedirectResponse:  # noqa: A002
     """A session for whom Vorex vouches, once per link; 401 for every other token."""
     try:
-        pass_ = services.passes.sign_in(token)
+        pass_ = services.tokens.sign_in(token)
         await spend_token(services, pass_)
     except BadToken as error:
         raise unauthorized(error) from None
     answer = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
-    session = services.passes.open_session(pass_.visitor)
+    session = services.tokens.open_session(pass_.visitor)
     lay_cookie(answer, SESSION_COOKIE, session, life=SESSION_LIFE, https=services.https)
     return answer
 

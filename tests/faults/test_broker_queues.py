@@ -85,7 +85,7 @@ async def test_a_retry_that_finds_no_queue_keeps_its_message_until_there_is_one(
         await place.publish([changed("late", id="late"), changed("other", id="other")])
         await until(lambda: len(place.world.calendars.events) == 1, what="the neighbour")
         (consumer,) = place.world.consumers
-        await until(lambda: consumer._settling.unpublished, what="a retry that cannot be published")
+        await until(lambda: consumer._transaction_b.unpublished, what="a retry that cannot be published")
         await until(lambda: _held(rabbitmq, 1), what="the neighbour's acknowledgement")
         assert (await asyncio.to_thread(rabbitmq.queues))[QUEUE_PARKED] == 0
 

@@ -29,7 +29,7 @@ async def _talk(bench: Engine, *numbers: int) -> None:
 async def _down(bench: Engine) -> None:
     """The breaker is open, and what was on its way when it opened has arrived."""
     await bench.until(lambda: bench.open, "an open breaker")
-    await bench.until(lambda: not bench.consumer._dispatch.sends, "nothing in the air")
+    await bench.until(lambda: not bench.consumer._scheduler.sends, "nothing in the air")
 
 
 async def _all_there(bench: Engine, *numbers: int) -> None:

@@ -24,7 +24,7 @@ async def bench(sqlite_url: str, broker_url: str) -> AsyncIterator[Engine]:
 
 async def _told_to_wait(bench: Engine) -> float:
     """When the hasty one was: no time passes before its lane has understood."""
-    await bench.at_once(lambda: any(lane.pauses for lane in bench.consumer._hand.lanes), "a pause")
+    await bench.at_once(lambda: any(lane.pauses for lane in bench.consumer._state.lanes), "a pause")
     return bench.clock.monotonic()
 
 

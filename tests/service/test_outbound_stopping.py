@@ -63,7 +63,7 @@ async def test_r31_links_claimed_in_the_moment_of_stopping_are_given_back(world:
     taking = asyncio.create_task(stopping._claims.take([link.id]))
 
     async def claimed() -> bool:
-        return await claimants(world) == [stopping._hand.me]
+        return await claimants(world) == [stopping._state.me]
 
     await until(claimed, what="the claim")
     store.lingers = False
@@ -102,6 +102,6 @@ async def test_r31_links_that_left_their_lane_for_a_newer_wish_are_given_back(wo
 
     await until(wished, what="the newer wish")
     budget.opened.set()
-    await until(lambda: leaving._hand.elsewhere, what="a link that left its lane")
+    await until(lambda: leaving._state.elsewhere, what="a link that left its lane")
     await leaving.stop()
     await until(lambda: world.calendars.titles == ["5512 v2"], what="the newest version")

@@ -45,7 +45,9 @@ class Depths:
 
 def seen_by(office: Office, depths: Depths) -> None:
     services = office.app.state.services
-    office.app.state.services = replace(services, watch=Dashboard(office.store, Vitals(office.store, depths)))
+    office.app.state.services = replace(
+        services, dashboard=Dashboard(office.store, Vitals(office.store, depths))
+    )
 
 
 async def told(office: Office, does: str = "consume outbound", **said: Any) -> None:
@@ -121,7 +123,7 @@ async def test_what_harms_is_found_on_both_engines(database_url: str) -> None:
         await late(office, integration_id, {"service_call": 30})
         await late(office, integration_id, {"task": 30}, exists_there=True, state="failed")
         await late(office, integration_id, {"todo": 30}, exists_there=True, desired=None)
-        watch = office.app.state.services.watch
+        watch = office.app.state.services.dashboard
         (case,) = await watch.cases("acme")
         assert sorted(one.lack for one in case.concerns) == ["left over", "missing", "outdated"]
         assert case.said == "1 service call tomorrow is not on the technician's calendar"

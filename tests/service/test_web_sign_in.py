@@ -226,7 +226,7 @@ async def test_another_site_changes_nothing_with_the_cookie(
 
 
 async def test_a_form_token_vouches_for_its_own_session_only(office: Office) -> None:
-    passes = office.app.state.services.passes
+    passes = office.app.state.services.tokens
     await office.sign_in()
     visitor = passes.session(office.client.cookies["calendar_sync_session"])
     foreign = {"Origin": "https://proxy.example"}

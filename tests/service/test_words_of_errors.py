@@ -36,7 +36,7 @@ async def _stumbling(world: Outbound) -> Stumbling:
     """The store under a consumer that is started with it."""
     await world.integration()
     consumer = world.consumer(retry_delays=(10,))
-    store = consumer._hand.store = Stumbling(world.store)  # type: ignore[assignment]
+    store = consumer._state.store = Stumbling(world.store)  # type: ignore[assignment]
     await world.start(consumer)
     return store
 

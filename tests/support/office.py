@@ -238,7 +238,7 @@ async def open_office(
             app=app,
             store=store,
             parts=parts,
-            accounts=parts.accounts,
+            accounts=parts.integrations,
             gateway=cronofy.gateway,
             tokens=cronofy.tokens,
             world=world,

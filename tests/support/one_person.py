@@ -337,7 +337,7 @@ def at_home(world: SimulatedWorld, store: Store, cronofy: CronofyParts, clock: C
         world=world,
         store=store,
         cronofy=cronofy,
-        accounts=parts.accounts,
+        accounts=parts.integrations,
         held=parts.held,
         reader=parts.reader,
         notices=parts.notices,

@@ -74,15 +74,15 @@ class OutboundConsumer:
         self._broker, self._clock = broker, clock
         self._prefetch, self._intake_size, self._grace = prefetch, intake_size, shutdown_grace
         self._takes_messages = takes_messages
-        self._hand = OutboundState(store=store, clock=clock, me=instance_id or new_id())
+        self._state = OutboundState(store=store, clock=clock, me=instance_id or new_id())
         self._gate = gate or Gate(queue=QUEUE_OUTBOUND, clock=clock)
-        self._hand.paused_by_breaker = lambda: self._gate.paused_by == "breaker"
-        self._settling = TransactionB(self._hand, publisher=broker, delays=retry_delays)
-        self._settling.brake = self._gate.brake
-        self._taking = Intake(self._hand, self._settling, hand_over)
-        self._claims = Claims(self._hand)
-        sender = Sender(self._hand, cronofy=cronofy, budget=budget, looker=looker)
-        self._dispatch = Scheduler(self._hand, sender, concurrency=concurrency, pressure=self)
+        self._state.paused_by_breaker = lambda: self._gate.paused_by == "breaker"
+        self._transaction_b = TransactionB(self._state, publisher=broker, delays=retry_delays)
+        self._transaction_b.brake = self._gate.brake
+        self._intake = Intake(self._state, self._transaction_b, hand_over)
+        self._claims = Claims(self._state)
+        sender = Sender(self._state, cronofy=cronofy, budget=budget, looker=looker)
+        self._scheduler = Scheduler(self._state, sender, concurrency=concurrency, pressure=self)
         self._incoming: deque[Delivery] = deque()
         self._in_intake = 0
         self._storing = False
@@ -93,8 +93,8 @@ class OutboundConsumer:
         self._moved = asyncio.Event()
         self._over = asyncio.Event()
         self._subscription: Subscription | None = None
-        self._hand.on_move(self._dispatch.decide)
-        self._hand.on_move(self._moved.set)
+        self._state.on_move(self._scheduler.decide)
+        self._state.on_move(self._moved.set)
 
     # -- the sink -------------------------------------------------------------------------------
 
@@ -102,14 +102,14 @@ class OutboundConsumer:
         if self._stopping:
             return
         self._incoming.append(delivery)
-        self._dispatch.note_delivery()
+        self._scheduler.note_delivery()
         self._come.set()
 
     def lost(self, generation: int) -> None:
         self._lost = max(self._lost, generation)
         self._incoming = deque(each for each in self._incoming if each.generation > generation)
-        self._hand.window.lose(generation)
-        self._hand.moved()
+        self._state.window.lose(generation)
+        self._state.moved()
 
     # -- its life -------------------------------------------------------------------------------
 
@@ -140,15 +140,15 @@ class OutboundConsumer:
 
     async def _subscribe(self) -> None:
         self._subscription = await self._broker.subscribe(QUEUE_OUTBOUND, prefetch=self._prefetch, sink=self)
-        self._settling.subscription = self._subscription
+        self._transaction_b.subscription = self._subscription
 
     async def _give_back(self) -> None:
         """Leave the window to the broker while nothing can be done; the links stay in their lanes."""
         subscription, self._subscription = self._subscription, None
-        self._settling.subscription = None
+        self._transaction_b.subscription = None
         if subscription is not None:
             await subscription.close()
-        held = (*self._incoming, *(entry.delivery for entry in self._hand.window.entries.values()))
+        held = (*self._incoming, *(entry.delivery for entry in self._state.window.entries.values()))
         for generation in {delivery.generation for delivery in held}:
             self.lost(generation)
 
@@ -156,7 +156,7 @@ class OutboundConsumer:
         """Take nothing more, finish what is in hand within the grace, give the rest back."""
         self._stopping = True
         self._incoming.clear()
-        self._hand.moved()
+        self._state.moved()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 await self._until(lambda: self._drained)
@@ -169,19 +169,19 @@ class OutboundConsumer:
     @property
     def quiet(self) -> bool:
         """Whether nothing at all is in hand."""
-        return self._drained and not (self._incoming or self._hand.elsewhere or len(self._hand.window))
+        return self._drained and not (self._incoming or self._state.elsewhere or len(self._state.window))
 
     async def sweep(self) -> int:
         """Write again what nobody looks after; how many links were taken up."""
         found = await self._claims.sweep()
-        self._hand.moved()
+        self._state.moved()
         return found
 
     async def _end(self, loops: Sequence[asyncio.Task[None]]) -> None:
         self._stopping = True
-        for task in (*loops, *self._dispatch.sends):
+        for task in (*loops, *self._scheduler.sends):
             task.cancel()
-        await asyncio.gather(*loops, *self._dispatch.sends, return_exceptions=True)
+        await asyncio.gather(*loops, *self._scheduler.sends, return_exceptions=True)
         try:
             await self._claims.release()
         except Transient:
@@ -191,9 +191,9 @@ class OutboundConsumer:
 
     @property
     def _drained(self) -> bool:
-        hand = self._hand
-        busy = self._in_intake or self._storing or hand.replies or hand.window.through
-        return not busy and not self._settling.unpublished and self._dispatch.at_a_stop
+        state = self._state
+        busy = self._in_intake or self._storing or state.replies or state.window.through
+        return not busy and not self._transaction_b.unpublished and self._scheduler.at_a_stop
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
@@ -209,7 +209,7 @@ class OutboundConsumer:
 
     @property
     def unsettled(self) -> int:
-        return self._not_taken_in + len(self._hand.window)
+        return self._not_taken_in + len(self._state.window)
 
     @property
     def _not_taken_in(self) -> int:
@@ -227,7 +227,7 @@ class OutboundConsumer:
     @property
     def writing_down(self) -> bool:
         """Whether answers wait for transaction B, or it runs."""
-        return self._storing or bool(self._hand.replies or self._hand.window.through)
+        return self._storing or bool(self._state.replies or self._state.window.through)
 
     @property
     def stopping(self) -> bool:
@@ -270,17 +270,17 @@ class OutboundConsumer:
         taken = [self._incoming.popleft()] if alone else self._next_set()
         self._in_intake = len(taken)
         try:
-            await (self._taking.alone(first) if dangerous else self._taking.together(taken))
-            if trial and not self._hand.window.holds(first):
+            await (self._intake.alone(first) if dangerous else self._intake.together(taken))
+            if trial and not self._state.window.holds(first):
                 self._gate.brake.learned_nothing()
         except BaseException:
-            left = (each for each in reversed(taken) if id(each) not in self._taking.handled)
+            left = (each for each in reversed(taken) if id(each) not in self._intake.handled)
             self._incoming.extendleft(each for each in left if each.generation > self._lost)
             raise
         finally:
-            self._taking.handled.clear()
+            self._intake.handled.clear()
             self._in_intake = 0
-            self._hand.moved()
+            self._state.moved()
 
     def _next_set(self) -> list[Delivery]:
         taken: list[Delivery] = []
@@ -293,63 +293,63 @@ class OutboundConsumer:
         return taken
 
     async def _settle(self) -> None:
-        hand = self._hand
-        if not (hand.replies or hand.window.through):
-            hand.arrived.clear()
-            await hand.arrived.wait()
-        replies, hand.replies = hand.replies, []
+        state = self._state
+        if not (state.replies or state.window.through):
+            state.arrived.clear()
+            await state.arrived.wait()
+        replies, state.replies = state.replies, []
         self._storing = True
         try:
-            await self._round(replies, list(hand.window.through))
+            await self._round(replies, list(state.window.through))
         finally:
             self._storing = False
-            hand.moved()
+            state.moved()
         await self._refill()
 
     async def _round(self, replies: list[TaskResult], through: list[WindowEntry]) -> None:
         crowded = self.crowded
         try:
-            await self._settling.round(replies, through)
+            await self._transaction_b.round(replies, through)
         except (Transient, asyncio.CancelledError):
-            self._hand.replies[:0] = replies
+            self._state.replies[:0] = replies
             raise
         except Exception as error:  # noqa: BLE001 -- one of them: found by taking each alone
             log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
             await self._apart(replies, through)
         if crowded:
-            self._dispatch.note_room()
+            self._scheduler.note_room()
 
     async def _apart(self, replies: Sequence[TaskResult], through: Sequence[WindowEntry]) -> None:
         for place, reply in enumerate(replies):
             try:
-                await self._settling.round([reply], [])
+                await self._transaction_b.round([reply], [])
             except Transient:
-                self._hand.replies[:0] = replies[place:]
+                self._state.replies[:0] = replies[place:]
                 raise
             except Exception as error:  # noqa: BLE001 -- given up by this process; its claim expires
                 self._give_up(reply, error)
         for entry in through:
             try:
-                await self._settling.round([], [entry])
+                await self._transaction_b.round([], [entry])
             except Transient:
                 raise
             except Exception as error:  # noqa: BLE001 -- it cannot be stored, so it is not acknowledged
                 log.error(OUTBOUND_FAULT, message_id=entry.key[1], exception=error_frames(error))  # noqa: TRY400 -- as above
-                self._hand.window.set_aside(entry)
+                self._state.window.set_aside(entry)
 
     def _give_up(self, reply: TaskResult, error: Exception) -> None:
         log.error(OUTBOUND_FAULT, link_id=reply.task.link_id, exception=error_frames(error))
         failure = replace(failure_of(error), transient=True)
-        lane = self._hand.lanes[reply.task.integration_id]
+        lane = self._state.lanes[reply.task.integration_id]
         lane.land(reply.task.link_id)
-        for entry in list(self._hand.window.waiters(reply.task.link_id)):
-            self._hand.window.answer(entry, reply.task.link_id, failure)
+        for entry in list(self._state.window.waiters(reply.task.link_id)):
+            self._state.window.answer(entry, reply.task.link_id, failure)
 
     async def _refill(self) -> None:
-        for lane in self._hand.lanes:
+        for lane in self._state.lanes:
             if self._claims.wants_refill(lane):
                 await self._claims.refill(lane)
-                self._hand.moved()
+                self._state.moved()
 
     async def _look_after(self) -> None:
         """Renew, visit and sweep, each in its time."""
@@ -359,9 +359,9 @@ class OutboundConsumer:
             now = self._clock.monotonic()
             if now - renewed >= CLAIM_RENEWAL_SECONDS:
                 renewed = now
-                end_long_waits(self._hand)
+                end_long_waits(self._state)
                 await self._claims.renew()
-            if self._hand.elsewhere:
+            if self._state.elsewhere:
                 await self._claims.visit()
             pause = SWEEP_SECONDS if now - found_at > BUSY_SWEEP_SECONDS else VISIT_SECONDS
             if now - swept >= pause and not self._stopping:
@@ -371,23 +371,23 @@ class OutboundConsumer:
                     self._reachable = (
                         True  # nobody else finds out; where something waits, writing must succeed
                     )
-            if self._settling.unpublished:
-                await self._settling.publish()
+            if self._transaction_b.unpublished:
+                await self._transaction_b.publish()
             await self._refill()
-            self._hand.moved()
+            self._state.moved()
 
 
-def end_long_waits(hand: OutboundState) -> int:
+def end_long_waits(state: OutboundState) -> int:
     """Have every message settled as stored that waits too long; how many waits were ended."""
-    now = hand.clock.monotonic()
-    paused = {lane.integration_id for lane in hand.lanes if lane.not_before - now > LONG_LANE_PAUSE_SECONDS}
+    now = state.clock.monotonic()
+    paused = {lane.integration_id for lane in state.lanes if lane.not_before - now > LONG_LANE_PAUSE_SECONDS}
     ended = 0
-    for entry in list(hand.window.entries.values()):
+    for entry in list(state.window.entries.values()):
         entry.since = entry.since or now
         old = now - entry.since > MESSAGE_HOLD_SECONDS
         for link_id, integration_id in list(entry.waiting.items()):
             if old or integration_id in paused:
                 entry.stored = True
-                hand.window.answer(entry, link_id)
+                state.window.answer(entry, link_id)
                 ended += 1
     return ended

@@ -45,9 +45,9 @@ INTAKE_ATTEMPTS = 10
 class Intake:
     """The way of deliveries into the window; raises Transient where the store cannot be used."""
 
-    def __init__(self, hand: OutboundState, settling: TransactionB, hand_over: HandOver) -> None:
-        self._hand = hand
-        self._settling = settling
+    def __init__(self, state: OutboundState, transaction_b: TransactionB, hand_over: HandOver) -> None:
+        self._state = state
+        self._transaction_b = transaction_b
         self._hand_over = hand_over
         self._noted: set[str] = set()
         self.handled: set[int] = set()
@@ -72,8 +72,8 @@ class Intake:
         """How often a process died over it; noted once per life of this one, for trying again is no crash."""
         if name in self._noted:
             return 0
-        async with self._hand.writing() as connection:
-            moment = await self._hand.store.moment(connection)
+        async with self._state.writing() as connection:
+            moment = await self._state.store.moment(connection)
             crashes = await suspects.suspect(connection, QUEUE_OUTBOUND, name, now=moment)
         self._noted.add(name)
         return crashes
@@ -89,7 +89,7 @@ class Intake:
         """Hand a message to the settling that no link will ever answer for."""
         entry = entry_without_item(delivery)
         entry.failures[_NO_LINK] = failure
-        self._hand.window.add(entry, ())
+        self._state.window.add(entry, ())
         self.handled.add(id(delivery))
 
     async def _take(self, arrived: Sequence[DecodedDelivery], *, suspect: str | None = None) -> None:
@@ -103,12 +103,12 @@ class Intake:
             await self._divide(arrived, error)
             return
         crash_point("outbound.2")
-        update_memory(self._hand, taken)
+        update_memory(self._state, taken)
         self.handled.update(id(each.delivery) for each in arrived)
-        now = self._hand.clock.now()
+        now = self._state.clock.now()
         for each in arrived:
             note_age(now, each.received.message.time, each.delivery)
-        await self._settling.acknowledge(taken.finished)
+        await self._transaction_b.acknowledge(taken.finished)
         log_finished(QUEUE_OUTBOUND, taken.finished, taken.outcomes)
         if taken.outbox:
             await self._hand_over(taken.outbox)
@@ -116,10 +116,10 @@ class Intake:
     async def _commit(self, arrived: Sequence[DecodedDelivery], suspect: str | None) -> StoredIntake:
         for _ in range(INTAKE_ATTEMPTS):
             try:
-                return await TransactionA(self._hand, arrived).run(suspect=suspect)
+                return await TransactionA(self._state, arrived).run(suspect=suspect)
             except IntegrityError:
                 continue  # another process stored one of these items first: judge against its row
-        return await TransactionA(self._hand, arrived).run(suspect=suspect)
+        return await TransactionA(self._state, arrived).run(suspect=suspect)
 
     async def _divide(self, arrived: Sequence[DecodedDelivery], error: Exception) -> None:
         if len(arrived) > 1:

@@ -35,9 +35,9 @@ class Scheduler:
     """Starts the senders of the lanes whose turn it is."""
 
     def __init__(
-        self, hand: OutboundState, sender: Sender, *, concurrency: int, pressure: OutboundLoad
+        self, state: OutboundState, sender: Sender, *, concurrency: int, pressure: OutboundLoad
     ) -> None:
-        self._hand = hand
+        self._state = state
         self._sender = sender
         self._concurrency = concurrency
         self._around = pressure
@@ -53,11 +53,11 @@ class Scheduler:
         if self.sends:
             return False
         if not self._around.stopping:
-            return self._hand.lanes.empty
-        if self._hand.paused_by_breaker():
+            return self._state.lanes.empty
+        if self._state.paused_by_breaker():
             return True
-        now = self._hand.clock.monotonic()
-        return not any(next(lane.due(now), None) for lane in self._hand.lanes)
+        now = self._state.clock.monotonic()
+        return not any(next(lane.due(now), None) for lane in self._state.lanes)
 
     def note_delivery(self) -> None:
         """Something came: the intake is at rest when nothing has for 3 ms."""
@@ -87,10 +87,10 @@ class Scheduler:
 
     def decide(self) -> None:
         """Start every sender that may start now."""
-        lanes = self._hand.lanes
+        lanes = self._state.lanes
         free = self._concurrency - len(self.sends)
-        if free > 0 and not self._hand.paused_by_breaker():
-            for lane in lanes.ready(self._hand.clock.monotonic(), self._pressure())[:free]:
+        if free > 0 and not self._state.paused_by_breaker():
+            for lane in lanes.ready(self._state.clock.monotonic(), self._pressure())[:free]:
                 self._start(lane)
         lanes.clean()
         waiting = sum(len(lane.waiting) for lane in lanes)
@@ -115,7 +115,7 @@ class Scheduler:
 
     def _start(self, lane: Lane) -> None:
         lane.busy = True
-        self._hand.lanes.turn(lane)
+        self._state.lanes.turn(lane)
         task = asyncio.create_task(self._sender.send(lane), name=f"lane {lane.integration_id}")
         self.sends.add(task)
         task.add_done_callback(lambda ended: self._landed(lane, ended))
@@ -124,4 +124,4 @@ class Scheduler:
         lane.busy = False
         self.sends.discard(ended)
         if not ended.cancelled():
-            self._hand.moved()
+            self._state.moved()

@@ -39,9 +39,9 @@ class Sender:
     """Sends what a lane holds and leaves the answers to the settling."""
 
     def __init__(
-        self, hand: OutboundState, *, cronofy: BatchWriter, budget: Budget, looker: AccountCheck
+        self, state: OutboundState, *, cronofy: BatchWriter, budget: Budget, looker: AccountCheck
     ) -> None:
-        self._hand = hand
+        self._state = state
         self._cronofy = cronofy
         self._budget = budget
         self._looker = looker
@@ -53,9 +53,9 @@ class Sender:
         try:
             paid = self._cronofy.cost(min(self._most, max(1, len(lane.waiting))))
             permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
-            tasks = lane.take(self._affordable(paid), self._hand.clock.monotonic())
+            tasks = lane.take(self._affordable(paid), self._state.clock.monotonic())
             checked = await self._check(tasks)
-            if tasks and permit.until < self._hand.clock.monotonic():
+            if tasks and permit.until < self._state.clock.monotonic():
                 # the store was slow, and what is checked before another wait for the budget would be old
                 permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
                 checked = await self._check(tasks)
@@ -65,7 +65,7 @@ class Sender:
         fitting, short = self._fitting(tasks, checked)
         if short:
             await self._renew(lane, short)
-        if fitting and self._hand.paused_by_breaker():
+        if fitting and self._state.paused_by_breaker():
             lane.give_back(fitting)  # Cronofy went down while this lane waited for its turn
         elif fitting:
             sub = checked[fitting[0].link_id].sub
@@ -85,14 +85,14 @@ class Sender:
         if not isinstance(error, Transient):
             log.error(OUTBOUND_FAULT, integration_id=lane.integration_id, exception=error_frames(error))
         asked = error.retry_after if isinstance(error, Transient) else None
-        lane.not_before = self._hand.clock.monotonic() + (asked or LANE_FAULT_PAUSE_SECONDS)
+        lane.not_before = self._state.clock.monotonic() + (asked or LANE_FAULT_PAUSE_SECONDS)
 
     async def _check(self, tasks: Sequence[LinkTask]) -> dict[LinkId, CheckedLink]:
         if not tasks:
             return {}
-        store, ids = self._hand.store, [task.link_id for task in tasks]
+        store, ids = self._state.store, [task.link_id for task in tasks]
         async with store.read() as connection:
-            return await rows.check(connection, ids, me=self._hand.me, clock=store.clock())
+            return await rows.check(connection, ids, me=self._state.me, clock=store.clock())
 
     def _fitting(
         self, tasks: Sequence[LinkTask], checked: Mapping[LinkId, CheckedLink]
@@ -115,10 +115,10 @@ class Sender:
         """Lengthen these claims and leave the links for the lane's next request."""
         lane.give_back(tasks)
         try:
-            async with self._hand.writing() as connection:
-                now = await self._hand.store.now(connection)
+            async with self._state.writing() as connection:
+                now = await self._state.store.now(connection)
                 ids = [task.link_id for task in tasks]
-                await rows.renew(connection, ids, me=self._hand.me, now=now)
+                await rows.renew(connection, ids, me=self._state.me, now=now)
         except Exception as error:  # noqa: BLE001 -- the links that may be sent are sent all the same
             self._rest(lane, (), error)
 
@@ -128,7 +128,7 @@ class Sender:
             answers = await self._cronofy.write(sub, [task.write for task in tasks], turn=turn)
         except Throttled as error:
             lane.give_back(tasks)
-            lane.pause(self._hand.clock.monotonic(), error.retry_after)
+            lane.pause(self._state.clock.monotonic(), error.retry_after)
         except Exception as error:  # noqa: BLE001 -- every failure becomes the links' result
             await self._refused(lane, tasks, error)
         else:
@@ -147,12 +147,12 @@ class Sender:
                 self._answer(task, read_answer(answer, task.write, connected=connected is not False))
         if throttled:
             lane.give_back(throttled)
-            lane.pause(self._hand.clock.monotonic(), None)
+            lane.pause(self._state.clock.monotonic(), None)
         else:
             lane.relax()
 
     async def _refused(self, lane: Lane, tasks: Sequence[LinkTask], error: Exception) -> None:
-        if isinstance(error, Unavailable) and self._hand.paused_by_breaker():
+        if isinstance(error, Unavailable) and self._state.paused_by_breaker():
             lane.give_back(tasks)  # it is Cronofy, not these writes: they wait for its return, unburnt
             return
         status = error.status if isinstance(error, Permanent | Transient) else None
@@ -186,7 +186,7 @@ class Sender:
             self._answer(task, result)
 
     def _answer(self, task: LinkTask, result: SendResult) -> None:
-        self._hand.replies.append(TaskResult(task=task, result=result))
+        self._state.replies.append(TaskResult(task=task, result=result))
 
 
 def _misfit(task: LinkTask, found: CheckedLink | None) -> SendResult | None:

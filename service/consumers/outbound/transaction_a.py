@@ -89,20 +89,20 @@ class StoredIntake:
 class TransactionA:
     """One run of transaction A over one set of messages."""
 
-    def __init__(self, hand: OutboundState, arrived: Sequence[DecodedDelivery]) -> None:
-        self._hand = hand
+    def __init__(self, state: OutboundState, arrived: Sequence[DecodedDelivery]) -> None:
+        self._state = state
         self._arrived = arrived
         self._taken = StoredIntake()
         self._added: list[StoredLink] = []
         self._saved: dict[LinkId, StoredLink] = {}
         self._log: list[LogEntry] = []
         self._facts: list[Outgoing] = []
-        self._loads: Counter[IntegrationId] = hand.window.loads()
+        self._loads: Counter[IntegrationId] = state.window.loads()
         self._now = 0.0
 
     async def run(self, *, suspect: str | None = None) -> StoredIntake:
         """Store what the messages wish; raises what the database raises, and then nothing has happened."""
-        async with self._hand.writing() as connection:
+        async with self._state.writing() as connection:
             fresh = await self._unknown(connection)
             if fresh:
                 await self._judge(connection, fresh)
@@ -121,13 +121,13 @@ class TransactionA:
             if each.letter_id is not None and known[each.key] != "dead":
                 self._taken.letters.append(each.letter_id)
         if not fresh and self._taken.letters:
-            moment = await self._hand.store.moment(connection)
+            moment = await self._state.store.moment(connection)
             await burying.resolve(connection, self._taken.letters, now=moment)
         return fresh
 
     async def _judge(self, connection: AsyncConnection, fresh: dict[ItemRef, list[DecodedDelivery]]) -> None:
         stored = await items.load(connection, fresh, lock=True)
-        self._now = await self._hand.store.now(connection)
+        self._now = await self._state.store.now(connection)
         moment = datetime.fromtimestamp(self._now, UTC)
         verdicts = {
             ref: judge_messages(stored.get(ref), [each.received for each in group])
@@ -239,7 +239,7 @@ class TransactionA:
     def _line_up(
         self, row: StoredLink, choice: LinkChoice, verdict: ItemVerdicts, entries: Sequence[WindowEntry]
     ) -> list[tuple[LinkId, IntegrationId]]:
-        link, me, now = row.link, self._hand.me, self._now
+        link, me, now = row.link, self._state.me, self._now
         row.retry_at = None
         if verdict.fresh or verdict.replay:
             row.attempts = 0
@@ -256,7 +256,7 @@ class TransactionA:
         if not choice.new:
             self._saved[link.id] = row
         last = verdict.current[-1]
-        task = self._hand.task_of(row, verdict.item, now=now, verify=taken_over)
+        task = self._state.task_of(row, verdict.item, now=now, verify=taken_over)
         task.message_id, task.attempt = last.message.id, last.attempt
         self._taken.tasks.append(task)
         if self._loads[link.integration_id] >= LANE_MESSAGES:
@@ -320,15 +320,15 @@ def _carrier(received: ItemMessage, group: Sequence[DecodedDelivery]) -> ItemCar
     return ItemCarrier(source=source, message_id=message_id, body=arrived.delivery.body)
 
 
-def update_memory(hand: OutboundState, taken: StoredIntake) -> None:
+def update_memory(state: OutboundState, taken: StoredIntake) -> None:
     """Let the memory follow what transaction A has committed."""
     for link_id, revision in taken.carried_on:
-        hand.window.supersede(link_id, revision)
+        state.window.supersede(link_id, revision)
     for entry, waits in taken.entries:
-        hand.window.add(entry, waits)
+        state.window.add(entry, waits)
     for task in taken.tasks:
-        hand.elsewhere.discard(task.link_id)
-        hand.lanes[task.integration_id].put(task)
-    hand.elsewhere |= taken.elsewhere
+        state.elsewhere.discard(task.link_id)
+        state.lanes[task.integration_id].put(task)
+    state.elsewhere |= taken.elsewhere
     for integration_id in taken.overfull:
-        hand.lanes[integration_id].behind_in_store = True
+        state.lanes[integration_id].behind_in_store = True

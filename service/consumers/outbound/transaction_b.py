@@ -72,8 +72,8 @@ class SettlementRound:
 class TransactionB:
     """Stores answers and settles messages, one round after the other."""
 
-    def __init__(self, hand: OutboundState, *, publisher: Publisher, delays: Sequence[int]) -> None:
-        self._hand = hand
+    def __init__(self, state: OutboundState, *, publisher: Publisher, delays: Sequence[int]) -> None:
+        self._state = state
         self._publisher = publisher
         self._delays = tuple(delays)
         self.subscription: Subscription | None = None
@@ -84,13 +84,13 @@ class TransactionB:
     async def round(self, replies: Sequence[TaskResult], entries: Sequence[WindowEntry]) -> None:
         """Store these answers, then settle what is through with them and these entries."""
         work = SettlementRound()
-        async with self._hand.writing() as connection:
+        async with self._state.writing() as connection:
             await self._run(connection, work, replies, entries)
         crash_point("outbound.7" if work.buried else "outbound.5")
         self._follow(work)
         over = [entry for entry, settlement in work.ended if settlement.retry_in is None]
         await self.acknowledge([entry.delivery for entry in over])
-        self._hand.window.settled(over)
+        self._state.window.settled(over)
         log_ended(QUEUE_OUTBOUND, work.ended)
         if self.brake is not None:
             self.brake.learn(settlement for _, settlement in work.ended)
@@ -122,7 +122,7 @@ class TransactionB:
         if sent:
             crash_point("outbound.6")
             await self.acknowledge([entry.delivery for entry in sent])
-            self._hand.window.settled(sent)
+            self._state.window.settled(sent)
 
     async def _run(
         self,
@@ -132,7 +132,7 @@ class TransactionB:
         entries: Sequence[WindowEntry],
     ) -> None:
         stored = await rows.of_ids(connection, [reply.task.link_id for reply in replies])
-        now = await self._hand.store.now(connection)
+        now = await self._state.store.now(connection)
         moment = datetime.fromtimestamp(now, UTC)
         work.landed = [self._land(reply, stored.get(reply.task.link_id), now) for reply in replies]
         self._sort(work, entries)
@@ -147,7 +147,7 @@ class TransactionB:
         task = reply.task
         if stored is None:
             raise LookupError(f"the link {task.link_id} is gone from the store")
-        mine = stored.claimed_by == self._hand.me and stored.claim_epoch == task.sent.epoch
+        mine = stored.claimed_by == self._state.me and stored.claim_epoch == task.sent.epoch
         failure = _failure(reply)
         again = self._patience(task, stored, failure)
         landing = land_result(stored.link, task.sent, reply.result, mine=mine, now=now, patience=again)
@@ -162,7 +162,7 @@ class TransactionB:
 
     def _patience(self, task: LinkTask, stored: StoredLink, failure: LinkFailure) -> RetrySchedule:
         """When the link is due again if it failed so: not before the messages that bring it back."""
-        waiters = self._hand.window.waiters(task.link_id)
+        waiters = self._state.window.waiters(task.link_id)
         if not waiters:
             alone = settle([failure], attempt=stored.attempts + 1, delays=self._delays)
             return RetrySchedule(retry_in=alone.retry_in)
@@ -181,7 +181,7 @@ class TransactionB:
         stored.retry_at = None if landing.retry_in is None else now + landing.retry_in
         stored.attempts = 0 if landing.crossed else stored.attempts + (landing.retry_in is not None)
         if landing.crossed:
-            stored.writer = self._hand.me
+            stored.writer = self._state.me
         if not landing.keeps_claim:
             stored.release()
 
@@ -205,7 +205,7 @@ class TransactionB:
     def _answered(self, landed: LandedLink) -> list[WindowEntry]:
         if landed.landing.fate is MessageFate.ELSEWHERE:
             return []
-        waiters = self._hand.window.waiters(landed.reply.task.link_id)
+        waiters = self._state.window.waiters(landed.reply.task.link_id)
         return [entry for entry in waiters if entry.revision <= landed.upto]
 
     def _settled(self, entry: WindowEntry, failures: Sequence[LinkFailure]) -> Settlement:
@@ -266,24 +266,24 @@ class TransactionB:
 
     def _follow(self, work: SettlementRound) -> None:
         """Let the memory follow what was committed."""
-        hand = self._hand
-        now = hand.clock.now()
+        state = self._state
+        now = state.clock.now()
         for landed in work.landed:
             task = landed.reply.task
             _measure(landed, self._answered(landed), now)
             for entry in self._answered(landed):
-                hand.window.answer(entry, task.link_id, landed.failure)
-            lane = hand.lanes[task.integration_id]
+                state.window.answer(entry, task.link_id, landed.failure)
+            lane = state.lanes[task.integration_id]
             following = lane.land(task.link_id) is not None
             lost = landed.landing.fate is MessageFate.ELSEWHERE
             if lost:
                 lane.drop(task.link_id)
-            wanted = bool(hand.window.waiters(task.link_id)) or landed.landing.fate is MessageFate.AGAIN
+            wanted = bool(state.window.waiters(task.link_id)) or landed.landing.fate is MessageFate.AGAIN
             # what is dropped may stand on a claim that came back to us meanwhile: the store knows
             if (lost and following) or (wanted and not following):
-                hand.elsewhere.add(task.link_id)
+                state.elsewhere.add(task.link_id)
         ended = {id(entry) for entry, _ in work.ended}
-        hand.window.through = [entry for entry in hand.window.through if id(entry) not in ended]
+        state.window.through = [entry for entry in state.window.through if id(entry) not in ended]
 
 
 def _entries(landed: Iterable[LandedLink]) -> list[LogEntry]:

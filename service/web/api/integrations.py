@@ -54,7 +54,7 @@ async def list_calendars(
     services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId
 ) -> dict[str, Any]:
     """The calendars of the connected account, asked of Cronofy now."""
-    calendars = await services.accounts.calendars(visitor.person.owner, integration_id)
+    calendars = await services.integrations.calendars(visitor.person.owner, integration_id)
     return {"items": [calendar_form(one) for one in calendars], "next": None}
 
 
@@ -63,7 +63,7 @@ async def put_settings(
     services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId, choices: Choices
 ) -> dict[str, Any]:
     """Finish: save everything, activate, and start the run that the options ask for."""
-    finished = await services.accounts.finish(visitor.person, integration_id, choices)
+    finished = await services.integrations.finish(visitor.person, integration_id, choices)
     return integration_form(finished.shown) | {"run_id": finished.run_id}
 
 
@@ -97,5 +97,5 @@ async def delete_integration(
     copies: DeletionChoice = "keep",
 ) -> Response:
     """Delete for good; copies that were added to the linked calendar stay or are removed (G13, R21)."""
-    await services.leaving.delete(visitor.person.owner, integration_id, copies=copies)
+    await services.deletion.delete(visitor.person.owner, integration_id, copies=copies)
     return Response(status_code=HTTPStatus.ACCEPTED)

@@ -69,7 +69,7 @@ async def get_operations(
     services: Services, operator: Annotated[Visitor, Depends(_known_operator)]
 ) -> dict[str, Any]:
     """Queues, pauses, budget and outbox of all processes, and what of your tenant needs a person."""
-    return _form(await services.watch.overview(operator.tenant_id))
+    return _form(await services.dashboard.overview(operator.tenant_id))
 
 
 def _form(told: Overview) -> dict[str, Any]:

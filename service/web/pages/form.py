@@ -81,7 +81,7 @@ def form_to(
 
 def _vouched(request: Request, form: FormSubmission) -> bool:
     session = form.visitor.session
-    return session is None or services_of(request).passes.is_form_token(session, form.text(TOKEN_FIELD))
+    return session is None or services_of(request).tokens.is_form_token(session, form.text(TOKEN_FIELD))
 
 
 def _sender(request: Request) -> Visitor:
@@ -90,7 +90,7 @@ def _sender(request: Request) -> Visitor:
     if cookie is None or "Authorization" in request.headers:
         return visitor_of(request)
     try:
-        return services_of(request).passes.session(cookie)
+        return services_of(request).tokens.session(cookie)
     except BadToken as error:
         raise unauthorized(error) from None
 

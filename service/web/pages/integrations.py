@@ -100,7 +100,7 @@ async def ask_before_deleting(
     """What deleting means, and how many copies the second answer would remove (G13, R21)."""
     owner = visitor.person.owner
     shown = await views.get_integration(services.store, owner, integration_id)
-    copies = await services.leaving.copies(owner, integration_id)
+    copies = await services.deletion.copies(owner, integration_id)
     return render_page(
         request, "delete.html", one=integration_card(shown), copies=copies, here="calendar-sync"
     )
@@ -110,9 +110,9 @@ async def ask_before_deleting(
 async def delete(services: Services, form: SentForm, integration_id: IntegrationPathId) -> Response:
     owner = form.visitor.person.owner
     if form.text("copies") == "remove":
-        await services.leaving.delete(owner, integration_id, copies="remove")
+        await services.deletion.delete(owner, integration_id, copies="remove")
     else:
-        await services.leaving.delete(owner, integration_id, copies="keep")
+        await services.deletion.delete(owner, integration_id, copies="keep")
     return redirect_to(INTEGRATIONS_PATH, notice="deleted")
 
 
@@ -123,7 +123,7 @@ async def discard(services: Services, form: SentForm, integration_id: Integratio
     shown = await views.get_integration(services.store, owner, integration_id)
     if shown.integration.finished_at is not None:
         return redirect_to(f"{INTEGRATIONS_PATH}/{integration_id}/delete")
-    await services.leaving.delete(owner, integration_id, copies="keep")
+    await services.deletion.delete(owner, integration_id, copies="keep")
     return redirect_to(INTEGRATIONS_PATH, notice="discarded")
 
 

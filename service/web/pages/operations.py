@@ -39,7 +39,7 @@ OperatorForm = Annotated[FormSubmission, Depends(_by_operator)]
 @router.get("")
 async def operations(request: Request, services: Services, operator: OperatorVisitor) -> Response:
     """What needs a person, worst first, above all figures of all processes."""
-    told = await services.watch.overview(operator.tenant_id)
+    told = await services.dashboard.overview(operator.tenant_id)
     found = [(one, *_act(one)) for one in told.findings]
     return render_page(
         request, "operations.html", told=told, findings=found, rates=_rates(told), here="operations"
@@ -93,7 +93,7 @@ async def integration_page(
 
 
 async def _case(services: WebServices, operator: Visitor, integration_id: str) -> IntegrationCase:
-    found = await services.watch.cases(operator.tenant_id, integration_id=integration_id)
+    found = await services.dashboard.cases(operator.tenant_id, integration_id=integration_id)
     if not found:
         raise Unknown("There is no such integration.")
     return found[0]

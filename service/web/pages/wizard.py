@@ -110,13 +110,13 @@ class _Wizard:
         return self.shown.integration.id
 
     async def _calendars(self) -> Sequence[Calendar]:
-        return await self.services.accounts.calendars(self.visitor.person.owner, self._id)
+        return await self.services.integrations.calendars(self.visitor.person.owner, self._id)
 
     async def _copies(self, draft: SettingsDraft) -> int:
         """How many copies of ours another calendar would leave behind, or take along (R16)."""
         if draft.calendar_id == self.shown.integration.calendar_id:
             return 0
-        return await self.services.leaving.copies(self.visitor.person.owner, self._id)
+        return await self.services.deletion.copies(self.visitor.person.owner, self._id)
 
     async def merged(self, tab: str, form: FormSubmission) -> SettingsDraft:
         """The draft with what that step's form says."""
@@ -180,7 +180,7 @@ class _Wizard:
         if seen and seen != draft.print:
             return self.kept(await self.shown_at(LAST_TAB, draft, {"form": SETTINGS_CHANGED}), draft)
         try:
-            await self.services.accounts.finish(self.visitor.person, self._id, draft.choices())
+            await self.services.integrations.finish(self.visitor.person, self._id, draft.choices())
         except Invalid:
             tab, errors = _wrong_calendar(draft)
             return await self.shown_at(tab, draft, errors)

@@ -103,7 +103,7 @@ def opened(request: Request, visitor: Visitor, shown: IntegrationView) -> Settin
     services = services_of(request)
     laid_down = cookie_of(request, DRAFT_COOKIE, https=services.https, path=_path(shown)) or ""
     body, _, mark = laid_down.partition(".")
-    known = services.passes.is_draft_mark(visitor, _named(shown, body), mark)
+    known = services.tokens.is_draft_mark(visitor, _named(shown, body), mark)
     kept = _read(body) if known else None
     return SettingsDraft.of(shown) if kept is None else SettingsDraft(**kept.model_dump())
 
@@ -121,7 +121,7 @@ def keep(
     """Lay the draft down with the answer; it is sent back to this integration's settings alone."""
     form = {name: getattr(draft, name) for name in _Kept.model_fields}
     body = base64.urlsafe_b64encode(json.dumps(form, separators=(",", ":")).encode()).decode()
-    marked = f"{body}.{services.passes.draft_mark(visitor, _named(shown, body))}"
+    marked = f"{body}.{services.tokens.draft_mark(visitor, _named(shown, body))}"
     lay_cookie(answer, DRAFT_COOKIE, marked, life=SESSION_LIFE, https=services.https, path=_path(shown))
     return answer
 
