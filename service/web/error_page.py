@@ -114,8 +114,8 @@ def _sent(request: Request) -> bool:
 def _visitor(request: Request) -> Visitor | None:
     """Whom the cookie names, for the ways on alone; whoever is not let in is nobody."""
     services = request.app.state.services
-    passes: TokenMaker = services.tokens
+    tokens: TokenMaker = services.tokens
     try:
-        return passes.session(cookie_of(request, SESSION_COOKIE, https=services.https) or "")
+        return tokens.session(cookie_of(request, SESSION_COOKIE, https=services.https) or "")
     except BadToken:
         return None
