@@ -46,9 +46,7 @@ def imported_item(event: CronofyEvent, *, item_id: str, user_id: str, time_zone:
 
 def edited_item(item: ItemContent, event: CronofyEvent, fields: set[str]) -> ItemContent:
     """The item with these fields taken from the event; fields that the event lacks stay."""
-    changes: dict[str, Any] = {}
-    if fields & set(TIME_FIELDS):
-        changes |= _times(item, event, fields)
+    changes = _times(item, event, fields) if fields & set(TIME_FIELDS) else {}
     if "free" in fields and event.transparency is not None:
         changes |= _shown(item.model_copy(update=changes), event.transparency == "transparent")
     if "private" in fields and event.event_private is not None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from contracts.calendar import Fingerprints
@@ -17,6 +16,7 @@ APPOINTMENT_FIELDS = ("title", "description", "location", *TIME_FIELDS, "free", 
 TIME_ROUNDING = timedelta(minutes=1)
 NO_EVENT: Fingerprints = dict.fromkeys(APPOINTMENT_FIELDS, False) | {"free": "", "private": ""}
 """The prints of a deletion: like nothing that can be read."""
+_FREE: dict[str | None, bool] = {"transparent": True, "opaque": False}
 
 
 def fingerprints_of_event(event: CronofyEvent | EventFields, item: ItemContent) -> Fingerprints:
@@ -29,7 +29,7 @@ def fingerprints_of_event(event: CronofyEvent | EventFields, item: ItemContent) 
         "description": None if event.description is None else _text(event.description),
         "location": None if event.location is None else _text(event.location),
         **times,
-        "free": {"transparent": True, "opaque": False}.get(event.transparency or ""),
+        "free": _FREE.get(event.transparency),
         "private": event.event_private,
     }
     return {name: value for name, value in values.items() if value is not None}
@@ -52,18 +52,17 @@ def bare_title(title: str, item: ItemContent) -> str:
 def bare_description(text: str, item: ItemContent) -> str:
     """The description in canonical form without the reference line, wherever it stands by now (R13)."""
     clean, line = canonical_text(text), canonical_text(reference_line(item))
-    before, found, after = f"\n{clean}\n".rpartition(f"\n{line}\n") if line else ("", "", "")
+    if not line:
+        return clean
+    before, found, after = f"\n{clean}\n".rpartition(f"\n{line}\n")
     return canonical_text(f"{before}\n{after}") if found else clean
 
 
-def differing_fields(
-    read: Fingerprints, known: Fingerprints | None, among: Collection[str] | None = None
-) -> set[str]:
+def differing_fields(read: Fingerprints, known: Fingerprints | None) -> set[str]:
     """The fields of ``read`` that are not as in ``known``; what either side leaves out does not differ."""
     if known is None:
         return set(read)
-    names = read.keys() if among is None else read.keys() & set(among)
-    return {name for name in names if name in known and not _alike(name, read[name], known[name])}
+    return {name for name in read if name in known and not _alike(name, read[name], known[name])}
 
 
 def are_same(read: Fingerprints, known: Fingerprints | None) -> bool:

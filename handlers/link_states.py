@@ -279,7 +279,7 @@ def _unread(link: Link) -> Link:
 def seen(link: Link, event: CronofyEvent, reading: Reading) -> Link:
     """A living row of its event was read: which event it is, and what its calendar allows."""
     external = link.origin is Origin.EXTERNAL
-    closed = read_only_code(event) if external else None
+    closed = read_only_code(event)
     return replace(
         link,
         event_uid=event.event_uid,

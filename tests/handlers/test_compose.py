@@ -12,7 +12,7 @@ from contracts.calendar import event_id
 from contracts.event_fields import EventFields, fields_hash
 from contracts.times import read_time, wire_time
 from contracts.vorex import ItemType
-from handlers.compose import canonical_text, compose, event_span, truncate
+from handlers.compose import canonical_text, compose, description, event_span, truncate
 from handlers.html_text import html_to_text
 from tests.builders import NINE, TEN, a_content
 
@@ -154,6 +154,17 @@ def test_r12_a_description_that_just_fits_with_its_reference_is_whole() -> None:
     assert cut_text == "x" * (room - 1) + f"…\n\n{LAST_LINE}"
 
 
+@pytest.mark.parametrize(("room", "shown"), [(1, "…\n\n"), (0, ""), (-1, "")])
+def test_r12_where_the_reference_leaves_no_room_for_a_text_it_stands_alone(room: int, shown: str) -> None:
+    reference = {"label": "T", "url": "u" * (4096 - 2 - room - len("T: "))}
+    line = f"T: {reference['url']}"
+    assert description(a_content(description="yy", reference=reference)) == f"{shown}{line}"
+
+
+def test_r12_every_end_of_a_line_is_one() -> None:
+    assert description(a_content(description="a\r\nb\rc\nd")) == "a\nb\nc\nd"
+
+
 def test_r12_the_cut_is_by_characters_not_bytes() -> None:
     """Emoji count as one."""
     assert written(title="🍏" * 1024)["summary"] == "🍏" * 1024
@@ -284,6 +295,15 @@ def test_a_time_is_read_as_it_was_written(moment: datetime) -> None:
 def test_r18_what_providers_do_to_texts_does_not_count(there: str) -> None:
     """Accents, line ends, trailing blanks, empty lines."""
     assert canonical_text(there) == "Caf\u00e9\n\none"
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [("a\rb\r\nc", "a\nb\nc"), ("  a  ", "  a"), ("XaX", "XaX"), ("\n\na\n\n\n\nb\n", "a\n\nb")],
+)
+def test_r18_texts_are_compared_line_by_line_without_what_cannot_be_seen(text: str, canonical: str) -> None:
+    """Blanks before a line can be."""
+    assert canonical_text(text) == canonical
 
 
 def test_the_cut_keeps_what_fits() -> None:

@@ -15,7 +15,14 @@ SECOND = timedelta(seconds=1)
 
 def test_r6_only_the_fields_named_are_taken() -> None:
     """The others stay, whatever the event says."""
-    event = an_event(summary="Dinner", location="Bar", end=TEN + HOUR)
+    event = an_event(
+        summary="Dinner",
+        description="Wine",
+        location="Bar",
+        end=TEN + HOUR,
+        transparency="transparent",
+        event_private=True,
+    )
 
     assert edited_item(a_content(), event, {"location"}) == a_content(location="Bar")
 
@@ -96,6 +103,23 @@ def test_an_event_of_a_day_and_a_moment_lasts_as_long_as_usual_from_its_beginnin
     assert (timed.all_day, timed.start, timed.end) == (False, TEN, TEN + HOUR / 2)
     whole = edited_item(a_content(), an_event(start=day, end=TEN), {"start", "end"})
     assert (whole.all_day, whole.start, whole.end) == (True, day, date(2026, 12, 5))
+
+
+def test_r14_a_day_without_an_end_that_is_moved_and_made_busy_ends_after_its_new_day() -> None:
+    day = a_content(all_day=True, start="2026-12-03", end=None)
+    event = an_event(start=date(2026, 12, 5), end=date(2026, 12, 6), transparency="opaque")
+
+    taken = edited_item(day, event, {"start", "end", "free"})
+
+    assert (taken.start, taken.end) == (date(2026, 12, 5), date(2026, 12, 6))
+
+
+def test_r12_an_html_text_that_was_edited_is_plain_from_then_on() -> None:
+    content = a_content(description="<b>one</b>", description_format="html")
+
+    taken = edited_item(content, an_event(description="<b>two</b>"), {"description"})
+
+    assert (taken.description, taken.description_format) == ("<b>two</b>", DescriptionFormat.TEXT)
 
 
 def test_r14_a_day_without_an_end_that_is_made_busy_gets_its_end() -> None:

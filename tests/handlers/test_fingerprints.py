@@ -115,15 +115,6 @@ def test_what_is_not_known_is_never_the_same() -> None:
     assert not are_same(read, None)
 
 
-def test_only_the_fields_that_are_asked_for_are_compared() -> None:
-    """Of those that were read."""
-    read = fingerprints_of_event(an_event(summary="Dinner", location="Bar"), a_content())
-    known = fingerprints_of_event(an_event(), a_content())
-    assert differing_fields(read, known) == {"title", "location"}
-    assert differing_fields(read, known, among={"location", "start", "unknown"}) == {"location"}
-    assert differing_fields(read, known | {"unknown": True}, among={"unknown"}) == set()
-
-
 def test_r12_the_items_own_texts_are_whole() -> None:
     """To tell what Vorex changed of a foreign event from what the limits made of it."""
     item = an_item(account_name="Contoso", reference=TICKET)
@@ -148,6 +139,16 @@ def test_r12_the_items_own_texts_are_whole() -> None:
 def test_r13_the_reference_line_is_removed_wherever_it_stands(text: str, bare: str) -> None:
     """People type below it."""
     assert bare_description(text, a_content(reference=TICKET)) == bare
+
+
+def test_r13_of_two_reference_lines_the_last_is_ours() -> None:
+    """The one before it is somebody's text."""
+    line = "T7: https://vorex.example/t/7"
+    assert bare_description(f"{line}\nwine\n{line}", a_content(reference=TICKET)) == f"{line}\nwine"
+
+
+def test_r13_without_a_reference_a_text_stays_as_it_is() -> None:
+    assert bare_description("Bring fruit\n\nand wine", a_content()) == "Bring fruit\n\nand wine"
 
 
 @pytest.mark.parametrize(

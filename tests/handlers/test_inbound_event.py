@@ -261,6 +261,22 @@ def test_r14_a_copy_of_what_has_lost_its_date_is_an_echo_while_it_stands() -> No
     assert is_echo(judged(a_row_of(OLD), a_link(OLD), undated))
 
 
+@pytest.mark.parametrize(("revision", "taken"), [(0, True), (1, False)])
+def test_r21_a_copy_of_which_nothing_was_wished_yet_takes_edits(revision: int, taken: bool) -> None:
+    """One that is wished away does not."""
+    link = a_link(desired=None, desired_revision=revision, accepted_at=None)
+    assert (judged(a_row_of(OLD, location="Bar"), link, OLD).item is not None) is taken
+
+
+@pytest.mark.parametrize(("ahead", "known"), [(5 * MINUTE, True), (5 * MINUTE + SECOND, False)])
+def test_a_stamp_is_sane_up_to_five_minutes_ahead_of_the_read(ahead: timedelta, known: bool) -> None:
+    """Clocks differ; what is later says nothing of when the event changed."""
+    stamp = NOW - SECOND + ahead
+    link = judged(a_row_of(OLD, updated=stamp), a_link(OLD), OLD).link
+    assert link is not None
+    assert (link.event_updated == stamp) is known
+
+
 def test_a_deleted_item_takes_no_edits() -> None:
     """Its desired state is absent."""
     item = an_item(deleted=True)
