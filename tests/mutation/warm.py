@@ -15,8 +15,8 @@ from mutmut.utils.file_utils import change_cwd
 from mutmut.workers.isolation import ForkRunner
 
 LEFT_OUT = (
-    "tests/handlers/test_compose.py::test_r12_the_longest_html_takes_no_time",
-    "tests/handlers/test_compose.py::test_r12_the_time_of_html_grows_as_its_length",
+    "tests/handlers/test_html_text.py::test_r12_the_longest_html_takes_no_time",
+    "tests/handlers/test_html_text.py::test_r12_the_time_of_html_grows_as_its_length",
     "tests/handlers/test_link_states_alone.py",
 )
 """A clock would kill by chance, as mutmut slows each call; the last one reads sources, which it rewrites."""
