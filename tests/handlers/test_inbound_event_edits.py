@@ -247,6 +247,15 @@ def test_r18_an_edit_upon_a_write_that_arrived_agrees_on_the_rest_as_it_was_writ
     assert not link.differs
 
 
+def test_r18_an_edit_upon_a_write_agrees_on_a_title_that_the_row_does_not_say_as_it_was_written() -> None:
+    row = a_row_of(NEW, location="Bar", summary=None, updated=NOW - 10 * SECOND)
+
+    link = judged(row, a_pending_link(), NEW).link
+
+    assert link is not None
+    assert link.agreed == prints_of(an_item(title="New", location="Bar"))
+
+
 def test_r12_an_edit_beside_a_foreign_text_that_is_too_long_for_us_leaves_no_difference() -> None:
     """The text stands there whole, and was never to be otherwise."""
     long = edited_item(a_content(), an_event(description="x" * 5000), {"description"})
