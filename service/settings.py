@@ -195,12 +195,19 @@ def _secrets_in(value: object) -> Iterable[str]:
         yield from secrets_of_address(value)
 
 
-def load(command: CommandName, *, env_file: Path = Path(".env"), demo: bool = False) -> Settings:
+def load(
+    command: CommandName,
+    *,
+    env_file: Path = Path(".env"),
+    demo: bool = False,
+    mounted: Path = SECRETS_FOLDER,
+) -> Settings:
     """The settings for a command; raises SettingsProblem with everything that is missing or wrong.
 
     ``demo``: of all that is given only DEMO_SETTINGS, from the environment; the rest are defaults.
+    ``mounted``: where files with settings lie, if SECRETS_DIR names no folder.
     """
-    settings, wrong = _read_demo() if demo else _read(env_file)
+    settings, wrong = _read_demo() if demo else _read(env_file, mounted)
     if "database_url" in settings.model_fields_set or not demo:
         settings = _with_database_path(settings, env_file, anywhere=command == "up")
     lacking = () if demo else shortcomings(settings, command)
@@ -212,7 +219,7 @@ def load(command: CommandName, *, env_file: Path = Path(".env"), demo: bool = Fa
 def unknown_names(*, env_file: Path = Path(".env")) -> tuple[str, ...]:
     """A sentence for each CALENDAR_SYNC_ name that is no setting, with the nearest one that is."""
     known = [_variable(name) for name in Settings.model_fields]
-    given = {*_given_names(env_file), *_file_names(_secrets_folder(env_file))}
+    given = {*_given_names(env_file), *_file_names(_secrets_folder(env_file, SECRETS_FOLDER))}
     return tuple(
         _unknown(name, known) for name in sorted(given) if name.startswith(ENV_PREFIX) and name not in known
     )
@@ -225,9 +232,9 @@ def shortcomings(settings: Settings, command: CommandName) -> tuple[str, ...]:
     return (*lacking, *_callback_fits(settings))
 
 
-def _read(env_file: Path) -> tuple[Settings, Mapping[str, str]]:
+def _read(env_file: Path, mounted: Path) -> tuple[Settings, Mapping[str, str]]:
     try:
-        folder = _secrets_folder(env_file)
+        folder = _secrets_folder(env_file, mounted)
         if folder is None or folder.is_dir():
             return _valid(_env_file=env_file, _secrets_dir=folder)
         settings, wrong = _valid(_env_file=env_file)
@@ -261,10 +268,10 @@ def _given_names(env_file: Path) -> Mapping[str, str | None]:
     return {name.upper(): value for name, value in (*stored.items(), *os.environ.items())}
 
 
-def _secrets_folder(env_file: Path) -> Path | None:
+def _secrets_folder(env_file: Path, mounted: Path) -> Path | None:
     if given := _given_names(env_file).get(_variable("secrets_dir")):
         return Path(given)
-    return SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None
+    return mounted if mounted.is_dir() else None
 
 
 def _file_names(folder: Path | None) -> Iterable[str]:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from service import settings as settings_module
-from service.settings import CommandName, Settings, SettingsProblem, load, unknown_names
+from service.settings import SECRETS_FOLDER, CommandName, Settings, SettingsProblem, load, unknown_names
 
 KEY = Fernet.generate_key().decode()
 WHOLE = {
@@ -252,20 +251,17 @@ def test_a_folder_of_secrets_gives_what_nothing_else_gives(
     )
 
 
-def test_where_docker_mounts_secrets_is_looked_unasked(
-    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_docker_mounts_secrets_is_looked_unasked(env_file: Path, tmp_path: Path) -> None:
     """/run/secrets where it exists; another folder instead of it where one is named."""
     mounted, named = tmp_path / "run-secrets", tmp_path / "named"
     for folder in (mounted, named):
         folder.mkdir()
         (folder / "CALENDAR_SYNC_CRONOFY_CLIENT_ID").write_text(folder.name, encoding="utf-8")
-    assert Path("/run/secrets") == settings_module.SECRETS_FOLDER
-    monkeypatch.setattr(settings_module, "SECRETS_FOLDER", mounted)
+    assert Path("/run/secrets") == SECRETS_FOLDER
 
-    assert load("doctor", env_file=env_file).cronofy_client_id == "run-secrets"
+    assert load("doctor", env_file=env_file, mounted=mounted).cronofy_client_id == "run-secrets"
     env_file.write_text(f"CALENDAR_SYNC_SECRETS_DIR={named}\n", encoding="utf-8")
-    assert load("doctor", env_file=env_file).cronofy_client_id == "named"
+    assert load("doctor", env_file=env_file, mounted=mounted).cronofy_client_id == "named"
 
 
 def test_a_secret_that_may_not_be_read_is_a_sentence(
