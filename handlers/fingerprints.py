@@ -54,8 +54,8 @@ def bare_description(text: str, item: ItemContent) -> str:
     clean, line = canonical_text(text), canonical_text(reference_line(item))
     if not line:
         return clean
-    before, found, after = f"\n{clean}\n".rpartition(f"\n{line}\n")
-    return canonical_text(f"{before}\n{after}") if found else clean
+    before, _, after = f"\n{clean}\n".rpartition(f"\n{line}\n")
+    return canonical_text(f"{before}\n{after}")
 
 
 def differing_fields(read: Fingerprints, known: Fingerprints | None) -> set[str]:
