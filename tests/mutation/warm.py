@@ -12,7 +12,7 @@ from _pytest.config import _prepareconfig
 from mutmut.configuration import config as mutmut_config
 from mutmut.runners.harness import PytestRunner
 from mutmut.utils.file_utils import change_cwd
-from mutmut.workers.isolation import ForkRunner
+from mutmut.workers.isolation import ForkRunner, run_in_fork
 
 LEFT_OUT = (
     "tests/handlers/test_html_text.py::test_r12_the_longest_html_takes_no_time",
@@ -20,27 +20,18 @@ LEFT_OUT = (
     "tests/handlers/test_link_states_alone.py",
 )
 """A clock would kill by chance, as mutmut slows each call; the last one reads sources, which it rewrites."""
+# Telling a failure in words takes nine tenths of a mutant's time.
+WORDLESS = ("--rootdir=.", "--exitfirst", "--quiet", "--capture=no", "--tb=no", "-p", "no:assertion")
 
 
 class WarmTests(PytestRunner):
-    """Runs tests of a session that was collected before the fork."""
+    """Runs the tests of a session that was collected before the fork."""
 
     def collect(self) -> None:
         settings = mutmut_config()
         selection = [*settings.pytest_add_cli_args_test_selection, *settings.pytest_add_cli_args]
         with change_cwd("mutants"):
-            config = _prepareconfig(
-                [
-                    "--rootdir=.",
-                    "--exitfirst",
-                    "--quiet",
-                    "--capture=no",
-                    "-p",
-                    "no:assertion",
-                    "--tb=no",
-                    *selection,
-                ]
-            )
+            config = _prepareconfig([*WORDLESS, *selection])
             config._do_configure()
             self._session = pytest.Session.from_config(config)
             config.hook.pytest_sessionstart(session=self._session)
@@ -49,9 +40,8 @@ class WarmTests(PytestRunner):
         self._items = {item.nodeid: item for item in self._session.items}
 
     def run_tests(self, *, mutant_name: str | None, tests: Iterable[str]) -> int:
-        if mutant_name is None:
-            return super().run_tests(mutant_name=None, tests=tests)
-        items = [self._items[test] for test in tests]
+        """In a fork, as the session ends with its first failure; without names, all of them."""
+        items = [self._items[test] for test in tests or self._items]
         with change_cwd("mutants"):
             for item, following in zip(items, [*items[1:], None], strict=True):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -61,25 +51,18 @@ class WarmTests(PytestRunner):
 
 
 class WarmRunner(ForkRunner):
-    """Collects when all is ready for the mutants."""
+    """Collects before the first tests that must pass, and runs these like those of a mutant."""
 
     def __init__(self, max_workers: int = 1) -> None:
         self._warm = WarmTests()
-        self._all_passed = False
         super().__init__(max_workers=max_workers, test_runner=self._warm)
 
-    def collect_stats(self, tests: Iterable[str] | None) -> int:
-        code = super().collect_stats(tests)
-        self._all_passed = not tests and code == pytest.ExitCode.OK
-        return code
-
     def run_clean_tests(self, tests: Iterable[str]) -> int:
-        """What has just passed is not run again."""
-        return 0 if self._all_passed else super().run_clean_tests(tests)
-
-    def startup(self) -> None:
         self._warm.collect()
-        super().startup()
+        return run_in_fork(self._warm.run_tests, mutant_name=None, tests=tests)
+
+    def run_forced_fail(self) -> int:
+        return run_in_fork(self._warm.run_tests, mutant_name=None, tests=())
 
 
 if __name__ == "__main__":
