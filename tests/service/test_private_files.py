@@ -1,7 +1,9 @@
 """What lies on the disk is for its owner alone."""
 
+import asyncio
 import os
 import stat
+import sys
 from pathlib import Path
 
 from service.store.engine.single_process import be_the_only_process
@@ -26,3 +28,32 @@ async def test_an_sqlite_database_is_read_by_its_owner_alone(tmp_path: Path) -> 
         os.umask(mask)
     names = ["sync.db", "sync.db-wal", "sync.db-shm", "sync.db-up", "sync.db-up-journal"]
     assert found == dict.fromkeys(names, "0o600")
+
+
+TRIES_TO_WRITE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0)
+try:
+    connection.execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+async def test_another_connection_of_this_process_gives_up_no_lock_of_the_first(tmp_path: Path) -> None:
+    """POSIX locks go with the first descriptor of the file that a process closes, whoever holds them."""
+    path = tmp_path / "calendar-sync.db"
+    store, other = Store(f"sqlite+aiosqlite:///{path}"), Store(f"sqlite+aiosqlite:///{path}")
+    await store.upgrade()
+    async with store.begin() as connection:
+        await store.now(connection)
+        async with other.read() as reading:
+            await other.now(reading)
+        stranger = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", TRIES_TO_WRITE, str(path), stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await stranger.communicate()
+    await store.close()
+    await other.close()
+
+    assert said == b"database is locked\n"

@@ -172,9 +172,12 @@ def _damage(error: BaseException) -> str | None:
 
 
 def make_private(path: str) -> None:
-    """Let the file be there before SQLite makes it, for nobody but its owner; others take its rights on."""
+    """Let the file be there before SQLite makes it, for nobody but its owner; others take its rights on.
+
+    One that is there is not opened: closing it again would give up every lock that this process has on it.
+    """
     with suppress(OSError):  # SQLite says better what is wrong
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _json(value: object) -> str:
