@@ -30,6 +30,8 @@ class EventFields:
     location: str | None = field(default=None, repr=False)
     transparency: Transparency | None = None
     event_private: bool | None = None
+    _form: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
+    """Kept once made: an event is hashed, stored and sent in it."""
 
     @property
     def whole(self) -> bool:
@@ -50,6 +52,11 @@ class EventFields:
 
     def to_wire_dict(self) -> dict[str, Any]:
         """The fields in Cronofy's form, in which links store them too; ``from_wire_dict`` gives them back."""
+        if self._form is None:
+            object.__setattr__(self, "_form", self._made_form())
+        return dict(self._form or {})
+
+    def _made_form(self) -> dict[str, Any]:
         form = {"summary": self.summary, "start": self._time(self.start), "end": self._time(self.end)}
         if self.description is not None:
             form["description"] = self.description

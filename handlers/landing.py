@@ -187,10 +187,14 @@ def _land_lost(link: Link, sent: SentWrite, result: SendResult) -> LinkLanding:
 def _land_accepted(link: Link, sent: SentWrite, now: float) -> LinkLanding:
     newest = link.desired_revision <= sent.revision
     waits = link.state in UNWRITTEN_STATES
-    marked = replace(link, writes=_accepted(link.writes, sent, now))
     return LinkLanding(
         link=link_states.accept(
-            marked, revision=sent.revision, applied_hash=sent.applied_hash, gone=sent.gone, now=now
+            link,
+            revision=sent.revision,
+            applied_hash=sent.applied_hash,
+            gone=sent.gone,
+            now=now,
+            writes=_accepted(link.writes, sent, now),
         ),
         fate=MessageFate.DONE if newest or not waits else MessageFate.AGAIN,
         crossed=True,

@@ -27,6 +27,7 @@ Nobody else makes a link or sets its state, but for four statements in the store
 removed).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from contracts.calendar import (
@@ -38,6 +39,7 @@ from contracts.calendar import (
     LinkId,
     LinkState,
     Origin,
+    Written,
     event_id,
 )
 from contracts.cronofy import CronofyEvent
@@ -106,10 +108,13 @@ def _pair(
 # -- towards the calendar: what is to be written, and what came of it --------------------------------
 
 
-def want(link: Link, fields: EventFields | None, *, revision: int) -> Link:
+def want(
+    link: Link, fields: EventFields | None, *, revision: int, writes: Sequence[Written] | None = None
+) -> Link:
     """Any state → *behind*: the event is to be written, or removed where there are no fields.
 
-    Whatever let it go, ended it or kept it back counts no more.
+    Whatever let it go, ended it or kept it back counts no more. ``writes``: those that may yet be read back,
+    with this one, where it is sent at once.
     """
     return replace(
         link,
@@ -119,6 +124,7 @@ def want(link: Link, fields: EventFields | None, *, revision: int) -> Link:
         desired_revision=revision,
         let_go_print=None,
         ended_at=None,
+        writes=link.writes if writes is None else writes,
     )
 
 
@@ -139,22 +145,26 @@ def fail(link: Link) -> Link:
     return replace(link, state=LinkState.FAILED, code=Code.REFUSED_BY_CALENDAR)
 
 
-def accept(link: Link, *, revision: int, applied_hash: str, gone: bool, now: float) -> Link:
+def accept(
+    link: Link, *, revision: int, applied_hash: str, gone: bool, now: float, writes: Sequence[Written]
+) -> Link:
     """Cronofy took this revision: *behind* or *retrying* → *agreed*, unless a newer one waits already.
 
     Every other state stays: the link was let go, held or frozen while the write was on its way.
-    ``gone``: what was taken is the event's removal.
+    ``gone``: what was taken is the event's removal. ``writes``: those that may yet be read back.
     """
-    taken = replace(
+    agrees = link.desired_revision <= revision and link.state in UNWRITTEN_STATES
+    return replace(
         link,
         applied_revision=max(revision, link.applied_revision),
         applied_hash=applied_hash,
         exists_there=not gone,
         accepted_at=now,
+        writes=writes,
+        state=LinkState.AGREED if agrees else link.state,
+        code=_lasting_code(link) if agrees else link.code,
+        differs=link.differs and not agrees,
     )
-    if link.desired_revision > revision or link.state not in UNWRITTEN_STATES:
-        return taken
-    return replace(taken, state=LinkState.AGREED, code=_lasting_code(link), differs=False)
 
 
 def agree(link: Link, *, revision: int) -> Link:

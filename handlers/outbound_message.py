@@ -227,9 +227,10 @@ def _wanted(
 ) -> LinkChoice:
     item = verdicts.item
     base = renewed_link(link, item, integration) if link else first(item, integration, LinkId(new_id()))
-    wanted = want_or_hold(base, fields, item, integration)
-    held = wanted.state is LinkState.HELD
-    wanted = wanted if held else expecting(wanted, item, now)
+    held = not integration.sends
+    writes = None if held else remembered_writes(base, item, fields, now)
+    wanted = link_states.want(base, fields, revision=item.revision, writes=writes)
+    wanted = link_states.hold(wanted, holding_code(integration)) if held else wanted
     return LinkChoice(
         link=wanted,
         standing=LinkStanding.DONE if held else LinkStanding.SEND,

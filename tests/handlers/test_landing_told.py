@@ -63,11 +63,12 @@ def doubted(link: Link) -> Link:
 def accepted(link: Link, sent: SentWrite = SENT, *, copies: int = 1) -> Link:
     marked = tuple(replace(each, accepted_at=NOW, copies=copies) for each in link.writes)
     return link_states.accept(
-        replace(link, writes=marked),
+        link,
         revision=sent.revision,
         applied_hash=sent.applied_hash,
         gone=sent.gone,
         now=NOW,
+        writes=marked,
     )
 
 

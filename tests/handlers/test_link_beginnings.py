@@ -38,7 +38,9 @@ def test_an_agreement_leaves_what_the_calendar_allows_and_drops_what_kept_the_li
     kept: dict[Code, Code | None] = {}
     for code in (Code.PRIVATE, Code.SERIES, Code.INACTIVE, Code.NOT_CONNECTED):
         link = an_external_link(state=BEHIND, code=code, desired_revision=4)
-        accepted = link_states.accept(link, revision=4, applied_hash="4", gone=False, now=at(-MINUTE))
+        accepted = link_states.accept(
+            link, revision=4, applied_hash="4", gone=False, now=at(-MINUTE), writes=()
+        )
         assert accepted.code == link_states.agree(link, revision=4).code
         kept[code] = accepted.code
 

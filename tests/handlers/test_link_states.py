@@ -94,7 +94,9 @@ TABLE = {
         resets={"code": Code.REFUSED_BY_CALENDAR},
     ),
     "accept": Transition(
-        act=lambda link: link_states.accept(link, revision=4, applied_hash="4", gone=True, now=SECONDS),
+        act=lambda link: link_states.accept(
+            link, revision=4, applied_hash="4", gone=True, now=SECONDS, writes=()
+        ),
         leads=_from(*LinkState) | _from(BEHIND, RETRYING, to=AGREED),
         resets={
             "code": None,
@@ -103,12 +105,15 @@ TABLE = {
             "applied_hash": "4",
             "exists_there": False,
             "accepted_at": SECONDS,
+            "writes": (),
         },
     ),
     "accept, while a newer revision waits": Transition(
-        act=lambda link: link_states.accept(link, revision=2, applied_hash="2", gone=True, now=SECONDS),
+        act=lambda link: link_states.accept(
+            link, revision=2, applied_hash="2", gone=True, now=SECONDS, writes=()
+        ),
         leads=_from(*LinkState),
-        resets={"applied_hash": "2", "exists_there": False, "accepted_at": SECONDS},
+        resets={"applied_hash": "2", "exists_there": False, "accepted_at": SECONDS, "writes": ()},
     ),
     "agree": Transition(
         act=lambda link: link_states.agree(link, revision=5),

@@ -148,8 +148,8 @@ class TransactionB:
         if stored is None:
             raise LookupError(f"the link {task.link_id} is gone from the store")
         mine = stored.claimed_by == self._state.me and stored.claim_epoch == task.sent.epoch
-        failure = _failure(reply)
-        again = self._patience(task, stored, failure)
+        failure = None if reply.result.kind is ResultKind.ACCEPTED else _failure(reply)
+        again = self._patience(task, stored, failure) if failure else RetrySchedule(retry_in=None)
         landing = land_result(stored.link, task.sent, reply.result, mine=mine, now=now, patience=again)
         upto = max(
             task.sent.revision, 0 if landing.fate is MessageFate.AGAIN else stored.link.desired_revision

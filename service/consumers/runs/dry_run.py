@@ -295,7 +295,7 @@ def _finished(known: Integration, choices: Choices, calendar: Calendar, now: dat
 def _written(link: Link, *, now: float) -> Link:
     """The link once Cronofy has taken it."""
     revision, applied_hash = link.desired_revision, fields_hash(link.desired)
-    return accept(link, revision=revision, applied_hash=applied_hash, gone=False, now=now)
+    return accept(link, revision=revision, applied_hash=applied_hash, gone=False, now=now, writes=link.writes)
 
 
 def _covers(wide: DaySpan, narrow: DaySpan) -> bool:
