@@ -1,7 +1,8 @@
 # Only make and Python 3.11 or newer are needed; `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help run test faults mutants check audit fix bench up dependencies rabbitmq
+.PHONY: help run test faults mutants check texts audit licences sbom fix bench up dependencies rabbitmq standards prometheus secrets postgresql
 VENV := .venv
+STANDARDS := build/standards
 # Tests side by side, each worker with servers of its own: four on two processors too, for half of the time a
 # test waits (about 0.7 GB of memory each). One by one on a broker that was given.
 WORKERS := $(if $(TEST_BROKER_URL),0,4)
@@ -15,7 +16,7 @@ help: ## this list
 run: dependencies ## the whole product in one process, with a simulated Cronofy and the guide's walk
 	@$(PY) -m service up --demo
 
-test: dependencies rabbitmq chromium ## all tests, on a real RabbitMQ, PostgreSQL and browser (ARGS= for pytest)
+test: dependencies rabbitmq chromium standards prometheus postgresql ## all tests, on a real RabbitMQ, PostgreSQL and browser (ARGS= for pytest)
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 faults: dependencies rabbitmq ## every fault in full size; make test runs the same tests shortened
@@ -35,9 +36,19 @@ check: dependencies ## format, lint, types, import contracts, dependencies, size
 audit: dependencies ## known weaknesses of the pinned dependencies; fails where they cannot be asked for
 	@$(PY) -m tests.house.audit
 
+licences: dependencies ## name, version and licence of all that the service needs to run
+	@$(PY) -m tests.house.dependencies licences
+
+sbom: dependencies ## a bill of materials (CycloneDX) in build/sbom.json
+	@mkdir -p build && $(PY) -m tests.house.dependencies sbom > build/sbom.json.new && mv build/sbom.json.new build/sbom.json
+	@echo "Written: build/sbom.json"
+
 fix: dependencies ## formats, and mends what the linter can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+texts: dependencies ## what is marked for translation, brought into service/web/locale
+	@$(PY) -m tests.house.texts
 
 bench: dependencies rabbitmq ## every number to reach, ours beside baselines, for an hour (ARGS="--only throughput latency")
 	@$(PY) -m tests.benchmarks $(ARGS)
@@ -45,7 +56,13 @@ bench: dependencies rabbitmq ## every number to reach, ours beside baselines, fo
 screenshots: dependencies chromium ## a picture of every page, and those of the README's tour
 	@$(PY) -m tests.screenshots
 
-up: .env ## every process in a container of its own (needs Docker)
+up: .env secrets ## every process in a container of its own (needs Docker)
+	@missing=; [ -n "$$CALENDAR_SYNC_CRONOFY_CLIENT_ID" ] \
+		|| grep -Eq "^CALENDAR_SYNC_CRONOFY_CLIENT_ID=[[:space:]'\"]*[^[:space:]'\"]" .env \
+		|| missing=" CALENDAR_SYNC_CRONOFY_CLIENT_ID in .env"; \
+	[ -s secrets/cronofy-client-secret ] || missing="$$missing, the client secret in secrets/cronofy-client-secret"; \
+	[ -z "$$missing" ] || { echo "Nothing was started. What Cronofy shows for your application is missing:$${missing#,}." \
+		"Without one, make run shows everything with a simulated Cronofy." >&2; exit 1; }
 	docker compose up --build
 
 dependencies: $(VENV)/bin/python
@@ -94,6 +111,26 @@ rabbitmq:
 			|| echo "rabbitmq-server could not be installed"; \
 	fi
 
+# Its promtool reads the alerts; what is missing in the end, their tests say loudly.
+prometheus:
+	@if command -v promtool >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing prometheus for the tests"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+			apt-get install -qq -y --no-install-recommends prometheus >/dev/null \
+			|| echo "prometheus could not be installed"; \
+	fi
+
+# The one from PyPI, which all other tests use, is made without TLS.
+postgresql:
+	@if command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing postgresql for the tests"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+			apt-get install -qq -y --no-install-recommends postgresql >/dev/null \
+			|| echo "postgresql could not be installed"; \
+	fi
+
 # Google's build serves as well; without any, the tests of the pages in a browser say so loudly.
 chromium:
 	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
@@ -104,11 +141,25 @@ chromium:
 			|| echo "chromium could not be installed"; \
 	fi
 
-.env: $(if $(wildcard .env),,dependencies)
-	@$(PY) -c 'import base64, os, secrets; \
-	names = "POSTGRES RABBITMQ_VOREX RABBITMQ_RELAY RABBITMQ_CONSUMER RABBITMQ_OPERATOR".split(); \
-	print("CALENDAR_SYNC_ENCRYPTION_KEYS=" + base64.urlsafe_b64encode(os.urandom(32)).decode()); \
-	print("CALENDAR_SYNC_SIGN_IN_SECRET=" + secrets.token_hex(32)); \
-	print("CALENDAR_SYNC_CRONOFY_CLIENT_ID=\nCALENDAR_SYNC_CRONOFY_CLIENT_SECRET="); \
-	[print(f"{name}_PASSWORD={secrets.token_hex(24)}") for name in names]' > $@.new && chmod 600 $@.new && mv $@.new $@
-	@echo "Made .env with new secrets; add the Cronofy client id and secret to it"
+# The official readers of our documents, pinned with their hashes; kept until the pins change.
+standards:
+	@if ! command -v npm >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing nodejs and npm for the tests"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null \
+			|| echo "nodejs and npm could not be installed"; \
+	fi
+	@if command -v npm >/dev/null && ! cmp -s tests/standards/package-lock.json $(STANDARDS)/installed.lock; then \
+		echo "Fetching the readers of AsyncAPI and OpenAPI"; \
+		mkdir -p $(STANDARDS) && cp tests/standards/package.json tests/standards/package-lock.json $(STANDARDS) \
+			&& npm ci --prefix $(STANDARDS) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null \
+			&& cp tests/standards/package-lock.json $(STANDARDS)/installed.lock \
+			|| echo "The readers of AsyncAPI and OpenAPI could not be installed"; \
+	fi
+
+# Only what every system has: nothing is installed before there are secrets.
+.env:
+	@echo "CALENDAR_SYNC_CRONOFY_CLIENT_ID=" > $@
+
+secrets: ## passwords and keys as files in secrets/, for make up; what is there stays
+	@sh deploy/secrets.sh

@@ -15,8 +15,11 @@ ItemRef = NewType("ItemRef", str)
 LinkId = NewType("LinkId", str)
 IntegrationId = NewType("IntegrationId", str)
 
+UNRESTRICTED = "unrestricted"
+"""Cronofy's word for a calendar whose owner's own events may be changed (R34)."""
 KEY_SEPARATOR = "\x1f"
 _ITEM_SPACE = uuid.UUID("5b0a4f0e-3f0f-5c53-9d2c-2f6f2f3f9a51")
+_IMPORT_SPACE = uuid.UUID("c2b9a7c4-7d0e-5b1e-8a56-0f3b6c1d9e42")
 
 Fingerprints = dict[str, str | bool]
 """The canonical form of what may come back from the calendar, field by field; texts as hashes."""
@@ -31,6 +34,15 @@ def event_id(tenant_id: str, user_id: str, item_type: str, item_id: str) -> str:
     """The id under which an item is written to a user's linked calendar."""
     key = KEY_SEPARATOR.join((tenant_id, user_id, item_type, item_id))
     return "vcs-" + hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def imported_item_id(tenant_id: str, user_id: str, calendar_id: str, event_uid: str, *, turn: int) -> str:
+    """The id of the appointment that a foreign event becomes, the first time or, after that, once more.
+
+    Whoever does not know the calendar's and the event's ids, which Cronofy makes, cannot guess it.
+    """
+    key = KEY_SEPARATOR.join((tenant_id, user_id, calendar_id, event_uid, str(turn)))
+    return str(uuid.uuid5(_IMPORT_SPACE, key))
 
 
 class Origin(StrEnum):
@@ -61,17 +73,20 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an integration is not connected (R22)."""
+    """Why an integration is not connected (R22, R41)."""
 
     PERMISSION_WITHDRAWN = "permission_withdrawn"
     CALENDAR_MISSING = "calendar_missing"
     CALENDAR_READ_ONLY = "calendar_read_only"
+    ERASED = "erased"
 
 
 class Trigger(StrEnum):
     RUN = "run"
     REAL_TIME = "real_time"
     OPERATOR = "operator"
+    WATCHING = "watching"
+    """What would have been done by an integration that only watches: nothing was."""
 
 
 class Direction(StrEnum):
@@ -117,7 +132,16 @@ class Code(StrEnum):
     LOOP_STOPPED = "loop_stopped"
     REFUSED_BY_CALENDAR = "refused_by_calendar"
     HELD_DELETION = "held_deletion"
+    HELD_IMPORT = "held_import"
     NOT_ARRIVED = "not_arrived"
+    MEETING = "meeting"
+    ALREADY_THERE = "already_there"
+    OTHER_CONTENT = "other_content"
+    QUESTIONED = "questioned"
+
+
+ASKING_CODES = frozenset({Code.HELD_DELETION, Code.QUESTIONED})
+"""Why a link is held until a person has answered: its owner (R11), or the dispatcher (R52)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,16 +176,36 @@ class Integration:
     finished_at: datetime | None
     baseline_at: datetime | None
     deleted_at: datetime | None = None
+    known_since: datetime | None = None
+    """Set while the identities of events are to be learnt anew: until when all of them are known (R36)."""
+    watching_since: datetime | None = None
+    """Since when it only watches: all is decided and logged, and nothing written on either side."""
 
     @property
     def unrestricted(self) -> bool:
         """Whether external events of the calendar may be edited (R10)."""
-        return self.permission_level == "unrestricted"
+        return self.permission_level == UNRESTRICTED
 
     @property
     def sends(self) -> bool:
         """Whether writes may leave now: active, connected, and read once since Finish (R20, R22, R33)."""
         return self.active and self.status is Status.CONNECTED and self.baseline_at is not None
+
+    @property
+    def watching(self) -> bool:
+        """Whether it only says what it would do: it is not active, and reads all the same."""
+        return self.watching_since is not None and not self.active
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it does anything by itself: what is to rest must be neither active nor watching."""
+        return self.active or self.watching
+
+    @property
+    def reads(self) -> bool:
+        """Whether its calendar may be read now: to keep both sides alike, or to watch."""
+        watches = self.watching and self.status is Status.CONNECTED and self.baseline_at is not None
+        return self.sends or watches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,6 +246,43 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ShownText:
+    """A text as a calendar shows it, where that is more or less than what was written (R37)."""
+
+    written: str
+    """The print of the text that was written."""
+    shown: str
+    """The print of what the calendar makes of it."""
+    kept: int | None = None
+    """Of a text that is shown cut: how many characters of its skeleton are left."""
+    added: str = field(default="", repr=False)
+    """What the provider put behind it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CalendarForms:
+    """What one calendar makes of what is written to it, as far as it was seen (R13, R37)."""
+
+    texts: Mapping[str, ShownText] = field(default_factory=dict)
+    """By the field's name."""
+    keeps_private: bool = False
+    """A private event was read there."""
+    untitled: bool = False
+    """The event was read without a title."""
+    no_length: bool = False
+    """The event was read with its end at its start."""
+    shade: str | None = None
+    """What kind of busy or free it is: out of office, tentative, working elsewhere."""
+    accounts: tuple[str, ...] = ()
+    """Names that may stand before its title, the newest last."""
+    references: tuple[tuple[str, str], ...] = ()
+    """Labels and addresses that may end its description, the newest last."""
+
+
+NO_FORMS = CalendarForms()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
     """The pairing of an item and an event within one integration and calendar."""
 
@@ -229,16 +310,29 @@ class Link:
     """Oldest first: every write since the last one that was read back."""
     overtaken: Sequence[Written] = ()
     """Earlier writes that may yet arrive, although a newer one was read back."""
+    forms: CalendarForms = NO_FORMS
     read_at: float | None = None
     accepted_at: float | None = None
     event_updated: datetime | None = None
     may_update: bool = True
     may_delete: bool = True
+    guests: int = 0
+    """How many people besides the calendar's owner are invited, or invite (R40)."""
+    online: bool = False
+    """Whether there is an online meeting behind the event (R40)."""
+    join_url: str | None = None
+    former_uid: str | None = None
+    """The event that stood in this one's place before: its owner may fetch it back."""
     let_go_print: str | None = None
     rewrites: Sequence[float] = ()
     """When reads caused this link to be written, within the last hour."""
     claim_epoch: int = 0
     ended_at: datetime | None = None
+
+    @property
+    def is_meeting(self) -> bool:
+        """Whether its provider would tell guests of a change, or lose the way into the meeting (R40)."""
+        return self.origin is Origin.EXTERNAL and (self.guests > 0 or self.online)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,6 +351,7 @@ class LogEntry:
     item_type: ItemType | None = None
     title: str | None = None
     message_id: str | None = None
+    trace_id: str | None = None
     attempt: int | None = None
     run_id: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)

@@ -1,26 +1,48 @@
 """CloudEvents 1.0 around every message: bytes to checked values and back."""
 
 import re
-from collections.abc import Mapping
+from codecs import BOM_UTF8
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from contracts.errors import Malformed
-from contracts.fields import ANY_TEXT, ONE_LINE, Identifier, Instant, Strict, Text
-from contracts.messages import IntegrationData, NoticeData, RunData
+from contracts.fields import ANY_TEXT, ONE_LINE, WEB_ADDRESS, Identifier, Instant, Line, Name, Source, Strict
+from contracts.framing import misframed
+from contracts.limits import LONGEST_LINE
+from contracts.messages import IntegrationData, NoticeData, PersonData, QuestionData, RunData
+from contracts.tracing import can_be_followed, trace_id_of
 from contracts.vorex import ItemChangedData
 
+JSON_TYPE = "application/json"
 CLOUD_EVENT_TYPE = "application/cloudevents+json"
 OWN_SOURCE = "/calendar-sync"
 LARGEST_BODY = 256 * 1024
+_NO_HEADERS: Mapping[str, object] = MappingProxyType({})
 _TYPE_WORD = re.compile(r"[a-z_]{1,64}")
 
 
 def _absent(value: object) -> bool:
     return value is None
+
+
+def _said(media_type: str | None) -> str:
+    """Null says as little as leaving it out, and is told on in the same way."""
+    return media_type or JSON_TYPE
+
+
+def _usable(value: object) -> object:
+    """None of what is no text, or cannot be kept: no message is worth less for it (R43)."""
+    kept = isinstance(value, str) and len(value) <= LONGEST_LINE and "\0" not in value
+    return value if kept else None
+
+
+def _usable_parent(value: object) -> object:
+    return _usable(value) if can_be_followed(value) else None
 
 
 class _Envelope(Strict):
@@ -32,13 +54,28 @@ class _Envelope(Strict):
     specversion: Literal["1.0"]
     type: str
     id: Identifier
-    source: Identifier
-    subject: Annotated[Text | None, Field(exclude_if=_absent)] = None
+    source: Source
+    subject: Annotated[Line | None, Field(exclude_if=_absent)] = None
     time: Instant
-    datacontenttype: Annotated[Text | None, Field(exclude_if=_absent)] = "application/json"
+    datacontenttype: Annotated[Name | None, AfterValidator(_said)] = JSON_TYPE
+    traceparent: Annotated[Line | None, BeforeValidator(_usable_parent), Field(exclude_if=_absent)] = None
+    tracestate: Annotated[Line | None, BeforeValidator(_usable), Field(exclude_if=_absent)] = None
+
+    @property
+    def trace_id(self) -> str:
+        """Of the change that the message belongs to, the same at every attempt."""
+        return trace_id_of(self.source, self.id, self.traceparent)
 
     @classmethod
-    def of(cls, data: Strict, *, id: str, time: datetime, source: str = OWN_SOURCE) -> Self:  # noqa: A002
+    def of(
+        cls,
+        data: Strict,
+        *,
+        id: str,  # noqa: A002
+        time: datetime,
+        source: str = OWN_SOURCE,
+        traceparent: str | None = None,
+    ) -> Self:
         """The message that carries ``data``, with its subject where such messages have one."""
         return cls.model_validate(
             {
@@ -48,6 +85,7 @@ class _Envelope(Strict):
                 "source": source,
                 "subject": cls._subject_of(data),
                 "time": time,
+                "traceparent": traceparent,
                 "data": data,
             }
         )
@@ -124,7 +162,55 @@ class IntegrationChanged(_Envelope):
         return f"integration/{data.integration_id}"
 
 
-Message = ItemChanged | NoticeReceived | RunRequested | IntegrationChanged
+class AssignmentQuestioned(_Envelope):
+    """A technician deleted or moved a service call, or is out of office: its dispatcher is asked (R52)."""
+
+    exchange = "calendar-sync.integrations"
+
+    type: Literal["com.vorex.calendarsync.assignment.questioned.v1"]
+    data: QuestionData
+
+    @property
+    def routing_key(self) -> str:
+        return "assignment.questioned"
+
+    @classmethod
+    def _subject_of(cls, data: QuestionData) -> str:
+        return f"{data.item_type}/{data.item_id}"
+
+
+class PersonChanged(_Envelope):
+    """Vorex tells of a person: ``session.revoked`` or ``person.left``, on ``vorex.people`` (R45)."""
+
+    exchange = "vorex.people"
+
+    type: Literal["com.vorex.session.revoked.v1", "com.vorex.person.left.v1"]
+    data: PersonData
+
+    @property
+    def routing_key(self) -> str:
+        return self.type.removeprefix("com.vorex.").removesuffix(".v1")
+
+    @classmethod
+    def _subject_of(cls, data: PersonData) -> str:
+        return f"person/{data.user_id}"
+
+
+class SessionRevoked(PersonChanged):
+    """A person is signed out everywhere, by Vorex: sessions and tokens from before open nothing."""
+
+    type: Literal["com.vorex.session.revoked.v1"]
+
+
+class PersonLeft(PersonChanged):
+    """A person works there no longer: signed out everywhere, and their integrations stop."""
+
+    type: Literal["com.vorex.person.left.v1"]
+
+
+Message = (
+    ItemChanged | NoticeReceived | RunRequested | IntegrationChanged | AssignmentQuestioned | PersonChanged
+)
 MessageT = TypeVar("MessageT", bound=_Envelope)
 
 
@@ -133,14 +219,37 @@ def _adapter(expected: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(expected)
 
 
-def decode(body: bytes, *, expected: type[MessageT]) -> MessageT:
-    """The message in these bytes; raises Malformed naming the first field at fault and its rule."""
+def decode(body: bytes, *, expected: type[MessageT], headers: Mapping[str, object] = _NO_HEADERS) -> MessageT:
+    """The message in these bytes; raises Malformed naming the first field at fault and its rule.
+
+    ``headers`` of the message tell of one that is no event in structured mode what it is instead.
+    """
+    message = _decoded(body, expected, headers)
+    if isinstance(message, list):
+        raise message[0]
+    return message
+
+
+def faults_of(body: bytes, *, expected: type[MessageT]) -> Sequence[Malformed]:
+    """Every field at fault with its rule; empty where the message can be decoded.
+
+    What fields say of each other (``end`` before ``start``) is judged once each is right by itself.
+    """
+    message = _decoded(body, expected, _NO_HEADERS)
+    return message if isinstance(message, list) else ()
+
+
+def _decoded(
+    body: bytes, expected: type[MessageT], headers: Mapping[str, object]
+) -> MessageT | list[Malformed]:
     if len(body) > LARGEST_BODY:
-        raise Malformed("body", f"must be at most {LARGEST_BODY} bytes")
+        return [Malformed("body", f"must be at most {LARGEST_BODY} bytes")]
     try:
-        message: MessageT = _adapter(expected).validate_json(body)
+        message: MessageT = _adapter(expected).validate_json(body.removeprefix(BOM_UTF8))
     except ValidationError as error:
-        raise malformed_message(error) from None
+        instead = misframed(body, headers)
+        details = error.errors(include_url=False, include_input=False)
+        return [instead] if instead else [complaint(detail) for detail in details]
     return message
 
 
@@ -166,6 +275,7 @@ def complaint(detail: Mapping[str, Any]) -> Malformed:
 _RULES: Mapping[str, str] = {
     ANY_TEXT: "must not contain U+0000",
     ONE_LINE: "must not contain U+0000 or another control character",
+    WEB_ADDRESS: "must be a web address, such as https://vorex.example/t/7, without control characters",
     "bool_type": "must be true or false",
     "dict_type": "must be an object",
     "enum": "must be one of {expected}",
@@ -180,5 +290,6 @@ _RULES: Mapping[str, str] = {
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must not be empty",
     "string_type": "must be a text",
+    "too_long": "must have at most {max_length} entries",
     "tuple_type": "must be a list",
 }

@@ -5,6 +5,7 @@ SyncError
 │  ├─ Throttled         asked to slow down; never counted as an attempt
 │  ├─ Unanswered        sent, and no answer came: it may or may not have been done
 │  └─ Unavailable       broker, database or Cronofy cannot be reached at all
+│     └─ WrongKeys      no key that was given opens a stored token
 └─ Permanent            trying again cannot help; ``code`` is a dead letter's code
    ├─ Malformed         the message itself is wrong; names the field and the rule
    ├─ GrantRefused      the account's authorisation is gone (``invalid_grant``)
@@ -42,6 +43,22 @@ class Unanswered(Transient):
 
 class Unavailable(Transient):
     """The other side cannot be reached."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after, status=status)
+        self.remedy = remedy
+        """What an operator can do about it, where its kind tells."""
+
+
+class WrongKeys(Unavailable):
+    """No key of ENCRYPTION_KEYS opens a stored token: give the key back under which it was encrypted."""
 
 
 class Permanent(SyncError):

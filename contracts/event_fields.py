@@ -91,6 +91,30 @@ class EventFields:
         return {"time": text, "tzid": self.tzid} if isinstance(moment, datetime) else text
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventDetails:
+    """What events of ours are given beside their fields, where their provider takes it (R13)."""
+
+    url: bool = False
+    """The address of the item's record."""
+    color: bool = False
+    """A colour for each type of item."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdviceWish:
+    """In which language copies say what doing something to them does, and the boxes that it depends on."""
+
+    language: str
+    update: bool
+    delete: bool
+
+
+NO_DETAILS = EventDetails()
+TAKES_DETAILS = frozenset({"apple", "google"})
+"""The providers that keep an address and a colour of an event (CRONOFY.md C59, C60)."""
+
+
 def fields_hash(fields: EventFields | None) -> str:
     """Equal for equal fields, and for events that should not exist; 32 hex digits, kept by links."""
     form = orjson.dumps(fields and fields.to_wire_dict(), option=orjson.OPT_SORT_KEYS)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any, TypeGuard, TypeVar
@@ -14,27 +15,45 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     StringConstraints,
     TypeAdapter,
     ValidationError,
 )
 from pydantic import WithJsonSchema as Shown
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from contracts.limits import (
+    LONGEST_ADDRESS,
+    LONGEST_ID,
+    LONGEST_LINE,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    LONGEST_TIME,
+    MOST_ASSIGNEES,
+)
+from contracts.times import EARLIEST_YEAR, LATEST_YEAR, can_be_held
+from contracts.zones import iana_zone
 
 LARGEST_VERSION = 2**53 - 1
-LONGEST_ID = 255
 ANY_TEXT = r"^[^\x00]*$"
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
-_FIRST_YEAR, _LAST_YEAR = 2, 9998
-"""Every instant between can be told in any time zone and be lengthened by a day."""
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]"
-    r"([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+WEB_ADDRESS = r"^[Hh][Tt][Tt][Pp][Ss]?://[^\x00-\x1f\x7f]+$"
+_DAY_FORM = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_INSTANT_FORM = (
+    rf"{_DAY_FORM}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 )
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = "(?!000[01]|9999)"
+INSTANT_PATTERN, DAY_PATTERN = f"^{_YEARS}{_INSTANT_FORM}$", f"^{_YEARS}{_DAY_FORM}$"
+"""As schemas tell them; which days a month has they leave to ``format``."""
+_INSTANT = re.compile(_INSTANT_FORM)
+_DATE = re.compile(_DAY_FORM)
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Characters that Unicode counts as letters or signs and every font shows as nothing."""
+_WINDOWS_NAME = re.compile(r"[A-Za-z.()+-]+(?: [A-Za-z.()+-]+)* (?:Standard|Daylight|Summer) Time")
+_LONGEST_TOLD = 60
 _NOT_ZONES = frozenset({"localtime", "Factory"})
 
 
@@ -49,30 +68,54 @@ def broken_rule(rule: str, *at: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{rule}", {"rule": rule, "at": at})
 
 
-def null_means(default: object) -> BeforeValidator:
+@dataclass(frozen=True, slots=True)
+class NullMeans:
+    """An explicit null says the same as leaving the field out; schemas of what is read say so too."""
+
+    default: object
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._filled, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shown = handler(schema)
+        return {"anyOf": [shown, {"type": "null"}]} if handler.mode == "validation" else shown
+
+    def _filled(self, value: object) -> object:
+        return self.default if value is None else value
+
+
+def null_means(default: object) -> NullMeans:
     """An explicit null says the same as leaving the field out."""
-    return BeforeValidator(lambda value: default if value is None else value)
+    return NullMeans(default)
+
+
+def _whole(value: object) -> object:
+    """A whole number however JSON writes it: 1.0 is 1."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 _Moment = TypeVar("_Moment", bound=date)
 
 
 def _bounded(moment: _Moment) -> _Moment:
-    if _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+    if can_be_held(moment):
         return moment
-    raise broken_rule(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    raise broken_rule(f"must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}")
 
 
 def instant(value: object) -> datetime:
     """The moment in UTC, from RFC 3339 text or an aware datetime; refuses a time without an offset."""
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
+    if isinstance(value, str) and len(value) <= LONGEST_TIME and _INSTANT.fullmatch(value):
         value = _or_none(datetime.fromisoformat, value.upper())
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise broken_rule("must be a time with an offset, such as 2026-12-03T09:00:00Z")
     try:
         return _bounded(value.astimezone(UTC))
     except OverflowError:
-        raise broken_rule(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}") from None
+        raise broken_rule(f"must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}") from None
 
 
 def calendar_day(value: object) -> date:
@@ -109,9 +152,20 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones()) - _NOT_ZONES
 
 
+def is_zone(value: object) -> bool:
+    """Whether it is the name of a time zone, and so tells nothing but that."""
+    return isinstance(value, str) and value in _zones()
+
+
 def _known_zone(name: str) -> str:
     if name in _zones():
         return name
+    windows = iana_zone(name)
+    if windows is not None:
+        return windows
+    # what is said as Windows says it is a name; anything else may be somebody's text, and is not repeated
+    if len(name) <= _LONGEST_TOLD and _WINDOWS_NAME.fullmatch(name):
+        raise broken_rule(f"must be an IANA time zone, such as Europe/London, not {name}")
     raise broken_rule("must be an IANA time zone, such as Europe/London")
 
 
@@ -121,25 +175,56 @@ def _without_repeats(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 Text = Annotated[str, StringConstraints(pattern=ANY_TEXT)]
 """Free text without U+0000, which PostgreSQL cannot hold."""
-OptionalText = Annotated[Text, null_means("")]
+Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE, pattern=ANY_TEXT)]
+OptionalLine = Annotated[Line, null_means("")]
+OptionalLongText = Annotated[
+    str, StringConstraints(max_length=LONGEST_TEXT, pattern=ANY_TEXT), null_means("")
+]
+Name = Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=ANY_TEXT)]
+LinkAddress = Annotated[str, StringConstraints(max_length=LONGEST_ADDRESS, pattern=WEB_ADDRESS)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=ONE_LINE)]
 """A name that others gave to a thing. U+001F, which separates the parts of event ids, cannot be in it."""
-Identifiers = Annotated[tuple[Identifier, ...], Field(strict=False), AfterValidator(_without_repeats)]
+OlderIdentifier = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=ONE_LINE)]
+"""One that may have been stored before ids were limited to 200 characters (R43)."""
+Source = OlderIdentifier
+"""Where a message comes from: an address that has a tenant's id in it."""
+OlderIdentifiers = Annotated[
+    tuple[OlderIdentifier, ...], Field(strict=False), AfterValidator(_without_repeats)
+]
+Identifiers = Annotated[
+    tuple[Identifier, ...],
+    Field(strict=False, max_length=MOST_ASSIGNEES),
+    AfterValidator(_without_repeats),
+]
 Switch = Annotated[bool, null_means(default=False)]
-Version = Annotated[int, Field(ge=1, le=LARGEST_VERSION)]
-SeenVersion = Annotated[int, Field(ge=0, le=LARGEST_VERSION)]
-Zone = Annotated[Text, AfterValidator(_known_zone), null_means("UTC")]
+WHOLE_NUMBER = BeforeValidator(_whole)
+Version = Annotated[int, Field(ge=1, le=LARGEST_VERSION), WHOLE_NUMBER]
+SeenVersion = Annotated[int, Field(ge=0, le=LARGEST_VERSION), WHOLE_NUMBER]
+Zone = Annotated[Name, AfterValidator(_known_zone), null_means("UTC")]
 Instant = Annotated[
-    datetime, Field(strict=False), BeforeValidator(instant), Shown({"type": "string", "format": "date-time"})
+    datetime,
+    Field(strict=False),
+    BeforeValidator(instant),
+    Shown({"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN, "maxLength": LONGEST_TIME}),
 ]
 JsonObject = Annotated[dict[str, Any], Field(strict=False)]
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier, config=ConfigDict(strict=True))
+_SOURCE: TypeAdapter[str] = TypeAdapter(Source, config=ConfigDict(strict=True))
 
 
 def is_identifier(value: object) -> TypeGuard[str]:
     """Whether a message may call something so; for what is named in a message that cannot be decoded."""
+    return _is_valid(_IDENTIFIER, value)
+
+
+def is_source(value: object) -> TypeGuard[str]:
+    """Whether a message may say that it comes from there."""
+    return _is_valid(_SOURCE, value)
+
+
+def _is_valid(rule: TypeAdapter[str], value: object) -> bool:
     try:
-        _IDENTIFIER.validate_python(value)
+        rule.validate_python(value)
     except ValidationError:
         return False
     return True

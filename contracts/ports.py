@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar
 
-from contracts.cronofy import EventsPage, EventsQuery, TokenGrant, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery
+from contracts.cronofy_accounts import Profile, TokenGrant, UserInfo
 from contracts.writes import Answer, EventWrite
 
 _Result = TypeVar("_Result")
@@ -133,6 +135,29 @@ class Permit:
     """By the process's monotonic clock."""
 
 
+class Urgency(StrEnum):
+    """The classes of the budget, the first served first (R32, R44)."""
+
+    LIVE = "live"
+    """A change that crosses."""
+    PERSON = "person"
+    """What somebody asks through a page or the API and looks at."""
+    RUN = "run"
+    """What nobody waits for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """For whom a call is made and how urgently; a permit says that its budget was taken already."""
+
+    integration_id: str = ""
+    """Empty: the account itself stands in the budget's queue."""
+    tenant_id: str = ""
+    """Empty: nobody's; all of those share one tenant's part (R44)."""
+    urgency: Urgency = Urgency.LIVE
+    permit: Permit | None = None
+
+
 class Budget(Protocol):
     """The application-wide allowance of Cronofy requests, shared by all processes (R32)."""
 
@@ -140,11 +165,11 @@ class Budget(Protocol):
     def most(self) -> int | None:
         """The largest cost that one request may ever have; None without a limit."""
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
-        """Return when a request of that cost may be sent. Integrations are served in turn, runs last."""
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
+        """Return when a request of that cost may be sent: the most urgent first, tenants in turn."""
 
-    async def penalise(self, integration_id: str) -> None:
-        """Tell that Cronofy answered 429; refused for two integrations within 10 s, the budget halves."""
+    async def penalise(self, turn: Turn) -> None:
+        """Tell that Cronofy answered 429; where it is not one tenant's trouble, the budget halves."""
 
 
 class BudgetLedger(Protocol):
@@ -163,6 +188,9 @@ class TokenSource(Protocol):
     async def renew(self, sub: str, stale: str) -> str:
         """Another token than ``stale``, which Cronofy has just refused."""
 
+    async def refresh_token(self, sub: str) -> str | None:
+        """What the whole grant can be ended with; None where nothing is kept of the account."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
@@ -180,11 +208,16 @@ class Credentials:
 
 
 class CredentialStore(Protocol):
-    """Where tokens are kept. ``lease`` lets one process renew at a time."""
+    """Where tokens are kept. ``lease`` lets one process renew at a time. Without a key: WrongKeys."""
 
     async def load(self, sub: str) -> Credentials | None: ...
 
-    async def save(self, new: Credentials) -> None: ...
+    async def save(self, new: Credentials) -> bool:
+        """Replace what is known; False where that allows more and is in use."""
+
+    def seal(self, text: str) -> str: ...
+
+    def unseal(self, sealed: str) -> str: ...
 
     async def lease(self, sub: str, *, epoch: int, holder: str, seconds: float) -> int | None: ...
 
@@ -194,28 +227,35 @@ class CredentialStore(Protocol):
 
     async def forget(self, sub: str) -> None: ...
 
+    async def readable(self) -> bool:
+        """Whether there is a key for every token that is kept."""
+
 
 class GrantKeeper(Protocol):
     """Who keeps the grants that people give."""
 
-    async def adopt(self, sub: str, grant: TokenGrant) -> None: ...
+    async def adopt(self, sub: str, grant: TokenGrant) -> bool:
+        """Keep the grant; False where another one allows more and is in use."""
+
+    def seal_text(self, text: str) -> str:
+        """A code that is exchanged later, encrypted."""
+
+    def unseal_text(self, sealed: str) -> str: ...
+
+    def seal(self, grant: TokenGrant) -> str:
+        """The grant's tokens, encrypted, for the time until its person has answered."""
+
+    def unseal(self, sealed: str, *, sub: str, profile: Profile) -> TokenGrant: ...
+
+    async def forget(self, sub: str) -> None:
+        """Erase the account's tokens."""
 
 
 class OutageWatch(Protocol):
-    """Who knows whether Cronofy is down."""
+    """Who knows whether something is down that every message needs: Cronofy, or the key to the tokens."""
 
     @property
     def open(self) -> bool: ...
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    """For whom a call is made and how urgently; a permit says that its budget was taken already."""
-
-    integration_id: str = ""
-    """Empty: the account itself stands in the budget's queue."""
-    run: bool = False
-    permit: Permit | None = None
 
 
 LIVE_TURN = Turn()
@@ -256,6 +296,9 @@ class Revoker(Protocol):
 
     async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn) -> None: ...
 
+    async def revoke_account(self, sub: str, *, erase: bool = False, turn: Turn) -> None:
+        """End all that the account allows; ``erase``: what is kept of the person there goes with it."""
+
 
 class LinkedCalendars(EventReader, EventWriter, Revoker, Protocol):
     """All that the steps of a run ask of Cronofy."""
@@ -271,8 +314,8 @@ class AccountCheck(Protocol):
 class NoticeReader(Protocol):
     """Who reads linked calendars for notices that were left."""
 
-    async def pending(self) -> Sequence[str]:
-        """Integrations with a notice that nobody is reading for."""
+    async def pending(self) -> Sequence[tuple[str, str]]:
+        """Integrations with a notice that nobody is reading for, each with its tenant, who take turns."""
 
     async def catch_up(self, integration_id: str) -> None:
         """Read for the notices that were left, if any."""

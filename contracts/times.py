@@ -8,11 +8,18 @@ InstantOrDay: TypeAlias = datetime | date
 
 ONE_DAY = timedelta(days=1)
 HALF_HOUR = timedelta(minutes=30)
+EARLIEST_YEAR, LATEST_YEAR = 2, 9998
+"""Every instant between can be told in any time zone and be lengthened by a day."""
 
 
 def usual_length(*, all_day: bool) -> timedelta:
     """How long an event without an end lasts (R14)."""
     return ONE_DAY if all_day else HALF_HOUR
+
+
+def can_be_held(moment: date) -> bool:
+    """Whether every clock and every store can hold the instant or day."""
+    return EARLIEST_YEAR <= moment.year <= LATEST_YEAR
 
 
 def as_instant(moment: InstantOrDay) -> datetime:

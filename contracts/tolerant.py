@@ -1,29 +1,49 @@
 """Reading another party's JSON without trusting its shape: what is absent or odd is None or empty."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from contracts.errors import Malformed
-from contracts.times import InstantOrDay
+from contracts.limits import LONGEST_ADDRESS, LONGEST_EVENT_ID, cut
+from contracts.times import InstantOrDay, can_be_held
 
 _Read = TypeVar("_Read")
 
+LONGEST_UNNAMED = 16_384
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 LENGTH_OF_A_DAY = len("2026-12-03")
 
 
-def read_required(raw: Mapping[str, Any], name: str) -> str:
+def read_required(raw: Mapping[str, Any], name: str, *, longest: int | None = None) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not value:
         raise Malformed(name, "must be a non-empty text")
+    if longest is not None and len(value) > longest:
+        raise Malformed(name, f"must have at most {longest} characters")
     if _whole(value) != value:
         raise Malformed(name, "must be a text of whole characters")
     return value
 
 
 def read_text(raw: Mapping[str, Any], name: str) -> str | None:
+    """None for a text that is longer than any token or address."""
     value = raw.get(name)
-    return _whole(value) if isinstance(value, str) else None
+    return _whole(value) if isinstance(value, str) and len(value) <= LONGEST_UNNAMED else None
+
+
+def read_id(raw: Mapping[str, Any], name: str) -> str | None:
+    """None for an empty id, and for one that is too long to be known again: no id can be cut."""
+    value = raw.get(name)
+    sane = isinstance(value, str) and len(value) <= LONGEST_EVENT_ID
+    return _whole(value) or None if sane and isinstance(value, str) else None
+
+
+def read_cut(raw: Mapping[str, Any], name: str, longest: int) -> str | None:
+    """A text of at most so many characters, cut where it has more (R43)."""
+    value = raw.get(name)
+    return cut(_whole(value[: 2 * longest]), longest) if isinstance(value, str) else None
 
 
 def _whole(value: str) -> str:
@@ -59,10 +79,18 @@ def read_sane_instant(value: Any) -> datetime | None:
     try:
         read = datetime.fromisoformat(value) if isinstance(value, str) else None
         if read is None or read.tzinfo is None:
-            return read and read.replace(tzinfo=UTC, microsecond=0)
-        return read.astimezone(UTC).replace(microsecond=0)
+            return read and _bounded(read.replace(tzinfo=UTC, microsecond=0))
+        return _bounded(read.astimezone(UTC).replace(microsecond=0))
     except (OverflowError, ValueError):
         return None
+
+
+_Moment = TypeVar("_Moment", bound=date)
+
+
+def _bounded(moment: _Moment) -> _Moment | None:
+    """None beyond the years in which every moment can be told in any zone and be lengthened by a day."""
+    return moment if can_be_held(moment) else None
 
 
 def read_moment(raw: Mapping[str, Any], name: str) -> InstantOrDay:
@@ -80,6 +108,23 @@ def read_moment(raw: Mapping[str, Any], name: str) -> InstantOrDay:
 
 def _day(value: str) -> date | None:
     try:
-        return date.fromisoformat(value)
+        return _bounded(date.fromisoformat(value))
     except ValueError:
         return None
+
+
+def read_people(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    """The addresses of all who are invited, and of who invites; none where nobody is (R40)."""
+    listed = raw.get("attendees")
+    if not isinstance(listed, list) or not listed:
+        return ()
+    rows = [*listed, raw.get("organizer")]
+    found = (read_text(row, "email") or "" for row in rows if isinstance(row, Mapping) and row)
+    return tuple(dict.fromkeys(address.strip().lower() for address in found))
+
+
+def read_join_url(raw: Mapping[str, Any]) -> str | None:
+    """Where the online meeting is joined; nothing but a web address, for it becomes a link."""
+    said = read_text(read_object(raw, "conferencing"), "join_url") or read_text(raw, "meeting_url") or ""
+    found = _WEB_ADDRESS.fullmatch(said.strip()[: LONGEST_ADDRESS + 1])
+    return found[0] if found and len(found[0]) <= LONGEST_ADDRESS else None

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
 from contracts.event_fields import EventFields
+from contracts.limits import LONGEST_NAME, cut
 
 Method: TypeAlias = Literal["POST", "DELETE"]
 
 SAFE_IN_PATH = "@:!$&'()*+,;=~"
+MOST_ERRORS = 20
 FIRST_SUCCESS, BEYOND_SUCCESS = 200, 300
 
 
@@ -24,6 +27,12 @@ class Upsert:
     calendar_id: str
     event_id: str
     fields: EventFields
+    shade: str | None = None
+    """What kind of busy or free its owner made of it, which is kept (R37)."""
+    details: Mapping[str, str | None] = field(default_factory=dict)
+    """What is written beside the fields and compared with nothing (CRONOFY.md C59, C60)."""
+    description: str | None = None
+    """The fields' description with the copy's last line (R52); None: without."""
 
     method: Method = field(default="POST", init=False, repr=False)
 
@@ -36,8 +45,15 @@ class Upsert:
         """Names the event; one batch carries each key once."""
         return (self.calendar_id, self.event_id)
 
+    @property
+    def zone(self) -> str | None:
+        """The zone that it names."""
+        return self.fields.tzid
+
     def body(self) -> dict[str, Any]:
-        return {"event_id": self.event_id, **self.fields.to_wire_dict()}
+        shade = {"extended_transparency": self.shade} if self.shade else {}
+        form = {"event_id": self.event_id, **self.fields.to_wire_dict(), **shade, **self.details}
+        return form if self.description is None else form | {"description": self.description}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +63,7 @@ class ForeignEdit:
     calendar_id: str
     event_uid: str
     fields: EventFields
+    shade: str | None = None
 
     method: Method = field(default="POST", init=False, repr=False)
 
@@ -54,10 +71,15 @@ class ForeignEdit:
     def key(self) -> tuple[str, str]:
         return (self.calendar_id, self.event_uid)
 
+    @property
+    def zone(self) -> str | None:
+        return self.fields.tzid
+
     def body(self) -> dict[str, Any]:
         form = self.fields.to_wire_dict()
         form.pop("tzid", None)
-        return {"event_uid": self.event_uid, **form}
+        shade = {"extended_transparency": self.shade} if self.shade and "transparency" in form else {}
+        return {"event_uid": self.event_uid, **form, **shade}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +91,7 @@ class Delete:
     event_uid: str | None = None
 
     method: Method = field(default="DELETE", init=False, repr=False)
+    zone: None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if (self.event_id is None) == (self.event_uid is None):
@@ -111,10 +134,12 @@ class Answer:
         errors = data.get("errors") if isinstance(data, Mapping) else None
         if not isinstance(errors, Mapping):
             return cls(status=status)
-        return cls(status=status, errors={str(name): _rule(said) for name, said in errors.items()})
+        told = islice(errors.items(), MOST_ERRORS)
+        return cls(status=status, errors={cut(name, LONGEST_NAME): _rule(said) for name, said in told})
 
 
 def _rule(said: Any) -> str:
     first = said[0] if isinstance(said, list) and said else said
     key = first.get("key") if isinstance(first, Mapping) else None
-    return str(key).removeprefix("errors.") if key else "invalid"
+    told = key.removeprefix("errors.") if isinstance(key, str) else ""
+    return cut(told, LONGEST_NAME) or "invalid"

@@ -23,11 +23,12 @@ from contracts.calendar import (
 from contracts.event_fields import EventFields, fields_hash
 from contracts.writes import Answer
 from handlers import link_states
-from handlers.compose import compose
 from handlers.landing import FIRST_SERVER_ERROR, GONE_STATUSES, PASSING_STATUSES
+from handlers.link_beginnings import first
 from handlers.link_states import UNWRITTEN_STATES
 from handlers.outbound_message import outbound_entry
 from handlers.plan import belongs_on_calendar, renewed_link
+from handlers.texts.compose import compose
 
 TYPE_NO_LONGER_SENT = (
     "Items of this type are no longer sent; the copy stays on the calendar that was linked before."
@@ -57,7 +58,7 @@ def plan_successor(
     if item.type not in integration.item_types:
         return None
     if here is None:
-        new = link_states.first(item, integration, LinkId(new_id()))
+        new = first(item, integration, LinkId(new_id()))
         return Successor(link=link_states.want(new, fields, revision=item.revision), new=True)
     if _stands(here, fields) or _let_go_by_hand(here):
         return Successor()

@@ -11,7 +11,13 @@ from handlers.judgement import LinkedRow, Reading
 from handlers.outbound_message import MOST_REMEMBERED_WRITES
 
 ARRIVAL_SECONDS = 15 * 60.0
-"""Seconds after which an accepted write of ours that does not show was undone by a person."""
+"""Seconds after which an accepted write that does not show is made once more, or was refused (R10)."""
+
+LATE_SECONDS = 24 * 3600.0
+"""Seconds for which a write of ours that does not show is on its way, and not undone by a person (R38)."""
+
+LATEST_SECONDS = 24 * 3600.0
+"""Seconds after which a write that was sent comes no more, however late a provider may be."""
 
 REWRITES_BEFORE_REFUSED = 3
 """Writes within an hour after which a foreign event that shows only a part of them refused the rest (R10)."""
@@ -37,19 +43,35 @@ class RowReading:
 
 def read_row(row: LinkedRow, read: Fingerprints, own: Fingerprints) -> RowReading:
     """Say what a row shows; ``own`` stands in where nothing is known of the event."""
-    link, updated = row.link, row.updated
+    link = row.link
     newest = link.writes[-1] if link.writes else None
     if newest is None:
         return _look_at_rest(link, read, own)
     # "Lunch" at 12:00 was written, accepted at 9:00:00. A row of 9:00:02 shows "Lunch" at 12:00: our echo.
     if are_same(read, newest.prints):
         return RowReading(read=read, fields=set(), confirmed=True)
-    # Accepted at 9:00, not there at 9:16, and the event was touched at 9:10: a person undid it.
-    # Touched at 8:50 for the last time: it may still be under way, however late it is.
-    late = age_of_last_write(link, row.reading) >= ARRIVAL_SECONDS and (
-        updated is None or touched_since(updated, newest)
-    )
-    return _look_past(link, newest, read, mixed=_mixed(row, read), late=late)
+    return _look_past(link, newest, read, mixed=_mixed(row, read), late=_is_late(row, newest))
+
+
+def _is_late(row: LinkedRow, newest: Written) -> bool:
+    """Whether what shows is a person's doing, although it is as it was before the newest write."""
+    # Sent on Monday at 9:00, not there on Tuesday at 9:01, and the event was touched on Monday at 9:10: a
+    # person undid it. Touched on Monday at 8:50 for the last time: it may still be under way, however late.
+    link, updated = row.link, row.updated
+    if link.origin is Origin.EXTERNAL:
+        return age_of_last_write(link, row.reading) >= ARRIVAL_SECONDS and (
+            updated is None or touched_since(updated, newest)
+        )
+    return row.reading.now - newest.sent_at >= LATE_SECONDS and _touched_after(updated, newest.sent_at)
+
+
+def was_made_again(link: Link, reading: Reading) -> bool:
+    """Whether the newest write was made once more within the last day, because it did not show (R38).
+
+    What was made sooner, for an older write had passed over it, may have been overtaken by the same again.
+    """
+    soonest = link.writes[-1].sent_at + ARRIVAL_SECONDS if link.writes else 0.0
+    return any(at >= soonest and at > reading.now - LATE_SECONDS for at in link.rewrites)
 
 
 def _look_at_rest(link: Link, read: Fingerprints, own: Fingerprints) -> RowReading:
@@ -153,6 +175,36 @@ def _accepted_after(write: Written, at: datetime) -> bool:
 def is_deletion_outstanding(link: Link, reading: Reading) -> bool:
     """Whether a deletion of ours may yet arrive."""
     return any(_deletion(write) for write in outstanding_writes((*link.overtaken, *link.writes), reading))
+
+
+def may_have_made(row: LinkedRow) -> bool:
+    """Whether a write of ours that comes late, after the deletion, may have made this event anew.
+
+    Such a one has an identity of its own; an event under the known one was fetched back.
+    """
+    link = row.link
+    if row.event.event_uid == link.event_uid or link.origin is Origin.EXTERNAL:
+        return False
+    return _may_still_come(row)
+
+
+def touched_since_removal(row: LinkedRow) -> bool:
+    """Whether its owner had a hand in an event after our removal of it was accepted, seen gone or not."""
+    # Its owner deleted it on Monday at 9:00, Vorex at 9:01: accepted, with nothing left to remove, and no
+    # deleted row follows. Changed at 9:30, on Monday it may show a late write of ours, with the removal
+    # still on its way; on Tuesday neither comes any more: its owner fetched it back.
+    link, updated, accepted = row.link, row.updated, row.link.accepted_at
+    removed = link.desired is None and link.state is LinkState.AGREED and link.desired_revision > 0
+    if not removed or accepted is None or updated is None or _may_still_come(row):
+        return False
+    return row.reading.asked_at - accepted >= LATEST_SECONDS and _touched_after(updated, accepted)
+
+
+def _may_still_come(row: LinkedRow) -> bool:
+    return any(
+        write.copies > 0 and not _deletion(write) and row.reading.now - write.sent_at < LATEST_SECONDS
+        for write in (*row.link.overtaken, *row.link.writes)
+    )
 
 
 def after_deletion_seen(link: Link) -> Link:

@@ -1,6 +1,6 @@
 """What a row read from the linked calendar means for a link that is known.
 
-Pure. The rules are R5–R10, R18 and R19: echo, not arrived yet, a person's edit, a deletion.
+Pure. The rules are R5–R10, R18, R19 and R52: echo, not arrived yet, a person's edit, a deletion.
 """
 
 from dataclasses import replace
@@ -17,9 +17,9 @@ from contracts.calendar import (
     Outcome,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.vorex import ItemContent, ItemType
+from contracts.vorex import ItemType
 from handlers import link_states
-from handlers.compose import compose
+from handlers.conflicts import is_deletion_waiting, weigh_deletion
 from handlers.deletions import is_outlived, judge_deleted_row
 from handlers.echo import (
     ARRIVAL_SECONDS,
@@ -34,8 +34,10 @@ from handlers.echo import (
     read_row,
     recent_writes,
     touched_since,
+    was_made_again,
 )
 from handlers.edits import (
+    bears_former_mark,
     conflict_values,
     edited_item,
     event_values,
@@ -43,12 +45,16 @@ from handlers.edits import (
     masked_event,
     read_only_code,
 )
-from handlers.fingerprints import are_same, differing_fields, fingerprints_of_event
+from handlers.fingerprints import are_same, differing_fields, fingerprints_of_copy, fingerprints_of_event
+from handlers.forms import recognised, with_marks
 from handlers.judgement import NO_CHANGE, Judgement, LinkedRow, Reading, item_after_change
 from handlers.link_states import RESTING_STATES, differ, rewrite, thaw
-from handlers.log_entries import RowLog
+from handlers.log_entries import VOREX_WON, RowLog
+from handlers.meetings import unless_a_meeting
 from handlers.outbound_message import expecting
-from handlers.plan import LeaveEvent, WriteEvent, desired_event, left_link
+from handlers.plan import LeaveEvent, WriteEvent, desired_event, is_asked_of_dispatcher, left_link
+from handlers.questions.asking import asked_about_move, is_moved_too_far, still_asked
+from handlers.restored import RESTORED, restored, was_seen_gone
 from handlers.versions import does_vorex_win
 
 WRITE_IN_FLIGHT_SECONDS = 60.0
@@ -60,7 +66,7 @@ def judge_row(
 ) -> Judgement:
     """Say what a row means for the link that it belongs to."""
     row = LinkedRow(event=event, link=link, item=item, integration=integration, reading=reading)
-    judged = _judge(row)
+    judged = unless_a_meeting(row, _judge(row))
     after = judged.link
     if after is None or after.code is not Code.LOOP_STOPPED or link.code is Code.LOOP_STOPPED:
         return judged
@@ -77,6 +83,15 @@ def _judge(row: LinkedRow) -> Judgement:
         return Judgement(again=True)
     if _overtaken(row):
         return NO_CHANGE
+    if (back := restored(row)) is not None:
+        return back.judgement or _judge_back(row.known_as(back.link or link))
+    return _judge_standing(row)
+
+
+def _judge_standing(row: LinkedRow) -> Judgement:
+    link, reading = row.link, row.reading
+    if is_asked_of_dispatcher(link):
+        return still_asked(row, _acquainted(row)) or _judge_standing(row.known_as(link_states.unask(link)))
     if _takes_nothing(row):
         return _judge_unwanted(row)
     if link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
@@ -88,6 +103,18 @@ def _judge(row: LinkedRow) -> Judgement:
             else judge_deleted_row(row)
         )
     return _judge_living(row)
+
+
+def _judge_back(row: LinkedRow) -> Judgement:
+    """A copy that is kept alike again, with what Vorex changed meanwhile."""
+    judged = _judge_living(row)
+    link, item = judged.link or row.link, judged.item or row.item
+    entry = RowLog(item, row.integration, row.reading)
+    entries = [entry(LogAction.LINK, Outcome.DONE, Code.OK, RESTORED), *judged.entries]
+    behind = link.state is LinkState.AGREED and link.applied_revision < item.revision
+    if behind:
+        link = _to_write(replace(row, link=link, item=item))
+    return replace(judged, link=link, entries=entries)
 
 
 def _in_flight(row: LinkedRow) -> bool:
@@ -119,11 +146,18 @@ def _takes_nothing(row: LinkedRow) -> bool:
 
 
 def _judge_unwanted(row: LinkedRow) -> Judgement:
+    link = row.link
+    if is_deletion_waiting(row):
+        alive = replace(row, item=replace(row.item, deleted=False))
+        if (judged := weigh_deletion(row, _judge_living(alive))) is not None:
+            return judged
     if _overtaken_deletion(row):
-        return Judgement(link=rewrite(link_states.still_there(row.link), now=row.reading.now))
-    if row.gone and is_deletion_outstanding(row.link, row.reading):
-        return Judgement(link=after_deletion_seen(row.link))
-    return NO_CHANGE
+        return Judgement(link=rewrite(link_states.still_there(link), now=row.reading.now))
+    if not row.gone or link.desired is not None:
+        return NO_CHANGE
+    if was_seen_gone(link) and not is_deletion_outstanding(link, row.reading):
+        return NO_CHANGE
+    return Judgement(link=link_states.seen_deleted(after_deletion_seen(link), row.event, row.reading))
 
 
 def _removed_late(row: LinkedRow) -> Judgement:
@@ -139,14 +173,15 @@ def _overtaken(row: LinkedRow) -> bool:
     event, link = row.event, row.link
     if event.updated is None or link.event_updated is None or event.event_uid != link.event_uid:
         return False
-    return event.updated < link.event_updated
+    return event.updated < link.event_updated and not row.reading.outranks(link)
 
 
 def _judge_held(row: LinkedRow) -> Judgement:
     """A deletion waits for an answer (R11): only an event that came back since ends the wait."""
     # Its deleted row was of 9:00. One that is alive and of 8:59 tells nothing new; one of 9:10 was restored.
     updated, known = row.updated, row.link.event_updated
-    back = updated is not None and known is not None and updated > known
+    newer = updated is not None and known is not None and updated > known
+    back = newer or row.reading.outranks(row.link)
     if row.gone or not back:
         return NO_CHANGE
     return _judge_living(row.known_as(link_states.reappear(row.link)))
@@ -155,8 +190,10 @@ def _judge_held(row: LinkedRow) -> Judgement:
 def _judge_living(row: LinkedRow) -> Judgement:
     """``before`` knows that the row was read, and not yet what it shows."""
     row = replace(row, event=masked_event(row.event)) if row.link.origin is Origin.EXTERNAL else row
-    read, own = fingerprints_of_event(row.event, row.content), _own(row.content)
-    before = _acquainted(row)
+    own = fingerprints_of_copy(row.content)
+    read, before = recognised(
+        row.known_as(_acquainted(row)), fingerprints_of_event(row.event, row.content), own
+    )
     sight = read_row(row.known_as(before), read, own)
     link = after_write_seen(before, read, row.updated) if _is_news(row, read) else before
     if sight.confirmed:
@@ -171,12 +208,6 @@ def _judge_living(row: LinkedRow) -> Judgement:
     return Judgement(link=differ(seen.link, differs=link.differs and bool(differing_fields(read, own))))
 
 
-def _own(content: ItemContent) -> Fingerprints:
-    """The prints of what the item should look like there."""
-    fields = compose(content)
-    return fingerprints_of_event(fields, content) if fields else {}
-
-
 def _is_news(row: LinkedRow, read: Fingerprints) -> bool:
     """Whether the row was changed, or shows something else, since the link was read last."""
     touched = row.updated is not None and row.updated != row.link.event_updated
@@ -189,7 +220,8 @@ def _acquainted(row: LinkedRow) -> Link:
     if link.event_uid not in {None, row.event.event_uid}:
         # Under our id "uid-1" was known, now it is "uid-2": our removal of the first came in between.
         link = after_deletion_seen(link)
-    link = link_states.seen(link, row.event, row.reading)
+    seen = link_states.seen(link, row.event, row.reading, person=row.integration.profile_name)
+    link = with_marks(seen, row.content)
     return replace(link, overtaken=recent_writes(link.overtaken, row.reading))
 
 
@@ -211,7 +243,8 @@ def _doubted(row: LinkedRow, sight: RowReading, *, late: bool) -> Judgement:
     A foreign event may refuse a write without a word; that is said, and the event left as it is (R10).
     """
     # "Lunch" was agreed, "Dinner" accepted at 9:00, and the row shows "Lunch". Until 9:15 nothing is done.
-    # Then a copy of ours is written once more; a foreign event refused it, and is left alone.
+    # Then a copy of ours is written once more, and from then on once a day (R38); a foreign event refused
+    # it, and is left alone.
     # Where it shows "Brunch", written between, it was overtaken: once more from 9:01 on, foreign or not.
     link, now = row.link, row.reading.now
     patience = WRITE_IN_FLIGHT_SECONDS if sight.passed else ARRIVAL_SECONDS
@@ -223,7 +256,8 @@ def _doubted(row: LinkedRow, sight: RowReading, *, late: bool) -> Judgement:
     if link.state is not LinkState.AGREED or age_of_last_write(link, row.reading) < patience:
         return Judgement(link=link)
     if link.origin is Origin.OURS or sight.passed:
-        return Judgement(link=link if lately else rewrite(link, now=now))
+        again = not lately and (sight.passed or not was_made_again(link, row.reading))
+        return Judgement(link=rewrite(link, now=now) if again else link)
     frozen = link_states.freeze(link, Code.NOT_POSSIBLE)
     return Judgement(link=frozen, entries=[RowLog.of(row).not_arrived()])
 
@@ -238,13 +272,15 @@ def _judge_edit_once(row: LinkedRow, sight: RowReading, *, known: Link) -> Judge
 
 
 def _judge_edit(row: LinkedRow, sight: RowReading) -> Judgement:
+    if is_moved_too_far(row, sight.fields) and not _vorex_changed(row, sight):
+        return asked_about_move(row)
     if not row.integration.event_types.update:
         return _passed_over(row, Code.UPDATE_OFF, "Update is not checked for this calendar.")
     if row.item.type is ItemType.SERVICE_CALL and row.content.completed:
         return _passed_over(row, Code.DIFFERS, "A completed service call keeps its time.")
     # The description ends in the item's reference. Its owner removed that line only: nothing to be taken.
-    if edited_item(row.content, row.event, sight.fields) == row.content:
-        return Judgement(link=_put_right(row))
+    if edited_item(row.content, row.event, sight.fields, row.link.forms) == row.content:
+        return Judgement(link=_put_right(row, sight.fields))
     clash = _vorex_changed(row, sight)
     if clash and _vorex_is_newer(row):
         return _lost_to_vorex(row, sight)
@@ -257,11 +293,13 @@ def _passed_over(row: LinkedRow, code: Code, reason: str) -> Judgement:
     return Judgement(link=differ(row.link), entries=[log])
 
 
-def _put_right(row: LinkedRow) -> Link:
+def _put_right(row: LinkedRow, fields: set[str]) -> Link:
     """The calendar differs, but in nothing that the item could take over: it is written again."""
-    if row.link.origin is Origin.OURS and row.link.state is LinkState.AGREED:
+    if row.link.state is not LinkState.AGREED:
+        return row.link
+    if row.link.origin is Origin.OURS:
         return rewrite(row.link, now=row.reading.now)
-    return row.link
+    return _to_write(row) if bears_former_mark(row.content, row.event, fields, row.link.forms) else row.link
 
 
 def _vorex_is_newer(row: LinkedRow) -> bool:
@@ -299,7 +337,7 @@ def _taken(row: LinkedRow, sight: RowReading, *, clash: bool) -> Judgement:
 
 
 def _edited_item(row: LinkedRow, sight: RowReading) -> Item:
-    content = edited_item(row.content, row.event, sight.fields)
+    content = edited_item(row.content, row.event, sight.fields, row.link.forms)
     changed = item_after_change(row.item, content, row.integration, row.changed)
     if row.link.origin is Origin.OURS:
         return changed
@@ -316,8 +354,9 @@ def _after_edit(row: LinkedRow, sight: RowReading) -> Link:
     # has been written yet, and it is written with the edit.
     unheard = link.applied_revision < item.revision - 1
     # "Acme – Call" was made "Call back", and is to be "Acme – Call back" (R13): the very title differs still.
-    still = differing_fields(sight.read, _own(row.content))
+    still = differing_fields(sight.read, fingerprints_of_copy(row.content))
     lacking = link.origin is Origin.OURS and bool(still & sight.fields)
+    lacking = lacking or bears_former_mark(row.content, row.event, sight.fields, link.forms)
     if link.state is not LinkState.AGREED or not sight.arrived or unheard or lacking:
         return _to_write(row)
     base = link.writes[-1].prints if link.writes else link.agreed or {}
@@ -335,7 +374,7 @@ def _lost_to_vorex(row: LinkedRow, sight: RowReading) -> Judgement:
         LogAction.UPDATE,
         Outcome.SKIPPED,
         Code.CONFLICT_LOST,
-        "Changed on both sides; the change in Vorex wins.",
+        VOREX_WON,
         detail=conflict_values(
             kept=item_values(row.content, sight.fields),
             lost=event_values(row.event, sight.fields),

@@ -6,7 +6,7 @@ Pure. The rules are R1 (shared mailboxes), R3, R5, R8, R9, R11 and R33.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 
 from contracts.calendar import (
     Code,
@@ -15,30 +15,38 @@ from contracts.calendar import (
     ItemRef,
     Link,
     LinkId,
-    LinkState,
     LogAction,
     LogEntry,
-    Origin,
     Outcome,
     item_ref,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.times import as_day
 from contracts.vorex import ItemType
-from handlers.echo import outstanding_writes
+from handlers.arrivals.before import alike_key, event_keys, remembered_keys, slid_in
+from handlers.arrivals.floods import is_doubtful
+from handlers.arrivals.former_events import is_to_go
+from handlers.arrivals.imported_ids import imported_id
+from handlers.arrivals.look_alikes import CreationBrake, look_of_event
+from handlers.arrivals.series import belongs_to_series, series_detail
+from handlers.arrivals.telling import telling_of_link, telling_row
 from handlers.edits import imported_item, masked_event, read_only_code
 from handlers.fingerprints import fingerprints_of_event
 from handlers.inbound_event import judge_row
 from handlers.judgement import Judgement, Reading, calendar_time, content_of, is_gone
-from handlers.link_states import align, found
+from handlers.link_beginnings import found
+from handlers.link_states import align
 from handlers.log_entries import RowLog
 from handlers.matching import MatchKey, match_key_of_event
 
-READ_DAYS_BACK = 41
-READ_DAYS_AHEAD = 200
-MOST_FREE_DELETIONS = 10
-LARGEST_FREE_SHARE = 3
-"""One in so many of the pairs may go without a question."""
+ALREADY_THERE = "The same is on My Calendar already: it is not brought a second time."
+FORMER_EVENT = "Another copy of the same item took its place before: it is not brought."
+OWN_SERIES = "A copy of this sync was made recurring: its further occurrences are not brought."
+TOO_MANY_ALIKE = (
+    "More than 20 events that resemble each other came within a minute; this one waits for an answer."
+)
+TOO_MANY_UNKNOWN = "Many events appeared at once that are not new; this one waits for an answer."
+ASKED_ABOUT = "held"
+"""How an event stands about which a person is asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +62,22 @@ class KnownRows:
     """Living copies of other people's syncs on the same calendar (R1)."""
     equals: Mapping[MatchKey, Sequence[Item]] = field(default_factory=dict)
     """Items of this person that are not linked here, by what makes an event equal to them (R29)."""
+    former: Mapping[str, Link] = field(default_factory=dict)
+    """By the uids of events in whose place another one stands, its link; owners may fetch them back."""
+    own_series: frozenset[str] = frozenset()
+    """Series that a copy of ours was made into (R39)."""
+    alike: frozenset[MatchKey] = frozenset()
+    """What the person's living items look like that begin when these events do."""
+    recent: Sequence[tuple[str, str | None]] = ()
+    """Title and series of what reads have created for this person within a minute."""
+    series_wait: bool = False
+    """Whether what is part of a series waits for the last page, which tells what it takes the place of."""
+    known_until: datetime | None = None
+    """When the last complete reading ended: what was made before and is unknown is doubtful (R36)."""
+    held: Mapping[str, str] = field(default_factory=dict)
+    """Events, by their uids, about which a person is asked, or has answered that they are to be brought."""
+    taken: frozenset[ItemRef] = frozenset()
+    """Own ids of these events under which there is, or was, an item."""
     undecided: bool = False
     """Whether an equal event may still come on a later page, so that nothing can be decided about one."""
 
@@ -68,9 +92,23 @@ class PageChanges:
     entries: list[LogEntry] = field(default_factory=list)
     gone: list[Link] = field(default_factory=list)
     prior: list[str] = field(default_factory=list)
+    doubtful: list[CronofyEvent] = field(default_factory=list)
+    """Events that are brought with the read's last page, unless they are too many (R36)."""
+    alike: list[CronofyEvent] = field(default_factory=list)
+    """Events that look like what is there already: perhaps the same, under another id (R36)."""
+    held: list[tuple[CronofyEvent, Code]] = field(default_factory=list)
+    """Events about which a person is to be asked, and why."""
+    answered: list[str] = field(default_factory=list)
+    """Events, by their uids, about which nobody need be asked any more."""
     again: bool = False
+    silent: list[Code] = field(default_factory=list)
+    """Why events were passed over of which that is not said, or was said before."""
     linked: int = 0
     """Events that were found to be equal to an item and are linked to it (R29)."""
+    waiting: list[CronofyEvent] = field(default_factory=list)
+    """Occurrences that came, and wait for the last page (R39)."""
+    priors: list[CronofyEvent] = field(default_factory=list)
+    """Occurrences that are gone, of series that are not brought (R33)."""
     left: list[tuple[MatchKey, str]] = field(default_factory=list)
     """Events, by their uids, about which is decided when all of their equals are known (R29)."""
 
@@ -82,12 +120,6 @@ class PageChanges:
             self.items.append(judgement.item)
         self.entries.extend(judgement.entries)
         self.again = self.again or judgement.again
-
-
-def event_keys(event: CronofyEvent) -> list[str]:
-    """The keys under which an event, and its series, is remembered as not to be brought (R33)."""
-    keys = [f"uid:{event.event_uid}"]
-    return [*keys, f"series:{event.series_identifier}"] if event.series_identifier else keys
 
 
 def judge_page(
@@ -104,12 +136,15 @@ def judge_page(
     """
     changes = PageChanges()
     events = [event for event in events if not (by_name and is_gone(event))]
-    by_link, foreign = _sorted(events, known, reading)
+    by_link, foreign = _sorted(events, known)
+    own = {event.series_identifier for event in events if event.event_id and event.series_identifier}
+    known = replace(known, own_series=known.own_series | own)
     for link, rows in by_link:
         item = known.items.get(link.item_ref)
         if item is not None:
-            changes.take(judge_row(_telling_of(link, rows), link, item, known.integration, reading))
-    arrivals = _Arrivals(known=known, reading=reading, new_id=new_id, changes=changes)
+            changes.take(judge_row(telling_of_link(link, rows), link, item, known.integration, reading))
+    brake = CreationBrake(known.recent)
+    arrivals = _Arrivals(known=known, reading=reading, new_id=new_id, changes=changes, brake=brake)
     for event in foreign:
         (arrivals.bring_by_name if by_name else arrivals.bring)(event)
     return changes
@@ -120,7 +155,7 @@ def match_page(
 ) -> PageChanges:
     """Link the foreign events that equal an item, and do nothing else (R29)."""
     changes = PageChanges()
-    _, foreign = _sorted([event for event in events if not is_gone(event)], known, reading)
+    _, foreign = _sorted([event for event in events if not is_gone(event)], known)
     arrivals = _Arrivals(known=known, reading=reading, new_id=new_id, changes=changes)
     for event in foreign:
         arrivals.match(event)
@@ -128,7 +163,7 @@ def match_page(
 
 
 def _sorted(
-    events: Iterable[CronofyEvent], known: KnownRows, reading: Reading
+    events: Iterable[CronofyEvent], known: KnownRows
 ) -> tuple[list[tuple[Link, list[CronofyEvent]]], list[CronofyEvent]]:
     ours, uids = _index(known.links)
     rows: dict[LinkId, list[CronofyEvent]] = defaultdict(list)
@@ -136,28 +171,12 @@ def _sorted(
     foreign: dict[str, list[CronofyEvent]] = defaultdict(list)
     for event in events:
         link = ours.get(event.event_id) if event.event_id else uids.get(event.event_uid)
-        if link is not None and not _restored(event, link, known, reading):
+        if link is not None:
             rows[link.id].append(event)
             pairs[link.id] = link
         elif event.event_id is None:
             foreign[event.event_uid].append(event)
-    return [(pairs[key], rows[key]) for key in pairs], [_telling(each) for each in foreign.values()]
-
-
-def _restored(event: CronofyEvent, link: Link, known: KnownRows, reading: Reading) -> bool:
-    """Whether a foreign event whose appointment was deleted for it is back: it arrives anew."""
-    item = known.items.get(link.item_ref)
-    if link.origin is not Origin.EXTERNAL or link.exists_there or is_gone(event):
-        return False
-    if item is None or not item.deleted or event.updated is None or link.event_updated is None:
-        return False
-    if outstanding_writes(
-        (*link.overtaken, *link.writes), reading
-    ):  # an edit of ours, made before, may have touched it
-        return False
-    # a deletion of ours may not show yet
-    shown = link.accepted_at is None or event.updated.timestamp() > link.accepted_at
-    return shown and event.updated > link.event_updated
+    return [(pairs[key], rows[key]) for key in pairs], [telling_row(each) for each in foreign.values()]
 
 
 def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:
@@ -168,22 +187,6 @@ def _index(links: Sequence[Link]) -> tuple[dict[str, Link], dict[str, Link]]:
     return ours, uids
 
 
-def _telling_of(link: Link, rows: Sequence[CronofyEvent]) -> CronofyEvent:
-    """What the rows tell of a link: where the event that it knows is gone too, nothing newer lives."""
-    telling = _telling(rows)
-    known = is_gone(telling) and any(row.event_uid == link.event_uid for row in rows)
-    return replace(telling, event_uid=link.event_uid or telling.event_uid) if known else telling
-
-
-def _telling(rows: Sequence[CronofyEvent]) -> CronofyEvent:
-    """The newest row of each event; of several events under one id a living one tells."""
-    never = datetime.min.replace(tzinfo=UTC)
-    newest: dict[str, CronofyEvent] = {}
-    for event in sorted(rows, key=lambda event: (event.updated or never, not is_gone(event))):
-        newest[event.event_uid] = event
-    return max(newest.values(), key=lambda event: (not is_gone(event), event.updated or never))
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Arrivals:
     """Foreign events of one page that are not linked; what becomes of them is added to ``changes``."""
@@ -192,27 +195,103 @@ class _Arrivals:
     reading: Reading
     new_id: Callable[[], str]
     changes: PageChanges
+    brake: CreationBrake = field(default_factory=lambda: CreationBrake(()))
+    brought: set[MatchKey] = field(default_factory=set)
+    """What those look like that this page has brought."""
 
     def bring(self, event: CronofyEvent) -> None:
         """Real-time sync brings what was made since Finish, where Create is checked (R3, R33)."""
         keys, integration = event_keys(event), self.known.integration
-        if is_gone(event) or any(key in self.known.prior for key in keys):
+        asked = self.known.held.get(event.event_uid)
+        if self._is_settled(event, keys, asked) or self._is_ours(event):
             return
-        if _slid_in(event, integration):
+        if self.known.series_wait and belongs_to_series(event):
+            self.changes.waiting.append(event)
+        elif slid_in(event, integration):
             self.changes.prior.extend(keys)
         elif not integration.event_types.create:
-            reason = "Create is not checked for this calendar."
-            self._pass_over(event, Code.CREATE_OFF, reason)
+            self._pass_over(event, Code.CREATE_OFF, "Create is not checked for this calendar.")
         elif match_key_of_event(event) in self.known.twins:
             reason = "A copy that another person's sync put on this shared calendar."
             self._pass_over(event, Code.SHARED_MAILBOX, reason)
+        elif look_of_event(event) in self.known.alike or self._waits_for_complete_read(event):
+            self._pass_over_alike(event)
+        elif asked is None and is_doubtful(event, self.known.known_until):
+            self.changes.doubtful.append(event)
         else:
+            self.bring_anyway(event)
+
+    def _is_settled(self, event: CronofyEvent, keys: Sequence[str], asked: str | None) -> bool:
+        """Whether it is gone, or not brought, or a person is asked about it."""
+        prior = any(key in self.known.prior for key in keys)
+        if is_gone(event) and asked is not None:
+            self.changes.answered.append(event.event_uid)
+        if prior and is_gone(event) and belongs_to_series(event):
+            self.changes.priors.append(event)
+        return prior or is_gone(event) or asked == ASKED_ABOUT
+
+    def _waits_for_complete_read(self, event: CronofyEvent) -> bool:
+        """Whether it was passed over: what mirrors another event follows that one a moment later."""
+        return alike_key(event) in self.known.prior and self.reading.complete_since is None
+
+    def bring_anyway(self, event: CronofyEvent) -> None:
+        """It is new by every sign, or not so many are doubtful that a person must be asked (R36).
+
+        But what looks like an item that is there is passed over, and about too many that look alike a
+        person is asked; the answer *Bring them* counts.
+        """
+        look = look_of_event(event)
+        wanted = event.event_uid in self.known.held
+        if look in self.known.alike or look in self.brought:
+            self._pass_over_alike(event)
+        elif not self.brake.lets_through(event) and not wanted:
+            self.hold(event, Code.LOOP_STOPPED, TOO_MANY_ALIKE)
+        else:
+            self.brought.add(look)
             self._import(event, "Added to the linked calendar.")
+
+    def _pass_over_alike(self, event: CronofyEvent) -> None:
+        self._answered(event)
+        self.changes.alike.append(event)
+        self._once(event, alike_key(event), Code.ALREADY_THERE, ALREADY_THERE)
+
+    def _is_ours(self, event: CronofyEvent) -> bool:
+        """Pass over a copy of ours under another id, said once; a former one may be like no item any more."""
+        former = self.known.former.get(event.event_uid)
+        if former is not None and is_to_go(event, former, self.reading):
+            self.changes.silent.append(Code.ALREADY_THERE)
+            return True
+        if former is not None and look_of_event(event) in self.known.alike:
+            self._once(event, alike_key(event), Code.ALREADY_THERE, FORMER_EVENT)
+            return True
+        series = event.series_identifier
+        if series is None or series not in self.known.own_series:
+            return False
+        self._once(event, f"series:{series}", Code.SERIES, OWN_SERIES)
+        return True
+
+    def _once(self, event: CronofyEvent, key: str, code: Code, reason: str) -> None:
+        if key in self.known.prior or key in self.changes.prior:
+            self.changes.silent.append(code)
+        else:
+            self.changes.prior.append(key)
+            self._tell(event, Outcome.SKIPPED, code, reason)
 
     def bring_by_name(self, event: CronofyEvent) -> None:
         """The user asked for it by its range: neither Create nor what was there before counts (R26)."""
-        if match_key_of_event(event) not in self.known.twins and not self.match(event):
+        if self._is_ours(event):
+            return
+        if self._came_anew(event):
+            self._pass_over_alike(event)
+        elif match_key_of_event(event) in self.known.twins:
+            self.changes.silent.append(Code.SHARED_MAILBOX)
+        elif not self.match(event):
             self._import(event, "Retrieved from the linked calendar.")
+
+    def _came_anew(self, event: CronofyEvent) -> bool:
+        """Whether it is alike, and the last complete reading did not show it under this id, as it must."""
+        alike = look_of_event(event) in self.known.alike and is_doubtful(event, self.known.known_until)
+        return alike and not self.known.prior.intersection(remembered_keys(event))
 
     def match(self, event: CronofyEvent) -> bool:
         """Link an event that equals exactly one item instead of copying it (R29).
@@ -226,36 +305,47 @@ class _Arrivals:
         if self.known.undecided:
             self.changes.left.append((twin, event.event_uid))
             return True
-        if event.event_private:
-            return False
-        self._link_equal(event, equal[0])
-        return True
+        if not event.event_private:
+            self._link_equal(event, equal[0])
+        return not event.event_private
 
     def _link_equal(self, event: CronofyEvent, item: Item) -> None:
         self.changes.new_links.append(self._linked(event, item))
         self.changes.linked += 1
         reason = "The same on both sides: linked instead of copied."
-        self._log(item, LogAction.LINK, Outcome.DONE, Code.OK, reason)
+        self._log(item, LogAction.LINK, reason)
 
     def _import(self, event: CronofyEvent, reason: str) -> None:
         item = self._item_of(event)
+        self._answered(event)
         self.changes.items.append(item)
         self.changes.new_links.append(self._linked(event, item))
-        self._log(item, LogAction.CREATE, Outcome.DONE, Code.OK, reason)
+        self._log(item, LogAction.CREATE, reason)
 
     def _linked(self, event: CronofyEvent, item: Item) -> Link:
         agreed = fingerprints_of_event(masked_event(event), content_of(item))
         link = found(item, self.known.integration, event, self.reading, LinkId(self.new_id()))
         return align(link, item, agreed, last_read=agreed)
 
+    def hold(self, event: CronofyEvent, code: Code, reason: str) -> None:
+        """Keep it for a person's answer (R36)."""
+        self._tell(event, Outcome.HELD, code, reason)
+        self.changes.held.append((event, code))
+
     def _pass_over(self, event: CronofyEvent, code: Code, reason: str) -> None:
         """Say once why an event is not brought; boxes checked later count from then on."""
+        self._answered(event)
         self.changes.prior.extend(event_keys(event)[:1])
-        self._log(self._item_of(event), LogAction.CREATE, Outcome.SKIPPED, code, reason)
+        self._tell(event, Outcome.SKIPPED, code, reason)
+
+    def _answered(self, event: CronofyEvent) -> None:
+        if event.event_uid in self.known.held:
+            self.changes.answered.append(event.event_uid)
 
     def _item_of(self, event: CronofyEvent) -> Item:
         """The appointment that the event becomes, or would become."""
-        item_id, integration = self.new_id(), self.known.integration
+        integration = self.known.integration
+        item_id = imported_id(event, integration, self.known.taken, new_id=self.new_id)
         user_id, zone = integration.user_id, integration.time_zone
         return Item(
             ref=item_ref(integration.tenant_id, ItemType.APPOINTMENT, item_id),
@@ -274,50 +364,33 @@ class _Arrivals:
             read_only_reason=code.value if (code := read_only_code(event)) else None,
         )
 
-    def _log(self, item: Item, action: LogAction, outcome: Outcome, code: Code, reason: str) -> None:
+    def _tell(self, event: CronofyEvent, outcome: Outcome, code: Code, reason: str) -> None:
+        """Of an event that is not brought."""
+        entry = RowLog(self._item_of(event), self.known.integration, self.reading)
+        told = entry(LogAction.CREATE, outcome, code, reason, detail=series_detail(event))
+        self.changes.entries.append(told)
+
+    def _log(self, item: Item, action: LogAction, reason: str) -> None:
         entry = RowLog(item, self.known.integration, self.reading)
-        self.changes.entries.append(entry(action, outcome, code, reason))
+        self.changes.entries.append(entry(action, Outcome.DONE, Code.OK, reason))
 
 
-def _slid_in(event: CronofyEvent, integration: Integration) -> bool:
-    """Whether the event was there at Finish, outside what the reading at Finish could see (R33)."""
-    finished = integration.finished_at
-    if finished is None or event.created is None or event.created >= finished:
-        return False
-    first, beyond = days_to_read(finished)
-    return as_day(event.start) >= beyond or as_day(event.end) < first
-
-
-def days_to_read(at: datetime) -> tuple[date, date]:
-    """The days that a full read asks for: 41 back, and up to 200 ahead."""
-    today = at.astimezone(UTC).date()
-    return today - timedelta(days=READ_DAYS_BACK), today + timedelta(days=READ_DAYS_AHEAD)
-
-
-def was_there_before(event: CronofyEvent, integration: Integration) -> bool:
-    """Whether a row of the reading at Finish was on the calendar before Finish (R33)."""
-    if event.event_id is not None or integration.finished_at is None:
-        return False
-    return event.created is None or event.created < integration.finished_at.replace(microsecond=0)
-
-
-def too_many_deletions(*, new: int, recent: int, pairs: int) -> bool:
-    """Whether the deletions of a day are so many that a person must be asked first (R11).
-
-    ``recent`` were carried out within 24 hours, ``pairs`` counts the links before any of them.
-    """
-    together = new + recent
-    return together > MOST_FREE_DELETIONS and together * LARGEST_FREE_SHARE > pairs
-
-
-def missing_copies(links: Iterable[Link], *, first: date, beyond: date, began_at: float) -> list[Link]:
-    """Copies of ours that a complete read should have shown and did not: to be written again (R11)."""
-    return [link for link in links if _should_have_shown(link, first, beyond, began_at)]
-
-
-def _should_have_shown(link: Link, first: date, beyond: date, began_at: float) -> bool:
-    unseen = all(at is None or at < began_at for at in (link.read_at, link.accepted_at))
-    alive = link.state is LinkState.AGREED and link.exists_there and link.ended_at is None
-    if link.origin is not Origin.OURS or not unseen or not alive or link.desired is None:
-        return False
-    return as_day(link.desired.start) < beyond and as_day(link.desired.end) > first
+def settle_doubtful(
+    events: Iterable[CronofyEvent],
+    known: KnownRows,
+    reading: Reading,
+    *,
+    new_id: Callable[[], str],
+    hold: bool,
+) -> PageChanges:
+    """What becomes of the doubtful events of a read when all of them are known: brought, or held (R36)."""
+    changes = PageChanges()
+    brake = CreationBrake(known.recent)
+    arrivals = _Arrivals(known=known, reading=reading, new_id=new_id, changes=changes, brake=brake)
+    _, foreign = _sorted(events, known)
+    for event in foreign:
+        if hold:
+            arrivals.hold(event, Code.HELD_IMPORT, TOO_MANY_UNKNOWN)
+        else:
+            arrivals.bring_anyway(event)
+    return changes

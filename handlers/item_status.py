@@ -1,6 +1,6 @@
 """How an item stands on one linked calendar, as its owner is told: pure, from what the link knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -15,12 +15,15 @@ class ItemStanding(StrEnum):
     ACCEPTED = "accepted"
     """Cronofy took it, and it has not been read back yet."""
     ON_ITS_WAY = "on_its_way"
+    """It is being sent; or Cronofy took it some time ago, and the calendar still shows what it had (R38)."""
     DELAYED = "delayed"
     NOT_CONNECTED = "not_connected"
     INACTIVE = "inactive"
     FIRST_READING = "first_reading"
     ANSWER = "answer"
     """Its deletion waits for a person's answer (R11)."""
+    DISPATCHER = "dispatcher"
+    """Its owner moved it too far, and the dispatcher is asked (R52)."""
     REFUSED = "refused"
     LET_GO = "let_go"
     FROZEN = "frozen"
@@ -34,6 +37,7 @@ SETTLED_STANDINGS = frozenset(
 )
 _HELD = {
     Code.HELD_DELETION: ItemStanding.ANSWER,
+    Code.QUESTIONED: ItemStanding.DISPATCHER,
     Code.NOT_CONNECTED: ItemStanding.NOT_CONNECTED,
     Code.INACTIVE: ItemStanding.INACTIVE,
 }
@@ -47,6 +51,10 @@ class ItemStatus:
     at: datetime | None = None
     code: Code | None = None
     differs: bool = False
+    guests: int = 0
+    """Of a meeting of others: how many are invited besides its owner (R40)."""
+    online: bool = False
+    join_url: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -57,6 +65,13 @@ def status_of(
     item: Item, integration: Integration, link: Link | None, *, delayed: datetime | None
 ) -> ItemStatus:
     """``delayed``: since when Cronofy takes nothing from this integration (R23)."""
+    told = _told(item, integration, link, delayed)
+    if link is None or not link.exists_there or link.ended_at is not None:
+        return told
+    return replace(told, guests=link.guests, online=link.online, join_url=link.join_url)
+
+
+def _told(item: Item, integration: Integration, link: Link | None, delayed: datetime | None) -> ItemStatus:
     if link is None or link.ended_at is not None or link.calendar_id != integration.calendar_id:
         off = item.type not in integration.item_types
         return ItemStatus(standing=ItemStanding.TYPE_OFF if off else ItemStanding.NOT_SENT)
@@ -93,9 +108,16 @@ def _told_at_rest(link: Link) -> ItemStatus:
     if not link.exists_there:
         return ItemStatus(standing=ItemStanding.REMOVED, at=_moment(link.accepted_at))
     unread = link.accepted_at is not None and (link.read_at is None or link.read_at < link.accepted_at)
-    if link.origin is Origin.OURS and (unread or link.writes):
+    if link.origin is Origin.OURS and link.writes and (not unread or _was_made_again(link)):
+        since = _moment(link.writes[-1].sent_at)
+        return ItemStatus(standing=ItemStanding.ON_ITS_WAY, at=since, differs=link.differs)
+    if link.origin is Origin.OURS and unread:
         return ItemStatus(standing=ItemStanding.ACCEPTED, at=_moment(link.accepted_at), differs=link.differs)
     return ItemStatus(standing=ItemStanding.CONFIRMED, at=_moment(link.read_at), differs=link.differs)
+
+
+def _was_made_again(link: Link) -> bool:
+    return any(at > link.writes[-1].sent_at for at in link.rewrites)
 
 
 def _moment(at: float | None) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from contracts.calendar import Integration, Item, Link, LogEntry, Trigger
 from contracts.cronofy import CronofyEvent
@@ -10,6 +10,8 @@ from contracts.vorex import ItemContent
 from handlers.versions import next_version
 
 CLOCK_SLACK = timedelta(minutes=5)
+READ_DAYS_BACK = 41
+READ_DAYS_AHEAD = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,9 +20,18 @@ class Reading:
 
     asked_at: float
     now: float
+    complete_since: float | None = None
+    """When a complete read began, whose rows show all that there is; None for any other."""
     trigger: Trigger = Trigger.REAL_TIME
     run_id: str | None = None
     message_id: str | None = None
+    first: date | None = None
+    """The first day that the calendar can be read of; None where it is as early as a full read asks for."""
+
+    def outranks(self, link: Link) -> bool:
+        """Whether its rows are newer than all that is known of a link, whatever their stamps say."""
+        began = self.complete_since
+        return began is not None and all(at is None or at < began for at in (link.read_at, link.accepted_at))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +64,12 @@ def changed_at(event: CronofyEvent, reading: Reading) -> datetime | None:
 def calendar_time(event: CronofyEvent, reading: Reading) -> datetime:
     """When the row was changed: Cronofy's word where it is sane, else the time of the read."""
     return changed_at(event, reading) or datetime.fromtimestamp(reading.asked_at, UTC)
+
+
+def days_to_read(at: datetime) -> tuple[date, date]:
+    """The days that a full read asks for: 41 back, and up to 200 ahead."""
+    today = at.astimezone(UTC).date()
+    return today - timedelta(days=READ_DAYS_BACK), today + timedelta(days=READ_DAYS_AHEAD)
 
 
 def content_of(item: Item) -> ItemContent:

@@ -1,13 +1,15 @@
 """What Cronofy's answers make of links and messages. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from contracts.calendar import Code, Fingerprints, Link, LogAction, Origin, Outcome, Written
 from contracts.event_fields import EventFields
 from contracts.writes import Answer, Delete, EventWrite, ForeignEdit, Upsert
+from contracts.zones import zones_instead
 from handlers import link_states
+from handlers.forms import as_there, kept_shade
 from handlers.link_states import UNWRITTEN_STATES
 from handlers.settlement import EXHAUSTED_CODE, LinkFailure
 
@@ -18,6 +20,9 @@ GONE_STATUSES = frozenset({404, 410})
 CHECKED_STATUSES = frozenset({403, 423}) | GONE_STATUSES
 STATUS_LOCKED = 423
 STATUS_TOO_MANY = 429
+STATUS_INVALID = 422
+NO_TITLE_THERE = "\u200b"
+"""What no reader sees, where a calendar insists on a title."""
 FIRST_SERVER_ERROR = 500
 PASSING_STATUSES = frozenset({401, 408, 409, 425, STATUS_LOCKED, STATUS_TOO_MANY})
 """Refusals that may not be repeated another time."""
@@ -109,15 +114,45 @@ class LinkLanding:
 def write_of(link: Link, fields: EventFields | None) -> EventWrite:
     """The write that makes the event as the fields say; None deletes it."""
     ours = link.origin is Origin.OURS
+    fields = fields and as_there(link, fields)
     if fields is None:
         return Delete(
             calendar_id=link.calendar_id,
             event_id=link.event_id if ours else None,
             event_uid=None if ours else link.event_uid,
         )
+    shade = kept_shade(link.forms, fields)
     if ours:
-        return Upsert(calendar_id=link.calendar_id, event_id=link.event_id or "", fields=fields)
-    return ForeignEdit(calendar_id=link.calendar_id, event_uid=link.event_uid or "", fields=fields)
+        return Upsert(calendar_id=link.calendar_id, event_id=link.event_id or "", fields=fields, shade=shade)
+    return ForeignEdit(
+        calendar_id=link.calendar_id, event_uid=link.event_uid or "", fields=fields, shade=shade
+    )
+
+
+def write_otherwise(write: EventWrite, answer: Answer, tried: Collection[str]) -> EventWrite | None:
+    """The write as the calendar may take it that refused a name of a zone, a detail, or one without a title.
+
+    ``tried``: the zones that were refused already. None where nothing else is left to be tried.
+    """
+    if answer.status != STATUS_INVALID or isinstance(write, Delete):
+        return None
+    if isinstance(write, Upsert) and write.details.keys() & answer.errors.keys():
+        return replace(write, details={})
+    said = " ".join(f"{name} {rule}" for name, rule in answer.errors.items())
+    fields = write.fields
+    if "summary" in said and not fields.summary:
+        return replace(write, fields=replace(fields, summary=NO_TITLE_THERE))
+    zone = fields.tzid
+    if "tzid" not in said or zone is None:
+        return None
+    first = next(iter(tried), zone)
+    other = next((each for each in zones_instead(first) if each not in {zone, *tried}), None)
+    return None if other is None else in_zone(write, other)
+
+
+def in_zone(write: Upsert | ForeignEdit, zone: str) -> EventWrite:
+    """The same write with its times in another zone: the same instants."""
+    return replace(write, fields=replace(write.fields, tzid=zone))
 
 
 def needs_check(answers: Sequence[Answer]) -> bool:
@@ -137,9 +172,13 @@ def read_answer(answer: Answer, write: EventWrite, *, connected: bool) -> SendRe
     if answer.status in CHECKED_STATUSES and answer.status != STATUS_LOCKED:
         kind = ResultKind.NOT_POSSIBLE if isinstance(write, ForeignEdit) else ResultKind.PERMANENT
         return SendResult(kind=kind, reason=reason, code="not_allowed")
-    if answer.status in PASSING_STATUSES or answer.status >= FIRST_SERVER_ERROR:
+    if _passes(answer):
         return SendResult(kind=ResultKind.TRANSIENT, reason=reason, code=EXHAUSTED_CODE)
     return SendResult(kind=ResultKind.PERMANENT, reason=reason)
+
+
+def _passes(answer: Answer) -> bool:
+    return answer.status in PASSING_STATUSES or answer.status >= FIRST_SERVER_ERROR
 
 
 def _sentence(answer: Answer) -> str:
@@ -147,8 +186,11 @@ def _sentence(answer: Answer) -> str:
         return f"The calendar is locked for now ({answer.status})."
     if answer.status in CHECKED_STATUSES:
         return f"The calendar does not allow this ({answer.status}); account and calendar are in order."
+    if _passes(answer):
+        return f"The calendar did not take the event for now ({answer.status})."
     rules = "; ".join(f"{name}: {rule}" for name, rule in sorted(answer.errors.items()))
-    return f"The calendar refused the event ({answer.status}{': ' + rules if rules else ''})."
+    told = f"{answer.status}: {rules}" if rules else answer.status
+    return f"The calendar refused the event ({told})."
 
 
 def land_result(

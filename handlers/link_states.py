@@ -1,6 +1,6 @@
 """The life of a link: every transition between its states, and what each of them resets. Pure.
 
-     found · carry_over                        first
+     found · carry_over · pair_again           first
              │                                   │
              ▼         want · rewrite            ▼         retry
         ┌──────────┐ ─────────────────────▶ ┌──────────┐ ────────▶ ┌──────────┐
@@ -8,45 +8,45 @@
         └──────────┘ ◀───────────────────── └──────────┘           └──────────┘
              ▲         accept · agree            ▲
              │                                   │
-             │ agree · thaw · reappear · undo    │ want · revive · take_up · rewrite (of failed)
+             │ agree · thaw · reappear · undo ·  │ want · revive · take_up · rewrite (of failed)
              │                                   │
+             │ come_back · unask                 │
         ┌────┴───────────────────────────────────┴─────────────────────────┐
         │ failed     the calendar refused it; a dead letter is open        │ ◀── fail
-        │ held       nothing may be sent now, or a person is asked (R11)   │ ◀── hold
+        │ held       nothing may be sent now, or a person is asked (R11)   │ ◀── hold · question (R52)
         │ frozen     not kept alike, by a rule or by the calendar          │ ◀── freeze · rewrite (too often)
         │ let_go     left for good: deleted there, or another calendar     │ ◀── let_go · let_go_by_owner ·
-        └──────────────────────────────────────────────────────────────────┘     move_away
+        └──────────────────────────────────────────────────────────────────┘     move_away · let_stand
 
 ``delete`` leads to *agreed* from every state: both sides agree that there is no event. From *retrying* leads
 what leads from *behind*. Functions that leave the state alone stand at the end; which writes may yet be read
 back is ``echo``'s to count.
 
-Nobody else makes a link or sets its state, but for four statements in the store that move whole sets of rows:
-``links.release`` (*held* → *behind*), ``moves.let_go`` (all that are not on the chosen calendar),
-``tombstones.bury_links`` (unfinished → *held*) and ``tombstones.want_removed`` (all → *behind*, to be
-removed).
+A link begins in ``link_beginnings``. Nobody else sets its state, but for five statements in the store that
+move whole sets of rows: ``links.release`` (*held* → *behind*), ``links.reconsider`` (*frozen* → *held*),
+``moves.let_go`` (all that are not on the chosen calendar), ``tombstones.bury_links`` (unfinished → *held*)
+and ``tombstones.want_gone`` (all → *behind*, to be removed).
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from contracts.calendar import (
+    NO_FORMS,
     Code,
     Fingerprints,
-    Integration,
     Item,
     Link,
-    LinkId,
     LinkState,
     Origin,
     Written,
-    event_id,
 )
 from contracts.cronofy import CronofyEvent
 from contracts.event_fields import EventFields, fields_hash
-from handlers.compose import compose
 from handlers.edits import read_only_code
+from handlers.forms import inherited_forms, seen_forms
 from handlers.judgement import Reading, changed_at
+from handlers.texts.compose import compose
 
 UNWRITTEN_STATES = frozenset({LinkState.BEHIND, LinkState.RETRYING})
 """What is still to be written."""
@@ -55,54 +55,6 @@ RESTING_STATES = frozenset({LinkState.AGREED, LinkState.FAILED})
 MOST_REWRITES = 6
 REWRITE_WINDOW_SECONDS = 3600.0
 _PASSING_CODES = frozenset({Code.INACTIVE, Code.NOT_CONNECTED})
-
-
-# -- a link begins -----------------------------------------------------------------------------------
-
-
-def first(item: Item, integration: Integration, link_id: LinkId) -> Link:
-    """A copy of ours that nobody has written yet, on the calendar that is linked: *behind*."""
-    assert integration.calendar_id is not None
-    name = event_id(item.tenant_id, integration.user_id, item.type, item.id)
-    return _pair(link_id, item, integration, calendar_id=integration.calendar_id, name=name)
-
-
-def found(
-    item: Item, integration: Integration, event: CronofyEvent, reading: Reading, link_id: LinkId
-) -> Link:
-    """An event that was read, and not linked until now: *agreed*; on what, ``align`` or ``recall`` says."""
-    pair = _pair(link_id, item, integration, calendar_id=event.calendar_id, name=event.event_id)
-    return seen(replace(pair, state=LinkState.AGREED), event, reading)
-
-
-def carry_over(old: Link, item: Item, integration: Integration, link_id: LinkId) -> Link:
-    """A foreign event that an earlier integration knew, and that was not read: *agreed* (R21)."""
-    assert integration.calendar_id is not None
-    return replace(
-        _pair(link_id, item, integration, calendar_id=integration.calendar_id, name=None),
-        state=LinkState.AGREED,
-        code=old.code if old.code in {Code.SERIES, Code.PRIVATE} else None,
-        event_uid=old.event_uid,
-        series_identifier=old.series_identifier,
-        may_update=old.may_update,
-        may_delete=old.may_delete,
-        exists_there=True,
-    )
-
-
-def _pair(
-    link_id: LinkId, item: Item, integration: Integration, *, calendar_id: str, name: str | None
-) -> Link:
-    """``name``: our id of the event; a foreign one has none."""
-    return Link(
-        id=link_id,
-        integration_id=integration.id,
-        item_ref=item.ref,
-        calendar_id=calendar_id,
-        origin=Origin.EXTERNAL if name is None else Origin.OURS,
-        event_id=name,
-        state=LinkState.BEHIND,
-    )
 
 
 # -- towards the calendar: what is to be written, and what came of it --------------------------------
@@ -128,9 +80,10 @@ def want(
     )
 
 
-def hold(link: Link, code: Code | None) -> Link:
-    """Any state → *held*: until it may be sent (R20, R22, R33), or a person has answered (R11)."""
-    return replace(link, state=LinkState.HELD, code=code)
+def hold(link: Link, code: Code | None, *, revision: int | None = None) -> Link:
+    """Any state → *held*: until it may be sent (R20, R22, R33), or a person has answered (R11, R52)."""
+    known = link.desired_revision if revision is None else revision
+    return replace(link, state=LinkState.HELD, code=code, desired_revision=known)
 
 
 def retry(link: Link) -> Link:
@@ -254,15 +207,51 @@ def reappear(link: Link) -> Link:
     return replace(link, state=LinkState.AGREED, code=None)
 
 
+def come_back(link: Link, *, agreed: Fingerprints | None) -> Link:
+    """*Let_go* by its owner → *agreed*: its event was fetched back, and follows again (R6)."""
+    assert link.state is LinkState.LET_GO
+    return replace(
+        link,
+        state=LinkState.AGREED,
+        code=None,
+        let_go_print=None,
+        exists_there=True,
+        agreed=agreed,
+        last_read=agreed,
+    )
+
+
+def let_stand(link: Link, content_print: str) -> Link:
+    """Any state → *let_go*: its owner fetched back what Vorex had taken off, and keeps it."""
+    return replace(link, state=LinkState.LET_GO, code=None, let_go_print=content_print, writes=())
+
+
+def question(link: Link, content_print: str) -> Link:
+    """*Agreed* → *held*: the technician moved it too far, and the dispatcher is asked (R52)."""
+    assert link.state is LinkState.AGREED
+    return replace(link, state=LinkState.HELD, code=Code.QUESTIONED, let_go_print=content_print)
+
+
+def unask(link: Link) -> Link:
+    """*Held* for the dispatcher's answer → *agreed*: answered, or nothing is to be asked any more (R52)."""
+    assert link.state is LinkState.HELD
+    assert link.code is Code.QUESTIONED
+    return replace(link, state=LinkState.AGREED, code=None, let_go_print=None)
+
+
 def undo(link: Link) -> Link:
     """*Held* for a person's answer → *agreed*, without an event: its deletion is not carried out (R11)."""
     return replace(_unread(reappear(link)), exists_there=False)
 
 
 def delete(link: Link, *, revision: int) -> Link:
-    """Any state → *agreed* that there is no event: its deletion was carried out here (R6)."""
+    """Any state → *agreed* that there is no event: its deletion was carried out here (R6).
+
+    Writes that were not read back may make it anew, late as they are.
+    """
     return replace(
         _unread(link),
+        overtaken=(*link.overtaken, *(write for write in link.writes if write.copies > 0)),
         state=LinkState.AGREED,
         code=None,
         desired=None,
@@ -286,19 +275,30 @@ def _unread(link: Link) -> Link:
 # -- what changes no state ---------------------------------------------------------------------------
 
 
-def seen(link: Link, event: CronofyEvent, reading: Reading) -> Link:
-    """A living row of its event was read: which event it is, and what its calendar allows."""
+def seen(link: Link, event: CronofyEvent, reading: Reading, *, person: str) -> Link:
+    """A living row of its event was read: which event it is, and what its calendar allows.
+
+    ``person``: the address of the calendar's owner, who is no guest (R40).
+    """
     external = link.origin is Origin.EXTERNAL
     closed = read_only_code(event)
+    another = link.event_uid not in {None, event.event_uid}
+    # the record's address, which we may have written, leads into no meeting (R13)
+    own_address = event.join_url in {address for _, address in link.forms.references}
     return replace(
         link,
         event_uid=event.event_uid,
+        former_uid=link.event_uid if another else link.former_uid,
+        guests=sum(address != person.strip().lower() for address in event.people),
+        online=event.online and not own_address,
+        join_url=None if own_address else event.join_url,
         series_identifier=event.series_identifier,
         code=closed if external and link.state is LinkState.AGREED else link.code,
         may_update=not external or (event.options.update and closed is None),
         may_delete=not external or (event.options.delete and closed is None),
         event_updated=changed_at(event, reading) or link.event_updated,
         exists_there=True,
+        forms=seen_forms(link.forms, event),
         read_at=reading.now,
     )
 
@@ -307,6 +307,11 @@ def seen_deleted(link: Link, event: CronofyEvent, reading: Reading) -> Link:
     """A deleted row of its event was read."""
     updated = changed_at(event, reading) or link.event_updated
     return replace(link, exists_there=False, event_updated=updated, read_at=reading.now)
+
+
+def passed_over(link: Link, reading: Reading) -> Link:
+    """Its event was read, and nothing of it could be taken."""
+    return replace(link, read_at=reading.now)
 
 
 def still_there(link: Link) -> Link:
@@ -361,6 +366,7 @@ def recall(
         applied_hash=None if removed else old.applied_hash or fields_hash(old.desired),
         agreed=agreed,
         last_read=last_read,
+        forms=inherited_forms(link.forms, old.forms),
     )
 
 
@@ -381,9 +387,14 @@ def renew(link: Link, event_name: str) -> Link:
         origin=Origin.OURS,
         event_id=event_name,
         event_uid=None,
+        former_uid=link.event_uid or link.former_uid,
         series_identifier=None,
         code=None,
         may_update=True,
         may_delete=True,
+        guests=0,
+        online=False,
+        join_url=None,
         overtaken=(),
+        forms=NO_FORMS,
     )

@@ -4,6 +4,9 @@ from contracts.calendar import Code, Direction, Integration, Item, LogAction, Lo
 from handlers.edits import MASKED_TITLE, conflict_values
 from handlers.judgement import LinkedRow, Reading
 
+CALENDAR_WON = "Changed on both sides; the newer change in the linked calendar wins."
+VOREX_WON = "Changed on both sides; the change in Vorex wins."
+
 
 class RowLog:
     """Writes the log entries of one row; texts of private items never enter (R27)."""
@@ -35,9 +38,16 @@ class RowLog:
             LogAction.UPDATE,
             Outcome.SKIPPED,
             code=Code.CONFLICT_LOST,
-            reason="Changed on both sides; the newer change in the linked calendar wins.",
+            reason=CALENDAR_WON,
             detail=conflict_values(kept=kept, lost=lost, private=private),
         )
+
+    def put_back(
+        self, direction: Direction, action: LogAction, outcome: Outcome, code: Code | None, reason: str
+    ) -> LogEntry:
+        """What the undo of a run did with the item, or why it was left (R50)."""
+        code = code or Code.OK
+        return self._entry(direction, action, outcome, code=code, reason=reason, detail={})
 
     def stopped(self) -> LogEntry:
         """The calendar and this sync kept overwriting each other."""
@@ -60,6 +70,17 @@ class RowLog:
             reason="The calendar accepted the change and did not carry it out.",
             detail={},
         )
+
+    def disagrees(self, reason: str) -> LogEntry:
+        """Both sides differ after all was read, and nothing says why (R51)."""
+        direction, action = Direction.TO_LINKED_CALENDAR, LogAction.NONE
+        code = Code.DIFFERS
+        return self._entry(direction, action, Outcome.FAILED, code=code, reason=reason, detail={})
+
+    def left(self, code: Code, reason: str) -> LogEntry:
+        """A change that was to be written and is not, for a rule."""
+        direction, action = Direction.TO_LINKED_CALENDAR, LogAction.UPDATE
+        return self._entry(direction, action, Outcome.SKIPPED, code=code, reason=reason, detail={})
 
     def _entry(
         self,

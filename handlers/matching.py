@@ -7,14 +7,15 @@ from contracts.calendar import Item
 from contracts.cronofy import CronofyEvent
 from contracts.event_fields import EventFields
 from contracts.times import wire_time
-from handlers.compose import canonical_text, event_span
+from handlers.texts.compose import event_span
+from handlers.texts.skeleton import skeleton
 
 MatchKey = tuple[str, str, str]
-"""Title, start and end, in canonical form."""
+"""Title, start and end, whatever providers make of the title (R37)."""
 
 
 def match_key(title: str, start: str, end: str) -> MatchKey:
-    return canonical_text(title), start, end
+    return skeleton(title), start, end
 
 
 def match_key_of_event(event: CronofyEvent | EventFields) -> MatchKey:

@@ -5,9 +5,11 @@ The rules are R2, R14–R17, R19 and R20; which event each link should be is ``p
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from contracts.calendar import (
+    ASKING_CODES,
     Code,
     Direction,
     Fingerprints,
@@ -22,16 +24,18 @@ from contracts.calendar import (
     Origin,
     Outcome,
     Status,
+    Trigger,
     Written,
 )
 from contracts.envelope import ItemChanged
 from contracts.event_fields import EventFields
 from contracts.vorex import ItemChangedData, ItemContent
 from handlers import link_states
-from handlers.compose import compose
 from handlers.edits import MASKED_TITLE
 from handlers.fingerprints import NO_EVENT, fingerprints_of_event
-from handlers.link_states import UNWRITTEN_STATES, first
+from handlers.forms import with_marks
+from handlers.link_beginnings import first
+from handlers.link_states import UNWRITTEN_STATES
 from handlers.plan import (
     InAgreement,
     LeaveEvent,
@@ -41,9 +45,12 @@ from handlers.plan import (
     left_link,
     renewed_link,
 )
+from handlers.reconcile import would_do
+from handlers.texts.compose import compose
 from handlers.versions import LostChange, VersionVerdict, judge_version
 
 MOST_REMEMBERED_WRITES = 20
+WOULD_BE_WRITTEN = "The integration only watches: this would be written to the linked calendar."
 LEAVE_REASONS = {
     Code.INACTIVE: "The integration is not active; the change is kept for its activation.",
     Code.NOT_CONNECTED: "The calendar is not connected; the change is kept for the reconnection.",
@@ -51,8 +58,12 @@ LEAVE_REASONS = {
     Code.SERIES: "The event is part of a series, which cannot be edited from outside.",
     Code.PRIVATE: "A private event of the calendar is read-only here.",
     Code.NOT_POSSIBLE: "The calendar does not allow this event to be changed from outside.",
+    Code.MEETING: "It is a meeting with guests or online, which its provider would tell or break: "
+    "it is not changed from Vorex.",
     Code.LOOP_STOPPED: "The calendar and this sync kept changing the event; it is left alone.",
+    Code.QUESTIONED: "Its owner moved it too far; nothing is written before the dispatcher has answered.",
     Code.STALE: "A newer version of the item was known already.",
+    Code.OTHER_CONTENT: "This version was said before with other content, which stays: the sender is wrong.",
     Code.SUPERSEDED: "A newer version of the item came before this one was sent.",
 }
 
@@ -64,6 +75,8 @@ class ItemMessage:
     message: ItemChanged
     attempt: int = 1
     replay: bool = False
+    trusted_since: datetime | None = None
+    """From when on its source's newest message counts, whatever its number (R42)."""
 
     @property
     def data(self) -> ItemChangedData:
@@ -82,6 +95,10 @@ class ItemVerdicts:
     """Those that go on to the item's links."""
     superseded: list[ItemMessage] = field(default_factory=list)
     stale: list[ItemMessage] = field(default_factory=list)
+    conflicting: list[ItemMessage] = field(default_factory=list)
+    """Those whose version is known with other content (R42)."""
+    backwards: list[ItemMessage] = field(default_factory=list)
+    """Those of the stale ones that were said later than what is known."""
     losses: list[tuple[LostChange, ItemMessage]] = field(default_factory=list)
 
     @property
@@ -126,11 +143,19 @@ def judge_messages(stored: Item | None, received: Sequence[ItemMessage]) -> Item
     item = stored
     verdicts: ItemVerdicts | None = None
     for each in sorted(received, key=lambda one: one.data.version):
-        judged = judge_version(item, each.data, time=each.message.time, source=each.message.source)
+        judged = judge_version(
+            item,
+            each.data,
+            time=each.message.time,
+            source=each.message.source,
+            trusted_since=each.trusted_since,
+        )
         item = judged.item
         verdicts = verdicts or ItemVerdicts(item=item)
         verdicts.item = item
         _place(verdicts, each, judged.verdict)
+        if judged.backwards:
+            verdicts.backwards.append(each)
         if judged.loss is not None:
             verdicts.losses.append((judged.loss, each))
     if verdicts is None:
@@ -141,6 +166,9 @@ def judge_messages(stored: Item | None, received: Sequence[ItemMessage]) -> Item
 def _place(verdicts: ItemVerdicts, received: ItemMessage, verdict: VersionVerdict) -> None:
     if verdict is VersionVerdict.STALE:
         verdicts.stale.append(received)
+        return
+    if verdict is VersionVerdict.CONFLICTING:
+        verdicts.conflicting.append(received)
         return
     if verdict is VersionVerdict.NEW:
         verdicts.superseded.extend(verdicts.current)
@@ -183,7 +211,7 @@ def _settled(verdicts: ItemVerdicts, integration: Integration, link: Link) -> Li
         return None
     if link.state is LinkState.FAILED:
         return None if verdicts.replay else LinkStanding.FAILED
-    if link.state is LinkState.HELD and integration.sends and link.code is not Code.HELD_DELETION:
+    if link.state is LinkState.HELD and integration.sends and link.code not in ASKING_CODES:
         return None
     return LinkStanding.DONE
 
@@ -205,6 +233,7 @@ def _left(verdicts: ItemVerdicts, integration: Integration, link: Link, leave: L
             code=leave.code,
             reason=LEAVE_REASONS[leave.code],
             received=verdicts.bearer,
+            trigger=_trigger(integration),
         )
         if told
         else None
@@ -230,13 +259,14 @@ def _wanted(
     held = not integration.sends
     writes = None if held else remembered_writes(base, item, fields, now)
     wanted = link_states.want(base, fields, revision=item.revision, writes=writes)
+    wanted = with_marks(wanted, item.content) if item.content is not None else wanted
     wanted = link_states.hold(wanted, holding_code(integration)) if held else wanted
     return LinkChoice(
         link=wanted,
         standing=LinkStanding.DONE if held else LinkStanding.SEND,
         new=link is None,
         changed=wanted != base or link is None,
-        entry=_held_entry(verdicts, wanted) if verdicts.news_to(link) else None,
+        entry=_held_entry(verdicts, integration, link, wanted) if verdicts.news_to(link) else None,
     )
 
 
@@ -303,10 +333,12 @@ def outbound_entry(
     code: Code,
     reason: str,
     received: ItemMessage | None,
+    trigger: Trigger = Trigger.REAL_TIME,
 ) -> LogEntry:
     """A log entry about the way to the linked calendar (R27)."""
     return LogEntry(
         integration_id=integration_id,
+        trigger=trigger,
         direction=Direction.TO_LINKED_CALENDAR,
         action=action,
         outcome=outcome,
@@ -317,27 +349,39 @@ def outbound_entry(
         item_type=item.type,
         title=shown_title(item.content),
         message_id=received.message.id if received else None,
+        trace_id=received.message.trace_id if received else None,
         attempt=received.attempt if received else None,
     )
 
 
-def _held_entry(verdicts: ItemVerdicts, link: Link) -> LogEntry | None:
-    if link.code is None:
+def _held_entry(
+    verdicts: ItemVerdicts, integration: Integration, before: Link | None, link: Link
+) -> LogEntry | None:
+    """Why nothing is sent now; of an integration that watches, what would be sent."""
+    would = integration.watching and link.code is Code.INACTIVE
+    action = would_do(before, link) if would else action_of(link, gone=link.desired is None)
+    if link.code is None or action is None:
         return None
     return outbound_entry(
         verdicts.item,
         link.integration_id,
-        action=action_of(link, gone=link.desired is None),
-        outcome=Outcome.HELD,
-        code=link.code,
-        reason=LEAVE_REASONS[link.code],
+        action=action,
+        outcome=Outcome.DONE if would else Outcome.HELD,
+        code=Code.OK if would else link.code,
+        reason=WOULD_BE_WRITTEN if would else LEAVE_REASONS[link.code],
         received=verdicts.bearer,
+        trigger=_trigger(integration),
     )
 
 
+def _trigger(integration: Integration) -> Trigger:
+    return Trigger.WATCHING if integration.watching else Trigger.REAL_TIME
+
+
 def superseded_entries(verdicts: ItemVerdicts, integration_ids: Sequence[IntegrationId]) -> list[LogEntry]:
-    """One entry for each integration that a stale or superseded message would have reached (R17)."""
+    """One entry for each integration that a message would have reached and did not (R17, R42)."""
     late = [(each, Code.STALE) for each in verdicts.stale]
+    other = [(each, Code.OTHER_CONTENT) for each in verdicts.conflicting]
     early = [(each, Code.SUPERSEDED) for each in verdicts.superseded]
     return [
         outbound_entry(
@@ -349,6 +393,6 @@ def superseded_entries(verdicts: ItemVerdicts, integration_ids: Sequence[Integra
             reason=LEAVE_REASONS[code],
             received=each,
         )
-        for each, code in (*late, *early)
+        for each, code in (*late, *early, *other)
         for integration_id in integration_ids
     ]

@@ -1,6 +1,6 @@
 """What each link should be: an item, a person's integration and their link go in, one wish comes out.
 
-Pure. The rules are R2, R6 (let go), R9, R10, R14, R16, R18 and R20.
+Pure. The rules are R2, R6 (let go), R9, R10, R14, R16, R18, R20, R40 and R52.
 """
 
 import hashlib
@@ -11,9 +11,9 @@ from contracts.event_fields import EventFields, fields_hash
 from contracts.times import wire_time
 from contracts.vorex import ItemContent, ItemType
 from handlers import link_states
-from handlers.compose import compose, event_span
-from handlers.fingerprints import fingerprints_of_event, fingerprints_of_item
+from handlers.fingerprints import are_alike, fingerprints_of_event, fingerprints_of_item
 from handlers.judgement import content_of
+from handlers.texts.compose import compose, event_span
 
 WRITTEN_AS = {
     "title": "summary",
@@ -24,6 +24,7 @@ WRITTEN_AS = {
     "free": "transparency",
     "private": "event_private",
 }
+MEETING_TEXTS = frozenset({"title", "description", "location"})
 _SETTLED_THERE = frozenset({Code.SERIES, Code.PRIVATE, Code.LOOP_STOPPED})
 
 
@@ -67,10 +68,11 @@ def desired_event(item: Item, integration: Integration, link: Link | None) -> De
         return _wish_gone(integration, link)
     if frozen:
         return LeaveEvent(state=LinkState.FROZEN, code=Code.TYPE_OFF)
+    if is_asked_of_dispatcher(link) and question_print(item.content) == link.let_go_print:
+        return LeaveEvent(state=LinkState.HELD, code=Code.QUESTIONED)
     link = renewed_link(link, item, integration)
-    if link.origin is Origin.EXTERNAL:
-        return _wish_external(item, integration, link)
-    return _wish_copy(item, link)
+    external = link.origin is Origin.EXTERNAL
+    return _wish_external(item, integration, link) if external else _wish_copy(item, link)
 
 
 def belongs_on_calendar(item: Item, integration: Integration) -> bool:
@@ -97,8 +99,17 @@ def renewed_link(link: Link, item: Item, integration: Integration) -> Link:
 
 def left_link(link: Link, leave: LeaveEvent, item: Item) -> Link:
     """The link that is not kept alike, as of the item's revision."""
-    away = link_states.let_go if leave.state is LinkState.LET_GO else link_states.freeze
-    return away(link, leave.code, revision=item.revision)
+    match leave.state:
+        case LinkState.LET_GO:
+            return link_states.let_go(link, leave.code, revision=item.revision)
+        case LinkState.HELD:
+            return link_states.hold(link, leave.code, revision=item.revision)
+    return link_states.freeze(link, leave.code, revision=item.revision)
+
+
+def is_asked_of_dispatcher(link: Link) -> bool:
+    """Whether its copy stands as the technician moved it until the dispatcher has answered (R52)."""
+    return link.state is LinkState.HELD and link.code is Code.QUESTIONED
 
 
 def let_go_fingerprint(content: ItemContent | None) -> str:
@@ -108,6 +119,15 @@ def let_go_fingerprint(content: ItemContent | None) -> str:
     times = event_span(content)
     parts = [wire_time(moment) for moment in times] if times else []
     return hashlib.sha256("\x1f".join([*parts, "", *sorted(content.assignees)]).encode()).hexdigest()[:32]
+
+
+def question_print(content: ItemContent | None) -> str:
+    """Changes when Vorex has settled a question: time, assignees, window, or that it is done (R52)."""
+    if content is None:
+        return ""
+    edges = ["" if edge is None else wire_time(edge) for edge in (content.not_before, content.not_after)]
+    parts = [let_go_fingerprint(content), *edges, str(content.completed)]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def _first_wish(item: Item, integration: Integration) -> DesiredEvent | None:
@@ -126,9 +146,10 @@ def _wish_gone(integration: Integration, link: Link) -> DesiredEvent:
         return RemoveEvent()
     if link.code in _SETTLED_THERE:
         return LeaveEvent(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
-    if integration.unrestricted and link.may_delete:
+    if integration.unrestricted and link.may_delete and not link.is_meeting:
         return RemoveEvent()
-    return LeaveEvent(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+    code = Code.MEETING if link.is_meeting else Code.NOT_POSSIBLE
+    return LeaveEvent(state=LinkState.FROZEN, code=code)
 
 
 def _wish_copy(item: Item, link: Link) -> DesiredEvent:
@@ -165,6 +186,8 @@ def _wish_external(item: Item, integration: Integration, link: Link) -> DesiredE
         return LeaveEvent(state=LinkState.FROZEN, code=link.code or Code.NOT_POSSIBLE)
     if not (integration.unrestricted and link.may_update and link.exists_there):
         return LeaveEvent(state=LinkState.FROZEN, code=Code.NOT_POSSIBLE)
+    if link.is_meeting and (link.guests or changed & MEETING_TEXTS):
+        return LeaveEvent(state=LinkState.FROZEN, code=Code.MEETING)
     return WriteEvent(fields=fields.only({WRITTEN_AS[name] for name in changed}))
 
 
@@ -174,13 +197,19 @@ def _changed_here(link: Link, fields: EventFields, content: ItemContent) -> set[
         return composed
     wanted, own = fingerprints_of_event(fields, content), fingerprints_of_item(content)
     writes = (*link.overtaken, *link.writes)
-    known = [link.agreed, link.last_read if link.differs else None, *(each.prints for each in writes)]
+    # what was agreed before a row said it of every field is filled up by what was read since
+    agreed = link.agreed and {**(link.last_read or {}), **link.agreed}
+    known = [agreed, link.last_read if link.differs else None, *(each.prints for each in writes)]
     return {
         name
         for prints in known
         for name, value in (prints or {}).items()
-        if name in wanted and value not in {wanted[name], own.get(name)}
+        if name in wanted and not _says(name, value, (wanted[name], own.get(name, wanted[name])))
     }
+
+
+def _says(name: str, known: str | bool, wanted: tuple[str | bool, ...]) -> bool:
+    return any(are_alike(name, known, each) for each in wanted)
 
 
 def _composed_anew(link: Link, fields: EventFields) -> set[str]:

@@ -22,17 +22,18 @@ from contracts.calendar import (
     Outcome,
 )
 from contracts.cronofy import CronofyEvent
-from handlers.compose import compose
 from handlers.edits import masked_event
 from handlers.fingerprints import NO_EVENT, fingerprints_of_event
 from handlers.inbound_event import judge_row
 from handlers.judgement import NO_CHANGE, Judgement, Reading, content_of, is_gone
-from handlers.link_states import carry_over, found, recall
+from handlers.link_beginnings import carry_over, found
+from handlers.link_states import recall
 from handlers.log_entries import RowLog
 from handlers.matching import MatchKey, match_key_of_event
 from handlers.outbound_message import LEAVE_REASONS, outbound_entry
 from handlers.plan import belongs_on_calendar
 from handlers.reconcile import compared_link
+from handlers.texts.compose import compose
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,8 +140,18 @@ def was_never_sent(link: Link) -> bool:
     return link.state is LinkState.HELD and link.applied_revision == 0 and not link.exists_there
 
 
+KNOWN_FROM_BEFORE = "Known from an earlier integration: linked again instead of copied."
+CAME_BACK = "It came back under another id: linked again instead of copied."
+
+
 def adopted_link(
-    tombstone: Tombstone, event: CronofyEvent, integration: Integration, reading: Reading, link_id: LinkId
+    tombstone: Tombstone,
+    event: CronofyEvent,
+    integration: Integration,
+    reading: Reading,
+    link_id: LinkId,
+    *,
+    reason: str = KNOWN_FROM_BEFORE,
 ) -> Judgement:
     """The link to an event that was found again, with what either side changed meanwhile (R19)."""
     item = tombstone.item
@@ -153,7 +164,6 @@ def adopted_link(
     after = judged.item or item
     seen = judged.link or link
     settled = compared_link(seen, after, integration) or seen
-    reason = "Known from an earlier integration: linked again instead of copied."
     linked = RowLog(after, integration, reading)(LogAction.LINK, Outcome.DONE, Code.OK, reason)
     entries = [linked, *judged.entries, *_frozen(settled, after, integration)]
     return Judgement(link=settled, item=judged.item, entries=entries)

@@ -15,6 +15,8 @@ class VersionVerdict(StrEnum):
 
     STALE = "stale"
     EQUAL = "equal"
+    CONFLICTING = "conflicting"
+    """Known, and what it says is not what it said before (R42)."""
     NEW = "new"
 
 
@@ -37,6 +39,8 @@ class JudgedVersion:
     """As it is to be stored from now on."""
     loss: LostChange | None = None
     """Set where both sides had changed the item; the winner is then published as a fact."""
+    backwards: bool = False
+    """A lower version that was said later: the source's versions may have started again (R42)."""
 
 
 def next_version(*known: int) -> int:
@@ -45,34 +49,57 @@ def next_version(*known: int) -> int:
 
 
 def judge_version(
-    stored: Item | None, data: ItemChangedData, *, time: datetime, source: str
+    stored: Item | None,
+    data: ItemChangedData,
+    *,
+    time: datetime,
+    source: str,
+    trusted_since: datetime | None = None,
 ) -> JudgedVersion:
-    """Say what a received item-changed message does to the stored item."""
+    """Say what a received item-changed message does to the stored item.
+
+    ``trusted_since``: from then on the source's newest message counts, whatever its number (R42).
+    """
     if stored is None:
         return JudgedVersion(verdict=VersionVerdict.NEW, item=_first(data, time=time, source=source))
     if _is_fact(data, source):
         return _judge_fact(stored, data, time=time)
-    if data.version < stored.vorex_version:
-        return JudgedVersion(verdict=VersionVerdict.STALE, item=stored)
-    if data.version == stored.vorex_version:
-        return JudgedVersion(verdict=VersionVerdict.EQUAL, item=stored)
+    if data.version <= stored.vorex_version:
+        return _judge_known(stored, data, time=time, trusted_since=trusted_since)
     if data.version <= stored.version or data.last_seen < stored.sync_version:
         return _judge_concurrent(stored, data, time=time)
     item = _taken(stored, data, time=time, version=data.version)
     return JudgedVersion(verdict=VersionVerdict.NEW, item=item)
 
 
+def _judge_known(
+    stored: Item, data: ItemChangedData, *, time: datetime, trusted_since: datetime | None
+) -> JudgedVersion:
+    later, other = time > stored.changed_at, _says_otherwise(stored, data)
+    if trusted_since is not None and time >= trusted_since and later and other:
+        return _judge_concurrent(stored, data, time=time)
+    if data.version < stored.vorex_version:
+        return JudgedVersion(verdict=VersionVerdict.STALE, item=stored, backwards=later and other)
+    as_said = stored.version == stored.vorex_version and stored.changed_by is None
+    verdict = VersionVerdict.CONFLICTING if as_said and other else VersionVerdict.EQUAL
+    return JudgedVersion(verdict=verdict, item=stored)
+
+
+def _says_otherwise(stored: Item, data: ItemChangedData) -> bool:
+    if stored.deleted or data.deleted:
+        return stored.deleted is not data.deleted
+    return stored.content != data.item
+
+
 def does_vorex_win(
     item: Item, *, vorex_time: datetime, calendar_time: datetime, vorex_deletes: bool, calendar_deletes: bool
 ) -> bool:
-    """R19: records are Vorex's; of appointments a change beats a deletion, else the newer one wins.
+    """R19: records are Vorex's; of appointments the newer act wins, and a tie goes to Vorex.
 
-    A tie goes to Vorex.
+    But Vorex's change beats the calendar's deletion, however old it is: what is deleted there can be again.
     """
-    if item.type is not ItemType.APPOINTMENT:
+    if item.type is not ItemType.APPOINTMENT or (calendar_deletes and not vorex_deletes):
         return True
-    if vorex_deletes != calendar_deletes:
-        return calendar_deletes
     return vorex_time >= calendar_time
 
 

@@ -5,22 +5,29 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import structlog
 
 from contracts.errors import SyncError
 from contracts.ports import NoticeReader
 from contracts.times import ONE_DAY
+from service.consumers.left_notices import read_left_notices
 from service.integrations.catch_up import DAILY_RUN, request_comparison
+from service.integrations.questions.tending import ask_some, tend_some
 from service.integrations.run_requests import request_steps_again
 from service.operations import DeadLetters
 from service.store.engine import leases, purge
+from service.store.engine.counting import HourlyCount
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import delays as delays_of
-from service.store.integrations import integrations, listing
-from service.store.links import tombstones
+from service.store.integrations import integrations, listing, tenants
+from service.store.items import deleted_texts
+from service.store.links import run_changes, tombstones
 from service.store.messages import outbox, replays
+from service.store.questions import absences, questions
 from service.store.runs import runs
+from service.store.runs.runs import UNDO_LIMIT
 
 CHUNK_PAUSE_SECONDS = 0.05
 """Seconds between two chunks: on SQLite nobody else can write while one is deleted."""
@@ -39,7 +46,11 @@ CHORE_LEASE_PREFIX = "keeper:"
 """How the names of all keepers' leases begin."""
 RENEWALS_A_LEASE = 3
 """How often a lease is renewed within its length."""
-ROWS_A_CHUNK = 1000
+ROWS_A_CHUNK, CHUNKS_A_ROUND = 1000, 30
+FULL_ROUND_SECONDS = 1.0
+"""Seconds from a round that was full to the next: however much is left, each round is short."""
+MORE = "more"
+"""What the work of a chore returns after a full round."""
 REPLAY_STEPS_A_ROUND = 8
 """So that a keeper that is to stop need not finish what is very long."""
 CALENDAR_CHECKS_A_MINUTE = 10
@@ -104,14 +115,16 @@ class Keeper:
             await self._mine[chore.name].wait()
             if self._stopping.is_set():
                 return
-            await self._round(chore)
-            await self._rest(chore.every)
+            more = await self._round(chore)
+            await self._rest(min(chore.every, FULL_ROUND_SECONDS) if more else chore.every)
 
-    async def _round(self, chore: Chore) -> None:
+    async def _round(self, chore: Chore) -> bool:
+        """Whether the round was full, and the next one is to come soon."""
         try:
-            await chore.work()
+            return await chore.work() is MORE
         except Exception as error:  # noqa: BLE001 -- the next round may find the world mended
             _say_hindered(chore.name, error)
+            return False
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -160,11 +173,10 @@ def _say_hindered(chore: str, error: Exception) -> None:
 
 
 def unread_notices(reader: NoticeReader) -> Chore:
-    """Integrations whose notice nobody reads for, because a process died."""
+    """Integrations whose notice nobody reads for, because a process died or there were too many."""
 
     async def work() -> None:
-        for integration_id in await reader.pending():
-            await reader.catch_up(integration_id)
+        await read_left_notices(reader)
 
     return Chore(name="unread notices", every=5.0, work=work)
 
@@ -187,11 +199,9 @@ def bulk_replays(store: Store) -> Chore:
     async def work() -> None:
         async with store.read() as connection:
             noted = await replays.noted(connection)
-        for one in noted:
-            desk = DeadLetters(store, who=one.who)
-            for _ in range(REPLAY_STEPS_A_ROUND):
-                if not await desk.send_on(one.id):
-                    break
+        going = [(DeadLetters(store, who=one.who), one.id) for one in noted]
+        for _ in range(REPLAY_STEPS_A_ROUND):  # one of each after the other: none waits for a longer one
+            going = [(desk, bulk_id) for desk, bulk_id in going if await desk.send_on(bulk_id)]
 
     return Chore(name="bulk replays", every=2.0, work=work)
 
@@ -206,8 +216,9 @@ def delays(store: Store) -> Chore:
         async with store.read() as connection:
             late = await delays_of.late(connection, now=await store.now(connection))
             marked = await delays_of.marked(connection)
-        began = {one: since for one, since in late.items() if one not in marked}
-        ended = marked - late.keys()
+        began = {one: since for one, since in sorted(late.items()) if one not in marked}
+        began = dict(islice(began.items(), ROWS_A_CHUNK))
+        ended = sorted(marked - late.keys())[:ROWS_A_CHUNK]
         if began or ended:
             async with store.begin() as connection:
                 await delays_of.mark(connection, began, ended)
@@ -225,17 +236,16 @@ def runs_at_a_standstill(store: Store) -> Chore:
     return Chore(name="runs at a standstill", every=300.0, work=work)
 
 
+def operation_samples(take: Callable[[], Awaitable[None]]) -> Chore:
+    """How everything stands, once a minute, for whoever looks back later."""
+    return Chore(name="operation samples", every=MINUTE_SECONDS, work=take)
+
+
 def old_outbox_rows(store: Store) -> Chore:
     """Rows sent a day ago are deleted, a small chunk a transaction."""
-
-    async def work() -> None:
-        deleted = ROWS_A_CHUNK
-        while deleted == ROWS_A_CHUNK:
-            async with store.begin() as connection:
-                before = await store.now(connection) - SENT_ROWS_KEPT_SECONDS
-                deleted = await outbox.forget_sent(connection, before=before, limit=ROWS_A_CHUNK)
-
-    return Chore(name="old outbox rows", every=600.0, work=work)
+    kept = timedelta(seconds=SENT_ROWS_KEPT_SECONDS)
+    step = _step(outbox.forget_sent, by_seconds=True)
+    return _chore(store, "old outbox rows", step, kept, every=TEN_MINUTES_SECONDS)
 
 
 def daily_reads(store: Store) -> Chore:
@@ -244,11 +254,12 @@ def daily_reads(store: Store) -> Chore:
     After an outage, or a day on which everybody linked a calendar, all of them are due at once; so many are
     begun a minute that all have been within half a day, and the next day finds them apart.
     """
+    counted = HourlyCount(integrations.count_syncing)
 
     async def work() -> None:
         async with store.begin() as connection:
             now = await store.moment(connection)
-            some = max(FEWEST_READS, await integrations.count_syncing(connection) // READ_ROUNDS)
+            some = max(FEWEST_READS, await counted(connection, now=now.timestamp()) // READ_ROUNDS)
             due = await runs.unread_for_long(
                 connection, before=now - ONE_DAY, since=now - COMPARED_WITHIN, limit=some
             )
@@ -260,17 +271,23 @@ def daily_reads(store: Store) -> Chore:
     return Chore(name="daily reads", every=60.0, work=work)
 
 
-def old_tombstones(store: Store) -> Chore:
-    """Pairs of deleted integrations are kept for ninety days (R21)."""
+def dispatchers_questions(store: Store) -> Chore:
+    """Questions that nobody has to answer any more are closed, and what was never asked is asked (R52)."""
 
     async def work() -> None:
-        deleted = ROWS_A_CHUNK
-        while deleted == ROWS_A_CHUNK:
-            async with store.begin() as connection:
-                before = await store.moment(connection) - 90 * ONE_DAY
-                deleted = await tombstones.forget(connection, before=before, limit=ROWS_A_CHUNK)
+        for step in (tend_some, ask_some):
+            after: str | None = ""
+            while after is not None:
+                async with store.begin() as connection:
+                    now = await store.moment(connection)
+                    after = await step(connection, after=after, now=now)
 
-    return Chore(name="old tombstones", every=3600.0, work=work)
+    return Chore(name="dispatchers' questions", every=5.0, work=work)
+
+
+def old_tombstones(store: Store) -> Chore:
+    """Pairs of deleted integrations are kept for ninety days (R21)."""
+    return _chore(store, "old tombstones", _step(tombstones.forget), 90 * ONE_DAY, every=HOUR_SECONDS)
 
 
 def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Chore:
@@ -297,47 +314,59 @@ def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Ch
     return Chore(name="lost calendars", every=MINUTE_SECONDS, work=work)
 
 
+def erasing(work: Callable[[], Awaitable[object]]) -> Chore:
+    """What is kept of people who asked to be forgotten goes within the hour, some of it a round (R41)."""
+    return Chore(name="erasing", every=MINUTE_SECONDS, work=work)
+
+
 def missing_channels(ensure_channels: Callable[[], Awaitable[int]]) -> Chore:
     """Channels that Cronofy could not open when they were wanted."""
     return Chore(name="missing channels", every=60.0, work=ensure_channels)
 
 
+def unanswered_consents(tidy: Callable[[], Awaitable[None]]) -> Chore:
+    """Permissions that nobody confirmed are given back to Cronofy (R45)."""
+    return Chore(name="unanswered consents", every=60.0, work=tidy)
+
+
 def lost_channels(
     audit: Callable[[], Awaitable[int]], ensure_channels: Callable[[], Awaitable[int]]
 ) -> Chore:
-    """Once an hour Cronofy is asked for its channels, and what is missing is made anew."""
+    """Where nothing was heard for long, Cronofy is asked for its channels; a missing one is made anew."""
 
     async def work() -> None:
         if await audit():
             await ensure_channels()
 
-    return Chore(name="lost channels", every=3600.0, work=work)
+    return Chore(name="lost channels", every=MINUTE_SECONDS, work=work)
 
 
 def forgetting(store: Store, *, inbox_days: int, log_days: int) -> tuple[Chore, ...]:
     """What is kept for so many days and then forgotten."""
     of_messages, of_logs = timedelta(days=inbox_days), timedelta(days=log_days)
+    soon = (
+        ("old inbox rows", _step(purge.forget_inbox, by_seconds=True), of_messages),
+        ("old log entries", _step(purge.forget_log_entries), of_logs),
+    )
+    hourly = (
+        ("old runs", _step(purge.forget_runs), of_logs),
+        ("old attempts", _step(purge.forget_attempts), of_messages),
+        ("old suspects", _step(purge.forget_suspects), of_messages),
+        ("old dead letters", _step(purge.forget_letters), of_logs),
+        ("old run changes", _step(run_changes.forget), UNDO_LIMIT),
+        ("deleted texts", _step(deleted_texts.blank), UNDO_LIMIT),
+        ("old questions", _step(questions.forget_settled), of_logs),
+        ("old absences", _step(absences.forget_past), ONE_DAY),
+        ("old acts", _step(tenants.forget_acts), of_logs),
+        ("old equals", _step(purge.forget_equals), ONE_DAY),
+        ("used tokens", _step(purge.forget_tokens, by_seconds=True), timedelta(hours=1)),
+        ("changes made", _step(purge.forget_changes, by_seconds=True), ONE_DAY),
+        ("old sessions", _step(purge.forget_sessions, by_seconds=True), timedelta(0)),
+        ("old revocations", _step(purge.forget_revocations, by_seconds=True), 2 * ONE_DAY),
+    )
     return (
-        _chore(
-            store,
-            "old inbox rows",
-            _step(purge.forget_inbox, by_seconds=True),
-            of_messages,
-            every=TEN_MINUTES_SECONDS,
-        ),
-        _chore(store, "old log entries", _step(purge.forget_log_entries), of_logs, every=TEN_MINUTES_SECONDS),
-        _chore(store, "old runs", _step(purge.forget_runs), of_logs, every=HOUR_SECONDS),
-        _chore(store, "old attempts", _step(purge.forget_attempts), of_messages, every=HOUR_SECONDS),
-        _chore(store, "old suspects", _step(purge.forget_suspects), of_messages, every=HOUR_SECONDS),
-        _chore(store, "old dead letters", _step(purge.forget_letters), of_logs, every=HOUR_SECONDS),
-        _chore(store, "old equals", _step(purge.forget_equals), ONE_DAY, every=HOUR_SECONDS),
-        _chore(
-            store,
-            "used tokens",
-            _step(purge.forget_tokens, by_seconds=True),
-            timedelta(hours=1),
-            every=HOUR_SECONDS,
-        ),
+        *(_chore(store, *each, every=TEN_MINUTES_SECONDS) for each in soon),
+        *(_chore(store, *each, every=HOUR_SECONDS) for each in hourly),
     )
 
 
@@ -350,11 +379,12 @@ def _step(forget: Callable[..., Awaitable[int]], *, by_seconds: bool = False) ->
 
 
 def _chore(store: Store, name: str, step: PurgeStep, age: timedelta, *, every: float) -> Chore:
-    async def work() -> None:
-        more = True
-        while more:
-            more = await _chunk(store, step, age) == ROWS_A_CHUNK
+    async def work() -> object:
+        for _ in range(CHUNKS_A_ROUND):
+            if await _chunk(store, step, age) < ROWS_A_CHUNK:
+                return None
             await asyncio.sleep(CHUNK_PAUSE_SECONDS)
+        return MORE
 
     return Chore(name=name, every=every, work=work)
 

@@ -2,17 +2,21 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
 
 from contracts.errors import Permanent, SyncError
 from contracts.ports import Outgoing, Publisher
+from contracts.tracing import can_be_followed
 from service.store.engine import leases
 from service.store.engine.store import AsyncConnection, Store
 from service.store.messages import outbox
-from service.store.messages.outbox import enqueue
+from service.store.messages.outbox import OutboxRow, enqueue
+from service.store.messages.ownership import read_document, trace_of
+from service.telemetry.logs import EventName
+from service.telemetry.spans import SpanKind, SpanOrigin, doing, tracing
 
 log = structlog.get_logger(__name__)
 
@@ -23,8 +27,47 @@ OUTBOX_POLL_SECONDS = 1.0
 OUTBOX_ROWS_AT_ONCE = 128
 DELAYED_REPLAY_SECONDS = 3.0
 """Seconds after its moment from which on a replay counts as delayed, and with it all that follow."""
+MOST_FAILURES_AT_FIRST = 2
+"""So many tenants' rows are tried singly without one that is taken, before the broker counts as gone."""
 
-OutboxRow = tuple[str, Outgoing]
+
+class HeldTenants:
+    """Whose rows could not be published although others' could: theirs wait, and nobody else's (R44)."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._held: dict[str, tuple[float, str]] = {}
+        self.met: Collection[str] = ()
+        """Whose rows failed in the last window: one that breaks the channel takes its neighbours' along, so
+        in the next one rows go one after the other, theirs last."""
+
+    @property
+    def now(self) -> set[str]:
+        moment = asyncio.get_running_loop().time()
+        return {tenant for tenant, (until, _) in self._held.items() if until > moment}
+
+    def learn(self, failures: Mapping[str, BaseException], fine: Collection[str]) -> None:
+        """What became of a window. Raises the first failure where nobody else's row was taken."""
+        self.met = {*failures}
+        others = {*fine} - self.met
+        for failure in () if others else failures.values():
+            raise failure
+        until = asyncio.get_running_loop().time() + self._pause
+        for tenant in others:
+            self._held.pop(tenant, None)
+        for tenant, failure in failures.items():
+            _, told = self._held.get(tenant, (0.0, ""))
+            if (reason := _reason(failure)) != told:
+                log.warning(_event(failure), tenant_id=tenant, reason=reason)
+            self._held[tenant] = until, reason
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, SyncError) else type(error).__name__
+
+
+def _event(error: BaseException) -> EventName:
+    return "outbox.held" if isinstance(error, Permanent) else "outbox.delayed"
 
 
 class OutboxSender(ABC):
@@ -36,6 +79,7 @@ class OutboxSender(ABC):
     def __init__(self, written: asyncio.Event, poll: float) -> None:
         self._written = written
         self._poll = poll
+        self._troubles = HeldTenants(poll)
         self._stopping = asyncio.Event()
         self.held: str | None = None
         """Why nothing is sent although something waits; None while all is well."""
@@ -66,10 +110,8 @@ class OutboxSender(ABC):
         return more
 
     def _hindered(self, error: Exception) -> None:
-        reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-        if reason != self.held:
-            stuck = isinstance(error, Permanent)
-            log.warning("outbox.held" if stuck else "outbox.delayed", reason=reason)
+        if (reason := _reason(error)) != self.held:
+            log.warning(_event(error), reason=reason)
         self.held = reason
 
     async def _rest(self) -> None:
@@ -94,8 +136,8 @@ class StorePublisher:
 class LeasedOutbox(OutboxSender):
     """Of all processes of a store one sends at a time, whichever has just written if the lease is free.
 
-    ``written`` is set when something may have been put into the outbox here. Rows are marked only up to
-    the first that was not confirmed, so that nothing is passed over.
+    ``written`` is set when something may have been put into the outbox here. Of each tenant rows are marked
+    only up to the first that was not confirmed, so that nothing is passed over.
     """
 
     def __init__(
@@ -113,21 +155,22 @@ class LeasedOutbox(OutboxSender):
         self._holder = holder
 
     async def flush(self) -> bool:
-        """Send one window of rows. Raises what hindered the first row that was not confirmed."""
+        """Send one window of rows. Raises what hindered the first of them where nobody's was confirmed."""
+        held = self._troubles.now
         async with self._store.read() as connection:
-            if not await outbox.unsent(connection, now=await self._store.now(connection), limit=1):
+            now = await self._store.now(connection)
+            if not await outbox.unsent(connection, now=now, limit=1, without=held):
                 return False
-        epoch, rows = await self._take()
+        epoch, rows = await self._take(held)
         if epoch is None:
             return False
-        confirmed, failure = await self._send(rows)
-        more = failure is None and len(rows) == OUTBOX_ROWS_AT_ONCE
-        await self._mark(epoch, confirmed, keep=more)
-        if failure is not None:
-            raise failure
+        confirmed, failures = await self._send(rows)
+        more = len(rows) == OUTBOX_ROWS_AT_ONCE and bool(confirmed)
+        await self._mark(epoch, [row.id for row in confirmed], keep=more)
+        self._troubles.learn(failures, {row.tenant_id for row in confirmed})
         return more
 
-    async def _take(self) -> tuple[int | None, Sequence[OutboxRow]]:
+    async def _take(self, held: Collection[str]) -> tuple[int | None, Sequence[OutboxRow]]:
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
             epoch = await leases.acquire(
@@ -135,21 +178,41 @@ class LeasedOutbox(OutboxSender):
             )
             if epoch is None:
                 return None, ()
-            ids = await _at_pace(
-                connection, await outbox.unsent(connection, now=now, limit=OUTBOX_ROWS_AT_ONCE), now
-            )
-            return epoch, await outbox.load(connection, ids)
+            ids = await outbox.unsent(connection, now=now, limit=OUTBOX_ROWS_AT_ONCE, without=held)
+            return epoch, await outbox.load(connection, await _at_pace(connection, ids, now, held=held))
 
-    async def _send(self, rows: Sequence[OutboxRow]) -> tuple[list[str], BaseException | None]:
-        """All at once on the wire, in their order; the confirmed ones before the first failure, and that."""
-        published = (self._publisher.publish(message) for _, message in rows)
+    async def _send(self, rows: Sequence[OutboxRow]) -> tuple[list[OutboxRow], Mapping[str, BaseException]]:
+        """All at once on the wire, in their order; of each tenant what comes before the first failure."""
+        if self._troubles.met:
+            return await self._send_singly(rows)
+        published = (_publish(self._publisher, row.message) for row in rows)
         answers = await asyncio.gather(*published, return_exceptions=True)
-        confirmed: list[str] = []
-        for (row_id, _), answer in zip(rows, answers, strict=True):
+        confirmed: list[OutboxRow] = []
+        failures: dict[str, BaseException] = {}
+        for row, answer in zip(rows, answers, strict=True):
             if answer is not None:
-                return confirmed, answer
-            confirmed.append(row_id)
-        return confirmed, None
+                failures.setdefault(row.tenant_id, answer)
+            elif row.tenant_id not in failures:
+                confirmed.append(row)
+        return confirmed, failures
+
+    async def _send_singly(
+        self, rows: Sequence[OutboxRow]
+    ) -> tuple[list[OutboxRow], Mapping[str, BaseException]]:
+        confirmed: list[OutboxRow] = []
+        failures: dict[str, BaseException] = {}
+        for row in sorted(rows, key=lambda one: one.tenant_id in self._troubles.met):
+            if row.tenant_id in failures:
+                continue
+            try:
+                await _publish(self._publisher, row.message)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the others are tried
+                failures[row.tenant_id] = error
+            else:
+                confirmed.append(row)
+            if len(failures) >= MOST_FAILURES_AT_FIRST and not confirmed:
+                break
+        return confirmed, failures
 
     async def _mark(self, epoch: int, confirmed: Sequence[str], *, keep: bool) -> None:
         async with self._store.begin() as connection:
@@ -159,8 +222,27 @@ class LeasedOutbox(OutboxSender):
                 await leases.release(connection, OUTBOX_LEASE, epoch=epoch)
 
 
+async def _publish(publisher: Publisher, message: Outgoing) -> None:
+    """Publish; for whoever traces, as a part of what made the message."""
+    if not tracing():
+        await publisher.publish(message)
+        return
+    document = read_document(message.body)
+    said = document if isinstance(document, dict) else {}
+    key = (str(said.get("source", "")), message.message_id)
+    parent = said.get("traceparent") if can_be_followed(said.get("traceparent")) else None
+    origin = SpanOrigin(trace_id=trace_of(message.body, key), traceparent=parent)
+    with doing(f"send {message.exchange}", SpanKind.SEND, origin=origin, message_id=message.message_id):
+        await publisher.publish(message)
+
+
 async def _at_pace(
-    connection: AsyncConnection, ids: list[str], now: float, *, sparing: Collection[str] = ()
+    connection: AsyncConnection,
+    ids: list[str],
+    now: float,
+    *,
+    sparing: Collection[str] = (),
+    held: Collection[str] = (),
 ) -> list[str]:
     """Those of these rows that may go out now.
 
@@ -171,7 +253,8 @@ async def _at_pace(
     if late <= DELAYED_REPLAY_SECONDS:
         return ids
     await outbox.put_off(connection, late, sparing=sparing)
-    again = await outbox.unsent(connection, now=now, limit=OUTBOX_ROWS_AT_ONCE + len(sparing))
+    limit = OUTBOX_ROWS_AT_ONCE + len(sparing)
+    again = await outbox.unsent(connection, now=now, limit=limit, without=held)
     return [each for each in again if each not in sparing]
 
 
@@ -236,21 +319,35 @@ class EmbeddedOutbox(OutboxSender):
         self._unsettled = unsettled
 
     async def flush(self) -> bool:
-        """Note what was settled and send one window of what is new. Raises what hindered the sending."""
+        """Note what was settled and send one window of what is new. Raises as the other."""
         await self._note()
-        away = self._unsettled.rows
+        away, held = self._unsettled.rows, self._troubles.now
+        full = len(away) + OUTBOX_ROWS_AT_ONCE
         async with self._store.read() as connection:
             now = await self._store.now(connection)
-            waiting = await outbox.unsent(connection, now=now, limit=len(away) + OUTBOX_ROWS_AT_ONCE)
+            waiting = await outbox.unsent(connection, now=now, limit=full, without=held)
             new = [row for row in waiting if row not in away]
             late = await outbox.lateness(connection, new, now=now) > DELAYED_REPLAY_SECONDS
             rows = () if late else await outbox.load(connection, new)
         if late:
             async with self._store.begin() as connection:
-                rows = await outbox.load(connection, await _at_pace(connection, new, now, sparing=away))
-        for row_id, message in rows:
-            await self._send(row_id, message)
-        return len(waiting) == len(away) + OUTBOX_ROWS_AT_ONCE
+                ids = await _at_pace(connection, new, now, sparing=away, held=held)
+                rows = await outbox.load(connection, ids)
+        await self._send_all(rows)
+        return len(waiting) == full
+
+    async def _send_all(self, rows: Sequence[OutboxRow]) -> None:
+        failures: dict[str, BaseException] = {}
+        fine: set[str] = set()
+        for row in rows:
+            if row.tenant_id in failures:
+                continue
+            try:
+                await self._send(row.id, row.message)
+                fine.add(row.tenant_id)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the others are tried
+                failures[row.tenant_id] = error
+        self._troubles.learn(failures, fine)
 
     async def _note(self) -> None:
         if done := self._unsettled.done():
@@ -264,7 +361,7 @@ class EmbeddedOutbox(OutboxSender):
     async def _send(self, row_id: str, message: Outgoing) -> None:
         self._unsettled.given(row_id, message.message_id)
         try:
-            await self._publisher.publish(message)
+            await _publish(self._publisher, message)
         except BaseException:
             self._unsettled.taken_back(row_id, message.message_id)
             raise

@@ -1,11 +1,9 @@
 """Where Cronofy pushes its notices: checked, put on the broker, answered; nothing else."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 import re
+import secrets
 import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -20,17 +18,21 @@ from starlette.routing import Route
 from contracts.envelope import OWN_SOURCE, NoticeReceived
 from contracts.errors import SyncError
 from contracts.fields import rfc3339
+from contracts.messages import NOTICES_PATH
 from contracts.ports import Clock, Outgoing, Publisher
+from service.cronofy.callbacks import SIGNATURE_HEADER, BodyTooLarge, bounded_body, is_signed
 from service.store.engine.ids import new_id
 from service.telemetry.endpoints import ReadinessProbe, health_routes, nothing_wrong
 from service.telemetry.logs import EventName
+from service.telemetry.spans import SpanKind, doing, goes_on
 
 LARGEST_NOTICE = 64 * 1024
-SIGNATURE_HEADER = "Cronofy-HMAC-SHA256"
+
 CONFIRM_SECONDS = 4.0
 """Seconds for the broker's confirm; Cronofy counts five for the whole answer (CRONOFY.md C39)."""
 
 RELAY_REFUSED: EventName = "relay.refused"
+_ROUTE = f"{NOTICES_PATH}{{integration_id}}"
 _WORD = re.compile(r"[a-z_]{1,64}")
 log = structlog.get_logger(__name__)
 
@@ -53,28 +55,28 @@ class Relay:
 
     async def receive(self, request: Request) -> Response:
         """Size, signature, form, address, publish: the first that fails is the answer."""
+        with doing(f"POST {_ROUTE}", SpanKind.SERVE, method="POST", route=_ROUTE) as span:
+            response = await self._answer(request, span.trace_id or secrets.token_hex(16))
+            span.note(status=response.status_code)
+        return response
+
+    async def _answer(self, request: Request, trace_id: str) -> Response:
         try:
             body = await _body(request)
             self._verify(body, request.headers.getlist(SIGNATURE_HEADER))
             kind, notice = _notice(body)
             integration_id = _integration_id(request.path_params["integration_id"])
-            await self._publish(self._message(integration_id, kind, notice))
+            await self._publish(self._message(integration_id, kind, notice, trace_id))
         except _Refused as refused:
             log.warning(RELAY_REFUSED, status=refused.status.value, reason=str(refused))
             return Response(status_code=refused.status, headers={"Connection": "close"})
         return Response(status_code=HTTPStatus.ACCEPTED)
 
     def _verify(self, body: bytes, headers: Sequence[str]) -> None:
-        given = [value.strip().encode("latin-1") for header in headers for value in header.split(",")]
-        matches = [
-            hmac.compare_digest(value, expected)
-            for expected in (_signature(secret, body) for secret in self._secrets)
-            for value in given
-        ]
-        if not any(matches):
+        if not is_signed(self._secrets, body, headers):
             raise _Refused(HTTPStatus.UNAUTHORIZED, "the signature fits no active secret")
 
-    def _message(self, integration_id: str, kind: str, notice: dict[str, Any]) -> Outgoing:
+    def _message(self, integration_id: str, kind: str, notice: dict[str, Any], trace_id: str) -> Outgoing:
         """As received: what is odd inside is the consumer's to judge, where it can be kept and shown."""
         message_id, now = new_id(), rfc3339(self._clock.now())
         envelope = {
@@ -84,6 +86,7 @@ class Relay:
             "source": OWN_SOURCE,
             "time": now,
             "datacontenttype": "application/json",
+            "traceparent": goes_on(trace_id, message_id, kind="notice"),
             "data": {
                 "integration_id": integration_id,
                 "received_at": now,
@@ -94,7 +97,7 @@ class Relay:
         return Outgoing(
             exchange=NoticeReceived.exchange,
             routing_key=kind if _WORD.fullmatch(kind) else "unknown",
-            body=json.dumps(envelope).encode(),
+            body=_encoded(envelope),
             message_id=message_id,
         )
 
@@ -110,34 +113,32 @@ class Relay:
 def relay_routes(publisher: Publisher, secrets: Sequence[str], *, clock: Clock) -> list[Route]:
     """The notices' address, to stand alone or beside the pages."""
     relay = Relay(publisher, secrets, clock=clock)
-    return [Route("/cronofy/notices/{integration_id}", relay.receive, methods=["POST"])]
+    return [Route(_ROUTE, relay.receive, methods=["POST"])]
 
 
 def relay_app(
-    publisher: Publisher, secrets: Sequence[str], *, clock: Clock, because: ReadinessProbe = nothing_wrong
+    publisher: Publisher,
+    secrets: Sequence[str],
+    *,
+    clock: Clock,
+    because: ReadinessProbe = nothing_wrong,
+    private: bool = True,
 ) -> Starlette:
-    """The relay as a process of its own; ``because`` names what keeps it from being ready."""
-    return Starlette(routes=[*relay_routes(publisher, secrets, clock=clock), *health_routes(because)])
+    """The relay as a process of its own; ``because`` names what keeps it from being ready.
 
-
-def _signature(secret: bytes, body: bytes) -> bytes:
-    return base64.b64encode(hmac.digest(secret, body, hashlib.sha256))
+    ``private``: that, and metrics, may be shown to whoever reaches it.
+    """
+    health = health_routes(because, private=private)
+    return Starlette(routes=[*relay_routes(publisher, secrets, clock=clock), *health])
 
 
 async def _body(request: Request) -> bytes:
-    """The raw bytes, never more of them than are allowed."""
-    declared = request.headers.get("Content-Length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > LARGEST_NOTICE:
-        raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_NOTICE:
-                raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+        return await bounded_body(request, LARGEST_NOTICE)
+    except BodyTooLarge as error:
+        raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large") from error
     except ClientDisconnect as error:
         raise _Refused(HTTPStatus.BAD_REQUEST, "the body broke off") from error
-    return bytes(body)
 
 
 def _notice(body: bytes) -> tuple[str, dict[str, Any]]:
@@ -150,6 +151,14 @@ def _notice(body: bytes) -> tuple[str, dict[str, Any]]:
     if not isinstance(kind, str) or not kind:
         raise _Refused(HTTPStatus.BAD_REQUEST, "notification.type is no text")
     return kind, notice
+
+
+def _encoded(envelope: dict[str, Any]) -> bytes:
+    """The envelope is deeper than the notice in it, which could just be read."""
+    try:
+        return json.dumps(envelope).encode()
+    except RecursionError as error:
+        raise _Refused(HTTPStatus.BAD_REQUEST, "the body is nested too deeply") from error
 
 
 def _integration_id(text: str) -> str:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -19,15 +18,20 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    NoDecode,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict, SettingsError
 
+from contracts.messages import NOTICES_PATH
 from service.addresses import is_loopback, secrets_of_address, shown_address
+from service.setting_values import (
+    LogLevel,
+    PortNumber,
+    RetryDelays,
+    SecretKeys,
+    WebAddress,
+    broker_address,
+    one_of,
+    with_authorities,
+)
 
 ENV_PREFIX = "CALENDAR_SYNC_"
 LONGEST_CALLBACK_URL = 128
@@ -41,18 +45,18 @@ DEMO_SETTINGS = frozenset(
 )
 """All that ``up --demo`` takes, and from the environment alone."""
 _SQLITE = "sqlite+aiosqlite:///"
-_DATABASES = (_SQLITE, "postgresql+asyncpg://")
-_BROKERS = ("memory://", "amqp://", "amqps://")
+DATABASE_ADDRESSES = (_SQLITE, "postgresql+asyncpg://")
 _ID_LENGTH = 36
 _KEY_LENGTH = 44
 _KNOWN_SECRETS = frozenset({"calendar-sync-demo-secret", "simulated-secret", "changeme", "password"})
 """The simulator's, which everybody can read, and what stands where one is to be put."""
-_SHORTEST_HIDDEN = 6
+SHORTEST_HIDDEN = 6
 """Characters; hiding a shorter word everywhere would make lines unreadable and hide nothing."""
 
 CommandName = Literal[
     "up", "consume", "relay", "web", "keeper", "simulator", "migrate", "topology",
-    "publish", "dead-letters", "integrations", "doctor",
+    "publish", "dead-letters", "integrations", "sources", "sessions", "stray", "trace", "keys", "record",
+    "questions", "doctor",
 ]  # fmt: skip
 
 
@@ -62,39 +66,6 @@ class SettingsProblem(Exception):
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
         super().__init__("\n".join(self.lines))
-
-
-def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _one_of(prefixes: tuple[str, ...]) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value.startswith(prefixes):
-            return value
-        raise ValueError(f"must begin with {' or '.join(prefixes)}")
-
-    return check
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be an address such as https://sync.example.com")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("must be an address without user, password or parameters")
-    return value.rstrip("/")
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-PortNumber = Annotated[int, Field(ge=0, le=65535)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-SecretKeys = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
-RetryDelays = Annotated[tuple[PositiveInt, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
 
 
 class Settings(BaseSettings):
@@ -108,10 +79,18 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    database_url: Annotated[str, AfterValidator(_one_of(_DATABASES)), Field(repr=False)] = (
-        f"{_SQLITE}calendar-sync.db"
-    )
-    broker_url: Annotated[str, AfterValidator(_one_of(_BROKERS)), Field(repr=False)] = "memory://"
+    database_url: Annotated[
+        str,
+        AfterValidator(one_of(DATABASE_ADDRESSES)),
+        AfterValidator(with_authorities("sslrootcert", only_with="postgresql")),
+        Field(repr=False),
+    ] = f"{_SQLITE}calendar-sync.db"
+    broker_url: Annotated[
+        str,
+        AfterValidator(broker_address),
+        AfterValidator(with_authorities("cafile", only_with="amqps://")),
+        Field(repr=False),
+    ] = "memory://"
     cronofy_api_url: WebAddress = "https://api.cronofy.com"
     cronofy_app_url: WebAddress = "https://app.cronofy.com"
     cronofy_client_id: str | None = None
@@ -161,13 +140,19 @@ class Settings(BaseSettings):
         return self.broker_url.startswith("memory:")
 
     @property
+    def private(self) -> bool:
+        """Whether this machine alone reaches it, by where it listens and what others are told."""
+        hosts = (self.host, *(urlsplit(url).hostname or "" for url in (self.public_url, self.notices_base)))
+        return all(map(is_loopback, hosts))
+
+    @property
     def notices_base(self) -> str:
         """What Cronofy's callback addresses begin with."""
         return self.notices_url or self.public_url
 
     def callback_address(self, integration_id: str) -> str:
         """Where Cronofy pushes the notices of an integration."""
-        return f"{self.notices_base}/cronofy/notices/{integration_id}"
+        return f"{self.notices_base}{NOTICES_PATH}{integration_id}"
 
     def summary(self) -> dict[str, Any]:
         """Every setting as it may be logged: secrets as set or not set, addresses without passwords."""
@@ -176,7 +161,7 @@ class Settings(BaseSettings):
     def secrets(self) -> frozenset[str]:
         """Every word that must never be said, however it came to stand in a text."""
         found = {word for name in type(self).model_fields for word in _secrets_in(getattr(self, name))}
-        return frozenset(word for word in found if len(word) >= _SHORTEST_HIDDEN)
+        return frozenset(word for word in found if len(word) >= SHORTEST_HIDDEN)
 
 
 def _shown(value: object) -> object:
@@ -209,7 +194,8 @@ def load(
     """
     settings, wrong = _read_demo() if demo else _read(env_file, mounted)
     if "database_url" in settings.model_fields_set or not demo:
-        settings = _with_database_path(settings, env_file, anywhere=command == "up")
+        anywhere = command == "up" or (command == "doctor" and settings.embedded_broker)
+        settings = _with_database_path(settings, env_file, anywhere=anywhere)
     lacking = () if demo else shortcomings(settings, command)
     if lines := [*wrong.values(), *(line for line in lacking if not line.startswith(tuple(wrong)))]:
         raise SettingsProblem(lines)
@@ -369,11 +355,8 @@ def _addresses(*names: str, containers: bool = False) -> SettingsCheck:
 
 
 _SECRET = _secret("cronofy_client_secret", shortest=SHORTEST_CLIENT_SECRET)
-_CRONOFY = (
-    _given("cronofy_client_id"),
-    _SECRET,
-    _addresses("cronofy_api_url", "cronofy_app_url", containers=True),
-)
+_HOSTS = _addresses("cronofy_api_url", "cronofy_app_url", containers=True)
+_CRONOFY = (_given("cronofy_client_id"), _SECRET, _HOSTS)
 _KEYS = _secret("encryption_keys", shortest=_KEY_LENGTH)
 _SIGN_IN = _secret("sign_in_secret", shortest=SHORTEST_SIGN_IN_SECRET)
 _REACHED = _addresses("public_url", "notices_url", "vorex_url")
@@ -388,5 +371,8 @@ _NEEDS: Mapping[CommandName, tuple[SettingsCheck, ...]] = {
     "publish": (lambda settings, command: _database(settings, command) if settings.embedded_broker else (),),
     "dead-letters": (_database,),
     "integrations": (_database,),
+    **dict.fromkeys(("record", "questions", "sessions", "sources", "trace"), (_database,)),
+    "stray": (_database, *_CRONOFY, _KEYS),
+    "keys": (_database, _KEYS),
 }
 """``publish`` needs the database where the broker is embedded; ``doctor`` asks ``shortcomings`` itself."""

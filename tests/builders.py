@@ -23,9 +23,9 @@ from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.envelope import ItemChanged
 from contracts.event_fields import EventFields, fields_hash
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent, ItemType
-from handlers.compose import compose
 from handlers.fingerprints import fingerprints_of_event
 from handlers.judgement import Reading
+from handlers.texts.compose import compose
 
 NINE = datetime(2026, 12, 3, 9, tzinfo=UTC)
 TEN = datetime(2026, 12, 3, 10, tzinfo=UTC)
@@ -202,7 +202,9 @@ def a_message(**changes: Any) -> ItemChanged:
     own["source"] = "/vorex/acme"
     own["actor"] = Actor(kind=ActorKind.USER, id="ann")
     named = own | {name: value for name, value in changes.items() if name in own}
-    content = a_content(**{name: value for name, value in changes.items() if name not in own})
+    content = changes.pop("content", None) or a_content(
+        **{name: value for name, value in changes.items() if name not in own}
+    )
     data = ItemChangedData(
         tenant_id="acme",
         action=named["action"],

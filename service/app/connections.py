@@ -8,14 +8,16 @@ from pydantic import SecretStr
 from contracts.errors import Permanent
 from contracts.ports import Broker, Clock, Publisher
 from service.app.cronofy import CronofyParts, open_budget, open_cronofy
-from service.app.parts import ProcessParts, assemble
+from service.app.parts import CompanyAddresses, ProcessParts, assemble
 from service.broker.rabbitmq import RabbitBroker
 from service.cronofy.oauth import CronofyAccess
+from service.integrations.leavers.signing import RecordSigner
 from service.outbox import StorePublisher
 from service.settings import Settings
 from service.store.engine.single_process import be_the_only_process
 from service.store.engine.store import Store
 from service.store.integrations.credentials import CredentialsTable
+from service.store.integrations.sealed_tokens import SealedTokens
 from service.store.operations.budget import BudgetRow
 from service.web.paths import CALLBACK_PATH
 
@@ -37,14 +39,29 @@ async def open_store(
     ``only``: for one process at a time. Raises DatabaseOccupied. ``on_enqueued``: called after
     a commit that put messages into the outbox.
     """
-    store = Store(settings.database_url, on_enqueued=on_enqueued, pool_size=settings.database_pool_size)
-    stack.push_async_callback(store.close)
+    store = bare_store(settings, stack, creates=migrate, on_enqueued=on_enqueued)
     if only:
         await stack.enter_async_context(be_the_only_process(store))
-    if migrate:
-        await store.upgrade()
-    elif (difference := await store.behind()) is not None:
-        raise SetupIncomplete(f"{difference}; run: calendar-sync migrate")
+    if trouble := (await store.upgrade() if migrate else await store.schema()).trouble:
+        raise SetupIncomplete("; ".join(trouble))
+    return store
+
+
+def bare_store(
+    settings: Settings,
+    stack: AsyncExitStack,
+    *,
+    creates: bool = False,
+    on_enqueued: Callable[[], None] = lambda: None,
+) -> Store:
+    """The store with whatever schema it has. Raises SetupIncomplete where its file is not there.
+
+    ``creates``: the file is made where it is not there.
+    """
+    store = Store(settings.database_url, on_enqueued=on_enqueued, pool_size=settings.database_pool_size)
+    stack.push_async_callback(store.close)
+    if not creates and (missing := store.missing_file()):
+        raise SetupIncomplete("; ".join(word for word in missing if word))
     return store
 
 
@@ -60,6 +77,16 @@ async def check_topology(broker: Broker) -> None:
     """Raises SetupIncomplete naming what is missing."""
     if missing := await broker.missing():
         raise SetupIncomplete(f"missing on RabbitMQ: {', '.join(missing)}; run: calendar-sync topology")
+
+
+def sealed_tokens(settings: Settings, store: Store) -> SealedTokens:
+    """What is encrypted in the store, and the keys to it."""
+    return SealedTokens(store, reveal(settings.encryption_keys))
+
+
+def record_signer(settings: Settings) -> RecordSigner:
+    """What signs records of removal (R54)."""
+    return RecordSigner(reveal(settings.encryption_keys))
 
 
 @asynccontextmanager
@@ -84,6 +111,7 @@ async def open_parts(settings: Settings, stack: AsyncExitStack, store: Store, cl
         clock,
         callback_address=settings.callback_address,
         redirect_uri=f"{settings.public_url}{CALLBACK_PATH}",
+        company_addresses=CompanyAddresses.at(settings.public_url),
         delays=settings.retry_delays,
     )
 

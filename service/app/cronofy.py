@@ -8,7 +8,9 @@ from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.budget import NoBudget, SharedBudget
 from service.cronofy.credentials import StoredTokens
 from service.cronofy.gateway import BatchCost, CronofyGateway
+from service.cronofy.key_watch import KeyWatch
 from service.cronofy.oauth import CronofyAccess, OAuth
+from service.cronofy.sightings import ProviderWatch
 from service.cronofy.transport import REQUEST_SECONDS, CronofyTransport, HttpClient, HttpWire, open_client
 
 
@@ -20,6 +22,10 @@ class CronofyParts:
     tokens: StoredTokens
     budget: Budget
     breaker: CronofyBreaker
+    keys: KeyWatch
+    watch: ProviderWatch
+    oauth: OAuth = field(repr=False)
+    transport: CronofyTransport = field(repr=False)
     http: HttpClient = field(repr=False)
 
     async def close(self) -> None:
@@ -47,11 +53,28 @@ def open_cronofy(
     breaker = CronofyBreaker(clock, lambda: transport.probe())  # noqa: PLW0108 -- made in the next line
     transport = CronofyTransport(http, budget, clock, breaker=breaker, time_limit=time_limit)
     oauth = OAuth(access, transport)
-    tokens = StoredTokens(credentials, oauth.refresh, clock)
+    keys = KeyWatch(credentials.readable, clock)
+    tokens = StoredTokens(credentials, oauth.refresh, clock, on_wrong_keys=keys.missed)
+    watch = ProviderWatch(clock)
     gateway = CronofyGateway(
-        transport=transport, oauth=oauth, tokens=tokens, api_url=access.api_url, batch_cost=batch_cost
+        transport=transport,
+        oauth=oauth,
+        tokens=tokens,
+        api_url=access.api_url,
+        watch=watch,
+        batch_cost=batch_cost,
     )
-    return CronofyParts(gateway=gateway, tokens=tokens, budget=budget, breaker=breaker, http=http)
+    return CronofyParts(
+        gateway=gateway,
+        tokens=tokens,
+        budget=budget,
+        breaker=breaker,
+        keys=keys,
+        watch=watch,
+        oauth=oauth,
+        transport=transport,
+        http=http,
+    )
 
 
 def open_budget(ledger: BudgetLedger, clock: Clock, *, per_second: int, per_minute: int) -> Budget:

@@ -4,16 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from contracts.envelope import Message, NoticeReceived, RunRequested
-from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
+from contracts.envelope import Message, NoticeReceived, PersonChanged, RunRequested
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PEOPLE, QUEUE_RUNS
 from contracts.ports import Broker, QueueDepths
-from service.app.connections import check_topology, open_parts, open_rabbitmq, open_store, reveal
+from service.app.chores import keepers_chores
+from service.app.connections import (
+    check_topology,
+    open_parts,
+    open_rabbitmq,
+    open_store,
+    reveal,
+)
 from service.app.parts import ProcessParts
 from service.app.server import (
     SystemClock,
@@ -28,31 +36,20 @@ from service.consumers.brake import Gate
 from service.consumers.failures import MessageHandler
 from service.consumers.loop import MessageLoop
 from service.consumers.outbound.engine import OutboundConsumer
+from service.consumers.owners import tenants_here
 from service.consumers.parked import ParkedMessages
-from service.keeper import (
-    Keeper,
-    bulk_replays,
-    daily_reads,
-    delays,
-    due_runs,
-    forgetting,
-    lost_calendars,
-    lost_channels,
-    missing_channels,
-    old_outbox_rows,
-    old_tombstones,
-    runs_at_a_standstill,
-    unread_notices,
-)
+from service.keeper import Keeper
 from service.monitoring.gauges import Gauges
 from service.monitoring.heartbeat import Heartbeat
 from service.monitoring.readiness import Readiness
 from service.monitoring.vitals import Vitals
+from service.monitoring.weather import WeatherReporter, data_centre_of
 from service.outbox import EmbeddedOutbox, LeasedOutbox, OutboxSender, Unsettled
 from service.settings import Settings
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.telemetry.endpoints import health_routes
+from service.version import VERSION
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +77,10 @@ class ProcessBuilder:
         self._holder = new_id()
         self._outbox_written = asyncio.Event()
         self._unsettled = Unsettled(self._outbox_written)
+
+    @property
+    def _data_centre(self) -> str:
+        return data_centre_of(self._settings.cronofy_api_url)
 
     def running(self, port: int) -> RunningProcess:
         """Everything is open."""
@@ -135,8 +136,16 @@ class ProcessBuilder:
             return EmbeddedOutbox(store=store, publisher=broker, unsettled=self._unsettled, written=written)
         return LeasedOutbox(store=store, publisher=broker, holder=self._holder, written=written)
 
-    async def open_parts(self, store: Store) -> ProcessParts:
-        return await open_parts(self._settings, self._stack, store, self.clock)
+    async def open_parts(self, store: Store, *, takes_messages: bool = True) -> ProcessParts:
+        """Where no message is taken, a key that is missing keeps nobody from the pages."""
+        parts = await open_parts(self._settings, self._stack, store, self.clock)
+        keys = parts.cronofy.keys
+        await keys.look()
+        if takes_messages:
+            self.readiness.needs("encryption keys", lambda: not keys.open)
+        task = self.minder.start(keys.run(), name="encryption keys")
+        self._stack.push_async_callback(self._cancelled, task)
+        return parts
 
     # -- what works on it -----------------------------------------------------------------------
 
@@ -154,27 +163,9 @@ class ProcessBuilder:
         """Writes links that nobody looks after, and takes no messages."""
         self._stack.push_async_callback(self._begin_outbound(parts, broker, takes_messages=False))
 
-    def open_keeper(self, parts: ProcessParts) -> None:
-        store = parts.store
-        chores = (
-            unread_notices(parts.reader),
-            due_runs(store),
-            bulk_replays(store),
-            runs_at_a_standstill(store),
-            daily_reads(store),
-            delays(store),
-            lost_calendars(store, parts.looker.look),
-            missing_channels(parts.integrations.ensure_channels),
-            lost_channels(parts.audit, parts.integrations.ensure_channels),
-            old_outbox_rows(store),
-            old_tombstones(store),
-            *forgetting(
-                store,
-                inbox_days=self._settings.inbox_retention_days,
-                log_days=self._settings.log_retention_days,
-            ),
-        )
-        keeper = Keeper(store=store, holder=self._holder, chores=chores)
+    def open_keeper(self, parts: ProcessParts, broker: Broker) -> None:
+        chores = keepers_chores(parts, broker, self._settings, data_centre=self._data_centre)
+        keeper = Keeper(store=parts.store, holder=self._holder, chores=chores)
         task = self.minder.start(keeper.run(), name="keeper")
 
         async def stop() -> None:
@@ -185,13 +176,24 @@ class ProcessBuilder:
 
     def open_gauges(self, store: Store, broker: Broker) -> None:
         """Measures, every so often, what nobody comes by."""
-        task = self.minder.start(Gauges(vitals=Vitals(store, broker), clock=self.clock).run(), name="gauges")
+        vitals = Vitals(store, broker)
+        gauges = Gauges(
+            store=store,
+            vitals=vitals,
+            clock=self.clock,
+            holder=self._holder,
+            data_centre=self._data_centre,
+        )
+        task = self.minder.start(gauges.run(), name="gauges")
+        self._stack.push_async_callback(self._cancelled, task)
 
-        async def stop() -> None:
-            task.cancel()
-            await asyncio.wait([task])
-
-        self._stack.push_async_callback(stop)
+    def open_weather(self, parts: ProcessParts) -> None:
+        """Tells the store how integrations fare with their providers, as far as this process sees it."""
+        reporter = WeatherReporter(
+            store=parts.store, watch=parts.cronofy.watch, clock=self.clock, process_id=self._holder
+        )
+        task = self.minder.start(reporter.run(), name="weather reports")
+        self._stack.push_async_callback(self._cancelled, task)
 
     def open_reports(self, store: Store, *, does: str, takes: Sequence[str]) -> None:
         """Tells the store what only this process knows, for the operations page of any other one."""
@@ -259,6 +261,7 @@ class ProcessBuilder:
         handlers: dict[str, tuple[str, type[Message], MessageHandler]] = {
             "inbound": (QUEUE_INBOUND, NoticeReceived, parts.notices),
             "runs": (QUEUE_RUNS, RunRequested, parts.runs),
+            "people": (QUEUE_PEOPLE, PersonChanged, parts.people),
         }
         queue, expected, handler = handlers[kind]
         return MessageLoop(
@@ -275,15 +278,25 @@ class ProcessBuilder:
 
     def _gate(self, queue: str, parts: ProcessParts) -> Gate:
         """Pauses this consumer; not ready while it is bug after bug that pauses it."""
-        gate = Gate(queue=queue, clock=self.clock, breaker=parts.cronofy.breaker)
+        census = partial(tenants_here, parts.store)
+        gate = Gate(
+            queue=queue,
+            clock=self.clock,
+            census=census,
+            breaker=parts.cronofy.breaker,
+            keys=parts.cronofy.keys,
+        )
         self.readiness.needs(f"brake of {queue}", lambda: not gate.brake.on)
         return gate
+
+    async def _cancelled(self, task: "asyncio.Task[None]") -> None:
+        task.cancel()
+        await asyncio.wait([task])
 
     async def _ended(self, task: "asyncio.Task[None]") -> None:
         """Wait for it, at most the grace time."""
         await asyncio.wait([task], timeout=self._settings.shutdown_grace)
-        task.cancel()
-        await asyncio.wait([task])
+        await self._cancelled(task)
 
     # -- what is asked of it --------------------------------------------------------------------
 
@@ -306,17 +319,29 @@ class ProcessBuilder:
             self.clock,
             sign_in_secrets=reveal(settings.sign_in_secret),
             public_url=settings.public_url,
+            data_centre=self._data_centre,
             vorex_url=settings.vorex_url,
             depths=depths,
             per_second=settings.cronofy_requests_per_second,
             per_minute=settings.cronofy_requests_per_minute,
         )
-        return create_web(services, because=self.readiness, beside=beside, framed=framed)
+        return create_web(
+            services, because=self.readiness, beside=beside, framed=framed, private=settings.private
+        )
+
+    async def serve_status_apart(self) -> None:
+        """For what serves pages or takes notices: a port of its own, where the world reaches those."""
+        if self._settings.private:
+            log.info("process.starting", version=VERSION)
+        else:
+            await self.serve_status()
 
     async def serve_status(self) -> int:
         """Health and metrics alone; open first, so that they can be asked to the end."""
         port = await self.serve(Starlette(routes=health_routes(self.readiness)), self._settings.status_port)
-        log.info("process.starting", port=port, address=local_address(self._settings.host, port))
+        log.info(
+            "process.starting", version=VERSION, port=port, address=local_address(self._settings.host, port)
+        )
         return port
 
     async def serve(self, app: ASGIApp, port: int) -> int:

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from contracts.errors import SyncError
+from service.app.bounded_http import HTTP_LIMITS, LARGEST_HEAD_BYTES, HttpLimits, bounded_http
 from service.settings import Settings
 
 CLOSING_SECONDS = 5
@@ -65,10 +66,15 @@ def local_address(host: str, port: int) -> str:
 
 
 @contextlib.asynccontextmanager
-async def serve_in_background(app: ASGIApp, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+async def serve_in_background(
+    app: ASGIApp, listener: socket.socket, *, limits: HttpLimits = HTTP_LIMITS
+) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve until the block is left; requests in hand are answered first."""
     config = uvicorn.Config(
         app,
+        http=bounded_http(limits),
+        ws="none",
+        h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
         log_config=None,
         access_log=False,
         lifespan="off",

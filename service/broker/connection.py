@@ -1,6 +1,7 @@
 """One supervised connection to RabbitMQ: it comes back by itself, and says when it is held back."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
@@ -10,7 +11,9 @@ import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from contracts.errors import Unavailable
+from service.addresses import each_address
 from service.back_off import back_off_pauses
+from service.broker.troubles import trouble_of
 from service.broker.wire import read_leniently
 
 log = structlog.get_logger(__name__)
@@ -26,7 +29,7 @@ class SupervisedConnection:
 
     def __init__(self, url: str, *, name: str, timeout: float) -> None:
         read_leniently()
-        self._url = url
+        self._addresses = deque(each_address(url))
         self._name = name
         self._timeout = timeout
         self._connection: AbstractConnection | None = None
@@ -93,13 +96,28 @@ class SupervisedConnection:
         try:
             return await self._connect()
         except Exception as exc:  # noqa: BLE001 – sockets, TLS and the handshake each raise errors of their own
-            raise Unavailable(f"RabbitMQ cannot be reached ({type(exc).__name__}).") from None
+            said, remedy = trouble_of(exc)
+            raise Unavailable(said, remedy=remedy) from None
 
     async def _connect(self) -> AbstractConnection:
+        """One host after the other, beginning with the last that worked. Raises what the last one raised."""
+        for _ in range(len(self._addresses) - 1):
+            try:
+                return await self._connect_to(self._addresses[0])
+            except Exception as exc:  # noqa: BLE001 – another host may be well
+                log.warning("broker.unreachable", connection=self._name, error=type(exc).__name__)
+                self._addresses.rotate(-1)
+        try:
+            return await self._connect_to(self._addresses[0])
+        except Exception:
+            self._addresses.rotate(-1)
+            raise
+
+    async def _connect_to(self, address: str) -> AbstractConnection:
         # a dead peer is noticed in well under a minute, unless the address asks for something else
-        own: dict[str, Any] = {} if "heartbeat=" in self._url else {"heartbeat": HEARTBEAT_SECONDS}
+        own: dict[str, Any] = {} if "heartbeat=" in address else {"heartbeat": HEARTBEAT_SECONDS}
         connecting = aio_pika.connect(
-            self._url, timeout=self._timeout, client_properties={"connection_name": self._name}, **own
+            address, timeout=self._timeout, client_properties={"connection_name": self._name}, **own
         )
         return await within_seconds(self._timeout, connecting)
 

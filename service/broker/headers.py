@@ -1,5 +1,6 @@
-"""What travels in the headers of a message: ours go out, the broker's stay behind."""
+"""What travels in the properties of a message: ours go out, the broker's stay behind, nobody is believed."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,14 @@ LARGEST_HEADERS = 16_384
 """Bytes of names and values: all headers of a message, with ours added, must fit one frame (T27)."""
 LARGEST_ATTEMPT = 1_000_000
 """Beyond it nobody has counted."""
+LONGEST_PROPERTY = 255
+"""Bytes of a message's id on the wire."""
+
+
+def id_on_the_wire(message_id: str) -> str:
+    """The id, or a digest of one that has more bytes than a property holds."""
+    told = message_id.encode(errors="replace")
+    return message_id if len(told) <= LONGEST_PROPERTY else hashlib.sha256(told).hexdigest()
 
 
 def own_headers(headers: Mapping[str, Any]) -> dict[str, str | int]:
@@ -49,12 +58,20 @@ def attempt_of(headers: Mapping[str, Any]) -> int:
 
 
 def returns_of(headers: Mapping[str, Any], *, redelivered: bool) -> int:
-    """How often the message came back; RabbitMQ counts it where it can and at least admits it elsewhere."""
-    counted = headers.get("x-delivery-count")
+    """How often the message came back, by RabbitMQ's count of it where there is one.
+
+    Of a message that comes for the first time any count is its publisher's, and says nothing (R44).
+    """
+    counted = headers.get("x-delivery-count") if redelivered else 0
     return max(counted if isinstance(counted, int) else 0, int(redelivered))
 
 
 def origin_of(headers: Mapping[str, Any]) -> str | None:
-    """The queue that the broker itself took the message out of as a dead letter."""
-    queue = headers.get("x-first-death-queue")
+    """The queue that the broker itself took the message out of, the last time.
+
+    The broker writes its entry before all others; a publisher may have written those.
+    """
+    deaths = headers.get("x-death")
+    latest = deaths[0] if isinstance(deaths, list) and deaths else None
+    queue = latest.get("queue") if isinstance(latest, dict) else None
     return queue if isinstance(queue, str) else None

@@ -1,6 +1,8 @@
 """Publishing with confirms: a message is either held by a queue, or an error says what is known of it."""
 
 import asyncio
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from aio_pika import DeliveryMode, Message
@@ -11,7 +13,7 @@ from contracts.envelope import CLOUD_EVENT_TYPE
 from contracts.errors import Permanent, SyncError, Unavailable, Unroutable
 from contracts.ports import Outgoing
 from service.broker.connection import SupervisedConnection, close_quietly, within_seconds
-from service.broker.headers import own_headers
+from service.broker.headers import id_on_the_wire, own_headers
 
 AMQP_NOT_FOUND, AMQP_ACCESS_REFUSED = "NOT_FOUND", "ACCESS_REFUSED"
 
@@ -24,13 +26,14 @@ class RabbitPublisher:
         self._timeout = timeout
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
-        self._in_flight: dict[str, asyncio.Event] = {}
+        self._in_flight: set[str] = set()
+        self._namesakes = count(2)
 
     async def publish(self, message: Outgoing) -> None:
         """Return once the broker has confirmed it (a confirm that timed out is *unknown*)."""
         try:
             async with asyncio.timeout(self._timeout):
-                await self._one_at_a_time(message)
+                await self._under_its_own_id(message)
         except SyncError:
             raise
         except asyncio.CancelledError:
@@ -48,16 +51,20 @@ class RabbitPublisher:
         if channel:
             await close_quietly(channel.close())
 
-    async def _one_at_a_time(self, message: Outgoing) -> None:
-        """Publish, unless the same id is in flight: a return names only the id, so two would be confused."""
-        while other := self._in_flight.get(message.message_id):
-            await other.wait()
-        done = self._in_flight[message.message_id] = asyncio.Event()
+    async def _under_its_own_id(self, message: Outgoing) -> None:
+        """Publish; where the same id is in flight, under a longer one.
+
+        A return names only the id, so two would be confused; and if one waited for the other, whoever sends
+        any number under one id would keep everybody waiting (R44). Who a message is, its body says.
+        """
+        name = id_on_the_wire(message.message_id)
+        while name in self._in_flight:
+            name = id_on_the_wire(f"{message.message_id} ({next(self._namesakes)})")
+        self._in_flight.add(name)
         try:
-            await self._send(message)
+            await self._send(replace(message, message_id=name))
         finally:
-            del self._in_flight[message.message_id]
-            done.set()
+            self._in_flight.discard(name)
 
     async def _send(self, message: Outgoing) -> None:
         await self._connection.unblocked()

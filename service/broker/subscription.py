@@ -1,7 +1,7 @@
 """A RabbitMQ consumer that survives lost channels, deleted queues and silent brokers."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -64,7 +64,7 @@ class RabbitSubscription:
             return
         current = [each.handle for each in deliveries if each.generation == window.generation]
         with suppress(*CONNECTION_EXCEPTIONS):  # the channel is dying: these will come again
-            await window.settle(current)
+            await window.while_sound(window.settle(current))
 
     async def close(self) -> None:
         self._closed = True
@@ -173,6 +173,27 @@ class UnsettledDeliveries:
     def shut(self) -> None:
         """Deliver and settle nothing more."""
         self._open = False
+        self.over.set()
+
+    async def while_sound(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it, or leave it when the channel is over.
+
+        A few frames that nobody sends any more fill the library's queue, and whoever adds one to it then
+        would wait for ever: a consumer whose node is gone would never take in or settle anything again.
+        """
+        tasks: set[asyncio.Task[Any]] = {
+            asyncio.create_task(work),
+            asyncio.create_task(self.over.wait()),
+        }
+        for task in tasks:
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def consume(self) -> None:
         await self._channel.initialize()

@@ -14,14 +14,16 @@ from contracts.messages import (
     INTEGRATIONS_EXCHANGE,
     ITEMS_EXCHANGE,
     NOTICES_EXCHANGE,
+    PEOPLE_EXCHANGE,
     QUEUE_INBOUND,
     QUEUE_OUTBOUND,
     QUEUE_PARKED,
+    QUEUE_PEOPLE,
     QUEUE_RUNS,
     REPLAY_EXCHANGE,
 )
 
-WORK_QUEUES = (QUEUE_OUTBOUND, QUEUE_INBOUND, QUEUE_RUNS)
+WORK_QUEUES = (QUEUE_OUTBOUND, QUEUE_INBOUND, QUEUE_RUNS, QUEUE_PEOPLE)
 
 RETRY_DELAYS = (10, 60, 300, 1800, 7200)
 """Seconds; the default of the setting of that name."""
@@ -107,6 +109,7 @@ _FIXED_EXCHANGES = (
     Exchange(name=NOTICES_EXCHANGE, kind="topic"),
     Exchange(name=COMMANDS_EXCHANGE, kind="topic"),
     Exchange(name=INTEGRATIONS_EXCHANGE, kind="topic"),
+    Exchange(name=PEOPLE_EXCHANGE, kind="topic"),
     Exchange(name=REPLAY_EXCHANGE, kind="direct"),
 )
 
@@ -116,6 +119,7 @@ _FIXED_BINDINGS = (
     Binding(exchange=FACTS_EXCHANGE, queue=QUEUE_OUTBOUND, key="#"),
     Binding(exchange=NOTICES_EXCHANGE, queue=QUEUE_INBOUND, key="#"),
     Binding(exchange=COMMANDS_EXCHANGE, queue=QUEUE_RUNS, key="run.#"),
+    Binding(exchange=PEOPLE_EXCHANGE, queue=QUEUE_PEOPLE, key="#"),
 )
 
 
@@ -158,19 +162,25 @@ _NOTHING = "^$"
 _OURS = r"(calendar-sync|vorex|cronofy)\..*"
 
 PERMISSIONS: Mapping[str, Permission] = {
-    # Vorex publishes items and holds queues of its own, vorex.<anything>, for facts and changes
+    # Vorex publishes of items and people, and holds queues of its own, vorex.<anything>, for facts
     "vorex": Permission(
-        configure=r"^vorex\.(?!items$).*$",
+        configure=r"^vorex\.(?!(items|people)$).*$",
         write=r"^vorex\..*$",
-        read=r"^(vorex\.(?!items$).*|calendar-sync\.(items|integrations))$",
+        read=r"^(vorex\.(?!(items|people)$).*|calendar-sync\.(items|integrations))$",
     ),
     "relay": Permission(configure=_NOTHING, write=r"^cronofy\.notices$", read=_NOTHING),
     "consumer": Permission(
         configure=_NOTHING,
         write=r"^(vorex\.items|calendar-sync\.(items|integrations|commands|replay|retry\.\d+))$",
-        read=r"^calendar-sync\.(outbound|inbound|runs|parked)$",
+        read=r"^calendar-sync\.(outbound|inbound|runs|people|parked)$",
+    ),
+    # pages write what people do, and send on whatever waits in the outbox; they take no message
+    "web": Permission(
+        configure=_NOTHING,
+        write=r"^(vorex\.items|calendar-sync\.(items|integrations|commands|replay))$",
+        read=_NOTHING,
     ),
     # the default exchange is the retry queues' way home, and declaring them takes the right to write to it
     "operator": Permission(configure=f"^{_OURS}$", write=rf"^(amq\.default|{_OURS})$", read=f"^{_OURS}$"),
 }
-"""Least privilege per kind of process; docker-compose.yml makes users of them."""
+"""Least privilege per kind of process; deploy/rabbitmq/permissions.json says the same."""

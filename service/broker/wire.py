@@ -11,6 +11,8 @@ from typing import Any
 from pamqp import decode
 
 _OVERFLOWING = (ValueError, OverflowError, OSError)
+LARGEST_READ_HEADERS = 65_536
+"""Bytes; the library copies what is left of them for each header that it reads."""
 _LENGTH = struct.Struct(">I")
 
 
@@ -36,8 +38,11 @@ def read_timestamp(value: bytes) -> tuple[int, Any]:
 
 
 def read_headers(value: bytes) -> tuple[int, Any]:
-    """The headers, or none at all where one of them cannot be read."""
+    """The headers, or none at all where one of them cannot be read or all are too large to be."""
+    length = _LENGTH.unpack_from(value)[0]
+    if length > LARGEST_READ_HEADERS:
+        return length + _LENGTH.size, {}
     try:
         return decode.field_table(value)
     except Exception:  # noqa: BLE001 -- whatever is wrong in there, the message goes on without it
-        return _LENGTH.unpack_from(value)[0] + _LENGTH.size, {}
+        return length + _LENGTH.size, {}

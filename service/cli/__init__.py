@@ -3,9 +3,31 @@
 Not here: settings that only a command knows, and sentences that a page could need as well.
 """
 
+from typing import Annotated
+
 import typer
 
-from service.cli import dead_letters, doctor, integrations, processes, setup
+from service.cli import (
+    dead_letters,
+    doctor,
+    integrations,
+    keys,
+    processes,
+    setup,
+    sources,
+    strays,
+    trace,
+)
+from service.cli.output import print_line
+from service.cli.people import questions, records, sessions
+from service.version import VERSION
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print_line(f"calendar-sync {VERSION}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="calendar-sync",
@@ -16,6 +38,12 @@ app = typer.Typer(
 )
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(integrations.app, name="integrations")
+app.add_typer(records.app, name="record")
+app.add_typer(questions.app, name="questions")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(sources.app, name="sources")
+app.add_typer(strays.app, name="stray")
+app.add_typer(keys.app, name="keys")
 for command in (
     processes.up,
     processes.consume,
@@ -24,11 +52,23 @@ for command in (
     processes.keeper,
     processes.simulator,
     setup.migrate,
+    setup.copy_store,
     setup.topology,
     setup.publish,
+    trace.trace,
     doctor.doctor,
 ):
     app.command()(command)
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Keeps each Vorex user's My Calendar and linked calendar alike."""
 
 
 def main() -> None:

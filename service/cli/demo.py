@@ -3,6 +3,7 @@
 import asyncio
 
 import structlog
+from starlette.routing import BaseRoute
 
 from service import app as root
 from service.app.server import (
@@ -15,6 +16,7 @@ from service.app.server import (
 from service.cli.output import print_line
 from service.demo.acceptance import walk_all
 from service.demo.demonstration import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Demo, demonstration
+from service.demo.door import DOOR_PATH, Door
 from service.demo.simulator.server import serve_async
 from service.demo.stage import STAGE_PATH, Stage
 from service.settings import Settings
@@ -45,7 +47,7 @@ async def demonstrate(settings: Settings) -> bool:
     """Everything in one process with the guide's walk; whether the walk failed."""
     async with (
         demonstration(with_bound_port(settings)) as demo,
-        root.everything(demo.settings, beside=Stage(demo.simulator).routes(), framed=True) as running,
+        root.everything(demo.settings, beside=_beside(demo), framed=True) as running,
     ):
         log.info("process.started", command="up", address=running.address, settings=demo.settings.summary())
         walking = asyncio.ensure_future(_walk(demo, running))
@@ -53,6 +55,7 @@ async def demonstrate(settings: Settings) -> bool:
         if walking.done() and not walking.cancelled():
             if not walking.result():
                 return True
+            print_line(f"Fresh links to sign in, whenever you need them: {running.address}{DOOR_PATH}")
             print_line(f"Sign in as the demo user: {_link(demo, running)}")
             print_line(f"Or both calendars side by side: {_link(demo, running, STAGE_PATH)}")
             print_line(f"The linked calendar, as Cronofy's stand-in shows it: {demo.simulator}")
@@ -61,6 +64,11 @@ async def demonstrate(settings: Settings) -> bool:
         log.info("process.stopping", command="up")
     log.info("process.stopped", command="up")
     return False
+
+
+def _beside(demo: Demo) -> list[BaseRoute]:
+    door = Door(lambda role: demo.sign_in_token(SystemClock(), role=role))
+    return [*Stage(demo.simulator).routes(), *door.routes()]
 
 
 async def _walk(demo: Demo, running: root.RunningProcess) -> bool:

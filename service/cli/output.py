@@ -10,11 +10,12 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import structlog
 import typer
 
-from contracts.errors import SyncError
+from contracts.errors import SyncError, Unavailable
 from service.consumers.failures import describe_error
 from service.settings import CommandName, Settings, SettingsProblem, load, unknown_names
 from service.telemetry import logs
 from service.telemetry.terminal import printable, printable_json
+from service.tracing_settings import tracing_secrets
 
 EXIT_FAILED, EXIT_WRONG_USAGE = 1, 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -36,9 +37,10 @@ def settings_for(command: CommandName, *, demo: bool = False) -> Settings:
     return settings
 
 
-def prepare_logs(settings: Settings) -> None:
-    """As loud as wished, and without any secret of these settings."""
-    logs.set_up(level=settings.log_level, secrets=settings.secrets())
+def prepare_logs(settings: Settings, *others: Settings) -> None:
+    """As loud as wished, and without any secret of these settings or others that are used beside them."""
+    hidden = tracing_secrets().union(*(one.secrets() for one in (settings, *others)))
+    logs.set_up(level=settings.log_level, secrets=hidden)
 
 
 def run_work(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
@@ -46,14 +48,23 @@ def run_work(work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     try:
         return asyncio.run(work())
     except SyncError as error:
-        exit_failed(str(error))
+        exit_failed(_with_remedy(error))
+    except typer.Abort:
+        exit_failed("not confirmed; nothing was done")
     except KeyboardInterrupt:
         exit_failed("interrupted")
+    except BrokenPipeError:
+        raise  # whoever read the lines has had enough; click ends quietly
     except BaseExceptionGroup as group:
         exit_failed(*(line for error in group.exceptions for line in describe_error(error).splitlines()))
     except Exception as error:  # noqa: BLE001 -- people get a sentence and the place, whatever it was
         first, *places = describe_error(error).splitlines()
         exit_failed(f"this is a bug; please report it: {first}", *places)
+
+
+def _with_remedy(error: SyncError) -> str:
+    remedy = error.remedy if isinstance(error, Unavailable) else None
+    return f"{error} – {remedy}" if remedy else str(error)
 
 
 def exit_failed(sentence: str, *more: str) -> NoReturn:

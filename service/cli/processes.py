@@ -25,6 +25,7 @@ class ConsumerKind(StrEnum):
     OUTBOUND = "outbound"
     INBOUND = "inbound"
     RUNS = "runs"
+    PEOPLE = "people"
     ALL = "all"
 
 

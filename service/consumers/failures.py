@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +11,15 @@ from traceback import walk_tb
 from types import FrameType
 
 from contracts.envelope import LARGEST_BODY, Message, MessageT, decode
-from contracts.errors import Malformed, Permanent, SyncError, Throttled, Transient
-from contracts.fields import is_identifier
+from contracts.errors import Malformed, Permanent, SyncError, Throttled, Transient, WrongKeys
+from contracts.fields import is_identifier, is_source
 from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER, Delivery, Outgoing
 from handlers.settlement import BUG_CODE, EXHAUSTED_CODE, LinkFailure, Settlement
 from service.broker.topology import retry_exchange
 from service.store.messages.burying import NewDeadLetter
 from service.store.messages.inbox import MessageKey
-from service.store.messages.ownership import owner_of
+from service.store.messages.ownership import owner_in_turns
 from service.telemetry.metrics import MESSAGE_AGE, QUEUE_AGE
 
 SUSPICIOUS_RETURNS = 2
@@ -31,6 +32,7 @@ CRASH_FAILURE = LinkFailure(
     reason=f"The consumer died {MOST_CRASHES} times while it had only this message in hand.",
 )
 LOGGED_FRAMES = 3
+_LETTER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OURS = frozenset({"service", "handlers", "contracts"})
 
 
@@ -71,16 +73,16 @@ def failure_of(error: BaseException) -> LinkFailure:
                 reason=str(error),
                 exception=describe_error(error),
                 retry_after=error.retry_after,
-                counts=not isinstance(error, Throttled),
+                counts=not isinstance(error, Throttled | WrongKeys),
             )
     reason = f"an unexpected {type(error).__name__}"
     return LinkFailure(transient=True, code=BUG_CODE, reason=reason, exception=describe_error(error))
 
 
-def read_message(body: bytes, *, expected: type[MessageT]) -> MessageT | LinkFailure:
-    """The message in these bytes, or why there is none: no bytes, however strange, stop a consumer."""
+def read_message(delivery: Delivery, *, expected: type[MessageT]) -> MessageT | LinkFailure:
+    """The message in its bytes, or why there is none: no bytes, however strange, stop a consumer."""
     try:
-        return decode(body, expected=expected)
+        return decode(delivery.body, expected=expected, headers=delivery.headers)
     except Exception as error:  # noqa: BLE001 -- see above
         return failure_of(error)
 
@@ -132,7 +134,7 @@ def identity_of(delivery: Delivery) -> MessageKey:
     source = form.get("source")
     name = form.get("id", delivery.message_id)
     return (
-        source if is_identifier(source) else "",
+        source if is_source(source) else "",
         name if is_identifier(name) else hashlib.sha256(delivery.body).hexdigest(),
     )
 
@@ -164,7 +166,7 @@ def retry_of(delivery: Delivery, key: MessageKey, settlement: Settlement) -> Out
     )
 
 
-def letter_of(
+async def letter_of(
     delivery: Delivery,
     key: MessageKey,
     failure: LinkFailure,
@@ -174,7 +176,7 @@ def letter_of(
 ) -> NewDeadLetter:
     """The dead letter that keeps this delivery."""
     source, message_id = key
-    owner = owner_of(delivery.body)
+    owner = await owner_in_turns(delivery.body)
     named = None if delivery.queue == QUEUE_OUTBOUND else owner.integration_id  # Vorex names none
     return NewDeadLetter(
         queue=delivery.queue,
@@ -204,6 +206,6 @@ def note_age(now: datetime, said_at: datetime, delivery: Delivery) -> None:
 
 
 def replayed_by(delivery: Delivery) -> str | None:
-    """The dead letter that this delivery is a replay of."""
-    letter = delivery.headers.get(REPLAY_HEADER)
-    return str(letter) if letter else None
+    """The dead letter that this delivery is a replay of; what no letter can be called is no replay."""
+    letter = str(delivery.headers.get(REPLAY_HEADER, ""))
+    return letter if _LETTER_ID.fullmatch(letter) else None

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -31,17 +33,25 @@ from service.consumers.failures import (
     retry_of,
     suspect_name,
 )
-from service.consumers.outcomes import log_ended
+from service.consumers.outcomes import begin_message, log_ended
+from service.consumers.owners import MessageOwners, tenants_here
+from service.consumers.turns import PATIENCE_SECONDS, TenantTurns
+from service.integrations.facts import tell_failed_runs
 from service.store.engine.store import Store
 from service.store.messages import suspects
 from service.store.messages.burying import bury, note_attempts, resolve
 from service.store.messages.inbox import MessageKey, known
+from service.store.messages.ownership import trace_of
+from service.telemetry.current import concerning
+from service.telemetry.spans import Span, SpanOrigin, doing, within
 
 log = structlog.get_logger(__name__)
 
 HANDLER_SECONDS = 600.0
 """Far below the half hour after which RabbitMQ takes a message away."""
 LOOP_BACK_OFF_SECONDS = 5.0
+WAITING_A_SLOT = 16
+"""Messages in the window for each that may be in hand: among them tenants take turns."""
 _T = TypeVar("_T")
 
 
@@ -51,6 +61,8 @@ class DeliveryAttempt:
 
     delivery: Delivery
     key: MessageKey
+    trace_id: str
+    span: Span
     suspicious: bool
     """Whether it may be what killed its consumer before."""
     taken_at: float = field(default_factory=time.monotonic)
@@ -62,8 +74,12 @@ class DeliveryAttempt:
         return replayed_by(self.delivery)
 
     @property
+    def trace(self) -> str:
+        return self.trace_id
+
+    @property
     def about(self) -> Mapping[str, str | None]:
-        return {}
+        return {"trace_id": self.trace_id}
 
 
 class MessageLoop:
@@ -90,7 +106,9 @@ class MessageLoop:
         self._clock = clock
         self._delays = delays
         self._room = asyncio.Semaphore(concurrency)
-        self._prefetch = 2 * concurrency
+        self._turns = TenantTurns(concurrency, clock)
+        self._prefetch = WAITING_A_SLOT * concurrency
+        self._full_since: float | None = None
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
         self._stopping = False
@@ -98,7 +116,8 @@ class MessageLoop:
         self._locks: WeakValueDictionary[MessageKey, asyncio.Lock] = WeakValueDictionary()
         self._subscription: Subscription | None = None
         self._loop: asyncio.Task[None] | None = None
-        self._gate = gate or Gate(queue=queue, clock=clock)
+        self._owners = MessageOwners(store)
+        self._gate = gate or Gate(queue=queue, clock=clock, census=partial(tenants_here, store))
         self._minding: asyncio.Task[None] | None = None
 
     @property
@@ -109,7 +128,8 @@ class MessageLoop:
         return turning and (arriving or self._gate.given_back)
 
     async def start(self) -> None:
-        await self._subscribe()
+        if not self._gate.shut_at_start():
+            await self._subscribe()
         self._loop = asyncio.create_task(self._run(), name=f"consume {self.queue}")
         minding = self._gate.mind(give_back=self._give_back, take_again=self._subscribe)
         self._minding = asyncio.create_task(minding, name=f"gate of {self.queue}")
@@ -166,34 +186,112 @@ class MessageLoop:
         if self._stopping or not self._waiting:
             self._room.release()
             return
-        delivery = self._waiting.popleft()
+        trial = self._gate.brake.try_one()
+        chosen = await self._chosen(trial=trial)
+        if chosen is None:
+            self._room.release()
+            return
+        delivery, tenant = chosen
         suspicious = delivery.returns >= SUSPICIOUS_RETURNS
-        if not self._gate.brake.try_one() and not suspicious:
-            self._begin(delivery)
+        if not trial and not suspicious:
+            self._begin(delivery, tenant)
             return
         if self._in_hand:
             await asyncio.wait(self._in_hand)
-        await asyncio.wait([self._begin(delivery, suspicious=suspicious)])
+        await asyncio.wait([self._begin(delivery, tenant, suspicious=suspicious)])
 
-    def _begin(self, delivery: Delivery, *, suspicious: bool = False) -> "asyncio.Task[None]":
+    async def _chosen(self, *, trial: bool) -> tuple[Delivery, str] | None:
+        """The message whose turn it is, and whose it is; None: nobody's whose part is not used up (R44)."""
+        waiting = list(self._waiting)
+        tenants = await self._owners.of(waiting)
+        self._turns.meet(tenants)
+        await self._make_room(waiting, tenants)
+        place = self._gate.brake.choose(tenants) if trial else self._turns.next(tenants)
+        if place is None and waiting == [*self._waiting]:
+            await self._something_changes()
+        if place is None or waiting[place] not in self._waiting:
+            return None
+        self._waiting.remove(waiting[place])
+        return waiting[place], tenants[place]
+
+    async def _make_room(self, waiting: Sequence[Delivery], tenants: Sequence[str]) -> None:
+        """Send what one tenant has beyond half of a window that stays full round by the shortest delay."""
+        now = self._clock.monotonic()
+        tenant, number = Counter(tenants).most_common(1)[0]
+        half = self._prefetch // 2
+        if len(waiting) + len(self._in_hand) < self._prefetch or number <= half or not self._delays:
+            self._full_since = None
+            return
+        self._full_since = now if self._full_since is None else self._full_since
+        if now - self._full_since < PATIENCE_SECONDS or await self._alone():
+            return
+        theirs = [each for each, whose in zip(waiting, tenants, strict=True) if whose == tenant]
+        for delivery in theirs[half:]:
+            await self._send_round(delivery)
+
+    async def _alone(self) -> bool:
+        """Whether there is no other tenant at all, whom they could keep waiting."""
+        with suppress(Transient):
+            return len(await tenants_here(self._store)) < 2  # noqa: PLR2004 -- somebody, and somebody else
+        return True
+
+    async def _send_round(self, delivery: Delivery) -> None:
+        later = Settlement(retry_in=min(self._delays), next_attempt=delivery.attempt)
+        with suppress(SyncError):  # it stays where it is
+            await self._broker.publish(retry_of(delivery, identity_of(delivery), later))
+            if delivery in self._waiting:
+                self._waiting.remove(delivery)
+            await self._acknowledge(delivery)
+
+    async def _something_changes(self) -> None:
+        """Return when one in hand ends, when somebody else has come, or to look at a full window again."""
+        self._arrived.clear()
+        arrived = asyncio.create_task(self._arrived.wait())
+        patience = asyncio.ensure_future(self._clock.sleep(PATIENCE_SECONDS))
+        try:
+            events = {arrived, patience, *self._in_hand}
+            await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrived.cancel()
+            patience.cancel()
+
+    async def _teach(self, delivery: Delivery, settlement: Settlement) -> None:
+        brake = self._gate.brake
+        if brake.attentive or settlement.failure is not None:
+            await brake.learn([(await self._owners.one(delivery), settlement)])
+
+    def _begin(self, delivery: Delivery, tenant: str, *, suspicious: bool = False) -> "asyncio.Task[None]":
+        self._turns.take(tenant)
         task = asyncio.create_task(self._attend(delivery, suspicious=suspicious))
         self._in_hand.add(task)
         task.add_done_callback(self._in_hand.discard)
+        task.add_done_callback(lambda _: self._turns.give_back(tenant))
         task.add_done_callback(lambda _: self._room.release())
         return task
 
     async def _attend(self, delivery: Delivery, *, suspicious: bool) -> None:
         doomed = suspicious and await self._insist(lambda: self._crashes(delivery)) >= MOST_CRASHES
-        message = CRASH_FAILURE if doomed else read_message(delivery.body, expected=self._expected)
+        message = CRASH_FAILURE if doomed else read_message(delivery, expected=self._expected)
         key = identity_of(delivery) if isinstance(message, LinkFailure) else (message.source, message.id)
-        attempt = DeliveryAttempt(delivery=delivery, key=key, suspicious=suspicious)
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        trace_id = trace_of(delivery.body, key) if isinstance(message, LinkFailure) else message.trace_id
+        parent = None if isinstance(message, LinkFailure) else message.traceparent
+        span = begin_message(self.queue, key[1], delivery, SpanOrigin(trace_id=trace_id, traceparent=parent))
+        attempt = DeliveryAttempt(
+            delivery=delivery, key=key, trace_id=trace_id, suspicious=suspicious, span=span
+        )
+        with concerning(message_id=key[1], trace_id=trace_id), within([span]):
+            await self._settle(attempt, message)
+
+    async def _settle(self, attempt: DeliveryAttempt, message: Message | LinkFailure) -> None:
+        delivery = attempt.delivery
+        async with self._locks.setdefault(attempt.key, asyncio.Lock()):
             failure = message if isinstance(message, LinkFailure) else await self._failure(attempt, message)
             failures = [failure] if failure else []
             settlement = settle(failures, attempt=delivery.attempt, delays=self._delays)
-            self._gate.brake.learn([settlement])
-            await self._insist(lambda: self._carry_out(attempt, settlement))
-            await self._acknowledge(delivery)
+            await self._teach(delivery, settlement)
+            with doing("settle"):
+                await self._insist(lambda: self._carry_out(attempt, settlement))
+                await self._acknowledge(delivery)
         log_ended(self.queue, [(attempt, settlement)])
 
     async def _failure(self, attempt: DeliveryAttempt, message: Message) -> LinkFailure | None:
@@ -209,11 +307,13 @@ class MessageLoop:
 
     async def _outcome(self, received: ReceivedMessage) -> Exception | None:
         """What the handler raised. Raises Unavailable while it is the database that is gone."""
-        if await self._finished(received.key):
-            return None
+        with doing("inbox"):
+            if await self._finished(received.key):
+                return None
         try:
-            async with asyncio.timeout(HANDLER_SECONDS):
-                await self._handler(received)
+            with doing("handle"):
+                async with asyncio.timeout(HANDLER_SECONDS):
+                    await self._handler(received)
         except Unavailable as error:
             await self._finished(received.key)
             return error
@@ -244,7 +344,8 @@ class MessageLoop:
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
             if settlement.buried is not None:
-                await bury(connection, [letter_of(delivery, key, settlement.buried)], now=now)
+                whose = await bury(connection, [await letter_of(delivery, key, settlement.buried)], now=now)
+                await tell_failed_runs(connection, whose, now=now)
             elif failure is not None and failure.counts:
                 tried = [(key, delivery.attempt, failure.reason)]
                 await note_attempts(connection, self.queue, tried, now=now)

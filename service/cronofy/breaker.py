@@ -25,9 +25,9 @@ NEW_OUTAGE_SECONDS = 60.0
 
 
 class CronofyBreaker:
-    """Opens after calls failed in a row: unreachable, or with server errors for several integrations.
+    """Opens after calls failed in a row: no connection, or no good answer for several tenants (R44).
 
-    Where only one integration met them, a call without any decides whether it is that one alone.
+    Where only one tenant met them, a call without any decides whether it is that one's trouble alone.
     While it is open a synthetic call, never a message, finds out when Cronofy is back.
     """
 
@@ -35,7 +35,7 @@ class CronofyBreaker:
         self._clock = clock
         self._probe = probe
         self._failures = 0
-        self._owners: set[str] = set()
+        self._tenants: set[str] = set()
         self._unreachable = False
         self._probing: asyncio.Task[None] | None = None
         self._wondering: asyncio.Task[None] | None = None
@@ -46,21 +46,24 @@ class CronofyBreaker:
     def answered(self) -> None:
         """Cronofy answered something, whatever it was: it is there."""
         self._failures, self._unreachable = 0, False
-        self._owners.clear()
+        self._tenants.clear()
         if self.open:
             self.open = False
             self._closed_at = self._clock.monotonic()
             BREAKER_OPEN.set(0)
             log.info(CRONOFY_BACK)
 
-    def failed(self, owner: str, *, unreachable: bool) -> None:
-        """No answer, or a server error: one integration's alone says nothing of the others."""
+    def failed(self, tenant: str, *, unreachable: bool) -> None:
+        """No answer, or a server error: one tenant's alone says nothing of the others.
+
+        ``unreachable``: not even a connection came about, which is no account's own trouble.
+        """
         self._failures += 1
-        self._owners.add(owner)
+        self._tenants.add(tenant)
         self._unreachable |= unreachable
         if self.open or self._failures < OUTAGE_FAILURES:
             return
-        if self._unreachable or len(self._owners) > 1:
+        if self._unreachable or len(self._tenants) > 1:
             self._trip()
         elif self._wondering is None or self._wondering.done():
             self._wondering = asyncio.create_task(self._ask(), name="cronofy-breaker")

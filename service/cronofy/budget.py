@@ -1,23 +1,24 @@
 """The application-wide allowance of Cronofy requests, shared by all processes through the store (R32)."""
 
 import asyncio
+import hashlib
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, islice, zip_longest
+from itertools import islice
 from math import inf
 from uuid import uuid4
 
 import structlog
 
 from contracts.errors import SyncError, Transient
-from contracts.ports import BudgetLedger, Clock, Permit
-from service.cronofy.allowance import Allowance, ProcessDemand, RequestLimit
+from contracts.ports import BudgetLedger, Clock, Permit, Turn, Urgency
+from service.cronofy.allowance import NOBODYS, Allowance, ProcessDemand, RequestLimit, Ruling
 from service.telemetry.logs import EventName
 
 PERMIT_LIFE_SECONDS = 0.2
 """Seconds from grant to sending; with the way to and from the database under the allowance's slack."""
-WAITERS_A_TRANSACTION = 500
+WAITERS_LOOKED_AT = 500
 """The most waiters that one transaction looks at."""
 
 BUDGET_HALVED: EventName = "budget.halved"
@@ -26,44 +27,64 @@ BUDGET_HALVED: EventName = "budget.halved"
 @dataclass(kw_only=True, slots=True, eq=False)
 class Waiter:
     integration_id: str
+    tenant: str
     cost: int
     permit: asyncio.Future[Permit] = field(repr=False)
 
 
 class WaitingLine:
-    """Waiters, served in turn by integration; within one integration in order."""
+    """Waiters, served in turn by tenant, within one by integration, and within that one in order (R44)."""
 
     def __init__(self) -> None:
-        self._queues: OrderedDict[str, deque[Waiter]] = OrderedDict()
+        self._tenants: OrderedDict[str, OrderedDict[str, deque[Waiter]]] = OrderedDict()
 
     def __bool__(self) -> bool:
-        return bool(self._queues)
+        return bool(self._tenants)
 
     def add(self, waiter: Waiter) -> None:
-        self._queues.setdefault(waiter.integration_id, deque()).append(waiter)
+        queues = self._tenants.setdefault(waiter.tenant, OrderedDict())
+        queues.setdefault(waiter.integration_id, deque()).append(waiter)
 
     def drop(self, waiter: Waiter) -> None:
-        queue = self._queues.get(waiter.integration_id, deque())
+        queues = self._tenants.get(waiter.tenant, OrderedDict())
+        queue = queues.get(waiter.integration_id, deque())
         if waiter in queue:
             queue.remove(waiter)
         if not queue:
-            self._queues.pop(waiter.integration_id, None)
+            queues.pop(waiter.integration_id, None)
+        if not queues:
+            self._tenants.pop(waiter.tenant, None)
 
     def in_turn(self) -> list[Waiter]:
-        """The next ones, one of each integration after the other."""
-        rounds: Iterator[Waiter | None] = chain.from_iterable(zip_longest(*self._queues.values()))
-        return list(islice((waiter for waiter in rounds if waiter is not None), WAITERS_A_TRANSACTION))
+        """The next ones, one of each tenant after the other."""
+        return list(
+            islice(_rounds(_rounds(queues.values()) for queues in self._tenants.values()), WAITERS_LOOKED_AT)
+        )
 
     def serve(self, waiter: Waiter) -> None:
-        """Take it out; its integration goes to the end of the line."""
+        """Take it out; its tenant goes to the end of the line, and its integration to the end of theirs."""
         self.drop(waiter)
-        if waiter.integration_id in self._queues:
-            self._queues.move_to_end(waiter.integration_id)
+        if (queues := self._tenants.get(waiter.tenant)) is not None:
+            self._tenants.move_to_end(waiter.tenant)
+            if waiter.integration_id in queues:
+                queues.move_to_end(waiter.integration_id)
 
     def clear(self) -> list[Waiter]:
-        everyone = list(chain.from_iterable(self._queues.values()))
-        self._queues.clear()
+        everyone = [
+            waiter for queues in self._tenants.values() for queue in queues.values() for waiter in queue
+        ]
+        self._tenants.clear()
         return everyone
+
+
+def _rounds(queues: Iterable[Iterable[Waiter]]) -> Iterator[Waiter]:
+    """One of each queue after the other."""
+    going = deque(iter(queue) for queue in queues)
+    while going:
+        queue = going.popleft()
+        if (waiter := next(queue, None)) is not None:
+            yield waiter
+            going.append(queue)
 
 
 class SharedBudget:
@@ -77,21 +98,21 @@ class SharedBudget:
         self._clock = clock
         self._limits = limits
         self._process = uuid4().hex
-        self._live, self._runs = WaitingLine(), WaitingLine()
-        self._live_came = asyncio.Event()
+        self._lines = {urgency: WaitingLine() for urgency in Urgency}
+        self._urgent_came = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def most(self) -> int | None:
         return min(limit.requests for limit in self._limits)
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
-        line = self._runs if run else self._live
-        if not run and not line:
-            self._live_came.set()
-        waiter = Waiter(
-            integration_id=integration_id, cost=cost, permit=asyncio.get_running_loop().create_future()
-        )
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
+        line = self._lines[turn.urgency]
+        if turn.urgency is not Urgency.RUN and not line:
+            self._urgent_came.set()
+        permit = asyncio.get_running_loop().create_future()
+        tenant = short_name(turn.tenant_id)
+        waiter = Waiter(integration_id=turn.integration_id, tenant=tenant, cost=cost, permit=permit)
         line.add(waiter)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve(), name="cronofy-budget")
@@ -100,18 +121,18 @@ class SharedBudget:
         finally:
             line.drop(waiter)
 
-    async def penalise(self, integration_id: str) -> None:
+    async def penalise(self, turn: Turn) -> None:
         def judge(text: str, now: float) -> tuple[str, bool]:
             allowance = Allowance.parse(text)
-            halved = allowance.refuse(int(now * 1000), integration_id)
+            halved = allowance.refuse(int(now * 1000), turn.integration_id, short_name(turn.tenant_id))
             return allowance.text(), halved
 
         if await self._ledger.change(judge):
-            structlog.get_logger().warning(BUDGET_HALVED, integration_id=integration_id)
+            structlog.get_logger().warning(BUDGET_HALVED, integration_id=turn.integration_id)
 
     async def _serve(self) -> None:
         try:
-            while self._live or self._runs:
+            while any(self._lines.values()):
                 if pause := await self._round():
                     await self._rest(pause)
         except Exception as error:  # noqa: BLE001 -- whoever waits must hear of it, whatever it is
@@ -121,27 +142,28 @@ class SharedBudget:
 
     async def _round(self) -> float:
         """Ask once for all that wait; how long to rest before asking again."""
-        self._live_came.clear()
-        live, runs = self._live.in_turn(), self._runs.in_turn()
+        self._urgent_came.clear()
+        waiting = [line.in_turn() for line in self._lines.values()]
 
-        def judge(text: str, now: float) -> tuple[str, tuple[int, int, int, float]]:
+        def judge(text: str, now: float) -> tuple[str, tuple[Ruling, float]]:
             allowance = Allowance.parse(text)
+            live, persons, runs = map(_demand, waiting)
+            moment = int(now * 1000)
             ruling = allowance.rule(
-                int(now * 1000), self._limits, self._process, live=_queue(live), runs=_queue(runs)
+                moment, self._limits, self._process, live=live, persons=persons, runs=runs
             )
-            until = self._clock.monotonic() + PERMIT_LIFE_SECONDS
-            return allowance.text(), (ruling.live, ruling.runs, ruling.pause, until)
+            return allowance.text(), (ruling, self._clock.monotonic() + PERMIT_LIFE_SECONDS)
 
-        granted, started, pause, until = await self._ledger.change(judge)
+        ruling, until = await self._ledger.change(judge)
         permit = Permit(until=until)
-        _hand_out(self._live, live[:granted], permit)
-        _hand_out(self._runs, runs[:started], permit)
-        return pause / 1000
+        for line, waiters, granted in zip(self._lines.values(), waiting, ruling.granted, strict=True):
+            _hand_out(line, [waiters[place] for place in granted], permit)
+        return ruling.pause / 1000
 
     async def _rest(self, seconds: float) -> None:
-        """Sleep, but let a live change that finds only runs waiting ask at once."""
+        """Sleep, but let whoever finds nobody of their urgency waiting ask at once, unless it is a run."""
         asleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        woken = asyncio.ensure_future(self._live_came.wait())
+        woken = asyncio.ensure_future(self._urgent_came.wait())
         try:
             await asyncio.wait({asleep, woken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -149,14 +171,20 @@ class SharedBudget:
             woken.cancel()
 
     def _fail(self, error: Exception) -> None:
-        for waiter in (*self._live.clear(), *self._runs.clear()):
+        for waiter in [waiter for line in self._lines.values() for waiter in line.clear()]:
             if not waiter.permit.done():
                 waiter.permit.set_exception(_copied(error))
 
 
-def _queue(waiters: list[Waiter]) -> ProcessDemand:
-    names = {waiter.integration_id for waiter in waiters}
-    return ProcessDemand(costs=[waiter.cost for waiter in waiters], integrations=len(names))
+def short_name(tenant_id: str) -> str:
+    """A tenant as the ledger, which is read and written at every request, names it; nobody stays nobody."""
+    return hashlib.sha256(tenant_id.encode()).hexdigest()[:8] if tenant_id else NOBODYS
+
+
+def _demand(waiters: list[Waiter]) -> ProcessDemand:
+    return ProcessDemand(
+        costs=[waiter.cost for waiter in waiters], tenants=[waiter.tenant for waiter in waiters]
+    )
 
 
 def _hand_out(line: WaitingLine, waiters: list[Waiter], permit: Permit) -> None:
@@ -179,7 +207,7 @@ class NoBudget:
 
     most: int | None = None
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:  # noqa: ARG002
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:  # noqa: ARG002
         return Permit(until=inf)
 
-    async def penalise(self, integration_id: str) -> None: ...
+    async def penalise(self, turn: Turn) -> None: ...

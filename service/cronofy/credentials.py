@@ -1,13 +1,14 @@
 """Access tokens that are always good: kept in memory, renewed in time, by one process at a time."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from uuid import uuid4
 
-from contracts.cronofy import TokenGrant
-from contracts.errors import GrantRefused, SyncError, Transient, Unavailable
+from contracts.cronofy_accounts import Profile, TokenGrant
+from contracts.errors import GrantRefused, SyncError, Transient, Unavailable, WrongKeys
 from contracts.ports import Clock, Credentials, CredentialStore
 from service.crashpoints import crash_point
 
@@ -29,11 +30,17 @@ class StoredTokens:
     """
 
     def __init__(
-        self, store: CredentialStore, refresh: Callable[[str], Awaitable[TokenGrant]], clock: Clock
+        self,
+        store: CredentialStore,
+        refresh: Callable[[str], Awaitable[TokenGrant]],
+        clock: Clock,
+        *,
+        on_wrong_keys: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._refresh = refresh
         self._clock = clock
+        self._on_wrong_keys = on_wrong_keys
         self._holder = uuid4().hex
         self._known: dict[str, Credentials] = {}
         self._unsaved: dict[str, tuple[str, Credentials]] = {}
@@ -42,6 +49,11 @@ class StoredTokens:
     async def current(self, sub: str) -> str:
         known = self._known.get(sub)
         return known.access_token if known and self._lasts(known) else await self._joined(sub, None)
+
+    async def refresh_token(self, sub: str) -> str | None:
+        """What the whole grant can be ended with; None where nothing is kept of the account."""
+        stored = await self._loaded(sub)
+        return stored.refresh_token if stored is not None else None
 
     async def renew(self, sub: str, stale: str) -> str:
         known = self._known.get(sub)
@@ -52,8 +64,8 @@ class StoredTokens:
         # a renewal that was under way did not know yet that this token is refused
         return token if token != stale else await self._joined(sub, stale)
 
-    async def adopt(self, sub: str, grant: TokenGrant) -> None:
-        """Keep the grant that a person has just given."""
+    async def adopt(self, sub: str, grant: TokenGrant) -> bool:
+        """Keep the grant that a person has just given; False where another allows more and is in use."""
         if grant.refresh_token is None:
             raise Transient("Cronofy gave no refresh token")
         now = self._clock.now().timestamp()
@@ -65,8 +77,34 @@ class StoredTokens:
             saved_at=now,
             scope=grant.scope,
         )
-        await self._store.save(new)
+        if not await self._store.save(new):
+            return False
         self._known[sub] = new
+        return True
+
+    def seal_text(self, text: str) -> str:
+        return self._store.seal(text)
+
+    def unseal_text(self, sealed: str) -> str:
+        return self._store.unseal(sealed)
+
+    def seal(self, grant: TokenGrant) -> str:
+        """The grant's tokens as the store may keep them until its person has answered."""
+        if grant.refresh_token is None:
+            raise Transient("Cronofy gave no refresh token")
+        ends = self._clock.now().timestamp() + grant.expires_in
+        return self._store.seal(json.dumps([grant.access_token, grant.refresh_token, ends, grant.scope]))
+
+    def unseal(self, sealed: str, *, sub: str, profile: Profile) -> TokenGrant:
+        access, refresh, ends, scope = json.loads(self._store.unseal(sealed))
+        return TokenGrant(
+            access_token=access,
+            refresh_token=refresh,
+            expires_in=max(1.0, ends - self._clock.now().timestamp()),
+            scope=scope,
+            sub=sub,
+            profile=profile,
+        )
 
     async def forget(self, sub: str) -> None:
         """Erase the account's tokens here and in the store (R21)."""
@@ -156,8 +194,15 @@ class StoredTokens:
         with suppress(SyncError):  # it expires by itself
             await self._store.give_back(stored.sub, stored.epoch)
 
+    async def _loaded(self, sub: str) -> Credentials | None:
+        try:
+            return await self._store.load(sub)
+        except WrongKeys:
+            self._on_wrong_keys()
+            raise
+
     async def _stored(self, sub: str) -> Credentials:
-        stored = await self._store.load(sub)
+        stored = await self._loaded(sub)
         if stored is None:
             raise GrantRefused("no tokens are kept for the calendar account")
         return stored

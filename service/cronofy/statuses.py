@@ -10,6 +10,8 @@ import httpx
 from contracts.errors import GrantRefused, Permanent, SyncError, Throttled, Transient, Unanswered, Unavailable
 
 Sentence = str
+LONGEST_WAIT_SECONDS = 86_400.0
+"""Nobody waits longer for Cronofy, whatever it asks for."""
 
 STATUS_ERRORS: dict[int, tuple[type[Transient | Permanent], Sentence]] = {
     400: (Permanent, "Cronofy could not read the request"),
@@ -90,10 +92,10 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     if not value:
         return None
     if value.strip().isascii() and value.strip().isdigit():
-        return float(value)
+        return min(float(value), LONGEST_WAIT_SECONDS)
     try:
         at = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return min(max(0.0, (at - now).total_seconds()), LONGEST_WAIT_SECONDS)
+    except (OverflowError, TypeError, ValueError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Container, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 import httpx
@@ -17,6 +17,8 @@ from contracts.ports import LIVE_TURN, Budget, Clock, Permit, TokenSource, Turn
 from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
 from service.telemetry.metrics import CRONOFY_REQUESTS
+from service.telemetry.spans import Span, SpanKind, doing, note, tracing
+from service.version import DISTRIBUTION, VERSION
 
 REQUEST_SECONDS = 10.0
 """Seconds for one call in all, a renewed token and the repeat included."""
@@ -24,7 +26,24 @@ REQUEST_SECONDS = 10.0
 HTTP_EXCEPTIONS = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
 """What a request may raise that is not ours."""
 
-DISTRIBUTION = "vorex-calendar-sync"
+USER_AGENT = f"{DISTRIBUTION}/{VERSION}"
+PROBE = "breaker"
+PROBE_TURN = Turn(integration_id=PROBE, tenant_id=PROBE)
+"""Nobody's trouble: where the probe fails, too, it is not one tenant's alone."""
+
+OTHER_ROUTE = "/…"
+_FIXED = (
+    "/oauth/token", "/oauth/token/revoke", "/v1/application_calendars", "/v1/batch", "/v1/calendars",
+    "/v1/channels", "/v1/events", "/v1/permissions", "/v1/userinfo",
+)  # fmt: skip
+ROUTES = {
+    **{re.compile(re.escape(route)): route for route in _FIXED},
+    re.compile(r"/v1/calendars/[^/?]+/events"): "/v1/calendars/{calendar_id}/events",
+    re.compile(r"/v1/channels/[^/?]+"): "/v1/channels/{channel_id}",
+    re.compile(r"/v1/events/pages/.+"): "/v1/events/pages/{page}",
+    re.compile(r"/v1/profiles/[^/?]+/revoke"): "/v1/profiles/{profile_id}/revoke",
+}
+"""What is asked of Cronofy, as spans name it."""
 
 HttpClient = httpx.AsyncClient
 HttpWire = httpx.AsyncBaseTransport
@@ -48,9 +67,9 @@ class CronofyRequest:
     """Statuses that are an answer to this request rather than a failure of it."""
 
     @property
-    def payer(self) -> str:
+    def payer(self) -> Turn:
         """Who stands in the budget's queue: the integration, or where none is named the account."""
-        return self.turn.integration_id or self.account
+        return replace(self.turn, integration_id=self.turn.integration_id or self.account)
 
     def with_permit(self, permit: Permit) -> Self:
         """The same request with its budget taken."""
@@ -64,15 +83,12 @@ def open_client(api_url: str, *, wire: HttpWire | None = None) -> HttpClient:
         transport=wire,
         timeout=REQUEST_SECONDS,
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=40, keepalive_expiry=30),
-        headers={"User-Agent": _user_agent(), "Accept": "application/json", "Accept-Encoding": "gzip"},
+        headers={
+            "User-Agent": USER_AGENT,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        },
     )
-
-
-def _user_agent() -> str:
-    try:
-        return f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
-    except PackageNotFoundError:
-        return DISTRIBUTION
 
 
 class CronofyTransport:
@@ -103,7 +119,9 @@ class CronofyTransport:
         request = await self._paid(request)
         try:
             async with asyncio.timeout(self._time_limit):
-                response = await self._once(request, token=None)
+                with _asking(request) as span:
+                    response = await self._once(request, token=None)
+                    _note(span, response, request)
         except HTTP_EXCEPTIONS as error:
             raise self._foreign(error, request) from error
         self._heard(response, request)
@@ -111,7 +129,7 @@ class CronofyTransport:
 
     async def probe(self) -> None:
         """Ask for something without a token: to be refused is an answer too."""
-        await self.plain(CronofyRequest(method="GET", path="/v1/userinfo", account="breaker"))
+        await self.plain(CronofyRequest(method="GET", path="/v1/userinfo", account=PROBE, turn=PROBE_TURN))
 
     async def authorised(self, tokens: TokenSource, request: CronofyRequest) -> httpx.Response:
         """Send as its account. A refused token is renewed once and the request repeated once."""
@@ -121,7 +139,9 @@ class CronofyTransport:
             request = await self._paid(request)
         try:
             async with asyncio.timeout(self._time_limit):
-                response = await self._renewing(tokens, request)
+                with _asking(request) as span:
+                    response = await self._renewing(tokens, request)
+                    _note(span, response, request)
         except HTTP_EXCEPTIONS as error:
             raise self._foreign(error, request) from error
         self._heard(response, request)
@@ -140,13 +160,13 @@ class CronofyTransport:
     def _foreign(self, error: Exception, request: CronofyRequest) -> SyncError:
         ours = exception_error(error)
         if isinstance(ours, Unavailable | Unanswered):
-            self._breaker.failed(request.payer, unreachable=True)
+            self._breaker.failed(request.turn.tenant_id, unreachable=isinstance(ours, Unavailable))
         return ours
 
     def _heard(self, response: httpx.Response, request: CronofyRequest) -> None:
         CRONOFY_REQUESTS.labels(str(response.status_code)).inc()
         if response.is_server_error:
-            self._breaker.failed(request.payer, unreachable=False)
+            self._breaker.failed(request.turn.tenant_id, unreachable=False)
         else:
             self._breaker.answered()
 
@@ -155,6 +175,7 @@ class CronofyTransport:
         response = await self._once(request, token=token)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             token = await self._token(tokens.renew(request.account, token))
+            note(resends=1)
             response = await self._once(await self._paid_again(request), token=token)
         return response
 
@@ -179,7 +200,7 @@ class CronofyTransport:
             raise Throttled("the budget of requests to Cronofy is spent") from None
 
     async def _paid(self, request: CronofyRequest) -> CronofyRequest:
-        permit = await self._budget.take(request.payer, cost=request.cost, run=request.turn.run)
+        permit = await self._budget.take(request.payer, cost=request.cost)
         return request.with_permit(permit)
 
     async def _once(self, request: CronofyRequest, *, token: str | None) -> httpx.Response:
@@ -200,6 +221,33 @@ class CronofyTransport:
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             await self.refused(request)
         raise status_error(status, wait=self.wait(response))
+
+
+def _asking(request: CronofyRequest) -> AbstractContextManager[Span]:
+    route = route_of(request.path) if tracing() else ""
+    return doing(
+        f"{request.method} {route}",
+        SpanKind.ASK,
+        method=request.method,
+        route=route,
+        integration_id=request.turn.integration_id,
+        tenant_id=request.turn.tenant_id,
+        urgency=request.turn.urgency.value,
+        cost=request.cost,
+    )
+
+
+def _note(span: Span, response: httpx.Response, request: CronofyRequest) -> None:
+    status = response.status_code
+    span.note(status=status)
+    if not (response.is_success or status in request.answers):
+        span.fail(str(status))
+
+
+def route_of(path: str) -> str:
+    """The path or address without what it names: no id, no cursor, no token."""
+    known = path[path.find("/", path.find("://") + 3) :] if "://" in path else path
+    return next((route for pattern, route in ROUTES.items() if pattern.fullmatch(known)), OTHER_ROUTE)
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

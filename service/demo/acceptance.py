@@ -42,17 +42,25 @@ class AcceptanceWalk:
         _expect(answer, 303)
 
     async def connect(self) -> None:
-        """Click to Connect, choose an account at Cronofy, allow access, come back (G5)."""
+        """Click to Connect, choose an account at Cronofy, allow access, come back and link it (G5)."""
+        await self._part_with_earlier_ones()
         leaving = await self._get(f"{self.product}/calendar-sync/connect")
         _expect(leaving, 303)
         asked = await self._get(leaving.headers["location"])
         _expect(asked, 200)
-        page = _ConsentForm.read(asked.text)
-        allowed = await self.browser.post(urljoin(str(asked.url), page.action), data=page.with_an_account())
+        allowed = await self._press(asked, lambda _, value: "@" in value)
         _expect(allowed, 302)
-        back = await self._get(allowed.headers["location"])
-        _expect(back, 303)
-        self.integration_id = back.headers["location"].split("/")[2]
+        question = await self._get(allowed.headers["location"])
+        _expect(question, 200)
+        linked = await self._press(question, lambda *button: button == ("answer", "link"))
+        _expect(linked, 303)
+        self.integration_id = linked.headers["location"].split("/")[2]
+
+    async def _part_with_earlier_ones(self) -> None:
+        """In a database that is used again: they lead to a simulator that has forgotten them."""
+        for earlier in (await self._api("GET", "/integrations"))["items"]:
+            gone = await self.browser.delete(f"{self.product}/api/v1/integrations/{earlier['id']}")
+            _expect(gone, 202)
 
     async def finish(self) -> None:
         """Choose a calendar and finish with all boxes checked (G7, G8, G10)."""
@@ -118,6 +126,10 @@ class AcceptanceWalk:
 
     async def _get(self, address: str, **params: str) -> httpx.Response:
         return await self.browser.get(address, params=params or None)
+
+    async def _press(self, page: httpx.Response, fits: Callable[[str, str], bool]) -> httpx.Response:
+        action, sent = _PageForms.pressed(page.text, fits)
+        return await self.browser.post(urljoin(str(page.url), action), data=sent)
 
     async def _api(self, method: str, path: str, **asked: Any) -> ApiDocument:
         return await self._json(method, f"{self.product}/api/v1{path}", **asked)
@@ -186,33 +198,38 @@ def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class _ConsentForm(HTMLParser):
-    """The form of Cronofy's consent page: what it sends along, and its buttons."""
+@dataclass(kw_only=True, slots=True)
+class _PageForm:
+    """A form: where it goes, what it sends along, and its buttons that say something."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _PageForms(HTMLParser):
+    """The forms of a page, Cronofy's or ours."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.action = ""
-        self._hidden: dict[str, str] = {}
-        self._buttons: list[tuple[str, str]] = []
+        self.found: list[_PageForm] = []
 
     @classmethod
-    def read(cls, page: str) -> "_ConsentForm":
-        form = cls()
-        form.feed(page)
-        return form
-
-    def with_an_account(self) -> dict[str, str]:
-        """What a browser sends when the first account's button is pressed."""
-        account = next(((name, value) for name, value in self._buttons if "@" in value), None)
-        if account is None:
-            raise WalkFailed("Cronofy's page offers no account")
-        return {**self._hidden, account[0]: account[1]}
+    def pressed(cls, page: str, fits: Callable[[str, str], bool]) -> tuple[str, dict[str, str]]:
+        """Where the first fitting button leads, and what a browser sends when it is pressed."""
+        reader = cls()
+        reader.feed(page)
+        for form in reader.found:
+            for name, value in form.buttons:
+                if fits(name, value):
+                    return form.action, {**form.fields, name: value}
+        raise WalkFailed("the page does not offer what the guide says")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.action = given.get("action", "")
+            self.found.append(_PageForm(action=given.get("action", "")))
         elif tag == "input" and given.get("type") == "hidden":
-            self._hidden[given["name"]] = given["value"]
+            self.found[-1].fields[given["name"]] = given["value"]
         elif tag == "button" and "name" in given:
-            self._buttons.append((given["name"], given["value"]))
+            self.found[-1].buttons.append((given["name"], given["value"]))

@@ -4,7 +4,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from contracts.ports import Clock
 from service.app.server import listening_socket, local_address
+from service.demo.door import DOOR_PATH
 from service.demo.safeguard import DEMO_TENANT, refuse_broker_in_use, secrets_of
 from service.demo.simulator.server import demo_world
 from service.demo.simulator.server import serve_inside as simulating
@@ -21,6 +22,8 @@ from service.store.engine.ids import new_id
 
 DEMO_CLIENT_ID = "calendar-sync-demo"
 DEMO_CLIENT_SECRET = "calendar-sync-demo-secret"  # noqa: S105 -- the simulator's, which guards nothing
+DEMO_USER = "dana"
+"""Whose the samples of the contracts are, so that what is published from them is seen."""
 SIGN_IN_LINK_LIFE = timedelta(minutes=9)
 
 
@@ -31,20 +34,20 @@ class Demo:
     settings: Settings
     simulator: str
     """The simulator's address."""
-    user_id: str = field(default_factory=lambda: f"demo-{secrets.token_hex(4)}")
-    """Another person each time, so that a database may be used again."""
+    user_id: str = DEMO_USER
 
-    def sign_in_token(self, clock: Clock) -> str:
+    def sign_in_token(self, clock: Clock, *, role: str = "operator") -> str:
         """As Vorex would sign one; good once, for some minutes."""
         secret = self.settings.sign_in_secret[0]
         claims = {
             "sub": self.user_id,
             "tenant": DEMO_TENANT,
-            "name": "Demo User",
+            "name": "Dana Demo",
             "email": "demo.user@example.test",
             "tz": "Europe/London",
-            "role": "operator",
+            "role": role,
             "exp": int((clock.now() + SIGN_IN_LINK_LIFE).timestamp()),
+            "iat": clock.now().timestamp(),
             "jti": new_id(),
         }
         return jwt.encode(claims, secret.get_secret_value(), algorithm="HS256")
@@ -75,6 +78,7 @@ async def demonstration(given: Settings) -> AsyncIterator[Demo]:
                 "encryption_keys": (SecretStr(kept["encryption_keys"]),),
                 "sign_in_secret": (SecretStr(kept["sign_in_secret"]),),
                 "database_url": database,
+                "vorex_url": given.vorex_url or f"{given.public_url}{DOOR_PATH}",
             }
             yield Demo(settings=given.model_copy(update=changed), simulator=simulator)
 

@@ -5,21 +5,33 @@ for here and done in ``consumers.runs``.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
 
-from contracts.calendar import Integration, Status
-from contracts.cronofy import Calendar, Profile
+from contracts.calendar import Integration, Reason, Status
+from contracts.cronofy import Calendar
+from contracts.cronofy_accounts import Profile, TokenGrant
 from contracts.errors import GrantRefused, SyncError, Transient
-from contracts.ports import GrantKeeper, Turn
+from contracts.ports import GrantKeeper
+from handlers.texts.advice import advice_language
 from service.cronofy.gateway import CronofyGateway
+from service.cronofy.questions import PeoplesQuestions, persons_turn
 from service.integrations.channels import CHANNEL_MISSING
+from service.integrations.companies.domain import check_locked
 from service.integrations.connection_check import ConnectionCheck, ConnectionFinding
-from service.integrations.finish import ChosenSetup, FinishedSetup, check_calendar, check_choices, finish
-from service.integrations.old_grants import OldGrants
+from service.integrations.finish import (
+    ChosenSetup,
+    FinishedSetup,
+    check_calendar,
+    check_choices,
+    check_details,
+    finish,
+    known_calendar,
+)
+from service.integrations.linking.old_grants import OldGrants
 from service.integrations.ownership import Person
-from service.integrations.refusals import NOT_CONNECTED, Conflict
+from service.integrations.refusals import NOT_CONNECTED, TOO_NARROW, Conflict
 from service.integrations.settings_form import (
     FIRST_EVENT_TYPES,
     FIRST_ITEM_TYPES,
@@ -30,12 +42,17 @@ from service.integrations.settings_form import (
 from service.integrations.views import get_integration
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, IntegrityError, Store
+from service.store.integrations import changes_made, grants, listing, reads
 from service.store.integrations import channels as channel_rows
-from service.store.integrations import grants, listing
 from service.store.integrations.listing import IntegrationView, Owner
+from service.store.people import sessions
 
 __all__ = ["Integrations", "Person"]
 
+TOO_MANY_INTEGRATIONS = (
+    f"You have {changes_made.INTEGRATIONS_A_PERSON} integrations, as many as one person may have. "
+    "Delete one of them first."
+)
 log = structlog.get_logger(__name__)
 
 
@@ -48,41 +65,55 @@ class Integrations:
         store: Store,
         gateway: CronofyGateway,
         grants: GrantKeeper,
+        questions: PeoplesQuestions,
         check: ConnectionCheck,
         parting: OldGrants,
         callback_address: Callable[[str], str],
-        redirect_uri: str,
     ) -> None:
         self._store = store
         self._gateway = gateway
         self._grants = grants
         self._callback_address = callback_address
-        self._redirect_uri = redirect_uri
+        self._questions = questions
         self._check = check
         self._parting = parting
 
     # -- connecting -----------------------------------------------------------------------------
 
-    def authorize_url(self, state: str) -> str:
-        """Where the person allows access (G5)."""
-        return self._gateway.authorize_url(state=state, redirect_uri=self._redirect_uri)
+    async def link(self, person: Person, grant: TokenGrant) -> str:
+        """The integration that a confirmed permission belongs to: a new one, or one that waited for it.
 
-    async def connect(self, person: Person, code: str) -> str:
-        """The integration that the person's permission belongs to: a new one, or one that waited for it.
-
-        Raises GrantRefused where the code is no good.
+        Raises Conflict where there is no room for one more (R43), or where a better grant is kept.
         """
-        grant = await self._gateway.exchange_code(code, self._redirect_uri)
         if grant.sub is None or grant.profile is None:
             raise Transient("Cronofy's grant does not name the calendar account")
-        await self._grants.adopt(grant.sub, grant)
-        async with self._store.read() as connection:
-            replaced = await grants.granted(connection, await _waiting(connection, person, grant.profile))
+        async with self._store.begin() as connection:
+            waiting = await _waiting(connection, person, grant.profile)
+            if not waiting:
+                await _check_room(connection, person)
+            replaced = await grants.granted(connection, waiting)
+        await self._adopt(grant.sub, grant)
         await self._parting.part(replaced, sub=grant.sub, profile_id=grant.profile.profile_id)
-        integration_id = await self._given(person, grant.sub, grant.profile)
+        try:
+            integration_id = await self._given(person, grant.sub, grant.profile)
+        except Conflict:
+            async with self._store.begin() as connection:
+                await grants.erase_unused(connection, grant.sub)
+            raise
         await self._look_again(integration_id)
         await self._parting.close_old(replaced)
         return integration_id
+
+    async def _adopt(self, sub: str, grant: TokenGrant) -> None:
+        """A grant that allows less replaces none that works; Cronofy is asked which do (R1)."""
+        if await self._grants.adopt(sub, grant):
+            return
+        async with self._store.read() as connection:
+            others = await grants.living_on(connection, sub)
+        for one in others:
+            await self._check.look(one, at_once=True)
+        if not await self._grants.adopt(sub, grant):
+            raise Conflict("access_too_narrow", TOO_NARROW)
 
     async def _given(self, person: Person, sub: str, profile: Profile) -> str:
         async with self._store.begin() as connection:
@@ -90,7 +121,9 @@ class Integrations:
             if waiting:
                 await grants.hand_over(connection, waiting, sub=sub, profile_id=profile.profile_id)
                 return waiting[0]
-            integration_id = new_id()
+            await _check_room(connection, person)
+            integration_id, now = new_id(), await self._store.moment(connection)
+            locale = await sessions.newest_locale(connection, person.tenant_id, person.user_id)
             await listing.add(
                 connection,
                 id=integration_id,
@@ -103,18 +136,59 @@ class Integrations:
                 provider_service=profile.provider_service,
                 account_name=profile.profile_name,
                 time_zone=person.time_zone,
+                language=advice_language(locale),
                 event_types=FIRST_EVENT_TYPES,
                 item_types=FIRST_ITEM_TYPES,
                 retrieve=FIRST_RETRIEVE,
                 send=FIRST_SEND,
-                created_at=await self._store.moment(connection),
+                created_at=now,
+                status_since=now,
             )
         return integration_id
+
+    async def relink_address(self, owner: Owner, integration_id: str) -> str | None:
+        """Where the person mends just this account; None where only a new permission brings it back (R22).
+
+        Nobody comes back from there by themselves: the keeper looks in a minute, and whenever a notice
+        comes (R35). Raises Unknown where it is not theirs.
+        """
+        shown = await get_integration(self._store, owner, integration_id)
+        integration = shown.integration
+        if integration.reason is not Reason.PERMISSION_WITHDRAWN:
+            return None
+        try:
+            async with self.asking(owner):
+                turn = persons_turn(integration.id, integration.tenant_id)
+                person = await self._gateway.userinfo(integration.sub, turn=turn)
+        except SyncError:
+            return None
+        profile = person.profile(integration.profile_id)
+        if profile is None or profile.mending_url is None:
+            return None
+        async with self._store.begin() as connection:
+            await reads.hear(connection, integration.id, now=await self._store.now(connection))
+        return profile.mending_url
+
+    async def migration_address(self, owner: Owner, integration_id: str) -> str | None:
+        """Where the person leaves a protocol that the provider has given up, asked now; None where none is.
+
+        Raises Unknown where it is not theirs, and what asking raises.
+        """
+        shown = await get_integration(self._store, owner, integration_id)
+        integration = shown.integration
+        async with self.asking(owner):
+            turn = persons_turn(integration.id, integration.tenant_id)
+            person = await self._gateway.userinfo(integration.sub, turn=turn)
+        profile = person.profile(integration.profile_id)
+        await self._check.note_protocol(shown, profile)
+        return profile.migration_url if profile else None
 
     async def _look_again(self, integration_id: str) -> None:
         """One permission serves all integrations of an account (R22); what cannot be seen now waits."""
         async with self._store.read() as connection:
             affected = await grants.of_profile(connection, integration_id)
+        for one in affected:
+            self._questions.forget(one)
         with suppress(SyncError):
             for one in affected:
                 await self._check.look(one, at_once=True)
@@ -123,13 +197,25 @@ class Integrations:
     # -- seeing ---------------------------------------------------------------------------------
 
     async def calendars(self, owner: Owner, integration_id: str) -> Sequence[Calendar]:
-        """The account's calendars from Cronofy, without the deleted ones (G7)."""
-        shown = await get_integration(self._store, owner, integration_id)
-        return await self._calendars(shown.integration)
+        """The account's calendars as Cronofy listed them within a minute, without the deleted ones (G7).
 
-    async def _calendars(self, integration: Integration) -> Sequence[Calendar]:
+        Raises AskedTooOften where the person asked for too many (R44).
+        """
+        shown = await get_integration(self._store, owner, integration_id)
+        broken = shown.integration.status is Status.NOT_CONNECTED
+        return await self._calendars(owner, shown.integration, fresh=broken)
+
+    def asking(self, owner: Owner) -> AbstractAsyncContextManager[None]:
+        """Around whatever else is asked of Cronofy for a person who waits. Raises AskedTooOften."""
+        return self._questions.asking(_asker(owner))
+
+    async def _calendars(
+        self, owner: Owner, integration: Integration, *, fresh: bool = False
+    ) -> Sequence[Calendar]:
         try:
-            listed = await self._gateway.calendars(integration.sub, turn=Turn(integration_id=integration.id))
+            listed = await self._questions.calendars(
+                _asker(owner), integration.id, integration.sub, tenant_id=integration.tenant_id, fresh=fresh
+            )
         except GrantRefused as error:
             with suppress(SyncError):
                 await self._check.look(integration.id, at_once=True)
@@ -143,16 +229,19 @@ class Integrations:
 
     # -- settings -------------------------------------------------------------------------------
 
-    async def finish(self, person: Person, integration_id: str, choices: Choices) -> FinishedSetup:
-        """Save all settings; the integration is active and connected from then on (G10).
+    async def finish(
+        self, person: Person, integration_id: str, choices: Choices, *, watch: bool = False
+    ) -> FinishedSetup:
+        """Save all settings; the integration is active and connected from then on (G10), or only watches.
 
         The same choices again change nothing. Raises Invalid naming the field, or Conflict.
         """
         shown = await get_integration(self._store, person.owner, integration_id)
         check_choices(choices)
-        offered = await self._calendars(shown.integration)
-        await self._check_profile(shown.integration)
-        calendar = check_calendar(choices, offered)
+        async with self._store.read() as connection:
+            await check_locked(connection, shown.integration.id, choices.model_dump())
+        check_details(choices, shown.integration.provider_name)
+        calendar, listed = await self._chosen(person.owner, shown, choices)
         try:
             async with self._store.begin() as connection:
                 finished = await finish(
@@ -160,18 +249,42 @@ class Integrations:
                     connection,
                     person.user_id,
                     shown.integration.id,
-                    ChosenSetup(choices, calendar),
+                    ChosenSetup(choices, calendar, listed, watch=watch),
                 )
         except IntegrityError as error:
             raise Conflict("already_linked", "You have linked this calendar already.") from error
         await self._renew_channel(shown)
         return finished
 
-    async def _check_profile(self, integration: Integration) -> None:
-        turn = Turn(integration_id=integration.id)
+    async def _chosen(
+        self, owner: Owner, shown: IntegrationView, choices: Choices
+    ) -> tuple[Calendar, Sequence[str]]:
+        """The calendar, and the ids of all; while Cronofy is silent as they were known, where that serves."""
+        try:
+            offered = await self._calendars(owner, shown.integration, fresh=True)
+            await self._check_profile(shown)
+        except Transient:
+            known = known_calendar(shown, choices)
+            if known is None:
+                raise
+            return known, shown.listed_calendars or [known.calendar_id]
+        calendar = check_calendar(choices, offered)
+        await self._check.rename(shown.integration, offered)
+        return calendar, sorted(one.calendar_id for one in offered)
+
+    async def linked_names(self, owner: Owner, integration_id: str) -> frozenset[str]:
+        """The account's calendars that the person's other integrations link already (R1)."""
+        shown = await get_integration(self._store, owner, integration_id)
+        async with self._store.read() as connection:
+            return await listing.names_linked(connection, shown.integration)
+
+    async def _check_profile(self, shown: IntegrationView) -> None:
+        integration = shown.integration
+        turn = persons_turn(integration.id, integration.tenant_id)
         profile = (await self._gateway.userinfo(integration.sub, turn=turn)).profile(integration.profile_id)
         if profile is None or not profile.connected:
             raise Conflict("not_connected", NOT_CONNECTED)
+        await self._check.note_protocol(shown, profile)
 
     # -- channels -------------------------------------------------------------------------------
 
@@ -186,10 +299,11 @@ class Integrations:
             integration.sub,
             self._callback_address(integration.id),
             calendar_ids=[integration.calendar_id or ""],
-            turn=Turn(integration_id=integration.id),
+            turn=persons_turn(integration.id, integration.tenant_id),
         )
         async with self._store.begin() as connection:
-            kept = await channel_rows.keep_channel(connection, integration, channel.channel_id)
+            now = await self._store.now(connection)
+            kept = await channel_rows.keep_channel(connection, integration, channel.channel_id, now=now)
         if not kept:
             await self._close_useless(integration, channel.channel_id)
 
@@ -234,6 +348,17 @@ async def _waiting(connection: AsyncConnection, person: Person, profile: Profile
         provider_name=profile.provider_name,
         profile_name=profile.profile_name,
     )
+
+
+async def _check_room(connection: AsyncConnection, person: Person) -> None:
+    await changes_made.lock_person(connection, person.tenant_id, person.user_id)
+    found = await changes_made.count_integrations(connection, person.tenant_id, person.user_id)
+    if found >= changes_made.INTEGRATIONS_A_PERSON:
+        raise Conflict("limit_reached", TOO_MANY_INTEGRATIONS)
+
+
+def _asker(owner: Owner) -> str:
+    return f"{owner.tenant_id}\x1f{owner.user_id}"
 
 
 def _wants_channel(integration: Integration) -> bool:

@@ -1,15 +1,27 @@
-"""*Active*: the switch of an integration (G11, R20)."""
+"""*Active*: the switch of an integration, which may also only watch (G11, R20)."""
 
-from contracts.calendar import Integration, Status
+from datetime import datetime
+
+from contracts.calendar import (
+    Code,
+    Direction,
+    Integration,
+    LogAction,
+    LogEntry,
+    Outcome,
+    Status,
+    Trigger,
+)
 from contracts.messages import IntegrationChange
 from service.integrations.catch_up import request_comparison
-from service.integrations.facts import integration_changed
+from service.integrations.facts import tell_change
 from service.integrations.ownership import owned_integration
 from service.integrations.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict
+from service.integrations.watching import begin, end_watching, start_watching
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations.integrations import change
 from service.store.integrations.listing import IntegrationView, Owner
-from service.store.messages.outbox import enqueue
+from service.store.logs import logs
 from service.store.runs import runs
 
 DEACTIVATED = "The integration was deactivated."
@@ -21,32 +33,83 @@ class IntegrationSwitch:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def activate(self, owner: Owner, integration_id: str) -> IntegrationView:
-        """Sync again, and catch up with what happened meanwhile."""
-        return await self._switch(owner, integration_id, on=True)
+    async def activate(
+        self, owner: Owner, integration_id: str, *, noted: LogEntry | None = None, delay: float = 0.0
+    ) -> IntegrationView:
+        """Sync again, and catch up with what happened meanwhile; that begins after so many seconds.
 
-    async def deactivate(self, owner: Owner, integration_id: str) -> IntegrationView:
+        ``noted``: what the log says of it, where it was not the owner who did it (R47).
+        """
+        return await self._switch(owner, integration_id, on=True, noted=noted, delay=delay)
+
+    async def deactivate(
+        self, owner: Owner, integration_id: str, *, noted: LogEntry | None = None
+    ) -> IntegrationView:
         """No more sync either way, and no run goes on; pairs and connection stay."""
-        return await self._switch(owner, integration_id, on=False)
+        return await self._switch(owner, integration_id, on=False, noted=noted)
 
-    async def _switch(self, owner: Owner, integration_id: str, *, on: bool) -> IntegrationView:
+    async def watch(
+        self, owner: Owner, integration_id: str, *, noted: LogEntry | None = None
+    ) -> IntegrationView:
+        """Say from now on what it would do, and write nothing on either side; *activate* begins for real."""
         async with self._store.begin() as connection:
             known = (await owned_integration(connection, owner, integration_id, lock=True)).integration
-            _check(known, on=on)
-            if known.active is not on:
-                await self._turn(connection, known, on=on)
+            _check(known, on=True)
+            if not known.watching:
+                now = await self._store.moment(connection)
+                await start_watching(connection, known, now=now)
+                await logs.log(connection, [noted] if noted else [], now=now)
             return await owned_integration(connection, owner, integration_id)
 
-    async def _turn(self, connection: AsyncConnection, known: Integration, *, on: bool) -> None:
-        now = await self._store.moment(connection)
-        await change(connection, known.id, active=on)
-        if on:
-            await request_comparison(self._store, connection, known)
+    async def _switch(
+        self, owner: Owner, integration_id: str, *, on: bool, noted: LogEntry | None, delay: float = 0.0
+    ) -> IntegrationView:
+        async with self._store.begin() as connection:
+            shown = await owned_integration(connection, owner, integration_id, lock=True)
+            known = shown.integration
+            _check(known, on=on)
+            if known.active is not on or known.watching:
+                now = await self._store.moment(connection)
+                await self._turn(connection, shown, on=on, now=now, delay=delay)
+                own = [] if known.watching else [_by_owner(known, on=on)]
+                await logs.log(connection, [noted] if noted else own, now=now)
+            return await owned_integration(connection, owner, integration_id)
+
+    async def _turn(
+        self, connection: AsyncConnection, shown: IntegrationView, *, on: bool, now: datetime, delay: float
+    ) -> None:
+        known = shown.integration
+        if not on:
+            await switch_off(connection, known, reason=DEACTIVATED, now=now)
+            return
+        await change(connection, known.id, active=True)
+        if known.watching:
+            await begin(self._store, connection, shown, delay=delay)
         else:
-            await runs.end_all(connection, known.id, reason=DEACTIVATED, at=now)
-        word = IntegrationChange.ACTIVATED if on else IntegrationChange.DEACTIVATED
-        fact = integration_changed(known, word, now=now)
-        await enqueue(connection, [fact], now=now.timestamp())
+            await request_comparison(self._store, connection, known, delay=delay)
+        await tell_change(connection, known, IntegrationChange.ACTIVATED, now=now)
+
+
+async def switch_off(connection: AsyncConnection, known: Integration, *, reason: str, now: datetime) -> None:
+    """Neither active nor watching, in the caller's transaction, which has locked it; its runs say why."""
+    await change(connection, known.id, active=False)
+    await end_watching(connection, known)
+    await runs.end_all(connection, known.id, reason=reason, at=now)
+    if known.active:  # one that watched was told of as deactivated when it began to
+        await tell_change(connection, known, IntegrationChange.DEACTIVATED, now=now)
+
+
+def _by_owner(known: Integration, *, on: bool) -> LogEntry:
+    """What the log says where nobody else did it: from there it can be undone (R50)."""
+    return LogEntry(
+        integration_id=known.id,
+        trigger=Trigger.REAL_TIME,
+        direction=Direction.TO_LINKED_CALENDAR,
+        action=LogAction.NONE,
+        outcome=Outcome.DONE,
+        code=Code.OK if on else Code.INACTIVE,
+        reason="Activated by its owner." if on else "Deactivated by its owner.",
+    )
 
 
 def _check(known: Integration, *, on: bool) -> None:

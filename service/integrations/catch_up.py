@@ -17,9 +17,16 @@ COMPARISON_WAIT = timedelta(hours=1)
 
 
 async def request_comparison(
-    store: Store, connection: AsyncConnection, integration: Integration, *, kind: str = CATCH_UP_RUN
+    store: Store,
+    connection: AsyncConnection,
+    integration: Integration,
+    *,
+    kind: str = CATCH_UP_RUN,
+    delay: float = 0.0,
 ) -> str:
     """Have both sides compared; asked for in the caller's transaction. The id of the run that does it.
+
+    It begins after ``delay`` seconds.
 
     One that has not begun serves, unless its request must have gone astray; one under way would miss
     what it has passed.
@@ -31,4 +38,6 @@ async def request_comparison(
     if waiting is not None:
         return waiting
     await runs.end_all(connection, integration.id, reason=NEWER_COMPARISON, at=now, kinds=COMPARISON_RUNS)
-    return await request_run(store, connection, integration.id, kind=kind, started_by=STARTED_BY_SERVICE)
+    return await request_run(
+        store, connection, integration.id, kind=kind, started_by=STARTED_BY_SERVICE, delay=delay
+    )

@@ -1,6 +1,7 @@
-"""The hourly look whether Cronofy still tells us of changes."""
+"""The look whether Cronofy still tells us of changes, where it has been silent for a day."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import structlog
@@ -8,15 +9,19 @@ import structlog
 from contracts.calendar import Integration
 from contracts.cronofy import Channel
 from contracts.errors import GrantRefused, SyncError
-from contracts.ports import AccountCheck, Turn
+from contracts.ports import AccountCheck, Turn, Urgency
 from service.cronofy.gateway import CronofyGateway
+from service.store.engine.counting import HourlyCount
 from service.store.engine.store import Store
 from service.store.integrations import channels
 from service.store.integrations.listing import IntegrationView
 from service.telemetry.logs import EventName
 
 CHANNEL_MISSING: EventName = "channel.missing"
-BEHIND_LIVE = Turn(run=True)
+UNHEARD_SECONDS, AUDITED_EVERY_SECONDS = 86_400.0, 172_800.0
+FEWEST_AUDITS, AUDIT_ROUNDS = 5, 2880
+"""Accounts asked a minute, and the minutes within which all are: no day sees more than half of very many."""
+BEHIND_LIVE = Turn(urgency=Urgency.RUN)
 log = structlog.get_logger(__name__)
 
 
@@ -35,15 +40,27 @@ class ChannelAudit:
         self._gateway = gateway
         self._looker = looker
         self._callback_address = callback_address
+        self._counted = HourlyCount(channels.count_with_channel)
 
     async def __call__(self) -> int:
         """Forget the channels that are gone, so that they are made anew; how many.
 
+        A channel through which a notice came proves itself: only accounts from which none has come for a day
+        are asked, once in two days, some a minute, and after their daily read.
+
         An account that cannot be asked now is asked in the next round; one whose grant is gone is
         looked at, which makes it Not Connected (R22).
         """
-        async with self._store.read() as connection:
-            believed = await channels.with_channel(connection)
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            some = max(FEWEST_AUDITS, await self._counted(connection, now=now) // AUDIT_ROUNDS)
+            believed = await channels.take_silent(
+                connection,
+                heard_before=now - UNHEARD_SECONDS,
+                audited_before=now - AUDITED_EVERY_SECONDS,
+                now=now,
+                limit=some,
+            )
         by_account = sorted(believed, key=lambda one: (one.integration.sub, one.integration.id))
         gone = 0
         for sub, mine in groupby(by_account, key=lambda one: one.integration.sub):
@@ -52,7 +69,9 @@ class ChannelAudit:
 
     async def _account(self, sub: str, mine: Sequence[IntegrationView]) -> int:
         try:
-            present = await self._gateway.channels(sub, turn=BEHIND_LIVE)
+            present = await self._gateway.channels(
+                sub, turn=replace(BEHIND_LIVE, tenant_id=mine[0].integration.tenant_id)
+            )
             lost = [one for one in mine if not self._serves(present, one)]
         except GrantRefused:
             await self._look(one.integration for one in mine)

@@ -6,21 +6,23 @@ from typing import Any
 
 from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar
+from contracts.event_fields import TAKES_DETAILS
 from contracts.messages import IntegrationChange
 from service.integrations.catch_up import request_comparison
-from service.integrations.facts import integration_changed
+from service.integrations.facts import tell_change
 from service.integrations.refusals import Conflict, Invalid, Unknown
 from service.integrations.run_requests import RunRange, request_run
 from service.integrations.settings_form import Choices, RetrieveOption, SendOption
+from service.integrations.watching import begin, end_watching, start_watching
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing, reads
-from service.store.integrations.integrations import change, change_state
+from service.store.integrations.integrations import change, change_state, learn_anew, standing
 from service.store.integrations.listing import IntegrationView
-from service.store.links import moves
-from service.store.messages.outbox import enqueue
+from service.store.links import agreement, moves
 from service.store.runs import runs
 
 OTHER_CALENDAR_CHOSEN = "Another calendar was chosen."
+STAYS_ON_ITS_CALENDAR = "Copies cannot follow to another calendar while the integration only watches."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +39,10 @@ class ChosenSetup:
 
     choices: Choices
     calendar: Calendar
+    listed: Sequence[str]
+    """The ids of all calendars of the account."""
+    watch: bool = False
+    """Whether it only watches, until *Begin*."""
 
 
 def check_choices(choices: Choices) -> None:
@@ -45,6 +51,34 @@ def check_choices(choices: Choices) -> None:
         raise Conflict(
             "nothing_selected", "Select at least one event type or one calendar item type to sync."
         )
+
+
+def check_details(choices: Choices, provider_name: str) -> None:
+    """Nothing is asked of a provider that does not take it."""
+    if choices.wants_details and provider_name not in TAKES_DETAILS:
+        raise Invalid.one("event_details", "must be off: this kind of calendar keeps neither")
+
+
+def known_calendar(shown: IntegrationView, choices: Choices) -> Calendar | None:
+    """The linked calendar as it was seen last, where that serves; None where Cronofy must be asked.
+
+    It must, for another calendar, a first Finish or a lost connection, and before the first item is sent to
+    a calendar of which nobody has yet asked whether it can be written to.
+    """
+    known = shown.integration
+    same = known.finished_at is not None and choices.calendar_id == known.calendar_id
+    sends_anew = choices.sends and not known.item_types
+    if not same or known.status is not Status.CONNECTED or sends_anew or known.calendar_name is None:
+        return None
+    return Calendar(
+        calendar_id=choices.calendar_id,
+        name=known.calendar_name,
+        read_only=not known.item_types,
+        deleted=False,
+        primary=False,
+        permission_level=known.permission_level,
+        profile_id=known.profile_id,
+    )
 
 
 def check_calendar(choices: Choices, offered: Sequence[Calendar]) -> Calendar:
@@ -64,13 +98,21 @@ async def finish(
     choices, calendar = wanted.choices, wanted.calendar
     await listing.lock(connection, integration_id)
     before = await _found(connection, integration_id)
-    if await listing.links_calendar(connection, before.integration, calendar.name):
+    if calendar.name in await listing.names_linked(connection, before.integration):
         raise Conflict("already_linked", "You have linked this calendar already.")
     moves = await _moves(connection, before.integration, choices)
+    if wanted.watch and moves:
+        raise Conflict("not_editable", STAYS_ON_ITS_CALENDAR)
     if (choices.wants_run or moves) and await runs.run_in_progress(connection, integration_id):
         raise Conflict("run_in_progress", "A sync is running; wait until it has ended.")
     await _save(store, connection, before, wanted)
+    if wanted.watch:
+        return await _watch(store, connection, user_id, before.integration, choices)
     await _tell(store, connection, before.integration)
+    if before.integration.watching and choices.calendar_id == before.integration.calendar_id:
+        run_id = await begin(store, connection, await _found(connection, integration_id), delay=0.0)
+        return FinishedSetup(shown=await _found(connection, integration_id), run_id=run_id)
+    await end_watching(connection, before.integration)
     listed = choices.wants_run or moves
     run_id = await _follow_up(store, connection, user_id, before.integration, choices, listed=listed)
     shown = await _found(connection, integration_id)
@@ -102,38 +144,58 @@ async def _save(
         "calendar_id": calendar.calendar_id,
         "calendar_name": calendar.name,
         "permission_level": calendar.permission_level,
-        "active": True,
-        "status": Status.CONNECTED.value,
+        "active": not wanted.watch,
+        **standing(Status.CONNECTED, await store.moment(connection)),
         "reason": None,
         "event_types": choices.event_types.model_dump(),
         "item_types": choices.item_types.model_dump(),
+        "event_details": choices.event_details.model_dump(),
         "retrieve": choices.retrieve.model_dump(),
         "send": choices.send.model_dump(),
         "finished_at": known.finished_at or await store.moment(connection),
+        "listed_calendars": list(wanted.listed),
+        **({} if choices.name is None else {"own_name": choices.name.strip() or None}),
     }
     if calendar.calendar_id != known.calendar_id:
         # What stands on the new calendar by now was there before (R33).
         moved_at = await store.moment(connection)
-        values |= {"baseline_at": None, "channel_id": None, "finished_at": moved_at}
+        values |= {"baseline_at": None, "known_since": None, "channel_id": None, "finished_at": moved_at}
+        values |= {"permission_answer": None}
         await reads.forget_reads(connection, known.id)
+        await agreement.forget(connection, known.id)
         await runs.end_all(
             connection, known.id, reason=OTHER_CALENDAR_CHOSEN, at=await store.moment(connection)
         )
     elif known.finished_at and not (known.active and known.status is Status.CONNECTED):
-        await request_comparison(store, connection, known)
+        if known.status is not Status.CONNECTED:
+            await learn_anew(connection, known)
+        if not wanted.watch:
+            await request_comparison(store, connection, known)
     await change(connection, known.id, **values)
     await change_state(connection, known.id, looked_at=None)
 
 
+async def _watch(
+    store: Store, connection: AsyncConnection, user_id: str, before: Integration, choices: Choices
+) -> FinishedSetup:
+    """From now on it says what it would do; its calendar is read once, to know what was there (R33)."""
+    now = await store.moment(connection)
+    if before.status is not Status.CONNECTED:
+        await tell_change(connection, before, IntegrationChange.CONNECTED, now=now)
+    if not before.watching or choices.calendar_id != before.calendar_id:
+        await start_watching(connection, before, now=now)
+    shown = await _found(connection, before.id)
+    if shown.integration.baseline_at is None and not await runs.reading_in_progress(connection, before.id):
+        await request_run(store, connection, before.id, kind="finish", started_by=user_id, listed=False)
+    return FinishedSetup(shown=shown, run_id=None)
+
+
 async def _tell(store: Store, connection: AsyncConnection, before: Integration) -> None:
     now = await store.moment(connection)
-    words: list[IntegrationChange] = []
     if before.status is not Status.CONNECTED:
-        words.append(IntegrationChange.CONNECTED)
+        await tell_change(connection, before, IntegrationChange.CONNECTED, now=now)
     if not before.active:
-        words.append(IntegrationChange.ACTIVATED)
-    facts = [integration_changed(before, word, now=now) for word in words]
-    await enqueue(connection, facts, now=now.timestamp())
+        await tell_change(connection, before, IntegrationChange.ACTIVATED, now=now)
 
 
 async def _follow_up(

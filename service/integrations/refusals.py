@@ -14,10 +14,18 @@ ConflictCode = Literal[
     "already_linked",
     "nothing_selected",
     "not_editable",
+    "limit_reached",
+    "looked_just_now",
+    "access_too_narrow",
 ]
 
 SETUP_FIRST = "Finish the settings first."
 NOT_CONNECTED = "Verify that Cronofy has the permission to connect to Vorex, then reconnect."
+
+TOO_NARROW = (
+    "Somebody else has linked this account and allowed more than you did just now. "
+    "Connect once more and allow everything that Cronofy asks for."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +51,14 @@ class Conflict(Refusal):
     def __init__(self, code: ConflictCode, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class StateRefused(Refusal):
+    """What came back from Cronofy was not begun here, or was used before."""
+
+
+class StateUsed(StateRefused):
+    """Who began it here brings it back a second time: by the browser's Back, say."""
 
 
 class ChangedMeanwhile(Refusal):

@@ -12,6 +12,7 @@ from service.store.engine.store import AsyncConnection, Store
 from service.store.messages.outbox import enqueue, outgoing
 from service.store.runs import runs
 from service.store.runs.runs import DELETION_RUN, Run
+from service.telemetry.current import going_on
 
 BASELINE_STEP, QUIET_STEP = "baseline", "quiet"
 """With what a run begins: the reading of what was on the calendar before (R33), or its farewell (R21)."""
@@ -31,10 +32,13 @@ async def request_run(
     retrieve: RunRange = None,
     send: RunRange = None,
     cursor: Mapping[str, Any] | None = None,
+    undoes: str | None = None,
+    delay: float = 0.0,
 ) -> str:
     """Add a run and ask for its first step in the caller's transaction; the run's id.
 
-    ``listed`` runs are shown in the integration's log (R27).
+    ``listed`` runs are shown in the integration's log (R27). One that undoes another names it (R50). After
+    a ``delay`` of so many seconds the keeper asks for the step.
     """
     run_id, seconds = new_id(), await store.now(connection)
     await runs.add_run(
@@ -50,8 +54,11 @@ async def request_run(
         retrieve=retrieve,
         send=send,
         cursor=dict(cursor or {}),
+        undoes=undoes,
+        due_at=seconds + delay if delay else None,
     )
-    await _ask(connection, [(run_id, integration_id, 0)], seconds)
+    if not delay:
+        await _ask(connection, [(run_id, integration_id, 0)], seconds)
     return run_id
 
 
@@ -74,4 +81,6 @@ async def _ask(connection: AsyncConnection, steps: Iterable[tuple[str, str, int]
 def run_requested(run_id: str, integration_id: str, *, step: int, now: datetime) -> Outgoing:
     """The message that this step of the run is due, ready for the outbox."""
     data = RunData(run_id=run_id, integration_id=integration_id, step=step)
-    return outgoing(RunRequested.of(data, id=new_id(), time=now))
+    message_id = new_id()
+    goes_on = going_on(message_id, kind="run step")
+    return outgoing(RunRequested.of(data, id=message_id, time=now, traceparent=goes_on))

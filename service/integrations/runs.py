@@ -1,9 +1,11 @@
 """*Sync now*, and what a person sees of runs and does with them (R24, R25)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from contracts.calendar import Integration, Status
+from contracts.calendar import Integration, LogEntry, Status
+from service.integrations.catch_up import request_comparison
 from service.integrations.ownership import owned_integration
 from service.integrations.refusals import NOT_CONNECTED, SETUP_FIRST, Conflict, Unknown
 from service.integrations.run_requests import request_run
@@ -14,14 +16,65 @@ from service.store.integrations import listing
 from service.store.integrations.integrations import change
 from service.store.integrations.listing import IntegrationView, Owner
 from service.store.links import moves
+from service.store.logs import logs
+from service.store.logs.logs import WHOLE_LOG, LogQuery
+from service.store.logs.series import ENTRIES_LOOKED_AT, together
 from service.store.runs import runs
+from service.store.runs.comparisons import compared_since
 from service.store.runs.runs import PERSONS_RUNS, RunRow
 
+COMPARE_AGAIN_AFTER = timedelta(minutes=1)
+LOOKED_JUST_NOW = "Both sides were compared within the last minute."
 NOT_ACTIVE = "The integration is not active; activate it first."
 RUN_IN_PROGRESS = "A sync is running; wait until it has ended."
 NO_DIRECTION_CHOSEN = "Choose at least one direction to sync."
 CANCELLED_BY_USER = "Cancelled by the user."
 NOT_CANCELLABLE = "A comparison that the service makes by itself cannot be cancelled."
+
+
+RUN_COUNTS: Mapping[str, str] = {
+    "found": "Looked at",
+    "agreed": "Agree already",
+    "created": "Created",
+    "updated": "Changed",
+    "deleted": "Deleted",
+    "passed": "Passed over",
+    "failed": "Failed",
+}
+"""The numbers of a run as people call them: the first is the sum of the others once it has ended (R27)."""
+WHY_PASSED_OVER: Mapping[str, str] = {
+    "type_off": "items of this type are no longer sent",
+    "create_off": "Create is not checked",
+    "update_off": "Update is not checked",
+    "delete_off": "Delete is not checked",
+    "differs": "left as it is on one side, so both sides differ",
+    "not_possible": "Vorex may not change it there",
+    "series": "part of a series",
+    "private": "private there",
+    "conflict_lost": "changed on both sides; the newer change won",
+    "shared_mailbox": "another person's copy on a shared calendar",
+    "loop_stopped": "the calendar and this sync kept changing each other",
+    "refused_by_calendar": "the calendar refused it",
+    "held_deletion": "waits for your answer about deletions",
+    "held_import": "waits for your answer about events that appeared",
+    "meeting": "the provider would tell the guests or lose the meeting",
+    "already_there": "the same is there already",
+    "questioned": "a dispatcher is asked about it",
+    "claim_lost": "it was just being written to the linked calendar",
+}
+"""Why something was passed over, by its code."""
+
+
+def run_counts(run: RunRow) -> dict[str, int]:
+    """What a run has come to so far, by the names of ``RUN_COUNTS``."""
+    told = {name: run[name] for name in RUN_COUNTS if name != "passed"}
+    return told | {"passed": run["skipped"] - run["agreed"]}
+
+
+def why_passed_over(run: RunRow, words: Mapping[str, str] = WHY_PASSED_OVER) -> list[tuple[str, int]]:
+    """Why things were passed over, in those words with their numbers, the most frequent first."""
+    counted = sorted((run["passed_over"] or {}).items(), key=lambda one: -one[1])
+    return [(words.get(code, code.replace("_", " ")), number) for code, number in counted]
 
 
 class IntegrationRuns:
@@ -45,31 +98,61 @@ class IntegrationRuns:
                 self._store, connection, integration_id, kind="sync_now", started_by=started_by, **ranges
             )
 
+    async def compare(self, owner: Owner, integration_id: str) -> str:
+        """Have both sides compared now, as after a pause; the id of the run that does it.
+
+        Once a minute at most: what a comparison found a moment ago it would find again.
+        """
+        async with self._store.begin() as connection:
+            shown = await owned_integration(connection, owner, integration_id, lock=True)
+            await _check(connection, shown.integration)
+            since = await self._store.moment(connection) - COMPARE_AGAIN_AFTER
+            if await compared_since(connection, integration_id, since=since):
+                raise Conflict("looked_just_now", LOOKED_JUST_NOW)
+            return await request_comparison(self._store, connection, shown.integration)
+
     async def listed(
-        self, owner: Owner, integration_id: str, *, after: str | None, limit: int
+        self,
+        owner: Owner,
+        integration_id: str,
+        *,
+        after: str | None,
+        limit: int,
+        wanted: LogQuery = WHOLE_LOG,
     ) -> Page[RunRow]:
-        """The integration's runs, newest first (R27)."""
+        """The integration's runs, newest first; of the kind and time that are wanted (R27)."""
         async with self._store.read() as connection:
             await owned_integration(connection, owner, integration_id)
-            found = await runs.page(connection, integration_id, before=after, limit=limit + 1)
+            found = await runs.page(
+                connection, integration_id, before=after, limit=limit + 1,
+                kind=wanted.kind, since=wanted.since, until=wanted.until,
+            )  # fmt: skip
         return Page.of(found, limit, cursor=_id_of)
 
     async def shown(self, owner: Owner, run_id: str) -> RunRow:
         """How far that run has come (R25)."""
         async with self._store.read() as connection:
-            return await _found(connection, owner, run_id)
+            return await owned_run(connection, owner, run_id)
 
-    async def cancel(self, owner: Owner, run_id: str) -> RunRow:
-        """End a run before its time; what it has done stays. One that has ended stays as it is."""
+    async def cancel(
+        self, owner: Owner, run_id: str, *, noted: Callable[[str], LogEntry] | None = None
+    ) -> RunRow:
+        """End a run before its time; what it has done stays. One that has ended stays as it is.
+
+        ``noted`` is what the log of the run's integration says, where it was not the owner who did it (R47).
+        """
         async with self._store.begin() as connection:
-            row = await _found(connection, owner, run_id, lock=True)
+            row = await owned_run(connection, owner, run_id, lock=True)
             if row["kind"] not in PERSONS_RUNS:
                 raise Conflict("not_editable", NOT_CANCELLABLE)
             if row["state"] not in runs.ENDED_STATES:
                 at = await self._store.moment(connection)
-                await runs.end(connection, run_id, state="cancelled", reason=CANCELLED_BY_USER, at=at)
+                entry = noted(row["integration_id"]) if noted is not None else None
+                reason = entry.reason if entry is not None else CANCELLED_BY_USER
+                await runs.end(connection, run_id, state="cancelled", reason=reason, at=at)
+                await logs.log(connection, [entry] if entry is not None else [], now=at)
                 await self._read_all_the_same(connection, row)
-            return await _found(connection, owner, run_id)
+            return await owned_run(connection, owner, run_id)
 
     async def _read_all_the_same(self, connection: AsyncConnection, row: RunRow) -> None:
         """Nothing is sent before the reading at Finish, so that one is made whatever was cancelled (R33).
@@ -113,13 +196,16 @@ async def _remember(connection: AsyncConnection, shown: IntegrationView, ranges:
         await change(connection, shown.integration.id, **after)
 
 
-async def _found(connection: AsyncConnection, owner: Owner, run_id: str, *, lock: bool = False) -> RunRow:
+async def owned_run(connection: AsyncConnection, owner: Owner, run_id: str, *, lock: bool = False) -> RunRow:
+    """The owner's run; of others' the same words and work as of one that is not there. Raises Unknown."""
     row = await runs.shown(connection, run_id)
-    if row is None:
-        raise Unknown("There is no such run.")
-    await owned_integration(connection, owner, row["integration_id"], lock=lock)
+    try:
+        await owned_integration(connection, owner, row["integration_id"] if row else run_id, lock=lock)
+    except Unknown:
+        raise Unknown("There is no such run.") from None
     again = await runs.shown(connection, run_id, lock=lock)
-    assert again is not None
+    if again is None:  # it was the id of an integration, or the run has gone meanwhile
+        raise Unknown("There is no such run.")
     return again
 
 
@@ -129,11 +215,16 @@ async def runs_under_way(store: Store, owner: Owner) -> Mapping[str, RunRow]:
         return await runs.newest_under_way(connection, owner)
 
 
-async def list_entries_of_run(store: Store, run: RunRow, *, after: str | None, limit: int) -> Page[RunRow]:
-    """What a run that was shown to this person did, item by item, oldest first."""
+async def list_rows_of_run(
+    store: Store, run: RunRow, *, after: str | None, limit: int
+) -> Page[Mapping[Any, Any]]:
+    """What a run that was shown to this person did, oldest first; a series is one row (R39)."""
     async with store.read() as connection:
-        found: Sequence[RunRow] = await runs.entries_of_run(connection, run, after=after, limit=limit + 1)
-    return Page.of(found, limit, cursor=_id_of)
+        found: Sequence[RunRow] = await runs.entries_of_run(
+            connection, run, after=after, limit=ENTRIES_LOOKED_AT + 1
+        )
+        page = Page.of(found, ENTRIES_LOOKED_AT, cursor=_id_of)
+        return await together(connection, run["integration_id"], page, limit=limit)
 
 
 def _id_of(row: RunRow) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, StringConstraints
 
 from contracts.fields import ANY_TEXT, Strict
+from contracts.limits import LONGEST_EVENT_ID, LONGEST_NAME
 
 PastRange = Literal["today", "1_week", "2_weeks", "1_month"]
 FutureRetrieved = Literal["today", "1_week", "1_month", "3_months", "6_months"]
@@ -34,6 +35,13 @@ class ItemBoxes(_SettingsForm):
     service_call: bool
     task: bool
     todo: bool
+
+
+class DetailBoxes(_SettingsForm):
+    """What events are given beside their fields, where their provider takes that (R13)."""
+
+    url: bool = False
+    color: bool = False
 
 
 class RetrieveOption(_SettingsForm):
@@ -82,11 +90,16 @@ class HeldAnswer(_SettingsForm):
 class Choices(_SettingsForm):
     """The whole of an integration's settings, as Finish takes them (G10)."""
 
-    calendar_id: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=ANY_TEXT)]
+    calendar_id: Annotated[
+        str, StringConstraints(min_length=1, max_length=LONGEST_EVENT_ID, pattern=ANY_TEXT)
+    ]
     event_types: EventBoxes
     item_types: ItemBoxes
+    event_details: DetailBoxes = DetailBoxes()
     retrieve: RetrieveOption = RetrieveOption()
     send: SendOption = SendOption()
+    name: Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=ANY_TEXT)] | None = None
+    """What the person calls the integration; None leaves it as it is, empty takes it away."""
     copies: MovedCopies = "leave"
     """What becomes of our copies on the calendar that was linked before, where another is chosen (R16)."""
 
@@ -101,6 +114,11 @@ class Choices(_SettingsForm):
         return any(self.item_types.model_dump().values())
 
     @property
+    def wants_details(self) -> bool:
+        """Whether events are to be given anything beside their fields."""
+        return any(self.event_details.model_dump().values())
+
+    @property
     def wants_run(self) -> bool:
         return self.retrieve.enabled or self.send.enabled
 
@@ -109,5 +127,12 @@ FIRST_EVENT_TYPES: dict[str, Any] = EventBoxes(create=True, update=False, delete
 FIRST_ITEM_TYPES: dict[str, Any] = ItemBoxes(
     appointment=True, crm_activity=True, service_call=True, task=True, todo=True
 ).model_dump()
+FIRST_DETAILS: dict[str, bool] = DetailBoxes().model_dump()
 FIRST_RETRIEVE: dict[str, Any] = RetrieveOption().model_dump()
 FIRST_SEND: dict[str, Any] = SendOption().model_dump()
+
+
+class HeldImportAnswer(_SettingsForm):
+    """What is to become of events that appeared at once and are not new (R36)."""
+
+    answer: Literal["bring", "leave"]

@@ -7,10 +7,12 @@ from typing import Any
 from service.integrations.ownership import owned_integration
 from service.store.engine.paging import Page
 from service.store.engine.store import Store
-from service.store.integrations import listing
+from service.store.integrations import listing, tenants
 from service.store.integrations.listing import IntegrationView, Owner
+from service.store.integrations.tenants import TenantQuery
 from service.store.logs import logs
 from service.store.logs.logs import WHOLE_LOG, LogFilter, LogQuery
+from service.store.logs.series import ENTRIES_LOOKED_AT, together
 
 
 async def list_integrations(
@@ -19,6 +21,15 @@ async def list_integrations(
     """The owner's integrations, oldest first, behind the integration ``after``."""
     async with store.read() as connection:
         found = await listing.listed(connection, owner, after=after, limit=limit + 1)
+    return Page.of(found, limit, cursor=lambda one: one.integration.id)
+
+
+async def list_tenants_integrations(
+    store: Store, tenant_id: str | None, query: TenantQuery, *, after: str | None = None, limit: int
+) -> Page[IntegrationView]:
+    """Those that match of a tenant, or of all, oldest first, behind the integration ``after`` (R47)."""
+    async with store.read() as connection:
+        found = await tenants.listed(connection, tenant_id, query, after=after, limit=limit + 1)
     return Page.of(found, limit, cursor=lambda one: one.integration.id)
 
 
@@ -52,3 +63,21 @@ async def list_log(
             limit=limit,
             wanted=replace(wanted, masked=of_another),
         )
+
+
+async def list_log_rows(
+    store: Store,
+    shown: IntegrationView,
+    *,
+    reader: str,
+    trigger: LogFilter,
+    after: str | None,
+    limit: int,
+    wanted: LogQuery = WHOLE_LOG,
+) -> Page[Mapping[Any, Any]]:
+    """The same for a page: what was done alike with a series is one row (R39)."""
+    found = await list_log(
+        store, shown, reader=reader, trigger=trigger, after=after, limit=ENTRIES_LOOKED_AT, wanted=wanted
+    )
+    async with store.read() as connection:
+        return await together(connection, shown.integration.id, found, limit=limit)

@@ -1,9 +1,15 @@
 """What no message passes by: depths, ages and the budget, measured every so often."""
 
+from contextlib import suppress
+
 from contracts.errors import SyncError
 from contracts.ports import Clock
 from service.monitoring.vitals import Vitals
+from service.store.engine import leases
+from service.store.engine.store import Store
+from service.store.operations import weather
 from service.telemetry.metrics import (
+    AGREEMENT_RATIO,
     BUDGET_LEVEL,
     BUDGET_USED,
     INTEGRATIONS_BY_STATE,
@@ -13,28 +19,57 @@ from service.telemetry.metrics import (
     QUEUE_AGE,
     QUEUE_MESSAGES,
     REPLAYS_WAITING,
+    SHARED,
+    UNEXPLAINED_PAIRS,
+    WEATHER_DELAY,
+    WEATHER_PEOPLE,
 )
 
 GAUGES_EVERY_SECONDS = 15.0
 """Seconds; as often as Prometheus usually asks."""
+GAUGES_LEASE = "gauges"
+GAUGES_LEASE_SECONDS = 3 * GAUGES_EVERY_SECONDS
 
 
 class Gauges:
-    """Looks at the shared things: every process that does so finds the same."""
+    """Looks at the shared things: every process would find the same, so one of them tells it."""
 
-    def __init__(self, *, vitals: Vitals, clock: Clock) -> None:
+    def __init__(self, *, store: Store, vitals: Vitals, clock: Clock, holder: str, data_centre: str) -> None:
+        self._store = store
         self._vitals = vitals
         self._clock = clock
+        self._holder = holder
+        self._data_centre = data_centre
 
     async def run(self) -> None:
         """Measure until cancelled; what cannot be asked now keeps its last value."""
-        while True:
-            for look in (self.queues, self.outbox, self.letters, self.integrations, self.budget):
-                try:
-                    await look()
-                except SyncError:
-                    continue
-            await self._clock.sleep(GAUGES_EVERY_SECONDS)
+        try:
+            while True:
+                await self.measure()
+                await self._clock.sleep(GAUGES_EVERY_SECONDS)
+        finally:
+            SHARED.told = False
+
+    async def measure(self) -> None:
+        """Look once; at what all processes share if it is this one that tells it."""
+        looks = [self.queues]
+        with suppress(SyncError):
+            SHARED.told = await self.tells()
+        if SHARED.told:
+            looks += [self.outbox, self.letters, self.integrations, self.agreement, self.budget]
+            looks.append(self.weather)
+        for look in looks:
+            with suppress(SyncError):
+                await look()
+
+    async def tells(self) -> bool:
+        """Whether no other process tells the shared figures now."""
+        async with self._store.begin() as connection:
+            now = await self._store.now(connection)
+            epoch = await leases.acquire(
+                connection, GAUGES_LEASE, holder=self._holder, seconds=GAUGES_LEASE_SECONDS, now=now
+            )
+        return epoch is not None
 
     async def queues(self) -> None:
         for queue, depth in (await self._vitals.queues()).items():
@@ -58,6 +93,19 @@ class Gauges:
     async def integrations(self) -> None:
         for state, count in (await self._vitals.integrations()).items():
             INTEGRATIONS_BY_STATE.labels(state).set(count)
+
+    async def agreement(self) -> None:
+        reading = await self._vitals.agreement()
+        AGREEMENT_RATIO.set(reading.ratio)
+        UNEXPLAINED_PAIRS.set(reading.unexplained)
+
+    async def weather(self) -> None:
+        async with self._store.read() as connection:
+            known = await weather.read(connection, self._data_centre)
+        for one in known:
+            stands = one.since is not None
+            WEATHER_PEOPLE.labels(one.provider, self._data_centre).set(one.told["people"] if stands else 0)
+            WEATHER_DELAY.labels(one.provider, self._data_centre).set(one.told["delay"] if stands else 0)
 
     async def budget(self) -> None:
         reading = await self._vitals.budget()

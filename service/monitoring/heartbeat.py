@@ -13,13 +13,22 @@ from contracts.errors import SyncError
 from contracts.ports import Clock
 from service.store.engine.store import Store
 from service.store.operations import processes
-from service.telemetry.metrics import BRAKE_ON, BREAKER_OPEN, LANE_LINKS, MESSAGES_SETTLED, QUEUE_AGE
+from service.telemetry.metrics import (
+    ACCEPTED_AFTER,
+    BRAKE_ON,
+    BREAKER_OPEN,
+    LANE_LINKS,
+    MESSAGES_SETTLED,
+    QUEUE_AGE,
+)
 
 HEARTBEAT_EVERY_SECONDS = 5.0
 """Seconds between two tellings."""
 RATE_WINDOW_SECONDS = 60.0
 """Seconds over which a rate is taken."""
 
+AcceptedAfter = Mapping[str, float]
+"""Changes that Cronofy accepted within so many seconds, by that bound."""
 CountsByLabel = Mapping[tuple[str, str], float]
 """Messages settled so far, by queue and outcome."""
 
@@ -34,7 +43,7 @@ class Heartbeat:
         self._clock = clock
         self._id = process_id
         self._who = {"does": does, "takes": list(takes), "host": socket.gethostname(), "pid": os.getpid()}
-        self._counted: deque[tuple[float, CountsByLabel]] = deque()
+        self._counted: deque[tuple[float, CountsByLabel, AcceptedAfter]] = deque()
         self._since: dict[str, float] = {}
 
     async def run(self) -> None:
@@ -56,7 +65,7 @@ class Heartbeat:
                 await processes.leave(connection, self._id)
 
     def _said(self, now: float) -> dict[str, Any]:
-        rates = self._rates()
+        rates, accepted = self._lately()
         ages = {labels["queue"]: value for labels, value in _samples(QUEUE_AGE)}
         brakes = {labels["queue"]: bool(value) for labels, value in _samples(BRAKE_ON)}
         queues = {
@@ -72,6 +81,7 @@ class Heartbeat:
             **self._who,
             "queues": queues,
             "down_since": self._lasting("cronofy", now, on=down),
+            "accepted_after": accepted,
             "lane_links": sum(value for _, value in _samples(LANE_LINKS)),
         }
 
@@ -82,21 +92,23 @@ class Heartbeat:
             return None
         return self._since.setdefault(what, now)
 
-    def _rates(self) -> dict[str, dict[str, float]]:
-        """Messages a minute by queue and outcome, over the last minute or since the start."""
+    def _lately(self) -> tuple[dict[str, dict[str, float]], AcceptedAfter]:
+        """Messages a minute by queue and outcome, and what was accepted, over the last minute."""
         moment = self._clock.monotonic()
         present = {(one["queue"], one["outcome"]): value for one, value in _samples(MESSAGES_SETTLED)}
-        self._counted.append((moment, present))
+        accepted = {one["le"]: value for one, value in _samples(ACCEPTED_AFTER) if "le" in one}
+        self._counted.append((moment, present, accepted))
         while moment - self._counted[0][0] > RATE_WINDOW_SECONDS:
             self._counted.popleft()
-        began, before = self._counted[0]
+        began, before, accepted_before = self._counted[0]
         spent = moment - began
         found: dict[str, dict[str, float]] = {}
         for (queue, outcome), value in present.items():
             grown = value - before.get((queue, outcome), 0.0)
             a_minute = 60 * grown / spent if spent else 0.0
             found.setdefault(queue, {})[outcome] = round(a_minute, 1)
-        return found
+        grown_by = {le: value - accepted_before.get(le, 0.0) for le, value in accepted.items()}
+        return found, {le: value for le, value in grown_by.items() if value}
 
 
 def _samples(metric: MetricWrapperBase) -> Iterator[tuple[Mapping[str, str], float]]:

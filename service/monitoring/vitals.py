@@ -10,7 +10,8 @@ from service.broker.topology import WORK_QUEUES
 from service.cronofy.allowance import MINUTE_SPAN, SECOND_SPAN, Allowance
 from service.store.engine.store import Store
 from service.store.integrations import delays
-from service.store.messages import dead_letters, outbox
+from service.store.links import agreement
+from service.store.messages import dead_letters, letter_counts, outbox
 from service.store.messages.dead_letters import LetterFilter
 from service.store.operations.budget import read_budget
 
@@ -40,6 +41,21 @@ class BudgetReading:
     used: Mapping[str, int]
     level: float
     """From 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgreementReading:
+    """How many pairs agreed when each calendar was read whole last (R51)."""
+
+    agree: int
+    of: int
+    unexplained: int
+    """Pairs that differed in several checks in a row without a reason."""
+
+    @property
+    def ratio(self) -> float:
+        """From 0 to 1; 1 where there is nothing to compare."""
+        return self.agree / self.of if self.of else 1.0
 
 
 class Vitals:
@@ -72,7 +88,7 @@ class Vitals:
     async def open_letters(self, *, tenant: str | None = None) -> Mapping[str, int]:
         """Dead letters that wait for an operator, by code; of a tenant with those that are nobody's."""
         async with self._store.read() as connection:
-            return await dead_letters.open_by_code(connection, tenant=tenant)
+            return await letter_counts.open_by_code(connection, tenant=tenant)
 
     async def replaying(self, *, tenant: str | None = None) -> int:
         """Dead letters whose replay has not come through; of a tenant with those that are nobody's."""
@@ -88,6 +104,13 @@ class Vitals:
         """How many integrations are connected, delayed, not connected and unfinished (R23)."""
         async with self._store.read() as connection:
             return await delays.count_by_standing(connection)
+
+    async def agreement(self) -> AgreementReading:
+        """How many pairs of active integrations agree, and how many differ without a reason (R51)."""
+        async with self._store.read() as connection:
+            total = await agreement.summed(connection, tenant_id=None)
+            unexplained = await agreement.count_unexplained(connection)
+        return AgreementReading(agree=total.agree, of=total.of, unexplained=unexplained)
 
     async def budget(self) -> BudgetReading:
         """What all processes together have spent."""

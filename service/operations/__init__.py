@@ -4,10 +4,12 @@ People's own verbs are in ``integrations``; numbers that are measured are read i
 """
 
 from service.operations.dashboard import Dashboard
-from service.operations.dead_letters import REPLAY_RATE, DeadLetters, LetterReader, MoreMatch
+from service.operations.dead_letters import REPLAY_RATE, DeadLetters, LetterReader
+from service.operations.letters.discarding import DiscardedBatch, MoreMatch
+from service.operations.letters.letter_filter import WrongFilter, parse_letter_filter
 from service.operations.masking import PRIVATE_MASK, plain_json
 from service.operations.overview import IntegrationCase, Overview
-from service.operations.publishing import PublishReport, publish_events
+from service.operations.publishing import PublishReport, check_events, publish_events
 from service.store.messages.dead_letters import LetterConflict, LetterFilter, NoLetter
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "REPLAY_RATE",
     "Dashboard",
     "DeadLetters",
+    "DiscardedBatch",
     "IntegrationCase",
     "LetterConflict",
     "LetterFilter",
@@ -23,6 +26,9 @@ __all__ = [
     "NoLetter",
     "Overview",
     "PublishReport",
+    "WrongFilter",
+    "check_events",
+    "parse_letter_filter",
     "plain_json",
     "publish_events",
 ]

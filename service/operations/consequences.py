@@ -1,7 +1,7 @@
 """What stands still, told by whom it harms and when: pure, for the operations page."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,19 +12,50 @@ from service.store.operations.standing import ItemConcern, LinkBacklog
 
 NOON = time(12)
 WHEN_WORDS = ("before noon", "today", "tomorrow", "in the next 7 days")
-THING_WORDS: Mapping[str, tuple[str, str]] = {
-    "appointment": ("appointment", "appointments"),
-    "crm_activity": ("CRM activity", "CRM activities"),
-    "service_call": ("service call", "service calls"),
-    "task": ("task", "tasks"),
-    "todo": ("to-do", "to-dos"),
+THINGS: Mapping[str, tuple[str, str]] = {
+    "appointment": ("{number} appointment {when}", "{number} appointments {when}"),
+    "crm_activity": ("{number} CRM activity {when}", "{number} CRM activities {when}"),
+    "service_call": ("{number} service call {when}", "{number} service calls {when}"),
+    "task": ("{number} task {when}", "{number} tasks {when}"),
+    "todo": ("{number} to-do {when}", "{number} to-dos {when}"),
 }
-ITEM_WORDS = ("item", "items")
+"""One, and many of them."""
+ITEMS = ("{number} item {when}", "{number} items {when}")
 WORST_FIRST = ("missing", "outdated", "left over")
+LACKS: Mapping[tuple[str, bool], tuple[str, str]] = {
+    ("missing", True): (
+        "{what} is not on the technician's calendar",
+        "{what} are not on the technician's calendar",
+    ),
+    ("outdated", True): (
+        "{what} is out of date on the technician's calendar",
+        "{what} are out of date on the technician's calendar",
+    ),
+    ("left over", True): (
+        "{what} is still on the technician's calendar, though gone from My Calendar",
+        "{what} are still on the technician's calendar, though gone from My Calendar",
+    ),
+    ("missing", False): (
+        "{what} is not on the user's calendar",
+        "{what} are not on the user's calendar",
+    ),
+    ("outdated", False): (
+        "{what} is out of date on the user's calendar",
+        "{what} are out of date on the user's calendar",
+    ),
+    ("left over", False): (
+        "{what} is still on the user's calendar, though gone from My Calendar",
+        "{what} are still on the user's calendar, though gone from My Calendar",
+    ),
+}
+"""By what is wrong, and whether only service calls are: of one, and of many."""
+NO_REASON = "Not Connected"
 REASON_CLAUSES: Mapping[Reason, str] = {
-    Reason.PERMISSION_WITHDRAWN: "the permission was withdrawn, its owner has to reconnect",
-    Reason.CALENDAR_MISSING: "the linked calendar is gone, its owner has to choose another one",
-    Reason.CALENDAR_READ_ONLY: "the linked calendar became read-only, its owner has to choose another one",
+    Reason.PERMISSION_WITHDRAWN: "Not Connected: the permission was withdrawn, its owner has to reconnect",
+    Reason.CALENDAR_MISSING: "Not Connected: the linked calendar is gone, "
+    "its owner has to choose another one",
+    Reason.CALENDAR_READ_ONLY: "Not Connected: the linked calendar became read-only, "
+    "its owner has to choose another one",
 }
 
 
@@ -67,16 +98,10 @@ def _when(concern: ItemConcern, zone: str, now: datetime) -> str | None:
 
 
 def _sentence(types: Sequence[str], when: str, lack: str) -> str:
-    kinds = set(types)
-    one, many = THING_WORDS.get(types[0], ITEM_WORDS) if len(kinds) == 1 else ITEM_WORDS
-    single = len(types) == 1
-    whose = "the technician's" if kinds == {"service_call"} else "the user's"
-    what = f"{len(types)} {one if single else many} {when} {'is' if single else 'are'}"
-    if lack == "missing":
-        return f"{what} not on {whose} calendar"
-    return f"{what} {'still' if lack == 'left over' else 'out of date'} on {whose} calendar" + (
-        ", though gone from My Calendar" if lack == "left over" else ""
-    )
+    kinds, many = set(types), len(types) > 1
+    things = THINGS.get(types[0], ITEMS) if len(kinds) == 1 else ITEMS
+    what = things[many].format(number=len(types), when=when)
+    return LACKS[lack, kinds == {"service_call"}][many].format(what=what)
 
 
 def describe_trouble(shown: IntegrationView, backlog: LinkBacklog, letters: int) -> str:
@@ -84,35 +109,37 @@ def describe_trouble(shown: IntegrationView, backlog: LinkBacklog, letters: int)
     known = shown.integration
     parts = []
     if known.status is Status.NOT_CONNECTED:
-        parts.append(f"Not Connected: {REASON_CLAUSES[known.reason]}" if known.reason else "Not Connected")
+        parts.append(REASON_CLAUSES.get(known.reason, NO_REASON) if known.reason else NO_REASON)
     elif shown.delayed_since is not None:
         parts.append("the calendar's provider delays what is sent")
-    if shown.held_deletions:
-        held = shown.held_deletions
-        verb = "waits" if held == 1 else "wait"
-        parts.append(f"{_counted(held, 'deletion')} {verb} for the owner's answer")
-    if backlog.failed:
-        parts.append(f"{_counted(backlog.failed, 'change')} could not be written")
-    if backlog.waiting:
-        parts.append(f"{_counted(backlog.waiting, 'change')} {'waits' if backlog.waiting == 1 else 'wait'}")
-    if letters:
-        parts.append(_counted(letters, "open dead letter"))
+    parts += _counted(
+        shown.held_deletions,
+        "{number} deletion waits for the owner's answer",
+        "{number} deletions wait for the owner's answer",
+    )
+    parts += _counted(
+        backlog.failed, "{number} change could not be written", "{number} changes could not be written"
+    )
+    parts += _counted(backlog.waiting, "{number} change waits", "{number} changes wait")
+    parts += _counted(letters, "{number} open dead letter", "{number} open dead letters")
     sentence = "; ".join(parts) or "some changes have not crossed yet"
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def _counted(number: int, one: str, many: str) -> Iterator[str]:
+    """Nothing where there are none."""
+    if number:
+        yield (one if number == 1 else many).format(number=f"{number:,}")
 
 
 def tally_of_concerns(
     concerns: Iterable[ItemConcern], zone: str, now: datetime
 ) -> Sequence[tuple[str, str, int]]:
-    """When, what and how many, soonest first."""
+    """When, the type of the items and how many, soonest first."""
     placed = ((_when(one, zone, now), one.item_type) for one in concerns)
     counted = Counter((when, kind) for when, kind in placed if when is not None)
     ordered = sorted(counted.items(), key=lambda pair: (WHEN_WORDS.index(pair[0][0]), -pair[1]))
-    return [(when, THING_WORDS.get(kind, ITEM_WORDS)[number > 1], number) for (when, kind), number in ordered]
+    return [(when, kind, number) for (when, kind), number in ordered]
 
 
 def concern_span(now: datetime) -> tuple[datetime, datetime]:

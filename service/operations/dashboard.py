@@ -1,13 +1,24 @@
 """Looks at the store and the broker for the operations page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from service.cronofy.allowance import limits_of
+from service.cronofy.allowance import MINUTE_SPAN, limits_of
+from service.monitoring.alerts import alerts_on
+from service.monitoring.samples import condition_of
 from service.monitoring.vitals import BUDGET_WINDOWS, QueueDepth, Vitals
+from service.monitoring.weather import WeatherNotices
 from service.operations.consequences import concern_span, worst_harm
-from service.operations.findings import of_case, of_everything
+from service.operations.findings import (
+    is_part_of_weather,
+    of_case,
+    of_disagreements,
+    of_everything,
+    of_sources,
+    of_weather,
+)
 from service.operations.overview import (
     SILENT_SECONDS,
     BudgetWindow,
@@ -16,31 +27,58 @@ from service.operations.overview import (
     ProcessLine,
     QueueLine,
 )
+from service.operations.sources import SOURCE_HOUR_SECONDS, Sources
 from service.store.engine.store import Store
+from service.store.links import agreement
+from service.store.messages import letter_counts
+from service.store.messages.dead_letters import LetterFilter
 from service.store.operations import processes, standing
 from service.store.operations.processes import ProcessReport
 from service.store.operations.standing import ItemConcern, LinkBacklog
 
 MOST_CONCERNS = 2000
-MOST_INTEGRATIONS = 200
+MOST_NAMED = 5
+"""Of what a finding concerns."""
+MOST_INTEGRATIONS_SHOWN = 200
 
 
 class Dashboard:
     """Looks at the store and the broker; every process that looks finds the same."""
 
-    def __init__(self, store: Store, vitals: Vitals, *, per_second: int = 50, per_minute: int = 500) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vitals: Vitals,
+        sources: Sources,
+        weather: WeatherNotices,
+        *,
+        per_second: int = 50,
+        per_minute: int = 500,
+    ) -> None:
         self._store = store
         self._vitals = vitals
+        self._sources = sources
+        self._weather = weather
         self._limits = {limit.span: limit.requests for limit in limits_of(per_second, per_minute)}
 
+    @property
+    def requests_a_minute(self) -> int:
+        """How many requests Cronofy takes of all processes together; 0 where there is no limit."""
+        return self._limits.get(MINUTE_SPAN) or 0
+
     async def overview(self, tenant_id: str) -> Overview:
-        """Everything of all tenants that has no owner; of integrations and letters this tenant's."""
+        """Everything of all tenants that has no owner; of integrations, letters and sources this tenant's."""
         depths = await self._vitals.queues()
         budget = await self._vitals.budget()
         waiting = await self._vitals.outbox()
         opened = await self._vitals.open_letters(tenant=tenant_id)
         async with self._store.read() as connection:
             heard = await processes.heard(connection, since=budget.at - SILENT_SECONDS)
+        depth = {name: one if isinstance(one, int) else None for name, one in depths.items()}
+        notices = await self._weather.all()
+        condition = condition_of(
+            heard, depth, outbox_age=waiting.age, level=budget.level, storms=len(notices)
+        )
         told = Overview(
             at=datetime.fromtimestamp(budget.at, UTC),
             findings=(),
@@ -53,10 +91,41 @@ class Dashboard:
             open_letters=sum(opened.values()),
             replaying=await self._vitals.replaying(tenant=tenant_id),
             processes=[_process(one, budget.at) for one in heard],
+            alerts=alerts_on(condition),
+            causes=await self._causes(tenant_id) if opened else (),
+            weather=notices,
+            sources=await self._sources.doubtful(within=SOURCE_HOUR_SECONDS, tenant=tenant_id),
+            **await self._agreement(tenant_id),
         )
-        cases = await self.cases(tenant_id)
-        found = sorted([*of_everything(told), *map(of_case, cases)], key=lambda one: one.rank)
+        cases = [one for one in await self.cases(tenant_id) if not is_part_of_weather(one, notices)]
+        told = replace(told, delayed=[one.shown for one in cases if one.shown.delayed_since][:MOST_NAMED])
+        found = sorted(
+            [
+                *of_everything(told),
+                *of_weather(told),
+                *of_sources(told),
+                *of_disagreements(told),
+                *map(of_case, cases),
+            ],
+            key=lambda one: one.rank,
+        )
         return replace(told, findings=found)
+
+    async def _agreement(self, tenant_id: str) -> dict[str, Any]:
+        """What the checks of the tenant's calendars came to (R51)."""
+        async with self._store.read() as connection:
+            total = await agreement.summed(connection, tenant_id=tenant_id)
+            found = await agreement.findings(
+                connection, tenant_id, limit=MOST_INTEGRATIONS_SHOWN, named=MOST_NAMED
+            )
+        return {"agreement": total if total.integrations else None, "disagreements": found}
+
+    async def _causes(self, tenant_id: str) -> Sequence[Mapping[str, Any]]:
+        async with self._store.read() as connection:
+            found = await letter_counts.groups(
+                connection, LetterFilter(state="open", tenant=tenant_id), limit=MOST_NAMED
+            )
+        return [dict(row) for row in found]
 
     async def cases(self, tenant_id: str, *, integration_id: str | None = None) -> Sequence[IntegrationCase]:
         """The tenant's integrations that need somebody, or the one that is asked for."""
@@ -69,7 +138,7 @@ class Dashboard:
             )  # fmt: skip
             of = _by_integration(found)
             troubled = await standing.troubled(
-                connection, tenant_id, among_these=of, limit=MOST_INTEGRATIONS, only=integration_id
+                connection, tenant_id, among_these=of, limit=MOST_INTEGRATIONS_SHOWN, only=integration_id
             )
             ids = [one.integration.id for one in troubled]
             backlogs = await standing.backlogs(connection, ids, now=moment.timestamp())

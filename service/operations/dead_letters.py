@@ -1,28 +1,31 @@
 """What operators see of dead letters and do with them (R30)."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from contracts.envelope import ItemChanged
+from contracts.envelope import ItemChanged, PersonChanged
 from contracts.errors import Malformed
 from contracts.messages import REPLAY_EXCHANGE
-from handlers.replay_pace import USUAL_RATE, ReplayPace
+from handlers.replays.pace import USUAL_RATE, ReplayPace, ReplayTime, time_to_replay
 from service.operations.letter_form import group_form, letter_form, tenant_of
+from service.operations.letters.discarding import LetterDiscards
+from service.operations.letters.letter_names import LetterName, name_letters
 from service.operations.masking import LetterReader
 from service.operations.mending import MendableMessage, mend_message
 from service.operations.replay_forecast import context
 from service.store.engine import leases
 from service.store.engine.ids import new_id
-from service.store.engine.store import AsyncConnection, Store
+from service.store.engine.store import AsyncConnection
 from service.store.integrations import integrations
-from service.store.messages import dead_letters, outbox, replays
+from service.store.messages import dead_letters, letter_counts, outbox, replays
 from service.store.messages.dead_letters import LetterConflict, LetterFilter
 from service.store.messages.replays import ReplayProgress
 
-__all__ = ["DeadLetters", "LetterReader", "MoreMatch"]
+__all__ = ["DeadLetters", "LetterReader"]
 
 log = structlog.get_logger(__name__)
 
@@ -35,22 +38,12 @@ REPLAYED_AT_ONCE = 1000
 PACING_LOCK = "pacing of replays"
 
 
-class MoreMatch(LetterConflict):
-    """More letters match than the operator has seen."""
-
-
-class DeadLetters:
+class DeadLetters(LetterDiscards):
     """An operator at the dead letters; each act is recorded with the name (R30).
 
     ``reader`` is a person of a tenant: shown are the tenant's letters and those whose tenant nobody
     can tell, for a letter that nobody sees is lost. Without one, at the command line, all are.
     """
-
-    def __init__(self, store: Store, *, who: str, reader: LetterReader | None = None) -> None:
-        self._store = store
-        self._who = who
-        self._reader = reader
-        self._tenant = reader.tenant_id if reader else None
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -61,13 +54,13 @@ class DeadLetters:
         async with self._store.read() as connection:
             page = await dead_letters.page(connection, self._mine(matching), after=after, limit=limit)
             acts = await dead_letters.acts_of(connection, [row["id"] for row in page.rows])
-        items = [letter_form(row, acts.get(row["id"], ()), reader=self._reader) for row in page.rows]
+        items = [await letter_form(row, acts.get(row["id"], ()), reader=self._reader) for row in page.rows]
         return {"items": items, "next": page.following}
 
     async def groups(self, matching: LetterFilter) -> dict[str, Any]:
         """The causes of the matching letters, the most frequent first."""
         async with self._store.read() as connection:
-            rows = await dead_letters.groups(connection, self._mine(matching))
+            rows = await letter_counts.groups(connection, self._mine(matching))
         return {"items": [group_form(row) for row in rows], "next": None}
 
     async def show(self, letter_id: str) -> dict[str, Any]:
@@ -75,7 +68,7 @@ class DeadLetters:
         async with self._store.read() as connection:
             row = await dead_letters.show(connection, letter_id, tenant=self._tenant)
             acts = await dead_letters.acts_of(connection, [letter_id])
-        return letter_form(row, acts.get(letter_id, ()), reader=self._reader)
+        return await letter_form(row, acts.get(letter_id, ()), reader=self._reader)
 
     async def context(self, letter_id: str) -> dict[str, Any]:
         """What stands around a letter: headers, integration, and what a replay would do now. Raises NoLetter.
@@ -97,9 +90,15 @@ class DeadLetters:
             told = await replays.progress(connection, tenant=self._tenant, since=since)
             return replace(told, noted=await replays.left(connection, tenant=self._tenant))
 
-    async def count(self, matching: LetterFilter) -> int:
+    async def names(self, letters: Sequence[Mapping[str, Any]]) -> Mapping[str, LetterName]:
+        """What these letters, in the API's form, are about as people call it."""
         async with self._store.read() as connection:
-            return await dead_letters.count(connection, self._mine(matching))
+            return await name_letters(connection, letters, tenant=self._tenant)
+
+    async def of_messages(self, message_ids: Collection[str]) -> Mapping[str, str]:
+        """The newest letter of each of these messages that has one."""
+        async with self._store.read() as connection:
+            return await letter_counts.of_messages(connection, message_ids, tenant=self._tenant)
 
     # -- replaying ------------------------------------------------------------------------------
 
@@ -140,10 +139,15 @@ class DeadLetters:
         that come while it goes on are left out.
         """
         matching = replace(self._mine(matching), state="open")
+        upto = await self.newest()
         await self._check_expected(matching, expect)
-        pace = ReplayPace(rate=rate)
-        async with self._store.read() as connection:
-            upto, after = await dead_letters.newest(connection), ""
+        async for sent in self._replaying(matching, upto, rate=rate, note=note):
+            yield sent
+
+    async def _replaying(
+        self, matching: LetterFilter, upto: str, *, rate: float, note: str | None
+    ) -> AsyncIterator[int]:
+        pace, after = ReplayPace(rate=rate), ""
         while True:
             async with self._store.read() as connection:
                 found = await dead_letters.replayable(
@@ -168,15 +172,15 @@ class DeadLetters:
         How many that will be. Raises MoreMatch where there are more than expected.
         """
         matching = replace(self._mine(matching), state="open")
+        upto = await self.newest()
         await self._check_expected(matching, expect)
         async with self._store.begin() as connection:
-            upto = await dead_letters.newest(connection)
             count = await replays.count(connection, matching, upto=upto)
             if count > REPLAYED_AT_ONCE:
                 noted = replays.new(matching, who=self._who, note=note, rate=rate, upto=upto)
                 await replays.note_down(connection, noted)
                 return count
-        return await self.replay_matching(matching, rate=rate, note=note)
+        return sum([sent async for sent in self._replaying(matching, upto, rate=rate, note=note)])
 
     async def send_on(self, bulk_id: str) -> bool:
         """Hand over a few hundred more of what was noted; whether there may be more."""
@@ -195,17 +199,13 @@ class DeadLetters:
                     return False
                 oldest = {key: letter_id for letter_id, key in reversed(found)}
                 pace = ReplayPace(rate=noted.rate, start=noted.reached)
-                await self._send(connection, sorted(oldest.values()), pace, noted.note)
+                await self._send(
+                    connection, sorted(oldest.values()), pace, noted.note, tenant=noted.matching.tenant
+                )
                 await replays.advance(connection, bulk_id, after=found[-1][0], reached=pace.reached)
         except (LetterConflict, dead_letters.NoLetter):
             return True  # somebody has just taken one of them; asked for again, it is left out
         return True
-
-    async def _check_expected(self, matching: LetterFilter, expect: int | None) -> None:
-        if expect is not None and (present := await self.count(matching)) > expect:
-            raise MoreMatch(
-                f"{present} letters match by now, not {expect}; look again.", code="more_than_expected"
-            )
 
     async def _all_or_singly(self, ids: Sequence[str], pace: ReplayPace, note: str | None) -> int:
         """How many were sent; one that somebody else has just taken is passed over."""
@@ -218,13 +218,21 @@ class DeadLetters:
         return sum([await self._all_or_singly([letter_id], pace, note) for letter_id in ids])
 
     async def _send(
-        self, connection: AsyncConnection, ids: Sequence[str], pace: ReplayPace | None, note: str | None
+        self,
+        connection: AsyncConnection,
+        ids: Sequence[str],
+        pace: ReplayPace | None,
+        note: str | None,
+        *,
+        tenant: str | None = None,
     ) -> list[str]:
+        """``tenant``: whose other replays leave this one its moments, where it is not the operator's own."""
         if pace is not None:
             await leases.lock_lease(
                 connection, PACING_LOCK
             )  # what others space at this moment would not be seen
-            pace.begin(await self._store.now(connection), await outbox.paced(connection))
+            others = await outbox.paced(connection, tenant=self._tenant or tenant)
+            pace.begin(await self._store.now(connection), others)
         sent = await dead_letters.replay(
             connection,
             ids,
@@ -252,10 +260,38 @@ class DeadLetters:
         await self._check_expected(matching, expect)
         return await self.count(matching)
 
-    async def oldest(self, matching: LetterFilter, *, limit: int) -> Sequence[str]:
-        """The letters that a replay of these would send first."""
+    async def replay_time(
+        self,
+        matching: LetterFilter,
+        *,
+        ids: Sequence[str] | None = None,
+        rate: float,
+        requests_a_minute: int,
+    ) -> ReplayTime:
+        """How long a replay of these takes at least, by all limits, with what others replay meanwhile."""
         async with self._store.read() as connection:
-            return await dead_letters.ids_of(connection, self._mine(matching), limit=limit)
+            counts = await letter_counts.by_integration(connection, self._mine(matching), ids=ids)
+            others = await outbox.paced(connection, tenant=self._tenant)
+            now = await self._store.now(connection)
+        waiting = [(due_at - now, known) for due_at, known in others]
+        return time_to_replay(counts, rate=rate, waiting=waiting, requests_a_minute=requests_a_minute)
+
+    async def forecast(self, ids: Sequence[str]) -> list[tuple[str, str, int]]:
+        """What a replay of these would do, each sentence once with its number; the most frequent first."""
+        found: Counter[tuple[str, str]] = Counter()
+        for letter_id in ids:
+            for one in (await self.context(letter_id))["forecast"]:
+                found[one["outcome"], one["said"]] += 1
+        return [(outcome, said, number) for (outcome, said), number in found.most_common()]
+
+    async def oldest(
+        self, matching: LetterFilter, *, limit: int, after: str = "", upto: str | None = None
+    ) -> Sequence[str]:
+        """The letters that a replay of these would send first, none that is newer than ``upto``."""
+        async with self._store.read() as connection:
+            return await dead_letters.ids_of(
+                connection, self._mine(matching), limit=limit, after=after, upto=upto
+            )
 
     async def stop(self, ids: Sequence[str] | None = None) -> int:
         """Take back replays that have not gone out yet, of these letters or all; how many."""
@@ -281,15 +317,6 @@ class DeadLetters:
 
     # -- giving up, taking back, mending --------------------------------------------------------
 
-    async def discard(self, ids: Sequence[str], *, reason: str) -> int:
-        """Give these messages up, all or none; how many. Raises NoLetter and LetterConflict."""
-        async with self._store.begin() as connection:
-            now = await self._store.moment(connection)
-            await dead_letters.discard(
-                connection, ids, who=self._who, reason=reason, now=now, tenant=self._tenant
-            )
-        return len(set(ids))
-
     async def undo(self, ids: Sequence[str]) -> int:
         """Open discarded letters again, and such as wait to be replayed; all or none. Raises as above."""
         waiting = {one for one in ids if (await self.show(one))["state"] == "replaying"}
@@ -304,8 +331,8 @@ class DeadLetters:
             await dead_letters.undo(connection, discarded, who=self._who, now=now, tenant=self._tenant)
         return len(set(ids))
 
-    async def edit(self, letter_id: str, data: Mapping[str, Any]) -> str:
-        """Send a malformed message with other data under a new id; the new letter's id.
+    async def edit(self, letter_id: str, data: Mapping[str, Any], *, dry_run: bool = False) -> str:
+        """Send a malformed message with other data under a new id; the new letter's id, none of a dry run.
 
         Raises NoLetter, LetterConflict, and Malformed naming the field that is still wrong.
         """
@@ -321,9 +348,11 @@ class DeadLetters:
                 message_id=message_id,
                 first_failed_at=row["first_failed_at"],
                 reader=self._reader,
-                owner=tenant_of(row),
+                owner=await tenant_of(row),
             )
             await self._check_tenant(connection, mended.message)
+            if dry_run:
+                return ""
             return await dead_letters.edit(
                 connection,
                 letter_id,
@@ -334,19 +363,17 @@ class DeadLetters:
                 who=self._who,
                 now=await self._store.moment(connection),
                 note=mended.note,
+                tenant=self._tenant,
             )
 
     async def _check_tenant(self, connection: AsyncConnection, message: MendableMessage) -> None:
         """A mended message speaks for the operator's own tenant alone. Raises Malformed."""
         if self._tenant is None:
             return
-        if isinstance(message, ItemChanged):
+        if isinstance(message, ItemChanged | PersonChanged):
             if message.data.tenant_id != self._tenant:
                 raise Malformed("data.tenant_id", "must be your tenant")
             return
         row = await integrations.row_of(connection, message.data.integration_id)
         if row is None or row["tenant_id"] != self._tenant:
             raise Malformed("data.integration_id", "must be an integration of your tenant")
-
-    def _mine(self, matching: LetterFilter) -> LetterFilter:
-        return replace(matching, tenant=self._tenant)

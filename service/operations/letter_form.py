@@ -7,8 +7,8 @@ from typing import Any
 
 from contracts.fields import rfc3339
 from service.operations.masking import PRIVATE_MASK, LetterReader, masked_document, plain_json
-from service.store.messages.burying import ACT_BY_SERVICE
-from service.store.messages.ownership import owner_of, read_document
+from service.store.messages.burying import ACTS_OF_SERVICE
+from service.store.messages.ownership import owner_in_turns, read_document, trace_of
 
 _SHOWN = (
     "id", "queue", "message_id", "source", "code", "field", "reason", "exception", "attempts",
@@ -16,13 +16,16 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def letter_form(
+async def letter_form(
     row: Mapping[Any, Any], acts: Sequence[Mapping[Any, Any]], *, reader: LetterReader | None = None
 ) -> dict[str, Any]:
     """The API's form of a dead letter; of one that is not the reader's no more than R46 allows."""
-    mine = may_be_read(row, reader)
-    body, encoding = _body(row["body"], reader, mine=mine)
+    mine = await may_be_read(row, reader)
+    size = row["size"] if row["body"] is None else len(row["body"])
+    body, encoding = _body(row["body"], size, reader, mine=mine)
     shown = {name: _plain(row[name]) for name in _SHOWN}
+    key = (row["source"], row["message_id"])
+    shown["trace_id"] = None if row["body"] is None else trace_of(row["body"], key)
     if not mine:
         shown |= {"integration_id": None, "item_key": None}
     shown["attempts"] = [
@@ -39,18 +42,20 @@ def group_form(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: _plain(row[name]) for name in names}
 
 
-def tenant_of(row: Mapping[Any, Any]) -> str | None:
+async def tenant_of(row: Mapping[Any, Any]) -> str | None:
     """Whose the letter is, None where nobody can tell.
 
-    What the message says of itself comes first; of one that names an integration alone the row knows.
+    What the message says of itself comes first; of one that names an integration alone, and of one
+    whose body was not read, the row knows.
     """
-    named: str | None = owner_of(row["body"]).tenant_id or row["tenant_id"]
+    said = None if row["body"] is None else (await owner_in_turns(row["body"])).tenant_id
+    named: str | None = said or row["tenant_id"]
     return named
 
 
-def may_be_read(row: Mapping[Any, Any], reader: LetterReader | None) -> bool:
+async def may_be_read(row: Mapping[Any, Any], reader: LetterReader | None) -> bool:
     """Whether it is found out whose the letter is, and the reader is one of them."""
-    owner = tenant_of(row)
+    owner = await tenant_of(row)
     return owner is not None and (reader is None or owner == reader.tenant_id)
 
 
@@ -59,21 +64,24 @@ def _plain(value: object) -> object:
 
 
 def _act(act: Mapping[Any, Any], reader: LetterReader | None, *, mine: bool) -> dict[str, Any]:
-    """What was done; the words of another tenant's operator are not for everybody."""
+    """What was done; the words of another tenant's operator are not for everybody, whatever their id."""
     told = {name: _plain(act[name]) for name in ("at", "who", "act", "note")}
-    own = reader is None or act["who"] in {reader.user_id, ACT_BY_SERVICE}
+    who = LetterReader(tenant_id=act["tenant_id"], user_id=act["who"])
+    own = reader in {None, who} or act["act"] in ACTS_OF_SERVICE
     return told if mine or own or told["note"] is None else told | {"note": PRIVATE_MASK}
 
 
-def _body(original: bytes, reader: LetterReader | None, *, mine: bool) -> tuple[str, str]:
+def _body(original: bytes | None, size: int, reader: LetterReader | None, *, mine: bool) -> tuple[str, str]:
     """What may be read of the bytes; their number where that is nothing, in base64 where they are no text."""
+    hidden = f"[hidden: {size} bytes]"
+    if original is None:
+        return hidden, "utf-8"
     document = read_document(original) if mine else None
     shown = masked_document(document, reader=reader)
     if shown is not None:
         return (original.decode() if shown == document else plain_json(shown)), "utf-8"
-    size = f"[hidden: {len(original)} bytes]"
     try:
         original.decode()
     except UnicodeDecodeError:
-        return base64.b64encode(size.encode()).decode(), "base64"
-    return size, "utf-8"
+        return base64.b64encode(hidden.encode()).decode(), "base64"
+    return hidden, "utf-8"

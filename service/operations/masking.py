@@ -9,15 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.envelope import ItemChanged, NoticeReceived, RunRequested
-from contracts.fields import LARGEST_VERSION, is_identifier
+from contracts.envelope import ItemChanged, NoticeReceived, PersonLeft, RunRequested, SessionRevoked
+from contracts.fields import LARGEST_VERSION, is_identifier, is_source, is_zone
 from contracts.vorex import Action, ActorKind, DescriptionFormat, ItemType, ShowAs
 
 PRIVATE_MASK = "[private]"
 """Stands for a text, and once for all names that the contract does not know."""
-_TIME = re.compile(r"[0-9TtZz:+. -]{1,40}")
-_ZONE = re.compile(r"[A-Z][A-Za-z]{1,14}(/[A-Za-z0-9_+-]{1,20}){0,2}")
-_TRACE = re.compile(r"[0-9a-f-]{1,55}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+"""The form of a time, whether or not there is such a one."""
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 PublicWhere = Callable[[object], bool] | Mapping[str, Any]
 """Which values are public whoever's they are; of an object, by name."""
@@ -59,7 +62,7 @@ _ENVELOPE: Mapping[str, PublicWhere] = {
     "specversion": _one_of("1.0"),
     "type": is_identifier,
     "id": is_identifier,
-    "source": is_identifier,
+    "source": is_source,
     "subject": _never,
     "time": _like(_TIME),
     "datacontenttype": _one_of("application/json"),
@@ -76,7 +79,7 @@ _ITEM: Mapping[str, PublicWhere] = {
     "all_day": _is_switch,
     "start": _like(_TIME),
     "end": _like(_TIME),
-    "time_zone": _like(_ZONE),
+    "time_zone": is_zone,
     "private": _is_switch,
     "show_as": _one_of(*ShowAs),
     "completed": _is_switch,
@@ -84,6 +87,7 @@ _ITEM: Mapping[str, PublicWhere] = {
     "reference": {"label": _never, "url": _never},
     "assignees": _are_identifiers,
 }
+_PERSON: Mapping[str, PublicWhere] = {"tenant_id": is_identifier, "user_id": is_identifier}
 _DATA: Mapping[str, Mapping[str, PublicWhere]] = {
     ItemChanged.type_word(): {
         "tenant_id": is_identifier,
@@ -107,6 +111,8 @@ _DATA: Mapping[str, Mapping[str, PublicWhere]] = {
         "integration_id": is_identifier,
         "step": _is_number,
     },
+    SessionRevoked.type_word(): _PERSON,
+    PersonLeft.type_word(): _PERSON,
 }
 
 

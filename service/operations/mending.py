@@ -6,20 +6,32 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from contracts.envelope import OWN_SOURCE, ItemChanged, NoticeReceived, RunRequested, decode
+from contracts.envelope import (
+    OWN_SOURCE,
+    ItemChanged,
+    NoticeReceived,
+    PersonChanged,
+    PersonLeft,
+    RunRequested,
+    SessionRevoked,
+    decode,
+)
 from contracts.errors import Malformed
-from contracts.fields import LONGEST_ID, rfc3339
-from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
+from contracts.fields import rfc3339
+from contracts.limits import LONGEST_NAME
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PEOPLE, QUEUE_RUNS
 from service.operations.masking import PRIVATE_MASK, LetterReader, masked_document
 from service.store.messages.ownership import read_document
 
 LONGEST_CHANGE_NOTE = 2000
 _NOTHING = object()
-MendableMessage = ItemChanged | NoticeReceived | RunRequested
+FieldPath = tuple[str, ...]
+MendableMessage = ItemChanged | NoticeReceived | RunRequested | PersonChanged
 MESSAGE_OF_QUEUE: Mapping[str, type[MendableMessage]] = {
     QUEUE_OUTBOUND: ItemChanged,
     QUEUE_INBOUND: NoticeReceived,
     QUEUE_RUNS: RunRequested,
+    QUEUE_PEOPLE: PersonChanged,
 }
 
 
@@ -57,13 +69,21 @@ def mend_message(
     kept = {name: before[name] for name in ("source", "time", "traceparent") if before.get(name)}
     form = {"source": OWN_SOURCE, "time": rfc3339(first_failed_at), **kept} | {
         "specversion": "1.0",
-        "type": expected.type_word(),
+        "type": _type_word(expected, before),
         "id": message_id,
     }
     form["data"] = _unmasked(data, before, form, reader)
     note = _note(before, form, told=owner is None or form["data"].get("tenant_id") == owner)
     body, message = _checked(form, expected, first_failed_at)
     return MendedMessage(body=body, message=message, note=note)
+
+
+def _type_word(expected: type[MendableMessage], before: Mapping[str, Any]) -> str:
+    """Of a message about a person the weaker kind, unless it said that the person has left."""
+    if expected is not PersonChanged:
+        return expected.type_word()
+    left = PersonLeft.type_word()
+    return left if before.get("type") == left else SessionRevoked.type_word()
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -99,14 +119,18 @@ def _unmasked(
     """The data with what the reader did not see put back. Raises Malformed where that may not be."""
     old = _object(before.get("data"))
     restoring = _Restoring()
-    whole = _object(restoring.restored("data", data, _data_of(before, reader), old))
+    whole = _object(restoring.restored(("data",), data, _data_of(before, reader), old))
     again = _data_of({**form, "data": whole}, reader)
-    for path in restoring.kept:
+    for path, told in restoring.kept.items():
         if _whose(whole) != _whose(old):
-            raise Malformed(path, "must be written anew where tenant, item or assignees are others")
+            raise _anew(told, "must be written anew where tenant, item or assignees are others")
         if _at(again, path) != PRIVATE_MASK:
-            raise Malformed(path, "must be written anew where it would no longer be private")
+            raise _anew(told, "must be written anew where it would no longer be private")
     return whole
+
+
+def _anew(path: FieldPath, rule: str = "must be written anew") -> Malformed:
+    return Malformed(".".join(path), rule)
 
 
 def _data_of(form: Mapping[str, Any], reader: LetterReader | None) -> dict[str, Any]:
@@ -120,8 +144,8 @@ def _whose(data: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _at(shown: Any, path: str) -> Any:
-    for name in path.split(".")[1:]:
+def _at(shown: Any, path: FieldPath) -> Any:
+    for name in path[1:]:
         if isinstance(shown, dict):
             shown = shown.get(name, PRIVATE_MASK)
     return shown
@@ -131,30 +155,34 @@ def _at(shown: Any, path: str) -> Any:
 class _Restoring:
     """Puts back what was masked, noting where."""
 
-    kept: list[str] = field(default_factory=list)
+    kept: dict[FieldPath, FieldPath] = field(default_factory=dict)
+    """By its place, under which name the reader saw it masked."""
 
-    def restored(self, path: str, given: Any, shown: Any, old: Any) -> Any:
+    def restored(self, path: FieldPath, given: Any, shown: Any, old: Any) -> Any:
         if isinstance(given, dict):
             return self._object(path, given, _object(shown), _object(old))
         if given == shown and shown == PRIVATE_MASK != old:
-            self.kept.append(path)
+            self.kept[path] = path
             return old
         if given != old and (given == PRIVATE_MASK or (isinstance(given, list) and PRIVATE_MASK in given)):
-            raise Malformed(path, "must be written anew")
+            raise _anew(path)
         return given
 
     def _object(
-        self, path: str, given: Mapping[str, Any], shown: Mapping[str, Any], old: Mapping[str, Any]
+        self, path: FieldPath, given: Mapping[str, Any], shown: Mapping[str, Any], old: Mapping[str, Any]
     ) -> dict[str, Any]:
+        """One mask stands for all names that were not shown, where there was one."""
+        if PRIVATE_MASK in given and PRIVATE_MASK not in shown:
+            raise _anew((*path, PRIVATE_MASK))
         whole: dict[str, Any] = {}
         for name, value in given.items():
             if name == PRIVATE_MASK:
-                whole |= {unknown: old[unknown] for unknown in old.keys() - shown.keys()}
-                self.kept.append(f"{path}.{PRIVATE_MASK}")
+                unknown = {each: old[each] for each in old.keys() - shown.keys()}
+                whole |= unknown
+                self.kept |= {(*path, each): (*path, PRIVATE_MASK) for each in unknown}
             else:
-                whole[name] = self.restored(
-                    f"{path}.{name}", value, shown.get(name, _NOTHING), old.get(name, _NOTHING)
-                )
+                inner = shown.get(name, _NOTHING), old.get(name, _NOTHING)
+                whole[name] = self.restored((*path, name), value, *inner)
         return whole
 
 
@@ -187,4 +215,4 @@ def _changes(path: str, old: Any, new: Any, old_shown: Any, new_shown: Any) -> I
 def _told(value: object, shown: object) -> str:
     if value is _NOTHING:
         return "nothing"
-    return PRIVATE_MASK if shown == PRIVATE_MASK else json.dumps(shown, ensure_ascii=False)[:LONGEST_ID]
+    return PRIVATE_MASK if shown == PRIVATE_MASK else json.dumps(shown, ensure_ascii=False)[:LONGEST_NAME]

@@ -3,16 +3,32 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from service.monitoring.weather import WeatherNotice
 from service.operations.consequences import Harm, describe_trouble
 from service.store.integrations.listing import IntegrationView
+from service.store.links.agreement import AgreementSum, DisagreementFinding
+from service.store.messages.sources import DoubtfulSource
 from service.store.operations.standing import ItemConcern, LinkBacklog
 
 SILENT_SECONDS = 30.0
 """Seconds after which a process that said nothing counts as gone."""
 
-FindingSubject = Literal["integration", "letters", "queue", "cronofy", "outbox"]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Concern:
+    """One of the things that a finding is about, and where it is seen."""
+
+    said: str
+    integration_id: str | None = None
+    group: str | None = None
+    """Letters with this cause."""
+
+
+FindingSubject = Literal[
+    "integration", "letters", "queue", "cronofy", "outbox", "source", "agreement", "provider"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +42,7 @@ class Finding:
     detail: str
     who: str | None = None
     rank: tuple[int, int] = (9, 0)
+    concerns: Sequence[Concern] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +93,20 @@ class Overview:
     open_letters: int
     replaying: int
     processes: Sequence[ProcessLine]
+    alerts: Sequence[str] = ()
+    """The names of the alerts that are on, the worst first."""
+    causes: Sequence[Mapping[str, Any]] = ()
+    """The most frequent causes of open dead letters."""
+    delayed: Sequence[IntegrationView] = ()
+    """Integrations whose changes wait."""
+    agreement: AgreementSum | None = None
+    """How many pairs of the tenant's agree; None where no calendar was ever compared whole (R51)."""
+    disagreements: Sequence[DisagreementFinding] = ()
+    """The tenant's integrations with pairs that differ without a reason."""
+    weather: Sequence[WeatherNotice] = ()
+    """Providers that are slow or failing for many at once (R53)."""
+    sources: Sequence[DoubtfulSource] = ()
+    """Publishers whose versions contradicted what was known within an hour (R42)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,8 +125,10 @@ class IntegrationCase:
 
     @property
     def detail(self) -> str:
-        more = f" {self.harm.more:,} more in the next 7 days." if self.harm.more else ""
-        return describe_trouble(self.shown, self.backlog, self.letters) + more
+        trouble = describe_trouble(self.shown, self.backlog, self.letters)
+        if not self.harm.more:
+            return trouble
+        return f"{trouble} {self.harm.more:,} more in the next 7 days."
 
 
 def _calmly(shown: IntegrationView) -> str:

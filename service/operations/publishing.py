@@ -1,4 +1,4 @@
-"""Publishing item-changed events as Vorex would."""
+"""Publishing events as Vorex would: of items that changed, and of people."""
 
 import asyncio
 import json
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from contracts.envelope import ItemChanged, decode
+from contracts.envelope import ItemChanged, PersonChanged, PersonLeft, SessionRevoked, decode, faults_of
 from contracts.errors import Malformed
-from contracts.messages import ITEMS_EXCHANGE
+from contracts.messages import ITEMS_EXCHANGE, PEOPLE_EXCHANGE
 from contracts.ports import Outgoing, Publisher
 
 _IN_FLIGHT = 128
@@ -24,7 +24,7 @@ class PublishReport:
 
 
 async def publish_events(text: bytes, publisher: Publisher) -> PublishReport:
-    """Publish item-changed events as Vorex would: one JSON document, or one a line; valid ones only.
+    """Publish events as Vorex would: one JSON document, or one a line; valid ones only.
 
     Raises what hinders the publishing; events before it may have gone out, and may go out again.
     """
@@ -40,19 +40,52 @@ async def publish_events(text: bytes, publisher: Publisher) -> PublishReport:
     return PublishReport(count=count, refused=refused)
 
 
+def check_events(text: bytes) -> PublishReport:
+    """What publishing would say: every fault of every event, with its field and rule; nothing is sent."""
+    refused: list[str] = []
+    count = 0
+    for place, body in _events(text):
+        faults = faults_of(body, expected=_kind_of(body))
+        refused.extend(f"{place}: {fault}" for fault in faults)
+        count += not faults
+    if not count and not refused:
+        refused.append("there is no event")
+    return PublishReport(count=count, refused=refused)
+
+
 def _valid(text: bytes, refused: list[str]) -> Iterator[Outgoing]:
     for place, body in _events(text):
         try:
-            message = decode(body, expected=ItemChanged)
+            message, exchange = _read(body)
         except Malformed as error:
             refused.append(f"{place}: {error}")
             continue
         yield Outgoing(
-            exchange=ITEMS_EXCHANGE,
+            exchange=exchange,
             routing_key=message.routing_key,
             body=body,
             message_id=message.id,
         )
+
+
+def _read(body: bytes) -> tuple[ItemChanged | PersonChanged, str]:
+    """The event, and where Vorex publishes such."""
+    kind = _kind_of(body)
+    return decode(body, expected=kind), PEOPLE_EXCHANGE if kind is PersonChanged else ITEMS_EXCHANGE
+
+
+def _kind_of(body: bytes) -> type[ItemChanged] | type[PersonChanged]:
+    """What is of neither kind is judged as an item."""
+    people = {SessionRevoked.type_word(), PersonLeft.type_word()}
+    return PersonChanged if _type_of(body) in people else ItemChanged
+
+
+def _type_of(body: bytes) -> object:
+    try:
+        form = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return form.get("type") if isinstance(form, dict) else None
 
 
 def _events(text: bytes) -> Iterator[tuple[str, bytes]]:

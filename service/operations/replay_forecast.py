@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.calendar import Integration, item_ref
-from contracts.envelope import ItemChanged, NoticeReceived, RunRequested, decode
+from contracts.envelope import ItemChanged, NoticeReceived, PersonChanged, RunRequested, decode
 from contracts.errors import Malformed
-from handlers import replay_forecast
 from handlers.outbound_message import ItemMessage, judge_messages
-from handlers.replay_forecast import ReplayForecast, ReplayOutcome, RunNow
+from handlers.replays import forecast
+from handlers.replays.forecast import ReplayForecast, ReplayOutcome, RunNow
 from service.operations.masking import LetterReader
-from service.operations.mending import MESSAGE_OF_QUEUE
+from service.operations.mending import MESSAGE_OF_QUEUE, MendableMessage
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations
 from service.store.integrations.integrations import integration_of
@@ -56,14 +56,14 @@ async def forecast_replay(
     try:
         message = decode(row["body"], expected=MESSAGE_OF_QUEUE[row["queue"]])
     except Malformed as error:
-        return [replay_forecast.of_malformed(error)]
+        return [forecast.of_malformed(error)]
     return await _of_message(store, connection, message, reader)
 
 
 async def _of_message(
     store: Store,
     connection: AsyncConnection,
-    message: ItemChanged | NoticeReceived | RunRequested,
+    message: MendableMessage,
     reader: LetterReader | None,
 ) -> Sequence[ReplayForecast]:
     match message:
@@ -73,9 +73,13 @@ async def _of_message(
             return await _of_item(store, connection, message)
         case NoticeReceived():
             known = await _integration(connection, message.data.integration_id)
-            return _for(reader, known, replay_forecast.of_notice(message.data, known))
+            return _for(reader, known, forecast.of_notice(message.data, known))
         case RunRequested():
             return await _of_run(connection, message, reader)
+        case PersonChanged():
+            if reader is not None and message.data.tenant_id != reader.tenant_id:
+                return [ReplayForecast(outcome=ReplayOutcome.NOTED, said=_STRANGE)]
+            return [forecast.of_person(message)]
 
 
 async def _of_item(
@@ -88,7 +92,7 @@ async def _of_item(
     old = [ref] if stored is not None else []
     targets = await claims.targets(connection, [verdicts.item], old, lock=False)
     linked = await links.of_items(connection, old)
-    return replay_forecast.of_item(verdicts, targets, linked, now=await store.now(connection))
+    return forecast.of_item(verdicts, targets, linked, now=await store.now(connection))
 
 
 async def _of_run(
@@ -98,7 +102,7 @@ async def _of_run(
     found = await runs.find(connection, message.data.run_id)
     mine = found is not None and known is not None and found.integration_id == known.id
     run = RunNow(state=found.state, ended=found.ended, number=found.number) if found and mine else None
-    return _for(reader, known, replay_forecast.of_run(message.data.step, run, known))
+    return _for(reader, known, forecast.of_run(message.data.step, run, known))
 
 
 def _for(

@@ -16,19 +16,20 @@ async def nothing_wrong() -> Sequence[str]:
     return ()
 
 
-def health_routes(because: ReadinessProbe) -> list[Route]:
-    """Alive as soon as the loop turns; ready when nothing stands in the way."""
+def health_routes(because: ReadinessProbe, *, private: bool = True) -> list[Route]:
+    """Alive as soon as the loop turns; ready when nothing stands in the way.
+
+    Where it is not ``private`` the world asks: it learns neither why, nor what is measured.
+    """
 
     async def ready(_: Request) -> Response:
         reasons = list(await because())
         status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-        return JSONResponse({"ready": not reasons, "because": reasons}, status)
+        why = {"because": reasons} if private else {}
+        return JSONResponse({"ready": not reasons, **why}, status)
 
-    return [
-        Route("/healthz", _alive),
-        Route("/readyz", ready),
-        Route("/metrics", _metrics),
-    ]
+    measured = [Route("/metrics", _metrics)] if private else []
+    return [Route("/healthz", _alive), Route("/readyz", ready), *measured]
 
 
 async def _alive(_: Request) -> Response:

@@ -13,11 +13,13 @@ from service.telemetry.terminal import printable
 
 EventName = Literal[
     # -- processes --
-    "process.starting",  # a consumer or keeper answers questions about its health: its port
+    "process.starting",  # the first line of a long-running command: its version, and the port of its health
     "process.started",  # a long-running command is up: its settings (secrets as set / not set), its port
     "process.stopping",  # asked to stop: nothing new is taken
     "process.stopped",  # what was in hand is finished or given back
     "setting.unknown",  # a CALENDAR_SYNC_ name that is no setting, with the nearest one that is
+    "tracing.started",  # spans go to the collector that OpenTelemetry's variables name
+    "tracing.unavailable",  # they name one, but no span can be made or sent: why, and what to do
     "library.said",  # a line that a library wrote to Python's own logging
     # -- broker --
     "broker.connected",  # one of the two connections is open
@@ -42,19 +44,28 @@ EventName = Literal[
     "letter.replayed",  # an operator sent a dead letter's message again
     "letter.imported",  # a message that RabbitMQ gave up was made a dead letter
     "message.settled",  # one message is done with: queue, id, attempt, outcome, reason, duration
-    "messages.settled",  # many at once, all of them plainly: how many by outcome
+    "messages.settled",  # many at once, all of them plainly: how many by outcome, and which
     "notice.unknown_integration",  # a notice names an integration that is not, or no longer, here
-    "notice.erasure_requested",  # the account's owner asked Cronofy to be forgotten: an operator must act
+    "notice.misdirected",  # a signed notice came to the address of an integration that it was not made for
+    "notice.erasure_requested",  # the account's owner asked to be forgotten: done within the hour
     # -- Cronofy --
     "cronofy.down",  # call after call failed: nothing is sent until a probe is answered
     "cronofy.back",  # Cronofy answers again
     "budget.halved",  # Cronofy answered 429 for two integrations within 10 s; recovers step by step
     "cronofy.row_unreadable",  # a row of a read was left out: which field breaks which rule, never its text
+    "keys.wrong",  # no key of ENCRYPTION_KEYS opens a stored token: nothing is taken until one does
+    "keys.right",  # every stored token can be opened again
     # -- relay and pages --
     "relay.refused",  # a notice was not taken: the status it was answered with, and why
+    "consent.left",  # Cronofy could not be asked to forget what nobody confirmed; it is asked again
     "channel.missing",  # Cronofy's notices for an integration could not be asked for; the keeper asks again
+    "texts.forgotten",  # what a person's deleted items said was blanked: how many items, who did it
+    "record.not_genuine",  # a record of removal was changed since it was signed: which, why
+    "sessions.ended",  # an operator signed somebody or everybody out: how many sessions, who did it
     "web.refused",  # someone could not be signed in or showed an invalid token: the rule, never the token
     "web.failed",  # a request failed by a fault of ours or of a server behind us: address, exception
+    # -- inbound --
+    "copies.left_out",  # more copies of others lie at a page's moments than it is compared with
     # -- outbound --
     "outbound.fault",  # something that nobody foresaw: its kind and frames, never its words
 ]
@@ -66,14 +77,17 @@ _PRIVATE_KEY = re.compile(
     r"(^|_)(authorization|body|cookie|description|encryption_keys?|hmac|password|secret|summary|title|token)$",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"://[^\s\"']++")
+_BEFORE_PASSWORD = re.compile(r"://[^/:@]*+:")
+_SECRET_WORD = "pass|pwd|secret|token|key"  # noqa: S105 -- parts of names
 _SECRET_TEXT = re.compile(
-    r"(?P<url>://[^\s/:@\"']*:)[^\s\"']+(?=@)"  # a password inside an address
-    r"|(?P<parameter>[?&;][\w.-]*(?:pass|pwd|secret|token|key)[\w.-]*=)[^\s&;#\"']+"  # or behind it
-    r"|(?P<bearer>\bBearer\s+)\S+"
-    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
-    r"|\bgAAAA[\w-]{20,}=*"  # what Fernet encrypted
-    r"|(?P<field>\b(?:access_token|refresh_token|client_secret|code)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+"
+    rf"(?P<parameter>[?&;](?:(?!{_SECRET_WORD})[\w.-])*+(?:{_SECRET_WORD})[\w.-]*+=)[^\s&;#\"']++"
+    r"|(?P<bearer>\bBearer\s++)\S++"
+    r"|\bgAAAA[\w-]{20,}+=*+"  # what Fernet encrypted
+    r"|(?P<field>\b(?:access_token|refresh_token|client_secret|code)[\"']?+\s*+[=:]\s*+[\"']?+)[^\s\"'&,}]++"
 )
+_WEB_TOKEN = re.compile(r"(?<![\w-])(?P<before>(?:(?!\beyJ)[\w-])*+)eyJ[\w-]++\.[\w-]++\.[\w-]*+")
+"""Each of these begins where none of its kind has begun before, so that a long line takes no time."""
 
 
 def set_up(*, stream: TextIO | None = None, level: str = "info", secrets: Collection[str] = ()) -> None:
@@ -126,7 +140,20 @@ def _cleaned(name: str, value: object) -> object:
         return {inner: _cleaned(str(inner), each) for inner, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_cleaned("", each) for each in value]
-    return _SECRET_TEXT.sub(_hidden, value) if isinstance(value, str) else value
+    return _without_secrets(value) if isinstance(value, str) else value
+
+
+def _without_secrets(text: str) -> str:
+    text = _ADDRESS.sub(_without_password, _WEB_TOKEN.sub(_hidden, text))
+    return _SECRET_TEXT.sub(_hidden, text)
+
+
+def _without_password(found: re.Match[str]) -> str:
+    """Of an address all between its user and its last ``@``."""
+    address = found[0]
+    end = address.rfind("@")
+    user = _BEFORE_PASSWORD.search(address, 0, max(end, 0))
+    return f"{address[: user.end()]}{HIDDEN_VALUE}{address[end:]}" if user and user.end() < end else address
 
 
 def _hidden(found: re.Match[str]) -> str:

@@ -1,5 +1,8 @@
 """What a terminal is given of texts that others wrote: nothing that would steer it."""
 
+_LARGEST_UNIT = 0xFFFF
+"""Beyond it JSON escapes a character as two halves."""
+
 
 def printable(text: str) -> str:
     """One line without control characters, escape sequences, marks of direction or half characters.
@@ -15,5 +18,8 @@ def printable_json(document: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    units = character.encode("utf-16-be", errors="surrogatepass")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+    number = ord(character)
+    if number <= _LARGEST_UNIT:
+        return f"\\u{number:04x}"
+    beyond = number - _LARGEST_UNIT - 1
+    return f"\\u{0xD800 + (beyond >> 10):04x}\\u{0xDC00 + (beyond & 0x3FF):04x}"

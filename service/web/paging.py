@@ -21,6 +21,7 @@ SearchText = Annotated[Text, Field(max_length=LONGEST_SEARCH)]
 """Of a title or a reason, in letters of any size."""
 NO_SUCH_LETTER = "There is no such dead letter."
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_BAD_BOUND = "must be a date or a time with an offset, such as 2026-12-03 or 2026-12-03T09:00:00Z"
 _BAD_CURSOR = "must be the cursor of an earlier answer"
 
 
@@ -34,6 +35,16 @@ def _integration_id(integration_id: str) -> str:
 IntegrationPathId = Annotated[str, Depends(_integration_id)]
 
 
+def _record_id(record_id: str) -> str:
+    """Anything that is no id names no record."""
+    if not is_id(record_id):
+        raise Unknown("There is no such record.")
+    return record_id
+
+
+RecordPathId = Annotated[str, Depends(_record_id)]
+
+
 def letter_id_of(letter_id: str) -> str:
     """Anything that is no id names no letter."""
     if not is_id(letter_id):
@@ -42,6 +53,16 @@ def letter_id_of(letter_id: str) -> str:
 
 
 LetterPathId = Annotated[str, Depends(letter_id_of)]
+
+
+def _question_id(question_id: str) -> str:
+    """Anything that is no id names no question."""
+    if not is_id(question_id):
+        raise Unknown("There is no such question.")
+    return question_id
+
+
+QuestionPathId = Annotated[str, Depends(_question_id)]
 
 
 def is_id(text: str) -> bool:
@@ -110,8 +131,7 @@ def _bound(name: str, text: str | None, zone: str, *, ceiling: bool = False) -> 
             return _day_bound(calendar_day(text), zone)
         at = instant(text.replace(" ", "+"))
     except PydanticCustomError:
-        rule = "must be a date or a time with an offset, such as 2026-12-03 or 2026-12-03T09:00:00Z"
-        raise Invalid.one(name, rule) from None
+        raise Invalid.one(name, _BAD_BOUND) from None
     local = at.astimezone(ZoneInfo(zone))
     whole = ceiling and local.time() > time()
     return RangeBound(instant=at, day=local.date() + timedelta(days=1 if whole else 0))

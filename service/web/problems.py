@@ -1,5 +1,6 @@
 """Every error as problem details (RFC 9457), or as a plain page where a browser asks for one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
@@ -13,9 +14,13 @@ from starlette.exceptions import HTTPException
 
 from contracts.envelope import complaint
 from contracts.errors import GrantRefused, SyncError, Transient
+from service.cronofy.questions import AskedTooOften
 from service.integrations.refusals import Conflict, FieldError, Invalid, Unknown
 from service.telemetry.logs import EventName
+from service.web.catalogue.told import told
 from service.web.error_page import error_page
+from service.web.paths import API_ROOT
+from service.web.sessions import recognise
 
 PROBLEM_TYPE = "application/problem+json"
 WEB_FAILED: EventName = "web.failed"
@@ -44,12 +49,13 @@ def problem_response(
         answer = error_page(request, status, detail)
         answer.headers.update(headers or {})
         return answer
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    said = detail if request.url.path.startswith(API_ROOT) else told(detail)
+    body = {"type": "about:blank", "title": title, "status": status, "detail": said, **more}
     return JSONResponse(body, status, headers, media_type=PROBLEM_TYPE)
 
 
 def _is_browser(request: Request) -> bool:
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("Accept", "")
+    return not request.url.path.startswith(API_ROOT) and "text/html" in request.headers.get("Accept", "")
 
 
 def invalid_response(request: Request, errors: Sequence[FieldError]) -> Response:
@@ -63,13 +69,16 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _form)
     app.add_exception_handler(SyncError, _sync)
+    app.add_exception_handler(AskedTooOften, _too_often)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError(type(error).__name__)
-    if isinstance(error.__cause__, RecursionError):  # FastAPI's 400 for a body nested beyond reading
-        rule = "is nested too deeply"
+    await recognise(request)
+    cause = error.__cause__  # of FastAPI's 400 for a body that no reader of JSON can take in
+    if isinstance(cause, RecursionError | ValueError):
+        rule = "is nested too deeply" if isinstance(cause, RecursionError) else "cannot be read"
         return invalid_response(request, [FieldError(field="body", rule=rule, message=f"body: {rule}")])
     return problem_response(request, error.status_code, error.detail, headers=error.headers)
 
@@ -77,6 +86,7 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _form(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise TypeError(type(error).__name__)
+    await recognise(request)
     return invalid_response(request, [_field_error(detail) for detail in error.errors()])
 
 
@@ -103,6 +113,13 @@ async def _sync(request: Request, error: Exception) -> Response:
         headers = {"Retry-After": str(max(1, round(error.retry_after or 5)))}
         return problem_response(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
     return problem_response(request, HTTPStatus.BAD_GATEWAY, detail)
+
+
+async def _too_often(request: Request, error: Exception) -> Response:
+    if not isinstance(error, AskedTooOften):
+        raise TypeError(type(error).__name__)
+    headers = {"Retry-After": str(math.ceil(error.retry_after))}
+    return problem_response(request, HTTPStatus.TOO_MANY_REQUESTS, str(error), headers=headers)
 
 
 def bug_response(request: Request, error: Exception) -> Response:

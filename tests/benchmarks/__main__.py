@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.telemetry import logs
-from tests.benchmarks import ageing, growth, pages, pictures, runs, waiting
+from tests.benchmarks import ageing, crowded, growth, holding, load, pages, pictures, resting, runs, waiting
 from tests.benchmarks.comparison import comparison
 from tests.benchmarks.ground import Failed, Job, Servers, servers
 from tests.benchmarks.results import Found, Line, folded
@@ -36,7 +36,12 @@ SECTIONS: Mapping[str, Section] = {
     "latency": lambda given, options: waiting.latency(
         given, events=options.latency_events, half_load=options.half_load
     ),
-    "memory": lambda given, options: growth.memory(given, options.memory_events),
+    "load": lambda given, _options: load.load(given),
+    "memory": lambda given, options: holding.memory(given, options.memory_events),
+    "growth": lambda given, options: crowded.growth(
+        given, options.events // 2, options.people, options.items
+    ),
+    "rest": lambda _given, options: resting.rest(options.accounts),
     "scaling": lambda given, options: growth.scaling(given, options.events // 2),
     "integrations": lambda given, options: growth.integrations(given, options.events),
     "purging": lambda given, options: ageing.purging(given, options.purged),
@@ -44,8 +49,8 @@ SECTIONS: Mapping[str, Section] = {
         given, options.events, [0, options.rows // 5, options.rows], options.rounds
     ),
 }
-ROUNDS_OF_ITS_OWN = {"rows"}
-"""Filling the tables takes longer than measuring beside them."""
+ROUNDS_OF_ITS_OWN = {"growth", "rest", "rows"}
+"""Filling the tables takes longer than measuring beside them; what is counted is the same each time."""
 
 
 def main() -> int:
@@ -135,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
         "latency-events": 400,
         "minutes": 4,
         "purged": 500_000,
+        "accounts": 200,
+        "people": 100_000,
+        "items": 5_000_000,
     }
     for name, usual in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=usual)

@@ -32,6 +32,7 @@ from tests.support.waiting import until
 
 AT_ONCE = 500
 ENGINES = ("PostgreSQL", "SQLite")
+INTEGRATIONS = 40
 LARGEST_BATCH, PREFETCH = 50, 2000
 LONGEST = 900.0
 SOURCE = "/vorex/acme"

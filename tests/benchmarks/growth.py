@@ -1,30 +1,22 @@
 """How speed and requests change with consumers, integrations, bursts, rows and time."""
 
-import asyncio
 import signal
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-import psutil
-
 from tests.benchmarks.ageing import keep_their_plans
-from tests.benchmarks.ground import ENGINES, LONGEST, Job, Place, Servers, place
-from tests.benchmarks.results import Curve, Found, Line, Point, folded
+from tests.benchmarks.ground import ENGINES, INTEGRATIONS, Job, Place, Servers, place
+from tests.benchmarks.results import Curve, Found, Line, folded
 from tests.benchmarks.throughput import Measured, consumed, product
 from tests.support.grown import grow
 from tests.support.processes import Started
-from tests.support.waiting import until
 
 SLOW = 0.2
-SAMPLES = 40
-"""Of a consumer's memory."""
-INTEGRATIONS = 40
 NUMBERS_OF_INTEGRATIONS = (1, 10, 40, 200, 1000)
 NUMBERS_OF_CONSUMERS = (1, 2, 4)
 BURSTS = (100, 1_000, 10_000, 50_000)
 BURST_OF_MANY = 10_000
 TO_REACH = {2: 1.8, 4: 3.2}
-MEBIBYTE = 1024 * 1024
 
 
 async def bursts(servers: Servers) -> Found:
@@ -205,43 +197,3 @@ async def _again(here: Place, job: Job, number: int) -> float:
     part = Job(events=job.events, integrations=job.integrations, series=number)
     await here.fill(part.messages())
     return (await consumed(here, part)).rate
-
-
-async def memory(servers: Servers, events: int) -> Found:
-    """What a consumer holds while so many events pass."""
-    job = Job(events=events, integrations=INTEGRATIONS)
-    points: list[Point] = []
-    marks = [events * number // SAMPLES for number in range(SAMPLES + 1)]
-    async with place(servers, job, "PostgreSQL") as here:
-        await here.fill(job.messages())
-        servers.forget()
-        async with here.consumers(1) as (consumer,):
-            process = psutil.Process(consumer.process.pid)
-
-            async def passed() -> bool:
-                await asyncio.sleep(0.2)
-                arrived = (await here.ask("/count"))["events"]
-                held = process.memory_info().rss / MEBIBYTE
-                points.extend((float(mark), held) for mark in marks[len(points) :] if mark <= arrived)
-                return len(points) == len(marks)
-
-            await until(passed, seconds=LONGEST, what=f"{events:,} events at Cronofy")
-            await here.all_settled(job)
-            last = process.memory_info().rss / MEBIBYTE
-        await here.verified(job)
-    middle = max(held for mark, held in points if mark <= events / 2)
-    return Found(
-        lines=[
-            Line(what=f"after {events:,} events", value=round(last, 1), unit="MiB", most=150),
-            Line(what="of what it was at half of them", value=round(last / middle, 2), unit="×", most=1.05),
-        ],
-        curves=[
-            Curve(
-                name="memory-by-events",
-                title="Memory of a consumer",
-                across="events",
-                up="MiB",
-                series={"PostgreSQL": points},
-            )
-        ],
-    )

@@ -19,7 +19,7 @@ from contracts.calendar import Item, LinkId, LinkState, Origin, event_id, item_r
 from contracts.envelope import ItemChanged, decode
 from contracts.event_fields import EventFields, fields_hash
 from contracts.messages import QUEUE_OUTBOUND
-from handlers.compose import compose
+from handlers.texts.compose import compose
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.items import items

@@ -32,7 +32,7 @@ async def bare(servers: Servers, job: Job) -> Measured:
     """The broker alone."""
     async with place(servers, Job(events=job.events, integrations=1), "SQLite") as here:
         await here.fill(job.messages())
-        told = await _ended("bare", here.broker.url, str(job.events))
+        told = await ended("bare", here.broker.url, str(job.events))
         if left := await here.world.broker.depth(QUEUE_OUTBOUND):
             raise Failed(f"the bare loop left {left} events in the queue")
     return Measured(seconds=told["ended"] - told["began"], events=job.events)
@@ -52,9 +52,9 @@ async def consumed(here: Place, job: Job, **changed: str) -> Measured:
         began = datetime.fromisoformat(consumer.logged("consumer.started")["timestamp"]).timestamp()
         await here.all_arrived(job)
         await here.all_settled(job)
-    ended = await here.verified(job)
+    settled = await here.verified(job)
     requests = len((await here.ask("/seen"))["requests"])
-    return Measured(seconds=ended - began, events=job.events, requests=requests)
+    return Measured(seconds=settled - began, events=job.events, requests=requests)
 
 
 async def handler(servers: Servers, job: Job, engine: str, script: str, *, at_once: int) -> Measured:
@@ -62,23 +62,23 @@ async def handler(servers: Servers, job: Job, engine: str, script: str, *, at_on
     async with place(servers, job, engine) as here:
         await here.fill(job.messages())
         servers.forget()
-        told = await _ended(script, here.url, here.broker.url, servers.cronofy, str(job.events), str(at_once))
-        ended = await here.verified(job)
+        told = await ended(script, here.url, here.broker.url, servers.cronofy, str(job.events), str(at_once))
+        settled = await here.verified(job)
         requests = len((await here.ask("/seen"))["requests"])
-    return Measured(seconds=ended - told["began"], events=job.events, requests=requests)
+    return Measured(seconds=settled - told["began"], events=job.events, requests=requests)
 
 
-async def _ended(script: str, *words: str) -> dict[str, float]:
+async def ended(script: str, *words: str) -> dict[str, float]:
     """What a script said at its end."""
 
     def run() -> "subprocess.CompletedProcess[bytes]":
         command = [sys.executable, "-m", f"tests.benchmarks.{script}", *words]
         return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, timeout=LONGEST)
 
-    ended = await asyncio.to_thread(run)
-    if ended.returncode:
-        raise Failed(f"{script} failed: {ended.stderr.decode()[-500:]}")
-    told: dict[str, float] = json.loads(ended.stdout)
+    done = await asyncio.to_thread(run)
+    if done.returncode:
+        raise Failed(f"{script} failed: {done.stderr.decode()[-500:]}")
+    told: dict[str, float] = json.loads(done.stdout)
     return told
 
 

@@ -27,14 +27,14 @@ async def latency(servers: Servers, *, events: int, half_load: float) -> Found:
         async with place(servers, job, "PostgreSQL") as here:
             servers.forget()
             async with here.consumers(1):
-                waits = await _waits(here, job, pause)
+                took = await waits(here, job, pause)
                 await here.all_settled(job)
             await here.verified(job)
         for share, part in SHARES.items():
             most = MOST.get(share) if name == "at rest" else None
-            value = round(percentile(waits, part) * 1000, 1)
+            value = round(percentile(took, part) * 1000, 1)
             lines.append(Line(what=f"{name}, {share}", value=value, unit="ms", most=most))
-        curves[name] = [(part, percentile(waits, part / 100) * 1000) for part in range(1, 100)]
+        curves[name] = [(part, percentile(took, part / 100) * 1000) for part in range(1, 100)]
     curve = Curve(
         name="latency",
         title="From publishing to the request at Cronofy",
@@ -45,7 +45,7 @@ async def latency(servers: Servers, *, events: int, half_load: float) -> Found:
     return Found(lines=lines, curves=[curve])
 
 
-async def _waits(here: Place, job: Job, pause: float) -> list[float]:
+async def waits(here: Place, job: Job, pause: float) -> list[float]:
     """Publish in an even rhythm; the seconds that each event took."""
     messages = job.messages()
     said: dict[str, float] = {}

@@ -11,8 +11,10 @@ from contracts.messages import (
     FACTS_EXCHANGE,
     INTEGRATIONS_EXCHANGE,
     NOTICES_EXCHANGE,
+    PEOPLE_EXCHANGE,
     QUEUE_INBOUND,
     QUEUE_OUTBOUND,
+    QUEUE_PEOPLE,
     QUEUE_RUNS,
     REPLAY_EXCHANGE,
 )
@@ -98,7 +100,7 @@ async def test_a_message_that_need_not_be_heard_is_dropped_in_silence(ground: Br
         item(exchange=INTEGRATIONS_EXCHANGE, routing_key="integration.connected", mandatory=False),
     )
 
-    assert [await ground.broker.depth(queue) for queue in WORK_QUEUES] == [0, 0, 0]
+    assert [await ground.broker.depth(queue) for queue in WORK_QUEUES] == [0] * len(WORK_QUEUES)
 
 
 async def test_an_exchange_that_does_not_exist_is_unroutable_and_publishing_goes_on(
@@ -282,6 +284,8 @@ async def test_retries_of_different_delays_do_not_wait_for_each_other(ground: Br
         (REPLAY_EXCHANGE, QUEUE_OUTBOUND, QUEUE_OUTBOUND),
         (REPLAY_EXCHANGE, QUEUE_INBOUND, QUEUE_INBOUND),
         (REPLAY_EXCHANGE, QUEUE_RUNS, QUEUE_RUNS),
+        (PEOPLE_EXCHANGE, "session.revoked", QUEUE_PEOPLE),
+        (REPLAY_EXCHANGE, QUEUE_PEOPLE, QUEUE_PEOPLE),
     ],
 )
 async def test_each_exchange_leads_to_its_queue_and_to_no_other(

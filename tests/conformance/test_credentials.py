@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from contracts.cronofy import TokenGrant
+from contracts.cronofy_accounts import TokenGrant
 from contracts.errors import GrantRefused, Transient, Unavailable
 from contracts.ports import Credentials
 from service.cronofy.credentials import RENEWAL_LEASE_SECONDS, StoredTokens

@@ -9,7 +9,14 @@ import aio_pika
 import pytest
 
 from contracts.errors import Permanent, SyncError, Unavailable, Unroutable
-from contracts.messages import NOTICES_EXCHANGE, QUEUE_OUTBOUND, QUEUE_PARKED, REPLAY_EXCHANGE
+from contracts.messages import (
+    NOTICES_EXCHANGE,
+    PEOPLE_EXCHANGE,
+    QUEUE_OUTBOUND,
+    QUEUE_PARKED,
+    QUEUE_PEOPLE,
+    REPLAY_EXCHANGE,
+)
 from service.broker.rabbitmq import RabbitBroker
 from service.broker.subscription import RabbitSubscription
 from service.broker.topology import PERMISSIONS, retry_exchange, topology
@@ -211,6 +218,33 @@ async def test_a_consumer_that_the_broker_forgot_is_rebuilt(broker: RabbitBroker
     assert taker.lost_generations == [window.generation]
 
 
+class FullQueue:
+    """What the library keeps for a wire on which nothing is written any more: no frame finds room in it."""
+
+    async def basic_ack(self, *_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_t8_whoever_acknowledges_while_a_node_goes_is_not_kept_for_ever(
+    rabbitmq: RabbitMQ, broker: RabbitBroker
+) -> None:
+    """It is let go when the channel is over, and what it could not say comes again."""
+    await broker.publish(item("m-1"))
+    taker, subscription = await take(broker, QUEUE_OUTBOUND)
+    assert isinstance(subscription, RabbitSubscription)
+    window = subscription._window
+    assert window is not None
+    window._underlay = FullQueue()
+    acknowledging = asyncio.create_task(subscription.ack(await taker.received(1)))
+    await asyncio.sleep(0)
+
+    await asyncio.to_thread(rabbitmq.close_connections)
+
+    async with asyncio.timeout(20):
+        await acknowledging
+    await taker.received(2)
+
+
 async def test_a_refused_message_ends_in_the_last_net_with_its_origin(broker: RabbitBroker, raw: Any) -> None:
     """What the broker itself gives up keeps its key and id, and says where it was."""
     await broker.publish(item("m-1", routing_key="todo.deleted"))
@@ -263,6 +297,9 @@ async def test_each_user_may_do_its_own_work_and_no_more(rabbitmq: RabbitMQ, bro
 
     await relay.publish(item("n-1", exchange=NOTICES_EXCHANGE, routing_key="change"))
     await vorex.publish(item("m-1"))
+    await vorex.publish(item("p-1", exchange=PEOPLE_EXCHANGE, routing_key="session.revoked"))
+    people, _ = await take(consumer, QUEUE_PEOPLE)
+    await people.received(1)
     await consumer.publish(item("m-2", exchange=retry_exchange(1), routing_key=QUEUE_OUTBOUND))
     taker, _ = await take(consumer, QUEUE_OUTBOUND)
     await taker.received(2)
@@ -270,6 +307,8 @@ async def test_each_user_may_do_its_own_work_and_no_more(rabbitmq: RabbitMQ, bro
         (relay, "vorex.items"),
         (vorex, "calendar-sync.replay"),
         (consumer, NOTICES_EXCHANGE),
+        (consumer, PEOPLE_EXCHANGE),
+        (relay, PEOPLE_EXCHANGE),
     ):
         with pytest.raises(Permanent):
             await each.publish(item("m-3", exchange=exchange))

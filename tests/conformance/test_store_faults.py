@@ -120,7 +120,7 @@ async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> 
     file = tmp_path / "notes.db"
     file.write_text("Whatever this is, nobody made it with SQLite. " * 100)
     store = Store(f"sqlite+aiosqlite:///{file}")
-    for use in (store.upgrade, store.behind):
+    for use in (store.upgrade, store.schema):
         with pytest.raises(Unavailable, match="the file is no SQLite database"):
             await use()
     await store.close()

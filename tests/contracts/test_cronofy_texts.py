@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.cronofy import LONGEST_LINE, LONGEST_TEXT, CronofyEvent
+from contracts.cronofy import CronofyEvent
 from contracts.envelope import LARGEST_BODY, ItemChanged, decode, encode
+from contracts.limits import LONGEST_LINE, LONGEST_TEXT
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemContent
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -35,7 +36,7 @@ def test_the_fact_of_an_imported_event_is_a_message_that_its_readers_take(letter
         {
             "id": "5512",
             "type": "appointment",
-            "title": f"x{read.summary}",
+            "title": f"x{read.summary}"[:LONGEST_LINE],
             "description": read.description,
             "location": read.location,
             "assignees": ["u-17"],

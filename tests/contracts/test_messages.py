@@ -44,7 +44,6 @@ def test_a_notice_of_an_unknown_type_may_hold_anything() -> None:
     [
         (b"{}", "data.notification.type"),
         (b'{"type":7}', "data.notification.type"),
-        (b'{"type":"change","changes_since":"noon"}', "data.notification.changes_since"),
         (b"[]", "data.notification"),
     ],
 )
@@ -85,3 +84,46 @@ def test_a_fact_about_an_integration_has_subject_source_and_an_explicit_reason()
     assert (message.subject, message.source) == ("integration/i", "/calendar-sync")
     assert message.routing_key == "integration.activated"
     assert b'"reason":null' in encode(message)
+
+
+def test_r48_a_fact_says_since_when_and_how_many_changes_wait() -> None:
+    """And one of an earlier service, which says neither, is still read."""
+    data = IntegrationData(
+        tenant_id="acme",
+        user_id="u",
+        integration_id="i",
+        change=IntegrationChange.QUESTION_WAITING,
+        since=NOW,
+        waiting_changes=3,
+    )
+
+    message = IntegrationChanged.of(data, id="m", time=NOW)
+    read = decode(encode(message), expected=IntegrationChanged)
+
+    assert (read.data.since, read.data.waiting_changes) == (NOW, 3)
+    assert message.routing_key == "integration.question_waiting"
+    older = encode(message).replace(b',"since":"2026-12-01T08:00:00Z","waiting_changes":3', b"")
+    assert b"since" not in older
+    assert decode(older, expected=IntegrationChanged).data.since is None
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        b"null",
+        b'"soon"',
+        b'"0000-12-29T00:00:00Z"',
+        b'"1999-12-31T23:59:59Z"',
+        b'"9999-12-31T00:00:00Z"',
+        b'"2026-12-01T08:00:00"',
+        b"7",
+        b"{}",
+        b'""',
+    ],
+)
+def test_a_notice_that_does_not_say_in_earnest_since_when_is_read_all_the_same(since: bytes) -> None:
+    """From the last known point, instead of being buried (R30, CRONOFY.md C42)."""
+    told = encode(notice({"type": "x"})).replace(
+        b'{"type":"x"}', b'{"type":"change","changes_since":%s}' % since
+    )
+    assert decode(told, expected=NoticeReceived).data.changes_since is None

@@ -1,14 +1,13 @@
 """RabbitMQ is killed and restarted while events flow (T6, T8)."""
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from contracts.ports import Outgoing
 from service.store.engine.store import Store
-from tests.support.faults_broker import ConsumersOnRabbitMQ, consumers_on_rabbitmq, events_of
+from tests.support.faults_broker import ConsumersOnRabbitMQ, consumers_on_rabbitmq, events_of, shuffled
 from tests.support.knobs import FULL, sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
@@ -42,13 +41,6 @@ async def test_t8_restarted_under_load_rabbitmq_loses_nothing_and_nobody_has_to_
             await publishing
         await place.settled((event.message_id for event in events), seconds=sized(90, 600))
         await place.newest_once(events)
-
-
-def shuffled(events: Sequence[Outgoing]) -> list[Outgoing]:
-    """In any order, every fifth twice."""
-    mixed = [*events, *events[::5]]
-    random.Random(8).shuffle(mixed)
-    return mixed
 
 
 async def begun(place: ConsumersOnRabbitMQ, part: Sequence[Outgoing]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,10 @@ async def _watch(stage: Stage, granted: dict[int, int]) -> None:
 async def _grants(stage: Stage) -> dict[int, int]:
     """The cost granted by its moment in milliseconds."""
     text, _ = await read_budget(stage.world.store)
-    return dict(Allowance.parse(text).sent)
+    granted: Counter[int] = Counter()
+    for at, cost, _ in Allowance.parse(text).sent:
+        granted[at] += cost
+    return granted
 
 
 def _most(granted: dict[int, int], span: int) -> int:

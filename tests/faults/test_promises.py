@@ -9,6 +9,8 @@ from tests.support.repository import ROOT
 PAGE = (ROOT / "tests" / "PROOFS.md").read_text(encoding="utf-8")
 PROOF = re.compile(r"`([a-z_/]+\.py)::(test_\w+)`")
 FAULT = re.compile(r"^\| (T\d+) \| .+ \|$", re.MULTILINE)
+CRASH_POINT = re.compile(r"\"((?:outbound|inbound|runs|tokens)\.\d+)\"")
+TOLD_POINT = re.compile(r"^\| ([a-z]+\.\d+) \| .+ \|$", re.MULTILINE)
 IN_A_NAME = re.compile(r"\bdef test_(t\d+)_")
 IN_A_DOCSTRING = re.compile(r"(?:\"\"\"|\(|, |; )(T\d+)(?=[:,;)])")
 
@@ -51,3 +53,9 @@ def test_every_fault_that_a_test_stands_for_is_told_and_the_other_way_round() ->
         cited.update(IN_A_DOCSTRING.findall(text))
 
     assert cited == set(FAULT.findall(PAGE))
+
+
+def test_the_crash_points_are_those_in_the_code() -> None:
+    """A point that nobody tells of is a point that nobody has thought about."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "service").rglob("*.py"))
+    assert set(TOLD_POINT.findall(PAGE)) == set(CRASH_POINT.findall(code))

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.calendar import LinkState, LogAction, Origin
 from tests.builders import HOUR, NINE, TEN, a_content
+from tests.support.rules_agreement import agree_with_calendar
 from tests.support.rules_world import QUARTER_SECONDS, RulesWorld, send_all, settle
 
 
@@ -185,3 +186,29 @@ def test_r18_two_deletions_of_a_copy_that_was_written_twice_meanwhile_may_both_c
         arrive(world, 0, write)
         world.read(world.calendars[0])
     at_rest(world)
+
+
+@pytest.mark.parametrize("title", ["Lunch", "Theirs"])
+def test_r13_the_name_of_an_account_that_is_gone_since_leaves_a_persons_event_however_late_it_came(
+    title: str,
+) -> None:
+    """A write of it arrived after their edit, and passes for one, which may even say what the item says."""
+    world = a_world()
+    place = world.calendars[0]
+    theirs = next(event for event in place.living() if event.event_id is None)
+    world.touch(place, theirs, summary="Dinner")
+    world.tick()
+    change(world, 1, account_name="Contoso")
+    change(world, 1, account_name=None)
+    world.touch(place, theirs, summary=title)
+    world.tick(4)
+    world.read(place)
+    world.tick()
+
+    settle(world)
+
+    (item,) = [item for item in world.items.values() if item.imported_by]
+    assert item.content is not None
+    assert (item.content.title, item.content.account_name) == ("Theirs", None)
+    agree_with_calendar(world, item, place)
+    assert [event.summary for event in place.living() if event.event_id is None] == ["Theirs"]

@@ -12,8 +12,8 @@ from contracts.calendar import event_id
 from contracts.event_fields import EventFields, fields_hash
 from contracts.times import read_time, wire_time
 from contracts.vorex import ItemType
-from handlers.compose import canonical_text, compose, description, event_span, truncate
-from handlers.html_text import html_to_text
+from handlers.texts.compose import canonical_text, compose, description, event_span, truncate
+from handlers.texts.html_text import html_to_text
 from tests.builders import NINE, TEN, a_content
 
 TICKET = {"label": "T20261201.0007", "url": "https://vorex.example/t/7"}
@@ -131,7 +131,7 @@ def test_r12_a_title_within_the_limit_is_whole(length: int) -> None:
 
 def test_r12_a_longer_title_is_cut_with_an_ellipsis() -> None:
     """The first 1,023 characters and …, the account's name counted."""
-    assert written(title="x" * 1025)["summary"] == "x" * 1023 + "…"
+    assert written(title="x" * 1024, account_name="C")["summary"] == "C – " + "x" * 1019 + "…"
     cut_title = written(title="x" * 1020, account_name="Contoso")["summary"]
     assert cut_title == "Contoso – " + "x" * 1013 + "…"
     assert len(cut_title) == 1024
@@ -154,11 +154,12 @@ def test_r12_a_description_that_just_fits_with_its_reference_is_whole() -> None:
     assert cut_text == "x" * (room - 1) + f"…\n\n{LAST_LINE}"
 
 
-@pytest.mark.parametrize(("room", "shown"), [(1, "…\n\n"), (0, ""), (-1, "")])
-def test_r12_where_the_reference_leaves_no_room_for_a_text_it_stands_alone(room: int, shown: str) -> None:
-    reference = {"label": "T", "url": "u" * (4096 - 2 - room - len("T: "))}
-    line = f"T: {reference['url']}"
-    assert description(a_content(description="yy", reference=reference)) == f"{shown}{line}"
+def test_r43_the_longest_reference_leaves_room_for_a_text() -> None:
+    """So that it never has to be cut itself."""
+    reference = {"label": "L" * 255, "url": "https://" + "u" * 2040}
+    text = description(a_content(description="y" * 5000, reference=reference))
+    assert text == "y" * 1788 + f"…\n\n{reference['label']}: {reference['url']}"
+    assert len(text) == 4096
 
 
 def test_r12_every_end_of_a_line_is_one() -> None:

@@ -42,6 +42,7 @@ def a_line(**changes: Any) -> LogEntry:
         "item_type": ItemType.APPOINTMENT,
         "title": "Dinner",
         "message_id": "m-1",
+        "trace_id": MESSAGE.message.trace_id,
         "attempt": 3,
         "detail": {"kept": a_content(title="Dinner").to_json_dict(), "lost": LUNCH.to_json_dict()},
     }

@@ -1,5 +1,6 @@
 """What deleted rows mean, and when a person is asked first (R6, R8, R11, R19)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 from contracts.calendar import Code, EventTypes, Link, LinkState, Origin
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.deletions import carry_out_deletion, hold_deletion
+from handlers.arrivals.floods import too_many_deletions
+from handlers.deletions import carry_out_deletion, hold_deletion, missing_copies
 from handlers.inbound_event import judge_row
-from handlers.inbound_page import missing_copies, too_many_deletions
 from handlers.judgement import NO_CHANGE, Judgement
 from handlers.plan import LeaveEvent, WriteEvent, desired_event
 from tests.builders import (
@@ -201,12 +202,15 @@ def test_r19_a_change_that_has_not_reached_the_link_yet_wins_over_a_deletion() -
 
 
 def test_a_deleted_row_of_what_is_gone_already_means_nothing() -> None:
-    """Deleted, unassigned or let go."""
+    """Deleted, unassigned or let go: it is known from then on that it was seen to be gone."""
     for link in (
         a_link(desired=None, desired_revision=2, exists_there=False),
         a_link(state=LinkState.LET_GO, exists_there=False),
     ):
-        assert judged(a_row_of(an_item(), deleted=True), link) == NO_CHANGE
+        done = judged(a_row_of(an_item(), deleted=True), link)
+        assert (done.item, done.entries, done.gone, done.again) == (None, (), False, False)
+        seen = replace(link, read_at=a_reading().now, event_updated=NOW - MINUTE)
+        assert done.link == (seen if link.desired is None else None)
 
 
 def test_r6_deleting_the_last_persons_copy_deletes_the_appointment() -> None:

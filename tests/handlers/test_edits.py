@@ -30,7 +30,11 @@ def test_r6_only_the_fields_named_are_taken() -> None:
 def test_r12_a_text_that_was_cut_is_unchanged_while_the_cut_text_is() -> None:
     """Also where something beside it changed."""
     item = an_item(
-        title="x" * 2000, description="<p>y</p>" * 4000, description_format="html", reference=TICKET
+        title="x" * 1024,
+        account_name="Contoso",
+        description="<p>y</p>" * 4000,
+        description_format="html",
+        reference=TICKET,
     )
     assert item.content is not None
     there = a_row_of(item, location="Bar")
@@ -74,7 +78,8 @@ TIMES = [
     ((NINE, None), (NINE, TEN), {"end"}, (NINE, TEN)),
     ((None, None), (NINE, NINE + HOUR / 2), {"start", "end"}, (NINE, NINE + HOUR / 2)),
     ((NINE, None), (NINE - HOUR, NINE + HOUR / 2), {"start"}, (NINE - HOUR, NINE + HOUR / 2)),
-    ((NINE, TEN), (TEN, TEN), {"start"}, (TEN, TEN + HOUR / 2)),
+    ((NINE, TEN), (TEN, TEN), {"start"}, (TEN, None)),
+    ((NINE, TEN), (NINE, NINE), {"end"}, (NINE, None)),
     ((NINE, TEN), (NINE - HOUR, NINE), {"end"}, (NINE - HOUR, NINE)),
     ((NINE, TEN), (NINE - HOUR, TEN + HOUR), {"start", "end"}, (NINE - HOUR, TEN + HOUR)),
     ((NINE, TEN), (TEN + HOUR, TEN + 2 * HOUR), {"start"}, (TEN + HOUR, TEN + 2 * HOUR)),
@@ -119,7 +124,7 @@ def test_r12_an_html_text_that_was_edited_is_plain_from_then_on() -> None:
 
     taken = edited_item(content, an_event(description="<b>two</b>"), {"description"})
 
-    assert (taken.description, taken.description_format) == ("<b>two</b>", DescriptionFormat.TEXT)
+    assert (taken.description, taken.description_format) == ("two", DescriptionFormat.TEXT)
 
 
 def test_r14_a_day_without_an_end_that_is_made_busy_gets_its_end() -> None:
@@ -226,3 +231,28 @@ def test_r19_what_an_event_says_is_told_field_by_field(transparency: str, shown:
 
     assert event_values(event, set(told)) == told
     assert item_values(a_content(show_as=shown, private=True), set(told)) == told
+
+
+TEXTS = {"title", "description", "location"}
+
+
+def test_r43_a_text_that_becomes_longer_in_its_canonical_form_is_cut() -> None:
+    """Letters that Unicode composes in no other way become two each."""
+    event = an_event(summary="\u0958" * 1024, description="\u0958" * 32_768, location="\u0958" * 1024)
+
+    taken = edited_item(a_content(), event, TEXTS)
+
+    half, whole = "\u0915\u093c" * 511, "\u0915\u093c" * 16_383
+    assert (taken.title, taken.location) == (f"{half}…", f"{half}…")
+    assert taken.description == f"{whole}…"
+
+
+def test_r43_a_text_at_its_limit_is_taken_whole() -> None:
+    event = an_event(summary="x" * 1024, description="y" * 32_768, location="z" * 1024)
+    taken = edited_item(a_content(), event, TEXTS)
+    assert (taken.title, taken.description, taken.location) == ("x" * 1024, "y" * 32_768, "z" * 1024)
+
+
+def test_r43_a_person_whose_id_is_older_than_its_limit_gets_what_their_calendar_has() -> None:
+    made = imported_item(an_event(summary="Lunch"), item_id="77", user_id="u" * 255, time_zone="UTC")
+    assert (made.title, made.assignees, made.time_zone) == ("Lunch", ("u" * 255,), "UTC")

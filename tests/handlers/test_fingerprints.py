@@ -7,12 +7,12 @@ import pytest
 
 from contracts.vorex import ItemType
 from handlers.fingerprints import (
+    are_alike,
     are_same,
-    bare_description,
-    bare_title,
     differing_fields,
     fingerprints_of_event,
     fingerprints_of_item,
+    text_print,
 )
 from tests.builders import HOUR, NINE, TEN, a_content, a_row_of, an_event, an_item, prints_of
 
@@ -43,7 +43,6 @@ def test_r18_accents_may_come_apart() -> None:
     there = a_row_of(item, summary="Cafe\u0301 – De\u0301jeuner", description="Cre\u0300me")
 
     assert are_same(fingerprints_of_event(there, item.content), prints_of(item))
-    assert bare_title("Cafe\u0301 – De\u0301jeuner", item.content) == "Déjeuner"
 
 
 @pytest.mark.parametrize(
@@ -125,41 +124,25 @@ def test_r12_the_items_own_texts_are_whole() -> None:
     assert one["description"] != other["description"]
 
 
-@pytest.mark.parametrize(
-    ("text", "bare"),
-    [
-        ("Bring fruit\n\nT7: https://vorex.example/t/7", "Bring fruit"),
-        ("Bring fruit\r\n\r\nT7: https://vorex.example/t/7\r\n", "Bring fruit"),
-        ("T7: https://vorex.example/t/7", ""),
-        ("Bring fruit\n\nT7: https://vorex.example/t/7\nand wine", "Bring fruit\n\nand wine"),
-        ("Bring fruit", "Bring fruit"),
-        ("see T7: https://vorex.example/t/7", "see T7: https://vorex.example/t/7"),
-    ],
-)
-def test_r13_the_reference_line_is_removed_wherever_it_stands(text: str, bare: str) -> None:
-    """People type below it."""
-    assert bare_description(text, a_content(reference=TICKET)) == bare
+def test_r37_a_print_that_was_stored_before_there_were_skeletons_is_known() -> None:
+    """By the canonical form, which is its only half."""
+    new = text_print("Bring  fruit")
+    assert are_alike("title", new, new[16:])
+    assert are_alike("title", new[16:], new)
+    assert are_alike("title", new[16:], new[16:])
+    assert not are_alike("title", new[:16], text_print("Bring fruit")[16:])
+    assert not are_alike("title", text_print("Bring fruit"), new[16:])
+    assert are_alike("title", text_print("Bring fruit"), new)
+    assert not are_alike("free", new, text_print("Bring fruit"))
 
 
-def test_r13_of_two_reference_lines_the_last_is_ours() -> None:
-    """The one before it is somebody's text."""
-    line = "T7: https://vorex.example/t/7"
-    assert bare_description(f"{line}\nwine\n{line}", a_content(reference=TICKET)) == f"{line}\nwine"
-
-
-def test_r13_without_a_reference_a_text_stays_as_it_is() -> None:
-    assert bare_description("Bring fruit\n\nand wine", a_content()) == "Bring fruit\n\nand wine"
-
-
-@pytest.mark.parametrize(
-    ("title", "bare"),
-    [
-        ("Contoso – Lunch", "Lunch"),
-        ("Lunch", "Lunch"),
-        ("Contoso – Contoso – Lunch", "Contoso – Lunch"),
-        ("Contoso - Lunch", "Contoso - Lunch"),
-    ],
-)
-def test_r13_the_accounts_name_is_removed_once(title: str, bare: str) -> None:
-    """With its en dash."""
-    assert bare_title(title, a_content(account_name="Contoso")) == bare
+def test_r14_an_event_without_title_or_length_is_as_an_item_that_has_none() -> None:
+    item = an_item(title="(No title)", end=None)
+    assert item.content is not None
+    for summary in ("", "\u200b", "(No title)"):
+        there = a_row_of(item, summary=summary, start=NINE, end=NINE)
+        assert are_same(fingerprints_of_event(there, item.content), prints_of(item))
+    day = an_item(all_day=True, start="2026-12-03", end=None)
+    assert day.content is not None
+    there = a_row_of(day, start=date(2026, 12, 3), end=date(2026, 12, 3))
+    assert are_same(fingerprints_of_event(there, day.content), prints_of(day))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.html_text import html_to_text, tidy_lines
+from handlers.texts.html_text import html_to_text, tidy_lines
 
 TEXT_AS_IT_IS = ("one", "x < y", "I <3 you", "</", "</ b c d", "</3 y", "</>", "<=", "< b>", "<", "a<")
 SEEN = ("textarea", "iframe", "xmp", "noembed", "noframes", "noscript", "plaintext", "svg", "head")

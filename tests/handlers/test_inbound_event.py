@@ -28,7 +28,7 @@ from tests.builders import (
     fields_of_item,
     prints_of,
 )
-from tests.support.judging import ARRIVAL_TIME, NEW, OLD, SECOND, a_pending_link, is_echo, judged
+from tests.support.judging import ARRIVAL_TIME, LATE_TIME, NEW, OLD, SECOND, a_pending_link, is_echo, judged
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_r18_rounding_by_the_provider_is_agreed_too() -> None:
 
 def test_r18_a_renamed_account_is_no_edit_while_the_old_name_still_shows() -> None:
     """Nor is a changed reference."""
-    before = an_item(account_name="Old Ltd", reference={"label": "T1", "url": "u"})
-    after = an_item(account_name="New Ltd", reference={"label": "T2", "url": "u"}, revision=2)
+    before = an_item(account_name="Old Ltd", reference={"label": "T1", "url": "https://u"})
+    after = an_item(account_name="New Ltd", reference={"label": "T2", "url": "https://u"}, revision=2)
     link = a_link(after, agreed=prints_of(before), last_read=prints_of(before), writes=[a_write(after)])
 
     assert is_echo(judged(a_row_of(before), link, after))
@@ -112,7 +112,7 @@ def test_r18_a_renamed_account_is_no_edit_while_the_old_name_still_shows() -> No
 
 def test_r12_a_text_that_was_cut_comes_back_as_no_change() -> None:
     """Nor does an edit beside it touch it."""
-    item = an_item(title="x" * 2000, description="y" * 9000)
+    item = an_item(title="x" * 1024, account_name="Contoso", description="y" * 9000)
     assert is_echo(judged(a_row_of(item), a_link(item), item))
 
     moved = judged(a_row_of(item, end=TEN + HOUR), a_link(item), item)
@@ -153,9 +153,36 @@ def test_r17_an_older_write_that_keeps_showing_is_written_over_once() -> None:
     assert is_echo(judged(row, again, NEW, reading=a_reading(asked_at=at(MINUTE), now=at(MINUTE))))
 
 
-def test_r18_after_15_minutes_an_older_state_that_was_touched_is_an_edit() -> None:
+@pytest.mark.parametrize(
+    ("sent", "rewritten", "state"),
+    [
+        (-HOUR, ARRIVAL_TIME - HOUR, LinkState.AGREED),
+        (-HOUR, ARRIVAL_TIME - HOUR - SECOND, LinkState.BEHIND),
+        (-2 * LATE_TIME, SECOND - LATE_TIME, LinkState.AGREED),
+        (-2 * LATE_TIME, -LATE_TIME, LinkState.BEHIND),
+    ],
+    ids=["waited for", "over an older write", "within a day", "a day ago"],
+)
+def test_r38_a_copy_that_does_not_show_its_newest_write_is_written_once_more_a_day(
+    sent: timedelta, rewritten: timedelta, state: LinkState
+) -> None:
+    """What was made sooner than that was for an older write that had passed over it, and counts not."""
+    link = a_pending_link(
+        writes=[a_write(NEW, sent=sent, accepted=-ARRIVAL_TIME)],
+        accepted_at=at(-ARRIVAL_TIME),
+        rewrites=[at(rewritten)],
+        event_updated=None,
+    )
+
+    after = judged(a_row_of(OLD, updated=NOW - 3 * LATE_TIME), link, NEW).link
+
+    assert after is not None
+    assert after.state is state
+
+
+def test_r38_after_a_day_an_older_state_that_was_touched_is_an_edit() -> None:
     """The person put it back."""
-    link = a_pending_link(accepted=-ARRIVAL_TIME)
+    link = a_pending_link(accepted=-LATE_TIME)
 
     back = judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW)
 
@@ -164,9 +191,9 @@ def test_r18_after_15_minutes_an_older_state_that_was_touched_is_an_edit() -> No
     assert (back.item.version, back.item.revision, back.item.changed_by) == (3, 3, "one")
 
 
-def test_r18_one_second_before_the_15_minutes_it_is_not() -> None:
-    """Exactly 15 minutes are enough."""
-    link = a_pending_link(accepted=SECOND - ARRIVAL_TIME)
+def test_r38_one_second_before_the_day_is_over_it_is_not() -> None:
+    """Exactly a day is enough."""
+    link = a_pending_link(accepted=SECOND - LATE_TIME)
 
     assert judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW).item is None
 

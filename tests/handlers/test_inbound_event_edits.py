@@ -71,8 +71,8 @@ def test_r6_of_an_appointment_exactly_the_fields_that_differ_are_taken(
 
 def test_r18_an_edit_that_was_taken_is_not_taken_twice() -> None:
     """A row comes as often as it likes."""
-    item = an_item(account_name="Contoso", reference={"label": "T7", "url": "u"})
-    row = a_row_of(item, summary="Contoso – Dinner", description="Wine\n\nT7: u")
+    item = an_item(account_name="Contoso", reference={"label": "T7", "url": "https://u"})
+    row = a_row_of(item, summary="Contoso – Dinner", description="Wine\n\nT7: https://u")
     first = judged(row, a_link(item), item)
     assert first.item is not None
     assert first.link is not None

@@ -25,7 +25,7 @@ from tests.builders import (
     at,
     prints_of,
 )
-from tests.support.judging import ARRIVAL_TIME, NEW, OLD, a_pending_link, behind, judged
+from tests.support.judging import ARRIVAL_TIME, LATE_TIME, NEW, OLD, a_pending_link, behind, judged
 
 READING = a_reading(message_id="m-1")
 UPDATE_OFF: dict[str, Any] = {"event_types": EventTypes(create=True, update=False, delete=True)}
@@ -202,7 +202,7 @@ def test_r19_what_vorex_won_over_an_edit_is_written_once_more(state: LinkState, 
 def test_r7_a_write_that_a_person_undid_is_told_once(known: dict[str, Any], update: bool, lines: int) -> None:
     """Where Update is not checked; as long as the calendar shows the same."""
     boxes = EventTypes(create=True, update=update, delete=True)
-    link = a_pending_link(accepted=-ARRIVAL_TIME, **known)
+    link = a_pending_link(accepted=-LATE_TIME, **known)
 
     undone = judged(a_row_of(OLD, updated=NOW - MINUTE), link, NEW, event_types=boxes)
 

@@ -1,7 +1,6 @@
 """What one page of a read brings (R1, R3, R5, R8, R9, R33)."""
 
 import time
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,11 +10,8 @@ import pytest
 from contracts.calendar import Code, EventTypes, LinkState, Origin
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.inbound_page import (
-    days_to_read,
-    event_keys,
-    was_there_before,
-)
+from handlers.arrivals.before import event_keys, was_there_before
+from handlers.judgement import days_to_read
 from handlers.matching import match_key
 from handlers.plan import InAgreement, desired_event
 from tests.builders import (
@@ -239,42 +235,6 @@ def test_our_own_event_is_found_by_its_id_whatever_its_uid() -> None:
     changes = page(a_row_of(item, event_uid="anew"), links=[a_link(item)], items=[item])
     assert is_nothing(changes)
     assert [link.event_uid for link in changes.links] == ["anew"]
-
-
-def test_a_foreign_event_restored_after_its_appointment_was_deleted_arrives_anew() -> None:
-    """A newer row than the deletion's."""
-    item = an_imported_item(deleted=True)
-    ended = an_external_link(
-        desired=None, desired_revision=2, exists_there=False, event_updated=NOW - 2 * MINUTE
-    )
-    assert len(page(an_event(updated=NOW - MINUTE), links=[ended], items=[item]).new_links) == 1
-    assert is_nothing(page(an_event(updated=NOW - 2 * MINUTE), links=[ended], items=[item]))
-
-
-@pytest.mark.parametrize(
-    ("link", "row", "item"),
-    [
-        ({"exists_there": True}, {}, {}),
-        ({"origin": Origin.OURS, "event_id": "vcs-1"}, {}, {}),
-        ({"event_updated": None}, {}, {}),
-        ({"accepted_at": at(-MINUTE)}, {}, {}),
-        ({}, {"updated": None}, {}),
-        ({}, {"deleted": True}, {}),
-        ({}, {}, {"deleted": False}),
-    ],
-)
-def test_an_event_arrives_anew_only_where_it_is_known_to_be_back(
-    link: dict[str, Any], row: dict[str, Any], item: dict[str, Any]
-) -> None:
-    """Foreign, gone before, alive since, and newer than its deletion here and there."""
-    gone = an_imported_item(**({"deleted": True} | item))
-    usual: dict[str, Any] = {"desired": None, "desired_revision": 2, "exists_there": False}
-    ended = an_external_link(**(usual | {"event_updated": NOW - 2 * MINUTE} | link))
-    back = an_event(updated=NOW - MINUTE)
-    assert page(back, links=[an_external_link(**usual)], items=[an_imported_item(deleted=True)]).new_links
-
-    assert page(replace(back, **row), links=[ended], items=[gone]).new_links == []
-    assert page(replace(back, **row), links=[ended]).new_links == []
 
 
 def test_a_deleted_row_of_another_event_under_our_id_deletes_nothing() -> None:

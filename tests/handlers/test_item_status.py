@@ -1,5 +1,6 @@
 """How an item stands on a linked calendar, as its owner is told (R6, R11, R20, R22, R23)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -110,7 +111,22 @@ def test_r18_a_copy_is_accepted_until_it_was_read_back_after_that(differs: bool)
     since = ItemStatus(standing=ItemStanding.ACCEPTED, at=NOW - MINUTE, differs=differs)
     assert story(a_link(**accepted, read_at=at(-MINUTE - SECOND))) == since
     assert story(a_link(**accepted, read_at=None)) == since
-    assert story(a_link(**accepted, read_at=at(timedelta()), writes=[a_write(ITEM)])) == since
+    assert story(a_link(**accepted, read_at=None, writes=[a_write(ITEM)])) == since
+
+
+@pytest.mark.parametrize("differs", [True, False])
+@pytest.mark.parametrize(
+    "known", [{"read_at": at(timedelta())}, {"read_at": at(-HOUR), "rewrites": [at(-SECOND)]}]
+)
+def test_r38_a_copy_that_was_read_without_its_newest_write_is_on_its_way_since_that_was_sent(
+    known: dict[str, Any], differs: bool
+) -> None:
+    """Also once it was written again."""
+    link = a_link(accepted_at=at(-MINUTE), differs=differs, writes=[a_write(ITEM, sent=-HOUR)], **known)
+    since = ItemStatus(standing=ItemStanding.ON_ITS_WAY, at=NOW - HOUR, differs=differs)
+    assert story(link) == since
+    unmade = [at(-HOUR)]
+    assert story(replace(link, read_at=None, rewrites=unmade)).standing is ItemStanding.ACCEPTED
 
 
 @pytest.mark.parametrize("differs", [True, False])

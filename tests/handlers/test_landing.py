@@ -19,9 +19,11 @@ from handlers.landing import (
     RetrySchedule,
     SendResult,
     SentWrite,
+    in_zone,
     land_result,
     read_answer,
     write_of,
+    write_otherwise,
 )
 
 PAYLOAD = {
@@ -112,7 +114,7 @@ def test_the_answers_of_a_batch_are_read_by_one_table(
         (403, "not_allowed", "The calendar does not allow this (403); account and calendar are in order."),
         (404, "not_allowed", "The calendar does not allow this (404); account and calendar are in order."),
         (423, "exhausted", "The calendar is locked for now (423)."),
-        (503, "exhausted", "The calendar refused the event (503)."),
+        (503, "exhausted", "The calendar did not take the event for now (503)."),
     ],
 )
 def test_a_refusal_has_a_dead_letters_code_and_a_sentence(status: int, code: str, said: str) -> None:
@@ -197,3 +199,49 @@ def test_a_refusal_fails_the_link_and_says_so_in_the_log() -> None:
 
     assert (landing.fate, landing.link.state) == (MessageFate.PERMANENT, LinkState.FAILED)
     assert (landing.outcome, landing.code) == (Outcome.FAILED, Code.REFUSED_BY_CALENDAR)
+
+
+def invalid(**errors: str) -> Answer:
+    return Answer(status=422, errors=errors)
+
+
+def test_r37_a_zone_that_was_refused_is_said_by_its_other_names_then_as_utc() -> None:
+    """With the same instants; nothing is left after that."""
+    write = write_of(LINK, replace(FIELDS, tzid="Europe/Kyiv"))
+    zones: list[str | None] = []
+    tried: tuple[str, ...] = ()
+    other = write_otherwise(write, invalid(tzid="tzid_unrecognized"), tried)
+    while other is not None:
+        assert isinstance(other, Upsert)
+        assert isinstance(write, Upsert)
+        assert replace(other.fields, tzid="Europe/Kyiv") == write.fields
+        zones.append(other.zone)
+        tried = (*tried, write.zone or "") if not tried else (*tried, zones[-2] or "")
+        other = write_otherwise(other, invalid(start="tzid_unrecognized"), tried)
+    assert zones == ["Europe/Kiev", "Europe/Uzhgorod", "Etc/UTC"]
+
+
+def test_r37_another_zone_says_the_same_instants() -> None:
+    assert isinstance(UPSERT, Upsert)
+    assert in_zone(UPSERT, "Etc/UTC") == replace(UPSERT, fields=replace(UPSERT.fields, tzid="Etc/UTC"))
+
+
+def test_r14_where_an_event_must_have_a_title_it_gets_one_that_nobody_sees() -> None:
+    assert isinstance(EDIT, ForeignEdit)
+    untitled = replace(EDIT, fields=replace(EDIT.fields, summary=""))
+    other = write_otherwise(untitled, invalid(summary="required"), ())
+    assert other == replace(untitled, fields=replace(EDIT.fields, summary="\u200b"))
+
+
+@pytest.mark.parametrize(
+    ("write", "answer"),
+    [
+        (UPSERT, invalid(summary="too_long")),
+        (UPSERT, invalid(start="invalid")),
+        (UPSERT, Answer(status=500, errors={"tzid": "invalid"})),
+        (DELETE, invalid(tzid="invalid")),
+        (EDIT, invalid(description="too_long")),
+    ],
+)
+def test_r30_what_no_other_words_would_mend_is_refused(write: Any, answer: Answer) -> None:
+    assert write_otherwise(write, answer, ()) is None

@@ -320,10 +320,12 @@ def test_other_answers_need_no_look(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 408, 409, 425, 429, 500, 599])
-def test_r30_some_refusals_pass(status: int) -> None:
-    """They are tried again; after the last attempt they are exhausted."""
+def test_r30_some_answers_pass(status: int) -> None:
+    """They are tried again, and never called a refusal; after the last attempt they are exhausted."""
     assert read_answer(Answer(status=status), REMOVAL, connected=True) == SendResult(
-        kind=ResultKind.TRANSIENT, reason=f"The calendar refused the event ({status}).", code="exhausted"
+        kind=ResultKind.TRANSIENT,
+        reason=f"The calendar did not take the event for now ({status}).",
+        code="exhausted",
     )
 
 

@@ -8,7 +8,7 @@ from contracts.calendar import Code, IntegrationId, LinkId, LinkState, Origin, e
 from contracts.cronofy import CronofyEvent, EventOptions
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemContent
-from handlers import link_states
+from handlers import link_beginnings, link_states
 from handlers.calendar_move import Successor, plan_successor
 from handlers.outbound_message import ItemMessage, choose_for_link, judge_messages
 from handlers.plan import let_go_fingerprint
@@ -54,7 +54,7 @@ def test_an_agreement_leaves_what_the_calendar_allows_and_drops_what_kept_the_li
 
 def test_a_first_link_is_a_copy_of_ours_that_is_behind() -> None:
     """R1: its event's id is the same whoever computes it."""
-    link = link_states.first(ITEM, an_integration(), LinkId("new"))
+    link = link_beginnings.first(ITEM, an_integration(), LinkId("new"))
 
     assert (link.state, link.origin, link.calendar_id) == (BEHIND, Origin.OURS, "cal_1")
     assert link.event_id == event_id("acme", "ann", ITEM.type, ITEM.id)
@@ -76,7 +76,7 @@ def test_an_event_that_was_found_is_agreed_on(
     event: CronofyEvent, origin: Origin, code: Code | None, may_update: bool
 ) -> None:
     """R8, R9: with what its calendar allows; an event that bears an id of ours is ours."""
-    link = link_states.found(ITEM, an_integration(), event, a_reading(), LinkId("new"))
+    link = link_beginnings.found(ITEM, an_integration(), event, a_reading(), LinkId("new"))
 
     assert (link.state, link.origin, link.code) == (AGREED, origin, code)
     assert (link.may_update, link.may_delete) == (may_update, may_update)
@@ -93,7 +93,7 @@ def test_r21_a_foreign_event_that_was_not_shown_is_carried_over(code: Code, carr
         state=FAILED, code=code, series_identifier="series", may_update=False, may_delete=False
     )
 
-    link = link_states.carry_over(old, ITEM, an_integration(calendar_id="cal_2"), LinkId("new"))
+    link = link_beginnings.carry_over(old, ITEM, an_integration(calendar_id="cal_2"), LinkId("new"))
 
     assert (link.state, link.code, link.calendar_id) == (AGREED, carried, "cal_2")
     assert (link.event_uid, link.series_identifier) == ("uid", "series")

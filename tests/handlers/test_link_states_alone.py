@@ -1,20 +1,30 @@
 """Nobody but ``link_states`` makes a link or sets its state: the sources say so."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from handlers import link_states
 from tests.support.repository import ROOT
 
-SET_BASED = {"links.release", "moves.let_go", "tombstones.bury_links", "tombstones.want_removed"}
+SET_BASED = {
+    "links.release",
+    "links.reconsider",
+    "moves.let_go",
+    "tombstones.bury_links",
+    "tombstones.want_gone",
+}
 AS_ROWS = {"links.columns_of", "claims._landed_columns"}
 
 
-def _sources() -> Iterator[tuple[Path, ast.Module]]:
-    for package in ("handlers", "service"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield path, ast.parse(path.read_text())
+@cache
+def _sources() -> Sequence[tuple[Path, ast.Module]]:
+    return [
+        (path, ast.parse(path.read_text()))
+        for package in ("handlers", "service")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    ]
 
 
 def _calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
@@ -59,7 +69,7 @@ def test_nobody_else_makes_a_link() -> None:
         if any(_calls(function, "Link"))
     }
 
-    assert makers == {"handlers.link_states._pair", "links.links.link_of"}
+    assert makers == {"handlers.link_beginnings._pair", "links.links.link_of"}
 
 
 def test_nobody_else_sets_the_state_of_a_link() -> None:
@@ -67,7 +77,7 @@ def test_nobody_else_sets_the_state_of_a_link() -> None:
     elsewhere = [
         f"{path.name}:{call.lineno}"
         for path, tree in _sources()
-        if path.stem != "link_states"
+        if path.stem not in {"link_states", "link_beginnings"}
         for call in _calls(tree, "replace")
         for each in call.keywords
         if each.arg == "state" and not isinstance(each.value, ast.Constant)
@@ -76,7 +86,7 @@ def test_nobody_else_sets_the_state_of_a_link() -> None:
     assert elsewhere == []
 
 
-def test_the_store_moves_whole_sets_in_four_statements_alone() -> None:
+def test_the_store_moves_whole_sets_in_five_statements_alone() -> None:
     """They are named where the states are described."""
     setters = {
         f"{path.stem}.{function.name}"

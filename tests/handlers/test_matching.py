@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta, timezone
 
 from contracts.vorex import ItemType
-from handlers.compose import compose
 from handlers.matching import equal_items, items_by_match_key, match_key_of_event, match_key_of_item
+from handlers.texts.compose import compose
 from tests.builders import HOUR, NINE, TEN, a_content, an_event, an_item
 
 DAY = date(2026, 12, 3)

@@ -85,6 +85,7 @@ def a_line(**changes: Any) -> LogEntry:
         "item_type": ItemType.APPOINTMENT,
         "title": "New",
         "message_id": "m-1",
+        "trace_id": a_message().trace_id,
         "attempt": 1,
     }
     return LogEntry(**usual | changes)

@@ -22,7 +22,6 @@ from contracts.calendar import (
 from contracts.envelope import ItemChanged, decode
 from contracts.event_fields import fields_hash
 from contracts.vorex import ItemType
-from handlers.compose import compose
 from handlers.conflicts import fact_of, loss_entries
 from handlers.outbound_message import (
     MOST_REMEMBERED_WRITES,
@@ -33,6 +32,7 @@ from handlers.outbound_message import (
     judge_messages,
     superseded_entries,
 )
+from handlers.texts.compose import compose
 from tests.support.calendars import MORNING, changed
 
 NOW = 1000.0

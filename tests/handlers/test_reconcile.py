@@ -223,5 +223,27 @@ def test_r6_a_send_leaves_a_copy_that_this_sync_left_alone_for_good() -> None:
     assert sending(a_link(OLD, state=LinkState.FROZEN, code=Code.LOOP_STOPPED)) is None
 
 
+def test_r6_a_send_writes_an_item_whose_event_is_gone_as_a_copy_of_ours() -> None:
+    """Its deletion was not carried out, or Delete is not checked: the item stayed, without its event."""
+    gone = an_external_link(THEIRS, exists_there=False, state=LinkState.LET_GO, code=Code.OK)
+    found = sending(gone, THEIRS)
+    assert found is not None
+    assert (found.origin, found.state, found.exists_there) == (Origin.OURS, LinkState.BEHIND, False)
+    assert found.event_id == event_id("acme", "ann", "appointment", "77")
+
+
+def test_r8_a_send_never_writes_the_mask_of_a_private_event_that_is_gone() -> None:
+    private = replace(THEIRS, read_only_reason=Code.PRIVATE.value, imported_by=IntegrationId("one"))
+    gone = an_external_link(private, exists_there=False, state=LinkState.LET_GO, code=Code.OK)
+    assert sending(gone, private) is None
+
+
+def test_r18_a_send_never_takes_what_a_calendar_brought_back_to_its_integration() -> None:
+    """Not to another calendar either, that is linked now, until a person changes it."""
+    one = IntegrationId("one")
+    assert sending(None, replace(NEW, imported_by=one, changed_by=one)) is None
+    assert sending(None, replace(NEW, imported_by=one, changed_by=None)) == sending(None)
+
+
 def test_r22_a_send_notes_its_wish_whatever_the_integration_may_do_just_now() -> None:
     assert sending(None, active=False, status=Status.NOT_CONNECTED) == sending(None)

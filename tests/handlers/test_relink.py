@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.calendar import (
+    CalendarForms,
     Code,
     Direction,
     Item,
@@ -185,9 +186,10 @@ def test_r8_a_foreign_event_that_has_become_private_is_read_no_more() -> None:
 def test_r8_a_copy_of_ours_may_be_private() -> None:
     secret = an_item(title="Old", private=True)
     judgement = adoption(a_tombstone(a_link(secret), secret), ours_again(secret))
-    assert judgement.link == a_new_link(secret)
+    kept = CalendarForms(keeps_private=True)
+    assert judgement.link == a_new_link(secret, forms=kept)
     forgotten = adoption(a_tombstone(a_link(secret, agreed=None), secret), ours_again(secret))
-    assert forgotten.link == a_new_link(secret)
+    assert forgotten.link == a_new_link(secret, forms=kept)
 
 
 def test_r14_what_is_on_the_persons_calendar_no_more_is_removed_from_the_linked_one() -> None:

@@ -13,11 +13,11 @@ from contracts.messages import NoticeData
 from contracts.vorex import Action, Actor, ActorKind, ItemChangedData, ItemType
 from handlers.outbound_message import ItemMessage, judge_messages
 from handlers.plan import let_go_fingerprint
-from handlers.replay_forecast import (
+from handlers.replays.forecast import (
     ReplayForecast,
     ReplayOutcome,
     RunNow,
-    name_of,
+    names_of,
     of_item,
     of_malformed,
     of_notice,
@@ -272,9 +272,9 @@ def test_a_failed_link_without_a_code_is_left_alone_by_what_is_no_replay() -> No
 
 
 def test_a_calendar_without_a_name_is_known_by_its_account() -> None:
-    assert name_of(integration(calendar_name=None)) == "The calendar of ann@example.com"
-    assert name_of(integration(calendar_name="")) == "The calendar of ann@example.com"
-    assert name_of(integration()) == WHERE
+    assert " of ".join(names_of(integration(calendar_name=None))) == "The calendar of ann@example.com"
+    assert " of ".join(names_of(integration(calendar_name=""))) == "The calendar of ann@example.com"
+    assert " of ".join(names_of(integration())) == WHERE
 
 
 NOT_HERE = ReplayForecast(

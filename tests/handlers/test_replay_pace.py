@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from handlers.replay_pace import ReplayPace
+from handlers.replays.pace import ReplayPace
 
 
 def moments(pace: ReplayPace, *whose: str | None) -> list[float]:

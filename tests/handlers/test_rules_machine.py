@@ -9,16 +9,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from contracts.calendar import Code, Item, Link, LinkState, LogAction, Origin
-from contracts.cronofy import CronofyEvent
+from contracts.calendar import LogAction, Origin
 from contracts.vorex import ItemContent, ItemType, ShowAs
-from handlers.compose import compose
-from handlers.edits import edited_item
-from handlers.fingerprints import differing_fields, fingerprints_of_event
-from handlers.plan import belongs_on_calendar
 from tests.builders import HOUR, NINE, TEN, a_content
 from tests.support.knobs import examples
-from tests.support.rules_world import QUARTER_SECONDS, RulesCalendar, RulesWorld, send_all, settle
+from tests.support.rules_agreement import (
+    agree_with_calendar,
+    agree_with_vorex,
+    events_of,
+    nothing_is_overlooked,
+)
+from tests.support.rules_world import QUARTER_SECONDS, RulesWorld, send_all, settle
 
 PICK = st.integers(0, 7)
 TITLES = ("Lunch", "Dinner", "Breakfast")
@@ -224,50 +225,6 @@ class Rules(RuleBasedStateMachine):
     @staticmethod
     def _of(things: Any, which: int) -> Any:
         return things[which % len(things)]
-
-
-def events_of(calendar: RulesCalendar, link: Link) -> list[CronofyEvent]:
-    """The living events that are this link's item on the calendar."""
-    return [
-        event
-        for event in calendar.living()
-        if (event.event_id is not None and event.event_id == link.event_id)
-        or (event.event_id is None and event.event_uid == link.event_uid)
-    ]
-
-
-def agree_with_vorex(world: RulesWorld, item: Item) -> None:
-    version, deleted, content = world.vorex[item.type, item.id]
-    assert (version, deleted) == (item.version, item.deleted)
-    assert deleted or content == item.content
-
-
-def agree_with_calendar(world: RulesWorld, item: Item, calendar: RulesCalendar) -> None:
-    link = world.links.get((calendar.integration.id, item.ref))
-    wanted = belongs_on_calendar(item, calendar.integration)
-    if link is None:
-        assert not wanted
-        return
-    if link.state is LinkState.LET_GO or link.code is Code.LOOP_STOPPED:
-        return
-    assert link.state is LinkState.AGREED
-    events = events_of(calendar, link)
-    assert len(events) == wanted
-    if wanted:
-        assert item.content is not None
-        ours = compose(item.content)
-        assert ours is not None
-        fields = differing_fields(
-            fingerprints_of_event(events[0], item.content), fingerprints_of_event(ours, item.content)
-        )
-        theirs = link.origin is Origin.EXTERNAL  # its title may lack the account's name (R13)
-        assert not fields or (theirs and edited_item(item.content, events[0], fields) == item.content)
-
-
-def nothing_is_overlooked(world: RulesWorld, calendar: RulesCalendar) -> None:
-    """Every living event of the person's is an item (R3)."""
-    known = {link.event_uid for key, link in world.links.items() if key[0] == calendar.integration.id}
-    assert {event.event_uid for event in calendar.living() if event.event_id is None} <= known
 
 
 TestRules = Rules.TestCase

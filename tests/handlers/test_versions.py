@@ -60,14 +60,16 @@ def test_r17_a_lower_version_is_stale_and_changes_nothing() -> None:
     """Below what was received from Vorex."""
     stored = an_item(version=5, vorex_version=5)
 
-    assert judged(stored, a_message(version=4, title="Old")) == JudgedVersion(
-        verdict=VersionVerdict.STALE, item=stored
-    )
+    late = a_message(version=4, title="Old", time=NOW - 2 * HOUR)
+    assert judged(stored, late) == JudgedVersion(verdict=VersionVerdict.STALE, item=stored)
 
 
 def test_r17_an_equal_version_goes_on_and_changes_nothing() -> None:
-    """A redelivery, even with other contents; also where the calendar changed the item since."""
-    for stored in (an_item(version=5, vorex_version=5), edited_there(vorex_version=5, version=6)):
+    """A redelivery; also where the calendar changed the item since, whatever it says."""
+    for stored in (
+        an_item(version=5, vorex_version=5, title="Other"),
+        edited_there(vorex_version=5, version=6),
+    ):
         message = a_message(version=5, title="Other")
         assert judged(stored, message) == JudgedVersion(verdict=VersionVerdict.EQUAL, item=stored)
 
@@ -163,15 +165,18 @@ def test_r19_of_the_four_records_vorex_always_wins(kind: ItemType, action: Actio
     assert verdict.item.deleted is (action is Action.DELETED)
 
 
-def test_r19_deleted_in_vorex_and_changed_in_the_calendar_the_change_wins() -> None:
-    """However much later the deletion."""
-    verdict = judged(
-        edited_there(changed_at=NOW - HOUR), a_message(version=5, seen_version=4, action=Action.DELETED)
-    )
+@pytest.mark.parametrize(("changed", "change_wins"), [(-HOUR, False), (timedelta(0), False), (MINUTE, True)])
+def test_r19_deleted_in_vorex_and_changed_in_the_calendar_the_newer_wins(
+    changed: timedelta, change_wins: bool
+) -> None:
+    """A tie is the deletion's; what lost is kept."""
+    stored = edited_there(changed_at=NOW + changed)
+    verdict = judged(stored, a_message(version=5, seen_version=4, action=Action.DELETED))
 
-    assert not verdict.item.deleted
+    assert verdict.item.deleted is not change_wins
     assert verdict.loss is not None
-    assert (verdict.loss.by_vorex, verdict.loss.values) == (True, None)
+    assert verdict.loss.by_vorex is change_wins
+    assert verdict.loss.values == (None if change_wins else stored.content)
 
 
 def test_r19_deleted_in_the_calendar_and_changed_in_vorex_the_change_wins() -> None:

@@ -1,19 +1,16 @@
-"""The README is short, and what it tells of the tree, the settings and the crash points is so."""
+"""The README is short, and what it tells of the tree and the settings is so."""
 
 import re
-from collections.abc import Iterable
 
 import pytest
 
 from contracts.calendar import LinkState
-from service.settings import Settings
-from tests.support.repository import ROOT
+from tests.support.repository import ROOT, setting_defaults
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LARGEST = 14 * 1024
 NAMED = re.compile(r"`([a-z_]+)`")
 LINKED = re.compile(r"\]\((service/[a-z_]+)/?\)")
-CRASH_POINT = re.compile(r"\"((?:outbound|inbound|runs|tokens)\.\d+)\"")
 TABLE_ROW = re.compile(r"^\| ([^|]+) \| (.+) \|$", re.MULTILINE)
 
 
@@ -47,27 +44,13 @@ def test_the_map_names_every_room_of_the_service() -> None:
     assert sorted(told) == sorted(rooms)
 
 
-def _defaults() -> Iterable[tuple[str, str]]:
-    for name, field in Settings.model_fields.items():
-        default = field.default
-        if isinstance(default, tuple):
-            default = ",".join(map(str, default))
-        yield name.upper(), "" if default is None else str(default)
-
-
 def test_the_settings_are_told_with_their_defaults() -> None:
     """Each name once, and nothing that is no setting."""
     told = {name: said for names, said in _rows("Settings").items() for name in names.split(", ")}
-    wanted = dict(_defaults())
+    wanted = setting_defaults()
 
     assert told.keys() == wanted.keys()
     assert {name for name, default in wanted.items() if default not in told[name]} == set()
-
-
-def test_the_crash_points_are_those_in_the_code() -> None:
-    """A point that nobody tells of is a point that nobody has thought about."""
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "service").rglob("*.py"))
-    assert set(_rows("What a crash leaves behind")) == set(CRASH_POINT.findall(code))
 
 
 def test_the_states_of_a_link_are_told() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from tests.support.repository import ROOT
 
 RULES = ROOT / "handlers" / "RULES.md"
-NOT_BUILT = "## Decided, not built yet"
 RULE = re.compile(r"^- \*\*([GR]\d+a?)\*\* (.+?)(?=^- \*\*|^## |\Z)", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`([a-z_]+/[a-z_/.]+)`")
 DECIDED = re.compile(r"→ \[`([^`]+)`\]\(([^)]+)\)\s*$")
@@ -18,10 +17,9 @@ WRITTEN_IN = (".py", ".html", ".js", ".css", ".md")
 NUMBERS = [f"G{n}" for n in range(1, 11)] + ["G10a"] + [f"G{n}" for n in range(11, 20)]
 
 
-def _told() -> tuple[dict[str, str], dict[str, str]]:
-    """The rules that hold and those that are only decided, each number with its text."""
-    built, _, rest = RULES.read_text(encoding="utf-8").partition(NOT_BUILT)
-    return dict(RULE.findall(built)), dict(RULE.findall(rest))
+def _told() -> dict[str, str]:
+    """Each number with its text."""
+    return dict(RULE.findall(RULES.read_text(encoding="utf-8")))
 
 
 def _texts(*folders: str) -> Iterator[tuple[Path, str]]:
@@ -47,30 +45,27 @@ def _range(kind: str, first: str, last: str) -> list[str]:
     return order[order.index(f"{kind}{first}") : order.index(f"{kind}{last}") + 1]
 
 
-def test_every_number_that_code_or_a_test_cites_stands_in_the_rules() -> None:
-    """Of what is only decided documents may speak, code may not: nothing keeps it yet."""
-    built, decided = _told()
+def test_every_number_that_is_cited_stands_in_the_rules() -> None:
+    """By code, by tests and by documents."""
+    told = _told()
     unknown = {
         f"{path.relative_to(ROOT)}: {number}"
         for path, text in _texts(*CODE, "tests")
-        for number in _cited(text) - built.keys()
-        if path.suffix != ".md" or number not in decided
+        for number in _cited(text) - told.keys()
     }
     assert unknown == set()
 
 
 def test_every_rule_is_cited_by_a_test() -> None:
     """A rule without a proof is a wish."""
-    built, _ = _told()
     cited = set[str]().union(*(_cited(text) for _, text in _texts("tests")))
-    assert built.keys() - cited == set()
+    assert _told().keys() - cited == set()
 
 
 def test_every_rule_names_the_one_file_in_which_it_is_decided() -> None:
     """And the link leads to that file."""
-    built, _ = _told()
     astray = {}
-    for number, text in built.items():
+    for number, text in _told().items():
         named = DECIDED.findall(text)
         target = RULES.parent / named[0][1] if named else ROOT
         if len(named) != 1 or not target.is_file() or target.resolve() != ROOT / named[0][0]:
@@ -85,12 +80,6 @@ def test_every_file_that_a_rule_mentions_exists() -> None:
 
 
 def test_every_number_of_the_product_is_told_once() -> None:
-    """None is forgotten, and none is both built and not."""
+    """None is forgotten."""
     numbers = [number for number, _ in RULE.findall(RULES.read_text(encoding="utf-8"))]
     assert sorted(numbers) == sorted([*NUMBERS, *(f"R{n}" for n in range(1, 55))])
-
-
-def test_what_is_only_decided_names_no_file() -> None:
-    """Whoever builds it moves it up."""
-    _, decided = _told()
-    assert [number for number, text in decided.items() if "→" in text] == []

@@ -77,7 +77,7 @@ def _mutmut(names: Sequence[str]) -> int:
 
 
 def _found() -> Iterator[Mutant]:
-    for path in sorted(Path("handlers").glob("*.py")):
+    for path in sorted(Path("handlers").rglob("*.py")):
         data = SourceFileMutationData(path=path)
         data.load()
         module = ".".join(path.with_suffix("").parts)

@@ -82,9 +82,12 @@ def test_the_list_has_no_other_parts() -> None:
 
 def _source(function: str) -> str:
     """Of a function, or of a class's method."""
-    room, module, *owner, name = function.split(".")
-    text = (ROOT / room / f"{module}.py").read_text("utf-8")
+    path, parts = ROOT, function.split(".")
+    while not path.suffix:
+        path /= parts.pop(0)
+        path = path if path.is_dir() else path.with_suffix(".py")
+    text = path.read_text("utf-8")
     found: ast.AST = ast.parse(text)
-    for part in (*owner, name):
+    for part in parts:
         found = next(each for each in ast.iter_child_nodes(found) if getattr(each, "name", None) == part)
     return ast.get_source_segment(text, found) or ""

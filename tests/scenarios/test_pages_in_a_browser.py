@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Route, expect
 
-from service.web.rendering import long_day
+from service.web.locales import DEFAULT_PREFERENCES
 from tests.support.guide import (
     ACCOUNT,
     PATIENT_MILLISECONDS,
@@ -88,7 +88,9 @@ async def test_keys_do_what_the_mouse_does(town: GuideAddresses, browser: Browse
         complaints = listening(page, town)
         await page.goto(town.sign_in("u-keys"))
         await page.goto(f"{town.product}/my-calendar?month=2026-12")
-        await page.get_by_role("link", name=re.compile(f"^{long_day(date(2026, 12, 2))}")).focus()
+        await page.get_by_role(
+            "link", name=re.compile(f"^{DEFAULT_PREFERENCES.long_day(date(2026, 12, 2))}")
+        ).focus()
         for key in ("ArrowRight", "ArrowDown"):
             await page.keyboard.press(key)
         await page.keyboard.press("n")
@@ -104,6 +106,7 @@ async def test_keys_do_what_the_mouse_does(town: GuideAddresses, browser: Browse
         await expect(page.locator("#d2026-12-09")).to_be_focused()
         await page.goto(f"{town.product}/calendar-sync/connect")
         await press(page, ACCOUNT)
+        await press(page, "Link it")
         await page.wait_for_url("**/settings/linked-calendar")
         await page.keyboard.press("Tab")
         await page.goto(page.url.replace("linked-calendar", "sync-options"))
@@ -134,7 +137,7 @@ async def test_no_page_is_wider_than_the_screen_or_shuts_anybody_out(
         for path in (
             "/calendar-sync", *(f"{at}/settings/{tab}" for tab in tabs), f"{at}/logs", run,
             f"{at}/logs?trigger=real_time", f"{at}/delete", "/calendar-sync/exchange-help", "/my-calendar",
-            f"/my-calendar?day={day}", "/my-calendar/new", "/nowhere",
+            f"/my-calendar?day={day}", "/my-calendar/new", "/sessions", "/signed-out", "/nowhere",
         ):  # fmt: skip
             await open_to_all(page, f"{town.product}{path}")
 
@@ -174,7 +177,7 @@ async def test_nobody_loses_their_place_or_what_they_typed(town: GuideAddresses,
         await expect(subject).to_be_focused()
         await subject.fill("Typed once")
         await page.get_by_role("button", name="Add", exact=True).dblclick()
-        await expect(page.locator(".agenda a").filter(has_text="Typed once")).to_have_count(1)
+        await expect(page.locator(".block a").filter(has_text="Typed once")).to_have_count(1)
         assert all("422" in one for one in complaints), complaints
         await opened.clear_cookies()
         await expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible()
@@ -189,7 +192,7 @@ async def test_nobody_loses_their_place_or_what_they_typed(town: GuideAddresses,
         await press(page, "Send it again")
         await expect(page.get_by_text("Pat Place", exact=True).first).to_be_visible()
         await press(page, "Add the appointment")
-        await expect(page.locator(".agenda a").filter(has_text="Typed before the end")).to_be_visible()
+        await expect(page.locator('.block a[title^="Typed before the end"]')).to_be_visible()
 
 
 async def test_what_is_opened_stays_the_same_until_something_changes(

@@ -22,6 +22,7 @@ from service.demo.acceptance import AcceptanceWalk
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.tables import inbox
+from service.version import VERSION
 from tests.support.calendars import Outbound, changed, outbound, raw
 from tests.support.clock import ManualClock
 from tests.support.linked import Account, link
@@ -128,11 +129,32 @@ async def world(settings: Mapping[str, str]) -> AsyncIterator[Outbound]:
     await store.close()
 
 
+async def one_tells(processes: Sequence[Started]) -> None:
+    """Every process shows its version, in its first line too; one alone shows what all of them share."""
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+
+        async def shows() -> list[str]:
+            started = [one.logged("process.started")["address"] for one in processes]
+            return [(await client.get(f"{address}/metrics")).text for address in started]
+
+        async def told() -> bool:
+            return any("calendar_sync_budget_level 1.0" in one for one in await shows())
+
+        await until(told, what="the shared figures")
+        said = await shows()
+    build = f'calendar_sync_build_info{{version="{VERSION}"}} 1.0'
+    assert [build in one for one in said] == [True] * len(processes)
+    assert [json.loads(one.err[0]).get("version") for one in processes] == [VERSION] * len(processes)
+    for name in ("budget_level", "queue_messages", "outbox_messages", "integrations", "replays_waiting"):
+        assert sum(f"\ncalendar_sync_{name}" in one for one in said) == 1, name
+
+
 async def test_g17_g18_connected_finished_crossed_and_deactivated(
     settings: dict[str, str], start: Start, world: Outbound
 ) -> None:
     """G5, G10, G17, G18, then G11: deactivated, nothing crosses any more and the log says why."""
     processes = await asyncio.to_thread(start, *EVERY)
+    await one_tells(processes[1:])
     async with somebody(settings) as person:
         await person.sign_in(token(settings))
         await person.connect()
@@ -259,7 +281,7 @@ async def test_r30_operators_replay_what_can_succeed_now_and_discard_the_rest(
 
     assert await _dead_letters(settings, "replay", letters["refused"]["id"]) == {"count": 1}
     told = ("discard", letters["nonsense"]["id"], "--reason", "nobody can read it")
-    assert await _dead_letters(settings, *told) == {"count": 1}
+    assert (await _dead_letters(settings, *told))["count"] == 1
     await until(lambda: _letters_of(world, "resolved", 1), seconds=90, what="the replay's end")
     await until(lambda: _empty(rabbitmq), what="an empty queue")
 

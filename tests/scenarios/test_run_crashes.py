@@ -13,6 +13,7 @@ from service.crashpoints import EXIT_KILLED
 from service.integrations.activate import IntegrationSwitch
 from service.integrations.catch_up import DAILY_RUN, request_comparison
 from service.integrations.delete import IntegrationDeletion
+from service.integrations.undoing.whole_runs import RunUndo
 from service.keeper import due_runs
 from service.store.integrations import integrations
 from service.store.tables import credentials, integration_state, leases, links, runs
@@ -181,6 +182,28 @@ async def test_r21_a_deletion_that_removes_copies_survives_a_kill(place: LargeRu
     assert await _titles_there(place) == ["Event 0"]
     assert await place.world.rows(credentials) == []
     assert all(row["ended_at"] is not None for row in await place.world.rows(links))
+
+
+@pytest.mark.parametrize(
+    ("database", "point"),
+    [("sqlite", "runs.2#2"), pytest.param("postgresql", "runs.3#2", marks=POSTGRESQL)],
+    indirect=["database"],
+)
+async def test_r50_an_undo_survives_a_kill(place: LargeRuns, point: str) -> None:
+    """Inside the step that puts back, and after it: each change once, and the calendar as it was."""
+    place.fill_calendar(EVENTS)
+    await place.sync("retrieve")
+    assert len(await _titles_here(place)) == EVENTS
+
+    run = await _killed_and_started_again(place, _undo, point)
+
+    assert (run["kind"], run["state"], run["updated"], run["skipped"]) == ("undo", "done", EVENTS, 0)
+    assert (await _titles_here(place), len(await _titles_there(place))) == ([], EVENTS)
+
+
+async def _undo(place: LargeRuns) -> None:
+    retrieved = await _newest_run(place)
+    await RunUndo(place.world.store).start(OWNER, retrieved["id"], started_by="ann")
 
 
 async def _retrieve(place: LargeRuns) -> None:

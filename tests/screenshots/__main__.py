@@ -1,9 +1,11 @@
 """``make screenshots``: plays a busy afternoon in the demonstration and takes a picture of every page.
 
-All of them, light and dark, wide and on a phone, go to build/screenshots; the README's tour lies here.
+All of them, light and dark, wide and on a phone, go to build/screenshots; the README's tour lies here,
+and the handbook's pictures beside its pages.
 """
 
 import asyncio
+import base64
 import shutil
 import sys
 import tempfile
@@ -26,11 +28,18 @@ TOUR = (
     "my-calendar-light", "my-calendar-dark", "story-light", "list-light", "rehearsal-light", "run-light",
     "side-by-side-light", "operations-dark", "dead-letters-light", "my-calendar-phone", "list-phone",
 )  # fmt: skip
+GUIDE = {
+    "my-calendar-light": "my-calendar", "rehearsal-light": "confirmation", "list-light": "list",
+    "run-light": "run", "story-light": "story", "my-calendar-phone": "phone",
+}  # fmt: skip
+"""The pictures of the user guide, by the page and look that they show."""
+PICTURES = ROOT / "service" / "web" / "handbook" / "pictures"
 LOOKS = {"light": ((1280, 860), "light"), "dark": ((1280, 860), "dark"), "phone": ((360, 740), "dark")}
 SIDE_BY_SIDE = (1440, 1180)
 LONG = frozenset({"run", "logs", "real-time"})
 """Lists of which the first screen tells enough."""
-LARGEST_TOUR = 2_000_000
+LARGEST_TOUR, LARGEST_GUIDE = 2_000_000, 400_000
+PICTURE_QUALITY = 82
 
 
 @dataclass(kw_only=True)
@@ -40,6 +49,7 @@ class Album:
     browser: Browser
     state: Path
     taken: list[str] = field(default_factory=list)
+    guide: dict[str, bytes] = field(default_factory=dict)
 
     async def take(self, name: str, address: str, *, opened: str = "", wait: str = "") -> None:
         """``opened``: a line to click first; ``wait``: what must be seen before."""
@@ -52,6 +62,8 @@ class Album:
                 await page.screenshot(
                     path=ALL / f"{name}-{look}.png", full_page=look != "phone" and name not in LONG
                 )
+                if picture := GUIDE.get(f"{name}-{look}"):
+                    self.guide[picture] = await _small(page)
         self.taken.append(name)
 
 
@@ -64,7 +76,15 @@ async def _ready(page: Page, opened: str, wait: str) -> None:
         await frame.wait_for_load_state("networkidle")
 
 
-async def take_all(town: GuideAddresses, folder: Path) -> None:
+async def _small(page: Page) -> bytes:
+    """The first screen, in a form that weighs a fraction of the other."""
+    wire = await page.context.new_cdp_session(page)
+    taken = await wire.send("Page.captureScreenshot", {"format": "webp", "quality": PICTURE_QUALITY})
+    return base64.b64decode(taken["data"])
+
+
+async def take_all(town: GuideAddresses, folder: Path) -> dict[str, bytes]:
+    """All pages to build/screenshots; the guide's pictures by their names."""
     async with open_chromium() as browser, window(browser) as opened:
         page = await opened.new_page()
         scene = Scene(town=town, page=page, today=datetime.now(UTC).date())
@@ -91,6 +111,7 @@ async def take_all(town: GuideAddresses, folder: Path) -> None:
         await scene.complicate()
         await keep()
         await _take_the_rest(album, scene, page)
+    return album.guide
 
 
 async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
@@ -107,7 +128,8 @@ async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
         "appointment": f"{at}/my-calendar/new?day={day}", "story": f"{at}{story}",
         "list": f"{at}/calendar-sync", "logs": f"{linked}/logs",
         "real-time": f"{linked}/logs?trigger=real_time", "run": f"{at}{run}", "delete": f"{linked}/delete",
-        "exchange-help": f"{at}/calendar-sync/exchange-help", "operations": f"{at}/operations",
+        "exchange-help": f"{at}/calendar-sync/exchange-help", "devices": f"{at}/sessions",
+        "operations": f"{at}/operations",
         "dead-letters": f"{at}/operations/dead-letters", "dead-letter": f"{at}{letter}",
         "side-by-side": f"{at}/demo", "missing": f"{at}/nowhere", "calendars": scene.town.provider,
         "linked-calendar-there": f"{scene.town.provider}/owner/{scene.calendar_id}",
@@ -127,16 +149,19 @@ def demonstration(folder: Path) -> Iterator[GuideAddresses]:
 
 
 def main() -> int:
-    """1 where a picture of the tour is missing, or all of them together are too large to be carried."""
+    """1 where a picture of the tour is missing, or those that are kept are too large to be carried."""
     shutil.rmtree(ALL, ignore_errors=True)
     ALL.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder, demonstration(Path(folder)) as town:
-        asyncio.run(take_all(town, Path(folder)))
+        for name, picture in asyncio.run(take_all(town, Path(folder))).items():
+            (PICTURES / f"{name}.webp").write_bytes(picture)
     for name in TOUR:
         shutil.copyfile(ALL / f"{name}.png", HERE / f"{name}.png")
     size = sum(path.stat().st_size for path in HERE.glob("*.png"))
-    sys.stdout.write(f"{len(list(ALL.iterdir()))} pictures in {ALL}, {size:,} bytes of them in the tour\n")
-    return int(size > LARGEST_TOUR)
+    guide = sum(path.stat().st_size for path in PICTURES.iterdir())
+    told = f"{size:,} bytes of them in the tour, {guide:,} in the guide"
+    sys.stdout.write(f"{len(list(ALL.iterdir()))} pictures in {ALL}, {told}\n")
+    return int(size > LARGEST_TOUR or guide > LARGEST_GUIDE)
 
 
 if __name__ == "__main__":

@@ -80,8 +80,8 @@ class Scene:
         for legend in ("Retrieve linked calendar items:", "Send my calendar items:"):
             group = self.page.get_by_role("group", name=legend)
             await group.get_by_label("Enable").check()
-            await group.get_by_label("Get Past Items").select_option(label="1 week")
-            await group.get_by_label("Get Future Items").select_option(label="1 month")
+            await group.get_by_label("Get Past Items").select_option(value="1_week")
+            await group.get_by_label("Get Future Items").select_option(value="1_month")
         await press(self.page, "Confirmation")
         await expect(self.page.get_by_text("Look again")).to_be_visible(timeout=PATIENT_MILLISECONDS)
         self.linked = self.page.url.partition("/settings/")[0]
@@ -128,6 +128,7 @@ class Scene:
     async def _connect(self, account: str) -> None:
         await self.page.goto(f"{self.town.product}/calendar-sync/connect")
         await press(self.page, account)
+        await press(self.page, "Link it")
         await expect(self.page.get_by_role("heading", name="Calendar Sync Settings")).to_be_visible()
 
     async def _link(self, account: str, calendar: str) -> str:

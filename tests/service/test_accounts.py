@@ -187,7 +187,8 @@ async def test_r22_only_a_calendar_that_may_come_back_by_itself_is_looked_for(of
     async with office.store.begin() as connection:
         for one, why in zip(ids, reasons, strict=True):
             status = "not_connected" if why else "connected"
-            await change(connection, one, status=status, reason=why)
+            refused = why == "permission_withdrawn"
+            await change(connection, one, status=status, reason=why, grant_refused=refused)
     office.wire.broken.add("GET /v1/userinfo")
     office.wire.asked.clear()
     await office.clock.pass_time(3601)

@@ -1,6 +1,8 @@
 """The composition root: what it opens works, what it closes is gone, and readiness says what is missing."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,7 +28,10 @@ from service.demo.demonstration import demonstration
 from service.monitoring.readiness import Readiness
 from service.settings import Settings
 from service.store.engine.store import Store
+from tests.support.repository import ROOT
 
+OF_PAGES = frozenset({"babel", "fastapi", "jinja2", "jwt", "markdown_it"})
+"""What pages and their API are made with."""
 KEY = SecretStr(Fernet.generate_key().decode())
 
 
@@ -173,3 +178,16 @@ def _gone() -> Any:
             raise Unavailable("the database cannot be reached")
 
     return Gone()
+
+
+def test_a_process_that_shows_no_pages_imports_nothing_that_they_are_made_with() -> None:
+    """Every command but ``web`` and ``up``: a consumer does not hold 15 MiB that it never uses."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys, service.cli; print(*sys.modules)"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = told.stdout.split()
+
+    assert "service.consumers.outbound.engine" in imported
+    assert not {name.split(".")[0] for name in imported} & OF_PAGES
+    assert not {"service.app.pages", "service.web.dependencies", "service.web.catalogue"} & set(imported)

@@ -1,26 +1,20 @@
-"""When consumers pause, and that nothing is burnt meanwhile: the brake and the breaker."""
+"""When consumers pause, and that nothing is burnt meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
-import pytest
-
 from contracts.envelope import RunRequested
-from contracts.errors import Permanent, SyncError, Unavailable
+from contracts.errors import Permanent, Unavailable
 from contracts.messages import COMMANDS_EXCHANGE, QUEUE_OUTBOUND, QUEUE_RUNS
 from contracts.ports import Outgoing
+from handlers.settlement import BUG_CODE, LinkFailure, Settlement, settle
 from service.broker.memory import MemoryBroker
 from service.broker.topology import RETRY_DELAYS
 from service.consumers.brake import BRAKE_SECONDS, BUGS_IN_A_ROW, GIVE_BACK_SECONDS, Brake, Gate
 from service.consumers.failures import ReceivedMessage
 from service.consumers.loop import MessageLoop
-from service.cronofy.breaker import FIRST_PROBE_SECONDS, OUTAGE_FAILURES, CronofyBreaker
-from service.cronofy.budget import NoBudget
-from service.cronofy.transport import CronofyRequest, CronofyTransport, open_client
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
 from service.store.messages.dead_letters import LetterFilter
@@ -28,8 +22,12 @@ from service.store.messages.inbox import record
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
 from tests.support.message_loop import a_step
-from tests.support.scripted import transport_over
 from tests.support.waiting import until
+
+
+async def one_tenant() -> frozenset[str]:
+    """An installation of one tenant: their bugs are all there can be."""
+    return frozenset({"acme"})
 
 
 class Switch:
@@ -62,7 +60,7 @@ class Ground:
         self.store = store
         self.clock = ManualClock()
         self.breaker = Switch()
-        self.gate = Gate(queue=QUEUE_RUNS, clock=self.clock, breaker=self.breaker)
+        self.gate = Gate(queue=QUEUE_RUNS, clock=self.clock, census=one_tenant, breaker=self.breaker)
         self.work = Buggy(store)
         self.settled: list[str] = []
         self.broker = MemoryBroker(clock=self.clock, settled=self.settled.append)
@@ -111,7 +109,7 @@ async def running(store: Store) -> AsyncIterator[Ground]:
         yield ground
     finally:
         ground.breaker.open = False
-        ground.gate.brake.went_well()
+        ground.gate.brake.went_well("acme")
         stopping = asyncio.create_task(ground.consumer.stop(grace=5))
         await asyncio.sleep(0)
         await ground.clock.pass_time(1)
@@ -127,18 +125,6 @@ async def as_time_passes(clock: ManualClock, condition: Callable[[], Any], what:
         return bool(condition())
 
     await until(later, what=what)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
-    """A transport, and the breaker that watches it."""
-
-    transport: CronofyTransport
-    breaker: CronofyBreaker
-
-
-def is_open(watched: Watched) -> bool:
-    return watched.breaker.open
 
 
 async def bugs(ground: Ground) -> None:
@@ -199,142 +185,39 @@ async def test_a_pause_that_lasts_gives_the_window_back_once(store: Store) -> No
         assert await ground.letters() == 0
 
 
-def test_a_message_that_teaches_nothing_leaves_the_next_one_to_try() -> None:
+def ended(code: str | None, tenant: str = "acme", *, buried: bool = True) -> tuple[str, Settlement]:
+    """How a message of theirs ended: well, or by such a failure."""
+    if code is None:
+        return tenant, settle([], attempt=1, delays=())
+    failure = LinkFailure(transient=code == BUG_CODE, reason="it failed", code=code)
+    return tenant, settle([failure], attempt=1, delays=() if buried else (10,))
+
+
+async def test_a_message_that_teaches_nothing_leaves_the_next_one_to_try() -> None:
     """A refused message in the trial neither frees nor prolongs."""
-    clock = ManualClock()
-    brake = Brake(QUEUE_RUNS, clock)
-    for _ in range(BUGS_IN_A_ROW):
-        brake.bug(buried=True)
+    brake = Brake(QUEUE_RUNS, ManualClock(), one_tenant)
+    await brake.learn([ended(BUG_CODE)] * BUGS_IN_A_ROW)
     assert (brake.on, brake.paused, brake.try_one()) == (True, True, True)
-    brake.learned_nothing()
+    await brake.learn([ended("refused")])
     assert (brake.on, brake.paused) == (True, False)
-    brake.went_well()
+    await brake.learn([ended(None)])
     assert (brake.on, brake.try_one()) == (False, False)
 
 
 async def test_bugs_that_are_tried_again_do_not_count_until_they_are_letters() -> None:
-    """And one message that goes well begins the count anew."""
-    brake = Brake(QUEUE_RUNS, ManualClock())
-    for _ in range(3 * BUGS_IN_A_ROW):
-        brake.bug(buried=False)
-    for _ in range(BUGS_IN_A_ROW - 1):
-        brake.bug(buried=True)
-    brake.went_well()
-    for _ in range(BUGS_IN_A_ROW - 1):
-        brake.bug(buried=True)
+    """And one message that goes well begins the count anew, where there is one tenant."""
+    brake = Brake(QUEUE_RUNS, ManualClock(), one_tenant)
+    await brake.learn([ended(BUG_CODE, buried=False)] * 3 * BUGS_IN_A_ROW)
+    await brake.learn([ended(BUG_CODE)] * (BUGS_IN_A_ROW - 1))
+    await brake.learn([ended(None)])
+    await brake.learn([ended(BUG_CODE)] * (BUGS_IN_A_ROW - 1))
     assert not brake.on
-
-
-class Line:
-    """The way to a Cronofy that answers as the test says."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.probed: int | None = None
-        """What the synthetic call is answered, where it is something else."""
-        self.cut = False
-        self.asked = 0
-        self.clock = ManualClock()
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked += 1
-        if self.cut:
-            raise httpx.ConnectError("cut", request=request)
-        probing = request.url.path == "/v1/userinfo"
-        return httpx.Response(self.probed if probing and self.probed else self.status)
-
-
-@asynccontextmanager
-async def connected(line: Line) -> AsyncIterator[Watched]:
-    async with open_client("http://cronofy.test", wire=httpx.MockTransport(line)) as http:
-        transport, breaker = transport_over(http, NoBudget(), line.clock)
-        yield Watched(transport=transport, breaker=breaker)
-        await breaker.close()
-
-
-async def call(watched: Watched, owner: str = "one") -> None:
-    try:
-        await watched.transport.plain(CronofyRequest(method="GET", path="/v1/events", account=owner))
-    except SyncError:
-        return
-
-
-async def test_a_cronofy_that_cannot_be_reached_opens_the_breaker_and_a_probe_closes_it() -> None:
-    """The probe is a synthetic call; it asks seldom, and its first answer ends the outage."""
-    line = Line()
-    line.cut = True
-    async with connected(line) as watched:
-        for _ in range(OUTAGE_FAILURES - 1):
-            await call(watched)
-        assert not is_open(watched)
-        await call(watched)
-        assert is_open(watched)
-
-        before = line.asked
-        for seconds in (FIRST_PROBE_SECONDS, 2 * FIRST_PROBE_SECONDS):
-            await asyncio.sleep(0)
-            await line.clock.pass_time(seconds)
-            await until(lambda: line.clock._sleepers, what="the next pause")
-        assert (line.asked, is_open(watched)) == (before + 2, True)
-        line.cut, line.status = False, 401
-        await line.clock.pass_time(4 * FIRST_PROBE_SECONDS)
-        await until(lambda: not is_open(watched), what="an end of the outage")
-
-
-@pytest.mark.parametrize(
-    ("owners", "probed", "opens"),
-    [(["one"] * 30, 401, False), (["one"] * 30, 503, True), (["one", "two"] * 3, 401, True)],
-)
-async def test_server_errors_count_only_across_integrations(
-    owners: list[str], probed: int, opens: bool
-) -> None:
-    """R23: one account's fault is not an outage; where there is only one, a call without any decides."""
-    line = Line()
-    line.status, line.probed = 503, probed
-    async with connected(line) as watched:
-        for owner in owners:
-            await call(watched, owner)
-            await asyncio.sleep(0)
-        await until(lambda: is_open(watched) is opens, what="the breaker as it should be")
-
-
-@pytest.mark.parametrize("status", [200, 401, 404, 422, 429])
-async def test_whatever_cronofy_answers_begins_the_count_anew(status: int) -> None:
-    """A refusal is an answer."""
-    line = Line()
-    async with connected(line) as watched:
-        for _ in range(3):
-            line.status = 500
-            for number in range(OUTAGE_FAILURES - 1):
-                await call(watched, f"owner-{number}")
-            line.status = status
-            await call(watched)
-        assert not is_open(watched)
-
-
-async def test_a_probe_that_stumbles_does_not_end_the_probing() -> None:
-    """An outage that nobody looks at would never end."""
-    clock = ManualClock()
-    asked: list[int] = []
-
-    async def probe() -> None:
-        asked.append(1)
-        raise ZeroDivisionError
-
-    breaker = CronofyBreaker(clock, probe)
-    for _ in range(OUTAGE_FAILURES):
-        breaker.failed("one", unreachable=True)
-    for count in (1, 2):
-        await until(lambda: clock._sleepers, what="a pause")
-        await clock.pass_time(30)
-        assert len(asked) == count
-    await breaker.close()
 
 
 async def test_t13_changes_wait_unburnt_while_cronofy_is_down(world: Outbound) -> None:
     """No attempt, no dead letter, no request; on its return everything crosses once."""
     breaker = Switch()
-    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, breaker=breaker)
+    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, census=one_tenant, breaker=breaker)
     await world.integration()
     consumer = await world.start(gate=gate)
     await world.send(changed("a"))
@@ -360,7 +243,7 @@ async def test_t13_changes_wait_unburnt_while_cronofy_is_down(world: Outbound) -
 async def test_t13_a_write_that_met_the_outage_goes_back_into_its_lane(world: Outbound) -> None:
     """It is Cronofy, not the message: its attempt does not count."""
     breaker = Switch()
-    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, breaker=breaker)
+    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, census=one_tenant, breaker=breaker)
     await world.integration()
 
     async def fall(_writes: object) -> None:
@@ -381,7 +264,7 @@ async def test_t13_a_write_that_met_the_outage_goes_back_into_its_lane(world: Ou
 
 async def test_bug_after_bug_outbound_makes_readiness_red(world: Outbound) -> None:
     """The brake holds the outbound consumer too; malformed ones among them change nothing."""
-    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock)
+    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, census=one_tenant)
     await world.integration()
     world.calendars.faults.extend([ZeroDivisionError()] * 200)
     await world.start(gate=gate, retry_delays=(), prefetch=5)
@@ -392,3 +275,18 @@ async def test_bug_after_bug_outbound_makes_readiness_red(world: Outbound) -> No
     world.calendars.faults.clear()
     await as_time_passes(world.clock, lambda: not gate.brake.on, "the trial")
     await as_time_passes(world.clock, lambda: len(world.calendars.events) > 1, "the others")
+
+
+async def test_nothing_is_coming_while_the_brake_keeps_the_intake_from_it(world: Outbound) -> None:
+    """What is tried must be sent, though others wait behind it, and nothing else would release the brake."""
+    gate = Gate(queue=QUEUE_OUTBOUND, clock=world.clock, census=one_tenant)
+    await world.integration()
+    world.calendars.faults.extend([ZeroDivisionError()] * 200)
+    await world.start(gate=gate, retry_delays=(), prefetch=200)
+    await world.publish(*(changed(f"i-{number}") for number in range(BUGS_IN_A_ROW)))
+    await until(lambda: gate.brake.on, what="the brake")
+    await world.publish(*(changed(f"later-{number}") for number in range(30)))
+    world.calendars.faults.clear()
+
+    await as_time_passes(world.clock, lambda: not gate.brake.on, "the trial")
+    await as_time_passes(world.clock, lambda: len(world.calendars.events) == 30, "the others")

@@ -1,16 +1,25 @@
-"""The hourly look at Cronofy's channels (R22)."""
+"""The look at Cronofy's channels, where none of them has told anything for a day (R22)."""
 
 from functools import partial
 
 from service.integrations.channels import ChannelAudit
 from service.keeper import lost_channels
+from service.store.engine.ids import new_id
+from service.store.integrations import reads
+from service.store.integrations.channels import take_silent
 from service.store.integrations.integrations import change
-from service.store.tables import integrations
+from service.store.tables import integration_state, integrations
 from tests.support.office import EMAIL, Office, form
+
+DAY = 86_400.0
 
 
 def an_audit(office: Office) -> ChannelAudit:
     return office.parts.audit
+
+
+def _asked(office: Office) -> list[str]:
+    return [one for one in office.wire.asked if one != "POST /oauth/token"]
 
 
 async def channel_of(office: Office, integration_id: str) -> str | None:
@@ -24,11 +33,12 @@ async def test_a_channel_that_cronofy_has_stays(office: Office) -> None:
     integration_id = await office.finished()
     before = await channel_of(office, integration_id)
     office.wire.asked.clear()
+    await office.clock.pass_time(DAY + 1)
 
     await lost_channels(an_audit(office), office.accounts.ensure_channels).work()
 
     assert await channel_of(office, integration_id) == before
-    assert office.wire.asked == ["GET /v1/channels"]
+    assert _asked(office) == ["GET /v1/channels"]
 
 
 async def test_a_channel_that_is_gone_is_made_anew(office: Office) -> None:
@@ -39,6 +49,7 @@ async def test_a_channel_that_is_gone_is_made_anew(office: Office) -> None:
         sub = (await connection.execute(integrations.select())).mappings().one()["sub"]
     assert before is not None
     await office.gateway.close_channel(sub, before)
+    await office.clock.pass_time(DAY + 1)
 
     await lost_channels(an_audit(office), office.accounts.ensure_channels).work()
 
@@ -52,6 +63,7 @@ async def test_a_channel_of_another_calendar_does_not_count(office: Office) -> N
     integration_id = await office.finished()
     async with office.store.begin() as connection:
         await change(connection, integration_id, calendar_id="cal_after_relinking")
+    await office.clock.pass_time(DAY + 1)
 
     assert await an_audit(office)() == 1
     assert await channel_of(office, integration_id) is None
@@ -62,6 +74,7 @@ async def test_an_account_that_cannot_be_asked_changes_nothing(office: Office) -
     integration_id = await office.finished()
     before = await channel_of(office, integration_id)
     office.wire.broken.add("GET /v1/channels")
+    await office.clock.pass_time(DAY + 1)
 
     assert await an_audit(office)() == 0
     assert await channel_of(office, integration_id) == before
@@ -115,3 +128,46 @@ async def test_a_channel_for_an_integration_that_was_deleted_meanwhile_is_closed
 
     assert profile.account.channels == {}
     assert await channel_of(office, integration_id) is None
+
+
+async def test_only_an_account_that_was_silent_for_a_day_is_asked_and_once_in_two(office: Office) -> None:
+    """A channel through which a notice came proves itself."""
+    silent, told = await office.finished(), await office.finished("u-22")
+    (profile,) = office.world.profiles(EMAIL)
+    async with office.store.begin() as connection:
+        await change(connection, told, sub="acc_other")
+    office.wire.asked.clear()
+    await office.clock.pass_time(DAY - 1)
+    assert await an_audit(office)() == 0
+    async with office.store.begin() as connection:
+        now = await office.store.now(connection)
+        await reads.hear(connection, told, now=now)
+    assert office.wire.asked == []
+
+    for hours in (1, 24, 23, 2):
+        await office.clock.pass_time(hours * 3600)
+        async with office.store.begin() as connection:
+            await reads.hear(connection, told, now=await office.store.now(connection))
+        await an_audit(office)()
+
+    assert _asked(office) == ["GET /v1/channels"] * 2
+    assert await channel_of(office, silent) in profile.account.channels
+
+
+async def test_many_accounts_are_asked_some_a_minute(office: Office) -> None:
+    """Those first that were asked longest ago."""
+    await office.finished()
+    (row,) = await office.rows(integrations)
+    async with office.store.begin() as connection:
+        for at in range(1, 8):
+            copy = {**row, "id": new_id(), "sub": f"acc_{at}", "calendar_name": f"Calendar {at}"}
+            await connection.execute(integrations.insert().values(copy))
+            await connection.execute(integration_state.insert().values(integration_id=copy["id"]))
+    await office.clock.pass_time(DAY + 1)
+
+    async with office.store.begin() as connection:
+        moments = {"heard_before": 1e12, "audited_before": 1e12, "now": await office.store.now(connection)}
+        first = await take_silent(connection, **moments, limit=5)
+        rest = await take_silent(connection, **moments, limit=3)
+
+    assert len({one.integration.sub for one in (*first, *rest)}) == 8

@@ -27,11 +27,10 @@ from service.demo.demonstration import Demo
 from service.demo.safeguard import secrets_of
 from service.settings import Settings
 from service.store.engine.store import Store
-from tests.support.processes import SECRETS, run, started
+from tests.support.processes import SECRETS, Started, run, started
 from tests.support.servers import free_port
 
 SAMPLE = Path(__file__).parents[2] / "contracts" / "samples" / "appointment-created.json"
-TRIES = 100
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def letters(settings: Mapping[str, str], folder: Path, *words: str) -> list[dict
 @pytest.mark.parametrize("words", [("fly",), ("consume",), ("consume", "everything"), ("up", "--no-such")])
 def test_wrong_usage_ends_with_2(tmp_path: Path, words: tuple[str, ...]) -> None:
     """0 done, 1 failed, 2 wrong usage."""
-    ended = run(*words, settings={}, folder=tmp_path, cold=True)
+    ended = run(*words, settings={}, folder=tmp_path)
 
     assert ended.returncode == 2
     assert b"Traceback" not in ended.stderr
@@ -101,12 +100,12 @@ def test_what_needs_rabbitmq_says_so(
     assert b"needs RabbitMQ" in ended.stderr
 
 
-def test_an_old_schema_is_named_with_its_remedy(tmp_path: Path, embedded: dict[str, str]) -> None:
+def test_a_missing_database_is_named_with_its_remedy(tmp_path: Path, embedded: dict[str, str]) -> None:
     """Exit code 1, a sentence, no traceback."""
     ended = run("web", settings=embedded, folder=tmp_path)
 
     assert ended.returncode == 1
-    assert b"the database schema is at nothing" in ended.stderr
+    assert b"there is no file" in ended.stderr
     assert b"calendar-sync migrate" in ended.stderr
     assert b"Traceback" not in ended.stderr
 
@@ -167,6 +166,22 @@ def test_publish_names_a_file_that_is_not_there(tmp_path: Path, embedded: dict[s
     assert b"nowhere.json" in ended.stderr
 
 
+def test_a_publisher_checks_a_file_without_sending_it(tmp_path: Path) -> None:
+    """Every fault with its field and rule, exit code 2; no setting is needed, nothing is reached."""
+    wrong = b"\n".join([an_event(1, version=0, action="moved"), an_event(2)])
+
+    good = run("publish", "--check", "-", settings={}, folder=tmp_path, given=an_event())
+    told = run("publish", "--check", "-", settings={}, folder=tmp_path, given=wrong)
+
+    assert (good.returncode, good.stdout) == (0, b"")
+    assert good.stderr.decode().strip() == "1 can be published; nothing was sent"
+    assert told.returncode == 2
+    assert told.stdout.decode().splitlines() == [
+        "line 1: data.action: must be one of 'created', 'updated' or 'deleted'",
+        "line 1: data.version: must be at least 1",
+    ]
+
+
 def test_a_letter_that_does_not_exist_is_a_sentence(tmp_path: Path, embedded: dict[str, str]) -> None:
     """Exit code 1."""
     assert run("migrate", settings=embedded, folder=tmp_path).returncode == 0
@@ -179,7 +194,16 @@ def test_a_letter_that_does_not_exist_is_a_sentence(tmp_path: Path, embedded: di
 
 @pytest.mark.parametrize(
     "words",
-    [("replay",), ("replay", "x", "--all-matching"), ("discard", "x"), ("list", "--since", "yesterday")],
+    [
+        ("replay",),
+        ("replay", "x", "--all-matching"),
+        ("discard", "x"),
+        ("list", "--since", "yesterday"),
+        ("list", "--state", "gone"),
+        ("groups", "--reason", "nonsense"),
+        ("replay", "--all-matching", "--queue", "nonsense"),
+        ("discard", "--all-matching", "--reason", "x", "--integration", "sam"),
+    ],
 )
 def test_dead_letters_asked_wrongly_ends_with_2(
     tmp_path: Path, embedded: dict[str, str], words: tuple[str, ...]
@@ -232,33 +256,8 @@ async def _refusing_integrations(url: str) -> None:
 
 
 @pytest.mark.rabbitmq
-def test_every_process_stops_when_told_to(tmp_path: Path, installed: dict[str, str]) -> None:
-    """SIGTERM: exit code 0; before that, alive, ready and measured."""
-    prepared(installed, tmp_path)
-    for words in (("consume", "all"), ("consume", "inbound"), ("relay",), ("web",), ("keeper",)):
-        with started(*words, settings=installed, folder=tmp_path, cold=True) as process:
-            address = process.logged("process.started")["address"]
-            if words[0] in {"consume", "keeper"}:
-                assert str(json.loads(process.err[0])["port"]) in address
-            assert _asked(address, "/healthz").status_code == 200
-            ready = _asked(address, "/readyz")
-            assert (ready.status_code, ready.json()) == (200, {"ready": True, "because": []}), words
-            assert _asked(address, "/metrics").status_code == 200
-            assert process.stop() == 0, words
-            assert process.out == []
-
-
-def test_the_simulator_says_that_it_has_started_once_it_answers(tmp_path: Path) -> None:
-    """And at which address: whoever waits for that line may ask at once."""
-    with started("simulator", settings=SECRETS, folder=tmp_path) as simulator:
-        address = simulator.logged("process.started")["address"]
-        assert _asked(address, "/_control/stats").status_code == 200
-        assert simulator.stop() == 0
-
-
-@pytest.mark.rabbitmq
 def test_the_guides_walk_over_separate_processes(tmp_path: Path, installed: dict[str, str]) -> None:
-    """G17, G18 as installed: relay, web, two consumers of everything, keeper and simulator apart."""
+    """G17, G18 as installed, each process alive, ready and measured before; exit code 0 on SIGTERM."""
     pages, notices, calendars = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
     settings = installed | {
         "PUBLIC_URL": pages,
@@ -271,23 +270,49 @@ def test_the_guides_walk_over_separate_processes(tmp_path: Path, installed: dict
     }
     prepared(settings, tmp_path)
     said: list[str] = []
-    all_words = (("simulator",), ("relay",), ("web",), ("consume", "all"), ("consume", "all"), ("keeper",))
     with ExitStack() as stack:
-        processes = [
-            stack.enter_context(started(*words, settings=settings, folder=tmp_path)) for words in all_words
-        ]
-        for process in processes:
-            process.logged("process.started")
+        processes = {
+            words: stack.enter_context(started(*words, settings=settings, folder=tmp_path, cold=cold))
+            for words, cold in APART.items()
+        }
+        for words, process in processes.items():
+            _is_alive_ready_and_measured(words, process)
         vorex = Demo(settings=_signing(settings), simulator=calendars)
         token = vorex.sign_in_token(SystemClock())
         walking = walk_all(product=pages, calendar_provider=calendars, token=token, say=said.append)
         assert asyncio.run(walking), said
-        assert [process.stop() for process in processes] == [0] * len(processes)
+        assert {words: process.stop() for words, process in processes.items()} == dict.fromkeys(APART, 0)
+        assert all(process.out == [] for process in processes.values())
+
+
+APART = {
+    ("simulator",): False,
+    ("relay",): True,
+    ("web",): True,
+    ("consume", "all"): True,
+    ("consume", "inbound"): False,
+    ("consume", "outbound"): False,
+    ("keeper",): True,
+}
+"""The processes of an installation, and which of them start cold: several consumers of the same queues."""
+
+
+def _is_alive_ready_and_measured(words: tuple[str, ...], process: Started) -> None:
+    address = process.logged("process.started")["address"]
+    if words == ("simulator",):  # whoever waits for that line may ask at once
+        assert _asked(address, "/_control/stats").status_code == 200
+        return
+    if words[0] in {"consume", "keeper"}:
+        assert str(json.loads(process.err[0])["port"]) in address
+    assert _asked(address, "/healthz").status_code == 200
+    ready = _asked(address, "/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "because": []}), words
+    assert _asked(address, "/metrics").status_code == 200
 
 
 def _asked(address: str, path: str) -> httpx.Response:
     """What it answers; that it is not ready (503) may be said for a while where the machine is busy."""
-    tries = TRIES
+    tries = 100
     while (answer := httpx.get(f"{address}{path}", timeout=60)).status_code == 503 and (tries := tries - 1):
         time.sleep(0.1)
     return answer
@@ -349,14 +374,14 @@ def test_a_malformed_message_becomes_a_letter_that_operators_can_handle(
 
 
 def _first_letter(settings: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    for _ in range(TRIES):
+    for _ in range(100):
         if found := letters(settings, folder):
             return found[0]
     raise AssertionError("no dead letter came about")
 
 
 def _letter_with(settings: Mapping[str, str], folder: Path, act: str) -> dict[str, Any]:
-    for _ in range(TRIES):
+    for _ in range(100):
         letter = _first_letter(settings, folder)
         if any(each["act"] == act for each in letter["acts"]):
             return letter

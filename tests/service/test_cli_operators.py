@@ -5,13 +5,17 @@ import json
 import os
 import pwd
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.messages import QUEUE_OUTBOUND
+from service.cli.dead_letters import come_through
 from service.store.engine.store import Store
 from service.store.messages.burying import NewDeadLetter, bury
 from tests.support.processes import SECRETS, run, started
@@ -107,11 +111,73 @@ def test_all_that_match_are_replayed_at_a_rate_and_stopped(settings: dict[str, s
     assert (grown.returncode, grown.stdout) == (1, b"")
     assert b"7 letters match by now, not 6" in grown.stderr
 
+    dry = run("dead-letters", "replay", *which, "--dry-run", settings=settings, folder=tmp_path)
+    assert dry.stdout.decode().splitlines() == [
+        "would replay 7, which takes at least 1 seconds",
+        "7 × Still malformed: data.version: must be at least 1.",
+    ]
+
     slow = run("dead-letters", "replay", *which, "--rate", "0.01", settings=settings, folder=tmp_path)
     assert slow.stdout.decode().splitlines() == ["replaying 7"]
     assert b"7 of 7 dead letters" in slow.stderr
     assert letters(settings, tmp_path, "stop") == {"count": 6}
     assert len(letters(settings, tmp_path, "list", "--state", "open")["items"]) == 7
+
+
+def test_r30_a_replay_says_of_its_length_what_its_dry_run_said(
+    new_sqlite_url: str, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """One integration's messages go out one a second, and so it is told before and after."""
+
+    async def bury_more(store: Store) -> None:
+        letters = [
+            replace(a_letter(number, code="exhausted"), integration_id="i-1") for number in range(10, 30)
+        ]
+        async with store.begin() as connection:
+            await bury(connection, letters, now=NOW)
+
+    asyncio.run(_with_store(new_sqlite_url, bury_more))
+    which = ("dead-letters", "replay", "--all-matching", "--reason", "exhausted")
+    dry = run(*which, "--dry-run", settings=settings, folder=tmp_path)
+    assert dry.stdout.decode().splitlines()[0] == "would replay 20, which takes at least 20 seconds"
+    sent = run(*which, settings=settings, folder=tmp_path)
+    told = "it takes at least 20 seconds; to end it: calendar-sync dead-letters stop"
+    assert told in sent.stderr.decode().splitlines()
+
+
+@given(st.lists(st.integers(0, 900)))
+def test_r30_a_bar_of_replays_ends_where_it_should_whatever_others_add(seen: list[int]) -> None:
+    """It never goes back nor says more than the number it began with."""
+    begun, told, lowest = 600, 0, 600
+    for left in [*seen, 0]:
+        told += come_through(lowest, left)
+        lowest = min(lowest, left)
+        assert 0 <= told <= begun
+    assert told == begun
+
+
+def test_r30_all_that_match_are_mended_alike_or_discarded_and_taken_back(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    """A change is made to each message's own data; what stays wrong is named and stays open."""
+    (tmp_path / "change.json").write_text('{"version": 4, "item": {"reference": null}}')
+    which = ("--all-matching", "--expect", "7")
+    dry = letters(settings, tmp_path, "edit", *which, str(tmp_path / "change.json"), "--dry-run")
+    assert dry == {"count": 7, "wrong": {}}
+    (tmp_path / "wrong.json").write_text('{"version": 4, "action": "invented"}')
+    wrong = run(
+        "dead-letters", "edit", *which, str(tmp_path / "wrong.json"), settings=settings, folder=tmp_path
+    )
+    assert (wrong.returncode, wrong.stdout.count(b"still wrong: data.action")) == (1, 7)
+
+    done = letters(settings, tmp_path, "discard", "--all-matching", "--code", "malformed", "--reason", "x")
+    assert done["count"] == 7
+    assert len(letters(settings, tmp_path, "list")["items"]) == 1
+    assert len(letters(settings, tmp_path, "list", "--state", "all")["items"]) == 8
+    assert letters(settings, tmp_path, "undo", "--batch", done["batch"]) == {"count": 7}
+
+    assert letters(settings, tmp_path, "edit", *which, str(tmp_path / "change.json")) == dry
+    assert len(letters(settings, tmp_path, "list", "--state", "edited")["items"]) == 7
 
 
 def test_a_malformed_message_is_mended_from_a_file(settings: dict[str, str], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEntry, Outcome
+from contracts.vorex import Action
 from service.integrations.activate import IntegrationSwitch
 from service.store.logs.logs import log
 from service.store.tables import log_entries
@@ -80,6 +81,59 @@ async def test_r19_of_a_record_vorex_wins_whoever_was_last(ann: TwoPeopleWithRun
         "kept": {"start": "2026-12-03T12:00:00Z", "end": "2026-12-03T13:00:00Z"},
         "lost": {"start": "2026-12-03T15:00:00Z", "end": "2026-12-03T16:00:00Z"},
     }
+
+
+async def _deleted_and_changed(
+    ann: TwoPeopleWithRuns, *, kind: str, deleted_first: bool, inactive: bool
+) -> None:
+    """Vorex deletes the item and the calendar's owner moves its copy, before either hears of the other."""
+    await ann.say("Lunch", type=kind)
+    await ann.people.rest(reads=False)
+    (event,) = ann.people.world.events(ann.calendar)
+    switching = IntegrationSwitch(ann.home.store)
+    await switching.deactivate(ANN, ann.mine)
+    for step in (0, 1):
+        if (step == 0) is deleted_first:
+            await ann.say("Lunch", action=Action.DELETED)
+        else:
+            ann.people.world.change_event(
+                ann.calendar, event["event_uid"], start="2026-12-03T15:00:00Z", end="2026-12-03T16:00:00Z"
+            )
+        if inactive:
+            await ann.people.settle()
+        await ann.people.pass_time(30)
+    await switching.activate(ANN, ann.mine)
+    await ann.rest()
+
+
+async def test_r19_an_appointment_deleted_in_vorex_and_changed_later_lives_on(ann: TwoPeopleWithRuns) -> None:
+    """With the change, on both sides; that Vorex had deleted it is kept in the log."""
+    await _deleted_and_changed(ann, kind="appointment", deleted_first=True, inactive=True)
+
+    assert await ann.titles() == ["Lunch"]
+    (event,) = ann.people.world.events(ann.calendar)
+    assert event["start"] == "2026-12-03T15:00:00Z"
+    assert (await _lost(ann))["lost"] == {"deleted": True}
+
+
+@pytest.mark.parametrize("inactive", [True, False])
+async def test_r19_an_appointment_changed_and_deleted_in_vorex_later_is_gone(
+    inactive: bool, ann: TwoPeopleWithRuns
+) -> None:
+    """And the change is kept in the log, where it was heard of."""
+    await _deleted_and_changed(ann, kind="appointment", deleted_first=False, inactive=inactive)
+
+    assert await ann.titles() == []
+    assert ann.events() == []
+    lost = await _lost(ann)
+    assert lost["lost"]["start"] == "2026-12-03T15:00:00Z"
+
+
+async def test_r19_a_record_deleted_in_vorex_is_gone_whatever_is_newer(ann: TwoPeopleWithRuns) -> None:
+    """Records are Vorex's."""
+    await _deleted_and_changed(ann, kind="service_call", deleted_first=True, inactive=True)
+
+    assert ann.events() == []
 
 
 async def test_r27_of_a_private_item_the_times_alone_are_kept(ann: TwoPeopleWithRuns) -> None:

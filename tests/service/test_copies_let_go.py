@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from handlers.undoing.putting_back import MOVED_THERE
 from service.integrations.activate import IntegrationSwitch
+from service.integrations.undoing.whole_runs import RunUndo
 from service.integrations.views import get_integration
 from service.store.links import moves
 from service.store.tables import links
@@ -63,6 +65,21 @@ async def test_r16_choosing_touches_no_link_and_a_kill_while_they_are_let_go_of_
     assert on(ann, second(ann)) == ([] if stayed else visits(3))
     elsewhere = [row for row in await ann.rows(links) if row["calendar_id"] == ann.calendar]
     assert {(row["state"], row["moving"]) for row in elsewhere} == {("let_go", False)}
+
+
+async def test_r50_the_undo_of_a_move_lists_its_copies_as_left_and_how_they_move_back(
+    ann: TwoPeopleWithRuns,
+) -> None:
+    """It is the choice of the calendar that moved them, and that is made in the settings."""
+    await settled(ann, items=3)
+    run_id = await choose(ann, copies="move")
+    await ann.rest()
+    assert on(ann, second(ann)) == visits(3)
+
+    page = await RunUndo(ann.home.store).rehearse(ANN, run_id or "", limit=10)
+
+    moved = [(row.title, row.left, row.reason) for row in page.rows if row.reason == MOVED_THERE]
+    assert sorted(moved) == [(title, True, MOVED_THERE) for title, _ in visits(3)]
 
 
 async def test_r16_a_choice_that_was_cut_short_in_the_middle_goes_on_with_the_next_activation(

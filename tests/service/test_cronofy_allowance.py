@@ -19,8 +19,8 @@ LIMITS = limits_of(50, 500)
 NOW = 1_800_000_000_000
 
 
-def wants(count: int, *, integrations: int = 1, cost: int = 1) -> ProcessDemand:
-    return ProcessDemand(costs=[cost] * count, integrations=integrations)
+def wants(count: int, *, cost: int = 1) -> ProcessDemand:
+    return ProcessDemand(costs=[cost] * count)
 
 
 def most_within(span: int, moments: list[int]) -> int:
@@ -142,7 +142,7 @@ def test_r32_what_becomes_free_is_shared_by_the_integrations_that_wait() -> None
     allowance.rule(NOW + 10, LIMITS, "drop", live=wants(1))
     free = NOW + SECOND_SPAN + GRANT_SLACK_MILLISECONDS + 1
 
-    flood = allowance.rule(free, LIMITS, "flood", live=wants(55, integrations=1))
+    flood = allowance.rule(free, LIMITS, "flood", live=wants(55))
 
     assert flood.live == 22
     assert allowance.rule(free, LIMITS, "drop", live=wants(1)).live == 1
@@ -203,3 +203,51 @@ def test_the_shared_text_keeps_everything_and_stays_small() -> None:
 
     assert Allowance.parse(allowance.text()) == allowance
     assert len(allowance.text()) < 4_500
+
+
+def test_r32_beyond_half_of_the_minute_live_changes_are_spread_and_nearly_all_of_it_is_used() -> None:
+    """Spent in ten seconds, the minute would keep whoever comes next waiting for fifty."""
+    allowance, sendings = Allowance(), []
+    for now in range(NOW, NOW + 3 * MINUTE_SPAN, 50):
+        sendings += [now] * allowance.rule(now, LIMITS, "a", live=wants(20)).live
+
+    longest = max(later - earlier for earlier, later in pairwise(sendings))
+    assert longest <= 3_000
+    for minute in (1, 2):
+        began = NOW + minute * MINUTE_SPAN
+        assert sum(1 for at in sendings if began <= at < began + MINUTE_SPAN) >= 0.95 * 475
+
+
+def test_r44_who_has_had_little_of_the_minute_keeps_no_distance() -> None:
+    """What others took slows down the others."""
+    allowance = Allowance()
+    for now in range(NOW, NOW + 20_000, 1_000):
+        allowance.rule(now, LIMITS, "a", live=ProcessDemand(costs=[1] * 40, tenants=["loud"] * 40))
+    demand = ProcessDemand(costs=[1] * 10, tenants=["loud"] * 5 + ["calm"] * 5)
+
+    assert allowance.rule(NOW + 19_010, LIMITS, "a", live=demand).granted[0] == (5, 6, 7, 8, 9)
+
+
+def test_r32_a_run_does_not_overtake_live_changes_that_go_at_a_pace() -> None:
+    """They wait, so what is less urgent waits too."""
+    allowance, live, runs = Allowance(), 0, 0
+    for now in range(NOW, NOW + 40_000, 100):
+        begun = now >= NOW + 6_000
+        ruling = allowance.rule(now, LIMITS, "a", live=wants(60), runs=wants(60 if begun else 0))
+        live, runs = live + ruling.live, runs + ruling.runs
+
+    assert runs == 0
+    assert live >= 330
+
+
+def test_r44_who_goes_at_a_pace_is_not_held_back_by_what_others_send_now_and_then() -> None:
+    """The distance is to one's own last request."""
+    allowance, sent = Allowance(), 0
+    for now in range(NOW, NOW + 55_000, 50):
+        others = ["b", "c"] if not now % 300 else []
+        demand = ProcessDemand(costs=[1] * (5 + len(others)), tenants=[*others, *["a"] * 5])
+        granted = allowance.rule(now, LIMITS, "a", live=demand).granted[0]
+        if now >= NOW + 10_000:
+            sent += sum(1 for place in granted if place >= len(others))
+
+    assert sent >= 30

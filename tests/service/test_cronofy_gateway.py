@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from contracts.errors import GrantRefused, Permanent, Transient, Unanswered
-from contracts.ports import Turn
+from contracts.ports import Turn, Urgency
 from contracts.writes import Delete, EventWrite
 from tests.support.scripted import ACCESS, GatewayUnderTest, accepted, an_upsert, answered
 
@@ -88,7 +88,7 @@ async def test_401_renews_once_and_repeats_once_and_pays_for_both() -> None:
     """The repeat is a request, too."""
     bench = GatewayUnderTest(answered(401), answered(202))
 
-    await bench.gateway.write("acc_1", [an_upsert()], turn=Turn(integration_id="i-1", run=True))
+    await bench.gateway.write("acc_1", [an_upsert()], turn=Turn(integration_id="i-1", urgency=Urgency.RUN))
 
     assert [request.headers["Authorization"] for request in bench.script.requests] == [
         "Bearer token-1",
@@ -167,10 +167,16 @@ async def test_a_channel_is_asked_for_as_documented() -> None:
     assert bench.script.body() == {"callback_url": "https://x", "filters": {"calendar_ids": ["cal_1"]}}
 
 
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+"""The example of RFC 7636, appendix B."""
+
+
 async def test_g5_the_authorize_address_is_the_documented_one() -> None:
     """As CRONOFY.md C5 says."""
     url = httpx.URL(
-        GatewayUnderTest().gateway.authorize_url(state="s&1", redirect_uri="https://x/calendar-sync/callback")
+        GatewayUnderTest().gateway.authorize_url(
+            state="s&1", redirect_uri="https://x/calendar-sync/callback", verifier=VERIFIER
+        )
     )
 
     assert str(url).startswith(
@@ -179,6 +185,8 @@ async def test_g5_the_authorize_address_is_the_documented_one() -> None:
     assert "scope=read_account%20list_calendars%20read_events%20create_event%20delete_event" in str(url)
     assert url.params["redirect_uri"] == "https://x/calendar-sync/callback"
     assert (url.params["state"], url.params["avoid_linking"]) == ("s&1", "true")
+    assert url.params["code_challenge"] == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert url.params["code_challenge_method"] == "S256"
 
 
 async def test_the_first_of_several_secrets_signs_in_and_none_is_shown() -> None:
@@ -187,9 +195,10 @@ async def test_the_first_of_several_secrets_signs_in_and_none_is_shown() -> None
         answered(200, {"access_token": "a", "refresh_token": "r", "expires_in": 60, "sub": "acc_1"})
     )
 
-    grant = await bench.gateway.exchange_code("code", "https://x")
+    grant = await bench.gateway.exchange_code("code", "https://x", verifier=VERIFIER)
 
     assert bench.script.body()["client_secret"] == "newest"
+    assert bench.script.body()["code_verifier"] == VERIFIER
     assert grant.sub == "acc_1"
     assert "newest" not in repr(ACCESS)
 
@@ -198,5 +207,5 @@ async def test_a_used_code_is_a_refused_grant() -> None:
     """invalid_grant is used for both (CRONOFY.md C9)."""
     with pytest.raises(GrantRefused):
         await GatewayUnderTest(answered(400, {"error": "invalid_grant"})).gateway.exchange_code(
-            "code", "https://x"
+            "code", "https://x", verifier=VERIFIER
         )

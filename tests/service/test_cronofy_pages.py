@@ -7,6 +7,7 @@ import pytest
 
 from contracts.cronofy import EventsQuery
 from contracts.errors import Permanent, Transient, Unanswered, Unavailable
+from service.consumers.inbound.page_trail import MOST_PAGES, PageTrail
 from tests.support.scripted import GatewayUnderTest, Reply, all_pages, answered
 
 
@@ -100,3 +101,75 @@ async def test_an_expired_page_is_transient_so_that_the_read_begins_anew(status:
         await GatewayUnderTest(answered(status)).gateway.next_page(
             "acc_1", "https://api.cronofy.test/v1/events/pages/a"
         )
+
+
+@pytest.mark.parametrize(
+    "host", ["api-de.cronofy.test", "api.cronofy.com", "api-uk.cronofy.com", "gateway.cronofy.test"]
+)
+async def test_a_next_page_on_a_sister_host_is_asked_for_at_our_own(host: str) -> None:
+    """The token stays where it belongs, and the read goes on."""
+    bench = GatewayUnderTest(answered(200, {"pages": {}, "events": []}))
+
+    await bench.gateway.next_page("acc_1", f"https://{host}/v1/events/pages/abc?x=1")
+
+    assert str(bench.script.requests[0].url) == "https://api.cronofy.test/v1/events/pages/abc?x=1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.cronofy.com.evil.test/v1/events/pages/a",
+        "https://notapi.cronofy.com/v1/events/pages/a",
+        "https://api.cronofy.com/v1/userinfo",
+        "https://api.cronofy.com:444/v1/events/pages/a",
+        "http://api-de.cronofy.test/v1/events/pages/a",
+        "https://me:x@api-de.cronofy.test/v1/events/pages/a",
+        "https://cronofy.test/v1/events/pages/a",
+    ],
+)
+async def test_what_only_looks_like_a_sister_host_is_refused(url: str) -> None:
+    """Nothing is asked for."""
+    bench = GatewayUnderTest()
+    with pytest.raises(Permanent, match="outside"):
+        await bench.gateway.next_page("acc_1", url)
+    assert bench.script.requests == []
+
+
+async def test_a_page_that_names_itself_ends_the_read() -> None:
+    """With a sentence."""
+    url = "https://api.cronofy.test/v1/events/pages/a"
+    bench = GatewayUnderTest(answered(200, {"pages": {"next_page": url}, "events": []}))
+    with pytest.raises(Transient, match="names itself"):
+        await bench.gateway.next_page("acc_1", url)
+
+
+async def test_a_range_beyond_the_window_is_read_as_far_as_the_window_goes() -> None:
+    """422 for the range: once more without it (CRONOFY.md C29)."""
+    bench = GatewayUnderTest(answered(422), answered(200, {"pages": {}, "events": []}))
+    query = EventsQuery(from_=date(2026, 12, 1), to=date(2027, 12, 31), include_managed=True)
+
+    await bench.gateway.first_page("acc_1", query)
+
+    asked = [dict(request.url.params) for request in bench.script.requests]
+    assert asked[1] == {"tzid": "Etc/UTC", "include_managed": "true"}
+
+
+async def test_another_422_is_no_question_of_the_window() -> None:
+    """Nor is one without a range."""
+    bench = GatewayUnderTest(answered(422), answered(422), answered(422))
+    for query in (EventsQuery(), EventsQuery(from_=date(2026, 12, 1))):
+        with pytest.raises(Permanent):
+            await bench.gateway.first_page("acc_1", query)
+    assert len(bench.script.requests) == 3
+
+
+def test_the_pages_of_a_read_lead_on_and_to_an_end() -> None:
+    """No circle, and not for ever."""
+    trail = PageTrail()
+    assert [trail.follow(page) for page in ("a", "b")] == ["a", "b"]
+    with pytest.raises(Transient, match="in a circle: it was ended after 2"):
+        trail.follow("a")
+    for at in range(MOST_PAGES - 2):
+        trail.follow(str(at))
+    with pytest.raises(Transient, match="5,000 pages"):
+        trail.follow("one more")

@@ -44,7 +44,7 @@ async def test_r32_every_call_pays_before_it_is_sent() -> None:
 async def test_r32_a_fresh_permit_is_not_paid_twice_and_a_stale_one_is_taken_again() -> None:
     """The lane takes its budget before its last check."""
     bench = GatewayUnderTest(answered(202), answered(202))
-    turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
+    turn = Turn(integration_id="i-1", permit=await bench.budget.take(Turn(integration_id="i-1")))
 
     await bench.gateway.write("acc_1", [an_upsert()], turn=turn)
     assert len(bench.budget.taken) == 1
@@ -57,7 +57,7 @@ async def test_r32_a_fresh_permit_is_not_paid_twice_and_a_stale_one_is_taken_aga
 async def test_r32_a_budget_that_runs_out_within_the_time_limit_is_no_unanswered_request() -> None:
     """The token was refused and its renewal took the permit's life; nothing that counts was sent."""
     bench = GatewayUnderTest(answered(401, {}), time_limit=1.0)
-    turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
+    turn = Turn(integration_id="i-1", permit=await bench.budget.take(Turn(integration_id="i-1")))
     bench.budget.spent = True
 
     with pytest.raises(Throttled):
@@ -68,7 +68,7 @@ async def test_r32_a_budget_that_runs_out_within_the_time_limit_is_no_unanswered
 async def test_r32_whoever_comes_with_a_lapsed_permit_waits_for_another_as_long_as_it_takes() -> None:
     """Waiting in the budget's line is no time-out of Cronofy's."""
     bench = GatewayUnderTest(answered(202), time_limit=0.5)
-    turn = Turn(integration_id="i-1", permit=await bench.budget.take("i-1"))
+    turn = Turn(integration_id="i-1", permit=await bench.budget.take(Turn(integration_id="i-1")))
     await bench.clock.pass_time(0.3)
     bench.budget.wait = 1.0
 

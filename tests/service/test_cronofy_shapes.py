@@ -7,15 +7,8 @@ from typing import Any
 
 import pytest
 
-from contracts.cronofy import (
-    Calendar,
-    Channel,
-    CronofyEvent,
-    EventsPage,
-    Profile,
-    TokenGrant,
-    UserInfo,
-)
+from contracts.cronofy import Calendar, Channel, CronofyEvent, EventsPage
+from contracts.cronofy_accounts import Profile, TokenGrant, UserInfo
 from contracts.errors import Malformed
 from contracts.event_fields import EventFields
 from contracts.times import wire_time
@@ -63,16 +56,31 @@ def an_upsert(**different: Any) -> Upsert:
 
 
 def test_an_event_with_only_what_is_always_there_is_read() -> None:
-    """Everything else is optional (CRONOFY.md C2)."""
+    """Everything else is optional (CRONOFY.md C2): an absent text is an empty one."""
     event = CronofyEvent.parse(BARE)
 
     assert event.start == datetime(2026, 12, 3, 9, tzinfo=UTC)
-    assert (event.event_id, event.summary, event.location, event.updated) == (None, None, None, None)
+    assert (event.summary, event.description, event.location, event.transparency) == ("", "", "", "opaque")
+    assert (event.event_id, event.created, event.updated, event.event_private) == (None, None, None, None)
     assert not event.options.update
 
 
+@pytest.mark.parametrize("name", ["summary", "description", "location", "transparency"])
+@pytest.mark.parametrize("nothing", [None, "absent"])
+def test_an_absent_attribute_is_an_empty_one(name: str, nothing: str | None) -> None:
+    """Left out or null; a copy of ours always has a title, so its row does not say one."""
+    row = {**FULL, "event_id": None} | ({name: None} if nothing is None else {})
+    if nothing:
+        row.pop(name)
+    empty = "opaque" if name == "transparency" else ""
+
+    assert getattr(CronofyEvent.parse(row), name) == empty
+    ours = getattr(CronofyEvent.parse({**row, "event_id": "vcs-1"}), name)
+    assert ours == (None if name == "summary" else empty)
+
+
 def test_a_full_event_is_read_and_unknown_attributes_are_ignored() -> None:
-    """Empty and absent stay two things; the year 0 is no time."""
+    """The year 0 is no time."""
     event = CronofyEvent.parse(FULL)
 
     assert (event.summary, event.description, event.location) == ("Dentist", "", "High Street")

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from sqlalchemy import func, select, update
 
-from contracts.cronofy import EventsPage, EventsQuery, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery
+from contracts.cronofy_accounts import UserInfo
 from contracts.errors import Permanent
 from contracts.ports import EventReader, Permit, Turn
 from service.cronofy.gateway import CronofyGateway
@@ -77,9 +78,9 @@ class Late(FreeBudget):
         super().__init__()
         self._meanwhile = meanwhile
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
         await self._meanwhile()
-        return await super().take(integration_id, cost, run)
+        return await super().take(turn, cost)
 
 
 class Interrupted:
@@ -114,6 +115,7 @@ class Account(Interrupted):
         super().__init__(inner, at_page, then)
         self.largest_batch, self.write = inner.largest_batch, inner.write
         self.close_channel, self.revoke_profile = inner.close_channel, inner.revoke_profile
+        self.revoke_account = inner.revoke_account
 
 
 async def _with_events(home: OnePerson, number: int) -> str:

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
+from service.store.engine.ids import new_id
 from service.store.engine.store import Store
-from service.store.messages import dead_letters
+from service.store.messages import dead_letters, discards
 from service.store.messages.burying import NewDeadLetter, bury, letter_fingerprint, note_attempts, resolve
 from service.store.messages.dead_letters import LetterConflict, LetterFilter, NoLetter
 from service.store.messages.inbox import known, record
@@ -204,7 +205,9 @@ async def test_discarding_keeps_the_reason_and_can_be_undone(store: Store) -> No
     (letter_id,) = await buried(store, a_letter())
 
     async with store.begin() as connection:
-        await dead_letters.discard(connection, [letter_id], who="olga", reason="a test message", now=NOW)
+        await discards.discard(
+            connection, [letter_id], who="olga", reason="a test message", batch=new_id(), now=NOW
+        )
     assert (await shown(store, letter_id))["state"] == "discarded"
     async with store.begin() as connection:
         await dead_letters.undo(connection, [letter_id], who="omar", now=NOW)

@@ -31,6 +31,8 @@ from service.settings import Settings
 DELAYS = Settings(_env_file=None).retry_delays
 assert DELAYS == (10, 60, 300, 1800, 7200)
 
+LETTER = "0192e4c1-0000-7000-8000-0000000000aa"
+
 
 def a_delivery(body: bytes = b"{}", headers: Mapping[str, str | int] = MappingProxyType({})) -> Delivery:
     return Delivery(
@@ -132,19 +134,25 @@ def test_an_unforeseen_error_names_the_places_in_our_code() -> None:
 
 def test_a_retry_goes_home_by_the_name_of_its_queue() -> None:
     """Same bytes and id, one attempt on, the replay's mark kept."""
-    delivery = a_delivery(b"bytes", {REPLAY_HEADER: "letter-1", ATTEMPT_HEADER: 2})
+    delivery = a_delivery(b"bytes", {REPLAY_HEADER: LETTER, ATTEMPT_HEADER: 2})
 
     message = retry_of(delivery, ("s", "m-1"), Settlement(retry_in=60, next_attempt=3))
 
     assert (message.exchange, message.routing_key) == ("calendar-sync.retry.60", "calendar-sync.inbound")
     assert (message.body, message.message_id) == (b"bytes", "m-1")
-    assert message.headers == {REPLAY_HEADER: "letter-1", ATTEMPT_HEADER: 3}
-    assert replayed_by(delivery) == "letter-1"
+    assert message.headers == {REPLAY_HEADER: LETTER, ATTEMPT_HEADER: 3}
+    assert replayed_by(delivery) == LETTER
 
 
-def test_a_letter_keeps_how_the_message_came() -> None:
+@pytest.mark.parametrize("mark", ["", "x" * 16_000, f"{LETTER}\n", f"{LETTER} ", LETTER.upper(), 7, True])
+def test_r43_what_no_letter_can_be_called_marks_no_replay(mark: str | int) -> None:
+    """Else a publisher's header of any length would stand in every line about its message."""
+    assert replayed_by(a_delivery(b"bytes", {REPLAY_HEADER: mark})) is None
+
+
+async def test_a_letter_keeps_how_the_message_came() -> None:
     """R30: bytes, routing key and headers."""
-    letter = letter_of(a_delivery(b"bytes"), ("s", "m"), LinkFailure(transient=False, reason="no"))
+    letter = await letter_of(a_delivery(b"bytes"), ("s", "m"), LinkFailure(transient=False, reason="no"))
 
     assert (letter.body, letter.routing_key, letter.attempt) == (b"bytes", "change", 2)
 

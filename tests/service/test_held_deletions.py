@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.store.tables import deletions, items, links
+from service.consumers.inbound.held_deletions import DeletionAnswer
+from service.integrations.undoing.answers import AnswerGiven
+from service.store.tables import deletions, items, links, outbox
 from tests.support.office import Office
 from tests.support.one_person import NINE, TEN
 from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns, two_people_with_runs
@@ -33,12 +35,16 @@ async def _held(ann: TwoPeopleWithRuns, *, foreign: int = 0) -> None:
     assert {link["code"] for link in await ann.her_links()} == {"held_deletion"}
 
 
+async def settled(ann: TwoPeopleWithRuns, answer: DeletionAnswer) -> int:
+    return (await ann.held.settle(ANN, ann.mine, answer, AnswerGiven(by="ann"))).count
+
+
 async def test_r11_delete_carries_all_of_them_out(ann: TwoPeopleWithRuns) -> None:
     """With a log entry and a fact each."""
     await _held(ann, foreign=3)
     before = len(ann.people.tap.facts)
 
-    assert await ann.held.settle(ANN, ann.mine, "delete") == MANY
+    assert await settled(ann, "delete") == MANY
     await ann.rest()
 
     assert await ann.titles() == []
@@ -52,7 +58,7 @@ async def test_r11_keep_writes_our_copies_again(ann: TwoPeopleWithRuns) -> None:
     """Under their own ids, never a second one."""
     await _held(ann)
 
-    assert await ann.held.settle(ANN, ann.mine, "keep") == MANY
+    assert await settled(ann, "keep") == MANY
     await ann.rest()
 
     assert ann.events() == [(f"Item {at:02}", True) for at in range(MANY)]
@@ -64,7 +70,7 @@ async def test_r11_keep_leaves_the_items_of_foreign_events_on_my_calendar(ann: T
     """Their events are gone for good; the pairs are let go."""
     await _held(ann, foreign=MANY)
 
-    assert await ann.held.settle(ANN, ann.mine, "keep") == MANY
+    assert await settled(ann, "keep") == MANY
     await ann.people.rest()
 
     assert len(await ann.titles()) == MANY
@@ -78,7 +84,7 @@ async def test_r11_a_pair_that_moved_on_meanwhile_is_passed_over(ann: TwoPeopleW
     await ann.say("Item 03", title="Changed")
     await ann.rest()
 
-    assert await ann.held.settle(ANN, ann.mine, "delete") == MANY - 1
+    assert await settled(ann, "delete") == MANY - 1
     await ann.rest()
 
     assert await ann.titles() == ["Changed"]
@@ -88,7 +94,7 @@ async def test_r11_a_pair_that_moved_on_meanwhile_is_passed_over(ann: TwoPeopleW
 async def test_r11_answered_deletions_do_not_hold_the_next_one(ann: TwoPeopleWithRuns) -> None:
     """They count no more among the deletions of a day."""
     await _held(ann)
-    await ann.held.settle(ANN, ann.mine, "keep")
+    await settled(ann, "keep")
     await ann.rest()
     event = ann.people.world.events(ann.calendar)[0]
     assert await ann.rows(deletions) == []
@@ -103,7 +109,7 @@ async def test_r11_an_answer_given_twice_does_nothing_twice(ann: TwoPeopleWithRu
     """The second finds nothing that waits."""
     await _held(ann)
 
-    assert [await ann.held.settle(ANN, ann.mine, "delete") for _ in range(2)] == [MANY, 0]
+    assert [await settled(ann, "delete") for _ in range(2)] == [MANY, 0]
 
 
 class TestApi:
@@ -119,7 +125,7 @@ class TestApi:
             f"{address}/held-deletions", json={"answer": "keep"}, headers=office.bearer()
         )
 
-        assert (answer.status_code, answer.json()) == (200, {"count": 1})
+        assert (answer.status_code, answer.json()["count"]) == (200, 1)
         assert (await office.get(address)).json()["held_deletions"] == 0
 
     @pytest.mark.parametrize("form", [{}, {"answer": "release"}, {"answer": "drop"}, {"answer": True}, None])
@@ -152,3 +158,16 @@ class TestApi:
             row = {"link_id": link_id, "integration_id": integration_id, "state": "held"}
             await connection.execute(deletions.insert().values(**row, noticed_at=office.clock.now()))
         return integration_id
+
+
+async def test_r48_a_question_is_told_once_to_vorex(ann: TwoPeopleWithRuns) -> None:
+    """However many deletions it is about, and though more of them come while it waits."""
+    await _held(ann)
+    await ann.say("One more")
+    await ann.people.rest(reads=False)
+    for event in ann.people.world.events(ann.calendar):
+        ann.people.world.delete_event(ann.calendar, event["event_uid"])
+    await ann.people.rest(reads=False)
+
+    keys = [row["routing_key"] for row in await ann.rows(outbox)]
+    assert keys.count("integration.question_waiting") == 1

@@ -136,7 +136,7 @@ async def test_r20_a_notice_while_inactive_is_noted_and_read_later(home: OnePers
     assert await home.items() == []
 
     await home.set(mine, active=True)
-    assert list(await home.reader.pending()) == [mine]
+    assert [one for one, _ in await home.reader.pending()] == [mine]
     await home.reader.catch_up(mine)
 
     assert len(await home.items()) == 1

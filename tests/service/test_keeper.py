@@ -76,8 +76,8 @@ class Notices:
     def __init__(self) -> None:
         self.waiting = ["i-1", "i-2"]
 
-    async def pending(self) -> Sequence[str]:
-        return list(self.waiting)
+    async def pending(self) -> Sequence[tuple[str, str]]:
+        return [(one, "acme") for one in self.waiting]
 
     async def catch_up(self, integration_id: str) -> None:
         self.waiting.remove(integration_id)
@@ -304,6 +304,6 @@ async def test_who_waits_without_a_moment_comes_first_on_either_database(store: 
         async with own.begin() as connection:
             await connection.execute(update(integration_state).where(state == noted).values(**told))
             await connection.execute(update(integration_state).where(state == dead).values(reading_since=now))
-            assert await reads.unread(connection, now=now.timestamp(), limit=1) == [dead]
+            assert [*await reads.unread(connection, now=now.timestamp(), limit=1)] == [dead]
             assert await runs.unread_for_long(connection, before=later, since=later, limit=1) == [dead]
     await own.close()

@@ -1,5 +1,6 @@
 """Whose a message is, is read from it, however large or broken it is (R46)."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from time import process_time
@@ -12,7 +13,7 @@ from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Delivery
 from handlers.settlement import LinkFailure
 from service.consumers.failures import letter_of
-from service.store.messages.ownership import owner_of, read_document
+from service.store.messages.ownership import SLICE, owner_by_slices, owner_in_turns, owner_of, read_document
 from tests.support.odd_letters import ODD, as_bytes
 
 
@@ -23,12 +24,18 @@ def a_delivery(body: bytes) -> Delivery:
     )  # fmt: skip
 
 
+NAMELESS = {
+    "the item alone", "single quotes", "a fragment of the tail", "base64", "compressed",
+    "compressed otherwise", "UTF-7", "two tenants", "data in base64", "a tenant as a number",
+    "tenants in a list", "data as a text",
+}  # fmt: skip
+"""They do not say whose they are, or of two."""
+
+
 class TestOwner:
     """Whose a message is, is read from it, however large or broken it is."""
 
-    @pytest.mark.parametrize(
-        "odd", sorted(ODD.keys() - {"the item alone", "single quotes", "a fragment of the tail", "base64"})
-    )
+    @pytest.mark.parametrize("odd", sorted(ODD.keys() - NAMELESS))
     def test_is_found(self, odd: str) -> None:
         assert owner_of(ODD[odd]).tenant_id == "acme"
 
@@ -46,9 +53,9 @@ class TestOwner:
     def test_is_nobody_where_the_bytes_do_not_agree(self, body: bytes) -> None:
         assert owner_of(body).tenant_id is None
 
-    def test_is_buried_with_it(self) -> None:
+    async def test_is_buried_with_it(self) -> None:
         failure = LinkFailure(transient=False, code="malformed", reason="no")
-        letter = letter_of(a_delivery(ODD["too large"]), ("s", "m"), failure)
+        letter = await letter_of(a_delivery(ODD["too large"]), ("s", "m"), failure)
         assert letter.tenant_id == "acme"
 
     @given(st.binary(max_size=200), st.sampled_from(sorted(ODD)))
@@ -91,3 +98,97 @@ def test_reading_the_owner_takes_time_in_proportion(worst: Callable[[int], bytes
         return min(taken)
 
     assert seconds(1 << 20) < 4 * max(seconds(1 << 19), 0.001)
+
+
+LONGEST_OF_BROKER = 1 << 20
+"""Bytes that RabbitMQ lets through, as it is set up."""
+HOSTILE = {
+    "escaped letters": b"\\u0061",
+    "escaped names": b'"\\u0074\\u0065\\u006e',
+    "broken UTF-8": b"\xff",
+    "broken UTF-16": b"\x00\xd8",
+    "broken UTF-32": b"\xff\xff\xff\xff",
+    "quotes": b'"',
+    "beginnings of names": b'"tenant_i',
+    "names without values": b'"tenant_id x',
+}
+MARKS = {"broken UTF-16": b"\xff\xfe", "broken UTF-32": b"\xff\xfe\0\0"}
+
+
+def _least_seconds(work: Callable[[], object]) -> float:
+    """Processor time of the best of some tries: nothing makes work less than it is."""
+    found = []
+    for _ in range(5):
+        began = process_time()
+        work()
+        found.append(process_time() - began)
+    return min(found)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_r43_whose_the_worst_message_is_takes_no_longer_than_counting_to_a_million(kind: str) -> None:
+    """That is about 50 ms, measured in the same run; it took several times as long for escapes and UTF-16."""
+    unit = HOSTILE[kind]
+    body = MARKS.get(kind, b"") + (unit * (LONGEST_OF_BROKER // len(unit) + 1))[:LONGEST_OF_BROKER]
+
+    assert _least_seconds(lambda: owner_of(body)) < _least_seconds(lambda: sum(1 for _ in range(1_000_000)))
+
+
+WITHOUT_LIMIT = 16 << 20
+"""Bytes that a broker lets through that nobody has set up."""
+LARGE = {
+    **{kind: MARKS.get(kind, b"") + unit * (WITHOUT_LIMIT // len(unit)) for kind, unit in HOSTILE.items()},
+    "blanks": b'"tenant_id"' + b" " * WITHOUT_LIMIT,
+    "blanks behind names": (b'"tenant_id"' + b" " * 5000) * (WITHOUT_LIMIT // 5011),
+    "blanks behind a colon": b'"tenant_id":' + b" " * WITHOUT_LIMIT,
+    "one claim behind all": b"x" * WITHOUT_LIMIT + b'"tenant_id": "acme"',
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+async def test_r43_a_message_of_any_size_leaves_the_event_loop_its_turns(kind: str) -> None:
+    """As many as it has slices: none of them is longer than that which is bounded above."""
+    turns, over = 0, False
+
+    async def others() -> None:
+        nonlocal turns
+        while not over:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    found = await owner_in_turns(LARGE[kind])
+    over = True
+    await beside
+
+    assert turns >= len(LARGE[kind]) // SLICE
+    assert found == owner_of(LARGE[kind])
+    assert found.tenant_id == ("acme" if kind == "one claim behind all" else None)
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_r43_no_slice_of_a_message_takes_longer_than_counting_to_a_million(kind: str) -> None:
+    """That is about 50 ms. The longest of all slices, in the best of some readings."""
+
+    def longest() -> float:
+        reading, longest = owner_by_slices(LARGE[kind]), 0.0
+        while True:
+            began = process_time()
+            ended = next(reading, owner_by_slices) is owner_by_slices
+            longest = max(longest, process_time() - began)
+            if ended:
+                return longest
+
+    most = _least_seconds(lambda: sum(1 for _ in range(1_000_000)))
+    assert min(longest() for _ in range(3)) < most
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-le"])
+def test_r46_where_a_slice_ends_changes_nothing(encoding: str) -> None:
+    """In a name, in its blanks or in its value, of bytes and of characters."""
+    claim = '"tenant\\u005fid" : "\u00e4cme"'
+    width = len("x".encode(encoding))
+    for length in {SLICE, SLICE // width}:
+        for before in range(length - len(claim) - 2, length + 2):
+            body = ("x" * before + claim).encode(encoding)
+            assert owner_of(body).tenant_id == "\u00e4cme", before

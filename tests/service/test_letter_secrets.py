@@ -2,16 +2,20 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from contracts.envelope import ItemChanged, decode
 from contracts.errors import Malformed
-from contracts.messages import QUEUE_INBOUND, REPLAY_EXCHANGE
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.consumers.failures import describe_error
 from service.operations import PRIVATE_MASK, DeadLetters, LetterReader
+from service.operations.masking import masked_document
+from service.operations.mending import mend_message
 from service.store.messages.burying import NewDeadLetter, bury
 from service.store.messages.ownership import owner_of
 from service.store.tables import dead_letters, outbox
@@ -70,6 +74,19 @@ class TestNobodyReads:
             assert answer.status_code == 200, (path, answer.status_code)
             assert SECRET not in answer.text
 
+    @pytest.mark.parametrize("number", ["4929 1234 5678 9012", "+44 20 7946 0000", "10:00", "17", "12-34-56"])
+    async def test_a_number_that_is_no_time(self, number: str, office: Office) -> None:
+        """Where a time belongs anything may stand: a card's number, a telephone's."""
+        (letter_id,) = await buried(office, arrived(with_item(start=number)))
+        assert (
+            number not in json.loads((await desk_of(office).show(letter_id))["body"])["data"]["item"].values()
+        )
+
+    @pytest.mark.parametrize("time", ["2026-13-45T25:61:00Z", "2026-12-03", "2026-12-03 09:00:00.5+01:00"])
+    async def test_but_what_is_only_a_wrong_time_is_shown(self, time: str, office: Office) -> None:
+        (letter_id,) = await buried(office, arrived(with_item(start=time)))
+        assert json.loads((await desk_of(office).show(letter_id))["body"])["data"]["item"]["start"] == time
+
     async def test_another_tenants_item(self, office: Office) -> None:
         """Whatever the row knows: public or not, the bytes say whose it is, or nobody is shown them."""
         bodies = [
@@ -96,6 +113,15 @@ class TestNobodyReads:
         for letter_id in (first, second):
             assert SECRET in told(await mine.show(letter_id))
             assert SECRET not in told(await theirs.show(letter_id))
+
+    async def test_what_an_operator_of_the_same_id_in_another_tenant_said(self, office: Office) -> None:
+        """Ids are a tenant's own; so is the name of this service no word of its own in a person's mouth."""
+        (letter_id,) = await buried(office, a_letter(body=b"?", tenant_id=None))
+        for user in ("olga", "calendar-sync"):
+            await desk_of(office, "acme", user).discard([letter_id], reason=SECRET)
+            await desk_of(office, "acme", user).undo([letter_id])
+            assert SECRET in told(await desk_of(office, "acme", user).show(letter_id))
+            assert SECRET not in told(await desk_of(office, "other", user).show(letter_id))
 
     async def test_a_mended_copy_of_another_tenant(self, office: Office) -> None:
         """The copy belongs to whom it speaks for, not to whom its original did."""
@@ -147,6 +173,21 @@ class TestWhoReads:
         assert "changes_since" in shown["body"]
         assert "chn_1" in shown["body"]
         assert SECRET not in told(shown)
+
+
+MASK = {PRIVATE_MASK: PRIVATE_MASK}
+PUBLIC = {**MASK, "private": False, "id": "1", "type": "task", "assignees": ["u-17"]}
+FORGED: Sequence[dict[str, Any]] = (
+    MASK,
+    MASK | {"version": 1},
+    {**MASK, "version": 1, "item": PUBLIC},
+    {"version": 1, "item": PUBLIC, **MASK},
+    {**MASK, "version": 1, "item": {**PUBLIC, "title": "x"}},
+    DATA | {"version": 1, "item": PUBLIC},
+    DATA | {"version": 1, "item": {**PUBLIC, "title": MASK, "reference": MASK}},
+    DATA | {"version": 1, "item": {**PUBLIC, "title": "x", "item": MASK, "location": MASK}},
+)
+"""What an operator may send who would like to see what is masked."""
 
 
 class TestMending:
@@ -220,6 +261,22 @@ class TestMending:
             await desk_of(office).edit(
                 letter_id, DATA | {"version": 1, "item": ITEM | {"title": PRIVATE_MASK}}
             )
+
+    @pytest.mark.parametrize("odd", sorted(ODD))
+    @pytest.mark.parametrize("given", FORGED, ids=range(len(FORGED)))
+    @pytest.mark.parametrize("tenant", ["acme", None])
+    def test_no_mask_brings_back_what_was_not_shown_as_one(
+        self, tenant: str | None, given: dict[str, Any], odd: str
+    ) -> None:
+        """The mask of unknown names, put where none was, brought the whole item back as a public one."""
+        reader = None if tenant is None else LetterReader(tenant_id=tenant, user_id="olga")
+        with suppress(Malformed):
+            mended = mend_message(
+                ODD[odd], given, queue=QUEUE_OUTBOUND, message_id="m-2", owner=owner_of(ODD[odd]).tenant_id,
+                first_failed_at=datetime(2026, 12, 1, tzinfo=UTC), reader=reader,
+            )  # fmt: skip
+            assert SECRET not in mended.note
+            assert SECRET not in json.dumps(masked_document(json.loads(mended.body), reader=reader))
 
     async def test_nothing_of_an_unseen_message_goes_out(self, office: Office) -> None:
         """Another tenant's envelope and values are neither copied nor told."""

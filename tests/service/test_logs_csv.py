@@ -19,6 +19,10 @@ FORMULAS = (
     "＋1",
     "－1",
     "＠A",
+    "﹦1",
+    "﹢1",
+    "﹣1",
+    "﹫A",
     "=cmd|' /C calc'!A0",
     '=HYPERLINK("http://x")',
 )
@@ -28,7 +32,7 @@ BEFORE = (
     '"', 'a;"', 'a;""', 'a";', 'a"; "', '";"', "\u00a0", "a;\u00a0", "a;\u200b", "a;\ufeff", "a;\x00", "\x00",
     "\x0b", "a\x0b", "a\u2028", " ;\t|", "a,b;", "',;", "a;b;",
 )  # fmt: skip
-BEGINS = re.compile(r'[\s"\x00-\x20\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]')
+BEGINS = re.compile(r'[\s"\x00-\x20\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫]')
 
 
 def line_of(text: str) -> str:
@@ -54,7 +58,7 @@ def test_what_follows_a_separator_is_no_formula(before: str) -> None:
         assert formulas_in(line_of(before + formula)) == []
 
 
-@given(st.text(alphabet=st.sampled_from(";|,\t\r\n \"'=+-@a\u00a0\u200b＝"), max_size=12))
+@given(st.text(alphabet=st.sampled_from(";|,\t\r\n \"'=+-@a\u00a0\u200b＝﹦"), max_size=12))
 def test_no_text_makes_a_formula(text: str) -> None:
     line = line_of(text)
     assert formulas_in(line) == []

@@ -1,14 +1,18 @@
 """Every figure that an alert needs, measured and explained."""
 
 import re
+from collections.abc import Iterator
 
+import pytest
 from prometheus_client import REGISTRY
 
 from contracts.messages import QUEUE_OUTBOUND, REPLAY_EXCHANGE
-from handlers.replay_pace import ReplayPace
+from contracts.ports import Turn
+from handlers.replays.pace import ReplayPace
 from service.app.cronofy import open_budget
 from service.app.server import SystemClock
 from service.broker.memory import MemoryBroker
+from service.consumers.outcomes import OTHER_SOURCES, SourceLabels
 from service.monitoring.gauges import Gauges
 from service.monitoring.vitals import Vitals
 from service.store.engine.store import Store
@@ -17,6 +21,7 @@ from service.store.messages import dead_letters
 from service.store.messages.burying import NewDeadLetter, bury
 from service.store.messages.outbox import enqueue
 from service.store.operations.budget import BudgetRow
+from service.telemetry.metrics import SHARED
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
@@ -24,6 +29,14 @@ from tests.support.repository import ROOT
 
 OPERATING = ROOT / "service" / "web" / "handbook" / "operating.md"
 PREFIX = "calendar_sync_"
+
+
+@pytest.fixture(autouse=True)
+def _telling() -> Iterator[None]:
+    """This process tells the shared figures."""
+    before, SHARED.told = SHARED.told, True
+    yield
+    SHARED.told = before
 
 
 def value(name: str, **labels: str) -> float:
@@ -39,10 +52,18 @@ def test_every_metric_is_explained_in_the_operators_handbook() -> None:
             measured.add(f"{metric.name}_total" if metric.type == "counter" else metric.name)
     page = OPERATING.read_text(encoding="utf-8")
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith(f"| `{PREFIX}")]
-    explained = {word.strip(" `").partition("{")[0] for row in rows for word in row.split("`, `")}
+    explained = {word.strip(" `*").partition("{")[0] for row in rows for word in row.split("`, `")}
     assert measured == explained
     asked = {re.sub("_(bucket|count|sum)$", "", name) for name in re.findall(rf"{PREFIX}[a-z_]+", page)}
     assert asked - {name.partition("{")[0] for name in explained} == set()
+
+
+def test_r44_sources_that_anybody_can_make_up_are_one_series_beyond_some() -> None:
+    """A source is what a publisher wrote; a series for each would fill whoever keeps them."""
+    labels = SourceLabels(most=3)
+    told = [labels.label_of(f"/vorex/t-{number}") for number in (0, 1, 2, *range(10_000))]
+    assert set(told) == {"/vorex/t-0", "/vorex/t-1", "/vorex/t-2", OTHER_SOURCES}
+    assert labels.label_of("/vorex/t-1") == "/vorex/t-1"
 
 
 async def test_what_becomes_of_messages_is_counted_by_class(world: Outbound) -> None:
@@ -77,7 +98,7 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
     await broker.publish(item("m-1"))
     budget = open_budget(BudgetRow(store), SystemClock(), per_second=50, per_minute=500)
     for _ in range(3):
-        await budget.take("one")
+        await budget.take(Turn(integration_id="one"))
     async with store.begin() as connection:
         now = await store.moment(connection)
         letter = NewDeadLetter(
@@ -96,7 +117,9 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
         )
         await enqueue(connection, [item("late")], now=now.timestamp() - 90)
 
-    gauges = Gauges(vitals=Vitals(store, broker), clock=ManualClock())
+    gauges = Gauges(
+        store=store, vitals=Vitals(store, broker), clock=ManualClock(), holder="one", data_centre="us"
+    )
     for look in (gauges.queues, gauges.outbox, gauges.letters, gauges.integrations, gauges.budget):
         await look()
 
@@ -117,7 +140,14 @@ async def test_integrations_are_counted_by_how_they_stand(world: Outbound) -> No
     async with world.store.begin() as connection:
         await mark(connection, {late: world.clock.now()}, ())
 
-    await Gauges(vitals=Vitals(world.store, world.broker), clock=world.clock).integrations()
+    gauges = Gauges(
+        store=world.store,
+        vitals=Vitals(world.store, world.broker),
+        clock=world.clock,
+        holder="one",
+        data_centre="us",
+    )
+    await gauges.integrations()
 
     told = {state: value("integrations", state=state) for state in ("connected", "delayed", "not_connected")}
     assert told == {"connected": 1, "delayed": 1, "not_connected": 1}
@@ -134,3 +164,20 @@ async def test_what_changed_nothing_is_counted(world: Outbound) -> None:
 
     after = [value("messages_passed_over_total", outcome=word) for word in ("stale", "duplicate")]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
+
+
+async def test_one_process_tells_what_all_of_them_share(store: Store) -> None:
+    """Whoever came first; when it is silent, another. What is not told is not there, and says no 0."""
+    clock, vitals = ManualClock(), Vitals(store, None)
+    one, other = (
+        Gauges(store=store, vitals=vitals, clock=clock, holder=name, data_centre="us")
+        for name in ("one", "other")
+    )
+
+    shown = []
+    for gauges in (one, other):
+        await gauges.measure()
+        shown.append(REGISTRY.get_sample_value(f"{PREFIX}budget_level"))
+
+    assert shown == [1, None]
+    assert await one.tells()

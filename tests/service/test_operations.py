@@ -91,7 +91,7 @@ async def test_a_letter_has_the_form_of_the_api(store: Store) -> None:
     assert set(letter) == {
         "id", "queue", "message_id", "source", "code", "field", "reason", "exception", "attempts",
         "first_failed_at", "last_failed_at", "tenant_id", "integration_id", "item_key", "group", "state",
-        "body", "body_encoding", "acts",
+        "body", "body_encoding", "acts", "trace_id",
     }  # fmt: skip
     assert letter["attempts"] == [{"at": "2026-12-01T08:00:00Z", "error": "no"}]
     assert letter["first_failed_at"] == "2026-12-01T08:00:00Z"

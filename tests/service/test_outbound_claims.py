@@ -3,17 +3,20 @@
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from contracts.calendar import event_id
-from contracts.ports import Permit
+from contracts.ports import Permit, Turn
 from contracts.writes import EventWrite, Upsert
+from service.consumers.outbound.claims import LINKS_A_SWEEP
+from service.store.engine.ids import new_id
 from service.store.links.claims import neglected
 from service.store.tables import links as links_table
 from tests.support.calendars import FreeBudget, MemoryCalendars, Outbound, changed
 from tests.support.waiting import until
 
 OURS = event_id("acme", "u-17", "appointment", "5512")
+NEGLECTED = 2_000
 
 
 async def test_r31_a_link_that_another_process_holds_is_left_to_it(world: Outbound) -> None:
@@ -145,6 +148,34 @@ async def test_r31_what_cannot_be_verified_does_not_stand_in_the_way_of_what_can
         assert await neglected(connection, now=due + 1, limit=1) == [second.id]
 
 
+async def test_r44_neglected_links_are_taken_up_by_turns_of_tenants(world: Outbound) -> None:
+    """Thousands of one tenant's, untouched for longer: another's is in the first sweep, and theirs go on."""
+    await world.integration(tenant_id="mallory")
+    await world.integration("u-18")
+    await world.start()
+    await world.send(changed(tenant_id="mallory"), changed(assignees=["u-18"]))
+    theirs, mine = sorted(await world.links(), key=lambda link: link.integration_id)
+    late = world.clock.now().timestamp() - 1000
+    async with world.store.begin() as connection:
+        model = dict((await connection.execute(select(links_table).limit(1))).mappings().one())
+        crowd = [
+            model | {"id": new_id(), "integration_id": theirs.integration_id, "event_uid": f"x-{number}"}
+            | {"calendar_id": f"c-{number}", "event_id": f"x-{number}"}
+            for number in range(NEGLECTED)
+        ]  # fmt: skip
+        await connection.execute(insert(links_table), crowd)
+        behind = {"state": "behind", "verify_at": None, "claimed_by": None, "claimed_until": None}
+        await connection.execute(update(links_table).values(**behind, touched_at=late - 1000))
+        later = update(links_table).where(links_table.c.id == mine.id)
+        await connection.execute(later.values(touched_at=late))
+
+    async with world.store.read() as connection:
+        now = world.clock.now().timestamp()
+        found = await neglected(connection, now=now, limit=LINKS_A_SWEEP)
+    assert found.index(mine.id) <= 1
+    assert len(found) == LINKS_A_SWEEP
+
+
 async def test_r31_what_nobody_looks_after_is_swept_up(world: Outbound) -> None:
     """Links behind and untouched for two minutes are written, and the sweep of an idle keeper suffices."""
     await world.integration()
@@ -174,8 +205,8 @@ class Lapsing(FreeBudget):
         super().__init__()
         self._meanwhile = meanwhile
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
-        await super().take(integration_id, cost, run)
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
+        await super().take(turn, cost)
         if sum(self.taken.values()) == 1:
             return Permit(until=float("-inf"))
         await self._meanwhile()
@@ -230,28 +261,28 @@ async def test_r30_a_stored_message_whose_link_fails_is_a_dead_letter_all_the_sa
     await world.start()
     await until(lambda: world.calendars.requests)
     world.calendars.gate.set()
-    await world.at_rest()
+    await world.settled()
 
     (letter,) = await world.letters()
     assert (letter["message_id"], letter["body"], letter["code"]) == ("m-late", late.body, "refused")
 
 
 async def test_r17_shuffled_and_repeated_into_three_consumers(world: Outbound) -> None:
-    """Sixty items, five versions each, each twice: the newest versions, and never an older after a newer."""
+    """Thirty items, five versions each, each twice: the newest versions, and never an older after a newer."""
     for user in ("u-1", "u-2", "u-3"):
         await world.integration(user)
     messages = [
         changed(f"i-{item}", version, assignees=[f"u-{item % 3 + 1}"], id=f"m-{item}-{version}")
-        for item in range(60)
+        for item in range(30)
         for version in range(1, 6)
     ] * 2
     messages.sort(key=lambda message: hash_of(message.message_id + str(id(message) % 7)))
     for _ in range(3):
-        await world.start(prefetch=60, intake_size=20)
+        await world.start(prefetch=30, intake_size=10)
     await world.publish(*messages)
     await world.settled()
 
-    assert world.calendars.titles == sorted(f"i-{item} v5" for item in range(60))
+    assert world.calendars.titles == sorted(f"i-{item} v5" for item in range(30))
     assert not backwards(world.calendars.writes)
 
 

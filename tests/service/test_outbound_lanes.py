@@ -1,46 +1,26 @@
 """When a lane sends, and what it holds."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from contracts.calendar import IntegrationId, ItemRef, LinkId
+from contracts.calendar import IntegrationId, LinkId
 from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import Delivery
-from contracts.vorex import ItemType
 from contracts.writes import Delete
-from handlers.landing import SentWrite
-from service.consumers.outbound.lanes import FULL_LANE_LINKS, Lane, LanePressure, Lanes, LinkTask
+from service.consumers.outbound.lanes import FULL_LANE_LINKS, Lane, LanePressure, Lanes
 from tests.support.calendars import Outbound
+from tests.support.lane_tasks import lane_task
 
-BUSY = LanePressure(at_rest=False, window_full=False, quiet=False)
-REST = LanePressure(at_rest=True, window_full=False, quiet=True)
-CROWD = LanePressure(at_rest=False, window_full=False, crowded=True, quiet=False)
-FULL_WINDOW = LanePressure(at_rest=False, window_full=True, quiet=True)
-
-
-def task(name: str = "a", lane: str = "i", *, revision: int = 1, **changes: Any) -> LinkTask:
-    usual: dict[str, Any] = {
-        "link_id": LinkId(name),
-        "integration_id": IntegrationId(lane),
-        "calendar_id": "cal",
-        "write": Delete(calendar_id="cal", event_id=name),
-        "sent": SentWrite(revision=revision, epoch=1, applied_hash="", gone=True),
-        "item_ref": ItemRef(name),
-        "item_id": name,
-        "item_type": ItemType.TASK,
-        "title": None,
-        "tenant_id": "acme",
-    }
-    return LinkTask(**usual | changes)
+REST = LanePressure()
+FORTY_COME = LanePressure(coming=40, quiet=False)
 
 
 def lanes(**sizes: int) -> Lanes:
     made = Lanes()
     for name, size in sizes.items():
         for number in range(size):
-            made[IntegrationId(name)].put(task(f"{name}{number}", name, since=0.0))
+            made[IntegrationId(name)].put(lane_task(f"{name}{number}", name, since=0.0))
     return made
 
 
@@ -49,25 +29,39 @@ def sending(made: Lanes, now: float, pressure: LanePressure) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("now", "pressure", "expected"),
+    ("coming", "taken_in", "expected"),
     [
-        (0.5, BUSY, ["full"]),
-        (1.0, BUSY, ["small", "full", "middle"]),
-        (0.0, REST, ["small", "full", "middle"]),
-        (4.9, CROWD, ["full"]),
-        (5.0, CROWD, ["small", "full", "middle"]),
+        (0, 0, ["small", "full", "middle"]),
+        (2, 0, ["small", "full", "middle"]),
+        (3, 0, ["full"]),
+        (3, 99, ["full"]),
+        (3, 100, ["small", "full", "middle"]),
     ],
 )
-def test_a_lane_sends_when_it_is_full_old_or_the_intake_rests(
-    now: float, pressure: LanePressure, expected: list[str]
+def test_a_lane_waits_while_what_is_coming_would_bring_each_of_them_company(
+    coming: int, taken_in: int, expected: list[str]
 ) -> None:
-    """At 50 links, after a second (five where a crowd is coming), or at rest."""
-    assert sending(lanes(small=1, full=FULL_LANE_LINKS, middle=20), now, pressure) == expected
+    """It sends at 50 links, where less comes than lanes wait, or when enough others have passed it by."""
+    pressure = LanePressure(coming=coming, taken_in=taken_in, patience=100, quiet=False)
+    assert sending(lanes(small=1, full=FULL_LANE_LINKS, middle=20), 0.0, pressure) == expected
 
 
-def test_with_a_full_window_and_nothing_going_on_the_fullest_lane_sends() -> None:
-    """That one only, so that requests stay large."""
-    assert sending(lanes(small=1, middle=20), 0.0, FULL_WINDOW) == ["middle"]
+def test_no_time_makes_a_lane_send() -> None:
+    """What it waits for is company."""
+    assert sending(lanes(small=1), 3_600.0, FORTY_COME) == []
+
+
+def test_who_waits_longest_is_first() -> None:
+    """Where slots are short, that makes the others' requests fuller."""
+    made = lanes(a=1, b=1)
+    for name, since in (("a", 2.0), ("b", 1.0)):
+        made[IntegrationId(name)].waiting[LinkId(f"{name}0")].since = since
+    assert sending(made, 3.0, REST) == ["b", "a"]
+
+
+def test_where_nothing_goes_on_the_fullest_lane_sends_whatever_is_coming() -> None:
+    """That one only, so that requests stay large; what it settles makes room for what is coming."""
+    assert sending(lanes(small=1, middle=20), 0.0, LanePressure(coming=40)) == ["middle"]
 
 
 def test_a_busy_or_pausing_lane_does_not_send() -> None:
@@ -103,7 +97,7 @@ def test_pauses_double_up_to_a_minute() -> None:
 def test_a_newer_state_replaces_the_older_one_and_keeps_its_place() -> None:
     """It was never sent."""
     lane = Lane(integration_id=IntegrationId("i"))
-    for each in (task("a", since=1.0), task("b", since=2.0), task("a", revision=2, since=3.0)):
+    for each in (lane_task("a", since=1.0), lane_task("b", since=2.0), lane_task("a", revision=2, since=3.0)):
         lane.put(each)
 
     assert [(one.link_id, one.sent.revision, one.since) for one in lane.due(9.0)] == [
@@ -114,9 +108,9 @@ def test_a_newer_state_replaces_the_older_one_and_keeps_its_place() -> None:
 def test_a_newer_state_of_a_link_in_flight_waits_until_it_has_landed() -> None:
     """Never two writes of one link at once."""
     lane = Lane(integration_id=IntegrationId("i"))
-    lane.put(task("a"))
+    lane.put(lane_task("a"))
     lane.take(50, 0.0)
-    lane.put(task("a", revision=2))
+    lane.put(lane_task("a", revision=2))
     assert list(lane.due(0.0)) == []
 
     lane.land(LinkId("a"))
@@ -126,10 +120,10 @@ def test_a_newer_state_of_a_link_in_flight_waits_until_it_has_landed() -> None:
 def test_what_was_not_sent_goes_back_to_the_head_in_its_newest_state() -> None:
     """Order and newest wish survive a refusal of the whole request."""
     lane = Lane(integration_id=IntegrationId("i"))
-    lane.put(task("a"))
+    lane.put(lane_task("a"))
     taken = lane.take(50, 0.0)
-    lane.put(task("b"))
-    lane.put(task("a", revision=2))
+    lane.put(lane_task("b"))
+    lane.put(lane_task("a", revision=2))
     lane.give_back(taken)
 
     assert [(one.link_id, one.sent.revision) for one in lane.due(0.0)] == [("a", 2), ("b", 1)]
@@ -140,9 +134,9 @@ def test_one_event_is_never_twice_in_a_request_and_a_lone_one_never_with_others(
     """The second waits for the next request."""
     lane = Lane(integration_id=IntegrationId("i"))
     same = Delete(calendar_id="cal", event_id="same")
-    lane.put(task("a", write=same))
-    lane.put(task("b", write=same))
-    lane.put(task("c", alone=True))
+    lane.put(lane_task("a", write=same))
+    lane.put(lane_task("b", write=same))
+    lane.put(lane_task("c", alone=True))
 
     assert [one.link_id for one in lane.take(50, 0.0)] == ["a"]
     assert [one.link_id for one in lane.take(50, 0.0)] == ["b"]
@@ -153,9 +147,9 @@ def test_one_event_is_never_twice_in_a_request_and_a_lone_one_never_with_others(
 def test_r31_a_newer_state_is_verified_where_the_older_one_was_to_be(when: str) -> None:
     """An expired claim was taken over: what its old holder sent may land after the newer state as well."""
     lane = Lane(integration_id=IntegrationId("i"))
-    lane.put(task("a", sent=replace(task().sent, verify=True)))
+    lane.put(lane_task("a", sent=replace(lane_task().sent, verify=True)))
     taken = lane.take(50, 0.0) if when != "waiting" else []
-    lane.put(task("a", revision=2))
+    lane.put(lane_task("a", revision=2))
     if when == "given back":
         lane.give_back(taken)
     if when == "in flight":
@@ -164,20 +158,26 @@ def test_r31_a_newer_state_is_verified_where_the_older_one_was_to_be(when: str) 
     assert [(one.sent.revision, one.sent.verify) for one in lane.due(9.0)] == [(2, True)]
 
 
-async def test_the_end_of_a_burst_is_a_crowd_as_long_as_a_hundred_are_still_to_be_taken_in(
+async def test_a_window_that_was_full_says_that_the_broker_has_more_until_room_is_not_filled(
     world: Outbound,
 ) -> None:
-    """Though most of the window is free by then: their lanes would be sent twice, half full."""
-    consumer = world.consumer(prefetch=2000)
-    crowded = []
-    for number in range(100):
-        consumer.deliver(arrived(f"m-{number}"))
-        crowded.append(consumer.crowded)
+    """Between two fillings nothing seems to come, and lanes would be sent half full."""
+    consumer = world.consumer(prefetch=10)
+    coming = []
+    for generation in range(1, 11):
+        consumer.deliver(arrived(f"m-{generation}", generation))
+        coming.append(consumer.coming)
+    consumer.lost(1)
+    coming.append(consumer.coming)
+    consumer.deliver(arrived("m-11", 11))
+    for generation in (2, 3):
+        consumer.lost(generation)
+        coming.append(consumer.coming)
 
-    assert crowded == [False] * 99 + [True]
+    assert coming == [*range(1, 11), 10, 10, 8]
 
 
-def arrived(message_id: str) -> Delivery:
+def arrived(message_id: str, generation: int) -> Delivery:
     return Delivery(
         queue=QUEUE_OUTBOUND,
         body=b"",
@@ -186,6 +186,6 @@ def arrived(message_id: str) -> Delivery:
         headers={},
         attempt=1,
         returns=0,
-        generation=1,
+        generation=generation,
         handle=None,
     )

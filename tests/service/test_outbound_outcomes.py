@@ -1,5 +1,6 @@
 """What outbound messages leave in the log when they end."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from structlog.testing import capture_logs
 
 from contracts.errors import Unanswered
 from contracts.messages import QUEUE_OUTBOUND
+from contracts.tracing import trace_id_of
 from service.store.engine.store import Store
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
@@ -45,6 +47,7 @@ async def test_one_wide_line_tells_how_a_message_ended(world: Outbound) -> None:
         "attempt": 1,
         "tenant_id": "acme",
         "item": "appointment/5512",
+        "trace_id": trace_id_of("/vorex/acme", "m-1"),
         "letter_id": None,
         "outcome": "done",
     }
@@ -78,6 +81,23 @@ async def test_a_crowd_of_successes_shares_a_line(world: Outbound) -> None:
     assert len(told) <= 10
 
 
+async def test_each_message_of_a_crowd_is_named_in_its_line(world: Outbound) -> None:
+    """By id and trace, in the same order, no more than a hundred in a line; those that came again as well."""
+    crowd = [changed(f"i-{number}", id=f"m-{number}") for number in range(220)]
+    with capture_logs() as lines:
+        await world.start()
+        await world.send(*crowd)
+        await world.send(*crowd)
+
+    told = of_messages(lines)
+    shared = [line for line in told if line["event"] == "messages.settled"]
+    named = [pair for line in shared for pair in zip(line["message_ids"], line["trace_ids"], strict=True)]
+    named += [(line["message_id"], line["trace_id"]) for line in told if line["event"] == "message.settled"]
+    assert Counter(named) == {(f"m-{n}", trace_id_of("/vorex/acme", f"m-{n}")): 2 for n in range(220)}
+    assert all(len(line["message_ids"]) <= 100 for line in shared)
+    assert sum(line.get("duplicate", 0) for line in shared) >= 200
+
+
 async def test_what_ends_where_it_was_taken_in_is_told_too(world: Outbound) -> None:
     """Stale, known already, or nobody's."""
     await world.start()
@@ -89,5 +109,8 @@ async def test_what_ends_where_it_was_taken_in_is_told_too(world: Outbound) -> N
 
     stale, known, nobody = of_messages(lines)
     assert (stale["message_id"], stale["outcome"]) == ("m-2", "stale")
-    assert (known["event"], known["duplicate"]) == ("messages.settled", 1)
+    assert (known["message_id"], known["outcome"]) == ("m-5", "duplicate")
+    assert {line["trace_id"] for line in (stale, known)} == {
+        trace_id_of("/vorex/acme", n) for n in ("m-2", "m-5")
+    }
     assert (nobody["message_id"], nobody["outcome"]) == ("m-6", "done")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from contracts.errors import Throttled
-from contracts.ports import Permit
+from contracts.ports import Permit, Turn
 from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import links as links_table
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
@@ -81,10 +81,10 @@ class GatedBudget(FreeBudget):
         super().__init__()
         self.asked, self.opened = asyncio.Event(), asyncio.Event()
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
         self.asked.set()
         await self.opened.wait()
-        return await super().take(integration_id, cost, run)
+        return await super().take(turn, cost)
 
 
 async def test_r31_links_that_left_their_lane_for_a_newer_wish_are_given_back(world: Outbound) -> None:

@@ -1,5 +1,6 @@
 """What reaches the linked calendar: every item once, its newest version, for the right people."""
 
+import gc
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from service.store.items.items import save
 from service.store.tables import integration_state, items, log_entries, outbox
 from tests.support.calendars import Outbound, changed
 
+WAITING = 60
+"""Links; more than one request takes."""
 OURS = event_id("acme", "u-17", "appointment", "5512")
 
 
@@ -168,15 +171,37 @@ async def test_r17_a_version_that_comes_while_an_older_one_is_in_flight_is_sent_
     world.calendars.gate.clear()
     await world.publish(changed(id="m-1"))
     while not world.calendars.requests:
-        await world.store.behind()
+        await world.store.schema()
     await world.publish(changed(version=2, id="m-2"))
     while len(await world.rows(items, items.c.version == 2)) == 0:
-        await world.store.behind()
+        await world.store.schema()
     world.calendars.gate.set()
     await world.at_rest()
 
     assert world.calendars.history(OURS) == ["5512 v1", "5512 v2"]
     assert await world.finished() == {"m-1": "superseded", "m-2": "done"}
+
+
+async def test_r32_what_waits_for_its_turn_does_not_keep_its_item(world: Outbound) -> None:
+    """Thousands may: each holds the event that is to be written, and not all that it was made of."""
+    before = _contents()
+    await world.integration()
+    await world.start()
+    world.calendars.gate.clear()
+    await world.publish(*(changed(f"{number}", id=f"m-{number}") for number in range(WAITING)))
+    while len(await world.rows(items)) < WAITING or not world.calendars.requests:
+        await world.store.schema()
+    gc.collect()
+
+    assert _contents() - before < WAITING
+    world.calendars.gate.set()
+    await world.at_rest()
+    assert len(world.calendars.events) == WAITING
+
+
+def _contents() -> int:
+    """How many whole items there are in memory."""
+    return sum(isinstance(each, ItemContent) for each in gc.get_objects())
 
 
 async def test_r20_what_changes_while_inactive_is_held_and_its_message_is_done(world: Outbound) -> None:
@@ -260,10 +285,12 @@ async def test_r19_the_winner_of_a_conflict_is_published_and_the_loser_kept_in_t
     async with world.store.begin() as connection:
         await save(connection, [(known, None)], now=later)
     await world.start()
-    await world.send(changed(version=2, title="Vorex's"))
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    await world.send(changed(version=2, title="Vorex's", traceparent=f"00-{trace}-00f067aa0ba902b7-01"))
 
     (fact,) = await world.rows(outbox)
     said = json.loads(fact["body"])
+    assert said["traceparent"].split("-")[1] == trace, "it goes on with the trace of the change"
     assert (said["source"], said["data"]["version"], said["data"]["item"]["title"]) == (
         "/calendar-sync", 3, "5512 v1",
     )  # fmt: skip

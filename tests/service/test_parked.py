@@ -1,7 +1,7 @@
 """Messages that the broker gave up become dead letters, whatever they are (R30)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -9,16 +9,23 @@ import pytest
 
 from contracts.errors import Unavailable
 from contracts.messages import DEAD_EXCHANGE, QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PARKED, REPLAY_EXCHANGE
-from contracts.ports import REPLAY_HEADER
+from contracts.ports import REPLAY_HEADER, Delivery, Outgoing
 from service.broker.memory import MemoryBroker
 from service.broker.topology import DELIVERY_LIMIT
-from service.consumers.parked import PARKED_PAUSE_SECONDS, ParkedMessages
+from service.consumers.parked import (
+    PARKED_A_TRANSACTION,
+    PARKED_AT_HAND,
+    PARKED_PAUSE_SECONDS,
+    ParkedMessages,
+)
 from service.store.engine.store import Store
 from service.store.messages import dead_letters
 from service.store.messages.dead_letters import LetterFilter
 from service.store.messages.inbox import known, record
 from tests.support.brokers import RecordingSink, item
 from tests.support.clock import ManualClock
+from tests.support.counted_steps import CountedSteps, counting
+from tests.support.owners import stored_integration
 from tests.support.waiting import until
 
 BODY = b'{"id":"m-1","source":"/vorex/acme","data":{"tenant_id":"acme"}}'
@@ -150,3 +157,75 @@ async def test_nothing_is_acknowledged_while_the_database_is_gone(database_url: 
     await store.close()
 
     assert letter["message_id"] == "m-1"
+
+
+FLOOD = 10_000
+MOST = 2.0
+"""Times the work that the same takes without the flood."""
+
+
+def a_parked(number: int, tenant: str) -> Outgoing:
+    name = f"{tenant}-{number}"
+    body = f'{{"id":"{name}","source":"/vorex/{tenant}","data":{{"tenant_id":"{tenant}"}}}}'
+    return item(name, exchange=DEAD_EXCHANGE, body=body.encode())
+
+
+class Told(ParkedMessages):
+    """Whose turn each was, and what the database did until then."""
+
+    def __init__(self, store: Store, counted: CountedSteps) -> None:
+        clock = ManualClock()
+        super().__init__(store=store, broker=MemoryBroker(clock=clock), clock=clock)
+        self.counted = counted
+        self.turns: list[tuple[str, int, tuple[int, int]]] = []
+
+    async def _keep(self, deliveries: Sequence[Delivery]) -> None:
+        before = self.counted.work, self.counted.statements
+        await super()._keep(deliveries)
+        after = self.counted.work, self.counted.statements
+        (tenant,) = {str(each.message_id).partition("-")[0] for each in deliveries}
+        self.turns.append((tenant, len(deliveries), (after[0] - before[0], after[1] - before[1])))
+
+
+async def turns_of(store: Store, *parked: Outgoing) -> Sequence[tuple[str, int, tuple[int, int]]]:
+    """Whose transactions there were, of how many, and what each cost; everything waits beforehand."""
+    with counting(store) as counted:
+        told = Told(store, counted)
+        broker = told._broker
+        await broker.open()
+        await broker.declare()
+        for each in parked:
+            await broker.publish(each)
+        await told.start()
+        task = asyncio.create_task(told.run())
+
+        def kept() -> bool:
+            return sum(number for _, number, _ in told.turns) == len(parked)
+
+        await until(kept, what="an empty net", seconds=120)
+        await told.stop()
+        await task
+        await broker.close()
+    return told.turns
+
+
+async def test_r44_ten_thousand_parked_of_one_tenant_cost_another_nothing(store: Store) -> None:
+    """The other's turn comes next and costs what it costs alone; the flood's last cost as its first."""
+    for number, tenant in enumerate(("acme", "mallory")):
+        await stored_integration(store, f"0192e4c1-0000-7000-8000-00000000000{number}", tenant=tenant)
+    await turns_of(store, *(a_parked(number, "acme") for number in range(10)))
+    ((_, _, alone),) = await turns_of(store, *(a_parked(number, "acme") for number in range(10, 20)))
+    flood = [a_parked(number, "mallory") for number in range(FLOOD)]
+    place = PARKED_AT_HAND - 10
+    theirs = [a_parked(number, "acme") for number in range(20, 30)]
+
+    turns = await turns_of(store, *flood[:place], *theirs, *flood[place:])
+
+    assert [tenant for tenant, _, _ in turns[:3]].count("acme") == 1
+    (beside,) = [cost for tenant, number, cost in turns if tenant == "acme" and number == 10]
+    assert beside[0] < MOST * max(alone[0], 10)
+    assert beside[1] < MOST * alone[1]
+    rest = [cost for tenant, number, cost in turns if (tenant, number) == ("mallory", PARKED_A_TRANSACTION)]
+    assert len(rest) >= FLOOD // PARKED_A_TRANSACTION - 1
+    assert max(cost[0] for cost in rest[-5:]) < MOST * max(10, *(cost[0] for cost in rest[:5]))
+    assert {cost[1] for cost in rest} == {rest[0][1]}

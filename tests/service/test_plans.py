@@ -2,19 +2,21 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, make_url, text
+from sqlalchemy import event, insert, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import item_ref
 from contracts.vorex import Action, ItemContent
 from service.keeper import (
+    CHUNKS_A_ROUND,
+    ROWS_A_CHUNK,
     bulk_replays,
     daily_reads,
     delays,
@@ -26,6 +28,8 @@ from service.keeper import (
     unread_notices,
 )
 from service.store.engine.store import Store
+from service.store.integrations import channels, listing, reads
+from service.store.integrations import delays as delays_of
 from service.store.tables import item_assignees, items
 from tests.benchmarks.pages import addresses
 from tests.support.clock import ManualClock
@@ -211,8 +215,8 @@ async def test_no_change_notice_or_run_reads_a_table_from_end_to_end(grown: str)
 
 
 async def test_no_chore_of_the_keeper_reads_a_table_from_end_to_end(grown: str) -> None:
-    """A round of each but one: what deletes a thousand of forty thousand rows may as well read them all."""
-    wrong = {}
+    """And none changes more than its share in a round, a thousand rows a statement at most."""
+    wrong, most = {}, 0
     async with opened(grown) as store:
         for chore in (
             unread_notices(Nobody()),
@@ -225,10 +229,53 @@ async def test_no_chore_of_the_keeper_reads_a_table_from_end_to_end(grown: str) 
             old_tombstones(store),
             *forgetting(store, inbox_days=30, log_days=90),
         ):
-            with watching(store) as watch:
+            with watching(store) as watch, counting(store) as changed:
                 await chore.work()
             if watch.bad:
                 wrong[chore.name] = watch.complaints()
+            most = max(most, max(changed, default=0))
+            assert sum(changed) <= ROWS_A_CHUNK * CHUNKS_A_ROUND, chore.name
+
+    assert not wrong, "\n\n".join(f"{name}:\n{why}" for name, why in wrong.items())
+    assert most == ROWS_A_CHUNK
+
+
+@contextmanager
+def counting(store: Store) -> Iterator[list[int]]:
+    """How many rows each statement changes."""
+    changed: list[int] = []
+
+    def after(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().startswith(("UPDATE", "DELETE")):
+            changed.append(cursor.rowcount)
+
+    engine = store.engine.sync_engine
+    event.listen(engine, "after_cursor_execute", after)
+    try:
+        yield changed
+    finally:
+        event.remove(engine, "after_cursor_execute", after)
+
+
+KEEPERS_LOOKS: Mapping[str, Callable[[AsyncConnection], Awaitable[Any]]] = {
+    "unread notices": lambda c: reads.unread(c, now=1.0),
+    "channels that are missing": channels.without_channel,
+    "calendars that are lost": lambda c: listing.take_lost(c, before=1.0, now=1.0, limit=10),
+    "delays": delays_of.marked,
+}
+
+
+async def test_the_keeper_finds_what_it_looks_after_without_a_look_at_every_integration(grown: str) -> None:
+    """However many people there are, those for whom nothing is to be done cost nothing."""
+    wrong = {}
+    async with opened(grown) as store:
+        for name, look in KEEPERS_LOOKS.items():
+            with watching(store, large={"integrations", "integration_state"}) as watch:
+                async with store.begin() as connection:
+                    await look(connection)
+            watch.bad = {one: why for one, why in watch.bad.items() if one.startswith("SELECT")}
+            if watch.bad:
+                wrong[name] = watch.complaints()
 
     assert not wrong, "\n\n".join(f"{name}:\n{why}" for name, why in wrong.items())
 
@@ -236,7 +283,7 @@ async def test_no_chore_of_the_keeper_reads_a_table_from_end_to_end(grown: str) 
 class Nobody:
     """Reads nothing."""
 
-    async def pending(self) -> list[str]:
+    async def pending(self) -> list[tuple[str, str]]:
         return []
 
     async def catch_up(self, integration_id: str) -> None: ...

@@ -6,6 +6,7 @@ import stat
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from service.store.engine.single_process import be_the_only_process
@@ -30,6 +31,41 @@ async def test_an_sqlite_database_is_read_by_its_owner_alone(tmp_path: Path) -> 
         os.umask(mask)
     names = ["sync.db", "sync.db-wal", "sync.db-shm", "sync.db-up", "sync.db-up-journal"]
     assert found == dict.fromkeys(names, "0o600")
+
+
+def open_up(folder: Path, mode: int) -> None:
+    for path in folder.iterdir():
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o644, 0o640), (0o666, 0o660), (0o600, 0o600), (0o640, 0o640)]
+)
+async def test_a_database_of_a_former_version_is_closed_to_everybody_else(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    """With the log beside it; whom its owner let in by the group stays in."""
+    store = Store(f"sqlite+aiosqlite:///{tmp_path}/sync.db")
+    await store.upgrade()
+    async with store.begin():
+        open_up(tmp_path, before)
+    await store.close()
+
+    again = Store(f"sqlite+aiosqlite:///{tmp_path}/sync.db")
+    async with again.begin():
+        found = modes(tmp_path)
+    await again.close()
+
+    assert found == dict.fromkeys(["sync.db", "sync.db-wal", "sync.db-shm"], oct(after))
+
+
+async def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Store("sqlite+aiosqlite:///:memory:")
+    async with store.begin():
+        pass
+    await store.close()
+    assert modes(tmp_path) == {}
 
 
 COMES_BY = """

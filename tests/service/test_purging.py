@@ -11,7 +11,7 @@ from contracts.messages import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from service.keeper import ROWS_A_CHUNK, Chore, forgetting
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
-from service.store.messages import dead_letters
+from service.store.messages import dead_letters, discards
 from service.store.messages.burying import NewDeadLetter, bury, note_attempts
 from service.store.messages.inbox import known, record
 from service.store.runs import runs
@@ -63,7 +63,9 @@ async def test_the_inbox_forgets_after_its_days_but_never_an_open_letter(clocked
         await record(connection, QUEUE_OUTBOUND, [(("/vorex/acme", "done"), "done")], now=old.timestamp())
         await record(connection, QUEUE_OUTBOUND, [(("/vorex/acme", "young"), "done")], now=young.timestamp())
         ids = {row.message_id: row.id for row in await connection.execute(select(letters_table))}
-        await dead_letters.discard(connection, [ids["discarded"]], who="olga", reason="x", now=old)
+        await discards.discard(
+            connection, [ids["discarded"]], who="olga", reason="x", batch=new_id(), now=old
+        )
 
     await chores(clocked)["old inbox rows"].work()
 
@@ -145,8 +147,10 @@ async def test_letters_that_are_done_with_are_forgotten_with_their_acts(clocked:
     async with clocked.begin() as connection:
         await bury(connection, [a_letter(each) for each in ("open", "gone", "lately")], now=old)
         ids = {row.message_id: row.id for row in await connection.execute(select(letters_table))}
-        await dead_letters.discard(connection, [ids["gone"]], who="olga", reason="x", now=old)
-        await dead_letters.discard(connection, [ids["lately"]], who="olga", reason="x", now=START - DAY)
+        await discards.discard(connection, [ids["gone"]], who="olga", reason="x", batch=new_id(), now=old)
+        await discards.discard(
+            connection, [ids["lately"]], who="olga", reason="x", batch=new_id(), now=START - DAY
+        )
 
     await chores(clocked)["old dead letters"].work()
 

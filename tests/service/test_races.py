@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import text
 
 from contracts.calendar import LinkState
-from contracts.cronofy import EventsPage, EventsQuery, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery
+from contracts.cronofy_accounts import UserInfo
 from contracts.envelope import RunRequested
 from contracts.messages import RunData
 from contracts.ports import Turn
-from handlers.compose import compose
+from handlers.texts.compose import compose
 from service.consumers.failures import ReceivedMessage
 from service.cronofy.gateway import CronofyGateway
 from service.store.engine.ids import new_id

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.cronofy import EventsPage, EventsQuery, UserInfo
+from contracts.cronofy import EventsPage, EventsQuery
+from contracts.cronofy_accounts import UserInfo
 from contracts.errors import Transient
 from contracts.ports import EventReader, Turn
 from service.store.integrations import reads
@@ -115,7 +116,7 @@ async def test_r30_whoever_waits_too_long_for_a_read_of_this_process_comes_again
 
     calendars = Mishap(home.cronofy.gateway, before_page=1, happens=lasts)
     reader = home.reader_over(calendars, turn_wait_seconds=0.05)
-    run = asyncio.create_task(reader.read_all(mine, for_run=True))
+    run = asyncio.create_task(reader.read_all(mine, run_id="a run"))
     await begun.wait()
     async with asyncio.timeout(10):
         with pytest.raises(Transient, match="too long"):

@@ -98,6 +98,9 @@ async def test_every_delivery_is_a_message_of_its_own(client: httpx.AsyncClient,
     await post(client, CHANGE)
     first, second = broker.published
     assert first.message_id != second.message_id
+    traces = [decode(one.body, expected=NoticeReceived).trace_id for one in (first, second)]
+    assert traces[0] != traces[1], "each begins a trace of its own"
+    assert all(trace in str(one.body) for trace, one in zip(traces, broker.published, strict=True))
 
 
 @pytest.mark.parametrize(("secret", "header"), VECTORS)
@@ -186,6 +189,22 @@ async def test_what_is_no_notification_is_400(
     """Signed, and still unreadable."""
     assert (await post(client, body)).status_code == 400
     assert broker.published == []
+
+
+async def test_r43_a_notice_is_read_or_refused_however_deep_it_is_nested(
+    client: httpx.AsyncClient,
+) -> None:
+    """Also where it can just be read, and its message, which is deeper, could not be written."""
+    for depth in range(700, 1000, 1):
+        body = b'{"notification":{"type":"change","a":' + b"[" * depth + b"]" * depth + b"}}"
+        assert (await post(client, body)).status_code in {202, 400}
+
+
+async def test_r43_a_length_of_thousands_of_digits_is_413(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        f"/cronofy/notices/{ID}", content=b"{}", headers={"Content-Length": "9" * 5000}
+    )
+    assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("to", ["1", "not-a-uuid", ID + "0", ID.replace("-", ""), f"{{{ID}}}"])

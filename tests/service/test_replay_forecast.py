@@ -1,12 +1,13 @@
 """What is foretold of a replay comes true, and foretelling changes nothing (R30)."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_RUNS
+from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, QUEUE_PEOPLE, QUEUE_RUNS
 from contracts.ports import Outgoing
 from service.operations import DeadLetters, LetterReader
 from service.store.engine.store import Store
@@ -55,6 +56,22 @@ async def state_of(store: Store) -> list[Any]:
     async with store.read() as connection:
         tables = (items, links, outbox, integrations)
         return [[*(await connection.execute(select(table))).mappings()] for table in tables]
+
+
+async def test_of_a_message_about_a_person_it_says_whose_sessions_would_end(world: Outbound) -> None:
+    """R45, R30."""
+    data = {"tenant_id": "acme", "user_id": "u-17"}
+    event = {
+        "specversion": "1.0", "id": "p-1", "type": "com.vorex.session.revoked.v1", "source": "/vorex/acme",
+        "time": "2026-12-01T08:00:00Z", "data": data,
+    }  # fmt: skip
+    body = json.dumps(event).encode()
+    message = Outgoing(exchange="vorex.people", routing_key="session.revoked", body=body, message_id="p-1")
+    letter_id = await buried(world, message, queue=QUEUE_PEOPLE)
+
+    ((outcome, said),) = await foretold(world, letter_id)
+
+    assert (outcome, said) == ("noted", "Sessions that were opened before 2026-12-01 08:00 UTC would end.")
 
 
 async def test_a_letter_says_what_stands_around_it(world: Outbound) -> None:

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 
 import pytest
+from sqlalchemy import select
 
 from contracts.calendar import LinkState, Status
-from contracts.envelope import RunRequested
+from contracts.envelope import IntegrationChanged, RunRequested, decode
 from contracts.errors import Permanent, SyncError, Transient
 from contracts.messages import RunData
 from service.consumers.failures import ReceivedMessage
 from service.store.engine.ids import new_id
 from service.store.runs import runs
+from service.store.tables import outbox
 from tests.support.one_person import NINE, TEN, OnePerson
 
 ANN = "ann@example.com"
@@ -24,6 +26,17 @@ async def _with_events(home: OnePerson, *events: Mapping[str, object]) -> str:
         home.world.add_event(calendar, **{"summary": "Old", "start": NINE, "end": TEN, **event})
     await home.world.advance(60)
     return await home.integration(ANN, baseline_at=None)
+
+
+async def _told_of_failure(home: OnePerson, mine: str) -> bool:
+    """Whether Vorex heard of it, once, with since when and what waits (R48)."""
+    wanted = select(outbox.c.body).where(outbox.c.routing_key == "integration.run_failed")
+    async with home.store.read() as connection:
+        bodies = (await connection.scalars(wanted)).all()
+    told = [decode(bytes(body), expected=IntegrationChanged).data for body in bodies]
+    assert all(one.integration_id == mine and one.since and one.waiting_changes == 0 for one in told)
+    assert len(told) <= 1
+    return bool(told)
 
 
 async def _titles(home: OnePerson) -> list[str]:
@@ -188,6 +201,7 @@ async def test_r25_a_run_fails_with_its_last_attempt(home: OnePerson, attempt: i
         await _step(home, mine, run_id, 1, attempt=attempt)
 
     assert await _busy(home, mine) is goes_on
+    assert await _told_of_failure(home, mine) is not goes_on
 
 
 async def test_r23_a_run_on_a_calendar_that_is_gone_ends_and_says_so(home: OnePerson) -> None:

@@ -144,6 +144,10 @@ WRONG = [
     ("PUBLIC_URL", "http://sync.example.com"),
     ("PUBLIC_URL", "https://person:tell-tale@sync.example.com"),
     ("NOTICES_URL", "https://sync.example.com/?key=tell-tale"),
+    ("PUBLIC_URL", "https://sync.example.com/?"),
+    ("PUBLIC_URL", "https://sync.example.com\\@x"),
+    ("PUBLIC_URL", "https://sync.exam\nple.com"),
+    ("PUBLIC_URL", "https://sync.example.com:65536"),
     ("VOREX_URL", "http://vorex.example"),
     ("CRONOFY_API_URL", "http://api.cronofy.com"),
     ("LOG_LEVEL", "tell-tale"),
@@ -384,10 +388,10 @@ def test_r27_an_address_is_shown_without_what_it_hides(
 
 def test_r27_all_that_must_never_be_said_is_known(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the log's last net: as it is written in an address, and as it is meant."""
-    address = "postgresql+asyncpg://me:tell%2Dtale@db/sync?sslpassword=another"
+    address = "postgresql+asyncpg://me:tell%2Dtale@db/sync?sslpassword=another&pass=with%2Bplus"
     give(monkeypatch, **WHOLE | {"DATABASE_URL": address})
 
     assert load("web", env_file=env_file).secrets() == {
-        "tell%2Dtale", "tell-tale", "another", "secret-word", "newer-word", "older-word", KEY,
-        WHOLE["SIGN_IN_SECRET"],
+        "tell%2Dtale", "tell-tale", "another", "with%2Bplus", "with+plus", "secret-word", "newer-word",
+        "older-word", KEY, WHOLE["SIGN_IN_SECRET"],
     }  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.messages import QUEUE_OUTBOUND, QUEUE_PARKED
+from contracts.messages import QUEUE_OUTBOUND, QUEUE_PARKED, QUEUE_PEOPLE
 from service.broker.routing import destinations, topic_matches
 from service.broker.topology import (
     PERMISSIONS,
@@ -35,6 +35,7 @@ def test_the_exchanges_and_their_kinds_are_those_that_are_published() -> None:
         "cronofy.notices": "topic",
         "calendar-sync.commands": "topic",
         "calendar-sync.integrations": "topic",
+        "vorex.people": "topic",
         "calendar-sync.dead": "fanout",
         "calendar-sync.replay": "direct",
         **dict.fromkeys(RETRIES, "fanout"),
@@ -127,6 +128,12 @@ def test_hash_takes_everything_and_words_take_themselves(one: list[str], other: 
     assert topic_matches("*", key) == (len(one) == 1)
 
 
+@pytest.mark.parametrize("key", ["session.revoked", "person.left", "person.moved"])
+def test_r45_whatever_vorex_says_of_people_reaches_their_queue(key: str) -> None:
+    """What nobody knows becomes a dead letter there instead of being lost."""
+    assert destinations(WHOLE, "vorex.people", key) == [QUEUE_PEOPLE]
+
+
 def test_a_fact_reaches_the_outbound_queue_as_an_item_of_vorex_does() -> None:
     """So an imported appointment reaches the user's other integrations."""
     for exchange in ("vorex.items", "calendar-sync.items"):
@@ -138,6 +145,10 @@ def test_a_fact_reaches_the_outbound_queue_as_an_item_of_vorex_does() -> None:
     [
         ("vorex", "write", "vorex.items", True),
         ("vorex", "configure", "vorex.items", False),
+        ("vorex", "write", "vorex.people", True),
+        ("vorex", "configure", "vorex.people", False),
+        ("vorex", "read", "vorex.people", False),
+        ("vorex", "read", "calendar-sync.people", False),
         ("vorex", "configure", "vorex.facts", True),
         ("vorex", "read", "calendar-sync.items", True),
         ("vorex", "write", "calendar-sync.items", False),
@@ -145,10 +156,18 @@ def test_a_fact_reaches_the_outbound_queue_as_an_item_of_vorex_does() -> None:
         ("relay", "write", "cronofy.notices", True),
         ("relay", "write", "cronofy.noticesX", False),
         ("relay", "read", "calendar-sync.inbound", False),
+        ("web", "write", "vorex.items", True),
+        ("web", "write", "calendar-sync.replay", True),
+        ("web", "write", "calendar-sync.retry.10", False),
+        ("web", "write", "cronofy.notices", False),
+        ("web", "read", "calendar-sync.outbound", False),
+        ("web", "read", "calendar-sync.parked", False),
         ("consumer", "write", "calendar-sync.retry.7200", True),
         ("consumer", "write", "amq.default", False),
         ("consumer", "write", "cronofy.notices", False),
         ("consumer", "read", "calendar-sync.parked", True),
+        ("consumer", "read", "calendar-sync.people", True),
+        ("consumer", "write", "vorex.people", False),
         ("consumer", "read", "calendar-sync.retry.10", False),
         ("operator", "configure", "calendar-sync.retry.10", True),
         ("operator", "configure", "amq.topic", False),
@@ -166,5 +185,5 @@ def test_no_worker_configures_anything() -> None:
     """Only operators and ``up`` declare."""
     names = [part.split()[1] for part in WHOLE.parts()]
 
-    for user, name in product(("relay", "consumer"), names):
+    for user, name in product(("relay", "web", "consumer"), names):
         assert not re.search(PERMISSIONS[user].configure, name)

@@ -17,7 +17,8 @@ class TestConnecting:
     async def test_a_permission_becomes_an_integration_with_the_first_values(self, office: Office) -> None:
         """G10a: what a new integration is."""
         integration_id = await office.connect(email=EMAIL)
-        assert (await office.get(f"{API}/{integration_id}")).json() == {
+        shown = (await office.get(f"{API}/{integration_id}")).json()
+        assert shown == {
             "id": integration_id,
             "user_id": "u-17",
             "account_name": EMAIL,
@@ -29,10 +30,17 @@ class TestConnecting:
             "last_sync_at": None,
             "last_checked_at": None,
             "held_deletions": 0,
+            "held_imports": 0,
+            "status_since": shown["status_since"],
+            "waiting_changes": 0,
+            "edits_own_events": "not_asked",
+            "agreement": None,
+            "watching_since": None,
             "settings": {
                 "calendar_id": None,
                 "event_types": {"create": True, "update": False, "delete": False},
                 "item_types": dict.fromkeys(ALL_TYPES, True),
+                "event_details": {"url": False, "color": False},
                 "retrieve": OFF,
                 "send": OFF,
             },
@@ -42,7 +50,8 @@ class TestConnecting:
         """To the first tab of its settings."""
         await office.sign_in()
         away = await office.client.get("/calendar-sync/connect")
-        answer = await office.client.get(await office.authorise(away.headers["Location"]))
+        asked = await office.client.get(await office.authorise(away.headers["Location"]))
+        answer = await office.answered(asked)
         (row,) = await office.rows(integrations)
         assert answer.status_code == 303
         assert answer.headers["Location"] == f"/calendar-sync/{row['id']}/settings/linked-calendar"
@@ -59,32 +68,44 @@ class TestConnecting:
         away = await office.client.get("/calendar-sync/connect")
         back = await office.authorise(away.headers["Location"], "refuse")
         answer = await office.client.get(back)
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/calendar-sync?notice=refused")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/calendar-sync?complaint=refused")
         assert await office.rows(integrations) == []
         assert "Access was not allowed." in (await office.client.get(answer.headers["Location"])).text
         assert (await office.client.get(back)).status_code == 400
 
-    async def test_a_state_is_good_once_and_only_for_who_began(self, office: Office) -> None:
-        """400 for a wrong or used state; a stranger's permission never lands in another's list."""
+    async def test_r45_a_state_is_good_once_and_only_for_the_session_that_began(self, office: Office) -> None:
+        """400 for a wrong state, a stranger, nobody, and the same person elsewhere."""
         await office.sign_in()
         away = await office.client.get("/calendar-sync/connect")
         back = await office.authorise(away.headers["Location"])
-        stranger = await office.client.get(back, headers=office.bearer("u-22"))
-        assert stranger.status_code == 400
+        began = dict(office.client.cookies)
+        for headers in (office.bearer("u-22"), office.bearer()):
+            assert (await office.client.get(back, headers=headers)).status_code == 400
         office.client.cookies.clear()
         assert (await office.client.get(back)).status_code == 400
         await office.sign_in()
-        assert (await office.client.get(f"{back}x")).status_code == 400
-        assert (await office.client.get(back)).status_code == 303
         assert (await office.client.get(back)).status_code == 400
-        assert len(await office.rows(integrations)) == 1
+        office.client.cookies.clear()
+        office.client.cookies.update(began)
+        assert (await office.client.get(back.replace("state=", "state=x"))).status_code == 400
+        assert (await office.client.get(back)).status_code == 200
+        again = await office.client.get(back)
+        assert (again.status_code, again.headers["Location"]) == (
+            303,
+            "/calendar-sync?complaint=consent_over",
+        )
+        assert await office.rows(integrations) == []
 
     async def test_the_browser_that_began_with_a_bearer_token_may_return_without(
         self, office: Office
     ) -> None:
         away = await office.client.get("/calendar-sync/connect", headers=office.bearer())
         back = await office.authorise(away.headers["Location"])
-        assert (await office.client.get(back)).status_code == 303
+        kept = dict(office.client.cookies)
+        office.client.cookies.clear()
+        assert (await office.client.get(back)).status_code == 400
+        office.client.cookies.update(kept)
+        assert (await office.answered(await office.client.get(back))).status_code == 303
 
     @pytest.mark.parametrize("query", ["", "code=x", "code=x&state=", "code=x&state=a.b.c", "error=denied"])
     async def test_no_state_is_400(self, query: str, office: Office) -> None:

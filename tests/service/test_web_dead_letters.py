@@ -11,6 +11,7 @@ from sqlalchemy import update
 from contracts.envelope import ItemChanged, decode
 from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from contracts.ports import REPLAY_HEADER
+from contracts.tracing import trace_id_of
 from service.operations import PRIVATE_MASK, DeadLetters, LetterConflict
 from service.store.messages.burying import NewDeadLetter, bury, resolve
 from service.store.messages.inbox import known
@@ -21,7 +22,7 @@ from tests.support.office import Office
 API = "/api/v1/dead-letters"
 NOBODY = "0192e4c1-7a00-7000-8000-0000000000aa"
 FIELDS = {
-    "id", "queue", "message_id", "source", "code", "field", "reason", "exception", "attempts",
+    "id", "queue", "message_id", "trace_id", "source", "code", "field", "reason", "exception", "attempts",
     "first_failed_at", "last_failed_at", "tenant_id", "integration_id", "item_key", "group", "state",
     "body", "body_encoding", "acts",
 }  # fmt: skip
@@ -129,6 +130,19 @@ class TestReading:
         assert letter == (await listed(office))["items"][0]
         assert letter["body"] == a_body().decode()
         assert letter["attempts"] == [{"at": letter["first_failed_at"], "error": letter["reason"]}]
+
+    @pytest.mark.parametrize("whole", [True, False])
+    async def test_a_letter_names_the_publishers_trace_or_the_one_it_always_has(
+        self, whole: bool, office: Office
+    ) -> None:
+        """The same that log lines and log entries name, also of bytes that are no message."""
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        traced = json.dumps(
+            json.loads(a_body()) | {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+        ).encode()
+        (letter_id,) = await buried(office, a_letter(body=traced if whole else traced[:-1]))
+        expected = trace if whole else trace_id_of("/vorex/acme", "e-1")
+        assert (await shown(office, letter_id))["trace_id"] == expected
 
     async def test_what_stands_around_a_letter_is_told_beside_it(self, office: Office) -> None:
         """R30: headers, the integration as it stands, and what a replay would do now."""

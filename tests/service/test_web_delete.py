@@ -5,12 +5,18 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.calendar import ItemRef
 from contracts.vorex import Action
+from handlers.undoing.recorded import ChangedSide, ChangeKind, RunChange
 from service.keeper import old_tombstones
+from service.store.links import run_changes
 from service.store.tables import credentials, integrations, links, runs
+from service.store.tables import run_changes as run_changes_table
+from tests.builders import NOW
 from tests.support.office import EMAIL, Office, form
 from tests.support.one_person import ELEVEN
 from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns, two_people_with_runs
+from tests.support.waiting import until
 
 API = "/api/v1/integrations"
 WEEK = {"past": "1_week", "future": "1_week"}
@@ -126,6 +132,19 @@ class TestDeletion:
         await ann.rest()
         assert sub not in [row["sub"] for row in await ann.rows(credentials)]
         assert ann.people.world.mailboxes["ann@example.com"].profiles == []
+
+    async def test_r50_what_its_runs_changed_is_remembered_no_more(self, ann: TwoPeopleWithRuns) -> None:
+        """Nothing of it can be undone, so its texts go, and those of other integrations stay."""
+        change = RunChange(
+            side=ChangedSide.ITEM, kind=ChangeKind.CREATED, item_ref=ItemRef("r-1"), revision=1
+        )
+        async with ann.home.store.begin() as connection:
+            for whose in (ann.mine, "another"):
+                await run_changes.record(connection, f"{whose[:30]}-run", whose, [change], at=NOW)
+        await ann.delete()
+        await ann.rest()
+        left = await ann.rows(run_changes_table)
+        assert [row["integration_id"] for row in left] == ["another"]
 
     async def test_r21_what_another_integration_needs_is_left_to_it(self, ann: TwoPeopleWithRuns) -> None:
         """The channel alone is closed; the last one that leaves erases everything."""
@@ -317,3 +336,50 @@ class TestLinkingAgain:
         assert sorted(row["deleted_at"] is None for row in rows) == [False, True]
         living = [link for link in await ann.rows(links) if link["ended_at"] is None]
         assert len(living) == 3
+
+
+async def test_r21_removal_begins_within_two_seconds_and_without_the_keeper(ann: TwoPeopleWithRuns) -> None:
+    """Nobody looks for what was left: the wish itself is asked for, also of what was written a moment ago."""
+    await ann.say("Old visit")
+    await ann.people.rest(reads=False)
+    await ann.say("Visit")
+    await ann.people.settle()
+    await ann.people.pass_time(1)
+    assert ann.events() == [("Old visit", True), ("Visit", True)]
+    began, before = ann.people.clock.now(), len(ann.people.world.log.writes)
+
+    await ann.delete("remove")
+    await until(lambda: _wished_away(ann, 2))
+    assert ann.people.clock.now() == began
+    await ann.people.pass_time(1)
+    await until(lambda: len(ann.people.world.log.writes) == before + 2)
+
+    assert (ann.people.clock.now() - began).total_seconds() <= 2.0
+
+
+async def _wished_away(ann: TwoPeopleWithRuns, count: int) -> bool:
+    """Whether the steps of the deletion, as they come, have asked for so many removals."""
+    await ann.people.outbox.flush()
+    rows = await ann.her_links()
+    return sum(row["desired"] is None for row in rows) == count
+
+
+async def test_r21_a_copy_that_arrives_after_its_removal_is_removed_once_more(ann: TwoPeopleWithRuns) -> None:
+    """An accepted write does not stand on the calendar yet, and may overtake what comes after it."""
+    await ann.say("Visit")
+    await ann.people.settle()
+    await ann.people.pass_time(1)
+    key = ann.calendar_of("ann")
+    (event,) = (dict(one) for one in ann.people.world.events(key))
+    before = len(ann.people.world.log.writes)
+    await ann.delete("remove")
+    await until(lambda: _wished_away(ann, 1))
+    await ann.people.pass_time(1)
+    await until(lambda: len(ann.people.world.log.writes) == before + 1)
+    await ann.people.pass_time(1)
+    assert all(one["deleted"] for one in ann.people.world.events(key))
+    ann.people.world.restore_event(key, event["event_uid"])
+
+    await ann.rest()
+
+    assert all(one["deleted"] for one in ann.people.world.events(key))

@@ -73,6 +73,7 @@ async def test_an_entry_has_exactly_these_fields(office: Office) -> None:
         "message_id": "m-1",
         "attempt": 1,
         "run_id": None,
+        "trace_id": None,
     }
 
 

@@ -17,11 +17,13 @@ from service.store.tables import dead_letters, runs
 from tests.support.knobs import examples
 from tests.support.letters import a_letter
 from tests.support.office import Office
+from tests.support.questioned import asked_of
 from tests.support.served import Served, served_office
 
 API = "/api/v1"
-EXAMPLES = examples("OPENAPI_EXAMPLES", 15)
-"""Requests to each operation."""
+EXAMPLES = examples("OPENAPI_EXAMPLES", 10)
+"""Requests to each operation by an operator, to whom all of them are open."""
+EXAMPLES_OF_OTHERS = max(3, EXAMPLES // 4)
 PERSON = "u-17"
 LETTERS = 60
 BEYOND_A_SCHEMA: Mapping[str, str] = {
@@ -45,18 +47,27 @@ class Asking:
     served: Served
     headers: Mapping[str, str]
     known: Mapping[str, list[str]]
+    examples: int
 
 
-@pytest.fixture(scope="module")
-def asking() -> Iterator[Asking]:
-    """An operator who is a user as well, with an integration, a run, an item and dead letters."""
+@pytest.fixture(scope="module", params=["operator", "administrator", "user", "stranger"])
+def asking(request: pytest.FixtureRequest) -> Iterator[Asking]:
+    """A person with an integration, a run, an item and dead letters, in each role; or a stranger to them."""
     with tempfile.TemporaryDirectory() as folder, served_office(f"sqlite+aiosqlite:///{folder}/db") as served:
         known = served.do(_something_of_everything)
-        token = served.office.token(PERSON, role="operator", exp=2e10)
-        yield Asking(served=served, headers={"Authorization": f"Bearer {token}"}, known=known)
+        stranger = request.param == "stranger"
+        role = "user" if stranger else request.param
+        token = served.office.token("u-99" if stranger else PERSON, role=role, exp=2e10)
+        yield Asking(
+            served=served,
+            headers={"Authorization": f"Bearer {token}"},
+            known=known,
+            examples=EXAMPLES if role == "operator" else EXAMPLES_OF_OTHERS,
+        )
 
 
 async def _something_of_everything(office: Office) -> Mapping[str, list[str]]:
+    office.count_no_changes()
     option = {"enabled": True, "past": "today", "future": "today"}
     integration_id = await office.finished(PERSON, retrieve=option)
     form = {"title": "Visit", "start": "2026-12-03T09:00:00Z"}
@@ -71,6 +82,7 @@ async def _something_of_everything(office: Office) -> Mapping[str, list[str]]:
         "run": [row["id"] for row in await office.rows(runs)],
         "key": [f"appointment:{one['id']}" for one in items],
         "letter_id": [row["id"] for row in await office.rows(dead_letters)],
+        "question_id": [await asked_of(office, integration_id) for _ in range(9)],
     }
 
 
@@ -90,7 +102,7 @@ def _deleting_last(operation: Any) -> bool:
 
 def _try(operation: Any, asking: Asking) -> None:
     @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
+        max_examples=asking.examples, deadline=None, database=None, derandomize=True,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate],
     )  # fmt: skip
     @given(case=operation.as_strategy(), existing=st.booleans(), place=st.integers(0, LETTERS - 1))
@@ -120,7 +132,7 @@ def test_every_error_is_described_as_problem_details(asking: Asking) -> None:
     for path, verbs in described["paths"].items():
         for verb, operation in verbs.items():
             errors = {status: one for status, one in operation["responses"].items() if status >= "400"}
-            assert {"401", "404", "422"} <= set(errors), (verb, path)
+            assert {"401", "404", "422", "429"} <= set(errors), (verb, path)
             for one in errors.values():
                 (kind,) = one["content"]
                 assert kind == "application/problem+json", (verb, path)

@@ -25,7 +25,7 @@ async def browser(office: Office) -> Browser:
 
 def item_of(office: Office, item_type: str, item_id: str, **changes: Any) -> Item:
     """One that came from elsewhere."""
-    values = {name: changes.pop(name) for name in ("read_only_reason",) if name in changes}
+    values = {name: changes.pop(name) for name in ("read_only_reason", "imported_by") if name in changes}
     usual = {"title": item_id, "start": "2026-12-03T09:00:00Z", "assignees": ["u-17"]}
     content = ItemContent.from_json_dict({"id": item_id, "type": item_type, **usual, **changes})
     item = Item(
@@ -81,7 +81,7 @@ async def test_the_five_types_differ_by_shape_and_word(browser: Browser, office:
     """Not by colour alone."""
     for name in sorted(GLYPHS):
         await keep(office, name, f"my {name}")
-    page = await browser.open(f"{HOME}?day=2026-12-03")
+    page = await browser.open(f"{HOME}?agenda=2026-12-03")
     for words in ("Appointment", "CRM Activity", "Service Call", "Task", "To Do"):
         assert page.words.count(words) >= 2
     shapes = {given["d"] for tag, given in page.tags if tag == "path" and len(given["d"]) < 40}
@@ -100,7 +100,7 @@ async def test_days_are_those_of_the_persons_zone(browser: Browser, office: Offi
     assert days_of(page, "whole") == ["2026-12-10", "2026-12-11"]
     assert days_of(page, "till midnight") == ["2026-12-14"]
     page = await browser.open(f"{HOME}?day=2026-12-08")
-    assert "Until 11:00" in page.words
+    assert "→ 11:00" in page.words
 
 
 async def test_an_appointment_is_added_on_the_day_that_was_picked(browser: Browser, office: Office) -> None:
@@ -136,6 +136,7 @@ async def test_a_whole_day_lasts_to_the_end_of_its_last_day(browser: Browser, of
     (message,) = await messages(office)
     form = message.data.item.to_json_dict()
     assert (form["all_day"], form["start"], form["end"]) == (True, "2026-12-03", "2026-12-05")
+    await browser.follow("Agenda")
     await browser.follow("Fair")
     assert browser.page.forms[0].fields["end_day"] == "2026-12-04"
 
@@ -174,7 +175,7 @@ async def test_an_appointment_is_changed_and_what_was_left_alone_stays(
         assignees=["u-17", "u-22"], description_format="html", start="2026-12-03T09:00:30Z",
         end="2026-12-03T10:00:00Z", time_zone="Asia/Tokyo", show_as="free", account_name="Contoso",
     )  # fmt: skip
-    await browser.open(f"{HOME}?day=2026-12-03")
+    await browser.open(f"{HOME}?agenda=2026-12-03")
     page = await browser.follow("Visit")
     assert page.forms[0].fields["description"] == "Bring it."
     page = await browser.press("Save", changes={"title": "Later"})
@@ -187,7 +188,7 @@ async def test_an_appointment_is_changed_and_what_was_left_alone_stays(
     }  # fmt: skip
     assert {name: form[name] for name in expected} == expected
     assert (form["assignees"], form["account_name"]) == (["u-17", "u-22"], "Contoso")
-    await browser.open(f"{HOME}?day=2026-12-03")
+    await browser.open(f"{HOME}?agenda=2026-12-03")
     await browser.follow("Later")
     await browser.press("Save", changes={"start_time": "08:00", "description": "New", "end_time": ""})
     form = (await messages(office))[-1].data.item.to_json_dict()
@@ -218,20 +219,83 @@ async def test_a_form_that_was_overtaken_writes_over_nothing_unasked(
     assert (item.title, item.location) == ("Visit at Contoso", "HQ")
 
 
-async def test_an_appointment_is_deleted(browser: Browser, office: Office) -> None:
-    await keep(office, "appointment", "1", title="Visit")
-    await browser.open(f"{HOME}?day=2026-12-03")
+async def test_r50_an_appointment_is_deleted_once_it_is_confirmed_and_undone(
+    browser: Browser, office: Office
+) -> None:
+    """From the note that confirms it; a second Undo changes nothing, and no version goes back."""
+    await keep(office, "appointment", "1", title="Visit", location="HQ", description="Bring it.")
+    await browser.open(f"{HOME}?agenda=2026-12-03")
     await browser.follow("Visit")
+    page = await browser.follow("Delete")
+    assert "Delete this appointment?" in page.words
+    assert "Thursday, 3 December 2026, 10:00" in page.words
+    assert await messages(office) == []
     page = await browser.press("Delete")
     assert "The appointment was deleted." in page.words
-    assert "Visit" not in page.words
-    assert [one.data.action.value for one in await messages(office)] == ["deleted"]
+    assert days_of(page, "Visit") == []
+    undone = await browser.press("Undo")
+    assert "The appointment is there again, as it was." in undone.words
+    browser.page = page
+    await browser.press("Undo")
+    told = [(one.data.action.value, one.data.version) for one in await messages(office)]
+    assert told == [("deleted", 5), ("updated", 6)]
+    item = (await messages(office))[-1].data.item
+    assert (item.title, item.location, item.description) == ("Visit", "HQ", "Bring it.")
+
+
+async def test_r50_a_deletion_is_undone_later_from_the_story(browser: Browser, office: Office) -> None:
+    """Without the note: the list of what was deleted, and the appointment's own page, lead back."""
+    await keep(office, "appointment", "1", title="Visit")
+    await office.client.delete("/api/v1/my-calendar/items/appointment:1", headers=office.bearer())
+    await browser.open(HOME)
+    page = await browser.follow("Deleted appointments")
+    assert page.form("Undo: Visit")
+    page = await browser.follow("Visit")
+    assert "This appointment was deleted" in page.words
+    page = await browser.press("Undo the deletion")
+    assert days_of(page, "Visit") == ["2026-12-03"]
+    page = await browser.open(f"{HOME}/deleted")
+    assert "Nothing was deleted." in page.words
+
+
+async def test_r50_what_was_never_deleted_or_is_not_ones_own_is_not_put_back(office: Office) -> None:
+    restore = "/api/v1/my-calendar/items/{}/restore"
+    await keep(office, "appointment", "1", title="Visit")
+    await keep(office, "appointment", "2", title="Theirs", assignees=["u-22"])
+    lives = await office.post(restore.format("appointment:1"))
+    assert (lives.status_code, lives.json()["title"]) == (200, "Visit")
+    for key in ("appointment:2", "appointment:3", "task:1", "x"):
+        assert (await office.post(restore.format(key))).status_code == 404
+    assert await messages(office) == []
+
+
+async def test_an_appointment_that_changed_meanwhile_is_not_deleted_unseen(
+    browser: Browser, office: Office
+) -> None:
+    await keep(office, "appointment", "1", title="Visit")
+    await browser.open(f"{HOME}/item/delete?key=appointment:1")
+    other = Browser(client=office.client)
+    await other.open(f"{HOME}/item?key=appointment:1")
+    await other.press("Save", changes={"title": "Visit with the board"})
+    page = await browser.press("Delete")
+    assert (page.status, "It was changed meanwhile" in page.words) == (409, True)
+    assert [one.data.action.value for one in await messages(office)] == ["updated"]
+
+
+async def test_a_form_that_is_sent_twice_adds_one_appointment(browser: Browser, office: Office) -> None:
+    """Without script: the same form posted from the page before."""
+    form = await browser.open(f"{HOME}/new?day=2026-12-03")
+    await browser.press("Add", changes={"title": "Once"})
+    browser.page = form
+    page = await browser.press("Add", changes={"title": "Once"})
+    assert days_of(page, "Once") == ["2026-12-03"]
+    assert len(await messages(office)) == 1
 
 
 async def test_the_enter_key_saves_and_never_deletes(browser: Browser, office: Office) -> None:
     """A browser presses the form's first button for it."""
     await keep(office, "appointment", "1", title="Visit")
-    await browser.open(f"{HOME}?day=2026-12-03")
+    await browser.open(f"{HOME}?agenda=2026-12-03")
     page = await browser.follow("Visit")
     assert "formaction" not in page.forms[0].buttons[0].attributes
 
@@ -249,11 +313,12 @@ async def test_a_read_only_item_says_why(
 ) -> None:
     """R8, R9; a form that was sent all the same changes nothing."""
     await keep(office, item_type, "1", title="Fixed", read_only_reason=reason)
-    page = await browser.open(f"{HOME}?day=2026-12-03")
+    page = await browser.open(f"{HOME}?agenda=2026-12-03")
     assert words in page.words
     page = await browser.follow("Fixed")
     assert words in page.words
-    assert page.forms == []
+    assert page.own_forms == []
+    assert (await browser.open(f"{HOME}/item/delete?key={item_type}:1")).status == 409
     await browser.open(f"{HOME}/new?day=2026-12-03")
     form = browser.page.forms[0]
     form.action = f"{HOME}/item?key={item_type}:1"

@@ -8,8 +8,9 @@ from contracts.calendar import Reason, Status
 from service.integrations.runs import runs_under_way
 from service.store.integrations.integrations import change, change_state
 from service.store.integrations.listing import Owner
+from service.store.integrations.reads import note_deletions
 from service.store.runs.runs import end_all
-from service.store.tables import integrations, runs
+from service.store.tables import deletions, integrations, runs
 from tests.support.office import Office, open_office
 from tests.support.pages import Browser
 
@@ -73,7 +74,7 @@ async def test_the_switch_deactivates_and_activates(browser: Browser, office: Of
 @pytest.mark.parametrize(
     ("reason", "button", "address"),
     [
-        (Reason.PERMISSION_WITHDRAWN, "Reconnect", "/calendar-sync/connect"),
+        (Reason.PERMISSION_WITHDRAWN, "Reconnect", "/calendar-sync/connect?reconnect={0}"),
         (Reason.CALENDAR_MISSING, "Choose another calendar", "settings/linked-calendar"),
         (Reason.CALENDAR_READ_ONLY, "Choose another calendar", "settings/linked-calendar"),
     ],
@@ -86,7 +87,7 @@ async def test_each_reason_of_not_connected_has_the_button_that_fixes_it(
     await set_values(office, integration_id, status=Status.NOT_CONNECTED.value, reason=reason.value)
     page = await browser.open(LIST)
     assert "Not Connected" in page.words
-    assert page.link(f"{button}: Calendar").endswith(address)
+    assert page.link(f"{button}: Calendar").endswith(address.format(integration_id))
 
 
 async def test_activating_without_a_connection_says_the_sentence(browser: Browser, office: Office) -> None:
@@ -152,16 +153,25 @@ async def test_deleting_asks_with_the_count_and_both_answers(
     assert asked["copies"] == answer
 
 
-@pytest.mark.parametrize("button", ["Keep them", "Delete them"])
-async def test_held_deletions_wait_for_an_answer(button: str, browser: Browser, office: Office) -> None:
-    """R11."""
+@pytest.mark.parametrize(("button", "left"), [("Keep them", 0), ("Delete them", 1)])
+async def test_r11_held_deletions_are_decided_with_their_list_before_one(
+    button: str, left: int, browser: Browser, office: Office
+) -> None:
+    """And deleted only once the person has confirmed how many."""
     integration_id = await office.finished()
     calendar_id = (await office.calendars(integration_id))["Calendar"]
     await office.add_link(integration_id, calendar_id, "held", code="held_deletion")
+    async with office.store.begin() as connection:
+        await note_deletions(connection, integration_id, ["link-1"], held=True, now=office.clock.now())
     page = await browser.open(LIST)
     assert "Needs your answer." in page.words
+    page = await browser.open(page.link("See and answer what was deleted: Calendar"))
     page = await browser.press(f"{button}: Calendar")
-    assert page.status == 200
+    assert len(await office.rows(deletions)) == left
+    if left:
+        assert "Delete 1 item of My Calendar?" in page.words
+        page = await browser.press("Delete 1 item")
+    assert (page.path, await office.rows(deletions)) == (LIST, [])
 
 
 async def test_a_run_under_way_is_shown_with_its_progress(browser: Browser, office: Office) -> None:
@@ -187,3 +197,114 @@ async def test_only_the_owners_runs_under_way_are_found(database_url: str) -> No
         assert list(await runs_under_way(office.store, Owner(tenant_id="acme", user_id="u-17"))) == [mine]
         assert len(await runs_under_way(office.store, Owner(tenant_id="acme", user_id=None))) == 2
         assert await runs_under_way(office.store, Owner(tenant_id="other", user_id="u-17")) == {}
+
+
+async def test_r11_a_confirmation_for_another_number_confirms_nothing(
+    browser: Browser, office: Office
+) -> None:
+    """More of them came while the person was reading."""
+    integration_id = await office.finished()
+    calendar_id = (await office.calendars(integration_id))["Calendar"]
+    for item in ("1", "2"):
+        await office.add_link(integration_id, calendar_id, "held", code="held_deletion", item=item)
+    async with office.store.begin() as connection:
+        keys = ["link-1", "link-2"]
+        await note_deletions(connection, integration_id, keys, held=True, now=office.clock.now())
+    await browser.open(f"{LIST}/{integration_id}/held")
+    await browser.press("Delete them: Calendar")
+
+    page = await browser.press("Delete 2 items", changes={"sure": "1"})
+
+    assert "Delete 2 items of My Calendar?" in page.words
+    assert len(await office.rows(deletions)) == 2
+
+
+async def test_r20_sync_now_on_the_card_compares_both_sides_once_a_minute(
+    browser: Browser, office: Office
+) -> None:
+    """It says what it does; pressed again it says why not."""
+    integration_id = await office.finished()
+    async with office.store.begin() as connection:
+        await end_all(connection, integration_id, reason="", at=office.clock.now())
+    page = await browser.open(LIST)
+    assert "Compares both sides now, and brings across what differs" in page.text
+
+    page = await browser.press("Sync now: Calendar")
+    assert "Both sides are being compared" in page.words
+    assert await office.unfinished("catch_up") == ["waiting"]
+    answer = await office.client.post(
+        f"{LIST}/{integration_id}/sync", data=browser.page.forms[1].fields, follow_redirects=True
+    )
+    assert "Both sides were compared within the last minute." in answer.text
+    assert await office.unfinished("catch_up") == ["waiting"]
+
+
+async def test_g11_deactivating_is_undone_from_the_note_that_confirms_it(
+    browser: Browser, office: Office
+) -> None:
+    """Which says of which calendar it speaks."""
+    await office.finished()
+    await browser.open(LIST)
+
+    page = await browser.press("Active: Calendar")
+    assert "Sync of Calendar is deactivated. Nothing was deleted." in page.words
+    assert (await state(office))["active"] is False
+    page = await browser.press("Undo: activate Calendar again")
+
+    assert (await state(office))["active"] is True
+    assert "Sync is active again." in page.words
+
+
+async def test_a_refusal_is_no_good_news(browser: Browser) -> None:
+    """It is not told in green."""
+    page = await browser.open(f"{LIST}?complaint=refused")
+
+    assert ("p", {"class": "note bad", "role": "alert"}) in page.tags
+    assert "Access was not allowed. Nothing was saved." in page.words
+
+
+@pytest.mark.parametrize(("enabled", "seconds"), [(False, "10"), (True, "2")])
+async def test_r25_the_list_is_live(enabled: bool, seconds: str, browser: Browser, office: Office) -> None:
+    """More often while a run goes on; without script a link asks again."""
+    await office.finished(retrieve={"enabled": enabled, "past": "today", "future": "1_week"})
+
+    page = await browser.open(LIST)
+
+    assert ("ul", {"class": "cards", "id": "integrations", "data-live": seconds}) in page.tags
+    assert page.link("Look again") == LIST
+
+
+async def test_r22_reconnecting_ends_with_what_happens_now(browser: Browser, office: Office) -> None:
+    """Not in the wizard: nothing is to be set up."""
+    integration_id = await office.finished()
+    office.world.revoke("sam@contoso.example")
+    office.world.expire_access_tokens()
+    await office.clock.pass_time(3600)
+    assert await office.accounts.look(integration_id) == "not_connected"
+    away = await office.client.get(f"{LIST}/connect", params={"reconnect": integration_id})
+    back = await office.authorise(away.headers["Location"])
+
+    answer = await office.answered(await office.client.get(back))
+
+    assert answer.headers["Location"] == f"{LIST}/{integration_id}/reconnected"
+    page = await browser.open(answer.headers["Location"])
+    assert "Connected again" in page.words
+    assert "Both sides are read and compared now" in page.words
+
+
+@pytest.mark.parametrize("verb", ["delete", "discard"])
+async def test_g13_a_form_that_is_sent_twice_says_the_same_twice(
+    verb: str, browser: Browser, office: Office
+) -> None:
+    """Not that there is no such page; a stranger's is none all the same."""
+    mine = await (office.connect() if verb == "discard" else office.finished())
+    theirs = await (office.connect("u-18") if verb == "discard" else office.finished("u-18"))
+    page = await browser.open(LIST)
+    fields = page.forms[0].fields
+    answers = [
+        await office.client.post(f"{LIST}/{which}/{verb}", data=fields) for which in (mine, mine, theirs)
+    ]
+
+    assert [one.status_code for one in answers] == [303, 303, 404]
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert [row["kind"] for row in await office.rows(runs)].count("delete") == 1

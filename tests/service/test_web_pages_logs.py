@@ -19,6 +19,9 @@ async def browser(office: Office) -> Browser:
     return Browser(client=office.client)
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
 async def write(office: Office, integration_id: str, titles: list[str], *, run_id: str | None = None) -> None:
     """Entries of the log, in this order."""
     entries = [
@@ -27,12 +30,21 @@ async def write(office: Office, integration_id: str, titles: list[str], *, run_i
             trigger=Trigger.RUN if run_id else Trigger.REAL_TIME,
             direction=Direction.TO_LINKED_CALENDAR, action=LogAction.CREATE, outcome=Outcome.DONE,
             code=Code.OK, reason="Sent to the linked calendar.", item_id=title, item_type=ItemType.TASK,
-            title=title, message_id="m-1", attempt=1, run_id=run_id,
+            title=title, message_id="m-1", trace_id=TRACE, attempt=1, run_id=run_id,
         )
         for title in titles
     ]  # fmt: skip
     async with office.store.begin() as connection:
         await log(connection, entries, now=office.clock.now())
+
+
+async def test_an_entry_of_the_page_names_its_message_and_its_trace(browser: Browser, office: Office) -> None:
+    """By which what became of a change is found elsewhere."""
+    integration_id = await office.finished()
+    await write(office, integration_id, ["by itself"])
+    page = await browser.open(f"{LIST}/{integration_id}/logs?trigger=real_time")
+    assert "Messagem-1, attempt 1" in page.words
+    assert f"Trace{TRACE}" in page.words
 
 
 async def the_run(office: Office) -> str:
@@ -54,7 +66,8 @@ async def test_logs_open_on_runs_with_their_counts(browser: Browser, office: Off
     assert "Retrieve (past: 1 week, future: 3 months)" in page.words
     cells = [given["data-label"] for tag, given in page.tags if tag == "td"]
     assert cells == [
-        "When", "Who", "Direction and range", "Found", "Created", "Updated", "Skipped", "Failed", "Result",
+        "When", "Who", "Direction and range", "Looked at", "Agree already", "Created", "Changed", "Deleted",
+        "Passed over", "Failed", "Result",
     ]  # fmt: skip
     assert "by itself" not in page.words
     page = await browser.open(f"{LIST}/{integration_id}/runs/{run_id}")

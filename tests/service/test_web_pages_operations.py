@@ -13,10 +13,11 @@ from contracts.errors import Unavailable
 from service.monitoring.heartbeat import Heartbeat
 from service.monitoring.vitals import Vitals
 from service.operations import Dashboard
+from service.operations.sources import Sources
 from service.store.engine.ids import new_id
 from service.store.messages.burying import bury
 from service.store.operations import processes
-from service.store.tables import budget, integration_state, integrations, items, links
+from service.store.tables import budget, integration_state, integrations, items, links, log_entries
 from service.telemetry.metrics import BRAKE_ON, BREAKER_OPEN, MESSAGES_SETTLED
 from tests.support.letters import a_letter
 from tests.support.office import Office, open_office
@@ -46,7 +47,10 @@ class Depths:
 def seen_by(office: Office, depths: Depths) -> None:
     services = office.app.state.services
     office.app.state.services = replace(
-        services, dashboard=Dashboard(office.store, Vitals(office.store, depths))
+        services,
+        dashboard=Dashboard(
+            office.store, Vitals(office.store, depths), Sources(office.store), services.weather
+        ),
     )
 
 
@@ -168,9 +172,9 @@ async def test_pauses_and_rates_of_other_processes_are_seen(browser: Browser, of
 async def test_cronofys_outage_and_the_budget_are_told(browser: Browser, office: Office) -> None:
     now = office.clock.now().timestamp()
     await told(office, down_since=now - 60)
-    sent = [int(now * 1000) - 30_000, 260, 29_900, 12]
+    granted = [int(now * 1000) - 30_000, 260, 0, 29_900, 12, 0]
     async with office.store.begin() as connection:
-        state = json.dumps({"sent": sent, "level": 0.5, "level_at": int(now * 1000)})
+        state = json.dumps({"granted": granted, "names": ["acme"], "level": 0.5, "level_at": int(now * 1000)})
         await connection.execute(insert(budget).values(name="cronofy", state=state))
     page = await browser.open("/operations")
     for words in (
@@ -226,6 +230,8 @@ async def test_an_operator_pauses_resumes_and_syncs(browser: Browser, office: Of
     assert "A sync was started." in page.words
     page = await browser.press("Sync now")
     assert "A sync is running." in page.words
+    said = [row["reason"] for row in await office.rows(log_entries) if row["trigger"] == "operator"]
+    assert [one.rpartition(" ")[0] for one in said] == ["Paused by operator", "Resumed by operator"]
 
 
 async def test_other_tenants_and_everybody_else_find_nothing(office: Office) -> None:
@@ -264,6 +270,6 @@ async def test_the_same_is_told_as_json(office: Office) -> None:
     answer = await office.get("/api/v1/operations", "olga", role="operator")
     told_ = answer.json()
     assert answer.status_code == 200
-    assert [queue["waiting"] for queue in told_["queues"]] == [3, 0, 0, 0]
+    assert [queue["waiting"] for queue in told_["queues"]] == [3, 0, 0, 0, 0]
     assert told_["findings"][0]["said"] == f"Nobody takes the 3 messages of {OUTBOUND}"
     assert (await office.get("/api/v1/operations")).status_code == 404

@@ -73,6 +73,7 @@ async def test_while_cronofy_is_silent_the_step_still_stands(
     office: Office, browser: Browser, path: str
 ) -> None:
     await at_confirmation(office, browser)
+    await office.clock.pass_time(60)
     office.wire.broken.add(path)
 
     page = await browser.press("Rehearse")

@@ -1,4 +1,4 @@
-"""Pages give nothing to strangers, take no form that is not theirs, and run no script of others."""
+"""Pages run no script of others, and keep what is theirs from scripts and other sites."""
 
 from uuid import uuid4
 
@@ -6,7 +6,7 @@ import pytest
 
 from service.store.integrations import listing
 from service.store.integrations.integrations import change
-from service.store.tables import integrations, outbox, runs
+from service.store.tables import runs
 from tests.support.office import ALL_TYPES, OFF, Office, open_office
 from tests.support.pages import BROWSER, Browser
 
@@ -30,15 +30,6 @@ def pages_of(integration_id: str, run_id: str, key: str) -> list[str]:
     ]  # fmt: skip
 
 
-def forms_of(integration_id: str, run_id: str, key: str) -> list[str]:
-    at = f"{LIST}/{integration_id}"
-    return [
-        *(f"{at}/settings/{tab}" for tab in TABS),
-        *(f"{at}/{verb}" for verb in ("activate", "deactivate", "delete", "discard", "held-deletions")),
-        f"{at}/runs/{run_id}/cancel", f"/my-calendar/item?key={key}", f"/my-calendar/item/delete?key={key}",
-    ]  # fmt: skip
-
-
 async def thing(office: Office) -> tuple[str, str]:
     """A run and an appointment of u-17."""
     body = {"title": "Mine", "start": "2026-12-03T09:00:00Z"}
@@ -50,66 +41,6 @@ async def thing(office: Office) -> tuple[str, str]:
 async def token(office: Office) -> str:
     page = await Browser(client=office.client).open("/my-calendar/new")
     return page.forms[0].fields["csrf_token"]
-
-
-async def standing(office: Office) -> tuple[object, ...]:
-    """What a form that was refused must leave as it is."""
-    (row,) = await office.rows(integrations)
-    ran = sorted((one["id"], one["state"]) for one in await office.rows(runs))
-    return row["active"], row["deleted_at"], ran, len(await office.rows(outbox))
-
-
-@pytest.mark.parametrize(
-    "who", [{"user": "u-22"}, {"tenant": "other"}, {"user": "boss", "role": "administrator"}]
-)
-async def test_what_is_not_yours_is_404_on_every_page_and_form(
-    who: dict[str, str], integration_id: str, office: Office
-) -> None:
-    """Another user's, another tenant's, an administrator's colleague's, and what does not exist."""
-    run_id, key = await thing(office)
-    office.client.cookies.clear()
-    await office.sign_in(**who)
-    mine, before = await token(office), await standing(office)
-    for given in ((integration_id, run_id, key), (str(uuid4()), str(uuid4()), "x:y"), ("x", "x", "x")):
-        for address in pages_of(*given):
-            answer = await office.client.get(address, headers=BROWSER)
-            assert answer.status_code == 404, address
-        for address in forms_of(*given):
-            answer = await office.client.post(address, data={"csrf_token": mine}, headers=BROWSER)
-            assert answer.status_code == 404, address
-    assert await standing(office) == before
-
-
-async def test_nobody_sees_a_page_or_sends_a_form_without_signing_in(
-    integration_id: str, office: Office
-) -> None:
-    run_id, key = await thing(office)
-    office.client.cookies.clear()
-    before = await standing(office)
-    whole = ["/my-calendar", "/my-calendar/new", LIST, f"{LIST}/exchange-help"]
-    for address in (*whole, *pages_of(integration_id, run_id, key)):
-        answer = await office.client.get(address, headers=BROWSER)
-        assert (answer.status_code, "Sign in through Vorex." in answer.text) == (401, True), address
-    for address in ("/my-calendar/new", *forms_of(integration_id, run_id, key)):
-        answer = await office.client.post(address, data={"title": "x"}, headers=BROWSER)
-        assert answer.status_code == 401, address
-    assert await standing(office) == before
-
-
-async def test_a_form_without_its_own_sessions_token_is_refused(integration_id: str, office: Office) -> None:
-    """CSRF: none, a guess, and that of another session of the same person."""
-    run_id, key = await thing(office)
-    await office.sign_in()
-    old = await token(office)
-    office.client.cookies.clear()
-    await office.sign_in()
-    before = await standing(office)
-    for given in ({}, {"csrf_token": ""}, {"csrf_token": "0" * 64}, {"csrf_token": old}):
-        for address in ("/my-calendar/new", *forms_of(integration_id, run_id, key)):
-            form = {**given, "title": "x", "start_day": "2026-12-03", "all_day": "on"}
-            answer = await office.client.post(address, data=form, headers=BROWSER)
-            assert answer.status_code == 403, address
-    assert await standing(office) == before
 
 
 async def test_the_token_suffices_where_a_browser_tells_no_origin(office: Office) -> None:
@@ -193,3 +124,24 @@ async def unfinished(office: Office) -> str:
             item_types=dict.fromkeys(ALL_TYPES, True), retrieve=OFF, send=OFF, created_at=office.clock.now(),
         )  # fmt: skip
     return integration_id
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+@pytest.mark.parametrize("address", ["/static/no.css", "/static/", "/static", "/static/%2e%2e/my-calendar"])
+async def test_no_error_is_kept_by_whoever_stands_between(office: Office, address: str, accept: str) -> None:
+    """The page of an error greets whoever is signed in, and its form carries their token."""
+    await office.sign_in(name="Sam Smith")
+    answer = await office.client.get(address, headers={"Accept": accept})
+    assert answer.headers["Cache-Control"] == "no-store", answer.status_code
+    assert answer.status_code != 200
+    posted = await office.client.post("/static/style.css", headers={"Accept": accept})
+    assert (posted.status_code, posted.headers["Cache-Control"]) == (405, "no-store")
+
+
+async def test_what_is_the_same_for_everybody_may_be_kept(office: Office) -> None:
+    """And what is not changed is not sent again."""
+    answer = await office.client.get("/static/style.css")
+    assert (answer.status_code, answer.headers.get("Cache-Control")) == (200, None)
+    known = {"If-None-Match": answer.headers["ETag"]}
+    again = await office.client.get("/static/style.css", headers=known)
+    assert (again.status_code, again.headers.get("Cache-Control")) == (304, None)

@@ -46,7 +46,7 @@ async def test_every_tab_shows_the_account_the_steps_and_the_way_back(browser: B
 
 async def test_the_tabs_begin_with_the_screens_own_values(browser: Browser, office: Office) -> None:
     """G7–G10a, R24: calendars with read-only ones marked, Create on, all types on, both options off."""
-    (form,) = browser.page.forms
+    (form,) = browser.page.own_forms
     assert form.options["calendar_id"] == list(
         (await office.calendars(browser.page.path.split("/")[2])).values()
     )
@@ -56,9 +56,10 @@ async def test_the_tabs_begin_with_the_screens_own_values(browser: Browser, offi
     }  # fmt: skip
     page = await browser.press("Next")
     assert "Select the calendar items you wish to send to the online linked calendar:" in page.words
-    assert page.forms[0].boxes == {name: [("on", True)] for name in ALL_TYPES}
+    types = {name: [("on", True)] for name in ALL_TYPES}
+    assert page.forms[0].boxes == {**types, "url": [("on", False)], "color": [("on", False)]}
     page = await browser.press("Next")
-    (form,) = page.forms
+    (form,) = page.own_forms
     assert form.boxes == {name: [("yes", False), ("no", True)] for name in ("retrieve", "send")}
     past = ["today", "1_week", "2_weeks", "1_month"]
     future = ["today", "1_week", "1_month", "3_months", "6_months"]
@@ -86,8 +87,8 @@ async def test_finish_saves_all_four_tabs_and_leads_to_the_list(browser: Browser
     assert "Appointments, CRM Activities, Service Calls" in page.words
     assert "Enabled (past: 2 weeks, future: 12 months)" in page.words
     page = await browser.press("Finish")
-    assert page.path == LIST
     assert "Saved." in page.words
+    assert page.link("Not now") == LIST
     row = await saved(office)
     assert (row["active"], row["status"], row["calendar_id"]) == (True, "connected", calendar_id)
     assert row["event_types"] == {"create": False, "update": False, "delete": True}
@@ -224,24 +225,31 @@ async def test_a_calendar_that_is_not_offered_is_refused(browser: Browser) -> No
     assert "Choose a calendar." in page.words
 
 
-async def test_the_same_calendar_twice_is_told_on_the_confirmation(browser: Browser, office: Office) -> None:
-    """R1."""
+async def test_r1_a_linked_calendar_is_marked_not_proposed_and_refused_at_once(
+    browser: Browser, office: Office
+) -> None:
+    """Not three steps later."""
     for title in TITLES[1:]:
         await browser.press(title)
     await browser.press("Finish")
     another = await office.connect()
     page = await browser.open(f"{LIST}/{another}/settings/linked-calendar")
-    await browser.press("Confirmation")
-    page = await browser.press("Finish")
+    (first,) = [one for one in await office.rows(integrations) if one["id"] != another]
+    assert "Calendar – linked already" in page.text
+    assert page.forms[0].fields.get("calendar_id", "") == ""
+    page = await browser.press("Next")
+    assert "Choose a calendar." in page.words
+    page = await browser.press("Next", changes={"calendar_id": first["calendar_id"]})
     assert "You have linked this calendar already." in page.words
-    assert ("p", {"class": "note bad", "role": "alert"}) in page.tags
+    assert ("p", {"class": "wrong", "id": "wrong-calendar_id"}) in page.tags
 
 
 async def test_sync_now_starts_a_run_in_the_chosen_ranges(browser: Browser, office: Office) -> None:
     """G12, R24, R25: without changing the settings; a second one is refused with a sentence."""
     for title in TITLES[1:]:
         await browser.press(title)
-    page = await browser.press("Finish")
+    await browser.press("Finish")
+    page = await browser.open(LIST)
     address = page.link("Settings: Calendar").replace("linked-calendar", "sync-options")
     await browser.open(address)
     page = await browser.press("Sync now")
@@ -261,9 +269,11 @@ async def test_settings_of_a_withdrawn_account_lead_back_to_the_list(
     """R22: without a connection no calendars can be shown."""
     for title in TITLES[1:]:
         await browser.press(title)
-    page = await browser.press("Finish")
+    await browser.press("Finish")
+    page = await browser.open(LIST)
     address = page.link("Settings: Calendar")
     office.world.revoke("sam@contoso.example")
+    await office.clock.pass_time(60)
     page = await browser.open(address)
     assert page.path == LIST
     assert "Verify that Cronofy has the permission" in page.words
@@ -332,6 +342,6 @@ async def test_r16_finish_does_with_the_copies_what_was_answered(copies: str, of
 async def test_r16_the_same_calendar_asks_nothing(office: Office) -> None:
     """Nor does a first set-up."""
     browser, integration_id, calendars = await _with_another_calendar(office)
-    await browser.open(f"{LIST}/{integration_id}/settings/linked-calendar")
+    await browser.open(f"{LIST}/{integration_id}/settings/linked-calendar?draft=kept")
     page = await browser.press("Confirmation", changes={"calendar_id": calendars["Calendar"]})
     assert "copies" not in page.forms[0].boxes

@@ -22,8 +22,11 @@ INTERIOR = {
     "service.consumers.outbound.sender.Sender": "a part of the engine, which alone knows the state",
     "service.consumers.outbound.state.OutboundState": "what one engine has in hand",
     "service.consumers.outbound.transaction_b.TransactionB": "a part of the engine",
-    "service.operations.dead_letters.DeadLetters": "made for the one who asks",
+    "service.consumers.inbound.watching.judged_pages.WatchingPages": "a part of the reader",
+    "service.consumers.owners.MessageOwners": "a part of each consumer, and only a memory",
+    "service.operations.sign_outs.SignOuts": "made for the one who signs others out",
     "service.relay.Relay": "the relay itself",
+    "service.store.integrations.sealed_tokens.SealedTokens": "the key and a table, nothing remembered",
 }
 """What is made where it is needed, and why."""
 ONCE = [

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from service.demo.simulator.clock import ComputerClock
+from service.demo.simulator.faults import UnknownFaultError
 
 LUNCH = {"summary": "Lunch", "start": "2026-12-03T12:00:00Z", "end": "2026-12-03T13:00:00Z"}
 OLIVIA = "olivia@example.test"
@@ -31,6 +32,36 @@ async def test_trouble_for_one_account_leaves_the_others_alone(world: Any, api: 
 
     assert (await api.page()).status_code == 429
     assert (await other.page()).status_code == 200
+
+
+async def test_a_provider_fails_and_the_others_do_not(world: Any, api: Any) -> None:
+    """failing_providers, error_status; the accounts of these tests are at Office 365."""
+    world.faults.change(failing_providers={"icloud": 1.0}, error_status=503)
+    assert (await api.page()).status_code == 200
+
+    world.faults.change(failing_providers={"office365": 1.0})
+    assert (await api.page()).status_code == 503
+
+
+async def test_a_provider_is_slow_in_both_directions(world: Any, api: Any) -> None:
+    """slow_providers: what is written arrives late, and what happens there is seen late."""
+    world.faults.change(slow_providers={"office365": 90.0})
+    await api.upsert()
+    await world.advance(80)
+    assert world.events(api.calendar) == []
+    await world.advance(20)
+    assert len(world.events(api.calendar)) == 1
+    world.add_event(api.calendar, **LUNCH)
+    await world.advance(80)
+    assert (await api.page()).json()["events"] == []
+    await world.advance(60)
+    assert [one["summary"] for one in (await api.page()).json()["events"]] == ["Lunch"]
+
+
+@pytest.mark.parametrize("given", [{"google": "much"}, {"google": -1}, ["google"]])
+async def test_a_switch_by_provider_takes_numbers_alone(world: Any, given: Any) -> None:
+    with pytest.raises(UnknownFaultError):
+        world.faults.change(slow_providers=given)
 
 
 @pytest.mark.parametrize("applied", [False, True])

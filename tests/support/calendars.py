@@ -23,6 +23,7 @@ from service.store.engine.store import Store
 from service.store.links import links
 from service.store.tables import dead_letters, inbox, integration_state, integrations, log_entries
 from service.store.tables import links as links_table
+from tests.support.choices import OFF
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -95,11 +96,11 @@ class FreeBudget:
     taken: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     most: int | None = None
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
-        self.taken[integration_id] += cost
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
+        self.taken[turn.integration_id] += cost
         return Permit(until=float("inf"))
 
-    async def penalise(self, integration_id: str) -> None: ...
+    async def penalise(self, turn: Turn) -> None: ...
 
 
 @dataclass
@@ -173,8 +174,8 @@ class Outbound:
             "status": Status.CONNECTED.value,
             "event_types": {"create": True, "update": True, "delete": True},
             "item_types": ALL_TYPES,
-            "retrieve": {},
-            "send": {},
+            "retrieve": OFF,
+            "send": OFF,
             "created_at": now,
             "finished_at": now,
             "baseline_at": now,
@@ -307,7 +308,9 @@ _numbers = iter(range(1, 10**9))
 
 def changed(item_id: str = "5512", version: int = 1, **changes: Any) -> Outgoing:
     """An item-changed message as Vorex publishes it; what is not named is ordinary."""
-    envelope = {name: changes.pop(name) for name in ("id", "time", "source") if name in changes}
+    envelope = {
+        name: changes.pop(name) for name in ("id", "time", "source", "traceparent") if name in changes
+    }
     data = {
         name: changes.pop(name)
         for name in ("action", "actor", "seen_version", "tenant_id")
@@ -337,6 +340,7 @@ def changed(item_id: str = "5512", version: int = 1, **changes: Any) -> Outgoing
         id=envelope.get("id", f"m-{next(_numbers)}"),
         time=envelope.get("time", MORNING - timedelta(days=2) + timedelta(minutes=version)),
         source=envelope.get("source", "/vorex/acme"),
+        traceparent=envelope.get("traceparent"),
     )
     return Outgoing(
         exchange=ITEMS_EXCHANGE,

@@ -25,6 +25,11 @@ class ManualClock:
     def monotonic(self) -> float:
         return self._elapsed
 
+    @property
+    def asleep(self) -> int:
+        """How many wait for their alarm."""
+        return sum(not alarm.done() for _, alarm in self._sleepers)
+
     async def sleep(self, seconds: float) -> None:
         alarm = asyncio.get_running_loop().create_future()
         self._sleepers.append((self._elapsed + seconds, alarm))

@@ -1,6 +1,7 @@
 """Outbound consumers over a real RabbitMQ, each with connections of its own as a process has them."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -142,6 +143,13 @@ def events_of(items: int, versions: int, *, prefix: str = "m") -> list[Outgoing]
         for version in range(1, versions + 1)
         for item in range(items)
     ]
+
+
+def shuffled(events: Sequence[Outgoing]) -> list[Outgoing]:
+    """In any order, always the same one, and every fifth twice."""
+    mixed = [*events, *events[::5]]
+    random.Random(8).shuffle(mixed)
+    return mixed
 
 
 def newest_titles(events: Iterable[Outgoing]) -> list[str]:

@@ -12,8 +12,8 @@ from tests.support.choices import ALL_TYPES, OFF
 
 OLD = "old"
 """The source and item type of rows that only fill the tables."""
-CHUNK = 250_000
-INTEGRATIONS, TENANTS = 1_000, 20
+CHUNK = 50_000
+TENANTS = 20
 ROWS = 40_000
 """In each of the tables that grow with the traffic."""
 SPREAD = 2654435761
@@ -27,6 +27,24 @@ ITEM = (
     '{"id": "1", "type": "task", "title": "An old task", "start": "2026-12-03T09:00:00Z",'
     ' "end": "2026-12-03T10:00:00Z", "time_zone": "Europe/London", "all_day": false, "assignees": ["u-0"]}'
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """How many people there are, and how many items with a link each; all else is the same."""
+
+    integrations: int = 1_000
+    items: int = ROWS
+    at_rest: bool = False
+    """Nothing waits for anybody."""
+
+    @property
+    def rarely(self) -> str:
+        """Of which rows something waits."""
+        return "false" if self.at_rest else RARELY
+
+
+USUAL = Size()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,8 +83,8 @@ POSTGRESQL = Words(
 class Filling:
     """Fills one store, as if its rows had been written from a moment on, one a millisecond."""
 
-    def __init__(self, store: Store, *, since: datetime) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, since: datetime, size: Size = USUAL) -> None:
+        self._store, self.size = store, size
         self.words = SQLITE if store.sqlite else POSTGRESQL
         self.seconds = since.timestamp()
 
@@ -117,9 +135,11 @@ async def grow(store: Store, count: int, *, since: datetime) -> None:
     await filling.end()
 
 
-async def fill(store: Store, *, until: datetime = datetime(2026, 12, 1, tzinfo=UTC)) -> None:
-    """Years of a thousand people in twenty tenants, the last of it written the day before."""
-    filling = Filling(store, since=until - timedelta(days=1))
+async def fill(
+    store: Store, *, until: datetime = datetime(2026, 12, 1, tzinfo=UTC), size: Size = USUAL
+) -> None:
+    """Years of a thousand people, or so many, in twenty tenants, the last of it written the day before."""
+    filling = Filling(store, since=until - timedelta(days=1), size=size)
     await _people(filling)
     await _items(filling)
     await _links(filling)
@@ -128,7 +148,7 @@ async def fill(store: Store, *, until: datetime = datetime(2026, 12, 1, tzinfo=U
     await _log(
         filling,
         2 * ROWS,
-        integration_id=filling.key(f"1 + i % {INTEGRATIONS}"),
+        integration_id=filling.key(f"1 + i % {filling.size.integrations}"),
         trigger=by_run("'run'", "'real_time'"),
         run_id=by_run(filling.key(f"1 + i % {ROWS // 10}"), "NULL"),
         item_ref=filling.ref(f"1 + i % {ROWS}"),
@@ -139,6 +159,7 @@ async def fill(store: Store, *, until: datetime = datetime(2026, 12, 1, tzinfo=U
     await _outbox(filling)
     used = {"id": filling.key(), "expires_at": f"{filling.seconds} + i"}
     await filling.insert("used_tokens", ROWS, used)
+    await _signed_in(filling)
     await filling.end()
 
 
@@ -147,8 +168,24 @@ def _tenant(number: str = "i") -> str:
     return f"(CASE WHEN ({number}) % {TENANTS} = 0 THEN 'acme' ELSE 't-' || (({number}) % {TENANTS}) END)"
 
 
+async def _signed_in(filling: Filling) -> None:
+    """Sessions, revocations and consents, each of a person of its own."""
+    whose = {"tenant_id": _tenant(), "user_id": filling.key()}
+    until = f"{filling.seconds} + i"
+    words = dict.fromkeys(("role", "name", "time_zone", "device"), "'x'")
+    moments = dict.fromkeys(("since", "seen_at", "until"), until)
+    await filling.insert(
+        "sessions", ROWS, {"id": filling.key(), "key_hash": filling.key(), **whose, **words, **moments}
+    )
+    await filling.insert("revocations", ROWS, {**whose, "revoked_at": until})
+    begun = {"state_hash": filling.key(), "time_zone": "'UTC'", "verifier": "'v'", "stage": "'begun'"}
+    await filling.insert(
+        "consents", ROWS, {"id": filling.key(), **whose, **begun, "sub": filling.key(), "expires_at": until}
+    )
+
+
 async def _people(filling: Filling) -> None:
-    at = filling.moment()
+    at, few = filling.moment(), max(4, filling.size.integrations // 10)
     forms = {
         "event_types": ALL_CHANGES,
         "item_types": dict.fromkeys(ALL_TYPES, True),
@@ -162,14 +199,16 @@ async def _people(filling: Filling) -> None:
         "user_id": "'u-' || i",
         **{name: f"'{name}-' || i" for name in names},
         **dict.fromkeys(("provider_name", "provider_service"), "'google'"),
+        "channel_id": "'channel-' || i",
         "active": "i % 10 > 0",
-        "status": f"CASE WHEN i % {INTEGRATIONS // 10} = 3 THEN 'not_connected' ELSE 'connected' END",
+        "status": f"CASE WHEN i % {few} = 3 THEN 'not_connected' ELSE 'connected' END",
         **{name: filling.form(json.dumps(told)) for name, told in forms.items()},
         **dict.fromkeys(("created_at", "finished_at", "baseline_at"), at),
     }
-    await filling.insert("integrations", INTEGRATIONS, columns)
-    state = {"integration_id": filling.key(), "full_read_at": at, "last_sync_at": at}
-    await filling.insert("integration_state", INTEGRATIONS, state)
+    await filling.insert("integrations", filling.size.integrations, columns)
+    read_at = filling.moment("7200 + (i % 20) * 3900")  # over the day: nobody's are due in one minute
+    state = {"integration_id": filling.key(), "full_read_at": read_at, "last_sync_at": at}
+    await filling.insert("integration_state", filling.size.integrations, state)
 
 
 async def _items(filling: Filling) -> None:
@@ -188,10 +227,12 @@ async def _items(filling: Filling) -> None:
         "ends_at": filling.moment(f"{start} + 3600"),
         **dict.fromkeys(("changed_at", "stored_at"), filling.moment()),
     }
-    await filling.insert("items", ROWS, columns)
-    person = f"'u-' || (1 + (i - 1) % {INTEGRATIONS})"
+    await filling.insert("items", filling.size.items, columns)
+    person = f"'u-' || (1 + (i - 1) % {filling.size.integrations})"
     await filling.insert(
-        "item_assignees", ROWS, {"item_ref": filling.ref(), "tenant_id": _tenant(), "user_id": person}
+        "item_assignees",
+        filling.size.items,
+        {"item_ref": filling.ref(), "tenant_id": _tenant(), "user_id": person},
     )
 
 
@@ -202,23 +243,23 @@ async def _links(filling: Filling) -> None:
     )
     columns = {
         "id": filling.key(),
-        "integration_id": filling.key(f"1 + (i - 1) % {INTEGRATIONS}"),
+        "integration_id": filling.key(f"1 + (i - 1) % {filling.size.integrations}"),
         "item_ref": filling.ref(),
-        "calendar_id": f"'calendar_id-' || (1 + (i - 1) % {INTEGRATIONS})",
+        "calendar_id": f"'calendar_id-' || (1 + (i - 1) % {filling.size.integrations})",
         "origin": "'ours'",
         "event_id": "'vcs-' || i",
         "event_uid": "'evt-' || i",
-        "state": f"CASE WHEN {RARELY} THEN {states} ELSE 'agreed' END",
-        "code": "CASE WHEN i % 1600 = 800 THEN 'held_deletion' END",
+        "state": f"CASE WHEN {filling.size.rarely} THEN {states} ELSE 'agreed' END",
+        "code": f"CASE WHEN i % 1600 = 800 AND {filling.size.rarely} THEN 'held_deletion' END",
         "desired": filling.form(json.dumps(EVENT)),
         "exists_there": "true",
-        "moving": "i % 4000 = 9",
-        "verify_at": f"CASE WHEN i % 400 = 11 THEN {filling.seconds} END",
+        "moving": f"i % 4000 = 9 AND {not filling.size.at_rest}",
+        "verify_at": f"CASE WHEN i % 400 = 11 AND {not filling.size.at_rest} THEN {filling.seconds} END",
         "ended_at": f"CASE WHEN i % 40 = 5 THEN {filling.moment()} END",
         "touched_at": str(filling.seconds),
         "created_at": filling.moment(),
     }
-    await filling.insert("links", ROWS, columns)
+    await filling.insert("links", filling.size.items, columns)
 
 
 async def _inbox(filling: Filling, count: int) -> None:
@@ -255,14 +296,14 @@ async def _runs(filling: Filling) -> None:
     """Ended, but for a few."""
     columns = {
         "id": filling.key(),
-        "integration_id": filling.key(f"1 + i % {INTEGRATIONS}"),
+        "integration_id": filling.key(f"1 + i % {filling.size.integrations}"),
         "started_by": "'u-1'",
         "kind": "'sync_now'",
-        "state": f"CASE WHEN {RARELY} THEN 'running' ELSE 'done' END",
+        "state": f"CASE WHEN {filling.size.rarely} THEN 'running' ELSE 'done' END",
         "step": "'sending'",
         "requested_at": filling.moment(),
-        "ended_at": f"CASE WHEN {RARELY} THEN NULL ELSE {filling.moment()} END",
-        "due_at": f"CASE WHEN i % 4000 = 0 THEN {filling.seconds} END",
+        "ended_at": f"CASE WHEN {filling.size.rarely} THEN NULL ELSE {filling.moment()} END",
+        "due_at": f"CASE WHEN i % 4000 = 0 AND {not filling.size.at_rest} THEN {filling.seconds} END",
     }
     await filling.insert("runs", ROWS, columns)
 
@@ -280,7 +321,7 @@ async def _letters(filling: Filling) -> None:
         "attempts": filling.form("[]"),
         **dict.fromkeys(("first_failed_at", "last_failed_at"), at),
         "tenant_id": _tenant(),
-        "integration_id": filling.key(f"1 + i % {INTEGRATIONS}"),
+        "integration_id": filling.key(f"1 + i % {filling.size.integrations}"),
         "group": "'cause-' || (i % 30)",
         "state": "CASE WHEN i % 40 = 0 THEN 'open' WHEN i % 400 = 1 THEN 'replaying' ELSE 'resolved' END",
         "routing_key": "'task.created'",
@@ -311,7 +352,7 @@ async def _outbox(filling: Filling) -> None:
         "headers": filling.form("{}"),
         "mandatory": "false",
         "created_at": str(filling.seconds),
-        "sent_at": f"CASE WHEN {RARELY} THEN NULL ELSE {filling.seconds} + i * 0.001 END",
-        "due_at": f"CASE WHEN i % 800 = 0 THEN {filling.seconds} + i END",
+        "sent_at": f"CASE WHEN {filling.size.rarely} THEN NULL ELSE {filling.seconds} + i * 0.001 END",
+        "due_at": f"CASE WHEN i % 800 = 0 AND {not filling.size.at_rest} THEN {filling.seconds} + i END",
     }
     await filling.insert("outbox", ROWS, columns)

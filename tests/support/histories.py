@@ -1,19 +1,24 @@
 """What a history is made of: the things that two people, Vorex and their machines do."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
 from contracts.calendar import Item
-from contracts.vorex import Action, ItemContent, ItemType, ShowAs
+from contracts.vorex import Action, ItemContent, ItemType, Reference, ShowAs
+from service.consumers.inbound.questions.answers import QuestionAnswer
 from tests.support.integration_acts import VERBS as LIVES
+from tests.support.odd_days import MENDED, ODD_VERBS, Diary, Odd
+from tests.support.questioned import reopen_some, settle_some, tend
 from tests.support.two_people import PEOPLE, TwoPeople
 from tests.support.two_people_with_runs import TwoPeopleWithRuns
 
 DAY = datetime(2026, 12, 3, tzinfo=UTC)
+WINDOW: dict[str, Any] = {"not_before": DAY, "not_after": DAY + timedelta(days=1)}
+"""Of every other service call (R52)."""
 CROWD = 12
 """More deletions than a day may see without a question (R11)."""
 
@@ -36,9 +41,12 @@ def steps(names: list[str]) -> st.SearchStrategy[list[Step]]:
     return st.lists(one, min_size=1, max_size=25)
 
 
-async def do(here: TwoPeopleWithRuns, step: Step) -> None:
+async def do(here: TwoPeopleWithRuns, step: Step, diary: Diary) -> None:
     """Do that one thing."""
-    if step.what in LIVES:
+    if odd := (ODD_VERBS | MENDED).get(step.what):
+        await odd(Odd(here=here, diary=diary, who=step.who, which=step.which, value=step.value))
+    elif step.what in LIVES:
+        diary.removed = diary.removed or (step.what == "leave" and step.which % 2 == 1)
         await LIVES[step.what](here, step.which, step.value)
     else:
         await VERBS[step.what](here, step)
@@ -64,13 +72,23 @@ async def _create(place: TwoPeople, step: Step) -> None:
     content = ItemContent(
         id=f"{number}",
         type=kind,
-        title=f"Item {number}",
-        description="One\n\n\nTwo  ",
-        account_name="Contoso" if step.value % 3 == 0 else None,
+        title=f"Item {number}" + " of a long list" * 20 * (step.value == 4),
+        description="One\n\n\nTwo  -  see <https://shop.example/a> & “more”",
+        account_name="Contoso  Ltd" if step.value % 3 == 0 else None,
+        reference=Reference(label=f"T{number:05}", url=f"https://vorex.example/t/{number}?a=1&b=2")
+        if step.value % 2
+        else None,
+        private=step.value == 5,
         assignees=(step.who,),
         **_span(step.value),
+        **(WINDOW if kind is ItemType.SERVICE_CALL and step.value % 2 == 0 else {}),
     )
     await place.say(content, action=Action.CREATED)
+
+
+async def _call(place: TwoPeople, step: Step) -> None:
+    """A service call that may be moved within its day (R52)."""
+    await _create(place, replace(step, which=1, value=2))
 
 
 async def _delete(place: TwoPeople, step: Step) -> None:
@@ -122,6 +140,35 @@ async def _add_event(here: TwoPeopleWithRuns, step: Step) -> None:
     await here.people.world.settle()
 
 
+async def _add_line(here: TwoPeopleWithRuns, step: Step) -> None:
+    """A person writes a line over what stands in a copy's description."""
+    calendar = here.calendar_of(step.who)
+    ours = [e for e in here.people.world.events(calendar) if not e["deleted"] and e["event_id"]]
+    if ours:
+        event = ours[step.which % len(ours)]
+        text = f"Line {step.value}\n{event['description']}"
+        await _event(here, step, ours=True, description=text)
+
+
+async def _far(here: TwoPeopleWithRuns, step: Step) -> None:
+    """A copy is moved by days: of some service calls further than Vorex allows (R52)."""
+    start = DAY + timedelta(days=3, hours=step.value)
+    moved = {"start": start, "end": start + timedelta(hours=1)}
+    form = {name: moment.strftime("%Y-%m-%dT%H:%M:%SZ") for name, moment in moved.items()}
+    await _event(here, step, ours=True, **form)
+
+
+async def _away(here: TwoPeopleWithRuns, step: Step) -> None:
+    """A person is out of office for some hours."""
+    here.people.world.add_event(
+        here.calendar_of(step.who),
+        summary=f"Away {step.value}",
+        extended_transparency="out_of_office",
+        **_wire(step.value),
+    )
+    await here.people.world.settle()
+
+
 async def _clear(here: TwoPeopleWithRuns, step: Step) -> None:
     """All events of a calendar are deleted at once (R11)."""
     calendar = here.calendar_of(step.who)
@@ -164,9 +211,25 @@ def _edited(step: Step) -> dict[str, str]:
     return {"summary": f"Edited {step.value}"}
 
 
+async def _tend(here: TwoPeopleWithRuns, _: Step) -> None:
+    await tend(here)
+
+
+async def _answer(here: TwoPeopleWithRuns, step: Step) -> None:
+    """A dispatcher answers one of the questions (R52)."""
+    given: QuestionAnswer = "leave" if step.value % 2 else "put_back"
+    await settle_some(here, step.which, given)
+
+
+async def _take_back(here: TwoPeopleWithRuns, step: Step) -> None:
+    """A dispatcher takes one of the answers back (R50)."""
+    await reopen_some(here, step.which)
+
+
 Verb = Callable[[TwoPeopleWithRuns, Step], Awaitable[None]]
 VERBS: dict[str, Verb] = {
     "create": lambda here, step: _create(here.people, step),
+    "create call": lambda here, step: _call(here.people, step),
     "crowd": lambda here, step: _crowd(here.people, step),
     "move": lambda here, step: _change(here.people, step, **_span(step.value)),
     "retitle": lambda here, step: _change(here.people, step, title=f"Renamed {step.value}"),
@@ -177,6 +240,7 @@ VERBS: dict[str, Verb] = {
     "delete": lambda here, step: _delete(here.people, step),
     "reassign": lambda here, step: _change(here.people, step, assignees=(step.who,)),
     "share": lambda here, step: _change(here.people, step, assignees=(step.who, _other(step))),
+    "rename account": lambda here, step: _change(here.people, step, account_name=f"Account {step.value}"),
     "complete": lambda here, step: _change(here.people, step, completed=True),
     "change type": lambda here, step: _change_type(here.people, step),
     "repeat": lambda here, step: here.people.repeat(step.which),
@@ -186,7 +250,13 @@ VERBS: dict[str, Verb] = {
     "delete event": lambda here, step: _event(here, step, ours=False),
     "edit ours": lambda here, step: _event(here, step, ours=True, **_edited(step)),
     "move ours": lambda here, step: _event(here, step, ours=True, **_wire(step.value)),
+    "write in ours": _add_line,
     "delete ours": lambda here, step: _event(here, step, ours=True),
+    "move ours far": _far,
+    "be away": _away,
+    "tend questions": _tend,
+    "answer question": _answer,
+    "take answer back": _take_back,
     "clear": _clear,
     "toggle event type": lambda here, step: _toggle(here, step, "event_types"),
     "toggle item type": lambda here, step: _toggle(here, step, "item_types"),
@@ -197,11 +267,54 @@ VERBS: dict[str, Verb] = {
 }
 EVERYDAY = (
     ["create"] * 3
-    + ["move", "retitle", "describe", "undate", "delete", "reassign", "share", "complete", "change type"]
+    + [
+        "move",
+        "retitle",
+        "describe",
+        "undate",
+        "delete",
+        "reassign",
+        "share",
+        "complete",
+        "change type",
+        "rename account",
+    ]
     + ["add event"] * 3
-    + ["move event", "retitle event", "delete event", "edit ours", "move ours", "delete ours"]
+    + [
+        "move event",
+        "retitle event",
+        "delete event",
+        "edit ours",
+        "write in ours",
+        "move ours",
+        "move ours far",
+        "delete ours",
+        "be away",
+        "answer question",
+        "answer question",
+        "take answer back",
+        "tend questions",
+    ]
+    + [*ODD_VERBS, "restore", "restore"]
     + ["repeat", "notice", "notice", "wait", "wait", "settle", "lose notices"]
 )
 """What goes on all day between Vorex and two calendars."""
-WHOLE_LIVES = [*EVERYDAY, *LIVES, "crowd", "clear", "toggle event type", "toggle item type"]
+CALLS = [
+    *["create call"] * 4,
+    *["move ours far", "delete ours"] * 3,
+    *["answer question", "take answer back", "tend questions"] * 2,
+    *["restore", "move ours", "edit ours", "be away", "delete event"],
+    *["move", "retitle", "reassign", "share", "complete", "delete"],
+    *["repeat", "notice", "wait", "settle", "settle", "settle"],
+]
+"""What technicians, dispatchers and Vorex do with service calls (R52)."""
+WHOLE_LIVES = [
+    *EVERYDAY,
+    *LIVES,
+    *MENDED,
+    "crowd",
+    "clear",
+    "toggle event type",
+    "toggle item type",
+]
 """That, and what happens to an integration as a whole (G9–G16)."""

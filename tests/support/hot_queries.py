@@ -13,11 +13,12 @@ from handlers.runs import span_of
 from service.store.engine import purge
 from service.store.items import items, my_calendar
 from service.store.links import claims as rows
-from service.store.links import links, moves, sends, tombstones
-from service.store.logs import logs
+from service.store.links import links, moves, sends, tombstones, watched
+from service.store.logs import logs, traces
 from service.store.logs.logs import LogQuery
-from service.store.messages import burying, dead_letters, inbox, outbox, replays
+from service.store.messages import burying, dead_letters, inbox, letter_counts, outbox, replays
 from service.store.messages.burying import NewDeadLetter
+from service.store.people import consents, revocations, sessions
 from service.store.runs import runs
 from tests.builders import an_integration
 
@@ -32,7 +33,8 @@ WHO = replace(an_integration(), tenant_id="acme", user_id="u-20")
 MOVE = moves.WishForCopies(copies="move", calendars=("c",))
 REAL_TIME = logs.LogFilter.REAL_TIME.triggers
 PRIMARY = {
-    table: frozenset({f"pk_{table}", f"autoindex_{table}"}) for table in ("links", "inbox", "attempts")
+    table: frozenset({f"pk_{table}", f"autoindex_{table}"})
+    for table in ("links", "inbox", "attempts", "revocations")
 }
 LETTER = NewDeadLetter(
     queue="q", source="s", message_id="m", code="malformed", reason="", routing_key="", headers={}, body=b""
@@ -78,6 +80,21 @@ QUERIES: Mapping[str, Answered] = {
     "purge: used tokens": _from(
         lambda c: purge.forget_tokens(c, before=1.0, limit=10), "ix_used_tokens_expires"
     ),
+    "purge: sessions": _from(lambda c: purge.forget_sessions(c, before=1.0, limit=10), "ix_sessions_until"),
+    "purge: revocations": _from(
+        lambda c: purge.forget_revocations(c, before=1.0, limit=10), "ix_revocations_revoked_at"
+    ),
+    "keeper: consents": _from(lambda c: consents.expired(c, now=1.0, limit=10), "ix_consents_expires_at"),
+    # people
+    "a cookie's session": _from(lambda c: sessions.find(c, "k", now=1.0), "uq_sessions_key_hash"),
+    "a person's sessions": _from(
+        lambda c: sessions.living(c, "acme", "u", now=1.0, limit=10), "ix_sessions_person"
+    ),
+    "a person's revocation": _from(lambda c: revocations.revoked_at(c, "acme", "u"), *PRIMARY["revocations"]),
+    "a state's consent": _from(lambda c: consents.of_state(c, "s", now=1.0), "uq_consents_state_hash"),
+    "another consent": _from(
+        lambda c: consents.waits_for(c, "s", but="i", now=1.0), "ix_consents_sub", "ix_consents_expires_at"
+    ),
     "keeper: leftovers": _from(lambda c: outbox.unsent(c, now=1.0, limit=10), "ix_outbox_"),
     "keeper: due runs": _from(lambda c: runs.take_due(c, now=1.0), "ix_runs_due_at"),
     "keeper: standstill": _from(lambda c: runs.rouse(c, now=LONG_AGO), "ix_runs_ended_at"),
@@ -120,9 +137,27 @@ QUERIES: Mapping[str, Answered] = {
         lambda c: my_calendar.glances(c, "acme", "u-20", since=_day(0), until=_day(31), limit=1000),
         "ix_item_assignees_user",
     ),
-    "page: a day": _from(
-        lambda c: my_calendar.page(c, "acme", "u-20", since=_day(0), until=_day(1), after=None, limit=10),
+    "page: the items of a day": _from(
+        lambda c: my_calendar.page(
+            c, "acme", "u-20", my_calendar.DAY_ITEMS, since=_day(0), until=_day(1), after=None, limit=10
+        ),
         "ix_item_assignees_user",
+    ),
+    "page: what was deleted": _from(
+        lambda c: my_calendar.deleted(c, "acme", "u-20", since=LONG_AGO, skip=0, limit=10),
+        "ix_item_assignees_user",
+    ),
+    "room for an appointment": _from(
+        lambda c: my_calendar.count_appointments(c, "acme", "u-20", most=20_000), "ix_item_assignees_user"
+    ),
+    "page: a day": _from(
+        lambda c: my_calendar.page(
+            c, "acme", "u-20", my_calendar.WHOLE_ITEMS, since=_day(0), until=_day(1), after=None, limit=10
+        ),
+        "ix_item_assignees_user",
+    ),
+    "watching: what begins then": _from(
+        lambda c: watched.beginning(c, an_integration(), {MORNING}), "ix_watched_starts_at"
     ),
     "page: logs": _from(_logged(), "ix_log_entries_page"),
     "page: all logs": _from(
@@ -140,6 +175,9 @@ QUERIES: Mapping[str, Answered] = {
     "page: dead letters of a tenant": _from(_lettered(state="open", tenant="acme"), "_dead_letters"),
     "page: dead letters of a cause": _from(_lettered(group="cause-1"), "_dead_letters"),
     "page: replays": _from(lambda c: replays.progress(c, tenant="acme", since="a"), "ix_outbox_"),
+    "the way of a trace": _from(lambda c: traces.way_of(c, "a" * 32), "ix_log_entries_trace_id"),
+    "the way of a message": _from(lambda c: traces.way_of(c, "m-1"), "ix_log_entries_message_id"),
+    "the way of an item": _from(lambda c: traces.way_of(c, "acme/task/1"), "ix_links_item_ref"),
     "gauge: replays that wait": _from(outbox.paced, "ix_outbox_"),
-    "gauge: open letters": _from(dead_letters.open_by_code, "ix_dead_letters_"),
+    "gauge: open letters": _from(letter_counts.open_by_code, "ix_dead_letters_"),
 }

@@ -4,13 +4,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from contracts.calendar import Status
 from contracts.errors import Transient
 from contracts.vorex import ItemType
 from service.consumers.inbound.held_deletions import DeletionAnswer
+from service.consumers.inbound.held_imports import HeldImports, ImportAnswer
 from service.integrations import Person
 from service.integrations.delete import DeletionChoice
 from service.integrations.refusals import Refusal
 from service.integrations.settings_form import Choices, SyncRequest
+from service.integrations.undoing.answers import AnswerGiven
 from service.integrations.views import get_integration
 from service.keeper import daily_reads
 from service.store.runs.runs import PERSONS_RUNS
@@ -49,6 +52,12 @@ async def deactivate(here: TwoPeopleWithRuns) -> None:
         await here.switching.deactivate(ANN, here.mine)
 
 
+async def watch(here: TwoPeopleWithRuns) -> None:
+    """From now on it only says what it would do; *activate* begins."""
+    with suppress(Refusal, Transient):
+        await here.switching.watch(ANN, here.mine)
+
+
 async def activate(here: TwoPeopleWithRuns) -> None:
     with suppress(Refusal, Transient):
         await here.switching.activate(ANN, here.mine)
@@ -63,7 +72,10 @@ async def disconnect(here: TwoPeopleWithRuns) -> None:
 
 async def reconnect(here: TwoPeopleWithRuns) -> None:
     """Ann presses Reconnect, if there is anything to reconnect."""
-    if here.linked:
+    if not here.linked:
+        return
+    broken = not all(profile.connected for profile in here.people.world.profiles(EMAIL))
+    if broken or (await here.home.value(here.mine)).status is Status.NOT_CONNECTED:
         here.people.world.reconnect(EMAIL)
         with suppress(Transient):
             await here.home.looker.look(here.mine, at_once=True)
@@ -135,10 +147,15 @@ async def _finish(
 
 
 async def answer(here: TwoPeopleWithRuns, which: int) -> None:
-    """What was held is deleted, or kept."""
+    """What was held is deleted, or kept; what waits to be brought is left, or brought."""
     if here.linked:
         words: tuple[DeletionAnswer, DeletionAnswer] = ("delete", "keep")
-        await here.held.settle(ANN, here.mine, words[which % 2])
+        given = AnswerGiven(by="ann")
+        await here.held.settle(ANN, here.mine, words[which % 2], given)
+        answers: tuple[ImportAnswer, ImportAnswer] = ("leave", "bring")
+        settled = await HeldImports(here.home.store).settle(ANN, here.mine, answers[which % 2], given)
+        if settled.count and not which % 2:
+            here.people.toggled.add("ann")
 
 
 async def a_day(here: TwoPeopleWithRuns) -> None:
@@ -164,6 +181,7 @@ VERBS: dict[str, Verb] = {
     "work": lambda here, *_: here.work(),
     "deactivate": lambda here, *_: deactivate(here),
     "activate": lambda here, *_: activate(here),
+    "watch": lambda here, *_: watch(here),
     "disconnect": lambda here, *_: disconnect(here),
     "reconnect": lambda here, *_: reconnect(here),
     "leave": lambda here, which, _: leave(here, which),

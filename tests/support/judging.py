@@ -6,13 +6,14 @@ from typing import Any
 from contracts.calendar import Item, Link, LinkState
 from contracts.cronofy import CronofyEvent
 from contracts.vorex import ItemType
-from handlers.echo import ARRIVAL_SECONDS
+from handlers.echo import ARRIVAL_SECONDS, LATE_SECONDS
 from handlers.inbound_event import judge_row
 from handlers.judgement import Judgement, Reading
 from tests.builders import MINUTE, NOW, a_link, a_reading, a_write, an_integration, an_item, at, prints_of
 
 SECOND = timedelta(seconds=1)
 ARRIVAL_TIME = timedelta(seconds=ARRIVAL_SECONDS)
+LATE_TIME = timedelta(seconds=LATE_SECONDS)
 RECORDS = [kind for kind in ItemType if kind is not ItemType.APPOINTMENT]
 OLD = an_item(title="Old")
 NEW = an_item(title="New", version=2, vorex_version=2, revision=2, changed_at=NOW - 10 * MINUTE)

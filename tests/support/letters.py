@@ -1,9 +1,12 @@
 """Dead letters as tests bury them: an item-changed message with a version that it may not have."""
 
 import json
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.messages import QUEUE_OUTBOUND
+from service.operations.letters.letter_filter import LETTER_FILTER_WORDS, WrongFilter, parse_letter_filter
 from service.store.messages.burying import NewDeadLetter
 
 ITEM = {"id": "1", "type": "task", "title": "Call", "start": "2026-12-03T09:00:00Z", "assignees": ["u-17"]}
@@ -42,3 +45,10 @@ def a_letter(number: int = 1, **different: Any) -> NewDeadLetter:
         "tenant_id": "acme",
     }
     return NewDeadLetter(**(given | different))
+
+
+def letter_filter_of(text: str) -> None:
+    """Read that text as each of a filter's words."""
+    for name in LETTER_FILTER_WORDS:
+        with suppress(WrongFilter):
+            parse_letter_filter({name: text}, now=datetime(2026, 12, 1, 8, tzinfo=UTC))

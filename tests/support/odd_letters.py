@@ -1,7 +1,9 @@
 """An item-changed message with private texts, in every odd form in which one may come (R46)."""
 
 import base64
+import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,6 +73,31 @@ ODD: Mapping[str, bytes] = {
     "a text as a name": with_item(**{SECRET: True}),
     "a text as the start": with_item(start=SECRET),
     "a text as the zone": with_item(time_zone=f"{SECRET} Street"),
+    "a text like a zone": with_item(time_zone=SECRET),
+    "a text like a zone's place": with_item(time_zone=f"Europe/{SECRET}"),
+    "a text of hexadecimal letters": as_bytes(EVENT | {"traceparent": "decade"}).replace(
+        b'"decade"', b'"decade", "tracestate": "%s"' % SECRET.encode()
+    ),
+    "compressed": gzip.compress(as_bytes(EVENT)),
+    "compressed otherwise": zlib.compress(as_bytes(EVENT)),
+    "UTF-16 from the other end": json.dumps(EVENT).encode("utf-16-be"),
+    "UTF-7": json.dumps(EVENT).encode("utf-7"),
+    "with a comment": b"/* x */" + as_bytes(EVENT),
+    "a comma too many": as_bytes(EVENT)[:-1] + b",}",
+    "a wrapped array": as_bytes([[EVENT]]),
+    "two tenants": as_bytes([EVENT, EVENT | {"data": EVENT["data"] | {"tenant_id": "other"}}]),
+    "data as a text": as_bytes(EVENT | {"data": json.dumps(EVENT["data"])}),
+    "data in base64": as_bytes(
+        {name: value for name, value in EVENT.items() if name != "data"}
+        | {"data_base64": base64.b64encode(as_bytes(EVENT["data"])).decode()}
+    ),
+    "the data within the data": as_bytes(EVENT | {"data": {"tenant_id": "acme", "data": EVENT["data"]}}),
+    "the item within the item": with_item(item=PRIVATE_ITEM, private=False),
+    "a tenant as a number": a_body(item=PRIVATE_ITEM, tenant_id=5),
+    "tenants in a list": a_body(item=PRIVATE_ITEM, tenant_id=["acme"]),
+    "private in capitals": as_bytes(EVENT).replace(b'"private": true', b'"PRIVATE": true'),
+    "private with a mark": as_bytes(EVENT).replace(b'"private"', b'"\\u200bprivate"'),
+    "private in full width": as_bytes(EVENT).replace(b'"private"', b'"\\uff50rivate"'),
     "a text as the version": a_body(item=PRIVATE_ITEM, version=SECRET),
     "a text as the subject": as_bytes(EVENT | {"subject": SECRET}),
     "an object as the title": with_item(title={"text": SECRET}),

@@ -2,19 +2,20 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 import jwt
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from sqlalchemy import Table, select
 
 from contracts.envelope import IntegrationChanged, decode
 from contracts.errors import Unavailable
-from contracts.ports import Outgoing, Permit
+from contracts.ports import Outgoing, Permit, Turn
 from service.app.pages import make_web_services
 from service.app.parts import ProcessParts
 from service.cronofy.credentials import StoredTokens
@@ -24,10 +25,12 @@ from service.demo.simulator.clock import SteppedClock as SimulatedTime
 from service.demo.simulator.world import SimulatedWorld
 from service.integrations import Integrations
 from service.store.engine.store import AsyncConnection, Store
-from service.store.tables import items, links, outbox, runs
+from service.store.integrations.changes_made import ChangesMade
+from service.store.tables import integrations, items, links, outbox, runs
 from service.web.application import create_web
 from tests.support.choices import ALL_TYPES, OFF, form
 from tests.support.clock import ManualClock
+from tests.support.pages import ShownPage
 from tests.support.wiring import access_to, parts_of, simulated_cronofy
 
 __all__ = ["ALL_TYPES", "OFF", "Office", "Unwritable", "form", "open_office"]
@@ -43,10 +46,10 @@ class NoLimit:
 
     most = None
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
         return Permit(until=float("inf"))
 
-    async def penalise(self, integration_id: str) -> None: ...
+    async def penalise(self, turn: Turn) -> None: ...
 
 
 class Breakable(httpx.AsyncBaseTransport):
@@ -102,6 +105,8 @@ class Office:
     wire: Breakable
     clock: ManualClock
     client: httpx.AsyncClient
+    key: str
+    """Under which tokens are encrypted."""
     woken: list[None] = field(default_factory=list)
 
     def token(self, user: str = "u-17", tenant: str = "acme", *, key: str = SECRET, **claims: Any) -> str:
@@ -121,7 +126,11 @@ class Office:
 
     async def sign_in(self, user: str = "u-17", tenant: str = "acme", **claims: Any) -> None:
         """The session cookie stays with ``client``."""
-        answer = await self.client.get("/sign-in", params={"token": self.token(user, tenant, **claims)})
+        token = self.token(user, tenant, **claims)
+        answer = await self.client.get("/sign-in", params={"token": token})
+        if answer.status_code == 200:  # somebody else is signed in, and it asks
+            given = ShownPage(answer).forms[0].fields
+            answer = await self.client.post("/sign-in", data=given)
         assert answer.status_code == 303, answer.text
 
     async def authorise(self, state_address: str, choice: str = EMAIL) -> str:
@@ -138,9 +147,18 @@ class Office:
         headers = self.bearer(user, tenant)
         away = await self.client.get("/calendar-sync/connect", headers=headers)
         back = await self.authorise(away.headers["Location"], email)
-        answer = await self.client.get(back, headers=headers)
+        answer = await self.answered(await self.client.get(back, headers=headers), headers=headers)
         assert answer.status_code == 303, answer.text
         return str(urlsplit(answer.headers["Location"]).path.split("/")[2])
+
+    async def answered(
+        self, asked: httpx.Response, answer: str = "link", *, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """What *Link it*, or another answer, to the question in that page leads to."""
+        assert asked.status_code == 200, asked.text
+        form, _ = ShownPage(asked).form("Link it")
+        given = {**form.fields, "answer": answer}
+        return await self.client.post(form.action, data=given, headers=headers)
 
     async def calendars(self, integration_id: str, user: str = "u-17") -> dict[str, str]:
         """The ids of the account's calendars by their names."""
@@ -157,10 +175,16 @@ class Office:
     async def finished(self, user: str = "u-17", *, calendar: str = "Calendar", **changes: Any) -> str:
         """A new integration that is set up."""
         integration_id = await self.connect(user)
+        await self.finish(integration_id, user, calendar=calendar, **changes)
+        return integration_id
+
+    async def finish(
+        self, integration_id: str, user: str = "u-17", *, calendar: str = "Calendar", **changes: Any
+    ) -> None:
+        """*Finish* with these settings."""
         calendar_id = (await self.calendars(integration_id, user))[calendar]
         answer = await self.put(integration_id, form(calendar_id, **changes), user)
         assert answer.status_code == 200, answer.text
-        return integration_id
 
     async def rows(self, table: Table) -> list[dict[str, Any]]:
         async with self.store.read() as connection:
@@ -198,6 +222,13 @@ class Office:
                 )
             )  # fmt: skip
 
+    async def calendar_of(self, integration_id: str) -> str | None:
+        """The id of the calendar that it links."""
+        wanted = select(integrations.c.calendar_id).where(integrations.c.id == integration_id)
+        async with self.store.read() as connection:
+            found: str | None = await connection.scalar(wanted)
+        return found
+
     async def facts(self) -> list[tuple[str, str | None]]:
         """What was told of integrations: the change and its reason."""
         sent = await self.sent("calendar-sync.integrations")
@@ -205,6 +236,11 @@ class Office:
         assert [message.routing_key for message in sent] == [one.routing_key for one in told]
         assert not any(message.mandatory for message in sent)
         return [(one.data.change.value, one.data.reason) for one in told]
+
+    def count_no_changes(self) -> None:
+        """Let people make more changes than one may (R43)."""
+        changes = ChangesMade(self.store, limits=())
+        self.app.state.services = replace(self.app.state.services, changes=changes)
 
     async def get(self, path: str, user: str = "u-17", **claims: Any) -> httpx.Response:
         return await self.client.get(path, headers=self.bearer(user, **claims))
@@ -227,25 +263,29 @@ async def open_office(
     await store.upgrade()
     wire = Breakable(httpx.ASGITransport(create_app(world)))
     access = access_to(CRONOFY, ("sync", CLIENT_SECRET))
-    cronofy = simulated_cronofy(store, clock, world, access=access, wire=wire)
+    key = Fernet.generate_key().decode()
+    cronofy = simulated_cronofy(store, clock, world, access=access, wire=wire, key=key)
     parts = parts_of(store, cronofy, clock, here=public_url)
     services = make_web_services(
-        parts, clock, sign_in_secrets=secrets, public_url=public_url, vorex_url=vorex_url
+        parts, clock, sign_in_secrets=secrets, public_url=public_url, data_centre="us", vorex_url=vorex_url
     )
     app = create_web(services)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url) as client:
-        yield Office(
-            app=app,
-            store=store,
-            parts=parts,
-            accounts=parts.integrations,
-            gateway=cronofy.gateway,
-            tokens=cronofy.tokens,
-            world=world,
-            wire=wire,
-            clock=clock,
-            client=client,
-            woken=woken,
-        )
-    await cronofy.close()
-    await store.close()
+    try:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url) as client:
+            yield Office(
+                app=app,
+                store=store,
+                parts=parts,
+                accounts=parts.integrations,
+                gateway=cronofy.gateway,
+                tokens=cronofy.tokens,
+                world=world,
+                wire=wire,
+                clock=clock,
+                client=client,
+                key=key,
+                woken=woken,
+            )
+    finally:
+        await cronofy.close()
+        await store.close()

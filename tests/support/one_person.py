@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from contracts.calendar import Integration, Item, Link, Status, item_ref
-from contracts.cronofy import TokenGrant
+from contracts.cronofy_accounts import TokenGrant
 from contracts.envelope import NoticeReceived, RunRequested
 from contracts.messages import NoticeData, RunData
 from contracts.ports import Clock, EventReader, LinkedCalendars
@@ -18,6 +18,7 @@ from service.app.cronofy import CronofyParts
 from service.app.parts import make_run_handler
 from service.broker.topology import RETRY_DELAYS
 from service.consumers.failures import ReceivedMessage
+from service.consumers.inbound.erasure import Erasure
 from service.consumers.inbound.held_deletions import HeldDeletions
 from service.consumers.inbound.notices import NoticeHandler
 from service.consumers.inbound.pages import PageWriter
@@ -26,7 +27,9 @@ from service.consumers.runs.handler import RunHandler
 from service.demo.simulator.clock import SteppedClock as SimulatedTime
 from service.demo.simulator.world import SimulatedWorld
 from service.integrations import Integrations
+from service.integrations.catch_up import DAILY_RUN
 from service.integrations.connection_check import ConnectionCheck
+from service.keeper import daily_reads
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.store.integrations import integrations
@@ -79,6 +82,7 @@ class OnePerson:
     cronofy: CronofyParts
     accounts: Integrations
     held: HeldDeletions
+    erasure: Erasure
     reader: CalendarReader
     notices: NoticeHandler
     runs: RunHandler
@@ -86,6 +90,12 @@ class OnePerson:
     clock: Clock
     calendars: dict[str, str] = field(default_factory=dict)
     """Calendar id by integration id."""
+
+    def notice_handler(self, reader: Any) -> NoticeHandler:
+        """One that reads with this reader."""
+        return NoticeHandler(
+            store=self.store, reader=reader, looker=self.looker, erasure=self.erasure, clock=self.clock
+        )
 
     async def integration(self, email: str = "ann@example.com", **changes: Any) -> str:
         """A finished, active integration of that person's first calendar; ``boxes`` are its event types."""
@@ -142,6 +152,7 @@ class OnePerson:
             looker=self.looker,
             clock=self.clock,
             pages=PageWriter(self.store),
+            watch=self.cronofy.watch,
             turn_wait_seconds=turn_wait_seconds,
         )
 
@@ -210,6 +221,8 @@ class OnePerson:
         send: Mapping[str, str] | None = None,
         steps: int = 50,
         repeat: bool = False,
+        kind: str = "finish",
+        undoes: str | None = None,
     ) -> str:
         """Do so many steps of a new run, each twice where asked; its id."""
         run_id = new_id()
@@ -217,7 +230,8 @@ class OnePerson:
             "id": run_id,
             "integration_id": integration_id,
             "started_by": "ann",
-            "kind": "finish",
+            "kind": kind,
+            "undoes": undoes,
             "state": "waiting",
             "step": "baseline",
             "requested_at": self.clock.now(),
@@ -226,16 +240,34 @@ class OnePerson:
         }
         async with self.store.begin() as connection:
             await connection.execute(insert(runs_table), [row])
+        await self.take_steps(run_id, integration_id, steps=steps, repeat=repeat)
+        return run_id
+
+    async def take_steps(
+        self, run_id: str, integration_id: str, *, steps: int = 50, repeat: bool = False
+    ) -> None:
+        """Hand over the messages of so many steps of a run, each twice where asked."""
         for number in range(steps):
             data = RunData(run_id=run_id, integration_id=integration_id, step=number)
             for _ in range(2 if repeat else 1):
                 message = RunRequested.of(data, id=new_id(), time=self.clock.now())
                 await self.runs(ReceivedMessage(message=message))
-        return run_id
+
+    async def daily_read(self, integration_id: str) -> EndedRun:
+        """A day goes by, a keeper has the calendar read whole, and that run ends."""
+        await self.world.advance(25 * 3600)
+        await daily_reads(self.store).work()
+        asked = select(runs_table.c.id).where(runs_table.c.kind == DAILY_RUN)
+        async with self.store.read() as connection:
+            (run_id,) = await connection.scalars(asked.where(runs_table.c.state == "waiting"))
+        await self.take_steps(run_id, integration_id)
+        return await self._ended(run_id)
 
     async def run_to_end(self, integration_id: str, **options: Any) -> EndedRun:
         """A whole run, and how it ended."""
-        run_id = await self.run_steps(integration_id, **options)
+        return await self._ended(await self.run_steps(integration_id, **options))
+
+    async def _ended(self, run_id: str) -> EndedRun:
         async with self.store.read() as connection:
             row = (await connection.execute(select(runs_table).where(runs_table.c.id == run_id))).one()
         names = ("found", "created", "updated", "skipped", "failed")
@@ -339,6 +371,7 @@ def at_home(world: SimulatedWorld, store: Store, cronofy: CronofyParts, clock: C
         cronofy=cronofy,
         accounts=parts.integrations,
         held=parts.held,
+        erasure=parts.erasure,
         reader=parts.reader,
         notices=parts.notices,
         runs=parts.runs,
@@ -348,13 +381,16 @@ def at_home(world: SimulatedWorld, store: Store, cronofy: CronofyParts, clock: C
 
 
 @asynccontextmanager
-async def one_person(database_url: str) -> AsyncIterator[OnePerson]:
-    """A world, a migrated store and the inbound half of the product, on one manual clock."""
+async def one_person(database_url: str, **options: Any) -> AsyncIterator[OnePerson]:
+    """A world, a migrated store and the inbound half of the product, on one manual clock.
+
+    ``options``: as of ``simulated_cronofy``.
+    """
     world = SimulatedWorld(clock=SimulatedTime())
     clock = WorldClock(world)
     store = Store(database_url, clock=clock)
     await store.upgrade()
-    cronofy = simulated_cronofy(store, clock, world)
+    cronofy = simulated_cronofy(store, clock, world, **options)
     try:
         yield at_home(world, store, cronofy, clock)
     finally:

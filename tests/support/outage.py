@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from service.app.cronofy import CronofyParts
 from service.broker.rabbitmq import RabbitBroker
 from service.consumers.brake import Gate
 from service.consumers.outbound.engine import OutboundConsumer
+from service.consumers.owners import tenants_here
 from service.demo.simulator.app import create_app
 from service.demo.simulator.clock import SteppedClock as SimulatedTime
 from service.demo.simulator.world import LinkedAccount, SimulatedWorld
@@ -174,7 +176,9 @@ async def engine(
     )
     broker = RabbitBroker(broker_url, retry_delays=DELAYS)
     async with outbound(store, clock, broker) as world:
-        gate = Gate(queue=QUEUE_OUTBOUND, clock=clock, breaker=cronofy.breaker)
+        gate = Gate(
+            queue=QUEUE_OUTBOUND, clock=clock, census=partial(tenants_here, store), breaker=cronofy.breaker
+        )
         made = world.consumer(cronofy=cronofy.gateway, gate=gate, retry_delays=DELAYS, **options)
         await world.start(made)
         yield Engine(world=world, there=there, line=line, cronofy=cronofy, clock=clock, consumer=made)

@@ -49,11 +49,20 @@ class ShownPage(HTMLParser):
         self._form: FilledForm | None = None
         self._select = ""
         self._area = ""
+        self._named: dict[str, FilledForm] = {}
+        self._elsewhere: list[PageControl] = []
         self.feed(answer.text)
+        for button in self._elsewhere:
+            self._named[button.attributes["form"]].buttons.append(button)
 
     @property
     def path(self) -> str:
         return urlsplit(self.address).path
+
+    @property
+    def own_forms(self) -> list[FilledForm]:
+        """Without the one to sign out, which every page has."""
+        return [form for form in self.forms if form.action != "/sign-out"]
 
     def form(self, button: str) -> tuple[FilledForm, PageControl]:
         """The form with the button of that label."""
@@ -75,9 +84,12 @@ class ShownPage(HTMLParser):
         if tag == "form":
             self._form = FilledForm(action=given.get("action", ""), method=given.get("method", "get"))
             self.forms.append(self._form)
+            self._named[given.get("id", "")] = self._form
         elif tag in {"a", "button"}:
             self._open.append(PageControl(tag=tag, attributes=given))
-            if tag == "button" and self._form:
+            if tag == "button" and "form" in given:
+                self._elsewhere.append(self._open[-1])
+            elif tag == "button" and self._form:
                 self._form.buttons.append(self._open[-1])
             elif tag == "a":
                 self.links.append(self._open[-1])

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,25 +53,42 @@ class Node(Protocol):
 
 
 class PrivateNode:
-    """A node of its own name, ports, cookie and folders beside any other that runs on this machine."""
+    """A node of its own name, ports, cookie and folders beside any other that runs on this machine.
 
-    def __init__(self, scripts: Path) -> None:
-        self._scripts = scripts
+    ``names``: of all nodes of its cluster, itself the one at ``number``; they share cookie and epmd port.
+    ``listeners``: further lines of its configuration.
+    """
+
+    def __init__(
+        self,
+        scripts: Path,
+        *,
+        names: Sequence[str] = (),
+        number: int = 0,
+        cookie: str = "",
+        epmd: int = 0,
+        listeners: str = "",
+    ) -> None:
+        self._scripts, self._listeners = scripts, listeners
         self._folder = Path(tempfile.mkdtemp(prefix="calendar-sync-rabbitmq-"))
-        self._name = f"calendar-sync-{os.getpid()}@localhost"
-        self._epmd_port, self.port, distribution = free_port(), free_port(), free_port()
-        self._environment = self._prepare(distribution)
+        self._names = names or [f"calendar-sync-{os.getpid()}@localhost"]
+        self.name = self._names[number]
+        self._epmd_port, self.port, distribution = epmd or free_port(), free_port(), free_port()
+        self._environment = self._prepare(distribution, cookie or os.urandom(16).hex())
         self._epmd: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self._watcher: Watcher | None = None
 
-    def _prepare(self, distribution: int) -> dict[str, str]:
-        cookie = self._folder / ".erlang.cookie"
-        cookie.write_text(os.urandom(16).hex())
-        cookie.chmod(0o400)
+    def _prepare(self, distribution: int, cookie: str) -> dict[str, str]:
+        kept_cookie = self._folder / ".erlang.cookie"
+        kept_cookie.write_text(cookie)
+        kept_cookie.chmod(0o400)
+        others = [f"cluster_formation.classic_config.nodes.{n} = {o}\n" for n, o in enumerate(self._names, 1)]
         (self._folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\n"
-            f"vm_memory_high_watermark.relative = {WATERMARK}\ndisk_free_limit.absolute = 1MB\n",
+            f"vm_memory_high_watermark.relative = {WATERMARK}\ndisk_free_limit.absolute = 1MB\n"
+            + "".join(others if len(others) > 1 else ())
+            + self._listeners,
         )
         (self._folder / "enabled_plugins").write_text("[].")
         folder = str(self._folder)
@@ -80,7 +97,7 @@ class PrivateNode:
             "HOME": folder,
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": self._name,
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_DIST_PORT": str(distribution),
             "RABBITMQ_MNESIA_BASE": f"{folder}/data",
             "RABBITMQ_LOG_BASE": f"{folder}/log",
@@ -126,7 +143,7 @@ class PrivateNode:
         self._node = self._watcher = None
 
     def ctl(self, *words: str, given: str | None = None) -> str:
-        command = [str(self._scripts / "rabbitmqctl"), "-q", "-n", self._name, *words]
+        command = [str(self._scripts / "rabbitmqctl"), "-q", "-n", self.name, *words]
         environment = self._environment | {"RUNNING_UNDER_SYSTEMD": ""}
         return output_of(command, given, environment)
 
@@ -179,12 +196,15 @@ class ContainerNode:
 
 
 class RabbitMQ:
-    """One virtual host on a node; the node's fate is in the test's hand."""
+    """One virtual host on a node; the node's fate is in the test's hand.
 
-    def __init__(self, node: Node, vhost: str) -> None:
+    ``port``: of what stands before the node, where clients go through it.
+    """
+
+    def __init__(self, node: Node, vhost: str, *, port: int | None = None) -> None:
         self.node = node
         self.vhost = vhost
-        self.url = f"amqp://guest:guest@127.0.0.1:{node.port}/{vhost}"
+        self.url = f"amqp://guest:guest@127.0.0.1:{port or node.port}/{vhost}"
 
     def restart(self) -> None:
         """Kill the node and start it again."""
@@ -290,14 +310,17 @@ def obtain_node() -> Node | None:
     node: Node | None = None
     if docker_answers():
         node = ContainerNode()
-    elif (scripts := _installed()) and shutil.which("epmd"):
+    elif scripts := installed_scripts():
         node = PrivateNode(scripts)
     if node:
         node.start()
     return node
 
 
-def _installed() -> Path | None:
+def installed_scripts() -> Path | None:
+    """Where rabbitmq-server and rabbitmqctl are, if Erlang's epmd is there too."""
+    if not shutil.which("epmd"):
+        return None
     for folder in USUAL_FOLDERS:
         if (Path(folder) / "rabbitmq-server").exists() and (Path(folder) / "rabbitmqctl").exists():
             return Path(folder)

@@ -11,22 +11,29 @@ from sqlalchemy import event
 from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import metadata
 from tests.support.clock import ManualClock
+from tests.support.in_step import without_threads
 
 
 class WatchedStore(Store):
-    """A store that knows whether anybody is in the midst of a transaction."""
+    """A store that knows whether anybody is in the midst of a transaction.
+
+    Nothing of it depends on the computer: it works within the loop, and writers come one after the other.
+    """
 
     def __init__(self, url: str, *, clock: ManualClock) -> None:
         super().__init__(url, clock=clock)
+        without_threads(self.engine)
+        self._turn = asyncio.Lock()
         self._under_way = 0
         self._nobody = asyncio.Event()
         self._nobody.set()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        with self._counted():
-            async with super().begin() as connection:
-                yield connection
+        async with self._turn:
+            with self._counted():
+                async with super().begin() as connection:
+                    yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -220,11 +220,14 @@ class RulesWorld:
         rows = calendar.rows(lag)
         self.tick(1)
         reading = Reading(asked_at=asked, now=self.seconds())
+        links = [link for key, link in self.links.items() if key[0] == integration.id]
         known = KnownRows(
             integration=integration,
-            links=[link for key, link in self.links.items() if key[0] == integration.id],
+            links=links,
             items=self.items,
             prior=frozenset(),
+            former={link.former_uid: link for link in links if link.former_uid},
+            taken=frozenset(self.items),
         )
         changes = judge_page(rows, known, reading, new_id=self.new_id)
         for link in changes.gone:

@@ -11,11 +11,12 @@ import httpx
 from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import GrantRefused
 from contracts.event_fields import EventFields
-from contracts.ports import Budget, Clock, Permit
+from contracts.ports import Budget, Clock, Permit, Turn, Urgency
 from contracts.writes import Upsert
 from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.gateway import CronofyGateway
 from service.cronofy.oauth import CronofyAccess, OAuth
+from service.cronofy.sightings import ProviderWatch
 from service.cronofy.transport import REQUEST_SECONDS, CronofyTransport, HttpClient, HttpWire, open_client
 from tests.support.clock import ManualClock
 
@@ -58,15 +59,15 @@ class CountingBudget:
         self.spent = False
         self.wait = 0.0
 
-    async def take(self, integration_id: str, cost: int = 1, run: bool = False) -> Permit:
-        self.taken.append((integration_id, cost, run))
+    async def take(self, turn: Turn, cost: int = 1) -> Permit:
+        self.taken.append((turn.integration_id, cost, turn.urgency is Urgency.RUN))
         if self.spent:
             await asyncio.Event().wait()
         await asyncio.sleep(self.wait)
         return Permit(until=self._clock.monotonic() + 0.2)
 
-    async def penalise(self, integration_id: str) -> None:
-        self.penalised.append(integration_id)
+    async def penalise(self, turn: Turn) -> None:
+        self.penalised.append(turn.integration_id)
 
 
 class NumberedTokens:
@@ -78,6 +79,9 @@ class NumberedTokens:
 
     async def current(self, sub: str) -> str:
         return f"token-{self.number}"
+
+    async def refresh_token(self, sub: str) -> str | None:
+        return f"refresh-{sub}"
 
     async def renew(self, sub: str, stale: str) -> str:
         if self.revoked:
@@ -97,6 +101,7 @@ class GatewayUnderTest:
         self.script = ScriptedCronofy(*replies)
         self.budget = CountingBudget(self.clock, most)
         self.tokens = NumberedTokens()
+        self.watch = ProviderWatch(self.clock)
         self.gateway = self.gateway_over(self.script, by_entry=by_entry, time_limit=time_limit)
 
     def gateway_over(self, wire: HttpWire, *, by_entry: bool = False, time_limit: float) -> CronofyGateway:
@@ -108,6 +113,7 @@ class GatewayUnderTest:
             oauth=OAuth(ACCESS, transport),
             tokens=self.tokens,
             api_url=ACCESS.api_url,
+            watch=self.watch,
             batch_cost="entry" if by_entry else "request",
         )
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
@@ -21,11 +22,12 @@ class Pair:
 class TcpProxy:
     """Forwards bytes both ways until frozen; a frozen wire is open and silent.
 
-    The server is at a port, or at the path of a socket.
+    The server is at a port, or at the path of a socket; of several ports each client is led to the next
+    at which somebody answers.
     """
 
-    def __init__(self, host: str, port: int | None = None) -> None:
-        self._target = (host, port)
+    def __init__(self, host: str, *ports: int) -> None:
+        self._host, self._ports = host, deque(ports)
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pairs: set[Pair] = set()
@@ -114,8 +116,14 @@ class TcpProxy:
             await self._close(writer, pair)
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        host, port = self._target
-        return await (asyncio.open_connection(host, port) if port else asyncio.open_unix_connection(host))
+        if not self._ports:
+            return await asyncio.open_unix_connection(self._host)
+        for _ in range(len(self._ports) - 1):
+            self._ports.rotate(-1)
+            with suppress(OSError):
+                return await asyncio.open_connection(self._host, self._ports[0])
+        self._ports.rotate(-1)
+        return await asyncio.open_connection(self._host, self._ports[0])
 
     async def _close(self, writer: asyncio.StreamWriter, pair: Pair | None) -> None:
         if pair:

@@ -1,7 +1,7 @@
 """Two people, their linked calendars at the simulator, and the whole product between, on one manual clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import update
+from sqlalchemy.engine import make_url
 
 from contracts.calendar import Item
 from contracts.envelope import ItemChanged, NoticeReceived, decode, encode
@@ -27,11 +28,13 @@ from service.store.tables import integration_state, links
 from tests.support.clock import ManualClock
 from tests.support.one_person import OnePerson, at_home
 from tests.support.reused import ReusedDatabase, WatchedStore
-from tests.support.wiring import simulated_cronofy
+from tests.support.wiring import HERE, simulated_cronofy, the_simulator
 
 PEOPLE = ("ann", "bob")
 QUARTER_SECONDS = 960.0
 """Longer than a write may take to arrive."""
+PATIENCE_SECONDS = 0.05
+"""Seconds by the loop, which a ``LeisurelyLoop`` has only once nobody can do anything more."""
 FORGET_SECONDS = 61.0
 """Seconds after which nothing is left of the rights of a process that died."""
 
@@ -195,18 +198,19 @@ class TwoPeople:
             )
 
     async def settle(self) -> None:
-        """Everything that can happen without time passing has happened."""
+        """Everything that can happen without time passing has happened; time passes for who waits for it."""
         for _ in range(1000):
-            while await self.outbox.flush():
-                pass
             async with asyncio.timeout(90):
                 await self.outbound.idle()
             self.reading = [task for task in self.reading if not self._ended(task)]
+            more = await self._unsent()
             if not self.reading:
-                if not await self._unsent():
+                if not more:
                     return
                 continue
-            done, _ = await asyncio.wait(self.reading, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                self.reading, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
             if not done:
                 await self.pass_time(0.5)
         raise AssertionError("the two people's calendars do not come to rest")
@@ -244,7 +248,7 @@ class TwoPeople:
         while self.notices:
             await self.notice(0)
         await self.settle()
-        for integration_id in await self.home.reader.pending():
+        for integration_id, _ in await self.home.reader.pending():
             self.handle(partial(self.home.reader.catch_up, integration_id))
         await self.settle()
         await self.outbound.sweep()
@@ -257,17 +261,24 @@ async def two_people(
     *,
     change: Callable[[SimulatedWorld], None] = lambda _: None,
     reused: ReusedDatabase | None = None,
+    people: Sequence[str] = PEOPLE,
+    through: Callable[[SimulatedWorld], httpx.AsyncBaseTransport] = the_simulator,
 ) -> AsyncIterator[TwoPeople]:
-    """An active integration for each person, on a store of its own or on one used before."""
+    """An active integration for each of the people, on a store of its own or on one used before.
+
+    ``through``: the way to that world.
+    """
     if reused is not None:
-        async with reused.emptied(), _two_people(reused.store, reused.clock, change) as place:
+        given = (reused.store, reused.clock, change, people, through)
+        async with reused.emptied(), _two_people(*given) as place:
             yield place
         return
     clock = ManualClock()
-    store = Store(database_url, clock=clock)
+    kind = WatchedStore if make_url(database_url).get_backend_name() == "sqlite" else Store
+    store = kind(database_url, clock=clock)
     await store.upgrade()
     try:
-        async with _two_people(store, clock, change) as place:
+        async with _two_people(store, clock, change, people, through) as place:
             yield place
     finally:
         await store.close()
@@ -275,7 +286,11 @@ async def two_people(
 
 @asynccontextmanager
 async def _two_people(
-    store: Store, clock: ManualClock, change: Callable[[SimulatedWorld], None]
+    store: Store,
+    clock: ManualClock,
+    change: Callable[[SimulatedWorld], None],
+    people: Sequence[str],
+    through: Callable[[SimulatedWorld], httpx.AsyncBaseTransport],
 ) -> AsyncIterator[TwoPeople]:
     waiting: list[tuple[str, dict[str, Any]]] = []
 
@@ -284,14 +299,12 @@ async def _two_people(
         return 202
 
     world = SimulatedWorld(clock=SimulatedTime(), post=post)
-    cronofy = simulated_cronofy(store, clock, world)
+    cronofy = simulated_cronofy(store, clock, world, wire=through(world))
     broker = MemoryBroker(clock=clock)
     await broker.open()
     await broker.declare()
     tap = PublishedEvents(broker=broker)
-    outbox = LeasedOutbox(store=store, publisher=tap, holder="vorex", written=asyncio.Event())
     home = at_home(world, store, cronofy, clock)
-
     hire = partial(
         OutboundConsumer,
         store=store,
@@ -306,13 +319,12 @@ async def _two_people(
         broker=broker,
         hire=hire,
         outbound=hire(),
-        outbox=outbox,
+        outbox=LeasedOutbox(store=store, publisher=tap, holder="vorex", written=asyncio.Event()),
         clock=clock,
         tap=tap,
         notices=waiting,
     )
-    for person in PEOPLE:
-        place.integrations[person] = await _integration_with_channel(home, person)
+    place.integrations |= {person: await _integration_with_channel(home, person) for person in people}
     await world.settle()
     waiting.clear()
     change(world)
@@ -331,6 +343,6 @@ async def _integration_with_channel(home: OnePerson, person: str) -> str:
     calendar_id = home.calendars[integration_id]
     home.world.set_permission(calendar_id, "unrestricted")
     sub = (await home.value(integration_id)).sub
-    address = f"http://sync.test/{integration_id}"
+    address = f"{HERE}/cronofy/notices/{integration_id}"
     await home.cronofy.gateway.create_channel(sub, address, calendar_ids=[calendar_id])
     return integration_id

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 
 from contracts.ports import Clock
 from service.app.cronofy import CronofyParts, open_cronofy
-from service.app.parts import ProcessParts, assemble
+from service.app.parts import CompanyAddresses, ProcessParts, assemble
 from service.broker.topology import RETRY_DELAYS
 from service.cronofy.budget import NoBudget
 from service.cronofy.oauth import CronofyAccess
@@ -26,11 +26,16 @@ def access_to(address: str, client: tuple[str, str] = CLIENT) -> CronofyAccess:
     return CronofyAccess(api_url=address, app_url=address, client_id=client[0], client_secrets=[client[1]])
 
 
+def the_simulator(world: SimulatedWorld) -> httpx.AsyncBaseTransport:
+    """The way to that world."""
+    return httpx.ASGITransport(create_app(world))
+
+
 def simulated_cronofy(store: Store, clock: Clock, world: SimulatedWorld, **options: Any) -> CronofyParts:
     """The product's way to that world; ``options`` as of ``open_cronofy``, or ``access`` and ``key``."""
     access: CronofyAccess = options.pop("access", access_to(SIMULATOR))
     key: str = options.pop("key", Fernet.generate_key().decode())
-    given = {"budget": NoBudget(), "wire": httpx.ASGITransport(create_app(world)), **options}
+    given = {"budget": NoBudget(), "wire": the_simulator(world), **options}
     return open_cronofy(access, credentials=CredentialsTable(store, [key]), clock=clock, **given)
 
 
@@ -42,5 +47,6 @@ def parts_of(store: Store, cronofy: CronofyParts, clock: Clock, *, here: str = H
         clock,
         callback_address=lambda one: f"{here}/cronofy/notices/{one}",
         redirect_uri=f"{here}/calendar-sync/callback",
+        company_addresses=CompanyAddresses.at(here),
         delays=RETRY_DELAYS,
     )

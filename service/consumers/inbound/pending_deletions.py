@@ -14,6 +14,7 @@ class PendingDeletion:
 
     item_ref: ItemRef
     desired_revision: int
+    series: str | None
     changes: Mapping[str, Any]
     reading: Reading
 
@@ -26,6 +27,7 @@ class PendingDeletion:
         return cls(
             item_ref=judged.item_ref,
             desired_revision=judged.desired_revision,
+            series=judged.series_identifier,
             changes=changes,
             reading=reading,
         )

@@ -4,15 +4,19 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from contracts.calendar import Integration
 from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import GrantRefused, Permanent, Transient
-from contracts.ports import AccountCheck, Clock, EventReader, Turn
-from handlers.inbound_page import days_to_read
-from handlers.judgement import is_gone
-from service.consumers.inbound.pages import CalendarRead, NotSyncing, PageWriter
+from contracts.ports import AccountCheck, Clock, EventReader, Turn, Urgency
+from handlers.judgement import days_to_read, is_gone
+from service.consumers.inbound.calendar_read import CalendarRead, NotSyncing
+from service.consumers.inbound.page_trail import PageTrail
+from service.consumers.inbound.pages import PageWriter
+from service.consumers.inbound.reach import first_day, shows_too_little
+from service.consumers.inbound.watching.judged_pages import WatchingPages
+from service.cronofy.sightings import ProviderWatch
 from service.store.engine.store import Store
 from service.store.integrations import integrations, reads
 from service.store.integrations.reads import ReadTurn
@@ -38,53 +42,76 @@ class CalendarReader:
         looker: AccountCheck,
         clock: Clock,
         pages: PageWriter,
+        watch: ProviderWatch,
         turn_wait_seconds: float = READ_TURN_WAIT_SECONDS,
     ) -> None:
         self._store, self._calendars, self._looker, self._clock = store, calendars, looker, clock
-        self._pages = pages
+        self._pages, self._watching = pages, WatchingPages(store, pages)
+        self._watch = watch
         self._turn_wait = turn_wait_seconds
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def read(self, integration_id: str, *, noticed_at: float, key: MessageKey | None = None) -> None:
-        """Return when a read that began at ``noticed_at`` or later has ended; raises what stopped it."""
+    async def read(
+        self,
+        integration_id: str,
+        *,
+        noticed_at: float,
+        key: MessageKey | None = None,
+        told_at: datetime | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        """Return when a read that began at ``noticed_at`` or later has ended; raises what stopped it.
+
+        ``told_at``: when Cronofy's notice came, from which the provider's delay is known (R53).
+        """
         keys = [key] if key else []
         async with self._alone(integration_id):
             for _ in range(EMPTY_READ_REPEATS):
-                if not await self._once(integration_id, noticed_at, keys):
+                if not await self._once(integration_id, noticed_at, keys, told_at=told_at, run_id=run_id):
                     return
+                told_at = None
                 await self._clock.sleep(EMPTY_READ_REPEAT_SECONDS)
                 async with self._store.read() as connection:
                     noticed_at = await self._store.now(connection)
 
-    async def read_all(self, integration_id: str, *, for_run: bool = False) -> None:
+    async def read_all(self, integration_id: str, *, run_id: str | None = None) -> None:
         """A full read: 41 days back to 200 ahead; what it does not show is written again (R11).
 
-        ``for_run``: it gives way to live changes (R32).
+        ``run_id``: for that run, it gives way to live changes (R32).
         """
         async with self._alone(integration_id):
             turn = await self._turn(integration_id, None)
             if turn is not None:
                 full = days_to_read(datetime.fromtimestamp(turn.began_at, UTC))
-                await self._guarded(turn, [], full=full, for_run=for_run)
+                await self._guarded(CalendarRead(turn=turn, full=full, run_id=run_id))
 
-    async def pending(self) -> Sequence[str]:
-        """Integrations with a notice that nobody is reading for."""
+    async def pending(self) -> Sequence[tuple[str, str]]:
+        """Integrations with a notice that nobody is reading for, each with its tenant, who take turns."""
         async with self._store.read() as connection:
-            return await reads.unread(connection, now=await self._store.now(connection))
+            return [*(await reads.unread(connection, now=await self._store.now(connection))).items()]
 
-    async def catch_up(self, integration_id: str) -> None:
+    async def catch_up(self, integration_id: str, *, run_id: str | None = None) -> None:
         """Read for the notices that were left, if any."""
         async with self._store.read() as connection:
             noticed_at = await self._store.now(connection)
-        await self.read(integration_id, noticed_at=noticed_at)
+        await self.read(integration_id, noticed_at=noticed_at, run_id=run_id)
 
-    async def _once(self, integration_id: str, noticed_at: float, keys: Sequence[MessageKey]) -> bool:
+    async def _once(
+        self,
+        integration_id: str,
+        noticed_at: float,
+        keys: Sequence[MessageKey],
+        *,
+        told_at: datetime | None,
+        run_id: str | None,
+    ) -> bool:
         """One read where one is needed; whether another must follow."""
         turn = await self._turn(integration_id, noticed_at)
         if turn is None or turn.since is None:
             await self._abandon(turn)
             return False
-        return await self._guarded(turn, keys, full=None)
+        reading_pass = CalendarRead(turn=turn, keys=keys, told_at=told_at, run_id=run_id)
+        return await self._guarded(reading_pass)
 
     @asynccontextmanager
     async def _alone(self, integration_id: str) -> AsyncIterator[None]:
@@ -115,15 +142,8 @@ class CalendarReader:
             waited += READ_TURN_POLL_SECONDS
         raise Transient(READ_FOR_TOO_LONG)
 
-    async def _guarded(
-        self,
-        turn: ReadTurn,
-        keys: Sequence[MessageKey],
-        *,
-        full: tuple[date, date] | None,
-        for_run: bool = False,
-    ) -> bool:
-        reading_pass = CalendarRead(turn=turn, keys=keys, full=full, for_run=for_run)
+    async def _guarded(self, reading_pass: CalendarRead) -> bool:
+        turn = reading_pass.turn
         try:
             await self._read_pages(reading_pass)
         except NotSyncing:
@@ -142,26 +162,70 @@ class CalendarReader:
 
     async def _read_pages(self, reading_pass: CalendarRead) -> None:
         integration = await self._integration(reading_pass.turn.integration_id)
-        turn = Turn(integration_id=integration.id, run=reading_pass.for_run)
+        turn = Turn(
+            integration_id=integration.id,
+            tenant_id=integration.tenant_id,
+            urgency=Urgency.RUN if reading_pass.run_id and reading_pass.full else Urgency.LIVE,
+        )
         query = _query(integration, reading_pass)
+        pages = self._watching if integration.watching else self._pages
         asked_at = await self._now()
         page = await self._calendars.first_page(integration.sub, query, turn=turn)
+        reading_pass.first = page.first
+        if reading_pass.told_at is not None:
+            self._note_lag(turn, page, reading_pass.told_at)
+        trail = PageTrail()
         while page.next_page is not None:
-            await self._pages.apply(reading_pass, page.events, asked_at=asked_at, last=False)
+            await self._find_reach(integration, reading_pass, page, asked_at=asked_at, turn=turn)
+            await pages.apply(reading_pass, page, asked_at=asked_at, last=False)
             asked_at = await self._now()
-            page = await self._calendars.next_page(integration.sub, page.next_page, turn=turn)
+            following = trail.follow(page.next_page)
+            page = await self._calendars.next_page(integration.sub, following, turn=turn)
+        await self._find_reach(integration, reading_pass, page, asked_at=asked_at, turn=turn)
         await self._vouch(integration, reading_pass, page, turn)
-        await self._pages.apply(reading_pass, page.events, asked_at=asked_at, last=True)
-        await self._pages.write_again(reading_pass)
+        await pages.apply(reading_pass, page, asked_at=asked_at, last=True)
+        if not integration.watching and await shows_too_little(self._store, reading_pass, integration):
+            await self._see_account(integration, turn)
+            await self._pages.write_again(reading_pass)
+
+    def _note_lag(self, turn: Turn, page: EventsPage, told_at: datetime) -> None:
+        """By the newest change that a person made there; our own writes are told by no notice."""
+        changed = [one.updated for one in page.events if one.event_id is None and one.updated is not None]
+        made = [at for at in changed if at <= told_at]
+        if made:
+            self._watch.lagged(turn, (told_at - max(made)).total_seconds())
+
+    async def _find_reach(
+        self,
+        integration: Integration,
+        reading_pass: CalendarRead,
+        page: EventsPage,
+        *,
+        asked_at: float,
+        turn: Turn,
+    ) -> None:
+        """Once in a read, and only where something old is deleted."""
+        if reading_pass.first is None:
+            reading_pass.first = await first_day(
+                self._calendars, integration, page, asked_at=asked_at, turn=turn
+            )
 
     async def _vouch(
         self, integration: Integration, reading_pass: CalendarRead, page: EventsPage, turn: Turn
     ) -> None:
-        """Before deletions count, the calendar must be listed and its profile connected (R11)."""
-        if not reading_pass.gone and not any(is_gone(event) for event in page.events):
-            return
+        """Before deletions count, the account must be seen."""
+        if reading_pass.gone or any(is_gone(event) for event in page.events):
+            await self._see_account(integration, turn, whole=reading_pass.full is not None)
+
+    async def _see_account(self, integration: Integration, turn: Turn, *, whole: bool = True) -> None:
+        """Raises NotSyncing where the calendar is not listed or its profile not connected (R11).
+
+        ``whole``: also while Cronofy has not read all of it, and so shows too little.
+        """
         account = await self._calendars.userinfo(integration.sub, turn=turn)
         profile = account.profile(integration.profile_id)
+        if whole and profile is not None and profile.initial_sync_required:
+            raise NotSyncing
         listed = profile is not None and any(
             calendar.calendar_id == integration.calendar_id and not calendar.deleted
             for calendar in profile.calendars
@@ -181,7 +245,7 @@ class CalendarReader:
         async with self._store.read() as connection:
             found = await integrations.load(connection, [integration_id])
         integration = next(iter(found.values()), None)
-        if integration is None or not integration.sends or integration.calendar_id is None:
+        if integration is None or not integration.reads or integration.calendar_id is None:
             raise NotSyncing
         return integration
 

@@ -121,6 +121,7 @@ class Claims:
         if waiters:
             newest = max(waiters, key=lambda entry: entry.revision)
             task.message_id, task.attempt = newest.key[1], newest.delivery.attempt
+            task.trace_id = newest.trace_id
         return task
 
 

@@ -1,10 +1,10 @@
 """The outbound consumer: takes messages in, lets lanes send, stores answers, settles."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -15,28 +15,24 @@ from service.back_off import back_off
 from service.broker.topology import RETRY_DELAYS
 from service.consumers.brake import Gate
 from service.consumers.failures import SUSPICIOUS_RETURNS, error_frames, failure_of
+from service.consumers.outbound.arrived import ArrivedDeliveries
 from service.consumers.outbound.claims import Claims
 from service.consumers.outbound.intake import Intake
+from service.consumers.outbound.relief import end_long_waits, make_room
 from service.consumers.outbound.scheduler import Scheduler
 from service.consumers.outbound.sender import OUTBOUND_FAULT, Sender
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.consumers.outbound.transaction_b import TransactionB
 from service.consumers.outbound.window import WindowEntry
+from service.consumers.owners import MessageOwners, tenants_here
 from service.crashpoints import crash_point
 from service.store.engine.ids import new_id
 from service.store.engine.store import Store
 from service.telemetry.logs import MESSAGE_WAITING
 
-LONG_LANE_PAUSE_SECONDS = 60.0
-"""A lane that has to wait longer keeps no message in the window; its links wait alone."""
-MESSAGE_HOLD_SECONDS = 600.0
-"""Seconds for which a message stays unsettled at most: after half an hour RabbitMQ closes the channel."""
-
 log = structlog.get_logger(__name__)
 
-VISIT_SECONDS, CLAIM_RENEWAL_SECONDS, SWEEP_SECONDS = 0.2, 10.0, 5.0
-CROWD_MESSAGES = 100
-"""Messages not taken in yet from which on company for most lanes is certain."""
+VISIT_SECONDS, CLAIM_RENEWAL_SECONDS, SWEEP_SECONDS = 0.2, 10.0, 1.0
 BUSY_SWEEP_SECONDS = 10.0
 """Seconds after the last find for which every visit sweeps: a run hands over its links bit by bit."""
 FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 0.1, 5.0
@@ -72,19 +68,23 @@ class OutboundConsumer:
         gate: Gate | None = None,
     ) -> None:
         self._broker, self._clock = broker, clock
-        self._prefetch, self._intake_size, self._grace = prefetch, intake_size, shutdown_grace
+        self._intake_size, self._grace = intake_size, shutdown_grace
         self._takes_messages = takes_messages
         self._state = OutboundState(store=store, clock=clock, me=instance_id or new_id())
-        self._gate = gate or Gate(queue=QUEUE_OUTBOUND, clock=clock)
-        self._state.paused_by_breaker = lambda: self._gate.paused_by == "breaker"
+        self._owners = MessageOwners(store)
+        self._gate = gate or Gate(queue=QUEUE_OUTBOUND, clock=clock, census=partial(tenants_here, store))
+        self._state.paused_by_outage = lambda: self._gate.outage
         self._transaction_b = TransactionB(self._state, publisher=broker, delays=retry_delays)
         self._transaction_b.brake = self._gate.brake
         self._intake = Intake(self._state, self._transaction_b, hand_over)
         self._claims = Claims(self._state)
         sender = Sender(self._state, cronofy=cronofy, budget=budget, looker=looker)
         self._scheduler = Scheduler(self._state, sender, concurrency=concurrency, pressure=self)
-        self._incoming: deque[Delivery] = deque()
-        self._in_intake = 0
+        self._arrived = ArrivedDeliveries(
+            prefetch=prefetch,
+            held=lambda: len(self._state.window),
+            waiting_links=lambda: self._state.lanes.waiting,
+        )
         self._storing = False
         self._lost = 0
         self._reachable = True
@@ -101,14 +101,14 @@ class OutboundConsumer:
     def deliver(self, delivery: Delivery) -> None:
         if self._stopping:
             return
-        self._incoming.append(delivery)
-        self._scheduler.note_delivery()
+        self._arrived.add(delivery)
         self._come.set()
 
     def lost(self, generation: int) -> None:
         self._lost = max(self._lost, generation)
-        self._incoming = deque(each for each in self._incoming if each.generation > generation)
+        self._arrived.lose(generation)
         self._state.window.lose(generation)
+        self._arrived.note_room()
         self._state.moved()
 
     # -- its life -------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class OutboundConsumer:
         """Work until ``stop``; a stop that came before counts."""
         if self._stopping:
             return
-        if self._takes_messages:
+        if self._takes_messages and not self._gate.shut_at_start():
             await self._subscribe()
         loops = [
             asyncio.create_task(self._forever(step), name=f"outbound {step.__name__}")
@@ -139,7 +139,7 @@ class OutboundConsumer:
             await self._end(loops)
 
     async def _subscribe(self) -> None:
-        self._subscription = await self._broker.subscribe(QUEUE_OUTBOUND, prefetch=self._prefetch, sink=self)
+        self._subscription = await self._broker.subscribe(QUEUE_OUTBOUND, prefetch=self.prefetch, sink=self)
         self._transaction_b.subscription = self._subscription
 
     async def _give_back(self) -> None:
@@ -148,14 +148,14 @@ class OutboundConsumer:
         self._transaction_b.subscription = None
         if subscription is not None:
             await subscription.close()
-        held = (*self._incoming, *(entry.delivery for entry in self._state.window.entries.values()))
+        held = (*self._arrived, *(entry.delivery for entry in self._state.window.entries.values()))
         for generation in {delivery.generation for delivery in held}:
             self.lost(generation)
 
     async def stop(self) -> None:
         """Take nothing more, finish what is in hand within the grace, give the rest back."""
         self._stopping = True
-        self._incoming.clear()
+        self._arrived.clear()
         self._state.moved()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
@@ -169,7 +169,7 @@ class OutboundConsumer:
     @property
     def quiet(self) -> bool:
         """Whether nothing at all is in hand."""
-        return self._drained and not (self._incoming or self._state.elsewhere or len(self._state.window))
+        return self._drained and not (self._arrived or self._state.elsewhere or len(self._state.window))
 
     async def sweep(self) -> int:
         """Write again what nobody looks after; how many links were taken up."""
@@ -192,7 +192,7 @@ class OutboundConsumer:
     @property
     def _drained(self) -> bool:
         state = self._state
-        busy = self._in_intake or self._storing or state.replies or state.window.through
+        busy = self._arrived.being_taken_in or self._storing or state.replies or state.window.through
         return not busy and not self._transaction_b.unpublished and self._scheduler.at_a_stop
 
     async def _until(self, condition: Callable[[], bool]) -> None:
@@ -205,29 +205,43 @@ class OutboundConsumer:
     @property
     def taking_in(self) -> bool:
         """Whether something decoded waits or a transaction A runs."""
-        return bool(self._not_taken_in)
+        return bool(self._arrived.not_taken_in)
 
     @property
     def unsettled(self) -> int:
-        return self._not_taken_in + len(self._state.window)
+        return self._arrived.unsettled
 
     @property
-    def _not_taken_in(self) -> int:
-        return len(self._incoming) + self._in_intake
+    def prefetch(self) -> int:
+        return self._arrived.prefetch
 
     @property
     def has_room(self) -> bool:
-        return self.unsettled < self._prefetch
+        return self._arrived.has_room
 
     @property
-    def crowded(self) -> bool:
-        """Whether half of the window is taken, or what is left of a burst is still being taken in."""
-        return 2 * self.unsettled > self._prefetch or self._not_taken_in >= CROWD_MESSAGES
+    def coming(self) -> int:
+        """How many messages are about to be taken in: none while something keeps the intake from it."""
+        held_up = self._gate.brake.on or self._gate.paused_by is not None or not self._reachable
+        return 0 if held_up else self._arrived.coming
+
+    @property
+    def taken_in(self) -> int:
+        return self._state.taken_in
+
+    @property
+    def crowd_of(self) -> str | None:
+        return self._state.window.crowd_of
 
     @property
     def writing_down(self) -> bool:
         """Whether answers wait for transaction B, or it runs."""
         return self._storing or bool(self._state.replies or self._state.window.through)
+
+    @property
+    def working(self) -> bool:
+        """Whether a transaction runs, or something waits for one."""
+        return self.taking_in or self.writing_down
 
     @property
     def stopping(self) -> bool:
@@ -256,41 +270,38 @@ class OutboundConsumer:
             failures += 1
 
     async def _take_in(self) -> None:
-        while not self._incoming:
+        while not self._arrived:
             self._come.clear()
             await self._come.wait()
         await self._gate.passed(lambda: self._stopping)
-        if not self._incoming:
+        if not self._arrived:
             return
         crash_point("outbound.1")
-        first = self._incoming[0]
-        dangerous = first.returns >= SUSPICIOUS_RETURNS
         trial = self._gate.brake.try_one()
-        alone = trial or dangerous
-        taken = [self._incoming.popleft()] if alone else self._next_set()
-        self._in_intake = len(taken)
+        if trial and not await self._choose():
+            return
+        first = self._arrived.first
+        dangerous = first.returns >= SUSPICIOUS_RETURNS
+        taken = self._arrived.take(self._intake_size, alone=trial or dangerous)
         try:
             await (self._intake.alone(first) if dangerous else self._intake.together(taken))
+            self._state.taken_in += len(taken)
             if trial and not self._state.window.holds(first):
-                self._gate.brake.learned_nothing()
+                self._gate.brake.learned_nothing(await self._owners.one(first))
         except BaseException:
             left = (each for each in reversed(taken) if id(each) not in self._intake.handled)
-            self._incoming.extendleft(each for each in left if each.generation > self._lost)
+            self._arrived.give_back(each for each in left if each.generation > self._lost)
             raise
         finally:
             self._intake.handled.clear()
-            self._in_intake = 0
+            self._arrived.taken()
+            self._arrived.note_room()
             self._state.moved()
 
-    def _next_set(self) -> list[Delivery]:
-        taken: list[Delivery] = []
-        while (
-            self._incoming
-            and len(taken) < self._intake_size
-            and self._incoming[0].returns < SUSPICIOUS_RETURNS
-        ):
-            taken.append(self._incoming.popleft())
-        return taken
+    async def _choose(self) -> bool:
+        """Bring the message to the front that is tried while the brake is on; whether there is one still."""
+        waiting = list(self._arrived)
+        return self._arrived.choose(waiting[self._gate.brake.choose(await self._owners.of(waiting))])
 
     async def _settle(self) -> None:
         state = self._state
@@ -303,11 +314,11 @@ class OutboundConsumer:
             await self._round(replies, list(state.window.through))
         finally:
             self._storing = False
+            self._arrived.note_room()
             state.moved()
         await self._refill()
 
     async def _round(self, replies: list[TaskResult], through: list[WindowEntry]) -> None:
-        crowded = self.crowded
         try:
             await self._transaction_b.round(replies, through)
         except (Transient, asyncio.CancelledError):
@@ -316,8 +327,6 @@ class OutboundConsumer:
         except Exception as error:  # noqa: BLE001 -- one of them: found by taking each alone
             log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
             await self._apart(replies, through)
-        if crowded:
-            self._scheduler.note_room()
 
     async def _apart(self, replies: Sequence[TaskResult], through: Sequence[WindowEntry]) -> None:
         for place, reply in enumerate(replies):
@@ -334,11 +343,13 @@ class OutboundConsumer:
             except Transient:
                 raise
             except Exception as error:  # noqa: BLE001 -- it cannot be stored, so it is not acknowledged
-                log.error(OUTBOUND_FAULT, message_id=entry.key[1], exception=error_frames(error))  # noqa: TRY400 -- as above
+                log.error(OUTBOUND_FAULT, **entry.names, exception=error_frames(error))  # noqa: TRY400 -- as above
                 self._state.window.set_aside(entry)
 
     def _give_up(self, reply: TaskResult, error: Exception) -> None:
-        log.error(OUTBOUND_FAULT, link_id=reply.task.link_id, exception=error_frames(error))
+        task, frames = reply.task, error_frames(error)
+        named = {"link_id": task.link_id, "message_id": task.message_id, "trace_id": task.trace_id}
+        log.error(OUTBOUND_FAULT, **named, exception=frames)
         failure = replace(failure_of(error), transient=True)
         lane = self._state.lanes[reply.task.integration_id]
         lane.land(reply.task.link_id)
@@ -361,6 +372,8 @@ class OutboundConsumer:
                 renewed = now
                 end_long_waits(self._state)
                 await self._claims.renew()
+            if not self.has_room:
+                make_room(self._state)
             if self._state.elsewhere:
                 await self._claims.visit()
             pause = SWEEP_SECONDS if now - found_at > BUSY_SWEEP_SECONDS else VISIT_SECONDS
@@ -375,19 +388,3 @@ class OutboundConsumer:
                 await self._transaction_b.publish()
             await self._refill()
             self._state.moved()
-
-
-def end_long_waits(state: OutboundState) -> int:
-    """Have every message settled as stored that waits too long; how many waits were ended."""
-    now = state.clock.monotonic()
-    paused = {lane.integration_id for lane in state.lanes if lane.not_before - now > LONG_LANE_PAUSE_SECONDS}
-    ended = 0
-    for entry in list(state.window.entries.values()):
-        entry.since = entry.since or now
-        old = now - entry.since > MESSAGE_HOLD_SECONDS
-        for link_id, integration_id in list(entry.waiting.items()):
-            if old or integration_id in paused:
-                entry.stored = True
-                state.window.answer(entry, link_id)
-                ended += 1
-    return ended

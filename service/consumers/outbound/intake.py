@@ -30,11 +30,12 @@ from service.consumers.outbound.transaction_a import (
 )
 from service.consumers.outbound.transaction_b import TransactionB
 from service.consumers.outbound.window import WindowEntry
-from service.consumers.outcomes import log_finished
+from service.consumers.outcomes import begin_message, log_finished
 from service.crashpoints import crash_point
 from service.store.engine.store import IntegrityError, SQLAlchemyError
 from service.store.messages import suspects
-from service.store.messages.ownership import owner_of
+from service.store.messages.ownership import owner_in_turns, trace_of
+from service.telemetry.spans import SpanOrigin, did, moment
 
 log = structlog.get_logger(__name__)
 
@@ -55,16 +56,17 @@ class Intake:
 
     async def together(self, deliveries: Sequence[Delivery]) -> None:
         """Take these in as one set, the unreadable ones as dead letters."""
-        arrived = [each for delivery in deliveries if (each := self._decoded(delivery)) is not None]
+        decoded = [await self._decoded(delivery) for delivery in deliveries]
+        arrived = [each for each in decoded if each is not None]
         await self._take(arrived)
 
     async def alone(self, delivery: Delivery) -> None:
         """Take in a message that may be what killed this consumer before."""
         name = suspect_name(delivery)
         if await self._note(name) >= MOST_CRASHES:
-            self._refuse(delivery, CRASH_FAILURE)
+            await self._refuse(delivery, CRASH_FAILURE)
             return
-        arrived = self._decoded(delivery)
+        arrived = await self._decoded(delivery)
         await self._take([arrived] if arrived else [], suspect=name)
         self._noted.discard(name)
 
@@ -78,16 +80,16 @@ class Intake:
         self._noted.add(name)
         return crashes
 
-    def _decoded(self, delivery: Delivery) -> DecodedDelivery | None:
-        message = read_message(delivery.body, expected=ItemChanged)
+    async def _decoded(self, delivery: Delivery) -> DecodedDelivery | None:
+        message = read_message(delivery, expected=ItemChanged)
         if isinstance(message, LinkFailure):
-            self._refuse(delivery, message)
+            await self._refuse(delivery, message)
             return None
         return DecodedDelivery.of(delivery, message)
 
-    def _refuse(self, delivery: Delivery, failure: LinkFailure) -> None:
+    async def _refuse(self, delivery: Delivery, failure: LinkFailure) -> None:
         """Hand a message to the settling that no link will ever answer for."""
-        entry = entry_without_item(delivery)
+        entry = await entry_without_item(delivery)
         entry.failures[_NO_LINK] = failure
         self._state.window.add(entry, ())
         self.handled.add(id(delivery))
@@ -95,6 +97,7 @@ class Intake:
     async def _take(self, arrived: Sequence[DecodedDelivery], *, suspect: str | None = None) -> None:
         if not arrived and suspect is None:
             return
+        since = moment()
         try:
             taken = await self._commit(arrived, suspect)
         except Transient:
@@ -105,11 +108,12 @@ class Intake:
         crash_point("outbound.2")
         update_memory(self._state, taken)
         self.handled.update(id(each.delivery) for each in arrived)
+        did("plan", (each.span for each in arrived), since=since)
         now = self._state.clock.now()
         for each in arrived:
             note_age(now, each.received.message.time, each.delivery)
         await self._transaction_b.acknowledge(taken.finished)
-        log_finished(QUEUE_OUTBOUND, taken.finished, taken.outcomes)
+        log_finished(QUEUE_OUTBOUND, taken.ended)
         if taken.outbox:
             await self._hand_over(taken.outbox)
 
@@ -128,8 +132,9 @@ class Intake:
             await self._take(arrived[middle:])
             return
         for each in arrived:
-            log.error(OUTBOUND_FAULT, message_id=each.key[1], exception=error_frames(error))
-            self._refuse(each.delivery, failure_of(_judged(error)))
+            named = {"message_id": each.key[1], "trace_id": each.received.message.trace_id}
+            log.error(OUTBOUND_FAULT, **named, exception=error_frames(error))
+            await self._refuse(each.delivery, failure_of(_judged(error)))
 
 
 _NO_LINK = LinkId("")
@@ -143,7 +148,12 @@ def _judged(error: Exception) -> Exception:
     return refused.with_traceback(error.__traceback__)
 
 
-def entry_without_item(delivery: Delivery) -> WindowEntry:
+async def entry_without_item(delivery: Delivery) -> WindowEntry:
     """A message in hand of which only the delivery is certain."""
-    tenant_id = owner_of(delivery.body).tenant_id
-    return WindowEntry(delivery=delivery, key=identity_of(delivery), tenant_id=tenant_id)
+    owner = await owner_in_turns(delivery.body)
+    key = identity_of(delivery)
+    origin = SpanOrigin(trace_id=trace_of(delivery.body, key))
+    span = begin_message(QUEUE_OUTBOUND, key[1], delivery, origin)
+    return WindowEntry(
+        delivery=delivery, key=key, tenant_id=owner.tenant_id, trace_id=origin.trace_id, span=span
+    )

@@ -1,18 +1,19 @@
 """Lanes: for each integration the links that wait to be sent, and when a lane sends."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from contracts.calendar import IntegrationId, ItemRef, LinkId
-from contracts.vorex import ItemType
+from contracts.ports import Turn, Urgency
+from contracts.vorex import ItemTraits, ItemType
 from contracts.writes import EventWrite
 from handlers.landing import SentWrite
 from service.back_off import back_off
+from service.telemetry.spans import NO_SPAN, Span
 
 FULL_LANE_LINKS = 50
-LANE_WAIT_SECONDS = 1.0
-CROWDED_LANE_WAIT_SECONDS = 5.0
-"""With a backlog a lane may take longer than a second to fill, and sending it half full costs budget."""
 LANE_MESSAGES = 200
 LANE_REFILL = 100
 FIRST_LANE_PAUSE_SECONDS, LONGEST_LANE_PAUSE_SECONDS = 1.0, 60.0
@@ -33,12 +34,24 @@ class LinkTask:
     title: str | None
     tenant_id: str
     message_id: str | None = None
+    trace_id: str | None = None
+    span: Span = NO_SPAN
+    """Of the message that it is written for."""
     attempt: int | None = None
     run_id: str | None = None
     since: float = 0.0
+    place: int = 0
+    """How many messages the process had taken in before it."""
     not_before: float = 0.0
     alone: bool = False
     """Whether a request refused as a whole must be tried without its neighbours."""
+    traits: ItemTraits | None = None
+    """Of the item, for what an event is given beside its fields."""
+    exists_there: bool = False
+    plain: bool = False
+    """Whether the calendar refused what it was given beside them."""
+    zones_tried: tuple[str, ...] = ()
+    """Names of zones that Cronofy did not know, the item's own first."""
     background: bool = False
     """Whether nobody waits for it: live changes come first (R32)."""
     verifies: bool = False
@@ -77,6 +90,18 @@ class Lane:
         """Whether nothing live waits in the lane."""
         return all(task.background for task in self.waiting.values())
 
+    @property
+    def tenant_id(self) -> str:
+        """Whose integration it is, as long as anything of theirs is in the lane."""
+        tasks = chain(self.waiting.values(), self.flying.values(), self.newer.values())
+        return next((task.tenant_id for task in tasks), "")
+
+    @property
+    def turn(self) -> Turn:
+        """For whom it asks Cronofy, and how urgently."""
+        urgency = Urgency.RUN if self.background else Urgency.LIVE
+        return Turn(integration_id=self.integration_id, tenant_id=self.tenant_id, urgency=urgency)
+
     def put(self, task: LinkTask) -> None:
         """Queue the link; a newer state takes an older one's place in the queue, never the other way."""
         if task.link_id in self.flying:
@@ -86,7 +111,7 @@ class Lane:
             return
         known = self.waiting.get(task.link_id, task)
         if known.sent.revision <= task.sent.revision:
-            task.since = min(task.since, known.since)
+            task.since, task.place = min(task.since, known.since), min(task.place, known.place)
             self.waiting[task.link_id] = task.replaces(known)
 
     def due(self, now: float) -> Iterator[LinkTask]:
@@ -141,15 +166,19 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LanePressure:
-    """What around the lanes decides when they send."""
+    """What around the lanes decides whether they wait for company."""
 
-    at_rest: bool
-    """Nothing decoded waits, nothing is being taken in, the window has room, nothing comes."""
-    window_full: bool
-    crowded: bool = False
-    """There is a backlog: more than half of the window is taken, or a hundred are being taken in."""
-    quiet: bool
+    coming: int = 0
+    """How many messages are about to be taken in, as far as is known."""
+    taken_in: int = 0
+    """How many messages the process has taken in so far."""
+    patience: int = 2 * FULL_LANE_LINKS
+    """A link whose lane is not full after so many other messages waits for no more of them."""
+    crowd_of: str | None = None
+    """The tenant that makes more than half of a crowd."""
+    quiet: bool = True
     """Nothing is in flight, being taken in or being written."""
+    stopping: bool = False
 
 
 class Lanes:
@@ -167,6 +196,11 @@ class Lanes:
     @property
     def empty(self) -> bool:
         return all(lane.empty for lane in self._lanes.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many links wait in all of them."""
+        return sum(len(lane.waiting) for lane in self._lanes.values())
 
     def held(self) -> list[LinkId]:
         """Every link whose claim must be kept."""
@@ -188,15 +222,36 @@ class Lanes:
             self._lanes[lane.integration_id] = self._lanes.pop(lane.integration_id)
 
     def ready(self, now: float, pressure: LanePressure) -> list[Lane]:
-        """The lanes that are to send now, in the order of their turns."""
+        """The lanes that are to send now: live ones first, tenants in turn, who waits longest first.
+
+        A lane waits for company, not for a clock: as long as what is coming would bring each waiting
+        lane another link. Say three lanes wait. While forty messages are being taken in, only a full one
+        sends; when two are left, all three do, and no request of theirs would have been much fuller.
+        Nobody waits who was passed by often enough, or whose company another tenant's crowd would be (R44).
+        """
         able = [lane for lane in self if not lane.busy and next(lane.due(now), None) is not None]
-        longest = CROWDED_LANE_WAIT_SECONDS if pressure.crowded else LANE_WAIT_SECONDS
-        ready = [lane for lane in able if pressure.at_rest or _presses(lane, now, longest)]
-        if not ready and able and pressure.window_full and pressure.quiet:
+        if pressure.stopping or pressure.coming < len(able):
+            return self._in_turn(able, now)
+        ready = [
+            lane
+            for lane in able
+            if len(lane.waiting) >= FULL_LANE_LINKS
+            or pressure.taken_in - next(lane.due(now)).place >= pressure.patience
+            or pressure.crowd_of not in {None, lane.tenant_id}
+        ]
+        if not ready and able and pressure.quiet:
             return [max(able, key=lambda lane: len(lane.waiting))]
-        return sorted(ready, key=lambda lane: lane.background)
+        return self._in_turn(ready, now)
 
+    def _in_turn(self, ready: Iterable[Lane], now: float) -> list[Lane]:
+        before = self.in_the_air()
+        places: dict[IntegrationId, tuple[bool, int]] = {}
+        chosen = sorted(ready, key=lambda lane: (lane.background, next(lane.due(now)).since))
+        for lane in chosen:
+            places[lane.integration_id] = (lane.background, before[lane.tenant_id])
+            before[lane.tenant_id] += 1
+        return sorted(chosen, key=lambda lane: places[lane.integration_id])
 
-def _presses(lane: Lane, now: float, longest: float) -> bool:
-    first = next(lane.due(now))
-    return len(lane.waiting) >= FULL_LANE_LINKS or now - first.since >= longest
+    def in_the_air(self) -> Counter[str]:
+        """How many lanes of each tenant have a request in the air, or wait for its budget."""
+        return Counter(lane.tenant_id for lane in self if lane.busy)

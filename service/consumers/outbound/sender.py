@@ -1,13 +1,15 @@
 """One request of a lane: budget first, then the re-check, then the writes and their answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import structlog
 
 from contracts.calendar import Code, LinkId, LinkState, Status
 from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered, Unavailable
 from contracts.ports import AccountCheck, BatchWriter, Budget, Turn
-from contracts.writes import Answer
+from contracts.writes import Answer, Delete, EventWrite, Upsert
 from handlers.landing import (
     CHECKED_STATUSES,
     RESULT_LEFT,
@@ -15,18 +17,24 @@ from handlers.landing import (
     STATUS_TOO_MANY,
     ResultKind,
     SendResult,
+    in_zone,
     needs_check,
     read_answer,
+    write_otherwise,
 )
 from handlers.link_states import UNWRITTEN_STATES
 from handlers.settlement import BUG_CODE, EXHAUSTED_CODE
+from handlers.texts.advice import advice_of, with_advice
+from handlers.texts.event_details import event_details
 from service.consumers.failures import error_frames, failure_of
+from service.consumers.outbound.known_zones import KnownZones
 from service.consumers.outbound.lanes import FULL_LANE_LINKS, Lane, LinkTask
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.crashpoints import crash_point
 from service.store.links import claims as rows
 from service.store.links.claims import LEAST_CLAIM_SECONDS, CheckedLink
 from service.telemetry.logs import EventName
+from service.telemetry.spans import NO_SPAN, Span, begin, within
 
 log = structlog.get_logger(__name__)
 
@@ -45,19 +53,20 @@ class Sender:
         self._cronofy = cronofy
         self._budget = budget
         self._looker = looker
+        self._zones = KnownZones()
 
     async def send(self, lane: Lane) -> None:
         """Make one request at most; every link of it ends up answered, or back in its lane."""
-        run = lane.background
+        turn = lane.turn
         tasks: list[LinkTask] = []
         try:
             paid = self._cronofy.cost(min(self._most, max(1, len(lane.waiting))))
-            permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
+            permit = await self._budget.take(turn, cost=paid)
             tasks = lane.take(self._affordable(paid), self._state.clock.monotonic())
             checked = await self._check(tasks)
             if tasks and permit.until < self._state.clock.monotonic():
                 # the store was slow, and what is checked before another wait for the budget would be old
-                permit = await self._budget.take(lane.integration_id, cost=paid, run=run)
+                permit = await self._budget.take(turn, cost=paid)
                 checked = await self._check(tasks)
         except Exception as error:  # noqa: BLE001 -- nothing was sent: the lane waits and tries again
             self._rest(lane, tasks, error)
@@ -65,12 +74,13 @@ class Sender:
         fitting, short = self._fitting(tasks, checked)
         if short:
             await self._renew(lane, short)
-        if fitting and self._state.paused_by_breaker():
+        if fitting and self._state.paused_by_outage():
             lane.give_back(fitting)  # Cronofy went down while this lane waited for its turn
         elif fitting:
             sub = checked[fitting[0].link_id].sub
-            turn = Turn(integration_id=lane.integration_id, run=run, permit=permit)
-            await self._request(lane, sub, fitting, turn)
+            for task in fitting:
+                _give_details(task, checked[task.link_id])
+            await self._request(lane, sub, fitting, replace(turn, permit=permit))
 
     @property
     def _most(self) -> int:
@@ -124,8 +134,13 @@ class Sender:
 
     async def _request(self, lane: Lane, sub: str, tasks: Sequence[LinkTask], turn: Turn) -> None:
         crash_point("outbound.3")
+        for task in tasks:
+            self._say_known_zone(task)
         try:
-            answers = await self._cronofy.write(sub, [task.write for task in tasks], turn=turn)
+            with _writing(tasks) as spans:
+                answers = await self._cronofy.write(sub, [task.write for task in tasks], turn=turn)
+                for span, answer in zip(spans, answers, strict=True):
+                    span.note(status=answer.status)
         except Throttled as error:
             lane.give_back(tasks)
             lane.pause(self._state.clock.monotonic(), error.retry_after)
@@ -139,6 +154,11 @@ class Sender:
         connected = not needs_check(answers) or await self._connected(lane)
         throttled: list[LinkTask] = []
         for task, answer in zip(tasks, answers, strict=True):
+            if self._sent_otherwise(lane, task, answer):
+                continue
+            if answer.accepted and task.zones_tried and task.write.zone is not None:
+                now = self._state.clock.monotonic()
+                self._zones.learn(task.calendar_id, task.zones_tried[0], task.write.zone, now=now)
             if answer.status == STATUS_TOO_MANY:
                 throttled.append(task)
             elif connected is None and answer.status in CHECKED_STATUSES:
@@ -151,8 +171,28 @@ class Sender:
         else:
             lane.relax()
 
+    def _say_known_zone(self, task: LinkTask) -> None:
+        """A zone whose name this calendar refused before is called at once what it took then."""
+        zone, now = task.write.zone, self._state.clock.monotonic()
+        known = None if task.zones_tried else self._zones.instead(task.calendar_id, zone, now=now)
+        if zone is not None and known is not None and not isinstance(task.write, Delete):
+            task.zones_tried = (zone,)
+            task.write = in_zone(task.write, known)
+
+    def _sent_otherwise(self, lane: Lane, task: LinkTask, answer: Answer) -> bool:
+        """Whether the write goes back into its lane in other words, of which the calendar may know more."""
+        other = write_otherwise(task.write, answer, task.zones_tried)
+        if other is None:
+            return False
+        if task.write.zone is not None and other.zone != task.write.zone:
+            task.zones_tried = (*task.zones_tried, task.write.zone)
+        task.plain = task.plain or _details_of(other) != _details_of(task.write)
+        task.write = other
+        lane.give_back([task])
+        return True
+
     async def _refused(self, lane: Lane, tasks: Sequence[LinkTask], error: Exception) -> None:
-        if isinstance(error, Unavailable) and self._state.paused_by_breaker():
+        if isinstance(error, Unavailable) and self._state.paused_by_outage():
             lane.give_back(tasks)  # it is Cronofy, not these writes: they wait for its return, unburnt
             return
         status = error.status if isinstance(error, Permanent | Transient) else None
@@ -189,6 +229,22 @@ class Sender:
         self._state.replies.append(TaskResult(task=task, result=result))
 
 
+@contextmanager
+def _writing(tasks: Sequence[LinkTask]) -> Iterator[Sequence[Span]]:
+    """A span in each message that is written for: the request stands in the first, and names the others."""
+    spans = [begin("write", inside=task.span) if task.span is not NO_SPAN else NO_SPAN for task in tasks]
+    try:
+        with within(sorted(spans, key=lambda one: one is NO_SPAN)):
+            yield spans
+    except Exception as error:
+        for span in spans:
+            span.fail(type(error).__name__)
+        raise
+    finally:
+        for span in spans:
+            span.end()
+
+
 def _misfit(task: LinkTask, found: CheckedLink | None) -> SendResult | None:
     """Why the link is not to be sent as the task says; None: it is."""
     if found is None or not found.mine or found.epoch != task.sent.epoch:
@@ -202,6 +258,22 @@ def _misfit(task: LinkTask, found: CheckedLink | None) -> SendResult | None:
     if not found.sends:
         return SendResult(kind=ResultKind.HELD, holding=_holding(found))
     return None
+
+
+def _give_details(task: LinkTask, found: CheckedLink) -> None:
+    """What the owner wants by now, unless this calendar has refused it; and the copy's last line (R52)."""
+    if not isinstance(task.write, Upsert):
+        return
+    if not task.plain:
+        details = event_details(task.traits, found.details, exists_there=task.exists_there)
+        task.write = replace(task.write, details=details)
+    if found.advice is not None and task.traits is not None:
+        told = with_advice(task.write.fields.description or "", advice_of(task.traits, found.advice))
+        task.write = replace(task.write, description=told)
+
+
+def _details_of(write: EventWrite) -> Mapping[str, str | None]:
+    return write.details if isinstance(write, Upsert) else {}
 
 
 def _wants(task: LinkTask, found: CheckedLink) -> bool:

@@ -1,11 +1,12 @@
 """What one outbound process has in hand, shared by intake, senders and settling."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from contracts.calendar import Item, Link, LinkId, Origin
+from contracts.calendar import IntegrationId, Item, Link, LinkId, Origin
 from contracts.event_fields import fields_hash
 from contracts.ports import Clock
 from handlers.landing import SendResult, SentWrite, write_of
@@ -38,11 +39,13 @@ class OutboundState:
         self.window = Window()
         self.elsewhere: set[LinkId] = set()
         """Links that another process holds and that messages of ours wait for."""
+        self.taken_in = 0
+        """How many messages were taken in."""
         self.replies: list[TaskResult] = []
         self.arrived = asyncio.Event()
         """Set when answers or finished messages wait to be settled."""
-        self.paused_by_breaker: Callable[[], bool] = lambda: False
-        """Whether Cronofy is down: nothing is sent, and what waits stays as it is."""
+        self.paused_by_outage: Callable[[], bool] = lambda: False
+        """Whether Cronofy is down, or a key is missing: nothing is sent, and what waits stays as it is."""
         self._moves: list[Callable[[], None]] = []
         self._alone = asyncio.Lock()
 
@@ -55,6 +58,16 @@ class OutboundState:
             self.arrived.set()
         for call in self._moves:
             call()
+
+    def loads(self) -> Counter[IntegrationId]:
+        """How much of each lane is live: its messages, or its links where their messages were settled."""
+        waiting = Counter(
+            {
+                lane.integration_id: sum(1 for task in lane.waiting.values() if not task.background)
+                for lane in self.lanes
+            }
+        )
+        return self.window.loads() | waiting
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -90,9 +103,12 @@ class OutboundState:
             item_id=item.id,
             item_type=item.type,
             title=shown_title(item.content),
+            traits=item.content.traits if item.content else None,
+            exists_there=link.exists_there,
             tenant_id=item.tenant_id,
             run_id=stored.run_id,
             since=at,
+            place=self.taken_in,
             not_before=at + gap,
         )
 

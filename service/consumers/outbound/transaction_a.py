@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef, LinkId, LogEntry, item_ref
 from contracts.envelope import ItemChanged, encode
 from contracts.messages import QUEUE_OUTBOUND
 from contracts.ports import REPLAY_HEADER, Delivery, Outgoing
+from contracts.vorex import ItemType
 from handlers.conflicts import fact_of, loss_entries
 from handlers.outbound_message import (
     ItemMessage,
@@ -24,6 +25,8 @@ from service.consumers.failures import replayed_by
 from service.consumers.outbound.lanes import LANE_MESSAGES, LinkTask
 from service.consumers.outbound.state import OutboundState
 from service.consumers.outbound.window import WindowEntry, window_entry
+from service.consumers.outcomes import FinishedMessage, begin_message
+from service.integrations.questions.tending import tend_calls
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection
 from service.store.items import items
@@ -31,13 +34,15 @@ from service.store.items.items import ItemCarrier
 from service.store.links import claims as rows
 from service.store.links.claims import StoredLink
 from service.store.logs import logs
-from service.store.messages import burying, inbox, outbox, suspects
+from service.store.messages import burying, inbox, outbox, sources, suspects
 from service.store.messages.inbox import MessageKey
+from service.store.messages.sources import VersionDoubt
+from service.telemetry.spans import Span, SpanOrigin, goes_on
 
 REFUSED_BEFORE = "The calendar refused this version before; its dead letter is open."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(kw_only=True, slots=True, eq=False)
 class DecodedDelivery:
     """A delivery that says what it should."""
 
@@ -45,16 +50,19 @@ class DecodedDelivery:
     received: ItemMessage
     key: MessageKey
     ref: ItemRef
+    span: Span
 
     @classmethod
     def of(cls, delivery: Delivery, message: ItemChanged) -> "DecodedDelivery":
         data = message.data
         replay = REPLAY_HEADER in delivery.headers
+        origin = SpanOrigin(trace_id=message.trace_id, traceparent=message.traceparent)
         return cls(
             delivery=delivery,
             received=ItemMessage(message=message, attempt=delivery.attempt, replay=replay),
             key=(message.source, message.id),
             ref=item_ref(data.tenant_id, data.item.type.value, data.item.id),
+            span=begin_message(QUEUE_OUTBOUND, message.id, delivery, origin),
         )
 
     @property
@@ -69,6 +77,7 @@ class StoredIntake:
 
     finished: list[Delivery] = field(default_factory=list)
     outcomes: list[tuple[MessageKey, str]] = field(default_factory=list)
+    ended: list[FinishedMessage] = field(default_factory=list)
     entries: list[tuple[WindowEntry, list[tuple[LinkId, IntegrationId]]]] = field(default_factory=list)
     tasks: list[LinkTask] = field(default_factory=list)
     elsewhere: set[LinkId] = field(default_factory=set)
@@ -80,10 +89,17 @@ class StoredIntake:
     """Dead letters whose replay ended here."""
 
     def finish(self, arrived: DecodedDelivery, outcome: str) -> None:
-        self.finished.append(arrived.delivery)
         self.outcomes.append((arrived.key, outcome))
+        self.end(arrived, outcome)
         if arrived.letter_id is not None:
             self.letters.append(arrived.letter_id)
+
+    def end(self, arrived: DecodedDelivery, outcome: str) -> None:
+        """It is settled; the inbox knows it, or is told."""
+        self.finished.append(arrived.delivery)
+        self.ended.append(
+            FinishedMessage(arrived.key, arrived.received.message.trace_id, outcome, arrived.span)
+        )
 
 
 class TransactionA:
@@ -97,7 +113,9 @@ class TransactionA:
         self._saved: dict[LinkId, StoredLink] = {}
         self._log: list[LogEntry] = []
         self._facts: list[Outgoing] = []
-        self._loads: Counter[IntegrationId] = state.window.loads()
+        self._doubts: list[VersionDoubt] = []
+        self._calls: list[ItemRef] = []
+        self._loads: Counter[IntegrationId] = state.loads()
         self._now = 0.0
 
     async def run(self, *, suspect: str | None = None) -> StoredIntake:
@@ -117,7 +135,7 @@ class TransactionA:
             if each.key not in known:
                 fresh[each.ref].append(each)
                 continue
-            self._taken.finished.append(each.delivery)
+            self._taken.end(each, "duplicate")
             if each.letter_id is not None and known[each.key] != "dead":
                 self._taken.letters.append(each.letter_id)
         if not fresh and self._taken.letters:
@@ -129,6 +147,7 @@ class TransactionA:
         stored = await items.load(connection, fresh, lock=True)
         self._now = await self._state.store.now(connection)
         moment = datetime.fromtimestamp(self._now, UTC)
+        await self._trust(connection, fresh)
         verdicts = {
             ref: judge_messages(stored.get(ref), [each.received for each in group])
             for ref, group in fresh.items()
@@ -139,6 +158,13 @@ class TransactionA:
         links = await rows.of_items(connection, stored)
         self._choose_all(verdicts, fresh, integrations, links)
         await self._save(connection, moment)
+
+    @staticmethod
+    async def _trust(connection: AsyncConnection, fresh: dict[ItemRef, list[DecodedDelivery]]) -> None:
+        """Sources whose versions were said to have started again (R42)."""
+        trusted = await sources.trusted(connection)
+        for each in (one for group in fresh.values() for one in group) if trusted else ():
+            each.received = replace(each.received, trusted_since=trusted.get(each.key[0]))
 
     async def _save_items(
         self,
@@ -154,6 +180,8 @@ class TransactionA:
             if verdict.carrier is not None:
                 pair = (verdict.item, _carrier(verdict.carrier, fresh[ref]))
                 (changed if ref in stored else added).append(pair)
+                if verdict.item.type is ItemType.SERVICE_CALL:
+                    self._calls.append(ref)
         await items.save(connection, changed, now=moment)
         await items.add(connection, added, now=moment)
 
@@ -207,7 +235,17 @@ class TransactionA:
 
     def _entry(self, arrived: DecodedDelivery, item: Item) -> WindowEntry:
         said_at = arrived.received.message.time
-        return window_entry(arrived.delivery, arrived.key, item.tenant_id, item, said_at=said_at)
+        since = self._state.clock.monotonic()
+        return window_entry(
+            arrived.delivery,
+            arrived.key,
+            item.tenant_id,
+            item,
+            said_at=said_at,
+            since=since,
+            trace_id=arrived.received.message.trace_id,
+            span=arrived.span,
+        )
 
     def _place(
         self,
@@ -258,6 +296,7 @@ class TransactionA:
         last = verdict.current[-1]
         task = self._state.task_of(row, verdict.item, now=now, verify=taken_over)
         task.message_id, task.attempt = last.message.id, last.attempt
+        task.trace_id, task.span = last.message.trace_id, entries[-1].span
         self._taken.tasks.append(task)
         if self._loads[link.integration_id] >= LANE_MESSAGES:
             return self._leave_to_store(entries)
@@ -274,7 +313,10 @@ class TransactionA:
         data = fact_of(verdict, witness)
         if data is None:
             return
-        fact = ItemChanged.of(data, id=new_id(), time=verdict.item.changed_at)
+        fact_id = new_id()
+        span = next((one.span for one in self._arrived if one.received is verdict.bearer), None)
+        traceparent = goes_on(verdict.bearer.message.trace_id, fact_id, kind="fact", inside=span)
+        fact = ItemChanged.of(data, id=fact_id, time=verdict.item.changed_at, traceparent=traceparent)
         self._facts.append(
             Outgoing(
                 exchange=fact.exchange,
@@ -293,6 +335,10 @@ class TransactionA:
     ) -> None:
         for received in verdict.stale:
             self._taken.finish(by_message[id(received)], "stale")
+        for received in verdict.conflicting:
+            self._taken.finish(by_message[id(received)], "conflicting")
+        for received in (*verdict.conflicting, *verdict.backwards):
+            self._doubts.append(_doubt(by_message[id(received)], conflicting=received in verdict.conflicting))
         for received in verdict.superseded:
             self._taken.finish(by_message[id(received)], "superseded")
         for received, entry in zip(verdict.current, entries, strict=True):
@@ -307,9 +353,24 @@ class TransactionA:
         await rows.add_links(connection, self._added, now=moment, touched_at=now)
         await logs.log(connection, self._log, now=moment)
         await inbox.record(connection, QUEUE_OUTBOUND, taken.outcomes, now=now)
+        await sources.note(connection, self._doubts, now=now)
         taken.outbox = await outbox.enqueue(connection, self._facts, now=now)
+        await tend_calls(connection, self._calls, now=moment)
         if taken.letters:
             await burying.resolve(connection, taken.letters, now=moment)
+
+
+def _doubt(arrived: DecodedDelivery, *, conflicting: bool) -> VersionDoubt:
+    source, message_id = arrived.key
+    return VersionDoubt(
+        source=source,
+        item_ref=arrived.ref,
+        kind="conflicting" if conflicting else "backwards",
+        version=arrived.received.data.version,
+        said_at=arrived.received.message.time,
+        message_id=message_id,
+        body=arrived.delivery.body,
+    )
 
 
 def _carrier(received: ItemMessage, group: Sequence[DecodedDelivery]) -> ItemCarrier | None:

@@ -20,6 +20,7 @@ from service.consumers.outbound.sender import OUTBOUND_FAULT
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.consumers.outbound.window import WindowEntry
 from service.consumers.outcomes import log_ended
+from service.consumers.owners import NOBODY
 from service.crashpoints import crash_point
 from service.store.engine.store import AsyncConnection
 from service.store.integrations import integrations
@@ -29,6 +30,7 @@ from service.store.logs import logs
 from service.store.messages import burying, inbox
 from service.store.messages.burying import NewDeadLetter
 from service.telemetry.metrics import ACCEPTED_AFTER, CLAIMS_LOST
+from service.telemetry.spans import did, moment
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +85,7 @@ class TransactionB:
 
     async def round(self, replies: Sequence[TaskResult], entries: Sequence[WindowEntry]) -> None:
         """Store these answers, then settle what is through with them and these entries."""
-        work = SettlementRound()
+        work, since = SettlementRound(), moment()
         async with self._state.writing() as connection:
             await self._run(connection, work, replies, entries)
         crash_point("outbound.7" if work.buried else "outbound.5")
@@ -91,9 +93,10 @@ class TransactionB:
         over = [entry for entry, settlement in work.ended if settlement.retry_in is None]
         await self.acknowledge([entry.delivery for entry in over])
         self._state.window.settled(over)
+        did("settle", (entry.span for entry, _ in work.ended), since=since)
         log_ended(QUEUE_OUTBOUND, work.ended)
         if self.brake is not None:
-            self.brake.learn(settlement for _, settlement in work.ended)
+            await self.brake.learn((entry.tenant_id or NOBODY, ending) for entry, ending in work.ended)
         self.unpublished.extend(work.retried)
         await self.publish()
 
@@ -118,7 +121,7 @@ class TransactionB:
             else:
                 self.unpublished.append(one)
             if isinstance(outcome, BaseException) and not isinstance(outcome, SyncError):
-                log.error(OUTBOUND_FAULT, message_id=one[0].key[1], exception=error_frames(outcome))
+                log.error(OUTBOUND_FAULT, **one[0].names, exception=error_frames(outcome))
         if sent:
             crash_point("outbound.6")
             await self.acknowledge([entry.delivery for entry in sent])
@@ -228,7 +231,9 @@ class TransactionB:
         ]
         await burying.note_attempts(connection, QUEUE_OUTBOUND, tried, now=moment)
         letters = [
-            letter_of(entry.delivery, entry.key, failure, item_ref=entry.item_ref, item_key=entry.item_key)
+            await letter_of(
+                entry.delivery, entry.key, failure, item_ref=entry.item_ref, item_key=entry.item_key
+            )
             for entry, failure in work.buried
         ]
         letters += await self._orphan_letters(connection, work.orphans)
@@ -303,6 +308,7 @@ def _entry(task: LinkTask, landing: LinkLanding, outcome: Outcome) -> LogEntry:
         item_type=task.item_type,
         title=task.title,
         message_id=task.message_id,
+        trace_id=task.trace_id,
         attempt=task.attempt,
         trigger=Trigger.RUN if task.run_id else Trigger.REAL_TIME,
         run_id=task.run_id,

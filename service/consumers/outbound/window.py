@@ -11,6 +11,11 @@ from contracts.ports import REPLAY_HEADER, Delivery
 from handlers.settlement import LinkFailure
 from service.consumers.failures import replayed_by
 from service.store.messages.inbox import MessageKey
+from service.store.messages.ownership import trace_of
+from service.telemetry.spans import NO_SPAN, Span
+
+CROWD_MESSAGES = 100
+"""So many messages are a crowd: company for most lanes is certain."""
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -20,6 +25,7 @@ class WindowEntry:
     delivery: Delivery
     key: MessageKey
     tenant_id: str | None = None
+    trace_id: str | None = None
     item_ref: ItemRef | None = None
     item_key: str | None = None
     revision: int = 0
@@ -31,8 +37,9 @@ class WindowEntry:
     stored: bool = False
     """Whether a part of its work is left to the store."""
     since: float = 0.0
-    """When it was first seen waiting, by this process's clock."""
+    """When it was taken in, by this process's clock."""
     taken_at: float = field(default_factory=time.monotonic)
+    span: Span = NO_SPAN
     gone: bool = False
     """Whether its channel was lost: it will come again."""
 
@@ -42,9 +49,19 @@ class WindowEntry:
         return replayed_by(self.delivery)
 
     @property
+    def trace(self) -> str:
+        """The trace that it belongs to, also where nothing else of it can be read."""
+        return self.trace_id or trace_of(self.delivery.body, self.key)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Message and trace, for a line about it that is not its end."""
+        return {"message_id": self.key[1], "trace_id": self.trace}
+
+    @property
     def about(self) -> Mapping[str, str | None]:
         """What names it in a log line, beside its key."""
-        return {"tenant_id": self.tenant_id, "item": self.item_key}
+        return {"tenant_id": self.tenant_id, "item": self.item_key, "trace_id": self.trace}
 
     @property
     def outcome(self) -> str:
@@ -60,6 +77,7 @@ class Window:
         self.entries: dict[int, WindowEntry] = {}
         self._waiters: dict[LinkId, list[WindowEntry]] = {}
         self._loads: Counter[IntegrationId] = Counter()
+        self._tenants: Counter[str] = Counter()
         self.through: list[WindowEntry] = []
         """Nothing is awaited for them any more; the store has not been told."""
 
@@ -77,9 +95,18 @@ class Window:
     def loads(self) -> Counter[IntegrationId]:
         return Counter(self._loads)
 
+    @property
+    def crowd_of(self) -> str | None:
+        """The one tenant that more than half of a crowd of messages is of (R44)."""
+        if len(self.entries) < CROWD_MESSAGES:
+            return None
+        tenant, messages = self._tenants.most_common(1)[0]
+        return tenant if 2 * messages > len(self.entries) else None
+
     def add(self, entry: WindowEntry, links: Iterable[tuple[LinkId, IntegrationId]]) -> None:
         """Take the message in hand; it waits for these links."""
         self.entries[id(entry)] = entry
+        self._tenants[entry.tenant_id or ""] += 1
         for link_id, integration_id in links:
             entry.waiting[link_id] = integration_id
             self._waiters.setdefault(link_id, []).append(entry)
@@ -116,7 +143,8 @@ class Window:
     def settled(self, entries: Iterable[WindowEntry]) -> None:
         """These messages are settled, or are the broker's business now."""
         for entry in entries:
-            self.entries.pop(id(entry), None)
+            if self.entries.pop(id(entry), None) is not None:
+                self._leave(entry)
 
     def lose(self, generation: int) -> None:
         """Forget the messages of a channel that is gone; their links stay in their lanes."""
@@ -127,7 +155,14 @@ class Window:
                 self._forget(entry, link_id, integration_id)
             entry.waiting.clear()
             del self.entries[id(entry)]
+            self._leave(entry)
         self.through = [entry for entry in self.through if not entry.gone]
+
+    def _leave(self, entry: WindowEntry) -> None:
+        tenant = entry.tenant_id or ""
+        self._tenants[tenant] -= 1
+        if not self._tenants[tenant]:
+            del self._tenants[tenant]
 
     def _forget(self, entry: WindowEntry, link_id: LinkId, integration_id: IntegrationId) -> None:
         waiters = self._waiters[link_id]
@@ -140,14 +175,25 @@ class Window:
 
 
 def window_entry(
-    delivery: Delivery, key: MessageKey, tenant_id: str, item: Item, *, said_at: datetime
+    delivery: Delivery,
+    key: MessageKey,
+    tenant_id: str,
+    item: Item,
+    *,
+    said_at: datetime,
+    since: float,
+    trace_id: str,
+    span: Span,
 ) -> WindowEntry:
     return WindowEntry(
+        span=span,
         said_at=None if REPLAY_HEADER in delivery.headers else said_at,
         delivery=delivery,
         key=key,
         tenant_id=tenant_id,
+        trace_id=trace_id,
         item_ref=item.ref,
         item_key=f"{item.type.value}/{item.id}",
         revision=item.revision,
+        since=since,
     )

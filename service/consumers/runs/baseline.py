@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.calendar import Integration
-from contracts.cronofy import CronofyEvent, EventsQuery
+from contracts.cronofy import CronofyEvent, EventsPage, EventsQuery
 from contracts.errors import Transient
 from contracts.ports import EventReader
-from handlers.inbound_page import days_to_read, event_keys, was_there_before
+from handlers.arrivals.before import event_keys, was_there_before
+from handlers.judgement import days_to_read
 from handlers.runs import span_of
+from service.consumers.inbound.page_trail import PageTrail
+from service.consumers.runs.recognition import Recognition
 from service.consumers.runs.release import CopyRelease
 from service.consumers.runs.relink import Adoption
 from service.consumers.runs.steps import (
@@ -23,11 +26,15 @@ from service.consumers.runs.steps import (
     RunProgress,
     StepOvertaken,
 )
+from service.consumers.runs.unsent import UnsentPairing
+from service.integrations.catch_up import DAILY_RUN
+from service.integrations.questions.tending import note_absences
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
 from service.store.links import links, moves
 from service.store.runs import runs
-from service.store.runs.runs import Run, RunTally
+from service.store.runs.runs import UNDO_RUN, Run
+from service.store.runs.tally import RunTally
 
 HELD_LINKS_A_STEP = 500
 FIRST_SYNC_POLL_SECONDS = 5.0
@@ -40,7 +47,7 @@ NEVER_READ = "Cronofy did not finish reading the calendar within 30 minutes."
 
 def after_baseline(run: Run) -> str:
     """What the options ask for next; a Send alone first looks for what is equal on both sides (R29)."""
-    if run.kind in RUNS_BY_ITSELF:
+    if run.kind in RUNS_BY_ITSELF or run.kind == UNDO_RUN:
         return NOTICES_STEP
     if run.retrieve:
         return RETRIEVE_STEP
@@ -69,14 +76,17 @@ class Baseline:
         calendars: EventReader,
         progress: RunProgress,
         adoption: Adoption,
+        recognition: Recognition,
+        pairing: UnsentPairing,
         part: CopyRelease,
     ) -> None:
         self._store, self._calendars, self._progress = store, calendars, progress
-        self._adoption, self._part = adoption, part
+        self._adoption, self._recognition, self._part = adoption, recognition, part
+        self._pairing = pairing
 
     async def __call__(self, due: DueStep) -> None:
         await self._part(due.integration)
-        if not await self._first_sync_done(due):
+        if not self._asks_nothing(due) and not await self._first_sync_done(due):
             await self._wait(due)
         elif due.integration.baseline_at is None:
             await self._read(due)
@@ -99,18 +109,19 @@ class Baseline:
         began = datetime.fromtimestamp(asked_at, UTC)
         await self._take_stock(due, began)
         integration = due.integration
-        if due.run.kind not in RUNS_BY_ITSELF:
+        releases = due.run.kind not in RUNS_BY_ITSELF and not integration.watching
+        if releases:
             await self._release_most(due)
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
             current = (await integrations.load(connection, [integration.id], lock=True)).get(integration.id)
             if current is None or current.calendar_id != integration.calendar_id:
                 raise Transient("another calendar was chosen while this one was read")
-            await integrations.change(connection, integration.id, baseline_at=now)
+            await integrations.change(connection, integration.id, baseline_at=now, known_since=None)
             await integrations.change_state(
-                connection, integration.id, full_read_at=began, last_checked_at=now
+                connection, integration.id, full_read_at=_known_until(integration, began), last_checked_at=now
             )
-            if due.run.kind not in RUNS_BY_ITSELF:
+            if releases:
                 await links.release(connection, integration.id)
             await self._go_on(connection, due)
 
@@ -123,42 +134,62 @@ class Baseline:
                     return
                 released = await links.release(connection, due.integration.id, limit=HELD_LINKS_A_STEP)
 
+    @staticmethod
+    def _asks_nothing(due: DueStep) -> bool:
+        """A daily read looks at the account itself before it takes anything for missing (R11)."""
+        return due.run.kind == DAILY_RUN and due.integration.baseline_at is not None
+
     async def _first_sync_done(self, due: DueStep) -> bool:
         account = await self._calendars.userinfo(due.integration.sub, turn=due.turn)
         profile = account.profile(due.integration.profile_id)
         return profile is None or not profile.initial_sync_required
 
     async def _take_stock(self, due: DueStep, began: datetime) -> None:
-        """Remember page by page what was there; what earlier integrations knew is adopted."""
-        traces = await self._adoption.traces(due.integration)
+        """Remember page by page what was there; what earlier integrations knew is adopted.
+
+        After an absence nothing is new only because nobody knows its id: all of it is recognised first (R36).
+        """
+        integration = due.integration
+        anew = integration.known_since is not None
+        quiet = anew or integration.watching
+        traces = [] if quiet else await self._adoption.traces(integration)
+        pairs = not quiet and await self._pairing.is_due(integration)
         seen: list[CronofyEvent] = []
         count = 0
-        async for events in self._pages(due, began, managed=bool(traces)):
+        async for page in self._pages(due, began):
+            events = page.events
             count += len(events)
-            there = [event for event in events if was_there_before(event, due.integration)]
-            await self._remember(due, {key for event in there for key in event_keys(event)}, count)
-            if traces:
-                seen.extend(events)
+            there = [event for event in events if not anew and was_there_before(event, integration)]
+            keys = {key for event in there for key in event_keys(event)}
+            unheld = {f"uid:{event.event_uid}" for event in page.unheld if event.event_id is None}
+            await self._remember(due, keys | unheld, count, events)
+            seen.extend(event for event in events if anew or traces or pairs or event.event_id is not None)
+        if integration.watching:
+            return
         if traces:
             await self._adoption.adopt(due, traces, seen, asked_at=began.timestamp())
+        if pairs:
+            await self._pairing(integration, seen, asked_at=began.timestamp())
+        await self._recognition(integration, seen, asked_at=began.timestamp())
 
-    async def _remember(self, due: DueStep, keys: set[str], count: int) -> None:
+    async def _remember(
+        self, due: DueStep, keys: set[str], count: int, events: Sequence[CronofyEvent]
+    ) -> None:
         async with self._store.begin() as connection:
             if not await runs.stands(connection, due.run):
                 raise StepOvertaken
+            await note_absences(connection, due.integration, events)
             await reads.add_prior(connection, due.integration, keys)
             await runs.note_progress(connection, due.run.id, TAKING_STOCK.format(count))
 
-    async def _pages(
-        self, due: DueStep, began: datetime, *, managed: bool
-    ) -> AsyncIterator[Sequence[CronofyEvent]]:
-        sub, query = due.integration.sub, _whole(due.integration, began, managed=managed)
-        page = await self._calendars.first_page(sub, query, turn=due.turn)
+    async def _pages(self, due: DueStep, began: datetime) -> AsyncIterator[EventsPage]:
+        sub, query = due.integration.sub, _whole(due.integration, began)
+        page, trail = await self._calendars.first_page(sub, query, turn=due.turn), PageTrail()
         while True:
-            yield page.events
+            yield page
             if page.next_page is None:
                 return
-            page = await self._calendars.next_page(sub, page.next_page, turn=due.turn)
+            page = await self._calendars.next_page(sub, trail.follow(page.next_page), turn=due.turn)
 
     async def _wait(self, due: DueStep) -> None:
         """Ask again in a while; after 30 minutes the run fails with that sentence (R24)."""
@@ -173,9 +204,12 @@ class Baseline:
         return now - due.run.requested_at >= FIRST_SYNC_LIMIT
 
 
-def _whole(integration: Integration, began: datetime, *, managed: bool) -> EventsQuery:
+def _known_until(integration: Integration, began: datetime) -> datetime:
+    """Until when all that is on the calendar is known, also where it was not brought."""
+    return integration.known_since or min(began, integration.finished_at or began)
+
+
+def _whole(integration: Integration, began: datetime) -> EventsQuery:
     first, beyond = days_to_read(began)
     assert integration.calendar_id is not None
-    return EventsQuery(
-        calendar_ids=(integration.calendar_id,), from_=first, to=beyond, include_managed=managed
-    )
+    return EventsQuery(calendar_ids=(integration.calendar_id,), from_=first, to=beyond, include_managed=True)

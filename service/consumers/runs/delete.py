@@ -19,8 +19,8 @@ from service.consumers.runs.steps import (
 from service.integrations.run_requests import QUIET_STEP
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations.integrations import change
-from service.store.links import tombstones
-from service.store.runs.runs import RunTally
+from service.store.links import agreement, run_changes, tombstones
+from service.store.runs.tally import RunTally
 
 DELETED_A_TRANSACTION = 200
 DELETION_POLL_SECONDS = 0.1
@@ -48,13 +48,17 @@ class DeletionSteps:
         }
 
     async def _quiet(self, due: DueStep) -> None:
-        """Wait until nothing is in flight; then every pair but the copies to be removed is a tombstone."""
-        if await self._waited(lambda connection: self._in_flight(connection, due)):
+        """Wait until nothing is in flight; then every pair but the copies to be removed is a tombstone.
+
+        Who removes does not wait for what was accepted to arrive: that is removed once more at the end.
+        """
+        integration = due.integration
+        read = integration.baseline_at is not None or integration.known_since is not None
+        able = integration.status is Status.CONNECTED and read
+        removing = able and due.run.cursor.get("copies") == "remove"
+        if await self._waited(lambda connection: self._in_flight(connection, due, arriving=not removing)):
             await self._progress.wait(due, seconds=REMOVAL_POLL_SECONDS, now_doing=REMOVING_COPIES)
             return
-        integration = due.integration
-        able = integration.status is Status.CONNECTED and integration.baseline_at is not None
-        removing = able and due.run.cursor.get("copies") == "remove"
         await self._bury(due, but_copies=removing)
         async with self._store.begin() as connection:
             await change(connection, integration.id, removing=removing)
@@ -62,23 +66,42 @@ class DeletionSteps:
 
     async def _remove(self, due: DueStep) -> None:
         """Wish the copies away, a few hundred a step, and wait for the lanes to have removed them."""
-        async with self._store.begin() as connection:
-            after = due.run.cursor.get("after", "")
-            chosen = await tombstones.want_removed(
-                connection, due.integration.id, after=after, limit=DELETED_A_TRANSACTION
-            )
-            if chosen:
-                tally = RunTally(found=len(chosen))
-                await self._go_on(connection, due, REMOVE_STEP, after=chosen[-1], tally=tally)
-                return
+        if await self._wish_away(due):
+            return
         late = await self._age(due) > REMOVAL_LIMIT
         if not late and await self._waited(lambda connection: self._unremoved(connection, due)):
             await self._progress.wait(due, seconds=REMOVAL_POLL_SECONDS, now_doing=REMOVING_COPIES)
+            return
+        if due.run.cursor.get("late") and not late:
+            await self._once_more(due)
             return
         await self._bury(due, but_copies=False)
         async with self._store.begin() as connection:
             await change(connection, due.integration.id, removing=False)
             await self._go_on(connection, due, LEAVE_STEP)
+
+    async def _wish_away(self, due: DueStep) -> bool:
+        """The next copies; False after the last ones."""
+        cursor = due.run.cursor
+        async with self._store.begin() as connection:
+            chosen, arriving = await tombstones.want_removed(
+                connection,
+                due.integration.id,
+                after=cursor.get("after", ""),
+                limit=DELETED_A_TRANSACTION,
+                now=await self._store.now(connection),
+            )
+            if chosen:
+                late = [*cursor.get("late", ()), *arriving]
+                tally = RunTally(found=len(chosen))
+                await self._go_on(connection, due, REMOVE_STEP, after=chosen[-1], late=late, tally=tally)
+        return bool(chosen)
+
+    async def _once_more(self, due: DueStep) -> None:
+        """What was written shortly before it was removed may have arrived after that."""
+        async with self._store.begin() as connection:
+            await tombstones.want_gone(connection, due.run.cursor["late"])
+            await self._go_on(connection, due, REMOVE_STEP, after=due.run.cursor["after"])
 
     async def _bury(self, due: DueStep, *, but_copies: bool) -> None:
         """A few hundred pairs a transaction; again after a kill, it goes on where it was."""
@@ -103,13 +126,14 @@ class DeletionSteps:
             account = await tombstones.lock_account(connection, mine.sub)
             others = [row for row in account if row.id != mine.id and row.profile_id == mine.profile_id]
             last = all(row.erased_at is not None for row in others)
+            alone = all(row.erased_at is not None for row in account if row.id != mine.id)
             channel = next(row.channel_id for row in account if row.id == mine.id)
             now = await self._store.moment(connection)
             await change(connection, mine.id, erased_at=now, removing=False)
-            await self._go_on(connection, due, FORGET_STEP, last=last, channel=channel)
+            await self._go_on(connection, due, FORGET_STEP, last=last, alone=alone, channel=channel)
 
     async def _forget(self, due: DueStep) -> None:
-        """Close the channel, revoke the profile, erase the tokens; the two last where nobody needs them."""
+        """Close the channel, revoke profile and authorisation, erase the tokens: what nobody else needs."""
         try:
             await self._part(due)
         except Transient:
@@ -123,23 +147,29 @@ class DeletionSteps:
             if not busy and all(row.deleted_at is not None for row in account):
                 await tombstones.erase_tokens(connection, mine.sub)
             await change(connection, mine.id, channel_id=None)
+            await run_changes.forget_of(connection, mine.id)  # nothing of it can be undone any more
+            await agreement.forget(connection, mine.id)
             await self._go_on(connection, due, OVER_STEP)
 
     async def _part(self, due: DueStep) -> None:
         mine, cursor = due.integration, due.run.cursor
         if channel := cursor.get("channel"):
             await _heedless(self._cronofy.close_channel(mine.sub, channel, turn=due.turn))
-        if cursor.get("last") and not await self._linked_again(mine):
+        again = await self._linked_again(mine)
+        if cursor.get("last") and mine.profile_id not in again:
             await _heedless(self._cronofy.revoke_profile(mine.sub, mine.profile_id, turn=due.turn))
+        if cursor.get("alone") and not again:
+            await _heedless(self._cronofy.revoke_account(mine.sub, turn=due.turn))
 
-    async def _linked_again(self, mine: Integration) -> bool:
+    async def _linked_again(self, mine: Integration) -> set[str]:
+        """The profiles of the account that living integrations use by now."""
         async with self._store.begin() as connection:
             account = await tombstones.lock_account(connection, mine.sub)
-        return any(row.profile_id == mine.profile_id and row.deleted_at is None for row in account)
+        return {row.profile_id for row in account if row.deleted_at is None}
 
-    async def _in_flight(self, connection: AsyncConnection, due: DueStep) -> bool:
+    async def _in_flight(self, connection: AsyncConnection, due: DueStep, *, arriving: bool = True) -> bool:
         now = await self._store.now(connection)
-        return await tombstones.in_flight(connection, due.integration.id, now=now)
+        return await tombstones.in_flight(connection, due.integration.id, now=now, arriving=arriving)
 
     async def _unremoved(self, connection: AsyncConnection, due: DueStep) -> bool:
         waits = await tombstones.unremoved(connection, due.integration.id)

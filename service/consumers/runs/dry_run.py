@@ -1,7 +1,7 @@
 """Plays the run that Finish would start: reads the calendar and the store, and writes to neither."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,11 +21,11 @@ from contracts.calendar import (
 from contracts.cronofy import Calendar, CronofyEvent, EventsPage, EventsQuery
 from contracts.errors import Permanent, Transient
 from contracts.event_fields import fields_hash
-from contracts.ports import EventReader, Turn
+from contracts.ports import EventReader, Turn, Urgency
 from contracts.vorex import ItemType
 from handlers.calendar_move import plan_successor
-from handlers.inbound_page import KnownRows, PageChanges, days_to_read, judge_page, match_page
-from handlers.judgement import Judgement, Reading, is_gone
+from handlers.inbound_page import KnownRows, PageChanges, judge_page, match_page
+from handlers.judgement import Judgement, Reading, days_to_read, is_gone
 from handlers.link_states import accept
 from handlers.reconcile import link_to_send
 from handlers.relink import Tombstone, TombstoneSign, adopted_link, carried_link, pair_up, was_never_sent
@@ -82,7 +82,11 @@ class _DryRun:
     @property
     def turn(self) -> Turn:
         """It gives way to live changes, as the run itself does (R32)."""
-        return Turn(integration_id=self.integration.id, run=True)
+        return Turn(
+            integration_id=self.integration.id,
+            tenant_id=self.integration.tenant_id,
+            urgency=Urgency.PERSON,
+        )
 
     @property
     def reading(self) -> Reading:
@@ -102,7 +106,7 @@ class DryRun:
         self._patience = patience
 
     async def of(self, person: Person, integration_id: str, choices: Choices) -> DryRunResult:
-        """Raises what Finish would raise: Conflict, Invalid or Unknown."""
+        """Raises what Finish would raise: Conflict, Invalid, Unknown or AskedTooOften."""
         shown = await get_integration(self._store, person.owner, integration_id)
         check_choices(choices)
         try:
@@ -111,15 +115,19 @@ class DryRun:
             return DryRunResult(cut="silent")
         calendar = check_calendar(choices, offered)
         async with self._store.read() as connection:
-            if await listing.links_calendar(connection, shown.integration, calendar.name):
+            if calendar.name in await listing.names_linked(connection, shown.integration):
                 raise Conflict("already_linked", "You have linked this calendar already.")
             now = await self._store.moment(connection)
         integration = _finished(shown.integration, choices, calendar, now)
-        play = _DryRun(stage=DryRunOverlay(integration=integration), choices=choices, now=now)
+        play = _DryRun(
+            stage=DryRunOverlay(integration=integration, now=now.timestamp()), choices=choices, now=now
+        )
         known = shown.integration
-        anew = known.baseline_at is None or known.calendar_id != calendar.calendar_id
+        read = known.baseline_at is not None or known.known_since is not None
+        anew = not read or known.calendar_id != calendar.calendar_id
         moves = choices.copies == "move" and known.calendar_id not in {None, calendar.calendar_id}
-        await self._bounded(play, anew=anew, moved_from=known if moves else None)
+        async with self._people.asking(person.owner):
+            await self._bounded(play, anew=anew, moved_from=known if moves else None)
         return play.found
 
     async def _bounded(self, play: _DryRun, *, anew: bool, moved_from: Integration | None) -> None:
@@ -226,7 +234,9 @@ class DryRun:
                 changes = judge_page(events, known, play.reading, new_id=new_id, by_name=True)
             await equals.note(connection, changes)
         play.stage.take(changes)
-        _note_entries(play, changes, {ref: DryRunLine.of_item(item) for ref, item in known.items.items()})
+        series = _series_of(known.links)
+        lines = {ref: DryRunLine.of_item(item, series=series.get(ref)) for ref, item in known.items.items()}
+        _note_entries(play, changes, lines)
         left = {uid for _, uid in changes.left}
         if not matching:
             _note_left(play, known, [event for event in events if event.event_uid not in left])
@@ -313,12 +323,17 @@ def _take(play: _DryRun, each: Tombstone, judgement: Judgement) -> None:
 
 
 def _note_entries(play: _DryRun, changes: PageChanges, lines: Mapping[Any, DryRunLine]) -> None:
-    made = {item.ref: DryRunLine.of_item(item) for item in changes.items}
+    series = _series_of(changes.new_links)
+    made = {item.ref: DryRunLine.of_item(item, series=series.get(item.ref)) for item in changes.items}
     for entry in changes.entries:
         doing = _doing(entry)
         line = made.get(entry.item_ref) or lines.get(entry.item_ref) if entry.item_ref else None
         if doing is not None and line is not None and entry.item_ref is not None:
             play.found.note(doing, entry.item_ref, line)
+
+
+def _series_of(links: Iterable[Link]) -> Mapping[ItemRef, str | None]:
+    return {link.item_ref: link.series_identifier for link in links}
 
 
 def _doing(entry: LogEntry) -> DryRunAction | None:

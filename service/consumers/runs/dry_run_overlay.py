@@ -8,10 +8,10 @@ from contracts.calendar import Integration, Item, ItemRef, Link, LinkId
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_instant
 from handlers.inbound_page import KnownRows, PageChanges
-from handlers.matching import MatchKey, match_key_of_event
+from handlers.matching import MatchKey
 from service.consumers.inbound.matching import EqualsOfRun
+from service.consumers.inbound.surroundings import surroundings
 from service.store.engine.store import AsyncConnection
-from service.store.integrations import reads
 from service.store.items import items
 from service.store.links import links
 
@@ -44,6 +44,7 @@ class DryRunOverlay:
     """Reads like the store and takes changes that nobody else ever sees."""
 
     integration: Integration
+    now: float
     links: dict[LinkId, Link] = field(default_factory=dict)
     items: dict[ItemRef, Item] = field(default_factory=dict)
 
@@ -66,7 +67,7 @@ class DryRunOverlay:
             links=here,
             items=found,
             prior=frozenset(),
-            twins=await self._twins(connection, events),
+            **await surroundings(connection, self.integration, events, here, now=self.now),
         )
         return await equals.among(connection, known, events, [found[ref] for ref in free if ref in found])
 
@@ -94,13 +95,6 @@ class DryRunOverlay:
         starts = {as_instant(event.start) for event in events}
         stored = await items.unlinked(connection, self.integration, starts)
         return set(stored) - {link.item_ref for link in self.links.values()}
-
-    async def _twins(
-        self, connection: AsyncConnection, events: Sequence[CronofyEvent]
-    ) -> frozenset[MatchKey]:
-        starts = {as_instant(event.start) for event in events}
-        copies = await reads.copies_of_others(connection, self.integration, starts)
-        return frozenset(match_key_of_event(copy) for copy in copies)
 
 
 def _speaks_of(link: Link, ids: set[str], uids: set[str]) -> bool:

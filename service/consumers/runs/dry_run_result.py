@@ -1,15 +1,15 @@
 """What a rehearsal found: each item or event under what would be done with it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
 from contracts.calendar import Item
 from contracts.cronofy import CronofyEvent
 from contracts.times import InstantOrDay
-from handlers.compose import event_span
 from handlers.edits import MASKED_TITLE, masked_event
+from handlers.texts.compose import event_span
 
 DryRunCut = Literal["large", "slow", "silent", "first_sync"]
 """Why not everything was looked at: too much, too slow, no answer, or Cronofy itself is still reading."""
@@ -34,18 +34,22 @@ class DryRunLine:
     title: str
     start: InstantOrDay | None
     kind: str
+    series: str | None = None
+    occurrences: Sequence[InstantOrDay] = ()
+    """Where the line stands for a series: when each of them begins (R39)."""
 
     @classmethod
-    def of_item(cls, item: Item) -> "DryRunLine":
+    def of_item(cls, item: Item, *, series: str | None = None) -> "DryRunLine":
         content = item.content
         times = event_span(content) if content else None
         hidden = content is not None and content.private
         title = MASKED_TITLE if hidden else content.title if content else ""
-        return cls(title=title, start=times[0] if times else None, kind=item.type.value)
+        return cls(title=title, start=times[0] if times else None, kind=item.type.value, series=series)
 
     @classmethod
     def of_event(cls, event: CronofyEvent) -> "DryRunLine":
-        return cls(title=masked_event(event).summary or "", start=event.start, kind="appointment")
+        title, series = masked_event(event).summary or "", event.series_identifier
+        return cls(title=title, start=event.start, kind="appointment", series=series)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -73,9 +77,21 @@ class DryRunResult:
 
     @property
     def shown(self) -> Sequence[tuple[DryRunAction, Sequence[DryRunLine]]]:
-        """The headings under which there is something, each with its lines by time."""
-        return [(doing, _by_time(known.values())) for doing, known in self.lines.items() if known]
+        """The headings under which there is something, each with its lines by time; a series is one (R39)."""
+        return [(doing, _together(_by_time(known.values()))) for doing, known in self.lines.items() if known]
 
 
 def _by_time(lines: Iterable[DryRunLine]) -> Sequence[DryRunLine]:
     return sorted(lines, key=lambda line: (str(line.start or ""), line.title))
+
+
+def _together(lines: Iterable[DryRunLine]) -> Sequence[DryRunLine]:
+    """Each series in place of its first occurrence."""
+    rows: dict[object, list[DryRunLine]] = {}
+    for line in lines:
+        rows.setdefault(line.series or object(), []).append(line)
+    return [each[0] if len(each) == 1 else _series(each) for each in rows.values()]
+
+
+def _series(lines: Sequence[DryRunLine]) -> DryRunLine:
+    return replace(lines[0], occurrences=[line.start for line in lines if line.start is not None])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from contracts.calendar import Integration
+from contracts.calendar import Integration, Status
 from contracts.envelope import RunRequested
 from contracts.errors import GrantRefused, Permanent, SyncError
 from contracts.messages import RunData
@@ -11,7 +11,7 @@ from contracts.ports import AccountCheck
 from handlers.settlement import settle
 from service.broker.topology import RETRY_DELAYS
 from service.consumers.failures import ReceivedMessage, failure_of
-from service.consumers.inbound.pages import NotSyncing
+from service.consumers.inbound.calendar_read import NotSyncing
 from service.consumers.inbound.reader import STATUSES_TO_CHECK
 from service.consumers.runs.steps import (
     RUNS_BY_ITSELF,
@@ -19,6 +19,7 @@ from service.consumers.runs.steps import (
     RunProgress,
     StepHandler,
     StepOvertaken,
+    end_early,
 )
 from service.crashpoints import crash_point
 from service.integrations.activate import DEACTIVATED
@@ -28,6 +29,7 @@ from service.store.engine.store import Store
 from service.store.integrations import integrations
 from service.store.runs import runs
 from service.store.runs.runs import DELETION_RUN, Run
+from service.telemetry.spans import note
 
 PERMISSION_WITHDRAWN = "The account's permission was withdrawn."
 INTEGRATION_NOT_CONNECTED = "The integration is not connected."
@@ -66,6 +68,7 @@ class RunHandler:
             async with self._store.begin() as connection:
                 await self._progress.note(connection, received.key)
             return
+        note(run_id=run.id, run_kind=run.kind, step=run.step, integration_id=integration.id)
         await self._statistics.follow()
         crash_point("runs.1")
         due = DueStep(run=run, integration=integration, key=received.key)
@@ -114,12 +117,14 @@ class RunHandler:
     async def _fail(self, due: DueStep, reason: str) -> None:
         async with self._store.begin() as connection:
             at = await self._store.moment(connection)
-            await runs.end(connection, due.run.id, state="failed", reason=reason, at=at)
+            await end_early(connection, due, state="failed", reason=reason, at=at)
 
     async def _advance(self, due: DueStep) -> None:
         integration = due.integration
         unread = integration.baseline_at is None
-        if not (integration.sends or (unread and integration.active)):
+        connected = integration.status is Status.CONNECTED
+        # an integration that watches is read once as well, to know what was there before
+        if not connected or not (integration.active or (integration.watching and unread)):
             await self._stop(due)
             return
         if due.run.kind in RUNS_BY_ITSELF and await self._gives_way(integration):

@@ -1,5 +1,6 @@
 """Another calendar was chosen: what this sync added to the old one follows, fifty copies a step (R16)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,16 +18,17 @@ from handlers.calendar_move import (
 )
 from handlers.landing import STATUS_TOO_MANY
 from handlers.link_states import move_away
-from service.consumers.inbound.pages import NotSyncing
+from handlers.undoing.recorded import moved_record
+from service.consumers.inbound.calendar_read import NotSyncing
 from service.consumers.runs.baseline import after_baseline
 from service.consumers.runs.steps import MOVE_STEP, DueStep, RunProgress
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations
 from service.store.items import items
-from service.store.links import links, moves, sends
+from service.store.links import links, moves, run_changes, sends
 from service.store.logs import logs
-from service.store.runs.runs import RunTally
+from service.store.runs.tally import RunTally
 
 MOVED_A_STEP = 50
 MOVE_POLL_SECONDS = 0.1
@@ -56,8 +58,8 @@ class MoveOutcome:
     """Copies that are removed when their successors stand."""
     settled: list[LinkId] = field(default_factory=list)
     entries: list[LogEntry] = field(default_factory=list)
-    moved: int = 0
-    skipped: int = 0
+    moved: list[Item] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
     failed: int = 0
 
     def settle(self, pair: MovingCopy, entry: LogEntry) -> None:
@@ -66,8 +68,12 @@ class MoveOutcome:
         self.entries.append(entry)
 
     def tally(self, *, found: int) -> RunTally:
-        done = self.moved + self.skipped + self.failed
-        return RunTally(done=done, found=found, updated=self.moved, skipped=self.skipped, failed=self.failed)
+        skipped = self.passed_over.total()
+        done = len(self.moved) + skipped + self.failed
+        return RunTally(
+            done=done, found=found, updated=len(self.moved), skipped=skipped, failed=self.failed,
+            passed_over=self.passed_over,
+        )  # fmt: skip
 
 
 class CopyMove:
@@ -162,6 +168,8 @@ class CopyMove:
         await moves.done(connection, outcome.settled)
         await sends.note_run(connection, outcome.handed_over, due.run.id)
         await logs.log(connection, outcome.entries, now=now)
+        made = moved_record(outcome.moved)
+        await run_changes.record(connection, due.run.id, due.integration.id, made, at=now)
 
 
 def _leave(outcome: MoveOutcome, pair: MovingCopy, due: DueStep, answers: Mapping[LinkId, Answer]) -> None:
@@ -171,7 +179,7 @@ def _leave(outcome: MoveOutcome, pair: MovingCopy, due: DueStep, answers: Mappin
         outcome.settle(pair, removal_entry(pair.item, due.integration, answer, due.run.id))
         if answer.accepted:
             outcome.changed.append(move_away(pair.old))
-            outcome.moved += 1
+            outcome.moved.append(pair.item)
         else:
             outcome.failed += 1
     elif may_remove_copy(pair.item, due.integration, pair.here) is False:
@@ -183,8 +191,9 @@ def _follow(outcome: MoveOutcome, pair: MovingCopy, due: DueStep, _: Mapping[Lin
     """Have a successor written, where one is to be."""
     wanted = plan_successor(pair.item, due.integration, pair.here, new_id=new_id)
     if wanted is None:
-        outcome.settle(pair, left_copy_entry(pair.item, due.integration, due.run.id, written=True))
-        outcome.skipped += 1
+        entry = left_copy_entry(pair.item, due.integration, due.run.id, written=True)
+        outcome.settle(pair, entry)
+        outcome.passed_over[entry.code.value] += 1
         return
     outcome.waiting.append(pair.old.id)
     if wanted.link is not None:

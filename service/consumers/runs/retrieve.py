@@ -1,26 +1,26 @@
 """Retrieve: a range of the linked calendar comes to My Calendar, a page a step (R24, R26, R29)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.calendar import LogAction, LogEntry, Outcome, Trigger
+from contracts.calendar import Trigger
 from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import Transient
 from contracts.ports import Clock, EventReader
-from handlers.inbound_page import PageChanges, days_to_read
-from handlers.judgement import Reading
+from handlers.inbound_page import PageChanges
+from handlers.judgement import Reading, days_to_read
 from handlers.runs import DaySpan, span_of
 from service.consumers.inbound.matching import EqualsOfRun, MatchPass
 from service.consumers.inbound.pages import PageWriter
 from service.consumers.runs.baseline import after_reading
+from service.consumers.runs.counting import tally_of
 from service.consumers.runs.steps import RETRIEVE_STEP, DueStep, RunProgress
 from service.cronofy.gateway import UNREADABLE_PAGE_STATUSES
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import reads
 from service.store.integrations.reads import ReadTurn
 from service.store.runs.matches import RunEqualsTable
-from service.store.runs.runs import RunTally
+from service.store.runs.tally import RunTally
 
 PAGE_POLL_SECONDS = 0.2
 RETRIEVE_RESTARTS = 3
@@ -72,7 +72,10 @@ class Retrieval:
         self, connection: AsyncConnection, due: DueStep, step: "_Step", changes: PageChanges
     ) -> None:
         matching, pairing = due.run.step != RETRIEVE_STEP, bool(due.run.cursor.get("pairing"))
-        tally = count_matched(changes) if matching else tally_of(changes.entries, found=step.new)
+        # what is linked before a Send is counted there, where it agrees
+        tally = RunTally()
+        if not matching:
+            tally = tally_of(changes.entries, found=step.new, silent=changes.silent)
         over = step.last and not step.left
         cursor: dict[str, Any] = {"pairing": True} if pairing or step.last else {}
         if not step.last:
@@ -156,27 +159,6 @@ def _ahead(due: DueStep, step: _Step) -> int | None:
         return step.new + step.left
     first = "page" not in due.run.cursor
     return len(step.page.events) * step.page.pages if first and step.page.pages else None
-
-
-def count_matched(changes: PageChanges) -> RunTally:
-    """What was found to be the same on both sides before a Send."""
-    return RunTally(done=changes.linked, found=changes.linked, updated=changes.linked)
-
-
-def tally_of(entries: Sequence[LogEntry], *, found: int) -> RunTally:
-    """The counts of a run from what its step logged (R27)."""
-    made = [entry.action for entry in entries if entry.outcome is Outcome.DONE]
-    failed = sum(entry.outcome is Outcome.FAILED for entry in entries)
-    created = made.count(LogAction.CREATE)
-    updated = made.count(LogAction.UPDATE) + made.count(LogAction.LINK)
-    return RunTally(
-        done=found,
-        found=found,
-        created=created,
-        updated=updated,
-        failed=failed,
-        skipped=max(0, found - created - updated - failed),
-    )
 
 
 def _query(due: DueStep, span: DaySpan) -> EventsQuery:

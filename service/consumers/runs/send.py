@@ -4,20 +4,22 @@ A step marks its links as behind, and the next one waits until no more than two 
 lane of an integration never stands still for a run, and its live changes never wait for many of it (R32).
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from contracts.calendar import Integration, Link, LinkId, LinkState
 from contracts.ports import Clock
-from handlers.reconcile import link_to_send
+from handlers.reconcile import link_to_send, why_not_sent
 from handlers.runs import span_of
+from handlers.undoing.recorded import sent_record
 from service.consumers.runs.steps import OVER_STEP, SEND_STEP, DueStep, RunProgress
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.items import items
-from service.store.links import links, sends
-from service.store.runs.runs import RunTally
+from service.store.links import links, run_changes, sends
+from service.store.runs.tally import RunTally
 
 SENT_A_STEP = 50
 LINKS_AHEAD = 2 * SENT_A_STEP
@@ -33,7 +35,14 @@ class HandedOver:
 
     new: list[Link] = field(default_factory=list)
     changed: list[Link] = field(default_factory=list)
-    skipped: int = 0
+    before: dict[LinkId, Link] = field(default_factory=dict)
+    """Those that are changed, as they were."""
+    agreed: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def skipped(self) -> int:
+        return self.agreed + self.passed_over.total()
 
     @property
     def ids(self) -> list[LinkId]:
@@ -81,9 +90,9 @@ class Sending:
         found = await links.load(connection, ids)
         failed = sum(link.state is not LinkState.AGREED for link in found.values())
         created = len(set(cursor.get("new", ())) & {key for key, link in found.items() if _went(link)})
-        return RunTally(
-            done=len(ids), created=created, updated=max(0, len(ids) - failed - created), failed=failed
-        )
+        deleted = sum(link.desired is None and _went(link) for link in found.values())
+        updated = max(0, len(ids) - failed - created - deleted)
+        return RunTally(done=len(ids), created=created, updated=updated, deleted=deleted, failed=failed)
 
     async def _hand_over(
         self, connection: AsyncConnection, due: DueStep, tally: RunTally, waiting: Sequence[str]
@@ -106,14 +115,17 @@ class Sending:
             )
             return
         chosen = await self._choose(connection, due.integration, refs)
-        await self._mark(connection, chosen, due.run.id)
+        await self._mark(connection, chosen, due)
         cursor = {
             "after": refs[-1],
             "links": [*waiting, *chosen.ids],
             "new": [*new, *chosen.appearing],
             "all": len(refs) < SENT_A_STEP,
         }
-        more = replace(tally, found=len(refs), skipped=chosen.skipped, done=tally.done + chosen.skipped)
+        more = replace(
+            tally, found=len(refs), done=tally.done + chosen.skipped, skipped=chosen.skipped,
+            agreed=chosen.agreed, passed_over=chosen.passed_over,
+        )  # fmt: skip
         total = None
         if after is None:
             total = await sends.count_items(connection, due.integration, span)
@@ -134,17 +146,23 @@ class Sending:
         for item in stored.values():
             known = here.get(item.ref)
             wanted = link_to_send(item, integration, known, new_id=new_id)
-            if wanted is None:
-                chosen.skipped += 1
+            if wanted is None and (why := why_not_sent(item, integration, known)) is not None:
+                chosen.passed_over[why.value] += 1
+            elif wanted is None:
+                chosen.agreed += 1
             else:
                 (chosen.new if known is None else chosen.changed).append(wanted)
+                if known is not None:
+                    chosen.before[known.id] = known
         return chosen
 
-    async def _mark(self, connection: AsyncConnection, chosen: HandedOver, run_id: str) -> None:
+    async def _mark(self, connection: AsyncConnection, chosen: HandedOver, due: DueStep) -> None:
         now = await self._store.moment(connection)
         await links.add(connection, chosen.new, now=now, touched_at=0.0)
         await links.save(connection, chosen.changed, touched_at=0.0)
-        await sends.note_run(connection, chosen.ids, run_id)
+        await sends.note_run(connection, chosen.ids, due.run.id)
+        made = sent_record((chosen.before.get(link.id), link) for link in (*chosen.new, *chosen.changed))
+        await run_changes.record(connection, due.run.id, due.integration.id, made, at=now)
 
 
 def _went(link: Link) -> bool:

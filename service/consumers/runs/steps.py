@@ -3,25 +3,28 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from contracts.calendar import Integration
-from contracts.messages import QUEUE_RUNS
-from contracts.ports import Turn
+from contracts.messages import QUEUE_RUNS, IntegrationChange
+from contracts.ports import Turn, Urgency
 from service.crashpoints import crash_point
+from service.integrations.facts import tell_change
 from service.integrations.run_requests import request_step_after
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
 from service.store.messages import inbox
 from service.store.messages.inbox import MessageKey
 from service.store.runs import runs
-from service.store.runs.runs import COMPARISON_RUNS, Run, RunTally
+from service.store.runs.runs import COMPARISON_RUNS, DELETION_RUN, Run
+from service.store.runs.tally import RunTally
 
 FINISH_RUN = "finish"
 RUNS_BY_ITSELF = frozenset(COMPARISON_RUNS)
 RETRIEVE_STEP, MATCH_STEP, SEND_STEP, OVER_STEP = "retrieve", "match", "send", "over"
 MOVE_STEP = "move"
 NOTICES_STEP, WHOLE_STEP, COMPARE_STEP = "notices", "whole", "compare"
+UNDO_STEP = "undo"
 REMOVE_STEP, LEAVE_STEP, FORGET_STEP = "remove", "leave", "forget"
 
 
@@ -40,9 +43,14 @@ class DueStep:
     @property
     def turn(self) -> Turn:
         """Runs give way to live changes (R32)."""
-        return Turn(integration_id=self.integration.id, run=True)
+        return Turn(
+            integration_id=self.integration.id,
+            tenant_id=self.integration.tenant_id,
+            urgency=Urgency.RUN,
+        )
 
 
+EarlyEnd = Literal["failed", "cancelled"]
 StepHandler = Callable[[DueStep], Awaitable[None]]
 
 
@@ -90,11 +98,11 @@ class RunProgress:
             await request_step_after(connection, due.run, seconds=now)
         crash_point("runs.2")
 
-    async def end(self, due: DueStep, *, state: str, reason: str) -> None:
+    async def end(self, due: DueStep, *, state: EarlyEnd, reason: str) -> None:
         """The run is over before its last step; the sentence says why."""
         async with self._store.begin() as connection:
             at = await self._store.moment(connection)
-            await runs.end(connection, due.run.id, state=state, reason=reason, at=at)
+            await end_early(connection, due, state=state, reason=reason, at=at)
             await self.note(connection, due.key)
 
     async def wait(self, due: DueStep, *, seconds: float, now_doing: str) -> None:
@@ -107,3 +115,12 @@ class RunProgress:
     async def note(self, connection: AsyncConnection, key: MessageKey) -> None:
         now = await self._store.now(connection)
         await inbox.record(connection, QUEUE_RUNS, [(key, "done")], now=now)
+
+
+async def end_early(
+    connection: AsyncConnection, due: DueStep, *, state: EarlyEnd, reason: str, at: datetime
+) -> None:
+    """The run is over; whoever started it hears where it failed, also outside of these pages (R48)."""
+    ended = await runs.end(connection, due.run.id, state=state, reason=reason, at=at)
+    if ended and state == "failed" and due.run.kind != DELETION_RUN:
+        await tell_change(connection, due.integration, IntegrationChange.RUN_FAILED, now=at)

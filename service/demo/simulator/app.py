@@ -7,10 +7,12 @@ from fastapi import FastAPI
 
 from service.demo.simulator.api import routes
 from service.demo.simulator.api.batch import run_batch
-from service.demo.simulator.api.gate import ApiHandler, guarded
+from service.demo.simulator.api.call import ApiHandler
+from service.demo.simulator.api.gate import guarded
 from service.demo.simulator.clock import SteppedClock
 from service.demo.simulator.control import add_control
 from service.demo.simulator.health import add_health
+from service.demo.simulator.pages.company import add_company_page
 from service.demo.simulator.pages.consent import add_consent_pages
 from service.demo.simulator.pages.owner_pages import add_owner_pages
 from service.demo.simulator.world import SimulatedWorld
@@ -42,6 +44,7 @@ _BEHIND_A_TOKEN: list[tuple[str, str, ApiHandler]] = [
     ("GET", "/v1/channels", routes.list_channels),
     ("DELETE", "/v1/channels/{channel_id}", routes.close_channel),
     ("POST", "/v1/link_tokens", routes.link_token),
+    ("POST", "/v1/service_account_authorizations", routes.service_account_authorizations),
 ]
 
 
@@ -62,6 +65,7 @@ def create_app(world: SimulatedWorld) -> FastAPI:
     for method, path, handler in _OPEN:
         app.add_api_route(path, guarded(world, handler, open_to_all=True), methods=[method])
     add_consent_pages(app, world)
+    add_company_page(app, world)
     add_owner_pages(app, world)
     add_control(app, world)
     add_health(app, world)

@@ -27,12 +27,27 @@ def add_control(app: FastAPI, world: SimulatedWorld) -> None:
 
 
 def _from_this_machine(request: Request) -> None:
-    """404 for others, wherever it listens, and for a page of another site in a browser that runs here."""
-    asked = urlsplit(f"//{request.headers.get('Host', '')}").netloc
-    origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc != asked
-    if foreign or request.client is None or not _is_loopback(request.client.host):
+    """404 for others, wherever it listens, and for a page of another site in a browser that runs here.
+
+    Whoever owns a name may have it lead here, so that such a page is of the same site as this one.
+    """
+    try:
+        asked = urlsplit(f"//{request.headers.get('Host', '')}")
+        origin = request.headers.get("Origin")
+        foreign = origin is not None and urlsplit(origin).netloc != asked.netloc
+        ours = _is_nobodys(asked.hostname or "") and not foreign
+    except ValueError:
+        ours = False
+    if not ours or request.client is None or not _is_loopback(request.client.host):
         raise HTTPException(_NOT_FOUND)
+
+
+def _is_nobodys(host: str) -> bool:
+    """An address of this machine, or a name that nobody on the Internet can own (RFC 6761)."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return bool(host) and ("." not in host or host.endswith((".localhost", ".test")))
 
 
 def _is_loopback(host: str) -> bool:
@@ -172,6 +187,7 @@ def _person(mailbox: Mailbox) -> Json:
                 "profile_id": profile.profile_id,
                 "connected": profile.connected,
                 "revoked": profile.account.revoked,
+                "erased": profile.account.erased,
                 "channels": [channel.as_json() for channel in profile.account.channels.values()],
                 "calendars": [_bound(binding) for binding in profile.bindings],
             }
@@ -238,6 +254,16 @@ def _delete_event(world: SimulatedWorld, request: Request, _: Json) -> Json:
     return {}
 
 
+def _split_series(world: SimulatedWorld, request: Request, given: Json) -> Json:
+    path = request.path_params
+    return {"events": world.split_series(path["calendar_id"], path["key"], **given)}
+
+
+def _restore_event(world: SimulatedWorld, request: Request, given: Json) -> Json:
+    path = request.path_params
+    return {"event": world.restore_event(path["calendar_id"], path["key"], **given)}
+
+
 def _change_calendar(world: SimulatedWorld, request: Request, given: Json) -> Json:
     calendar_id = request.path_params["calendar_id"]
     calendar = world.calendar(calendar_id)
@@ -302,12 +328,15 @@ _VERBS: list[tuple[str, str, ControlVerb]] = [
     ("POST", "/accounts/{email}/disconnect", _to_account(SimulatedWorld.disconnect)),
     ("POST", "/accounts/{email}/reconnect", _to_account(SimulatedWorld.reconnect)),
     ("POST", "/accounts/{email}/revoke", _to_account(SimulatedWorld.revoke)),
+    ("POST", "/accounts/{email}/request-erasure", _to_account(SimulatedWorld.request_erasure)),
     ("POST", "/accounts/{email}/expire-access-tokens", _to_account(SimulatedWorld.expire_access_tokens)),
     ("POST", "/applications", _add_application),
     ("GET", "/events", _list_events),
     ("POST", "/calendars/{calendar_id}/events", _add_event),
     ("PUT", _EVENT, _change_event),
     ("DELETE", _EVENT, _delete_event),
+    ("POST", f"{_EVENT}/split", _split_series),
+    ("POST", f"{_EVENT}/restore", _restore_event),
     ("PUT", "/calendars/{calendar_id}", _change_calendar),
     ("POST", "/calendars/{calendar_id}/share", _share_calendar),
     ("GET", "/requests", _requests),

@@ -16,6 +16,8 @@ PROVIDER_KINDS = {
 }
 """What a person picks → provider_name, provider_service (CRONOFY.md C11), the word on the page."""
 
+EXTERNAL_UID_PREFIX = "evt_external_"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventOwner:
@@ -75,6 +77,8 @@ class ProviderCalendar:
     deleted: bool = False
     permission: str = "sandbox"
     events: dict[str, ProviderEvent] = field(default_factory=dict)
+    bin: dict[str, ProviderEvent] = field(default_factory=dict)
+    """What was deleted, and may be restored by its owner."""
     bindings: list["CalendarBinding"] = field(default_factory=list)
 
 
@@ -86,6 +90,8 @@ class Mailbox:
     email: str
     name: str
     zone: str
+    legacy: bool = False
+    """Whether it is reached by Exchange's old protocol, which Office 365 has given up (CRONOFY.md C58)."""
     calendars: dict[str, ProviderCalendar] = field(default_factory=dict)
     profiles: list["MailboxProfile"] = field(default_factory=list)
 
@@ -119,6 +125,8 @@ class MailboxProfile:
     mailbox: Mailbox
     account: "Account"
     connected: bool = True
+    lost_at: float | None = None
+    """Since when nothing of it is authorised."""
     syncing: bool = False
     bindings: list[CalendarBinding] = field(default_factory=list)
     held: list["AcceptedWrite"] = field(default_factory=list)
@@ -151,7 +159,15 @@ class Account:
     scope: str
     kind: str = "account"
     revoked: bool = False
+    erased: bool = False
+    """Its data were to be erased with the grant (CRONOFY.md C10)."""
     application_calendar_id: str | None = None
+    provider: str = ""
+    """Of a company's account: whose mailboxes it speaks for."""
+    delegated_scope: str = ""
+    """Of a company's account: what it may allow for a person (CRONOFY.md C61)."""
+    granted_by: "Account | None" = None
+    """The company's account through which it was authorised, where it was not by a person."""
     profiles: list[MailboxProfile] = field(default_factory=list)
     bindings: dict[str, CalendarBinding] = field(default_factory=dict)
     channels: dict[str, PushChannel] = field(default_factory=dict)
@@ -171,10 +187,13 @@ class AuthorizationCode:
     """An authorization code: short-lived, used once."""
 
     account: Account
-    profile: MailboxProfile
+    profile: MailboxProfile | None
+    """None for a company's account, which has no calendars of its own."""
     scope: str
     redirect_uri: str
     expires: float
+    challenge: str = ""
+    """What PKCE told of the verifier, where anything."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

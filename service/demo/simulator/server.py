@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,8 +22,12 @@ _PEOPLE = (
 
 
 def demo_world(*, client_id: str, client_secret: str) -> SimulatedWorld:
-    """One person at each of the five providers, and Cronofy's own limits."""
-    world = SimulatedWorld(client_id=client_id, client_secret=client_secret)
+    """One person at each of the five providers, and Cronofy's own limits.
+
+    Accounts and calendars have other ids each time: a database of before knows none of them.
+    """
+    seed = secrets.randbits(32)
+    world = SimulatedWorld(client_id=client_id, client_secret=client_secret, seed=seed)
     world.faults.change(per_second=50, per_minute=500)
     for provider, email, name in _PEOPLE:
         calendars = ("Calendar", "Family", {"name": "Public holidays", "read_only": True})

@@ -37,7 +37,7 @@ class EventTime:
 
 def iso_time(at: float) -> str:
     """Whole seconds in UTC."""
-    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(int(at), UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 @lru_cache(maxsize=1024)

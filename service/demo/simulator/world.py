@@ -146,6 +146,14 @@ class SimulatedWorld(SimulatorState):
     def delete_event(self, calendar_id: str, key: str, *, series: bool = False) -> None:
         owner.delete(self, self.calendar(calendar_id), key, series=series)
 
+    def split_series(self, calendar_id: str, key: str, **fields: Any) -> list[Json]:
+        """The owner changes *this and following*: those occurrences all get new identities."""
+        return [owner.shown(event) for event in owner.split(self, self.calendar(calendar_id), key, fields)]
+
+    def restore_event(self, calendar_id: str, key: str, **fields: Any) -> Json:
+        """What was deleted is fetched back, by its owner."""
+        return owner.shown(owner.restore(self, self.calendar(calendar_id), key, fields))
+
     def add_calendar(self, email: str, name: str, **details: Any) -> ProviderCalendar:
         return linking.add_calendar(self, self.mailbox(email), {"name": name, **details})
 
@@ -170,7 +178,10 @@ class SimulatedWorld(SimulatorState):
             linking.disconnect(self, profile)
 
     def reconnect(self, key: str) -> None:
-        """As if the person had followed profile_relink_url."""
+        """As if the person had followed profile_relink_url, from a page or from the mail of Cronofy's own.
+
+        Nothing tells the application so (CRONOFY.md C44).
+        """
         for profile in self.profiles(key):
             linking.link(self, profile.account.application, profile.mailbox, profile.account.scope)
 
@@ -178,6 +189,11 @@ class SimulatedWorld(SimulatorState):
         """The person withdrew the permission: tokens die, a refresh is invalid_grant."""
         for profile in self.profiles(key):
             grants.revoke_account(self, profile.account)
+
+    def request_erasure(self, key: str) -> None:
+        """The person asked Cronofy to be forgotten; the application is told (CRONOFY.md C45)."""
+        for profile in self.profiles(key):
+            channels.announce_profile(self, profile, "gdpr_requested")
 
     def expire_access_tokens(self, key: str | None = None) -> None:
         accounts = [profile.account for profile in self.profiles(key)] if key else [None]

@@ -8,12 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.tables import (
     attempts,
+    changes_made,
     dead_letter_acts,
     dead_letters,
     inbox,
     log_entries,
+    revocations,
     run_equals,
     runs,
+    sessions,
     suspects,
     used_tokens,
 )
@@ -70,6 +73,31 @@ async def forget_tokens(connection: AsyncConnection, *, before: float, limit: in
     old = select(used_tokens.c.id).where(used_tokens.c.expires_at < before)
     query = old.order_by(used_tokens.c.expires_at).limit(limit)
     return await _forget(connection, used_tokens, (used_tokens.c.id,), query)
+
+
+async def forget_changes(connection: AsyncConnection, *, before: float, limit: int) -> int:
+    """What was counted of people who have changed nothing since."""
+    key = changes_made.c.tenant_id, changes_made.c.user_id
+    old = (
+        select(*key)
+        .where(changes_made.c.changed_at < before)
+        .order_by(changes_made.c.changed_at)
+        .limit(limit)
+    )
+    return await _forget(connection, changes_made, key, old)
+
+
+async def forget_sessions(connection: AsyncConnection, *, before: float, limit: int) -> int:
+    """Sessions that were over by that moment (R45)."""
+    old = select(sessions.c.id).where(sessions.c.until < before).order_by(sessions.c.until).limit(limit)
+    return await _forget(connection, sessions, (sessions.c.id,), old)
+
+
+async def forget_revocations(connection: AsyncConnection, *, before: float, limit: int) -> int:
+    """Revocations so old that no token from before them lives any more (R45)."""
+    key = revocations.c.tenant_id, revocations.c.user_id
+    old = select(*key).where(revocations.c.revoked_at < before).order_by(revocations.c.revoked_at)
+    return await _forget(connection, revocations, key, old.limit(limit))
 
 
 async def forget_equals(connection: AsyncConnection, *, before: datetime, limit: int) -> int:

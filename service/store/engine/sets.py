@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Select,
     Table,
@@ -27,13 +26,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 TableRow = Mapping[str, Any]
 
 
-def among(connection: AsyncConnection, column: Column[Any], values: Iterable[str]) -> ColumnElement[bool]:
+def among(
+    connection: AsyncConnection, column: ColumnElement[Any], values: Iterable[str]
+) -> ColumnElement[bool]:
     """``column`` is one of ``values``; any number of them is one bound parameter."""
     if connection.dialect.name == "sqlite":
         entries = func.json_each(orjson.dumps(list(values)).decode()).table_valued("value")
         return column.in_(select(entries.c.value))
     array = bindparam(None, list(values), type_=ARRAY(Text))
     return cast(column, Text) == any_(array) if not isinstance(column.type, Text) else column == any_(array)
+
+
+def in_turn(tenant: ColumnElement[Any], *order: ColumnElement[Any]) -> ColumnElement[int]:
+    """What to order by first, that tenants take turns: the place of a row among its tenant's (R44)."""
+    return func.row_number().over(partition_by=tenant, order_by=order)
 
 
 async def put(connection: AsyncConnection, table: Table, rows: Sequence[TableRow]) -> None:

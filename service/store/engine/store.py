@@ -2,15 +2,16 @@
 
 import json
 import os
+import stat
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, event, literal, literal_column, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import (
     DBAPIError,
     DisconnectionError,
@@ -27,6 +28,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from contracts.errors import Unavailable
 from contracts.ports import Clock
 from service.store.engine import schema
+from service.store.engine.schema import SchemaState
+from service.store.engine.tls import with_authority
+from service.store.engine.troubles import DatabaseTrouble, connection_trouble, database_trouble, missing_file
 
 __all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
 
@@ -37,6 +41,7 @@ ANSWER_SECONDS = 40.0
 CONNECT_SECONDS = 10.0
 DATABASE_CLOCK: ColumnElement[float] = literal_column("extract(epoch FROM clock_timestamp())::float8")
 RESTS_SINCE = "rests since"
+WRITE_TO_READ_ONLY = "25006"
 TRUSTED_SECONDS = 5.0
 """Seconds after its last use for which an open connection is taken to work."""
 SERVER_SQLSTATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
@@ -44,10 +49,7 @@ SERVER_SQLSTATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
 """The first one writes into the file."""
-DAMAGED_FILE = {
-    "SQLITE_NOTADB": "the file is no SQLite database",
-    "SQLITE_CORRUPT": "the file is damaged; bring back a copy of it",
-}
+DAMAGED_FILE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
 class Store:
@@ -116,21 +118,35 @@ class Store:
         """As ``now``, as an aware UTC datetime."""
         return datetime.fromtimestamp(await self.now(connection), UTC)
 
-    async def upgrade(self) -> None:
+    async def upgrade(self) -> SchemaState:
         """Bring the schema up to date; several processes may try at once."""
+        async with self._alone_on_schema() as connection:
+            return await connection.run_sync(schema.upgrade)
+
+    async def downgrade(self, revision: str) -> Sequence[str]:
+        """Take back what came after that revision; what would lose something, and then nothing is done."""
+        async with self._alone_on_schema() as connection:
+            losing = await connection.run_sync(schema.losing, revision)
+            if not losing:
+                await connection.run_sync(schema.downgrade, revision)
+        return losing
+
+    @asynccontextmanager
+    async def _alone_on_schema(self) -> AsyncIterator[AsyncConnection]:
         with _translated():
             async with self.engine.begin() as connection:
                 if not self.sqlite:
                     await connection.execute(text("SELECT pg_advisory_xact_lock(4771120)"))
-                await connection.run_sync(schema.upgrade)
+                yield connection
 
-    async def behind(self) -> str | None:
-        """Says how the schema differs from what this program needs; None when it fits."""
+    def missing_file(self) -> DatabaseTrouble | None:
+        """What is wrong where SQLite's file is not there: to open it would make it."""
+        return missing_file(make_url(self.url).database or "") if self.sqlite else None
+
+    async def schema(self) -> SchemaState:
+        """Where the schema stands, and whether this program can work on it."""
         async with self.read() as connection:
-            present = await connection.run_sync(schema.present)
-        if present == schema.newest():
-            return None
-        return f"the database schema is at {present or 'nothing'}, this program needs {schema.newest()}"
+            return await connection.run_sync(schema.state)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -144,10 +160,11 @@ class _translated:  # noqa: N801 -- reads as an adjective at its use
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and _ails(error):
             cause = getattr(error, "orig", None) or error
-            why = _damage(error) or type(cause).__name__
-            raise Unavailable(f"the database cannot be used: {why}") from error
+            why, remedy = database_trouble(error) or (type(cause).__name__, None)
+            raise Unavailable(f"the database cannot be used: {why}", remedy=remedy) from error
         if isinstance(error, OSError):
-            raise Unavailable(f"the database cannot be reached: {type(error).__name__}") from error
+            why, remedy = connection_trouble(error)
+            raise Unavailable(f"the database cannot be reached: {why}", remedy=remedy) from error
 
 
 def _ails(error: Exception) -> bool:
@@ -159,25 +176,36 @@ def _ails(error: Exception) -> bool:
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if _damage(error):
+    if _damaged(error):
         return True
     state = getattr(getattr(error, "orig", error), "sqlstate", None)
     return isinstance(state, str) and state.startswith(SERVER_SQLSTATES)
 
 
-def _damage(error: BaseException) -> str | None:
-    """What ails an SQLite file, if it does; the names of corruption go on with where it was found."""
+def _damaged(error: BaseException) -> bool:
     name: str = getattr(getattr(error, "orig", error), "sqlite_errorname", "")
-    return next((words for beginning, words in DAMAGED_FILE.items() if name.startswith(beginning)), None)
+    return name.startswith(DAMAGED_FILE)
+
+
+BESIDE_SQLITE = ("-wal", "-shm", "-journal")
+"""What SQLite puts beside its file."""
 
 
 def make_private(path: str) -> None:
     """Let the file be there before SQLite makes it, for nobody but its owner; others take its rights on.
 
     One that is there is not opened: closing it again would give up every lock that this process has on it.
+    What a former version left open to everybody is closed to them; a group that was let in stays so.
     """
+    if path.startswith((":", "file:")):
+        return
     with suppress(OSError):  # SQLite says better what is wrong
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return
+    for name in (path, *(f"{path}{suffix}" for suffix in BESIDE_SQLITE)):
+        with suppress(OSError):
+            if (mode := stat.S_IMODE(os.stat(name).st_mode)) & stat.S_IRWXO:  # noqa: PTH116 -- as above
+                os.chmod(name, mode & ~stat.S_IRWXO)  # noqa: PTH101
 
 
 def _json(value: object) -> str:
@@ -219,8 +247,9 @@ def _sqlite_engine(url: str) -> AsyncEngine:
 
 def _postgresql_engine(url: str, pool_size: int, answer_within: float) -> AsyncEngine:
     settings = {"statement_timeout": "30000", "idle_in_transaction_session_timeout": "30000"}
+    address, tls = with_authority(url)
     engine = create_async_engine(
-        url,
+        address,
         pool_size=pool_size,
         max_overflow=5,
         hide_parameters=True,  # they are people's appointments, and errors are logged
@@ -228,10 +257,12 @@ def _postgresql_engine(url: str, pool_size: int, answer_within: float) -> AsyncE
             "server_settings": settings,
             "timeout": min(CONNECT_SECONDS, answer_within),
             "command_timeout": answer_within,
+            **tls,
         },
         **JSON_AS,
     )
     _try_before_use(engine)
+    _leave_when_demoted(engine)
     return engine
 
 
@@ -248,11 +279,40 @@ def _try_before_use(engine: AsyncEngine) -> None:
         if connection.driver_connection.is_closed():
             raise DisconnectionError
         if rested > TRUSTED_SECONDS:
-            _try_out(engine, connection)
+            _try_out(connection)
 
 
-def _try_out(engine: AsyncEngine, connection: Any) -> None:
+def _leave_when_demoted(engine: AsyncEngine) -> None:
+    """A server that was demoted answers and takes no writes: nothing is opened to it, and nothing kept.
+
+    Where one connection is refused a write, all of the pool are given up.
+    """
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def greet(connection: Any, _record: object) -> None:
+        if _is_read_only(connection):
+            connection.close()
+            raise ReadOnlyServer
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def give_up(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == WRITE_TO_READ_ONLY:
+            context.is_disconnect = True
+
+
+class ReadOnlyServer(OSError):
+    """The server answers, and takes no writes: it is a standby, or was demoted."""
+
+
+def _is_read_only(connection: Any) -> bool:
+    answer = connection.run_async(lambda driver: driver.fetchval("SHOW transaction_read_only"))
+    return bool(answer == "on")
+
+
+def _try_out(connection: Any) -> None:
     try:
-        engine.sync_engine.dialect.do_ping(connection)
+        works = not _is_read_only(connection)
     except Exception as error:
         raise DisconnectionError from error
+    if not works:
+        raise DisconnectionError

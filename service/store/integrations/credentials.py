@@ -8,11 +8,13 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from contracts.errors import Transient
+from contracts.errors import WrongKeys
 from contracts.ports import Credentials
 from service.store.engine import leases
 from service.store.engine.leases import LeaseColumns
 from service.store.engine.store import Store
+from service.store.integrations.grants import living_on
+from service.store.integrations.sealed_tokens import SealedTokens
 from service.store.tables import credentials
 
 RENEWAL_LEASES = LeaseColumns(
@@ -27,6 +29,7 @@ class CredentialsTable:
 
     def __init__(self, store: Store, keys: Sequence[str]) -> None:
         self._store = store
+        self._keys = keys
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     async def load(self, sub: str) -> Credentials | None:
@@ -34,8 +37,12 @@ class CredentialsTable:
             row = (await connection.execute(select(credentials).where(credentials.c.sub == sub))).first()
         return self._opened(row) if row is not None else None
 
-    async def save(self, new: Credentials) -> None:
-        """Replace what is known of the account: a person has just allowed access anew."""
+    async def save(self, new: Credentials) -> bool:
+        """Replace what is known of the account: a person has just allowed access anew.
+
+        False, and nothing replaced, where somebody lives on what is known and it allows more: a mailbox
+        may be linked by several, and who allows less than the others takes nothing from them.
+        """
         insert = sqlite.insert if self._store.sqlite else postgresql.insert
         statement = insert(credentials).values(sub=new.sub, **self._sealed(new))
         changed = {
@@ -44,7 +51,25 @@ class CredentialsTable:
             **RENEWAL_ENDED,
         }
         async with self._store.begin() as connection:
+            known = select(credentials.c.scope).where(credentials.c.sub == new.sub).with_for_update()
+            before = await connection.scalar(known)
+            if _allows_less(new.scope, than=before or "") and await living_on(connection, new.sub):
+                return False
             await connection.execute(statement.on_conflict_do_update(index_elements=["sub"], set_=changed))
+        return True
+
+    def seal(self, text: str) -> str:
+        """As tokens are kept: nobody without a key reads it."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def unseal(self, sealed: str) -> str:
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken as error:
+            raise WrongKeys from error
+
+    async def readable(self) -> bool:
+        return not await SealedTokens(self._store, self._keys).first_unopened()
 
     async def lease(self, sub: str, *, epoch: int, holder: str, seconds: float) -> int | None:
         """The epoch under which the holder alone may renew; None while another may (database's clock)."""
@@ -75,25 +100,25 @@ class CredentialsTable:
 
     def _sealed(self, plain: Credentials) -> dict[str, Any]:
         return {
-            "access_token": self._fernet.encrypt(plain.access_token.encode()).decode(),
-            "refresh_token": self._fernet.encrypt(plain.refresh_token.encode()).decode(),
+            "access_token": self.seal(plain.access_token),
+            "refresh_token": self.seal(plain.refresh_token),
             "expires_at": plain.expires_at,
             "scope": plain.scope,
             "saved_at": datetime.fromtimestamp(plain.saved_at, UTC),
         }
 
     def _opened(self, row: Row[Any]) -> Credentials:
-        try:
-            access = self._fernet.decrypt(row.access_token).decode()
-            refresh = self._fernet.decrypt(row.refresh_token).decode()
-        except InvalidToken as error:
-            raise Transient("no key of ENCRYPTION_KEYS opens the stored tokens") from error
         return Credentials(
             sub=row.sub,
-            access_token=access,
-            refresh_token=refresh,
+            access_token=self.unseal(row.access_token),
+            refresh_token=self.unseal(row.refresh_token),
             expires_at=row.expires_at,
             saved_at=row.saved_at.timestamp(),
             scope=row.scope,
             epoch=row.refresh_epoch,
         )
+
+
+def _allows_less(scope: str, *, than: str) -> bool:
+    """Whether it lacks a word of the other; an answer without a scope allows what was asked for."""
+    return bool(scope) and not set(than.split()) <= set(scope.split())

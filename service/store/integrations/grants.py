@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Status
+from contracts.calendar import Reason, Status
 from service.store.integrations.listing import Owner
 from service.store.tables import credentials, integrations
 
@@ -24,6 +24,7 @@ async def to_reconnect(
             integrations.c.profile_name == profile_name,
             integrations.c.deleted_at.is_(None),
             integrations.c.status.in_((Status.NOT_CONNECTED, Status.SETUP)),
+            integrations.c.erasing_since.is_(None),
         )
         .order_by(integrations.c.id)
     )
@@ -65,12 +66,38 @@ async def uses_profile(connection: AsyncConnection, sub: str, profile_id: str, *
     return found is not None
 
 
+async def uses_account(connection: AsyncConnection, sub: str, *, but: Sequence[str] = ()) -> bool:
+    """Whether an integration other than these needs anything of that account, a leaving one included."""
+    table = integrations.c
+    mine = (table.sub == sub, table.erased_at.is_(None), table.erasing_since.is_(None))
+    found = await connection.scalar(select(table.id).where(*mine, table.id.not_in(but)).limit(1))
+    return found is not None
+
+
+async def erase_unused(connection: AsyncConnection, sub: str) -> None:
+    """Erase the account's tokens, unless an integration lives on them."""
+    used = select(integrations.c.id).where(integrations.c.sub == sub, integrations.c.erased_at.is_(None))
+    await connection.execute(delete(credentials).where(credentials.c.sub == sub, ~used.exists()))
+
+
+async def living_on(connection: AsyncConnection, sub: str) -> Sequence[str]:
+    """The integrations, of whomever, that are not known to have lost that account."""
+    table = integrations.c
+    mine = (table.sub == sub, table.deleted_at.is_(None), table.status != Status.NOT_CONNECTED)
+    return list(await connection.scalars(select(table.id).where(*mine).order_by(table.id)))
+
+
 async def hand_over(connection: AsyncConnection, ids: Sequence[str], *, sub: str, profile_id: str) -> None:
     """Give these integrations a new grant; the tokens that it replaces are erased, unless others use them."""
     mine = integrations.c.id.in_(ids)
     query = select(integrations.c.sub).where(mine, integrations.c.sub != sub).order_by(integrations.c.id)
     before = set(await connection.scalars(query.with_for_update()))
-    grant = {"sub": sub, "profile_id": profile_id, "channel_id": None}
+    # another profile's calendars have other ids, all of them: what keeps it disconnected is the account (R1)
+    anew = (integrations.c.profile_id != profile_id, integrations.c.status == Status.NOT_CONNECTED)
+    await connection.execute(
+        update(integrations).where(mine, *anew).values(reason=Reason.PERMISSION_WITHDRAWN)
+    )
+    grant = {"sub": sub, "profile_id": profile_id, "channel_id": None, "grant_refused": False}
     await connection.execute(update(integrations).where(mine).values(**grant))
     used = select(integrations.c.sub).where(integrations.c.erased_at.is_(None))
     await connection.execute(

@@ -1,10 +1,10 @@
 """Integrations, their state rows and what they mean to a message."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,7 @@ from contracts.calendar import EventTypes, Integration, IntegrationId, Reason, S
 from contracts.vorex import ItemType
 from service.store.engine.sets import among
 from service.store.integrations.reads import forget_reads
-from service.store.tables import integration_state, integrations, links, prior_events
+from service.store.tables import held_imports, integration_state, integrations, links, prior_events
 
 
 def integration_of(row: RowMapping) -> Integration:
@@ -39,6 +39,8 @@ def integration_of(row: RowMapping) -> Integration:
         finished_at=row["finished_at"],
         baseline_at=row["baseline_at"],
         deleted_at=row["deleted_at"],
+        known_since=row["known_since"],
+        watching_since=row["watching_since"],
     )
 
 
@@ -49,6 +51,16 @@ async def load(
     wanted = select(integrations).where(among(connection, integrations.c.id, ids)).order_by(integrations.c.id)
     rows = await connection.execute(wanted.with_for_update() if lock else wanted)
     return {row["id"]: integration_of(row) for row in rows.mappings()}
+
+
+async def of_person(
+    connection: AsyncConnection, tenant_id: str, user_id: str, *, until: datetime
+) -> Sequence[str]:
+    """A person's living integrations that were there at that moment."""
+    table = integrations.c
+    mine = (table.tenant_id == tenant_id, table.user_id == user_id, table.deleted_at.is_(None))
+    rows = await connection.scalars(select(table.id).where(*mine, table.created_at <= until))
+    return list(rows)
 
 
 async def count_syncing(connection: AsyncConnection) -> int:
@@ -78,6 +90,15 @@ async def change(connection: AsyncConnection, integration_id: str, **values: Any
     return bool(result.rowcount)
 
 
+def standing(status: Status, at: datetime) -> dict[str, Any]:
+    """The columns of a status for ``change``; since when it stands stays where it is no other one."""
+    table = integrations.c
+    return {
+        "status": status.value,
+        "status_since": case((table.status == status.value, table.status_since), else_=at),
+    }
+
+
 async def change_state(connection: AsyncConnection, integration_id: str, **values: Any) -> None:
     """Set these columns of an integration's state row."""
     await connection.execute(
@@ -93,6 +114,21 @@ async def synced(connection: AsyncConnection, ids: Iterable[str], at: datetime) 
     await connection.execute(update(integration_state).where(key.in_(mine)).values(last_sync_at=at))
 
 
+async def learn_anew(connection: AsyncConnection, integration: Integration) -> None:
+    """Events may have other ids by now: nothing is brought or sent before one complete reading (R36).
+
+    Until when all of them were known is remembered from the last such reading; one that never was is due as
+    it is.
+    """
+    if integration.baseline_at is None:
+        return
+    query = select(integration_state.c.full_read_at).where(
+        integration_state.c.integration_id == integration.id
+    )
+    since = await connection.scalar(query) or integration.baseline_at
+    await change(connection, integration.id, baseline_at=None, known_since=since)
+
+
 async def renumber(connection: AsyncConnection, integration: Integration, calendar_id: str) -> None:
     """Pairs stay pairs; a read under way writes nothing more, and a channel for the new id is wanted."""
     mine = (links.c.integration_id == integration.id, links.c.calendar_id == integration.calendar_id)
@@ -103,5 +139,18 @@ async def renumber(connection: AsyncConnection, integration: Integration, calend
         prior_events.c.calendar_id == integration.calendar_id,
     )
     await connection.execute(update(prior_events).where(*prior).values(calendar_id=calendar_id))
+    held = (
+        held_imports.c.integration_id == integration.id,
+        held_imports.c.calendar_id == integration.calendar_id,
+    )
+    await connection.execute(update(held_imports).where(*held).values(calendar_id=calendar_id))
     await change(connection, integration.id, calendar_id=calendar_id, channel_id=None)
     await forget_reads(connection, integration.id)
+
+
+async def tenants(connection: AsyncConnection, *, of: Collection[str] | None = None) -> frozenset[str]:
+    """Who, of these or at all, has an integration that is not deleted."""
+    living = select(integrations.c.tenant_id).where(integrations.c.deleted_at.is_(None)).distinct()
+    if of is not None:
+        living = living.where(among(connection, integrations.c.tenant_id, of))
+    return frozenset(await connection.scalars(living))

@@ -1,6 +1,6 @@
 """What the reader of linked calendars asks of the store: whose turn it is, and what is remembered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,12 +8,13 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, LinkState, Origin, Status
+from contracts.calendar import Integration, ItemRef, LinkState, Origin, Status
 from contracts.event_fields import EventFields
 from contracts.times import ONE_DAY
 from service.store.engine import leases
 from service.store.engine.leases import LeaseColumns
-from service.store.engine.sets import among
+from service.store.engine.sets import among, in_turn
+from service.store.integrations.at_work import at_work
 from service.store.tables import (
     deletions,
     integration_state,
@@ -41,6 +42,8 @@ class ReadTurn:
     since: datetime | None
     """The oldest change to read for; None: nothing was noticed."""
     began_at: float
+    known_until: datetime | None = None
+    """When the last complete reading ended (R36)."""
 
 
 async def hold_turns(connection: AsyncConnection, integration_id: str) -> None:
@@ -49,21 +52,33 @@ async def hold_turns(connection: AsyncConnection, integration_id: str) -> None:
     await connection.execute(select(state.c.read_epoch).where(mine).with_for_update())
 
 
-async def notice(connection: AsyncConnection, integration_id: str, since: datetime, *, now: float) -> None:
-    """Remember that there may be changes since then."""
+async def notice(
+    connection: AsyncConnection, integration_id: str, since: datetime, *, now: float, heard: bool = False
+) -> bool:
+    """Remember that there may be changes since then; ``heard``: because a notice of Cronofy's said so.
+
+    Whether something was remembered already that no read has begun for: the same read serves both.
+    """
     row = (
         await connection.execute(
             select(state.c.noticed_since).where(state.c.integration_id == integration_id).with_for_update()
         )
     ).one_or_none()
     if row is None:
-        return
+        return False
     oldest = since if row.noticed_since is None else min(since, row.noticed_since)
     await connection.execute(
         update(state)
         .where(state.c.integration_id == integration_id)
-        .values(noticed_since=oldest, noticed_at=now)
+        .values(noticed_since=oldest, noticed_at=now, **({"heard_at": now} if heard else {}))
     )
+    return row.noticed_since is not None
+
+
+async def hear(connection: AsyncConnection, integration_id: str, *, now: float) -> None:
+    """Remember that Cronofy sent a notice, whatever it said."""
+    mine = state.c.integration_id == integration_id
+    await connection.execute(update(state).where(mine).values(heard_at=now))
 
 
 async def last_checked(connection: AsyncConnection, integration_id: str) -> datetime | None:
@@ -72,12 +87,15 @@ async def last_checked(connection: AsyncConnection, integration_id: str) -> date
     return await connection.scalar(query)
 
 
+async def last_began(connection: AsyncConnection, integration_id: str) -> float:
+    """When the last read that ended well had begun; 0 before the first."""
+    query = select(state.c.read_began_at).where(state.c.integration_id == integration_id)
+    return await connection.scalar(query) or 0.0
+
+
 async def covered(connection: AsyncConnection, integration_id: str, at: float) -> bool:
     """Whether a read that began at or after this moment has ended well."""
-    began = await connection.scalar(
-        select(state.c.read_began_at).where(state.c.integration_id == integration_id)
-    )
-    return began is not None and began >= at
+    return await last_began(connection, integration_id) >= at
 
 
 async def take_turn(connection: AsyncConnection, integration_id: str, *, now: float) -> ReadTurn | None:
@@ -101,7 +119,9 @@ async def take_turn(connection: AsyncConnection, integration_id: str, *, now: fl
     )
     if epoch is None:
         return None
-    return ReadTurn(integration_id=integration_id, epoch=epoch, since=since, began_at=now)
+    return ReadTurn(
+        integration_id=integration_id, epoch=epoch, since=since, began_at=now, known_until=row.full_read_at
+    )
 
 
 async def keep_turn(connection: AsyncConnection, turn: ReadTurn, *, now: float) -> bool:
@@ -125,19 +145,20 @@ async def _set(connection: AsyncConnection, turn: ReadTurn, **values: object) ->
     return await leases.write(connection, READ_LEASES, turn.integration_id, epoch=turn.epoch, **values)
 
 
-async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -> Sequence[str]:
-    """Integrations that sync and have a notice nobody reads."""
-    rows = await connection.scalars(
-        select(state.c.integration_id)
+async def unread(connection: AsyncConnection, *, now: float, limit: int = 100) -> Mapping[str, str]:
+    """Integrations that sync and have a notice nobody reads, with their tenants, who take turns (R44)."""
+    oldest = state.c.noticed_at.nulls_first(), state.c.integration_id
+    rows = await connection.execute(
+        select(state.c.integration_id, integrations.c.tenant_id)
         .join(integrations, integrations.c.id == state.c.integration_id)
-        .where(integrations.c.active, integrations.c.status == Status.CONNECTED)
+        .where(at_work(), integrations.c.status == Status.CONNECTED)
         .where(integrations.c.deleted_at.is_(None), integrations.c.baseline_at.is_not(None))
         .where(or_(state.c.noticed_since.is_not(None), state.c.reading_since.is_not(None)))
         .where(READ_LEASES.free(now))
-        .order_by(state.c.noticed_at.nulls_first(), state.c.integration_id)
+        .order_by(in_turn(integrations.c.tenant_id, *oldest), *oldest)
         .limit(limit)
     )
-    return rows.all()
+    return {row.integration_id: row.tenant_id for row in rows}
 
 
 async def prior_among(
@@ -153,6 +174,15 @@ async def prior_among(
     return frozenset(rows)
 
 
+async def has_prior(connection: AsyncConnection, integration: Integration) -> bool:
+    """Whether there is any event on the calendar that real-time sync does not bring."""
+    mine = (
+        prior_events.c.integration_id == integration.id,
+        prior_events.c.calendar_id == integration.calendar_id,
+    )
+    return await connection.scalar(select(prior_events.c.event_key).where(*mine).limit(1)) is not None
+
+
 async def add_prior(connection: AsyncConnection, integration: Integration, keys: Iterable[str]) -> None:
     """Remember these events as not to be brought."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -164,10 +194,27 @@ async def add_prior(connection: AsyncConnection, integration: Integration, keys:
         await connection.execute(dialect.insert(prior_events).on_conflict_do_nothing(), rows)
 
 
+async def forget_prior(connection: AsyncConnection, integration: Integration, keys: Iterable[str]) -> None:
+    """These are events like any others again."""
+    mine = (
+        prior_events.c.integration_id == integration.id,
+        prior_events.c.calendar_id == integration.calendar_id,
+    )
+    these = among(connection, prior_events.c.event_key, keys)
+    await connection.execute(delete(prior_events).where(*mine, these))
+
+
 async def copies_of_others(
-    connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
+    connection: AsyncConnection,
+    integration: Integration,
+    starts: Iterable[datetime],
+    *,
+    most: int,
 ) -> Sequence[EventFields]:
-    """What other people's syncs keep at these moments on the very same calendar (R1)."""
+    """What other people's syncs keep at these moments on the very same calendar (R1).
+
+    The oldest of so many at most: what is not compared is imported, as it is where nobody shares (R43).
+    """
     others = await connection.scalars(
         select(integrations.c.id)
         .where(integrations.c.provider_name == integration.provider_name)
@@ -186,6 +233,8 @@ async def copies_of_others(
         .where(items.c.tenant_id == integration.tenant_id, items.c.starts_at.in_(sorted(starts)))
         .where(among(connection, links.c.integration_id, theirs))
         .where(links.c.origin == Origin.OURS, links.c.ended_at.is_(None))
+        .order_by(links.c.id)
+        .limit(most)
     )
     return [EventFields.from_wire_dict(row) for row in rows if row]
 
@@ -201,10 +250,11 @@ async def pairs(connection: AsyncConnection, integration_id: str) -> int:
 
 
 async def recent_deletions(connection: AsyncConnection, integration_id: str, *, now: datetime) -> int:
-    """Deletions of the last 24 hours, carried out or held (R11)."""
+    """Deletions of the last 24 hours, carried out or held; a series is one (R11, R39)."""
+    one = func.coalesce(links.c.series_identifier, deletions.c.link_id)
     count = await connection.scalar(
-        select(func.count())
-        .select_from(deletions)
+        select(func.count(one.distinct()))
+        .select_from(deletions.join(links, links.c.id == deletions.c.link_id))
         .where(deletions.c.integration_id == integration_id, deletions.c.noticed_at > now - ONE_DAY)
     )
     return count or 0
@@ -246,6 +296,49 @@ async def held_deletions(
     return [(row.id, row.item_ref) for row in rows]
 
 
+async def held_series(
+    connection: AsyncConnection, integration_id: str, *, after: str, limit: int
+) -> Mapping[str, Sequence[str]]:
+    """The same as questions, a series as one (R39): the refs of the items of each, behind a key."""
+    key = func.coalesce(links.c.series_identifier, links.c.id)
+    waits = (
+        links.c.id == deletions.c.link_id,
+        deletions.c.integration_id == integration_id,
+        deletions.c.state == "held",
+        links.c.calendar_id == integrations.c.calendar_id,
+        integrations.c.id == integration_id,
+    )
+    some = (
+        select(key.label("key"))
+        .where(*waits, key > after)
+        .group_by(key)
+        .order_by(key)
+        .limit(limit)
+        .correlate(None)
+    )
+    rows = await connection.execute(
+        select(key.label("key"), links.c.item_ref).where(*waits, key.in_(some)).order_by(key, links.c.id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.key, []).append(row.item_ref)
+    return found
+
+
+async def let_go_of_series(
+    connection: AsyncConnection, integration_id: str, *, since: float
+) -> Sequence[tuple[str, ItemRef, str]]:
+    """Occurrences of others that were read as deleted since then and let go: link, item, series."""
+    rows = await connection.execute(
+        select(links.c.id, links.c.item_ref, links.c.series_identifier)
+        .where(links.c.integration_id == integration_id, links.c.series_identifier.is_not(None))
+        .where(links.c.state == LinkState.LET_GO, links.c.origin == Origin.EXTERNAL)
+        .where(links.c.exists_there.is_(False), links.c.read_at >= since)
+        .order_by(links.c.id)
+    )
+    return [(row.id, ItemRef(row.item_ref), row.series_identifier) for row in rows]
+
+
 async def forget_deletions(connection: AsyncConnection, link_ids: Sequence[str]) -> None:
     """These were answered by a person, and count no more among the deletions of a day."""
     await connection.execute(delete(deletions).where(among(connection, deletions.c.link_id, link_ids)))
@@ -279,6 +372,15 @@ async def unseen_copies(
         .limit(limit)
     )
     return [(row.id, row.item_ref) for row in rows]
+
+
+async def last_whole(connection: AsyncConnection, integration_id: str) -> datetime | None:
+    """When the whole calendar was read last, to its end."""
+    state = integration_state.c
+    found: datetime | None = await connection.scalar(
+        select(state.full_read_at).where(state.integration_id == integration_id)
+    )
+    return found
 
 
 async def forget_reads(connection: AsyncConnection, integration_id: str) -> None:

@@ -1,20 +1,26 @@
 """Items and their assignees: the rows behind My Calendar."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, IntegrationId, Item, ItemRef
 from contracts.times import as_instant
 from contracts.vorex import ItemContent, ItemType
-from handlers.compose import event_span
+from handlers.texts.compose import event_span
 from service.store.engine.sets import among, put, put_over
 from service.store.tables import item_assignees, items, links
+
+MOST_BEGINNING = 1_000
+MOST_AT_A_MOMENT = 20
+"""So many of a person's items are held against the events of a page, or so many for each moment (R43)."""
+_SHOWN = [column for column in items.c if not column.name.startswith("message_")]
+"""All but the message that brought the item, which may be larger than all the rest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,9 +56,15 @@ async def load(
     connection: AsyncConnection, refs: Iterable[str], *, lock: bool = False
 ) -> dict[ItemRef, Item]:
     """These items, tombstones included; locked in the order of their refs where asked."""
-    wanted = select(items).where(among(connection, items.c.ref, refs)).order_by(items.c.ref)
+    wanted = select(*_SHOWN).where(among(connection, items.c.ref, refs)).order_by(items.c.ref)
     rows = await connection.execute(wanted.with_for_update() if lock else wanted)
     return {row["ref"]: item_of(row) for row in rows.mappings()}
+
+
+async def known_among(connection: AsyncConnection, refs: Collection[ItemRef]) -> frozenset[ItemRef]:
+    """Those of which there is an item, or was one."""
+    rows = await connection.scalars(select(items.c.ref).where(among(connection, items.c.ref, refs)))
+    return frozenset(ItemRef(ref) for ref in rows)
 
 
 async def unlinked(
@@ -63,24 +75,44 @@ async def unlinked(
     Nothing is locked: whoever acts on them locks the items first and asks again. What begins then at the
     tenant is found first and who has it after, or a planner might go through all that the person has.
     """
-    beginning = await connection.scalars(
-        select(items.c.ref)
-        .where(items.c.tenant_id == integration.tenant_id)
-        .where(items.c.starts_at.in_(sorted(starts)), items.c.deleted.is_(False))
-    )
-    refs = beginning.all()
-    if not refs:
-        return []
     here = (
         exists()
         .where(links.c.item_ref == item_assignees.c.item_ref)
         .where(links.c.integration_id == integration.id, links.c.calendar_id == integration.calendar_id)
     )
+    return await _beginning(connection, integration, starts, ~here)
+
+
+async def of_person_at(
+    connection: AsyncConnection, integration: Integration, starts: Iterable[datetime]
+) -> Sequence[Item]:
+    """The person's living items that begin at one of these moments, linked or not; nothing is locked."""
+    refs = await _beginning(connection, integration, starts)
+    return list((await load(connection, refs)).values()) if refs else []
+
+
+async def _beginning(
+    connection: AsyncConnection,
+    integration: Integration,
+    starts: Iterable[datetime],
+    *which: ColumnElement[bool],
+) -> Sequence[ItemRef]:
+    """The first of the person's living items that begin then: more would only be loaded to no use."""
+    moments = sorted(starts)
+    beginning = await connection.scalars(
+        select(items.c.ref)
+        .where(items.c.tenant_id == integration.tenant_id)
+        .where(items.c.starts_at.in_(moments), items.c.deleted.is_(False))
+    )
+    refs = beginning.all()
+    if not refs:
+        return []
     query = (
         select(item_assignees.c.item_ref)
         .where(among(connection, item_assignees.c.item_ref, refs))
-        .where(item_assignees.c.user_id == integration.user_id, ~here)
+        .where(item_assignees.c.user_id == integration.user_id, *which)
         .order_by(item_assignees.c.item_ref)
+        .limit(max(MOST_BEGINNING, MOST_AT_A_MOMENT * len(moments)))
     )
     return [ItemRef(ref) for ref in await connection.scalars(query)]
 
@@ -117,10 +149,12 @@ async def _save_assignees(connection: AsyncConnection, changed: Sequence[Item]) 
 
 
 async def _add_assignees(connection: AsyncConnection, changed: Sequence[Item]) -> None:
+    """Of a deleted item those who had it: they may want it back (R50)."""
     rows = [
         {"item_ref": item.ref, "tenant_id": item.tenant_id, "user_id": user_id}
         for item in changed
-        for user_id in item.assignees
+        if item.content is not None
+        for user_id in item.content.assignees
     ]
     await put(connection, item_assignees, rows)
 

@@ -1,19 +1,20 @@
 """A person's My Calendar, as its pages and the API read it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Item, ItemRef
 from contracts.times import InstantOrDay
 from contracts.vorex import ItemType
+from service.store.engine.sets import among
 from service.store.items.items import item_of
-from service.store.tables import item_assignees, items
+from service.store.tables import integrations, item_assignees, items, links
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,46 +50,158 @@ class MonthItem:
     start: InstantOrDay
     end: InstantOrDay | None
     read_only_reason: str | None
+    version: int = 0
+    imported_by: str | None = None
+    """The integration whose calendar brought it; None where Vorex made it."""
+    private: bool = False
+    free: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether it takes the person's time."""
+        return not (self.free or self.completed)
 
 
-_SHOWN = [column for column in items.c if not column.name.startswith("message_")]
-"""All but the message that brought the item, which is as large as all the rest."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meeting:
+    """What is known of the meeting behind an imported appointment (R40)."""
+
+    guests: int = 0
+    join_url: str | None = None
+
+
+NO_MEETING = Meeting()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DayItem:
+    """As much of an item as an agenda shows."""
+
+    glance: MonthItem
+    account_name: str | None
+    location: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemFilter:
+    """Which of a person's items are shown; what is None does not matter."""
+
+    types: frozenset[str] | None = None
+    sources: frozenset[str] | None = None
+    """Integrations by which items came, and VOREX for all that came by none of those in ``known``."""
+    known: frozenset[str] = frozenset()
+    """The integrations that can be chosen."""
+    q: str = ""
+    """A part of title, place or account, in letters of any size."""
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.types is not None:
+            found.append(items.c.item_type.in_(self.types))
+        if self.sources is not None:
+            found.append(self._of_sources(self.sources))
+        if self.q:
+            texts = [items.c.content[name].as_string() for name in ("title", "location", "account_name")]
+            found.append(or_(*(text.icontains(self.q, autoescape=True) for text in texts)))
+        return found
+
+    def _of_sources(self, sources: frozenset[str]) -> ColumnElement[bool]:
+        came = items.c.imported_by.in_(sources - {VOREX})
+        others = or_(items.c.imported_by.is_(None), items.c.imported_by.not_in(self.known))
+        return or_(came, others) if VOREX in sources else came
+
+
+VOREX = "vorex"
+EVERY_ITEM = ItemFilter()
+_Shown = TypeVar("_Shown")
+
+
+@dataclass(frozen=True, slots=True)
+class RowShape(Generic[_Shown]):
+    """How much of each item a list asks for, and what becomes of its row."""
+
+    columns: Sequence[ColumnElement[Any]]
+    read: Callable[[RowMapping], _Shown]
 
 
 async def page(
     connection: AsyncConnection,
     tenant_id: str,
     user_id: str,
+    shape: RowShape[_Shown],
     *,
     since: RangeBound | None,
     until: RangeBound | None,
     after: PagePosition | None,
     limit: int,
-) -> Sequence[tuple[Item, PagePosition]]:
-    """The person's living items with a date that touch the range, by start."""
-    wanted = _dated(select(*_SHOWN), tenant_id, user_id)
+    wanted: ItemFilter = EVERY_ITEM,
+) -> Sequence[tuple[_Shown, PagePosition]]:
+    """The person's living items with a date that touch the range, by start, each with the place behind it."""
+    query = _dated(select(items.c.ref, items.c.starts_at, *shape.columns), tenant_id, user_id)
+    query = query.where(*wanted.clauses())
     if since is not None:
-        wanted = wanted.where(_ends_after(since))
+        query = query.where(_ends_after(since))
     if until is not None:
-        wanted = wanted.where(_starts_before(until))
+        query = query.where(_starts_before(until))
     if after is not None:
-        behind = and_(items.c.starts_at == after.starts_at, items.c.ref > after.ref)
-        wanted = wanted.where(or_(items.c.starts_at > after.starts_at, behind))
-    rows = await connection.execute(wanted.order_by(items.c.starts_at, items.c.ref).limit(limit))
+        query = query.where(_behind(after))
+    rows = await connection.execute(query.order_by(items.c.starts_at, items.c.ref).limit(limit))
     return [
-        (item_of(row), PagePosition(starts_at=row["starts_at"], ref=ItemRef(row["ref"])))
+        (shape.read(row), PagePosition(starts_at=row["starts_at"], ref=ItemRef(row["ref"])))
         for row in rows.mappings()
     ]
 
 
-_GLANCED = (
-    items.c.item_id,
-    items.c.item_type,
-    items.c.content,
-    items.c.starts_at,
-    items.c.ends_at,
-    items.c.read_only_reason,
-)
+async def meetings(
+    connection: AsyncConnection, tenant_id: str, user_id: str, refs: Collection[str]
+) -> Mapping[ItemRef, Meeting]:
+    """The meetings behind these items, on the calendars of this person."""
+    if not refs:
+        return {}
+    rows = await connection.execute(
+        select(links.c.item_ref, links.c.guests, links.c.join_url)
+        .join(integrations, integrations.c.id == links.c.integration_id)
+        .where(integrations.c.tenant_id == tenant_id, integrations.c.user_id == user_id)
+        .where(among(connection, links.c.item_ref, refs))
+        .where(links.c.exists_there, links.c.ended_at.is_(None))
+        .where(or_(links.c.guests > 0, links.c.join_url.is_not(None)))
+        .order_by(links.c.id)
+    )
+    return {ItemRef(row.item_ref): Meeting(guests=row.guests, join_url=row.join_url) for row in rows}
+
+
+async def count_appointments(connection: AsyncConnection, tenant_id: str, user_id: str, *, most: int) -> int:
+    """The person's living appointments, whoever made them; no more of them than ``most`` are looked at."""
+    mine = (
+        select(items.c.ref)
+        .join(item_assignees, item_assignees.c.item_ref == items.c.ref)
+        .where(item_assignees.c.tenant_id == tenant_id, item_assignees.c.user_id == user_id)
+        .where(items.c.item_type == ItemType.APPOINTMENT.value, items.c.deleted.is_(False))
+        .limit(most)
+    )
+    return int(await connection.scalar(select(func.count()).select_from(mine.subquery())) or 0)
+
+
+async def deleted(
+    connection: AsyncConnection, tenant_id: str, user_id: str, *, since: datetime, skip: int, limit: int
+) -> Sequence[Item]:
+    """The person's appointments that were deleted since then, by no calendar, the last one first."""
+    query = (
+        select(*WHOLE_ITEMS.columns)
+        .join(item_assignees, item_assignees.c.item_ref == items.c.ref)
+        .where(item_assignees.c.tenant_id == tenant_id, item_assignees.c.user_id == user_id)
+        .where(items.c.deleted, items.c.item_type == ItemType.APPOINTMENT.value)
+        .where(items.c.content.is_not(None), items.c.read_only_reason.is_(None))
+        .where(items.c.stored_at >= since, items.c.changed_by.is_(None))
+        .order_by(items.c.changed_at.desc(), items.c.ref)
+        .offset(skip)
+        .limit(limit)
+    )
+    return [item_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+LONGEST_GLANCED_TITLE = 200
+"""Characters of a title that a square of the month can show; a day's page shows the whole."""
 
 
 async def glances(
@@ -99,15 +212,47 @@ async def glances(
     since: RangeBound,
     until: RangeBound,
     limit: int,
+    wanted: ItemFilter = EVERY_ITEM,
 ) -> Sequence[MonthItem]:
     """The person's items around the range, by start; such as lie just outside may be among them."""
-    wanted = (
-        _dated(select(*_GLANCED), tenant_id, user_id)
-        .where(_ends_about(since), _starts_about(until))
+    columns = _glanced(longest_title=LONGEST_GLANCED_TITLE)
+    query = (
+        _dated(select(items.c.starts_at, *columns), tenant_id, user_id)
+        .where(_ends_about(since), _starts_about(until), *wanted.clauses())
         .order_by(items.c.starts_at, items.c.ref)
         .limit(limit)
     )
-    return [_glance(row) for row in (await connection.execute(wanted)).mappings()]
+    return [_glance(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _glanced(*, longest_title: int | None = None) -> list[ColumnElement[Any]]:
+    """What is seen of items at a glance, taken out by the database: descriptions may be long."""
+    content = items.c.content
+    title = content["title"].as_string()
+    return [
+        items.c.item_id,
+        items.c.item_type,
+        items.c.ends_at,
+        items.c.version,
+        items.c.imported_by,
+        items.c.read_only_reason,
+        (title if longest_title is None else func.substr(title, 1, longest_title)).label("title"),
+        content["all_day"].as_boolean().label("all_day"),
+        content["completed"].as_boolean().label("completed"),
+        content["private"].as_boolean().label("private"),
+        content["show_as"].as_string().label("show_as"),
+        content["end"].as_string().label("end"),
+    ]
+
+
+def _day_item(row: RowMapping) -> DayItem:
+    account, location = row["account_name"], row["location"]
+    return DayItem(glance=_glance(row), account_name=account, location=location or "")
+
+
+def _behind(after: PagePosition) -> ColumnElement[bool]:
+    later = and_(items.c.starts_at == after.starts_at, items.c.ref > after.ref)
+    return or_(items.c.starts_at > after.starts_at, later)
 
 
 def _dated(wanted: Select[Any], tenant_id: str, user_id: str) -> Select[Any]:
@@ -120,19 +265,22 @@ def _dated(wanted: Select[Any], tenant_id: str, user_id: str) -> Select[Any]:
 
 def _glance(row: RowMapping) -> MonthItem:
     """From what was checked when it was stored; checking a month of it again would take most of the time."""
-    content = row["content"]
-    start, end = row["starts_at"], row["ends_at"] if content.get("end") else None
-    if content.get("all_day"):
+    start, end = row["starts_at"], row["ends_at"] if row["end"] else None
+    if row["all_day"]:
         start, end = start.date(), end.date() if end else None
     return MonthItem(
         id=row["item_id"],
         type=ItemType(row["item_type"]),
-        title=content.get("title", ""),
-        all_day=content.get("all_day", False),
-        completed=content.get("completed", False),
+        title=row["title"] or "",
+        all_day=bool(row["all_day"]),
+        completed=bool(row["completed"]),
         start=start,
         end=end,
         read_only_reason=row["read_only_reason"],
+        version=row["version"],
+        imported_by=row["imported_by"],
+        private=bool(row["private"]),
+        free=row["show_as"] == "free",
     )
 
 
@@ -158,3 +306,16 @@ def _ends_after(since: RangeBound) -> ColumnElement[bool]:
 def _starts_before(until: RangeBound) -> ColumnElement[bool]:
     whole = and_(_all_day(), items.c.starts_at < until.midnight)
     return and_(_starts_about(until), or_(whole, and_(not_(_all_day()), items.c.starts_at < until.instant)))
+
+
+WHOLE_ITEMS: RowShape[Item] = RowShape(
+    [column for column in items.c if not column.name.startswith("message_")], item_of
+)
+"""All but the message that brought the item, which is as large as all the rest."""
+DAY_ITEMS: RowShape[DayItem] = RowShape(
+    [
+        *_glanced(),
+        *(items.c.content[name].as_string().label(name) for name in ("account_name", "location")),
+    ],
+    _day_item,
+)

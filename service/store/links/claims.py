@@ -18,8 +18,17 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, IntegrationId, Item, Link, LinkId, LinkState, Status
-from service.store.engine.sets import among, change, put
+from contracts.calendar import (
+    Integration,
+    IntegrationId,
+    Item,
+    Link,
+    LinkId,
+    LinkState,
+    Status,
+)
+from contracts.event_fields import NO_DETAILS, AdviceWish, EventDetails
+from service.store.engine.sets import among, change, in_turn, put
 from service.store.integrations.integrations import integration_of
 from service.store.items.items import ItemCarrier
 from service.store.links.links import columns_of, link_of, stored_writes
@@ -82,6 +91,10 @@ class CheckedLink:
     status: Status
     read_once: bool
     linked_calendar_id: str | None
+    details: EventDetails = NO_DETAILS
+    """What the owner wants events to be given beside their fields."""
+    advice: AdviceWish | None = None
+    """How a copy says what doing something to it does; None while nobody knows the owner's language."""
 
     @property
     def sends(self) -> bool:
@@ -235,6 +248,9 @@ async def check(
             integrations.c.deleted_at,
             integrations.c.removing,
             integrations.c.calendar_id.label("linked_calendar_id"),
+            integrations.c.event_details,
+            integrations.c.event_types,
+            integrations.c.language,
             clock.label("now"),
         )
         .join(integrations, integrations.c.id == links.c.integration_id)
@@ -256,7 +272,13 @@ def _checked(row: Any, me: str) -> CheckedLink:
         status=Status(row.status),
         read_once=row.baseline_at is not None,
         linked_calendar_id=row.linked_calendar_id,
+        details=EventDetails(**row.event_details) if row.event_details else NO_DETAILS,
+        advice=_advice(row.language, row.event_types) if row.language else None,
     )
+
+
+def _advice(language: str, boxes: Mapping[str, bool]) -> AdviceWish:
+    return AdviceWish(language=language, update=boxes["update"], delete=boxes["delete"])
 
 
 async def renew(connection: AsyncConnection, ids: Collection[str], *, me: str, now: float) -> None:
@@ -316,7 +338,10 @@ async def backlog(
 
 
 async def neglected(connection: AsyncConnection, *, now: float, limit: int) -> list[LinkId]:
-    """Links of sending integrations that nobody holds: behind and untouched, or due again."""
+    """Links of sending integrations that nobody holds: behind and untouched, or due again.
+
+    Where they are more than may be taken, tenants take turns, each with its oldest first (R44).
+    """
     left = and_(links.c.retry_at.is_(None), links.c.touched_at < now - UNTOUCHED_SECONDS)
     overdue = or_(left, links.c.retry_at <= now)
     unfinished = await _due(connection, and_(_LITERALLY_UNFINISHED, overdue), now=now, limit=limit)
@@ -330,12 +355,14 @@ async def neglected(connection: AsyncConnection, *, now: float, limit: int) -> l
 async def _due(
     connection: AsyncConnection, condition: ColumnElement[bool], *, now: float, limit: int
 ) -> list[LinkId]:
+    oldest = links.c.touched_at, links.c.id
     rows = await connection.scalars(
         select(links.c.id)
         .join(integrations, integrations.c.id == links.c.integration_id)
         .where(condition, _free(now), links.c.ended_at.is_(None))
         .where(or_(integrations.c.removing, and_(integrations.c.active, integrations.c.deleted_at.is_(None))))
         .where(integrations.c.status == Status.CONNECTED.value, integrations.c.baseline_at.is_not(None))
+        .order_by(in_turn(integrations.c.tenant_id, *oldest), *oldest)
         .limit(limit)
     )
     return [LinkId(each) for each in rows]

@@ -1,6 +1,7 @@
 """Links: the pairing of items and events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +10,18 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import (
+    ASKING_CODES,
+    NO_FORMS,
+    CalendarForms,
     Code,
+    Integration,
     IntegrationId,
     ItemRef,
     Link,
     LinkId,
     LinkState,
     Origin,
+    ShownText,
     Written,
 )
 from contracts.event_fields import EventFields
@@ -23,8 +29,8 @@ from service.store.engine.sets import among
 from service.store.tables import links
 
 
-def link_of(row: RowMapping) -> Link:
-    """The link in a row of its table."""
+def link_of(row: Mapping[Any, Any]) -> Link:
+    """The link in a row of its table, or in what ``columns_of`` made of one."""
     return Link(
         id=LinkId(row["id"]),
         integration_id=IntegrationId(row["integration_id"]),
@@ -46,11 +52,16 @@ def link_of(row: RowMapping) -> Link:
         last_read=row["last_read"],
         writes=_writes(row, overtaken=False),
         overtaken=_writes(row, overtaken=True),
+        forms=_forms(row["forms"]),
         read_at=row["read_at"],
         accepted_at=row["accepted_at"],
         event_updated=row["event_updated"],
         may_update=row["may_update"],
         may_delete=row["may_delete"],
+        guests=row["guests"],
+        online=row["online"],
+        join_url=row["join_url"],
+        former_uid=row["former_uid"],
         let_go_print=row["let_go_print"],
         rewrites=tuple(row["rewrites"] or ()),
         claim_epoch=row["claim_epoch"],
@@ -77,15 +88,36 @@ def columns_of(link: Link) -> dict[str, Any]:
         "agreed": link.agreed,
         "last_read": link.last_read,
         "writes": stored_writes(link),
+        "forms": _stored_forms(link.forms),
         "read_at": link.read_at,
         "accepted_at": link.accepted_at,
         "event_updated": link.event_updated,
         "may_update": link.may_update,
         "may_delete": link.may_delete,
+        "guests": link.guests,
+        "online": link.online,
+        "join_url": link.join_url,
+        "former_uid": link.former_uid,
         "let_go_print": link.let_go_print,
         "rewrites": list(link.rewrites),
         "ended_at": link.ended_at,
     }
+
+
+def _stored_forms(forms: CalendarForms) -> dict[str, Any] | None:
+    """What is otherwise than it is at first; None for nothing at all."""
+    stored = {name: value for name, value in asdict(forms).items() if value != getattr(NO_FORMS, name)}
+    return stored or None
+
+
+def _forms(stored: Mapping[str, Any] | None) -> CalendarForms:
+    if not stored:
+        return NO_FORMS
+    parts = dict(stored)
+    texts = {name: ShownText(**shown) for name, shown in parts.pop("texts", {}).items()}
+    accounts = tuple(parts.pop("accounts", ()))
+    references = tuple((label, url) for label, url in parts.pop("references", ()))
+    return CalendarForms(texts=texts, accounts=accounts, references=references, **parts)
 
 
 def stored_writes(link: Link) -> list[dict[str, Any]]:
@@ -100,7 +132,7 @@ def _entry(write: Written) -> dict[str, Any]:
     return entry if write.copies == 1 else entry | {"copies": write.copies}
 
 
-def _writes(row: RowMapping, *, overtaken: bool) -> tuple[Written, ...]:
+def _writes(row: Mapping[Any, Any], *, overtaken: bool) -> tuple[Written, ...]:
     return tuple(
         Written(
             prints=entry["prints"],
@@ -146,6 +178,37 @@ async def of_events(
     return list(found.values())
 
 
+async def former_among(
+    connection: AsyncConnection, integration_id: str, uids: Iterable[str]
+) -> dict[str, Link]:
+    """By those of these events in whose place another one stands, the link that knows the other one."""
+    wanted = {*uids}
+    if not wanted:
+        return {}
+    result = await connection.execute(
+        select(links)
+        .where(links.c.integration_id == integration_id, links.c.former_uid.is_not(None))
+        .where(among(connection, links.c.former_uid, wanted))
+    )
+    return {row["former_uid"]: link_of(row) for row in result.mappings()}
+
+
+async def own_series_among(
+    connection: AsyncConnection, integration_id: str, series: Iterable[str]
+) -> frozenset[str]:
+    """Which of these series a copy of ours was made into by its owner (R39)."""
+    wanted = {*series}
+    if not wanted:
+        return frozenset()
+    rows = await connection.scalars(
+        select(links.c.series_identifier)
+        .where(links.c.integration_id == integration_id, links.c.series_identifier.is_not(None))
+        .where(links.c.origin == Origin.OURS)
+        .where(among(connection, links.c.series_identifier, wanted))
+    )
+    return frozenset(each for each in rows if each is not None)
+
+
 async def add(connection: AsyncConnection, new: Sequence[Link], *, now: datetime, touched_at: float) -> None:
     """Store new links."""
     if not new:
@@ -178,12 +241,12 @@ async def save(connection: AsyncConnection, changed: Sequence[Link], *, touched_
 async def release(connection: AsyncConnection, integration_id: str, *, limit: int | None = None) -> int:
     """What was held while nothing could be sent is behind from now on, and the first to be swept up (R20).
 
-    Held deletions are not: they wait for a person's answer (R11). At most ``limit`` links; how many.
+    What a person is asked about is not (R11, R52). At most ``limit`` links; how many.
     """
     held = (
         links.c.integration_id == integration_id,
         links.c.state == LinkState.HELD,
-        func.coalesce(links.c.code, "") != Code.HELD_DELETION,
+        func.coalesce(links.c.code, "").not_in(ASKING_CODES),
     )
     some = select(links.c.id).where(*held).limit(limit)
     # said twice: PostgreSQL looks again at a row that it had to wait for, but not at what chose it
@@ -193,3 +256,19 @@ async def release(connection: AsyncConnection, integration_id: str, *, limit: in
         behind = update(links).where(among(connection, links.c.id, chosen))
         await connection.execute(behind.values(state=LinkState.BEHIND, touched_at=0.0))
     return len(chosen)
+
+
+async def reconsider(connection: AsyncConnection, integration: Integration) -> None:
+    """What could not be changed on this calendar is *held* until the comparison that may change it (R34)."""
+    frozen = (
+        links.c.integration_id == integration.id,
+        links.c.calendar_id == integration.calendar_id,
+        links.c.ended_at.is_(None),
+        links.c.state == LinkState.FROZEN,
+        links.c.code == Code.NOT_POSSIBLE,
+    )
+    query = select(links.c.id).where(*frozen).order_by(links.c.id).with_for_update()
+    chosen = list(await connection.scalars(query))
+    if chosen:
+        held = {"state": LinkState.HELD, "code": None}
+        await connection.execute(update(links).where(among(connection, links.c.id, chosen)).values(held))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, LinkId, LinkState
+from contracts.calendar import Code, Integration, LinkId, LinkState
 from handlers.runs import DaySpan
 from service.store.engine.sets import among
 from service.store.tables import item_assignees, items, links
@@ -81,3 +81,22 @@ async def next_links(
         query = query.where(links.c.id > after)
     rows = await connection.execute(query.order_by(links.c.id).limit(limit))
     return [(LinkId(row.id), row.item_ref) for row in rows]
+
+
+async def unsent(
+    connection: AsyncConnection, integration: Integration, *, after: str | None, limit: int
+) -> Sequence[tuple[LinkId, str]]:
+    """Those of these links that were kept back while it was not active, before anything of them was sent."""
+    query = select(links.c.id, links.c.item_ref).where(
+        links.c.integration_id == integration.id,
+        links.c.calendar_id == integration.calendar_id,
+        links.c.ended_at.is_(None),
+        links.c.state == LinkState.HELD,
+        links.c.code == Code.INACTIVE,
+        links.c.applied_revision == 0,
+        links.c.exists_there.is_(False),
+    )
+    if after is not None:
+        query = query.where(links.c.id > after)
+    rows = await connection.execute(query.order_by(links.c.id).limit(limit))
+    return [(row.id, row.item_ref) for row in rows]

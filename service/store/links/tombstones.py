@@ -94,14 +94,14 @@ def _same_calendar(integration: Integration) -> ColumnElement[bool]:
     )
 
 
-async def in_flight(connection: AsyncConnection, integration_id: str, *, now: float) -> bool:
-    """Whether somebody may be writing a link, or what was accepted may not have arrived yet."""
+async def in_flight(
+    connection: AsyncConnection, integration_id: str, *, now: float, arriving: bool = True
+) -> bool:
+    """Whether somebody may be writing a link, or, ``arriving``, what was accepted may not stand there yet."""
     held = and_(links.c.claimed_by.is_not(None), links.c.claimed_until > now)
+    busy = or_(held, links.c.accepted_at > now - REMOVAL_ARRIVAL_SECONDS) if arriving else held
     found = await connection.scalar(
-        select(links.c.id)
-        .where(links.c.integration_id == integration_id)
-        .where(or_(held, links.c.accepted_at > now - REMOVAL_ARRIVAL_SECONDS))
-        .limit(1)
+        select(links.c.id).where(links.c.integration_id == integration_id, busy).limit(1)
     )
     return found is not None
 
@@ -157,12 +157,20 @@ def copies_on(calendar_id: str | None) -> ColumnElement[bool]:
 
 
 async def want_removed(
-    connection: AsyncConnection, integration_id: str, *, after: str, limit: int
-) -> Sequence[str]:
-    """Wish the next copies away; their ids. A revision of their own tells them from writes on their way."""
+    connection: AsyncConnection, integration_id: str, *, after: str, limit: int, now: float
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Wish the next copies away; their ids, and those of them whose last write may yet arrive after this."""
     which = (links.c.integration_id == integration_id, links.c.ended_at.is_(None), links.c.id > after)
-    query = select(links.c.id).where(*which).order_by(links.c.id).limit(limit).with_for_update()
-    chosen = list(await connection.scalars(query))
+    query = select(links.c.id, links.c.accepted_at).where(*which).order_by(links.c.id).limit(limit)
+    chosen = (await connection.execute(query.with_for_update())).all()
+    ids = [row.id for row in chosen]
+    await want_gone(connection, ids)
+    arrived = now - REMOVAL_ARRIVAL_SECONDS
+    return ids, [row.id for row in chosen if (row.accepted_at or 0.0) > arrived]
+
+
+async def want_gone(connection: AsyncConnection, ids: Sequence[str]) -> None:
+    """Have these removed, once more if they were. A revision of its own tells it from writes on their way."""
     above = case(
         (links.c.desired_revision > links.c.applied_revision, links.c.desired_revision),
         else_=links.c.applied_revision,
@@ -177,8 +185,7 @@ async def want_removed(
         "attempts": 0,
         "touched_at": 0.0,
     }
-    await connection.execute(update(links).where(links.c.id.in_(chosen)).values(values))
-    return chosen
+    await connection.execute(update(links).where(among(connection, links.c.id, ids)).values(values))
 
 
 async def unremoved(connection: AsyncConnection, integration_id: str) -> bool:
@@ -198,6 +205,12 @@ async def count_copies(connection: AsyncConnection, integration: Integration) ->
         links.c.integration_id == integration.id, links.c.ended_at.is_(None), copies_there(integration)
     )
     return await connection.scalar(query) or 0
+
+
+async def count_left(connection: AsyncConnection, integration_id: str) -> int:
+    """How many copies of a deleted integration are still there, or may be (R54)."""
+    mine = links.c.integration_id == integration_id, links.c.origin == Origin.OURS.value
+    return await connection.scalar(select(func.count()).where(*mine, links.c.exists_there)) or 0
 
 
 async def lock_account(connection: AsyncConnection, sub: str) -> Sequence[Any]:

@@ -7,24 +7,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.fields import LONGEST_ID
+from contracts.limits import LONGEST_NAME
 from contracts.messages import QUEUE_RUNS
 from contracts.ports import ATTEMPT_HEADER, REPLAY_HEADER
 from service.store.engine.ids import new_id
 from service.store.engine.sets import among, put_new
 from service.store.messages import suspects
 from service.store.messages.inbox import MessageKey, record
-from service.store.runs import runs
+from service.store.messages.ownership import owner_in_turns
+from service.store.runs import ended_runs
 from service.store.tables import attempts, dead_letter_acts, dead_letters, inbox, integrations
 
 LONGEST_REASON = 2000
+LETTERS_OF_AN_ID = 20
+"""So many letters of messages under one id are compared with what comes: a redelivery is among the newest."""
 ACT_BY_SERVICE = "calendar-sync"
 """Who acted where no person did."""
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|“[^”]*”")
+ACTS_OF_SERVICE = frozenset({"resolved", "reopened"})
+"""What no person does, whatever their name is."""
+_QUOTED = re.compile(r"'[^']*+'|\"[^\"]*+\"|`[^`]*+`|“[^“”]*+”")
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE)
 _HEX = re.compile(r"\b(?=\w*\d)[0-9a-f]{8,}\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
@@ -58,15 +63,19 @@ class NewDeadLetter:
         return attempt if isinstance(attempt, int) and attempt > 0 else 1
 
 
-async def bury(connection: AsyncConnection, letters: Sequence[NewDeadLetter], *, now: datetime) -> None:
+async def bury(
+    connection: AsyncConnection, letters: Sequence[NewDeadLetter], *, now: datetime
+) -> Sequence[str]:
     """Keep these messages as dead letters and note them in the inbox, in the caller's transaction.
+
+    The integrations of which a run ended with that: whoever calls tells it (R48).
 
     A message whose letter is being replayed, or that was kept just before a crash, reopens that
     letter; so the story of one message is one row.
     """
     kept = [_storable(letter) for letter in letters]
     if not kept:
-        return
+        return ()
     kept = await _with_tenants(connection, kept)
     known = await unsettled(connection, kept)
     tried = await attempts_at(connection, kept)
@@ -81,33 +90,43 @@ async def bury(connection: AsyncConnection, letters: Sequence[NewDeadLetter], *,
         dead = {((letter.source, letter.message_id), "dead") for letter in kept if letter.queue == queue}
         await record(connection, queue, sorted(dead), now=now.timestamp())
     steps = [(letter.body, letter.reason) for letter in kept if letter.queue == QUEUE_RUNS]
-    await runs.end_given_up(connection, steps, at=now)
+    return await ended_runs.end_given_up(connection, steps, at=now)
 
 
 async def resolve(connection: AsyncConnection, letter_ids: Iterable[str], *, now: datetime) -> None:
     """The replays of these letters were settled well; they need nobody's attention any more."""
     replaying = among(connection, dead_letters.c.id, letter_ids), dead_letters.c.state == "replaying"
-    rows = await connection.scalars(
-        select(dead_letters.c.id).where(*replaying).order_by(dead_letters.c.id).with_for_update()
+    rows = await connection.execute(
+        select(dead_letters.c.id, dead_letters.c.tenant_id)
+        .where(*replaying)
+        .order_by(dead_letters.c.id)
+        .with_for_update()
     )
-    resolved = rows.all()
+    resolved = {row.id: row.tenant_id for row in rows}
     await connection.execute(update(dead_letters).where(*replaying).values(state="resolved"))
     await note_acts(connection, resolved, who=ACT_BY_SERVICE, act="resolved", note=None, now=now)
 
 
 async def note_acts(
     connection: AsyncConnection,
-    letter_ids: Iterable[str],
+    letters: Mapping[str, str | None],
     *,
     who: str,
     act: str,
     note: str | None,
     now: datetime,
+    batch: str | None = None,
+    tenant: str | None = None,
 ) -> None:
-    """Remember who did what with these letters, and when (R30)."""
+    """Remember who did what with these letters, and when (R30).
+
+    By letter its tenant; ``batch`` names what was done together; ``tenant`` is that of the operator,
+    where it is a tenant's.
+    """
+    told = {"at": now, "who": who, "act": act, "note": note, "batch": batch}
     rows = [
-        {"id": new_id(), "letter_id": letter_id, "at": now, "who": who, "act": act, "note": note}
-        for letter_id in letter_ids
+        {"id": new_id(), "letter_id": letter_id, "tenant_id": tenant or owner, **told}
+        for letter_id, owner in letters.items()
     ]
     if rows:
         await connection.execute(insert(dead_letter_acts), rows)
@@ -124,8 +143,8 @@ async def note_attempts(
     rows = [
         {
             "consumer": queue,
-            "source": _text(source, LONGEST_ID),
-            "message_id": _text(message_id, LONGEST_ID),
+            "source": _text(source, LONGEST_NAME),
+            "message_id": _text(message_id, LONGEST_NAME),
             "attempt": attempt,
             "at": now,
             "error": _text(error, LONGEST_REASON),
@@ -175,11 +194,11 @@ def _text(value: str, longest: int) -> str:
 def _storable(letter: NewDeadLetter) -> NewDeadLetter:
     return replace(
         letter,
-        source=_text(letter.source, LONGEST_ID),
-        message_id=_text(letter.message_id, LONGEST_ID),
+        source=_text(letter.source, LONGEST_NAME),
+        message_id=_text(letter.message_id, LONGEST_NAME),
         reason=_text(letter.reason, LONGEST_REASON),
-        routing_key=_text(letter.routing_key, LONGEST_ID),
-        field=None if letter.field is None else _text(letter.field, LONGEST_ID),
+        routing_key=_text(letter.routing_key, LONGEST_NAME),
+        field=None if letter.field is None else _text(letter.field, LONGEST_NAME),
         exception=None if letter.exception is None else _text(letter.exception, 4 * LONGEST_REASON),
     )
 
@@ -200,17 +219,40 @@ async def tenants_of(connection: AsyncConnection, integration_ids: Collection[st
     return {row.id: row.tenant_id for row in rows}
 
 
+async def owner_columns(connection: AsyncConnection, body: bytes) -> dict[str, str | None]:
+    """Whose a message is, as a letter's row says it."""
+    owner = await owner_in_turns(body)
+    named = owner.integration_id
+    tenants = await tenants_of(connection, {named} if named and owner.tenant_id is None else ())
+    return {"tenant_id": owner.tenant_id or tenants.get(named or ""), "integration_id": named}
+
+
 def _key(letter: NewDeadLetter) -> tuple[str, str, str]:
     return letter.queue, letter.source, letter.message_id
 
 
 async def unsettled(connection: AsyncConnection, letters: Sequence[NewDeadLetter]) -> list[RowMapping]:
-    """The letters of these messages, or near them, that are open or on their way, locked."""
-    rows = await connection.execute(
-        select(dead_letters)
+    """The letters of these messages, or near them, that are open or on their way, locked.
+
+    Of one id the newest alone, and those that are being replayed: nobody's next letter costs more for
+    all those before it, whose bodies would be read each time (R44).
+    """
+    same = [dead_letters.c[name] for name in ("queue", "source", "message_id")]
+    newest = func.row_number().over(partition_by=same, order_by=dead_letters.c.id.desc())
+    near = (
+        select(dead_letters.c.id, newest.label("place"))
         .where(among(connection, dead_letters.c.queue, {letter.queue for letter in letters}))
         .where(among(connection, dead_letters.c.source, {letter.source for letter in letters}))
         .where(among(connection, dead_letters.c.message_id, {letter.message_id for letter in letters}))
+        .subquery()
+    )
+    replayed = {str(letter.headers[REPLAY_HEADER]) for letter in letters if REPLAY_HEADER in letter.headers}
+    wanted = select(near.c.id).where(
+        (near.c.place <= LETTERS_OF_AN_ID) | among(connection, near.c.id, replayed)
+    )
+    rows = await connection.execute(
+        select(dead_letters)
+        .where(dead_letters.c.id.in_(wanted))
         .order_by(dead_letters.c.id)
         .with_for_update()
     )
@@ -287,7 +329,7 @@ async def _reopen(
     came_by = {"routing_key": row["routing_key"], "headers": headers}  # a replay has another key
     if replayed:
         acted = {"who": ACT_BY_SERVICE, "act": "reopened", "note": letter.reason}
-        await note_acts(connection, [row["id"]], now=now, **acted)
+        await note_acts(connection, {row["id"]: letter.tenant_id}, now=now, **acted)
     await connection.execute(
         update(dead_letters)
         .where(dead_letters.c.id == row["id"])

@@ -5,23 +5,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.envelope import LARGEST_BODY
 from contracts.errors import SyncError
 from contracts.ports import REPLAY_HEADER, Outgoing
-from handlers.replay_pace import ReplayPace
+from handlers.replays.pace import ReplayPace
 from service.store.engine.ids import new_id
 from service.store.engine.paging import Page
 from service.store.engine.sets import among
 from service.store.engine.store import IntegrityError
 from service.store.messages import outbox
-from service.store.messages.burying import note_acts, start_over, tenants_of
+from service.store.messages.burying import note_acts, owner_columns, start_over
 from service.store.messages.inbox import record
 from service.store.messages.outbox import enqueue
-from service.store.messages.ownership import owner_of
-from service.store.tables import dead_letter_acts, dead_letters
+from service.store.tables import dead_letter_acts, dead_letters, integrations
 
 REPLAY_ON_ITS_WAY_SECONDS = 2.0
 """Seconds before its moment from which on a replay is no longer taken back: a sender may hold it."""
@@ -52,40 +65,94 @@ class LetterFilter:
     state: str | None = None
     reason: str | None = None
     """A part of the reason, in letters of any size."""
+    who: str | None = None
+    """A part of the person's id, or of the account's or the calendar's name, in letters of any size."""
     tenant: str | None = None
     """The letters of this tenant, and those of which nobody can tell whose they are."""
 
     def clauses(self) -> list[ColumnElement[bool]]:
+        """Of a tenant only the tenant is sought by an index: any other leads through everybody's (R44)."""
         columns = dead_letters.c
-        asked = {
+        asked: dict[Column[Any], Any] = {
             columns.queue: self.queue,
             columns.code: self.code,
             columns.integration_id: self.integration,
             columns.group: self.group,
             columns.state: self.state,
         }
-        found = [column == value for column, value in asked.items() if value is not None]
-        found += _of_tenant(self.tenant)
+        given = {column: value for column, value in asked.items() if value is not None}
+        found = [self._sought(column) == value for column, value in given.items()]
+        found += of_tenant(self.tenant)
         if self.reason:
             found.append(columns.reason.icontains(self.reason, autoescape=True))
-        return found if self.since is None else [*found, columns.last_failed_at >= self.since]
+        if self.who:
+            known = _integrations_of(self.who, self.tenant)
+            found.append(self._sought(columns.integration_id).in_(known))
+        if self.since is not None:
+            failed = columns.last_failed_at
+            moment = failed if self.tenant is None else func.coalesce(failed, failed)
+            found.append(moment >= self.since)
+        return found
+
+    def _sought(self, column: Column[Any]) -> ColumnElement[Any]:
+        return column if self.tenant is None else func.nullif(column, "")
 
 
-def _of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
+def _integrations_of(who: str, tenant: str | None) -> Select[tuple[str]]:
+    """Nobody finds out by a search how another tenant's calendars are called."""
+    known = integrations.c
+    names = known.user_id, known.account_name, known.calendar_name
+    found = select(known.id).where(or_(*(name.icontains(who, autoescape=True) for name in names)))
+    return found if tenant is None else found.where(known.tenant_id == tenant)
+
+
+def of_tenant(tenant: str | None) -> list[ColumnElement[bool]]:
+    """The tenant's letters, and those of which nobody can tell whose they are."""
     if tenant is None:
         return []
     return [or_(dead_letters.c.tenant_id == tenant, dead_letters.c.tenant_id.is_(None))]
 
 
+def _in_order(
+    columns: Sequence[ColumnElement[Any]],
+    matching: LetterFilter,
+    *further: ColumnElement[bool],
+    limit: int,
+    newest_first: bool = False,
+) -> Select[Any]:
+    """These columns of the first matching letters, a tenant's and nobody's each from where they stand.
+
+    One search for both would go through all letters in their order, whoever's they are (R44).
+    """
+    letter = dead_letters.c
+    order = letter.id.desc() if newest_first else letter.id.asc()
+    either = letter.tenant_id == matching.tenant, letter.tenant_id.is_(None)
+    clauses = [*matching.clauses(), *further]
+    wanted = select(*columns).order_by(order).limit(limit)
+    whose = (true(),) if matching.tenant is None else either
+    parts = [wanted.where(one, *clauses).subquery() for one in whose]
+    both = union_all(*(select(part) for part in parts)).subquery()
+    return select(both).order_by(both.c.id.desc() if newest_first else both.c.id).limit(limit)
+
+
 async def page(
     connection: AsyncConnection, matching: LetterFilter, *, after: str | None = None, limit: int = 50
 ) -> Page[RowMapping]:
-    """The newest matching letters first."""
-    wanted = select(dead_letters).where(*matching.clauses())
-    if after is not None:
-        wanted = wanted.where(dead_letters.c.id < after)
-    rows = await connection.execute(wanted.order_by(dead_letters.c.id.desc()).limit(limit + 1))
-    return Page.of(rows.mappings().all(), limit, cursor=lambda row: str(row["id"]))
+    """The newest matching letters first, each with the ``size`` of its body in bytes.
+
+    The body itself is read where a page can show something of it: None where it is too large to be taken
+    apart, or where it is not that tenant's (R44, R46).
+    """
+    before = [] if after is None else [dead_letters.c.id < after]
+    body, size = dead_letters.c.body, func.length(dead_letters.c.body)
+    theirs = true() if matching.tenant is None else dead_letters.c.tenant_id == matching.tenant
+    readable = case((and_(size <= LARGEST_BODY, theirs), body)).label("body")
+    others = [column for column in dead_letters.c if column.name != "body"]
+    wanted = _in_order(
+        [*others, readable, size.label("size")], matching, *before, limit=limit + 1, newest_first=True
+    )
+    rows = (await connection.execute(wanted)).mappings()
+    return Page.of(rows.all(), limit, cursor=lambda row: str(row["id"]))
 
 
 async def count(connection: AsyncConnection, matching: LetterFilter) -> int:
@@ -94,12 +161,16 @@ async def count(connection: AsyncConnection, matching: LetterFilter) -> int:
 
 
 async def ids_of(
-    connection: AsyncConnection, matching: LetterFilter, *, limit: int, after: str = ""
+    connection: AsyncConnection,
+    matching: LetterFilter,
+    *,
+    limit: int,
+    after: str = "",
+    upto: str | None = None,
 ) -> Sequence[str]:
     """The oldest matching letters first, in the order in which a replay sends them."""
-    later = *matching.clauses(), dead_letters.c.id > after
-    wanted = select(dead_letters.c.id).where(*later).order_by(dead_letters.c.id).limit(limit)
-    return (await connection.scalars(wanted)).all()
+    between = [dead_letters.c.id > after, *([] if upto is None else [dead_letters.c.id <= upto])]
+    return (await connection.scalars(_in_order([dead_letters.c.id], matching, *between, limit=limit))).all()
 
 
 async def replayable(
@@ -109,17 +180,14 @@ async def replayable(
 
     Left out are those whose message is being replayed by another letter.
     """
-    letter = dead_letters.c
-    rows = await connection.execute(
-        select(letter.id, letter.queue, letter.source, letter.message_id)
-        .where(*waits_for_replay(matching, after=after, upto=upto))
-        .order_by(letter.id)
-        .limit(limit)
-    )
+    waiting = waits_for_replay(after=after, upto=upto)
+    names = [dead_letters.c[name] for name in ("id", "queue", "source", "message_id")]
+    wanted = _in_order(names, matching, *waiting, limit=limit)
+    rows = await connection.execute(wanted)
     return [(row.id, f"{row.queue}\0{row.source}\0{row.message_id}") for row in rows]
 
 
-def waits_for_replay(matching: LetterFilter, *, after: str, upto: str) -> list[ColumnElement[bool]]:
+def waits_for_replay(*, after: str, upto: str) -> list[ColumnElement[bool]]:
     """Open and between these ids, while no other letter's replay has the same message on its way."""
     letter, other = dead_letters.c, dead_letters.alias()
     outstanding = (
@@ -132,8 +200,7 @@ def waits_for_replay(matching: LetterFilter, *, after: str, upto: str) -> list[C
         )
         .exists()
     )
-    between = letter.state == "open", letter.id > after, letter.id <= upto
-    return [*matching.clauses(), *between, ~outstanding]
+    return [letter.state == "open", letter.id > after, letter.id <= upto, ~outstanding]
 
 
 async def is_outstanding(connection: AsyncConnection, row: Mapping[Any, Any]) -> bool:
@@ -144,44 +211,14 @@ async def is_outstanding(connection: AsyncConnection, row: Mapping[Any, Any]) ->
     return found is not None
 
 
-async def open_by_code(connection: AsyncConnection, *, tenant: str | None = None) -> Mapping[str, int]:
-    """How many letters of each code wait for an operator; of a tenant with those that are nobody's."""
-    letter, wanted = dead_letters.c, LetterFilter(state="open", tenant=tenant)
-    counted = select(letter.code, func.count().label("letters")).where(*wanted.clauses())
-    return {row.code: row.letters for row in await connection.execute(counted.group_by(letter.code))}
-
-
 async def newest(connection: AsyncConnection) -> str:
     """The id of the newest letter; empty where there is none."""
     return await connection.scalar(select(func.max(dead_letters.c.id))) or ""
 
 
-async def groups(connection: AsyncConnection, matching: LetterFilter) -> Sequence[RowMapping]:
-    """The causes of the matching letters, the most frequent first, each with one letter as an example."""
-    letter = dead_letters.c
-    counted = (
-        select(
-            letter.group,
-            func.count().label("count"),
-            func.min(letter.first_failed_at).label("first_failed_at"),
-            func.max(letter.last_failed_at).label("last_failed_at"),
-            func.max(letter.id).label("newest"),
-        )
-        .where(*matching.clauses())
-        .group_by(letter.group)
-        .subquery()
-    )
-    rows = await connection.execute(
-        select(counted, letter.code, letter.queue, letter.reason)
-        .join(dead_letters, letter.id == counted.c.newest)
-        .order_by(counted.c.count.desc(), counted.c.newest.desc())
-    )
-    return rows.mappings().all()
-
-
 async def show(connection: AsyncConnection, letter_id: str, *, tenant: str | None = None) -> RowMapping:
     """One letter whole. Raises NoLetter."""
-    wanted = select(dead_letters).where(dead_letters.c.id == letter_id, *_of_tenant(tenant))
+    wanted = select(dead_letters).where(dead_letters.c.id == letter_id, *of_tenant(tenant))
     if (row := (await connection.execute(wanted)).mappings().first()) is None:
         raise NoLetter(f"There is no dead letter {letter_id}.")
     return row
@@ -220,7 +257,7 @@ async def replay(
     open or another replay of the same message is outstanding; then the transaction must be left.
     """
     ids = sorted(set(letter_ids))
-    rows = await _moved(connection, ids, before="open", after="replaying", tenant=tenant)
+    rows = await move_letters(connection, ids, before="open", after="replaying", tenant=tenant)
     for queue, source in sorted({(rows[each]["queue"], rows[each]["source"]) for each in ids}):
         same = [
             row["message_id"] for row in rows.values() if (row["queue"], row["source"]) == (queue, source)
@@ -230,7 +267,7 @@ async def replay(
     start = now.timestamp()
     due = [(each, None if pace is None else pace.moment(rows[each]["integration_id"])) for each in ids]
     await enqueue(connection, again, now=start, due=due)
-    await note_acts(connection, ids, who=who, act="replay", note=note, now=now)
+    await note_acts(connection, owners_of(rows), who=who, act="replay", note=note, now=now, tenant=tenant)
     return ids
 
 
@@ -254,30 +291,17 @@ async def stop(
             mine.append(among(connection, dead_letters.c.id, chosen))
         chosen = list(await connection.scalars(select(dead_letters.c.id).where(*mine)))
     due_after = now.timestamp() + REPLAY_ON_ITS_WAY_SECONDS
-    taken = await outbox.take_back(connection, due_after=due_after, letters=chosen, limit=limit)
+    taken = await outbox.take_back(
+        connection, due_after=due_after, letters=chosen, limit=limit, tenant=tenant
+    )
     waiting = dead_letters.c.state == "replaying", among(connection, dead_letters.c.id, taken)
     still = list(await connection.scalars(select(dead_letters.c.id).where(*waiting)))
-    rows = await _moved(connection, sorted(still), before="replaying", after="open", tenant=None)
+    rows = await move_letters(connection, sorted(still), before="replaying", after="open", tenant=None)
     for queue in sorted({row["queue"] for row in rows.values()}):
         keys = [(row["source"], row["message_id"]) for row in rows.values() if row["queue"] == queue]
         await record(connection, queue, [(key, "dead") for key in keys], now=now.timestamp())
-    await note_acts(connection, sorted(still), who=who, act="stop", note=None, now=now)
+    await note_acts(connection, owners_of(rows), who=who, act="stop", note=None, now=now, tenant=tenant)
     return taken
-
-
-async def discard(
-    connection: AsyncConnection,
-    letter_ids: Iterable[str],
-    *,
-    who: str,
-    reason: str,
-    now: datetime,
-    tenant: str | None = None,
-) -> None:
-    """These messages will not be processed. Raises NoLetter, or LetterConflict where one is not open."""
-    ids = sorted(set(letter_ids))
-    await _moved(connection, ids, before="open", after="discarded", tenant=tenant)
-    await note_acts(connection, ids, who=who, act="discard", note=reason, now=now)
 
 
 async def undo(
@@ -290,8 +314,8 @@ async def undo(
 ) -> None:
     """Open discarded letters again. Raises NoLetter, or LetterConflict where one is not discarded."""
     ids = sorted(set(letter_ids))
-    await _moved(connection, ids, before="discarded", after="open", tenant=tenant)
-    await note_acts(connection, ids, who=who, act="undo", note=None, now=now)
+    rows = await move_letters(connection, ids, before="discarded", after="open", tenant=tenant)
+    await note_acts(connection, owners_of(rows), who=who, act="undo", note=None, now=now, tenant=tenant)
 
 
 async def edit(
@@ -305,36 +329,36 @@ async def edit(
     who: str,
     now: datetime,
     note: str,
+    tenant: str | None = None,
 ) -> str:
     """Send a mended copy under an id of its own, as a letter that is being replayed; that letter's id.
 
     The letter itself stays as it came and is *edited* from now on. The copy belongs to whom it speaks
     for (R46). Raises NoLetter and LetterConflict.
     """
-    rows = await _moved(connection, [letter_id], before="open", after="edited", tenant=None)
+    rows = await move_letters(connection, [letter_id], before="open", after="edited", tenant=None)
     own = {"id": new_id(), "edited_from": letter_id, "state": "replaying"}
-    owned = await _owner_columns(connection, body)
+    owned = await owner_columns(connection, body)
     child = dict(rows[letter_id]) | own | owned | {"message_id": message_id, "source": source, "body": body}
     await connection.execute(insert(dead_letters), [child | {"attempts": []}])
     start = now.timestamp()
     await enqueue(connection, [_again(child, exchange)], now=start, due=[(child["id"], None)])
-    await note_acts(connection, [letter_id], who=who, act="edit", note=note, now=now)
-    await note_acts(connection, [child["id"]], who=who, act="replay", note=f"edited {letter_id}", now=now)
+    for letter, act, told in ((rows[letter_id], "edit", note), (child, "replay", f"edited {letter_id}")):
+        owner = {letter["id"]: letter["tenant_id"]}
+        await note_acts(connection, owner, who=who, act=act, note=told, now=now, tenant=tenant)
     return str(child["id"])
 
 
-async def _owner_columns(connection: AsyncConnection, body: bytes) -> dict[str, str | None]:
-    owner = owner_of(body)
-    named = owner.integration_id
-    tenants = await tenants_of(connection, {named} if named and owner.tenant_id is None else ())
-    return {"tenant_id": owner.tenant_id or tenants.get(named or ""), "integration_id": named}
+def owners_of(rows: Mapping[str, Mapping[Any, Any]]) -> dict[str, str | None]:
+    """Whose each of these letters is, as acts are noted."""
+    return {letter_id: rows[letter_id]["tenant_id"] for letter_id in sorted(rows)}
 
 
-async def _moved(
+async def move_letters(
     connection: AsyncConnection, ids: Sequence[str], *, before: str, after: str, tenant: str | None
 ) -> Mapping[str, RowMapping]:
     """The letters as they were, all of them moved from the one state to the other, or an error."""
-    wanted = select(dead_letters).where(among(connection, dead_letters.c.id, ids), *_of_tenant(tenant))
+    wanted = select(dead_letters).where(among(connection, dead_letters.c.id, ids), *of_tenant(tenant))
     found = await connection.execute(wanted.order_by(dead_letters.c.id).with_for_update())
     rows = {row["id"]: row for row in found.mappings()}
     for letter_id in ids:

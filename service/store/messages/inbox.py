@@ -1,6 +1,6 @@
 """The idempotency table: which messages have been handled already."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +26,20 @@ async def known(
     return {
         (row.source, row.message_id): row.outcome for row in rows if (row.source, row.message_id) in wanted
     }
+
+
+async def known_of(
+    connection: AsyncConnection, messages: Collection[tuple[str, MessageKey]]
+) -> frozenset[tuple[str, MessageKey]]:
+    """Which of these were finished by the consumer that is named before each."""
+    wanted = set(messages)
+    rows = await connection.execute(
+        select(inbox.c.consumer, inbox.c.source, inbox.c.message_id)
+        .where(among(connection, inbox.c.consumer, {consumer for consumer, _ in wanted}))
+        .where(among(connection, inbox.c.source, {source for _, (source, _) in wanted}))
+        .where(among(connection, inbox.c.message_id, {message_id for _, (_, message_id) in wanted}))
+    )
+    return frozenset((row.consumer, (row.source, row.message_id)) for row in rows) & wanted
 
 
 async def record(

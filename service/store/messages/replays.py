@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.engine.ids import new_id
 from service.store.messages.dead_letters import LetterFilter, waits_for_replay
+from service.store.messages.outbox import waits_for_moment
 from service.store.tables import bulk_replays, dead_letter_acts, dead_letters, outbox
 
 
@@ -38,24 +39,15 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
     The ids of acts are ordered by time, so that their key finds the newest.
     """
     mine = LetterFilter(tenant=tenant).clauses()
-    unsent = outbox.c.sent_at.is_(None), outbox.c.due_at.is_not(None)
+    unsent = waits_for_moment(tenant)
     # each row's letter by its key: joined, both are read to the end for each row of the other
     # where statistics have not heard yet of what has just been written
     state = select(dead_letters.c.state).where(dead_letters.c.id == outbox.c.letter_id, *mine)
     waits = select(func.count()).where(*unsent, state.scalar_subquery() == "replaying")
     waiting = await connection.scalar(waits) or 0
-    replaying = (
-        select(func.count())
-        .select_from(dead_letters)
-        .where(*LetterFilter(state="replaying").clauses(), *mine)
-    )
-    acted = (
-        select(dead_letter_acts.c.act, func.count(dead_letter_acts.c.letter_id.distinct()).label("letters"))
-        .join(dead_letters, dead_letters.c.id == dead_letter_acts.c.letter_id)
-        .where(dead_letter_acts.c.id > since, *mine)
-        .group_by(dead_letter_acts.c.act)
-    )
-    acts = {row.act: row.letters for row in await connection.execute(acted)} if since else {}
+    theirs = LetterFilter(state="replaying", tenant=tenant).clauses()
+    replaying = select(func.count()).select_from(dead_letters).where(*theirs)
+    acts = await _acted(connection, tenant, since) if since else {}
     return ReplayProgress(
         waiting=waiting,
         on_the_way=max(0, (await connection.scalar(replaying) or 0) - waiting),
@@ -64,6 +56,15 @@ async def progress(connection: AsyncConnection, *, tenant: str | None, since: st
         again=acts.get("reopened", 0),
         stopped=acts.get("stop", 0),
     )
+
+
+async def _acted(connection: AsyncConnection, tenant: str | None, since: str) -> Mapping[str, int]:
+    """How many letters were acted on after that act, by what was done; of a tenant's and of nobody's."""
+    act = dead_letter_acts.c
+    acted = select(act.act, func.count(act.letter_id.distinct()).label("letters")).where(act.id > since)
+    if tenant is not None:
+        acted = acted.where(or_(act.tenant_id == tenant, act.tenant_id.is_(None)))
+    return {row.act: row.letters for row in await connection.execute(acted.group_by(act.act))}
 
 
 async def by_state(connection: AsyncConnection, matching: LetterFilter) -> Mapping[str, int]:
@@ -93,7 +94,7 @@ async def count(connection: AsyncConnection, matching: LetterFilter, *, after: s
     """How many messages a replay of these would send: each once, however many letters it has."""
     letter = dead_letters.c
     wanted = select(letter.queue, letter.source, letter.message_id).where(
-        *waits_for_replay(matching, after=after, upto=upto)
+        *matching.clauses(), *waits_for_replay(after=after, upto=upto)
     )
     found = await connection.scalar(select(func.count()).select_from(wanted.distinct().subquery()))
     return found or 0

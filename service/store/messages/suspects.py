@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.fields import LONGEST_ID
+from contracts.limits import LONGEST_NAME
 from service.store.engine.sets import among
 from service.store.tables import suspects
 
@@ -40,5 +40,5 @@ async def clear(connection: AsyncConnection, consumer: str, message_ids: Iterabl
 
 def _short(message_id: str) -> str:
     return (
-        message_id.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:LONGEST_ID]
+        message_id.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:LONGEST_NAME]
     )

@@ -9,7 +9,7 @@ from sqlalchemy import table as any_table
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.tables import integrations, metadata
+from service.store.tables import integrations, metadata, schema_generation
 
 demo_secrets = Table(
     "demo_secrets", MetaData(), Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
@@ -59,7 +59,7 @@ def _foreign(connection: Connection, tenant_id: str) -> str | None:
         others = select(integrations.c.id).where(integrations.c.tenant_id != tenant_id).limit(1)
         is_there = integrations.name in present and connection.scalar(others) is not None
         return "an integration of somebody else" if is_there else None
-    for name in sorted(present - {"alembic_version"}):
+    for name in sorted(present - {"alembic_version", schema_generation.name}):
         if connection.scalar(select(literal_column("1")).select_from(any_table(name)).limit(1)):
             return f"{name.replace('_', ' ')} of somebody else"
     return None

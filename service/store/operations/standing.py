@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Text, and_, case, cast, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Code, LinkState, Status
+from contracts.calendar import ASKING_CODES, Code, LinkState, Status
 from service.store.engine.sets import among
 from service.store.integrations.listing import IntegrationView, is_living, shown_of
 from service.store.tables import dead_letters, integration_state, integrations, items, links
@@ -60,7 +60,7 @@ async def concerns(
 ) -> Sequence[ItemConcern]:
     """The tenant's items that start in that time and stand otherwise on a linked calendar, soonest first.
 
-    Left out is what changed a moment ago, and deletions that wait for a person's answer (R11).
+    Left out is what changed a moment ago, and what waits for a person's answer (R11, R52).
     """
     nothing = func.coalesce(cast(links.c.desired, Text), "null") == "null"
     lack = case((nothing, "left over"), (links.c.exists_there, "outdated"), else_="missing")
@@ -77,7 +77,7 @@ async def concerns(
         .join(integrations, integrations.c.id == links.c.integration_id)
         .where(items.c.tenant_id == tenant_id, items.c.starts_at >= since, items.c.starts_at < until)
         .where(links.c.state.in_(STUCK_STATES), links.c.ended_at.is_(None))
-        .where(func.coalesce(links.c.code, "") != Code.HELD_DELETION.value)
+        .where(func.coalesce(links.c.code, "").not_in(ASKING_CODES))
         .where(or_(links.c.touched_at < now - CONCERN_AFTER_SECONDS, links.c.state == LinkState.FAILED.value))
         .where(or_(~nothing, links.c.exists_there))
         .where(integrations.c.deleted_at.is_(None), integrations.c.active)
@@ -143,7 +143,7 @@ async def backlogs(
         )
         .where(among(connection, links.c.integration_id, ids))
         .where(links.c.state.in_(STUCK_STATES), links.c.ended_at.is_(None))
-        .where(func.coalesce(links.c.code, "") != Code.HELD_DELETION.value)
+        .where(func.coalesce(links.c.code, "").not_in(ASKING_CODES))
         .where(or_(links.c.touched_at < now - CONCERN_AFTER_SECONDS, failed))
         .group_by(links.c.integration_id)
     )

@@ -1,7 +1,7 @@
 """Runs: how far each has come, and when its next step is due (R24, R25)."""
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,9 @@ from sqlalchemy.engine import Row, RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Status, Trigger
+from service.store.engine.sets import in_turn
 from service.store.integrations.listing import Owner
+from service.store.runs.tally import TALLY_COUNTS, RunTally
 from service.store.tables import (
     integration_state,
     integrations,
@@ -20,34 +22,19 @@ from service.store.tables import (
 )
 
 DELETION_RUN = "delete"
-STEP_GIVEN_UP = "The message of its next step was given up: {}"
 STANDSTILL = timedelta(hours=1)
 
 
-PERSONS_RUNS = ("finish", "sync_now")
+UNDO_RUN, ANSWER_RUN = "undo", "answer"
+UNDO_LIMIT = timedelta(days=30)
+"""So long it is remembered what a run changed (R50)."""
+PERSONS_RUNS = ("finish", "sync_now", UNDO_RUN, ANSWER_RUN)
 
 ENDED_STATES = frozenset({"done", "failed", "cancelled"})
 UNFINISHED_STATES = ("waiting", "running")
 COMPARISON_RUNS = ("catch_up", "daily")
 RunRow = Mapping[Any, Any]
 """A run as its page tells it, with the columns of its table."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunTally:
-    """What steps of a run have done."""
-
-    done: int = 0
-    found: int = 0
-    created: int = 0
-    updated: int = 0
-    skipped: int = 0
-    failed: int = 0
-
-    @property
-    def made(self) -> int:
-        """Where something came of it."""
-        return self.created + self.updated + self.failed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +53,8 @@ class Run:
     cursor: Mapping[str, Any] = field(default_factory=dict)
     retrieve: Mapping[str, str] | None = None
     send: Mapping[str, str] | None = None
+    undoes: str | None = None
+    """The run that this one undoes (R50)."""
 
     @property
     def ended(self) -> bool:
@@ -85,6 +74,7 @@ def _run_of(row: Row[Any]) -> Run:
         cursor=cursor,
         retrieve=row.retrieve,
         send=row.send,
+        undoes=row.undoes,
     )
 
 
@@ -128,7 +118,10 @@ async def advance(
 ) -> None:
     """Note what a step did and where the next one begins; ``total`` is what lay before that step."""
     counted = {name: runs.c[name] + value for name, value in _counts(tally).items() if value}
-    known = {} if total is None else {"total": runs.c.done + total}
+    known: dict[str, Any] = {} if total is None else {"total": runs.c.done + total}
+    if tally.passed_over:
+        before = await connection.scalar(select(runs.c.passed_over).where(runs.c.id == run.id))
+        known["passed_over"] = dict(Counter(before or {}) + Counter(tally.passed_over))
     await connection.execute(
         update(runs)
         .where(runs.c.id == run.id)
@@ -147,16 +140,16 @@ async def advance(
 
 
 def _counts(tally: RunTally) -> dict[str, int]:
-    return {
-        name: getattr(tally, name) for name in ("done", "found", "created", "updated", "skipped", "failed")
-    }
+    return {name: getattr(tally, name) for name in TALLY_COUNTS}
 
 
 async def end(
     connection: AsyncConnection, run_id: str, *, state: str, reason: str | None, at: datetime
-) -> None:
+) -> bool:
+    """End that run; whether it had not ended before."""
     values = {"state": state, "reason": reason, "ended_at": at, "due_at": None, "now": None}
-    await connection.execute(update(runs).where(_unfinished(run_id)).values(values))
+    result = await connection.execute(update(runs).where(_unfinished(run_id)).values(values))
+    return bool(result.rowcount)
 
 
 async def not_begun(
@@ -189,10 +182,26 @@ async def end_all(
 
 
 async def page(
-    connection: AsyncConnection, integration_id: str, *, before: str | None, limit: int
+    connection: AsyncConnection,
+    integration_id: str,
+    *,
+    before: str | None,
+    limit: int,
+    kind: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Sequence[RunRow]:
-    """The integration's runs as its log lists them, newest first, older than the run ``before``."""
+    """The integration's runs as its log lists them, newest first, older than the run ``before``.
+
+    Of one kind, and asked for between these moments, where that is given.
+    """
     wanted = select(runs).where(runs.c.integration_id == integration_id, runs.c.listed)
+    if kind is not None:
+        wanted = wanted.where(runs.c.kind == kind)
+    if since is not None:
+        wanted = wanted.where(runs.c.requested_at >= since)
+    if until is not None:
+        wanted = wanted.where(runs.c.requested_at < until)
     if before is not None:
         wanted = wanted.where(runs.c.id < before)
     rows = await connection.execute(wanted.order_by(runs.c.id.desc()).limit(limit))
@@ -220,9 +229,11 @@ async def unread_for_long(
     """Syncing integrations last read whole before that moment, and not being compared since then.
 
     One whose comparison began after ``since`` is left alone for now, however it ended; so is one whose
-    first reading a run is at. Where that failed, nothing would be sent before another one (R33).
+    first reading a run is at. Where that failed, nothing would be sent before another one (R33). Tenants
+    take turns (R44).
     """
     state = integration_state.c
+    oldest = state.full_read_at.nulls_first(), integrations.c.id
     at_work = (
         exists()
         .where(runs.c.integration_id == integrations.c.id, runs.c.state.in_(UNFINISHED_STATES))
@@ -242,15 +253,24 @@ async def unread_for_long(
         .where(integrations.c.active, integrations.c.status == Status.CONNECTED.value)
         .where(integrations.c.deleted_at.is_(None), or_(integrations.c.baseline_at.is_not(None), ~at_work))
         .where(or_(state.full_read_at.is_(None), state.full_read_at < before), ~compared)
-        .order_by(state.full_read_at.nulls_first(), integrations.c.id)
+        .order_by(in_turn(integrations.c.tenant_id, *oldest), *oldest)
         .limit(limit)
     )
     return rows.all()
 
 
 async def take_due(connection: AsyncConnection, *, now: float, limit: int = 100) -> Sequence[Run]:
-    """Runs whose next step is due; each is taken once."""
-    query = select(runs).where(runs.c.due_at <= now).limit(limit).with_for_update(skip_locked=True)
+    """Runs whose next step is due; each is taken once, and tenants take turns (R44)."""
+    longest = runs.c.due_at, runs.c.id
+    chosen = (
+        select(runs.c.id)
+        .join(integrations, integrations.c.id == runs.c.integration_id)
+        .where(runs.c.due_at <= now)
+        .order_by(in_turn(integrations.c.tenant_id, *longest), *longest)
+        .limit(limit)
+    )
+    mine = runs.c.id.in_(list(await connection.scalars(chosen))), runs.c.due_at <= now
+    query = select(runs).where(*mine).order_by(runs.c.id).with_for_update(skip_locked=True)
     due = [_run_of(row) for row in await connection.execute(query)]
     for run in due:
         moved = datetime.fromtimestamp(now, UTC)
@@ -328,37 +348,6 @@ async def entries_of_run(
         .limit(limit)
     )
     return (await connection.execute(wanted)).mappings().all()
-
-
-async def end_given_up(
-    connection: AsyncConnection, bodies: Iterable[tuple[bytes, str]], *, at: datetime
-) -> None:
-    """End the runs whose step became a dead letter, each with its reason; a deletion waits for its replay."""
-    for body, reason in bodies:
-        run_id = _run_named_in(body)
-        if run_id is not None:
-            values = {
-                "state": "failed",
-                "reason": STEP_GIVEN_UP.format(reason),
-                "ended_at": at,
-                "due_at": None,
-            }
-            await connection.execute(
-                update(runs)
-                .where(runs.c.id == run_id, runs.c.state.in_(UNFINISHED_STATES), runs.c.kind != DELETION_RUN)
-                .values(**values, now=None)
-            )
-
-
-def _run_named_in(body: bytes) -> str | None:
-    try:
-        form = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    data = form.get("data") if isinstance(form, dict) else None
-    run_id = data.get("run_id") if isinstance(data, dict) else None
-    # U+0000 and half a surrogate pair are no text to PostgreSQL, which would refuse the letter with it.
-    return run_id if isinstance(run_id, str) and run_id.isprintable() else None
 
 
 async def rouse(connection: AsyncConnection, *, now: datetime, limit: int = 100) -> int:

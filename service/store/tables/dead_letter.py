@@ -30,8 +30,11 @@ dead_letters = Table(
     Column("edited_from", Text),
     Index("ix_dead_letters_state", "state", "id"),
     Index("ix_dead_letters_message", "queue", "source", "message_id"),
+    Index("ix_dead_letters_message_id", "message_id"),
     Index("ix_dead_letters_group", "group"),
     Index("ix_dead_letters_failed", "state", "last_failed_at"),
+    Index("ix_dead_letters_tenant", "tenant_id", "id"),
+    Index("ix_dead_letters_buried", "tenant_id", "first_failed_at"),
     # One outstanding replay of a letter's message at most.
     Index(
         "uq_dead_letters_replaying",
@@ -51,9 +54,19 @@ dead_letter_acts = Table(
     Column("letter_id", IdColumn, ForeignKey("dead_letters.id"), nullable=False),
     Column("at", Moment, nullable=False),
     Column("who", Text, nullable=False),
+    # Whose operator it was; where it was no tenant's, whose letter it is, if anybody's.
+    Column("tenant_id", Text),
     Column("act", Text, nullable=False),
     Column("note", Text),
+    Column("batch", IdColumn),
     Index("ix_dead_letter_acts_letter_id", "letter_id", "id"),
+    Index("ix_dead_letter_acts_tenant", "tenant_id", "id"),
+    Index(
+        "ix_dead_letter_acts_batch",
+        "batch",
+        sqlite_where=text("batch IS NOT NULL"),
+        postgresql_where=text("batch IS NOT NULL"),
+    ),
 )
 
 # Replays of very many letters, until the last of them has its place in the outbox.

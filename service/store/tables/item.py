@@ -11,9 +11,12 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 from service.store.tables.columns import IdColumn, Moment, metadata
+
+_STILL_TELLS = "(content IS NOT NULL OR message_body IS NOT NULL)"
 
 items = Table(
     "items",
@@ -39,7 +42,20 @@ items = Table(
     Column("message_body", LargeBinary),
     Column("stored_at", Moment, nullable=False),
     Index("uq_items_identity", "tenant_id", "item_type", "item_id", unique=True),
+    Index(
+        "ix_items_imported_by",
+        "imported_by",
+        "ref",
+        sqlite_where=text("imported_by IS NOT NULL"),
+        postgresql_where=text("imported_by IS NOT NULL"),
+    ),
     Index("ix_items_starts_at", "tenant_id", "starts_at"),
+    Index(
+        "ix_items_deleted_texts",
+        "stored_at",
+        sqlite_where=text(f"deleted = 1 AND {_STILL_TELLS}"),
+        postgresql_where=text(f"deleted AND {_STILL_TELLS}"),
+    ),
 )
 
 item_assignees = Table(

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -41,6 +42,31 @@ attempts = Table(
     Index("ix_attempts_at", "at"),
 )
 
+# R42: messages whose versions contradict what is known, the newest of each item, and who is trusted again.
+version_doubts = Table(
+    "version_doubts",
+    metadata,
+    Column("key", IdColumn, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("item_ref", IdColumn, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("said_at", Moment, nullable=False),
+    Column("noted_at", Double, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_version_doubts_noted_at", "noted_at"),
+)
+
+trusted_sources = Table(
+    "trusted_sources",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("trusted_at", Moment, nullable=False),
+    Column("trusted_by", Text, nullable=False),
+)
+
 suspects = Table(
     "suspects",
     metadata,
@@ -66,6 +92,15 @@ outbox = Table(
     # A replay goes out at its own pace; everything else at once.
     Column("due_at", Double),
     Column("letter_id", IdColumn),
+    # Whose it is; empty where nobody can tell.
+    Column("tenant_id", Text, nullable=False, server_default=""),
+    Index(
+        "ix_outbox_tenant",
+        "tenant_id",
+        "id",
+        sqlite_where=text("sent_at IS NULL AND due_at IS NULL"),
+        postgresql_where=text("sent_at IS NULL AND due_at IS NULL"),
+    ),
     Index(
         "ix_outbox_unsent",
         "id",
@@ -78,5 +113,18 @@ outbox = Table(
         sqlite_where=text("sent_at IS NULL AND due_at IS NOT NULL"),
         postgresql_where=text("sent_at IS NULL AND due_at IS NOT NULL"),
     ),
-    Index("ix_outbox_sent_at", "sent_at"),
+    Index(
+        "ix_outbox_paced",
+        "tenant_id",
+        "due_at",
+        sqlite_where=text("sent_at IS NULL AND due_at IS NOT NULL"),
+        postgresql_where=text("sent_at IS NULL AND due_at IS NOT NULL"),
+    ),
+    Index("ix_outbox_message_id", "message_id"),
+    Index(
+        "ix_outbox_sent_at",
+        "sent_at",
+        sqlite_where=text("sent_at IS NOT NULL"),
+        postgresql_where=text("sent_at IS NOT NULL"),
+    ),
 )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -33,10 +34,13 @@ runs = Table(
     Column("total", Integer),
     Column("now", Text),
     Column("found", Integer, nullable=False, server_default="0"),
+    Column("agreed", Integer, nullable=False, server_default="0"),
     Column("created", Integer, nullable=False, server_default="0"),
     Column("updated", Integer, nullable=False, server_default="0"),
+    Column("deleted", Integer, nullable=False, server_default="0"),
     Column("skipped", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
+    Column("passed_over", JSON),
     Column("requested_at", Moment, nullable=False),
     Column("due_at", Double),
     Column("started_at", Moment),
@@ -44,6 +48,8 @@ runs = Table(
     Column("reason", Text),
     Column("listed", Boolean, nullable=False, server_default=text("true")),
     Column("moved_at", Moment),
+    # R50: the run that this one undoes.
+    Column("undoes", IdColumn),
     Index("ix_runs_integration", "integration_id", "id"),
     Index(
         "ix_runs_due_at",
@@ -52,6 +58,24 @@ runs = Table(
         postgresql_where=text("due_at IS NOT NULL"),
     ),
     Index("ix_runs_ended_at", "ended_at"),
+)
+
+# R50: what each run changed, how it was before, and the item's revision since; for a month.
+run_changes = Table(
+    "run_changes",
+    metadata,
+    Column("run_id", IdColumn, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("item_ref", IdColumn, nullable=False),
+    Column("integration_id", IdColumn, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("revision", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("undone_by", IdColumn),
+    PrimaryKeyConstraint("run_id", "side", "item_ref"),
+    Index("ix_run_changes_at", "at"),
+    Index("ix_run_changes_integration", "integration_id"),
 )
 
 run_equals = Table(
@@ -84,6 +108,7 @@ log_entries = Table(
     Column("attempt", Integer),
     Column("run_id", IdColumn),
     Column("detail", JSON),
+    Column("trace_id", Text),
     # The filters of the log's page stand behind its order, so that no row is read to be passed over.
     Index("ix_log_entries_page", "integration_id", "trigger", "id", "direction", "outcome", "item_type"),
     Index(
@@ -97,4 +122,19 @@ log_entries = Table(
     ),
     Index("ix_log_entries_run_id", "run_id", "id"),
     Index("ix_log_entries_at", "at"),
+    # What became of one message, and of one change of Vorex's.
+    Index(
+        "ix_log_entries_message_id",
+        "message_id",
+        "id",
+        sqlite_where=text("message_id IS NOT NULL"),
+        postgresql_where=text("message_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_log_entries_trace_id",
+        "trace_id",
+        "id",
+        sqlite_where=text("trace_id IS NOT NULL"),
+        postgresql_where=text("trace_id IS NOT NULL"),
+    ),
 )

@@ -1,18 +1,26 @@
 """Dead letters as JSON: the same verbs as the command's, for operators alone (R30)."""
 
-from datetime import datetime
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from contracts.errors import Malformed
-from contracts.fields import Identifier, Text, broken_rule, instant, is_visible
-from service.integrations.refusals import Invalid
-from service.operations import DeadLetters, LetterConflict, LetterFilter, NoLetter
+from contracts.fields import Identifier, Text, broken_rule, is_visible
+from service.integrations.refusals import FieldError, Invalid
+from service.operations import (
+    DeadLetters,
+    DiscardedBatch,
+    LetterConflict,
+    LetterFilter,
+    NoLetter,
+    WrongFilter,
+    parse_letter_filter,
+)
+from service.operations.letters.letter_filter import LetterCode, LetterState
 from service.web.dependencies import Services, SignedInVisitor, letters_of, require_operator
 from service.web.paging import (
     DEFAULT_PAGE,
@@ -29,11 +37,10 @@ from service.web.schemas import (
     LONGEST_DISCARD_REASON,
     MOST_LETTERS,
     CountShape,
+    DiscardedShape,
     GroupShape,
-    LetterCode,
     LetterContextShape,
     LetterShape,
-    LetterState,
     Listed,
 )
 
@@ -60,37 +67,34 @@ class LetterFilterForm(StrictForm):
     code: LetterCode | None = None
     since: str | None = None
     integration: Identifier | None = None
+    who: SearchText | None = None
+    """A part of the person's id, the account's or the calendar's name."""
     group: Identifier | None = None
     reason: SearchText | None = None
 
-    def matching(self, *, state: LetterState | None = "open", at: str = "filter.since") -> LetterFilter:
-        return LetterFilter(
-            queue=self.queue and full_queue_name(self.queue),
-            code=self.code,
-            since=_since(self.since, at),
-            integration=self.integration,
-            group=self.group,
-            reason=self.reason,
-            state=state,
-        )
+    def matching(self) -> LetterFilter:
+        return _filter(self.model_dump(exclude_none=True) | {"state": "open"}, at="filter.")
 
 
-class ReplayForm(StrictForm):
+class ChosenLettersForm(StrictForm):
     """Which letters, by their ids or by a filter with the number that the operator has seen."""
 
-    ids: Annotated[list[str], Field(min_length=1, max_length=MOST_LETTERS)] | None = None
+    ids: Annotated[list[Identifier], Field(min_length=1, max_length=MOST_LETTERS)] | None = None
     filter: LetterFilterForm | None = None
     expect: Annotated[int, Field(ge=0)] | None = None
-    rate: Annotated[float, Field(gt=0, le=FASTEST_REPLAY, allow_inf_nan=False)] = 5
     dry_run: bool = False
 
     @model_validator(mode="after")
-    def _one_way(self) -> "ReplayForm":
+    def _one_way(self) -> "ChosenLettersForm":
         if (self.ids is None) == (self.filter is None):
             raise broken_rule("must be given, or else a filter", "ids")
         if self.filter is not None and self.expect is None and not self.dry_run:
             raise broken_rule("must be the number of letters that match", "expect")
         return self
+
+
+class ReplayForm(ChosenLettersForm):
+    rate: Annotated[float, Field(gt=0, le=FASTEST_REPLAY, allow_inf_nan=False)] = 5
 
 
 def _told(reason: str) -> str:
@@ -99,41 +103,56 @@ def _told(reason: str) -> str:
     return reason
 
 
+DiscardReason = Annotated[Text, Field(min_length=1, max_length=LONGEST_DISCARD_REASON), AfterValidator(_told)]
+
+
 class DiscardForm(StrictForm):
-    reason: Annotated[Text, Field(min_length=1, max_length=LONGEST_DISCARD_REASON), AfterValidator(_told)]
+    reason: DiscardReason
+
+
+class ManyDiscardsForm(ChosenLettersForm):
+    reason: DiscardReason
+
+
+class UndoForm(StrictForm):
+    """What was discarded together, by the name that discarding answered."""
+
+    batch: Identifier
 
 
 class EditForm(StrictForm):
     data: dict[str, Any]
 
 
-def full_queue_name(queue: str) -> str:
-    """A queue's name, also from its last word."""
-    return queue if "." in queue else f"calendar-sync.{queue}"
-
-
-def _since(text: str | None, at: str) -> datetime | None:
+def _filter(words: Mapping[str, str], *, at: str = "") -> LetterFilter:
     try:
-        return None if text is None else instant(text.replace(" ", "+"))
-    except PydanticCustomError:
-        raise Invalid.one(at, "must be a time with an offset, such as 2026-12-03T09:00:00Z") from None
+        return parse_letter_filter(words)
+    except WrongFilter as error:
+        broken = [(f"{at}{name}", rule) for name, rule in error.errors.items()]
+        raise Invalid([FieldError(field=n, rule=r, message=f"{n}: {r}") for n, r in broken]) from None
 
 
 def _asked(  # noqa: PLR0917 -- each is a query parameter
-    queue: Identifier | None = None,
-    code: LetterCode | None = None,
-    since: str | None = None,
-    integration: Identifier | None = None,
-    group: Identifier | None = None,
-    reason: SearchText | None = None,
-    state: LetterState | None = None,
+    request: Request,
+    queue: Identifier | None = None,  # noqa: ARG001 -- declared for the description, read together
+    code: LetterCode | None = None,  # noqa: ARG001
+    since: str | None = None,  # noqa: ARG001
+    integration: Identifier | None = None,  # noqa: ARG001
+    who: SearchText | None = None,  # noqa: ARG001
+    group: Identifier | None = None,  # noqa: ARG001
+    reason: SearchText | None = None,  # noqa: ARG001
+    state: LetterState | None = None,  # noqa: ARG001
 ) -> LetterFilter:
-    asked = LetterFilterForm(
-        queue=queue, code=code, since=since, integration=integration, group=group, reason=reason
-    )
-    return asked.matching(state=state, at="since")
+    words: dict[str, str] = {}
+    for name, text in request.query_params.multi_items():
+        if name in words:
+            raise Invalid.one(name, "must be given once")
+        if name not in _OF_THE_LIST:
+            words[name] = text
+    return _filter(words)
 
 
+_OF_THE_LIST = frozenset({"after", "limit"})
 AskedLetters = Annotated[LetterFilter, Depends(_asked)]
 
 
@@ -153,6 +172,7 @@ async def list_groups(operator: OperatorsLetters, asked: AskedLetters) -> dict[s
 
 @router.get("/{letter_id}", response_model=LetterShape)
 async def get_letter(operator: OperatorsLetters, letter_id: LetterPathId) -> dict[str, Any]:
+    """One letter with its attempts, its message as far as you may see it, and who did what."""
     return await operator.show(letter_id)
 
 
@@ -183,6 +203,29 @@ async def replay(operator: OperatorsLetters, form: ReplayForm) -> dict[str, int]
 async def stop_replays(operator: OperatorsLetters) -> dict[str, int]:
     """Take back all replays that have not gone out yet; their letters are open again."""
     return {"count": await operator.stop()}
+
+
+@router.post("/discard", response_model=DiscardedShape)
+async def discard_letters(
+    operator: OperatorsLetters, form: ManyDiscardsForm
+) -> DiscardedBatch | dict[str, Any]:
+    """Give messages up together, for a reason; ``batch`` takes all of them back."""
+    if form.ids is not None:
+        ids = [letter_id_of(one) for one in form.ids]
+        if form.dry_run:
+            return {"count": await operator.replayable(ids), "batch": None}
+        return await operator.discard(ids, reason=form.reason)
+    assert form.filter is not None
+    matching = form.filter.matching()
+    if form.dry_run:
+        return {"count": await operator.would_replay(matching, expect=form.expect), "batch": None}
+    return await operator.discard_matching(matching, expect=form.expect, reason=form.reason)
+
+
+@router.post("/undo", response_model=CountShape)
+async def undo_discards(operator: OperatorsLetters, form: UndoForm) -> dict[str, int]:
+    """Open again what was discarded together, but for what has been dealt with since."""
+    return {"count": await operator.undo_batch(form.batch)}
 
 
 @router.post("/{letter_id}/discard", response_model=LetterShape)

@@ -1,6 +1,5 @@
 """My Calendar's items as JSON."""
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -8,14 +7,12 @@ from fastapi import APIRouter, Body, Query, Response
 from pydantic import WithJsonSchema
 
 from contracts.fields import Identifier
-from service.integrations.ownership import Person
-from service.integrations.refusals import Unknown
 from service.store.engine.paging import Page
+from service.store.items.my_calendar import NO_MEETING, WHOLE_ITEMS
 from service.web.api.item_schema import answered_item_schema, given_item_schema
-from service.web.dependencies import Services, SignedInVisitor
+from service.web.dependencies import Services, SignedInVisitor, person_shown
 from service.web.paging import DEFAULT_PAGE, PageLimit, PlaceCursor, cursor_of, range_bounds
 from service.web.schemas import Listed, item_form, page_form
-from service.web.tokens import Visitor
 
 ITEM_EXAMPLE = {
     "title": "Replace firewall",
@@ -45,20 +42,15 @@ async def list_items(
     limit: PageLimit = DEFAULT_PAGE,
 ) -> dict[str, Any]:
     """Items with a date that touch the range, by start; an administrator may name another user."""
-    person = _person(visitor, user_id)
+    person = person_shown(visitor, user_id)
     first, last = range_bounds(since, until, visitor.time_zone)
-    found = await services.my_calendar.items(person, since=first, until=last, after=after, limit=limit + 1)
+    found = await services.my_calendar.items(
+        person, WHOLE_ITEMS, since=first, until=last, after=after, limit=limit + 1
+    )
     page = Page.of(found, limit, cursor=lambda one: cursor_of(one[1]))
     masked = person.user_id != visitor.user_id
-    return page_form(page, lambda one: item_form(one[0], masked=masked))
-
-
-def _person(visitor: Visitor, user_id: str | None) -> Person:
-    if user_id is None or user_id == visitor.user_id:
-        return visitor.person
-    if not visitor.sees_tenant:
-        raise Unknown("There is no such user.")
-    return replace(visitor.person, user_id=user_id)
+    met = await services.my_calendar.meetings(person, [item for item, _ in page.rows])
+    return page_form(page, lambda one: item_form(one[0], met.get(one[0].ref, NO_MEETING), masked=masked))
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -72,10 +64,19 @@ async def change_item(
     services: Services, visitor: SignedInVisitor, key: str, form: GivenItem
 ) -> AnsweredItem:
     """Replace an appointment; ``key`` is ``<type>:<id>``."""
-    return item_form(await services.my_calendar.change(visitor.person, key, form))
+    item = await services.my_calendar.change(visitor.person, key, form)
+    met = await services.my_calendar.meetings(visitor.person, [item])
+    return item_form(item, met.get(item.ref, NO_MEETING))
+
+
+@router.post("/{key:path}/restore")
+async def restore_item(services: Services, visitor: SignedInVisitor, key: str) -> AnsweredItem:
+    """Put a deleted appointment back as it was (R50); one that is there stays as it is."""
+    return item_form(await services.my_calendar.restore(visitor.person, key))
 
 
 @router.delete("/{key:path}", status_code=HTTPStatus.NO_CONTENT)
 async def remove_item(services: Services, visitor: SignedInVisitor, key: str) -> Response:
+    """Delete an appointment; it goes from the linked calendars, too."""
     await services.my_calendar.remove(visitor.person, key)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -8,7 +8,9 @@ from pydantic import BaseModel
 
 from contracts.fields import rfc3339
 from service.operations import Overview
+from service.store.links.agreement import AgreementSum
 from service.web.dependencies import Services, SignedInVisitor, require_operator
+from service.web.schemas import InstantText
 from service.web.tokens import Visitor
 
 router = APIRouter(prefix="/operations", tags=["operations"])
@@ -32,7 +34,7 @@ class QueueShape(BaseModel):
     age: float | None
     a_minute: dict[str, float]
     consumers: int
-    braked_since: str | None
+    braked_since: InstantText | None
 
 
 class WindowShape(BaseModel):
@@ -48,15 +50,25 @@ class ProcessShape(BaseModel):
     ago: float
 
 
+class AgreementSumShape(BaseModel):
+    """How many pairs of so many calendars agree, and when the one was checked that waits longest (R51)."""
+
+    integrations: int
+    agree: int
+    of: int
+    checked_at: InstantText
+
+
 class OverviewShape(BaseModel):
     """``findings`` is sorted by consequence; ages are seconds, rates messages a minute."""
 
-    at: str
+    at: InstantText
+    agreement: AgreementSumShape | None
     findings: list[FindingShape]
     queues: list[QueueShape]
     budget: list[WindowShape]
     level: float
-    down_since: str | None
+    down_since: InstantText | None
     outbox_waiting: int
     outbox_age: float
     open_letters: int
@@ -80,6 +92,13 @@ def _form(told: Overview) -> dict[str, Any]:
     return {
         **asdict(told),
         "at": rfc3339(told.at),
+        "agreement": _agreement(told.agreement),
         "queues": queues,
         "down_since": rfc3339(told.down_since) if told.down_since else None,
     }
+
+
+def _agreement(total: AgreementSum | None) -> dict[str, Any] | None:
+    if total is None or total.checked_at is None:
+        return None
+    return asdict(total) | {"checked_at": rfc3339(total.checked_at)}

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Response
 
 from service.integrations.refusals import Unknown
 from service.integrations.settings_form import SyncRequest
@@ -11,7 +11,7 @@ from service.store.runs.runs import RunRow
 from service.web.api.integrations import owner_seen_by
 from service.web.dependencies import Services, SignedInVisitor
 from service.web.paging import DEFAULT_PAGE, IdCursor, IntegrationPathId, PageLimit, is_id
-from service.web.schemas import Listed, RunShape, StartedShape, page_form, run_form
+from service.web.schemas import Listed, RunShape, StartedShape, UndoShape, page_form, run_form, undo_form
 
 router = APIRouter(tags=["runs"])
 
@@ -64,6 +64,7 @@ async def get_run(services: Services, visitor: SignedInVisitor, run: RunPathId) 
 async def get_run_of(
     services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId, run: RunPathId
 ) -> dict[str, Any]:
+    """How far that run of this integration has come."""
     return run_form(_within(integration_id, await services.syncing.shown(owner_seen_by(visitor), run)))
 
 
@@ -77,8 +78,35 @@ async def cancel_run(services: Services, visitor: SignedInVisitor, run: RunPathI
 async def cancel_run_of(
     services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId, run: RunPathId
 ) -> dict[str, Any]:
+    """End that run of this integration before its time."""
     _within(integration_id, await services.syncing.shown(visitor.person.owner, run))
     return run_form(await services.syncing.cancel(visitor.person.owner, run))
+
+
+@router.post(
+    "/runs/{run}/undo",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=StartedShape | Listed[UndoShape],
+    responses={HTTPStatus.OK: {"model": Listed[UndoShape], "description": "With dry_run"}},
+)
+async def undo_run(
+    services: Services,
+    visitor: SignedInVisitor,
+    run: RunPathId,
+    response: Response,
+    *,
+    dry_run: bool = False,
+    after: str | None = None,
+    limit: PageLimit = DEFAULT_PAGE,
+) -> dict[str, Any]:
+    """Put back what the run changed and nobody has changed since; with ``dry_run`` only say what would be."""
+    owner = visitor.person.owner
+    if dry_run:
+        response.status_code = HTTPStatus.OK
+        with services.undo_pace.turn(visitor):
+            page = await services.undoing.rehearse(owner, run, after=after, limit=limit)
+        return page_form(page, undo_form)
+    return {"run_id": await services.undoing.start(owner, run, started_by=visitor.user_id)}
 
 
 def _within(integration_id: str, row: RunRow) -> RunRow:

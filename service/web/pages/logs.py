@@ -1,69 +1,45 @@
 """*Logs*: runs first with the items inside, real-time changes behind a second filter (G14, R25, R27)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from contracts.calendar import Code
 from service.integrations import views
 from service.integrations.refusals import Conflict, Unknown
-from service.integrations.runs import list_entries_of_run
+from service.integrations.runs import (
+    RUN_COUNTS,
+    WHY_PASSED_OVER,
+    list_rows_of_run,
+    run_counts,
+    why_passed_over,
+)
 from service.store.engine.paging import Page
 from service.store.integrations.listing import IntegrationView
-from service.store.logs.logs import LogFilter, LogQuery
+from service.store.logs.logs import LogFilter
 from service.store.runs.runs import ENDED_STATES, PERSONS_RUNS, RunRow
 from service.web import labels
-from service.web.dependencies import Services, WebServices
+from service.web.catalogue import Texts, gettext
+from service.web.dependencies import Services, WebServices, letters_of
 from service.web.pages.form import PageVisitor, SentForm
 from service.web.pages.integrations import integration_card
+from service.web.pages.logs_address import AskedLogs, LogsAddress
 from service.web.pages.logs_csv import as_csv
 from service.web.pages.redirect import redirect_to
-from service.web.paging import LONGEST_SEARCH, IdCursor, IntegrationPathId, is_id
+from service.web.paging import IdCursor, IntegrationPathId, is_id
 from service.web.paths import INTEGRATIONS_PATH
 from service.web.rendering import render_page
-from service.web.tokens import Visitor
+from service.web.tokens import Role, Visitor
 
 RUNS_A_PAGE = 50
 SERVICE_NAME = "Calendar Sync"
+RUN_NUMBERS: labels.LabelTexts = Texts(RUN_COUNTS)
+WHY_PASSED: labels.LabelTexts = Texts(WHY_PASSED_OVER)
 LogRows = Page[Mapping[Any, Any]]
 router = APIRouter(prefix=f"{INTEGRATIONS_PATH}/{{integration_id}}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LogsAddress:
-    """The filter as the address has it; a word of no closed set asks for nothing."""
-
-    trigger: LogFilter
-    wanted: LogQuery
-
-    @property
-    def given(self) -> dict[str, str]:
-        """What is asked for beside the trigger."""
-        names = ("direction", "outcome", "item_type", "q")
-        return {name: value for name in names if (value := getattr(self.wanted, name))}
-
-    @property
-    def query(self) -> str:
-        return urlencode({"trigger": self.trigger, **self.given})
-
-
-def _narrowed(
-    trigger: str = "run", direction: str = "", outcome: str = "", item_type: str = "", q: str = ""
-) -> LogsAddress:
-    wanted = LogQuery(
-        direction=direction if direction in labels.DIRECTIONS else None,
-        outcome=outcome if outcome in labels.OUTCOMES else None,
-        item_type=item_type if item_type in labels.ITEM_TYPE else None,
-        q=q.replace("\0", "").strip()[:LONGEST_SEARCH] or None,
-    )
-    shown = LogFilter.REAL_TIME if trigger == LogFilter.REAL_TIME else LogFilter.RUN
-    return LogsAddress(trigger=shown, wanted=wanted)
-
-
-AskedLogs = Annotated[LogsAddress, Depends(_narrowed)]
 
 
 @router.get("/logs")
@@ -78,13 +54,20 @@ async def logs_page(
 ) -> Response:
     """One row for each run, or for each change; newest first. A filter asks for changes, of runs as well."""
     shown = await views.get_integration(services.store, visitor.person.owner, integration_id)
-    runs_alone = asked.trigger is LogFilter.RUN and not asked.given
-    found = await (_runs if runs_alone else _entries)(services, visitor, shown, asked, after)
+    runs_alone = asked.trigger is LogFilter.RUN and not asked.of_items
+    found: LogRows = Page(rows=(), following=None)
+    if not asked.wrong:
+        found = await (_runs if runs_alone else _entries)(services, visitor, shown, asked, after)
     return render_page(
         request,
         "logs.html",
+        status=422 if asked.wrong else 200,
+        letters={} if runs_alone else await _letters(services, visitor, found),
+        reached=set() if runs_alone else await _reached(services, visitor, found),
+        switched_off=None if runs_alone else _switched_off(shown, found),
         one=integration_card(shown),
         asked=asked,
+        numbers=RUN_NUMBERS,
         runs_alone=runs_alone,
         rows=found.rows,
         following=found.following,
@@ -96,20 +79,42 @@ async def logs_page(
 
 
 async def _runs(
-    services: WebServices, visitor: Visitor, shown: IntegrationView, _asked: LogsAddress, after: str | None
+    services: WebServices, visitor: Visitor, shown: IntegrationView, asked: LogsAddress, after: str | None
 ) -> LogRows:
     owner = visitor.person.owner
-    found = await services.syncing.listed(owner, shown.integration.id, after=after, limit=RUNS_A_PAGE)
+    found = await services.syncing.listed(
+        owner, shown.integration.id, after=after, limit=RUNS_A_PAGE, wanted=asked.wanted
+    )
     return replace(found, rows=[run_row(run, visitor) for run in found.rows])
 
 
 async def _entries(
     services: WebServices, visitor: Visitor, shown: IntegrationView, asked: LogsAddress, after: str | None
 ) -> LogRows:
-    return await views.list_log(
+    return await views.list_log_rows(
         services.store, shown, reader=visitor.user_id, trigger=asked.trigger, after=after, limit=RUNS_A_PAGE,
         wanted=asked.wanted,
     )  # fmt: skip
+
+
+async def _letters(services: WebServices, visitor: Visitor, found: LogRows) -> Mapping[str, str]:
+    """The dead letters of the messages that entries name, for operators; by the messages' ids."""
+    named = {row["message_id"] for row in found.rows if row.get("message_id")}
+    if visitor.role is not Role.OPERATOR or not named:
+        return {}
+    return await letters_of(services, visitor).of_messages(named)
+
+
+async def _reached(services: WebServices, visitor: Visitor, found: LogRows) -> Collection[str]:
+    """The items of these entries that have a page for this reader, deleted ones too (R50)."""
+    named = {row["item_ref"] for row in found.rows if row.get("item_ref")}
+    return await services.my_calendar.reached(visitor.person, named)
+
+
+def _switched_off(shown: IntegrationView, found: LogRows) -> str | None:
+    """The newest entry that says that the integration was deactivated, while it rests (R50)."""
+    told = (row["id"] for row in found.rows if row["code"] == Code.INACTIVE and not row["item_ref"])
+    return None if shown.integration.at_work else next(told, None)
 
 
 @router.get("/logs.csv")
@@ -118,6 +123,9 @@ async def logs_as_csv(
 ) -> Response:
     """The same entries as the page shows, all of them; on the first tab what syncs did, item by item."""
     shown = await views.get_integration(services.store, visitor.person.owner, integration_id)
+    if asked.wrong:
+        address = f"{INTEGRATIONS_PATH}/{integration_id}/logs?{asked.query}"
+        return redirect_to(address)
     lines = as_csv(services.store, shown, reader=visitor.user_id, trigger=asked.trigger, wanted=asked.wanted)
     headers = {"Content-Disposition": 'attachment; filename="calendar-sync-log.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -125,11 +133,13 @@ async def logs_as_csv(
 
 def run_row(run: RunRow, visitor: Visitor) -> dict[str, Any]:
     """A run as its row and its page tell it."""
-    who = "You" if run["started_by"] == visitor.user_id else run["started_by"]
+    who = gettext("You") if run["started_by"] == visitor.user_id else run["started_by"]
     return {
         **run,
         "who": who if run["kind"] in PERSONS_RUNS else SERVICE_NAME,
         "ended": run["state"] in ENDED_STATES,
+        "counts": run_counts(run),
+        "why_passed": why_passed_over(run, WHY_PASSED),
         "at": run["started_at"] or run["requested_at"],
     }
 
@@ -149,14 +159,18 @@ async def run_page(
     """How far the run has come, and what it did with each item (R25, R27)."""
     shown = await views.get_integration(services.store, visitor.person.owner, integration_id)
     row = await _of(services, visitor, integration_id, run)
-    entries = await list_entries_of_run(services.store, row, after=after, limit=RUNS_A_PAGE)
+    entries = await list_rows_of_run(services.store, row, after=after, limit=RUNS_A_PAGE)
     return render_page(
         request,
         "run.html",
         one=integration_card(shown),
         run=run_row(row, visitor),
+        numbers=RUN_NUMBERS,
         by_hand=row["kind"] in PERSONS_RUNS,
+        can_undo=await services.undoing.can_be_undone(visitor.person.owner, run),
         rows=entries.rows,
+        letters=await _letters(services, visitor, entries),
+        reached=await _reached(services, visitor, entries),
         following=entries.following,
         notice=labels.NOTICES.get(notice),
         complaint=labels.COMPLAINTS.get(complaint),

@@ -14,7 +14,7 @@ from service.store.logs.logs import LogFilter, LogQuery
 
 CSV_COLUMNS = (
     "at", "trigger", "direction", "action", "outcome", "code", "item_type", "item_id", "title", "reason",
-    "message_id", "attempt", "run_id",
+    "message_id", "attempt", "run_id", "trace_id",
 )  # fmt: skip
 CSV_ROWS_A_TRANSACTION = 1000
 UTF8_MARK = "\ufeff"
@@ -23,7 +23,9 @@ _SEPARATORS = ";|\t\r\n\v\f\x85\u2028\u2029"
 """Between which a spreadsheet that takes no comma for one begins a cell, whatever quotation marks say."""
 _LEADING = rf'[{_SEPARATORS}\s"\x00-\x20\u200b-\u200f\u2060\ufeff]'
 """What may stand before a formula in its cell without making it a text."""
-_FORMULA = re.compile(rf"(?:^|(?<!{_LEADING})(?={_LEADING}))(?P<before>{_LEADING}*+)(?=[=+\-@＝＋－＠])")
+_FORMULA = re.compile(
+    rf"(?:^|(?<!{_LEADING})(?={_LEADING}))(?P<before>{_LEADING}*+)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])"
+)
 
 
 def cell(value: object) -> str:

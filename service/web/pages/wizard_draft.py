@@ -4,17 +4,22 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from fastapi import Request, Response
-from pydantic import ValidationError
+from pydantic import StringConstraints, ValidationError
 
+from contracts.calendar import Reason
 from contracts.cronofy import Calendar
-from contracts.fields import Strict
+from contracts.fields import ANY_TEXT, Strict
+from contracts.limits import LONGEST_NAME
 from service.integrations.refusals import Invalid
 from service.integrations.settings_form import (
+    FIRST_DETAILS,
     Choices,
+    DetailBoxes,
     EventBoxes,
     ItemBoxes,
     MovedCopies,
@@ -22,6 +27,7 @@ from service.integrations.settings_form import (
     SendOption,
 )
 from service.store.integrations.listing import IntegrationView
+from service.store.people.companies import ConnectedBy
 from service.web.cookies import cookie_of, drop_cookie, lay_cookie
 from service.web.dependencies import WebServices, services_of
 from service.web.paths import INTEGRATIONS_PATH
@@ -31,12 +37,18 @@ DRAFT_COOKIE = "calendar_sync_draft"
 NO_CALENDAR_CHOSEN = "Choose a calendar."
 
 
+_TOLD_BY = ("calendar_id", "own_name", "event_types", "item_types", "event_details", "retrieve", "send")
+"""What Finish saves, by which two drafts are told apart."""
+
+
 class _Kept(Strict):
     calendar_id: str | None
     calendar_name: str | None
+    own_name: Annotated[str, StringConstraints(max_length=LONGEST_NAME, pattern=ANY_TEXT)] = ""
     read_only: bool
     event_types: EventBoxes
     item_types: ItemBoxes
+    event_details: DetailBoxes = DetailBoxes()
     retrieve: RetrieveOption
     send: SendOption
     copies: MovedCopies = "leave"
@@ -48,9 +60,11 @@ class SettingsDraft:
 
     calendar_id: str | None
     calendar_name: str | None
+    own_name: str = ""
     read_only: bool = False
     event_types: dict[str, bool] = field(default_factory=dict)
     item_types: dict[str, bool] = field(default_factory=dict)
+    event_details: dict[str, bool] = field(default_factory=dict)
     retrieve: dict[str, Any] = field(default_factory=dict)
     send: dict[str, Any] = field(default_factory=dict)
     copies: MovedCopies = "leave"
@@ -62,8 +76,11 @@ class SettingsDraft:
         return cls(
             calendar_id=shown.integration.calendar_id,
             calendar_name=shown.integration.calendar_name,
+            own_name=shown.own_name or "",
+            copies="move" if shown.integration.reason is Reason.CALENDAR_MISSING else "leave",
             event_types=dict(shown.event_types),
             item_types=dict(shown.item_types),
+            event_details=dict(shown.event_details or FIRST_DETAILS),
             retrieve=dict(shown.retrieve),
             send=dict(shown.send),
         )
@@ -77,10 +94,25 @@ class SettingsDraft:
         )
 
     @property
+    def known(self) -> Sequence[Calendar]:
+        """The chosen calendar as it was seen when it was chosen; none where none is."""
+        if self.calendar_id is None:
+            return ()
+        calendar = Calendar(
+            calendar_id=self.calendar_id,
+            name=self.calendar_name or "",
+            read_only=self.read_only,
+            deleted=False,
+            primary=False,
+            permission_level="",
+            profile_id="",
+        )
+        return (calendar,)
+
+    @property
     def print(self) -> str:
         """The same for the same choices, so that Finish saves only what its window shows (G10)."""
-        names = ("calendar_id", "event_types", "item_types", "retrieve", "send")
-        whole = json.dumps({name: getattr(self, name) for name in names}, sort_keys=True)
+        whole = json.dumps({name: getattr(self, name) for name in _TOLD_BY}, sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
     @property
@@ -92,10 +124,13 @@ class SettingsDraft:
         """All of it as Finish takes it."""
         if self.calendar_id is None:
             raise Invalid.one("calendar_id", NO_CALENDAR_CHOSEN)
-        form = {
-            name: getattr(self, name) for name in ("event_types", "item_types", "retrieve", "send", "copies")
-        }
-        return Choices.model_validate({"calendar_id": self.calendar_id, **form})
+        names = ("event_types", "item_types", "event_details", "retrieve", "send", "copies")
+        form = {name: getattr(self, name) for name in names}
+        return Choices.model_validate({"calendar_id": self.calendar_id, "name": self.own_name, **form})
+
+    def changed_from(self, saved: "SettingsDraft") -> Sequence[str]:
+        """The names of what was chosen otherwise than it is saved."""
+        return [name for name in _TOLD_BY if getattr(self, name) != getattr(saved, name)]
 
 
 def opened(request: Request, visitor: Visitor, shown: IntegrationView) -> SettingsDraft:
@@ -106,6 +141,12 @@ def opened(request: Request, visitor: Visitor, shown: IntegrationView) -> Settin
     known = services.tokens.is_draft_mark(visitor, _named(shown, body), mark)
     kept = _read(body) if known else None
     return SettingsDraft.of(shown) if kept is None else SettingsDraft(**kept.model_dump())
+
+
+def holding(draft: SettingsDraft, company: ConnectedBy | None) -> SettingsDraft:
+    """With what the person's administrator holds, whatever was chosen here before they did."""
+    held: dict[str, Any] = {name: dict(getattr(company, name)) for name in company.locked} if company else {}
+    return replace(draft, **held)
 
 
 def _read(body: str) -> _Kept | None:

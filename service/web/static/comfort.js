@@ -2,29 +2,49 @@
 "use strict";
 
 // Parts that change by themselves are fetched anew, unless the person is busy inside.
-for (const part of document.querySelectorAll("[data-live]")) follow(part.id, Number(part.dataset.live));
+// One question serves all of them, and what only goes along (data-along).
+follow();
 
-function follow(id, seconds) {
-  const again = async () => {
-    const part = document.getElementById(id);
-    if (!part || !part.dataset.live) return;
-    if (!document.hidden && !document.querySelector(".menu")) {
-      try {
-        const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-        if (answer.status === 401) return tellOfTheEnd();
-        if (answer.ok && !answer.redirected) replace(part, await answer.text());
-      } catch { /* the next time */ }
+function follow() {
+  const live = [...document.querySelectorAll("[data-live]")];
+  if (!live.length) return;
+  setTimeout(async () => {
+    if (!document.hidden && !document.querySelector(".menu, .carried, .picked") && await look()) return;
+    follow();
+  }, Math.min(...live.map((part) => Number(part.dataset.live))) * 1000);
+}
+
+// Whether nobody need look again: the session has ended.
+async function look() {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.status === 401) return tellOfTheEnd(), true;
+    if (answer.ok && !answer.redirected) {
+      const text = await answer.text();
+      for (const part of document.querySelectorAll("[data-live], [data-along]")) replace(part, text);
     }
-    setTimeout(again, seconds * 1000);
-  };
-  setTimeout(again, seconds * 1000);
+    tellOfSilence(answer.status >= 500);
+  } catch { tellOfSilence(true); }
+  return false;
+}
+
+// A server that does not answer is said, with since when what is shown is old, until it answers again.
+function tellOfSilence(silent) {
+  const said = document.getElementById("silence");
+  if (!silent) return said?.remove();
+  if (said) return;
+  const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const main = document.getElementById("main");
+  main.prepend(Object.assign(document.createElement("p"), {
+    id: "silence", className: "note warn", role: "alert",
+    textContent: main.dataset.silent.replace("{time}", time) }));
 }
 
 function replace(part, text) {
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(part.id);
   if (!fresh) return;
-  const open = new Set([...part.querySelectorAll("details[open]")].map((one) => one.textContent));
-  for (const one of fresh.querySelectorAll("details")) one.open = open.has(one.textContent);
+  const open = new Set([...part.querySelectorAll("details[open]")].map((one) => one.id || one.textContent));
+  for (const one of fresh.querySelectorAll("details")) one.open = open.has(one.id || one.textContent);
   if (fresh.outerHTML === part.outerHTML) return;
   const at = part.contains(document.activeElement) ? [document.activeElement.tagName, known(document.activeElement)] : null;
   part.replaceWith(document.adoptNode(fresh));
@@ -41,9 +61,8 @@ function twin(within, tag, name) {
 }
 
 function tellOfTheEnd() {
-  const said = "Your session has ended, so this page no longer follows what happens. Open My Calendar in Vorex and follow its link here.";
-  document.getElementById("main").prepend(
-    Object.assign(document.createElement("p"), { className: "note warn", role: "alert", textContent: said }));
+  const main = document.getElementById("main");
+  main.prepend(Object.assign(document.createElement("p"), { className: "note warn", role: "alert", textContent: main.dataset.ended }));
 }
 
 // Whoever works by keyboard stays where they are: at what is wrong, at the button that was pressed, or at the content.
@@ -54,7 +73,7 @@ addEventListener("DOMContentLoaded", () => {
   if (wrong) return (wrong.matches("fieldset") ? wrong.querySelector("input") : wrong).focus();
   if (!tag) return;
   const main = document.getElementById("main");
-  ((path === location.pathname && twin(main, tag, name)) || main).focus({ preventScroll: true });
+  ((path === location.pathname && twin(main, tag, name)) || main.querySelector("[autofocus]") || main).focus({ preventScroll: true });
 });
 
 // A form is sent once, however often its button is pressed.
@@ -87,88 +106,56 @@ async function bring(part) {
   for (const one of asking) one.hidden = false;
 }
 
+// Whoever chooses all sees each of them chosen; to leave one out chooses the others one by one.
+for (const all of document.querySelectorAll("[data-choose-all]")) {
+  const each = () => all.form.querySelectorAll("input[name=letter]");
+  all.addEventListener("change", () => { for (const one of each()) one.checked = all.checked; });
+  all.form.addEventListener("change", ({ target }) => { if (target.name === "letter" && !target.checked) all.checked = false; });
+}
+
 // Ranges can be chosen only where their option is enabled (G9).
 for (const option of document.querySelectorAll("[data-option]")) {
   const set = () => {
     const on = option.querySelector("[value=yes]").checked;
-    for (const select of option.querySelectorAll("select")) select.disabled = !on;
+    const selects = [...option.querySelectorAll("select")];
+    for (const select of selects) select.disabled = !on;
+    const [from, until] = selects.map((select) => select.selectedOptions[0].dataset.day);
+    option.querySelector("[data-days]").textContent = on ? `${from} – ${until}` : "";
   };
   option.addEventListener("change", set);
   set();
 }
 
+// Settings that were changed on this step and not sent are not left without a word.
+for (const form of document.querySelectorAll("[data-unsaved]")) {
+  let changed = false;
+  form.addEventListener("input", () => { changed = true; });
+  form.addEventListener("submit", () => { changed = false; });
+  addEventListener("beforeunload", (event) => { if (changed) event.preventDefault(); });
+}
+
+// What was said once is not said again when the page is opened anew.
+{
+  const here = new URL(location.href);
+  for (const word of ["notice", "complaint", "of", "undo"]) here.searchParams.delete(word);
+  if (here.href !== location.href) history.replaceState(history.state, "", here);
+}
+
 // An appointment for the whole day has no times; one that moves keeps its length.
 for (const form of document.querySelectorAll("[data-appointment]")) {
-  const { all_day: whole, start_day: start, end_day: end } = form.elements;
+  const { all_day: whole, start_day, start_time, end_day, end_time, shown } = form.elements;
   const set = () => { for (const time of form.querySelectorAll("[data-time]")) time.hidden = whole.checked; };
   whole.addEventListener("change", set);
-  let before = start.valueAsNumber;
-  start.addEventListener("change", () => {
-    if (Number.isNaN(start.valueAsNumber)) return;
-    if (!Number.isNaN(end.valueAsNumber) && !Number.isNaN(before)) end.valueAsNumber += start.valueAsNumber - before;
-    before = start.valueAsNumber;
+  shown.disabled = true;  // the end follows here already
+  const DAY = 86_400_000, at = (day, time) => day.valueAsNumber + (time.value ? time.valueAsNumber : 0);
+  let before = at(start_day, start_time);
+  for (const field of [start_day, start_time]) field.addEventListener("change", () => {
+    const now = at(start_day, start_time), end = at(end_day, end_time) + now - before;
+    if (Number.isNaN(now)) return;
+    before = now;
+    if (Number.isNaN(end)) return;
+    end_day.valueAsNumber = Math.floor(end / DAY) * DAY;
+    if (end_time.value) end_time.value = new Date(end).toISOString().slice(11, 16);
   });
   set();
 }
-
-// A day of My Calendar: a menu where it is right-clicked, arrows and N where it has the focus (G17).
-for (const hint of document.querySelectorAll(".comfort")) hint.hidden = false;
-
-const newOn = (day) => `/my-calendar/new?day=${day.dataset.day}${day.dataset.view ? `&view=${day.dataset.view}` : ""}`;
-
-function closeMenu() {
-  const menu = document.querySelector(".menu");
-  menu?.remove();
-  return menu;
-}
-
-document.addEventListener("contextmenu", (event) => {
-  closeMenu();
-  const day = event.target.closest?.("[data-day]");
-  if (!day || event.target.closest(".item, .agenda a")) return;
-  event.preventDefault();
-  const from = document.activeElement;
-  const menu = document.createElement("div");
-  menu.className = "menu";
-  menu.setAttribute("role", "menu");
-  const choices = [["Add appointment", newOn(day)]];
-  if (!day.dataset.view) choices.push(["Open this day", `/my-calendar?day=${day.dataset.day}`]);
-  for (const [word, href] of choices) {
-    const choice = Object.assign(document.createElement("a"), { textContent: word, href });
-    choice.setAttribute("role", "menuitem");
-    menu.append(choice);
-  }
-  document.body.append(menu);
-  const box = day.getBoundingClientRect();
-  const x = event.clientX || box.left + 16, y = event.clientY || box.top + 32;
-  menu.style.left = `${Math.min(x, innerWidth - menu.offsetWidth - 8) + scrollX}px`;
-  menu.style.top = `${Math.min(y, innerHeight - menu.offsetHeight - 8) + scrollY}px`;
-  menu.firstChild.focus();
-  menu.addEventListener("keydown", (key) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[key.key];
-    if (step) {
-      key.preventDefault();
-      const all = [...menu.children];
-      all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
-    } else if (key.key === "Escape" || key.key === "Tab") {
-      closeMenu();
-      from?.focus();
-    }
-  });
-});
-document.addEventListener("click", (event) => { if (!event.target.closest?.(".menu")) closeMenu(); });
-
-document.addEventListener("keydown", (event) => {
-  const day = event.target.closest?.("[data-day]");
-  if (!day || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "n" || event.key === "N" || event.key === "Insert") {
-    event.preventDefault();
-    location.assign(newOn(day));
-    return;
-  }
-  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 }[event.key];
-  if (!step || !event.target.classList.contains("day")) return;
-  const all = [...document.querySelectorAll(".day")];
-  const next = all[all.indexOf(event.target) + step];
-  if (next) { event.preventDefault(); next.focus(); }
-});

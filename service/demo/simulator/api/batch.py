@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from service.demo.simulator.api.gate import ApiCall
+from service.demo.simulator.api.call import ApiCall
 from service.demo.simulator.calendars import writes
 from service.demo.simulator.calendars.checks import field_refused
 from service.demo.simulator.state import ApiAnswer, Json, SimulatorState

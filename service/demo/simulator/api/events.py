@@ -1,7 +1,7 @@
 """Reading events and free/busy, page by page (CRONOFY.md C28, C30)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,15 @@ from service.demo.simulator.calendars.checks import ErrorsByField
 from service.demo.simulator.calendars.scopes import allows
 from service.demo.simulator.model import Account, CachedEvent, CalendarBinding, ProviderEvent
 from service.demo.simulator.state import ApiAnswer, Json, RemainingPages, SimulatorState, is_managed
-from service.demo.simulator.times import EventTime, find_zone, midnight, parse_date, parse_time, today
+from service.demo.simulator.times import (
+    DAY_SECONDS,
+    EventTime,
+    find_zone,
+    midnight,
+    parse_date,
+    parse_time,
+    today,
+)
 
 QueryValues = dict[str, list[str]]
 _FLAGS = (
@@ -73,6 +81,8 @@ def read_events(
         google_ids=flags["google_event_ids"],
     )
     found = _found(state, request)
+    if flags["include_deleted"] and state.faults.left_is_deleted:
+        found += _left(state, request)
     return _first_page(
         state,
         account,
@@ -208,6 +218,18 @@ def _found(state: SimulatorState, request: CheckedRead) -> list[tuple[CalendarBi
     return found
 
 
+def _left(state: SimulatorState, request: CheckedRead) -> list[tuple[CalendarBinding, CachedEvent]]:
+    """What has left the window behind, as if it had been deleted (CRONOFY.md C34)."""
+    now = state.clock.now()
+    first = now - state.faults.window_past_days * DAY_SECONDS
+    return [
+        (binding, replace(row, event=replace(row.event, deleted=True, updated=now)))
+        for binding in request.bindings
+        for row in binding.rows.values()
+        if row.event.end.at < first and not is_managed(state, binding, row)
+    ]
+
+
 def _modified(binding: CalendarBinding, since: int | None) -> Iterator[CachedEvent]:
     """Rows modified on or after that second, the newest first, without looking at the others."""
     for row in reversed(binding.rows.values()):
@@ -268,7 +290,10 @@ def _first_page(
 def _page(state: SimulatorState, pages: RemainingPages, at: int, base_url: str) -> Json:
     position: Json = {"current": at + 1, "total": len(pages.chunks)}
     if at + 1 < len(pages.chunks):
-        position["next_page"] = f"{base_url}/v1/{pages.name}/pages/{pages.tokens[at + 1]}"
+        token = pages.tokens[max(at, 1) if state.faults.page_names_itself else at + 1]
+        host = state.faults.next_page_host
+        base = f"https://{host}" if host else base_url
+        position["next_page"] = f"{base}/v1/{pages.name}/pages/{token}"
     elif state.faults.empty_next_page:
         position["next_page"] = ""
     return {"pages": position, pages.name: [pages.render(each) for each in pages.chunks[at]]}

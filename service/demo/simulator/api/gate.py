@@ -3,13 +3,16 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
 import httpx
 from fastapi import Request, Response
 
 from service.demo.simulator.api import grants
+from service.demo.simulator.api.call import ApiCall, ApiHandler
+from service.demo.simulator.api.contrary import belied
 from service.demo.simulator.api.grants import GrantError
 from service.demo.simulator.calendars.checks import field_refused
 from service.demo.simulator.model import Account, Application
@@ -21,36 +24,6 @@ _CHALLENGES = {
     _UNAUTHORIZED: 'Bearer error="invalid_token"',
     _FORBIDDEN: 'Bearer error="insufficient_scope"',
 }
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class ApiCall:
-    """One request to the API."""
-
-    at: float
-    method: str
-    path: str
-    params: dict[str, str]
-    query: dict[str, list[str]]
-    data: Json
-    readable: bool
-    base_url: str
-    token: str
-    account: Account | None = None
-    scope: str = ""
-
-    @property
-    def who(self) -> Account:
-        """Only behind a token."""
-        return cast(Account, self.account)
-
-    @property
-    def entries(self) -> int:
-        batch = self.data.get("batch")
-        return len(batch) if self.path == "/v1/batch" and isinstance(batch, list) else 1
-
-
-ApiHandler = Callable[[SimulatorState, ApiCall], ApiAnswer]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +98,7 @@ def _respond(state: SimulatorState, call: ApiCall, handler: ApiHandler, *, open_
     trouble = _trouble(state, call)
     answer: ApiAnswer = (0, None)
     if trouble is None or trouble.after_applying:
-        answer = _admitted(state, call, handler, open_to_all=open_to_all)
+        answer = belied(partial(_admitted, handler=handler, open_to_all=open_to_all))(state, call)
     if trouble is not None:
         answer = (trouble.status, None)
     _record(state, call, answer[0])
@@ -137,6 +110,8 @@ def _respond(state: SimulatorState, call: ApiCall, handler: ApiHandler, *, open_
 def _trouble(state: SimulatorState, call: ApiCall) -> RequestTrouble | None:
     """The switch that hits this request, if any does."""
     faults = state.faults
+    if state.chance.random() < _failing(state, call.account):
+        return RequestTrouble(status=faults.error_status)
     if faults.only_accounts and not _targeted(faults.only_accounts, call.account):
         return None
     if faults.spend("next_drops") or state.chance.random() < faults.drop_ratio:
@@ -146,6 +121,14 @@ def _trouble(state: SimulatorState, call: ApiCall) -> RequestTrouble | None:
     if faults.spend("next_errors") or state.chance.random() < faults.error_ratio:
         return RequestTrouble(status=faults.error_status, after_applying=faults.error_after_applying)
     return None
+
+
+def _failing(state: SimulatorState, account: Account | None) -> float:
+    """The part of this account's requests that its provider lets fail; an account has one as a rule."""
+    if account is None or not state.faults.failing_providers:
+        return 0.0
+    providers = [one.mailbox.provider for one in account.profiles]
+    return max((state.faults.failing_providers.get(one, 0.0) for one in providers), default=0.0)
 
 
 def _targeted(keys: list[str], account: Account | None) -> bool:

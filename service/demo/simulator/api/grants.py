@@ -1,5 +1,9 @@
 """Codes, access tokens and refresh tokens (CRONOFY.md C7, C8)."""
 
+import hashlib
+from base64 import urlsafe_b64encode
+
+from service.demo.simulator.calendars import forgetting
 from service.demo.simulator.calendars.linking import (
     add_calendar,
     add_mailbox,
@@ -28,16 +32,39 @@ def application_of(state: SimulatorState, data: Json) -> Application:
     return application
 
 
-def issue_code(state: SimulatorState, profile: MailboxProfile, scope: str, redirect_uri: str) -> str:
-    code = state.hex(32)
-    state.codes[code] = AuthorizationCode(
+def issue_code(
+    state: SimulatorState, profile: MailboxProfile, scope: str, redirect_uri: str, *, challenge: str = ""
+) -> str:
+    code = AuthorizationCode(
         account=profile.account,
         profile=profile,
         scope=scope,
         redirect_uri=redirect_uri,
         expires=state.clock.now() + _CODE_SECONDS,
+        challenge=challenge,
     )
-    return code
+    return _entered(state, code)
+
+
+def issue_company_code(
+    state: SimulatorState, account: Account, redirect_uri: str, *, challenge: str = ""
+) -> str:
+    """For a company's account, which has no profile (CRONOFY.md C61)."""
+    code = AuthorizationCode(
+        account=account,
+        profile=None,
+        scope=account.scope,
+        redirect_uri=redirect_uri,
+        expires=state.clock.now() + _CODE_SECONDS,
+        challenge=challenge,
+    )
+    return _entered(state, code)
+
+
+def _entered(state: SimulatorState, code: AuthorizationCode) -> str:
+    word = state.hex(32)
+    state.codes[word] = code
+    return word
 
 
 def exchange_code(state: SimulatorState, application: Application, data: Json) -> Json:
@@ -48,9 +75,16 @@ def exchange_code(state: SimulatorState, application: Application, data: Json) -
         or code.expires <= state.clock.now()
         or code.account.application is not application
         or code.redirect_uri != data.get("redirect_uri")
+        or not _proves(str(data.get("code_verifier", "")), code.challenge)
     ):
         raise GrantError("invalid_grant")
     return {**issue(state, code.account, code.scope), **_identity(code.account, code.profile)}
+
+
+def _proves(verifier: str, challenge: str) -> bool:
+    """PKCE with S256 (CRONOFY.md C51): a challenge that was given must be met."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return not challenge or urlsafe_b64encode(digest).rstrip(b"=").decode() == challenge
 
 
 def issue(state: SimulatorState, account: Account, scope: str) -> Json:
@@ -71,7 +105,9 @@ def _access(state: SimulatorState, account: Account, scope: str) -> Json:
     return {"token_type": "bearer", "access_token": token, "expires_in": seconds, "scope": scope}
 
 
-def _identity(account: Account, profile: MailboxProfile) -> Json:
+def _identity(account: Account, profile: MailboxProfile | None) -> Json:
+    if profile is None:
+        return {"sub": account.account_id}
     provider_name, provider_service = provider_names(profile.mailbox)
     return {
         "account_id": account.account_id,
@@ -108,12 +144,17 @@ def revoke(state: SimulatorState, application: Application, data: Json) -> None:
     if not token:
         account = state.accounts.get(str(data.get("sub")))
     if account is not None and account.application is application:
+        account.erased = account.erased or data.get("request_pii_erasure") is True
         revoke_account(state, account)
 
 
 def revoke_account(state: SimulatorState, account: Account) -> None:
-    """Only a new authorization helps afterwards; channels are closed."""
+    """Only a new authorization helps afterwards; channels are closed, and what it allowed ends with it."""
     account.revoked = True
+    for under in [one for one in state.accounts.values() if one.granted_by is account]:
+        revoke_account(state, under)
+    for profile in account.profiles:
+        forgetting.note_loss(state, profile)
     for tokens in (state.access_tokens, state.refresh_tokens):
         for token in [token for token, grant in tokens.items() if grant.account is account]:
             del tokens[token]

@@ -1,7 +1,7 @@
 """What an application asks with an access token, except writes in batches."""
 
-from service.demo.simulator.api import events, grants, rows
-from service.demo.simulator.api.gate import ApiCall
+from service.demo.simulator.api import delegated, events, grants, rows
+from service.demo.simulator.api.call import ApiCall
 from service.demo.simulator.calendars import channels, linking, writes
 from service.demo.simulator.calendars.checks import field_refused
 from service.demo.simulator.calendars.scopes import allows
@@ -75,6 +75,11 @@ def permissions(state: SimulatorState, call: ApiCall) -> ApiAnswer:
     wanted = [(each.get("calendar_id"), each.get("permission_level")) for each in asked]
     if any(calendar_id not in known or level not in _LEVELS for calendar_id, level in wanted):
         return 422, field_refused("permissions", "errors.invalid")
+    company = call.who.granted_by
+    if company is not None and delegated.elevates(company):
+        for calendar_id, level in wanted:
+            known[calendar_id].permission = level
+        return 200, {"permissions_request": {}}
     token = state.hex(32)
     state.permission_requests[token] = PermissionRequest(
         bindings=[(known[calendar_id], level) for calendar_id, level in wanted],
@@ -175,6 +180,10 @@ def application_calendar(state: SimulatorState, call: ApiCall) -> ApiAnswer:
     if not isinstance(name, str) or not name:
         return 422, field_refused("application_calendar_id", "errors.required")
     return 200, grants.application_calendar(state, application, name)
+
+
+def service_account_authorizations(state: SimulatorState, call: ApiCall) -> ApiAnswer:
+    return delegated.authorise(state, call.who, call.data)
 
 
 def token(state: SimulatorState, call: ApiCall) -> ApiAnswer:

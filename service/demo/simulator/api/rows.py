@@ -42,6 +42,8 @@ def event_row(state: SimulatorState, binding: CalendarBinding, row: CachedEvent,
     if is_managed(state, binding, row) and event.owner:
         shown["event_id"] = event.owner.event_id
     _add_optional(shown, binding, event, form)
+    if event.deleted and state.faults.deleted_without_times:
+        del shown["start"], shown["end"]
     return _sparse(shown) if state.faults.sparse_events else shown
 
 
@@ -53,8 +55,12 @@ def _add_optional(shown: Json, binding: CalendarBinding, event: ProviderEvent, f
         shown["organizer"] = event.organizer
     if event.series:
         shown["series_identifier"] = event.series
+    if event.extra.get("extended_transparency"):
+        shown["extended_transparency"] = event.extra["extended_transparency"]
     if event.extra.get("url"):
         shown["meeting_url"] = event.extra["url"]
+    if event.extra.get("conferencing"):
+        shown["conferencing"] = event.extra["conferencing"]
     if form.google_ids and binding.calendar.mailbox.provider == "google":
         shown["google_event_id"] = event.uid.removeprefix("evt_external_")
 
@@ -136,6 +142,9 @@ def profile_row(profile: MailboxProfile, base_url: str) -> Json:
         "profile_connected": profile.connected,
         "profile_initial_sync_required": profile.syncing,
     }
+    if profile.mailbox.legacy:
+        shown["provider_protocol"] = "exchange_web_services"
+        shown["graph_api_migration_url"] = f"{base_url}/relink/{profile.profile_id}?protocol=graph_api"
     if not profile.connected:
         shown["profile_relink_url"] = f"{base_url}/relink/{profile.profile_id}"
     return shown
@@ -162,6 +171,12 @@ def userinfo_row(account: Account, base_url: str) -> Json:
             "conferencing_profiles": [],
         },
     }
+    if account.kind == "service_account":
+        shown["cronofy.data"]["authorization"]["delegated_scope"] = account.delegated_scope
+        shown["cronofy.data"]["service_account"] = {
+            "provider_name": account.provider,
+            "domain": account.email,
+        }
     if account.application_calendar_id:
         shown["application_calendar_id"] = account.application_calendar_id
     return shown

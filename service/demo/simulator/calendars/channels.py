@@ -62,7 +62,7 @@ def send(state: SimulatorState, channel: PushChannel, notification: Json) -> Non
     document = {"notification": notification, "channel": channel.as_json()}
     body = json.dumps(document, separators=(",", ":")).encode()
     for _ in range(1 + (faults.notice_duplicates if change else 0)):
-        _post_after(
+        post_after(
             state,
             faults.notice_jitter * state.chance.random() if change else 0,
             QueuedNotice(channel=channel, kind=notification["type"], body=body),
@@ -98,7 +98,7 @@ def _tell(state: SimulatorState, channel: PushChannel) -> None:
         send(state, channel, {"type": "change", "changes_since": iso_time(since)})
 
 
-def _post_after(state: SimulatorState, delay: float, notice: QueuedNotice) -> None:
+def post_after(state: SimulatorState, delay: float, notice: QueuedNotice) -> None:
     state.schedule.enter(state.clock.now() + delay, lambda: state.outbox.append(notice))
 
 
@@ -148,4 +148,4 @@ def _failed(state: SimulatorState, notice: QueuedNotice, status: int | None) -> 
         return
     gap = min(faults.retry_seconds * 2 ** (notice.attempt - 1), faults.retry_longest)
     notice.attempt += 1
-    _post_after(state, gap, notice)
+    post_after(state, gap, notice)

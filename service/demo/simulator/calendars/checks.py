@@ -1,5 +1,6 @@
 """What a write must look like to be accepted (CRONOFY.md C15, C17, C23)."""
 
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ _TEXTS = {
     "errors.must_be_boolean": "must be true or false",
     "errors.too_long": "is too long",
     "errors.invalid": "is not valid",
+    "errors.tzid_unrecognized": "is not a known time zone",
     "errors.must_be_external_event_uid": "must be the event_uid of an external event",
     "errors.invalid_calendar_ids": "contains an unknown calendar",
     "errors.duplicate_calendar_name": "is taken",
@@ -48,12 +50,13 @@ def field_refused(name: str, key: str) -> Json:
     return {"errors": errors.found}
 
 
-def check_event(data: Json, errors: ErrorsByField) -> Json:
+def check_event(data: Json, errors: ErrorsByField, unknown_zones: Collection[str] = ()) -> Json:
     """The sent fields as fields of Event; what is wrong goes to ``errors``."""
     changes: Json = {}
     _summary(data, errors, changes)
     _description(data, errors, changes)
     _times(data, errors, changes)
+    _zones(data, errors, unknown_zones)
     _location(data, errors, changes)
     _private(data, errors, changes)
     _transparency(data, errors, changes)
@@ -105,6 +108,20 @@ def _times(data: Json, errors: ErrorsByField, changes: Json) -> None:
             changes[name] = moment
     if "start" in changes and "end" in changes and not _in_order(changes["start"], changes["end"]):
         errors.add("end", "errors.invalid")
+
+
+def _zones(data: Json, errors: ErrorsByField, unknown: Collection[str]) -> None:
+    """Names of zones that Cronofy has not heard of yet, or any more."""
+    named = [
+        data.get("tzid"),
+        *(data[name].get("tzid") for name in ("start", "end") if _has_parts(data, name)),
+    ]
+    if any(zone in unknown for zone in named if zone is not None):
+        errors.add("tzid", "errors.tzid_unrecognized")
+
+
+def _has_parts(data: Json, name: str) -> bool:
+    return isinstance(data.get(name), dict)
 
 
 def _in_order(start: EventTime, end: EventTime) -> bool:

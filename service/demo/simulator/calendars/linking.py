@@ -1,8 +1,6 @@
 """How a person's calendars come to an application, go away and come back."""
 
-from dataclasses import replace
-
-from service.demo.simulator.calendars import channels, writes
+from service.demo.simulator.calendars import channels, forgetting, writes
 from service.demo.simulator.calendars.provider import finish_sync, synchronize
 from service.demo.simulator.model import (
     PROVIDER_KINDS,
@@ -48,7 +46,7 @@ def share_calendar(state: SimulatorState, calendar: ProviderCalendar, mailbox: M
 
 def bind(state: SimulatorState, profile: MailboxProfile, calendar: ProviderCalendar) -> CalendarBinding:
     binding = CalendarBinding(
-        calendar_id=_new_calendar_id(state, profile),
+        calendar_id=forgetting.new_calendar_id(state, profile),
         calendar=calendar,
         profile=profile,
         permission=calendar.permission,
@@ -70,10 +68,6 @@ def _remember_managed(binding: CalendarBinding) -> None:
             account.account_id,
         ):
             binding.managed[owner.event_id] = event.uid
-
-
-def _new_calendar_id(state: SimulatorState, profile: MailboxProfile) -> str:
-    return f"cal_{profile.profile_id.removeprefix('pro_')}_{state.hex(24)}"
 
 
 def link(
@@ -119,7 +113,8 @@ def _new_profile(state: SimulatorState, mailbox: Mailbox, account: Account) -> M
     mailbox.profiles.append(profile)
     account.profiles.append(profile)
     state.linked[account.application.client_id, mailbox.email.lower()] = account
-    _forget_if_unkind(state, profile)
+    if state.faults.relink_forgets_managed:
+        forgetting.forget_managed(profile)
     for calendar in mailbox.calendars.values():
         bind(state, profile, calendar)
     begin_sync(state, profile)
@@ -133,43 +128,23 @@ def begin_sync(state: SimulatorState, profile: MailboxProfile) -> None:
 
 
 def _link_again(state: SimulatorState, profile: MailboxProfile) -> None:
-    _forget_if_unkind(state, profile)
-    if state.faults.new_calendar_ids:
-        for binding in profile.bindings:
-            _renumber(state, binding)
+    forgetting.forget_what_is_old(state, profile)
     reconnect(state, profile)
-
-
-def _renumber(state: SimulatorState, binding: CalendarBinding) -> None:
-    account = binding.profile.account
-    for known in (state.bindings, account.bindings):
-        known.pop(binding.calendar_id, None)
-    binding.calendar_id = _new_calendar_id(state, binding.profile)
-    state.bindings[binding.calendar_id] = binding
-    account.bindings[binding.calendar_id] = binding
-
-
-def _forget_if_unkind(state: SimulatorState, profile: MailboxProfile) -> None:
-    if not state.faults.relink_forgets_managed:
-        return
-    account_id = profile.account.account_id
-    for binding in profile.bindings:
-        binding.managed.clear()
-    for calendar in profile.mailbox.calendars.values():
-        for uid, event in list(calendar.events.items()):
-            if event.owner and event.owner.account_id == account_id:
-                calendar.events[uid] = replace(event, owner=None)
 
 
 def disconnect(state: SimulatorState, profile: MailboxProfile) -> None:
     """The provider no longer lets Cronofy in; the application is told once."""
     if profile.connected:
         profile.connected = False
+        forgetting.note_loss(state, profile)
         channels.announce_profile(state, profile, "profile_disconnected")
 
 
 def reconnect(state: SimulatorState, profile: MailboxProfile) -> None:
-    """Cronofy is let in again: held writes go out, the cache catches up, nobody is told (CRONOFY.md C44)."""
+    """Cronofy is let in again, by whatever way: held writes go out, the cache catches up, nobody is told.
+
+    What happens on the calendar from then on comes by the old channels again (CRONOFY.md C44).
+    """
     profile.connected = True
     if not profile.syncing:
         finish_sync(state, profile)

@@ -24,7 +24,9 @@ def put_event(
     """
     if event.deleted:
         calendar.events.pop(event.uid, None)
+        calendar.bin[event.uid] = event
     else:
+        calendar.bin.pop(event.uid, None)
         calendar.events[event.uid] = event
     for binding in calendar.bindings:
         _learn_later(state, binding, event, writer)
@@ -33,13 +35,16 @@ def put_event(
 def _learn_later(
     state: SimulatorState, binding: CalendarBinding, event: ProviderEvent, writer: str | None
 ) -> None:
-    state.soon(state.faults.read_lag, lambda: _learn(state, binding, event, writer))
+    slow = state.faults.slow_providers.get(binding.calendar.mailbox.provider, 0.0)
+    state.soon(state.faults.read_lag + slow, lambda: _learn(state, binding, event, writer))
 
 
 def _learn(state: SimulatorState, binding: CalendarBinding, event: ProviderEvent, writer: str | None) -> None:
-    profile = binding.profile
+    profile, current = binding.profile, binding.calendar.events.get(event.uid)
+    if current is None and not event.deleted:
+        return  # by now it is gone, or known by another uid
     if profile.connected and not profile.syncing and binding in binding.calendar.bindings:
-        _cache(state, binding, binding.calendar.events.get(event.uid, event), writer)
+        _cache(state, binding, current or event, writer)
 
 
 def _cache(state: SimulatorState, binding: CalendarBinding, event: ProviderEvent, writer: str | None) -> None:

@@ -5,12 +5,18 @@ from dataclasses import replace
 from service.demo.simulator.calendars.checks import ErrorsByField, check_event, field_refused
 from service.demo.simulator.calendars.provider import put_event
 from service.demo.simulator.calendars.scopes import allows
-from service.demo.simulator.calendars.texts import normalised
-from service.demo.simulator.model import AcceptedWrite, Account, CalendarBinding, EventOwner, ProviderEvent
+from service.demo.simulator.calendars.texts import PROVIDER_HABITS, kept_place, kept_title, normalised
+from service.demo.simulator.model import (
+    EXTERNAL_UID_PREFIX,
+    AcceptedWrite,
+    Account,
+    CalendarBinding,
+    EventOwner,
+    ProviderEvent,
+)
 from service.demo.simulator.state import ApiAnswer, Json, SimulatorState
 
 _ACCEPTED: ApiAnswer = (202, None)
-EXTERNAL_UID_PREFIX = "evt_external_"
 _LONGEST_ID = 1024
 
 
@@ -22,7 +28,7 @@ def upsert(state: SimulatorState, account: Account, scope: str, calendar_id: str
         return refusal or (404, None)
     errors = ErrorsByField()
     key = _key(data, errors)
-    changes = check_event(data, errors)
+    changes = check_event(data, errors, state.faults.unknown_zones)
     if errors.found:
         return 422, {"errors": errors.found}
     if data.get("event_id") is not None:
@@ -131,7 +137,12 @@ def _accept(
     )
     state.log.writes.append(write)
     if not state.faults.spend("next_lost_writes"):
-        delay = state.faults.apply_delay + state.faults.write_jitter * state.chance.random()
+        delay = (
+            state.faults.write_stall
+            + state.faults.apply_delay
+            + state.faults.slow_providers.get(binding.calendar.mailbox.provider, 0.0)
+            + state.faults.write_jitter * state.chance.random()
+        )
         state.soon(delay, lambda: apply(state, write))
     return _ACCEPTED
 
@@ -231,16 +242,37 @@ def _changed(state: SimulatorState, known: ProviderEvent, write: AcceptedWrite) 
 
 def _fields(state: SimulatorState, known: ProviderEvent | None, write: AcceptedWrite) -> Json:
     changes = dict(write.changes)
-    habits = state.faults.normalise_text
-    if habits:
-        for name in ("summary", "description"):
-            if name in changes:
-                changes[name] = normalised(changes[name], habits)
-    if "extra" in changes and known is not None:
-        changes["extra"] = {**known.extra, **changes["extra"]}
+    _take_on(changes, _habits(state, write))
+    if known is not None:
+        kept = _without_shade(known.extra) if "transparency" in changes else known.extra
+        changes["extra"] = {**kept, **changes.get("extra", {})}
     if "attendees" in write.data:
         changes["attendees"] = _invited(known, write.data["attendees"])
     return changes
+
+
+def _habits(state: SimulatorState, write: AcceptedWrite) -> set[str]:
+    faults = state.faults
+    own = PROVIDER_HABITS.get(write.binding.calendar.mailbox.provider, frozenset())
+    return {*faults.normalise_text, *(own if faults.provider_habits else ())}
+
+
+def _take_on(changes: Json, habits: set[str]) -> None:
+    """The fields as the provider keeps them."""
+    if "summary" in changes:
+        changes["summary"] = kept_title(changes["summary"], habits)
+    if "description" in changes:
+        changes["description"] = normalised(changes["description"], habits)
+    if changes.get("location", {}).get("description"):
+        kept = kept_place(changes["location"]["description"], habits)
+        changes["location"] = {**changes["location"], "description": kept}
+    if "no_private" in habits:
+        changes.pop("private", None)
+
+
+def _without_shade(extra: Json) -> Json:
+    """Busy is busy then: out of office, tentative and working elsewhere are shades of it."""
+    return {name: value for name, value in extra.items() if name != "extended_transparency"}
 
 
 def _invited(known: ProviderEvent | None, deltas: Json) -> tuple[Json, ...]:

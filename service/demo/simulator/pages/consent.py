@@ -14,7 +14,7 @@ from service.demo.simulator.model import PROVIDER_KINDS, Account, Application, M
 from service.demo.simulator.state import SimulatorState
 
 _COOKIE = "cronofy_simulator"
-_SHORT_CUT = "_approve"
+SHORT_CUT = "_approve"
 """Query parameter: an e-mail address, ``first`` or ``refuse``; as the switch auto_approve."""
 
 
@@ -54,13 +54,13 @@ def add_consent_pages(app: FastAPI, state: SimulatorState) -> None:
 def _guarded(state: SimulatorState, request: Request, given: dict[str, str]) -> Response:
     state.catch_up()
     try:
-        asked = _asked(state, given)
+        asked = asked_access(state, given)
         return _answered(state, request, asked)
     except ConsentError as error:
-        return _page("This request cannot be shown", f"<p>{html.escape(str(error))}</p>", 400)
+        return plain_page("This request cannot be shown", f"<p>{html.escape(str(error))}</p>", 400)
 
 
-def _asked(state: SimulatorState, given: dict[str, str]) -> AccessRequest:
+def asked_access(state: SimulatorState, given: dict[str, str]) -> AccessRequest:
     application = state.applications.get(given.get("client_id", ""))
     if application is None:
         raise ConsentError("client_id is unknown")
@@ -79,7 +79,7 @@ def _answered(state: SimulatorState, request: Request, asked: AccessRequest) -> 
         return asked.back(error="unsupported_response_type")
     if not asked.scope:
         return asked.back(error="invalid_scope")
-    choice = asked.given.get(_SHORT_CUT) or state.faults.auto_approve
+    choice = asked.given.get(SHORT_CUT) or state.faults.auto_approve
     if choice == "refuse":
         return asked.back(error="access_denied")
     mailbox = _chosen(state, choice, asked.given.get("provider_name"))
@@ -87,7 +87,9 @@ def _answered(state: SimulatorState, request: Request, asked: AccessRequest) -> 
         return _consent_page(state, asked)
     into = _account_to_join(state, request, asked)
     profile = linking.link(state, asked.application, mailbox, asked.scope, into)
-    back = asked.back(code=grants.issue_code(state, profile, asked.scope, asked.redirect_uri))
+    challenge = asked.given.get("code_challenge", "")
+    code = grants.issue_code(state, profile, asked.scope, asked.redirect_uri, challenge=challenge)
+    back = asked.back(code=code)
     back.set_cookie(_COOKIE, profile.account.account_id, httponly=True, samesite="lax")
     return back
 
@@ -120,7 +122,7 @@ def _consent_page(state: SimulatorState, asked: AccessRequest) -> Response:
     hidden = "".join(
         f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
         for name, value in asked.given.items()
-        if name != _SHORT_CUT
+        if name != SHORT_CUT
     )
     fitting = _fitting(state, asked.given.get("provider_name"))
     lists = "".join(
@@ -131,14 +133,14 @@ def _consent_page(state: SimulatorState, asked: AccessRequest) -> Response:
     body = (
         f"<p>{html.escape(asked.application.client_id)} asks for: {html.escape(asked.scope)}</p>"
         f'<form method="post" action="/oauth/authorize">{hidden}{lists}'
-        f'<p><button name="{_SHORT_CUT}" value="refuse">Do not allow</button></p></form>'
+        f'<p><button name="{SHORT_CUT}" value="refuse">Do not allow</button></p></form>'
     )
-    return _page("Link your calendar", body)
+    return plain_page("Link your calendar", body)
 
 
 def _provider_section(word: str, mailboxes: list[Mailbox]) -> str:
     buttons = "".join(
-        f'<li><button name="{_SHORT_CUT}" value="{html.escape(m.email)}">'
+        f'<li><button name="{SHORT_CUT}" value="{html.escape(m.email)}">'
         f"{html.escape(m.name)} ({html.escape(m.email)})</button></li>"
         for m in mailboxes
     )
@@ -152,14 +154,16 @@ def _permissions_page(state: SimulatorState) -> ApiEndpoint:
     async def page(request: Request) -> Response:
         wanted = state.permission_requests.get(request.path_params["token"])
         if wanted is None:
-            return _page("No such request", "", 404)
+            return plain_page("No such request", "", 404)
         if request.method == "GET" and not state.faults.auto_approve:
             names = ", ".join(html.escape(binding.calendar.name) for binding, _ in wanted.bindings)
-            return _page("Allow changes", f"<p>{names}</p>{_button('Allow')}")
-        if state.faults.auto_approve != "refuse":
+            return plain_page("Allow changes", f"<p>{names}</p>{_ALLOW_OR_NOT}")
+        choice = (await request.form()).get("choice", state.faults.auto_approve)
+        if choice != "refuse":
             for binding, level in wanted.bindings:
                 binding.permission = level
-        return RedirectResponse(wanted.redirect_uri, 302) if wanted.redirect_uri else _page("Done", "")
+        del state.permission_requests[request.path_params["token"]]
+        return RedirectResponse(wanted.redirect_uri, 302) if wanted.redirect_uri else plain_page("Done", "")
 
     return page
 
@@ -170,19 +174,25 @@ def _relink_page(state: SimulatorState) -> ApiEndpoint:
             for profile in account.profiles:
                 if profile.profile_id == request.path_params["profile_id"]:
                     if request.method == "GET":
-                        return _page("Connect again", _button("Connect"))
+                        return plain_page("Connect again", _button("Connect"))
                     linking.link(state, account.application, profile.mailbox, account.scope)
-                    return _page("Connected", "")
-        return _page("No such profile", "", 404)
+                    return plain_page("Connected", "")
+        return plain_page("No such profile", "", 404)
 
     return page
+
+
+_ALLOW_OR_NOT = (
+    '<form method="post"><button name="choice" value="allow">Allow</button> '
+    '<button name="choice" value="refuse">Do not allow</button></form>'
+)
 
 
 def _button(word: str) -> str:
     return f'<form method="post"><button>{word}</button></form>'
 
 
-def _page(title: str, body: str, status: int = 200) -> Response:
+def plain_page(title: str, body: str, status: int = 200) -> Response:
     return HTMLResponse(
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -1,0 +1,70 @@
+"""The words that ``integrations`` takes and says."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+
+from service.cli.output import exit_wrong_usage, print_json, print_line
+from service.integrations.settings_form import SyncRequest
+
+JsonDocument = dict[str, Any]
+
+
+class HeldDeletionsAnswer(StrEnum):
+    """What is to become of held deletions."""
+
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+class StatusWord(StrEnum):
+    """How an integration stands, as the API asks for it."""
+
+    CONNECTED = "connected"
+    NOT_CONNECTED = "not_connected"
+    SETUP = "setup"
+    PAUSED = "paused"
+    HELD = "held"
+
+
+class DeletedCopies(StrEnum):
+    """What is to become of copies on the linked calendar."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+def range_request(retrieve: str | None, send: str | None) -> SyncRequest | None:
+    """The ranges of a run; None where none is given: the last ones count."""
+    if retrieve is None and send is None:
+        return None
+    form = {"retrieve": _range("--retrieve", retrieve), "send": _range("--send", send)}
+    try:
+        return SyncRequest.model_validate(form)
+    except ValidationError as error:
+        words = "; ".join(f"--{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+        exit_wrong_usage(words)
+
+
+def _range(option: str, text: str | None) -> dict[str, str] | None:
+    if text is None:
+        return None
+    past, comma, future = text.partition(",")
+    if not comma:
+        exit_wrong_usage(f"{option} {text}: must be two words such as today,1_month")
+    return {"past": past, "future": future}
+
+
+def say_whole(form: JsonDocument, *, as_json: bool) -> None:
+    if as_json:
+        print_json(form)
+        return
+    for name, value in form.items():
+        if value is not None:
+            print_line(f"{name}: {value}")
+
+
+def say_more(page: JsonDocument) -> None:
+    if page["next"]:
+        print_line(f"more: --after {page['next']}")

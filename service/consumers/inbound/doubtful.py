@@ -1,0 +1,74 @@
+"""Events that may be known under another identity: brought, or all of them held for an answer (R36)."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from contracts.calendar import Integration, ItemRef
+from contracts.cronofy import CronofyEvent
+from contracts.times import as_instant
+from handlers.arrivals.floods import is_doubtful, too_many_imports
+from handlers.arrivals.look_alikes import look_of_event, looks_of_items
+from handlers.inbound_page import KnownRows, PageChanges, settle_doubtful
+from handlers.judgement import Reading
+from service.consumers.inbound.calendar_read import CalendarRead
+from service.integrations.catch_up import request_comparison
+from service.store.engine.ids import new_id
+from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import integrations, reads
+from service.store.items import items
+from service.store.links import identities
+
+
+async def settle(
+    connection: AsyncConnection, events: Sequence[CronofyEvent], known: KnownRows, reading: Reading
+) -> PageChanges:
+    """What becomes of them, at the end of their read."""
+    pairs = await reads.pairs(connection, known.integration.id)
+    hold = too_many_imports(new=len(events), pairs=pairs)
+    return settle_doubtful(events, known, reading, new_id=new_id, hold=hold)
+
+
+def known_until(reading_pass: CalendarRead, integration: Integration) -> datetime | None:
+    """Until when all that was on the calendar is known."""
+    return reading_pass.turn.known_until or integration.baseline_at
+
+
+async def learn_anew_if_lost(
+    store: Store,
+    connection: AsyncConnection,
+    reading_pass: CalendarRead,
+    integration: Integration,
+    *,
+    seen: Collection[ItemRef],
+) -> bool:
+    """Whether a complete read shows that ids are new although no reconnection was seen (R36).
+
+    It misses events that stand by all that is known, and shows unknown ones that are like them. Then nothing
+    more is done by it, and all is paired first. ``seen``: what its last page shows.
+    """
+    if reading_pass.full is None or not reading_pass.alike:
+        return False
+    starts = {as_instant(event.start) for event in reading_pass.alike}
+    refs = await identities.unseen_events(
+        connection, integration, starts=starts, since=reading_pass.turn.began_at
+    )
+    missed = looks_of_items((await items.load(connection, set(refs) - {*seen})).values())
+    if not any(look_of_event(event) in missed for event in reading_pass.alike):
+        return False
+    await integrations.learn_anew(connection, integration)
+    await request_comparison(store, connection, integration)
+    return True
+
+
+async def read_all_if_strange(
+    store: Store, connection: AsyncConnection, reading_pass: CalendarRead, integration: Integration
+) -> bool:
+    """Whether all is to be read before anything doubtful is brought: what is alike should have been known.
+
+    The last complete reading must have shown it, and did not under this id (R36).
+    """
+    known = known_until(reading_pass, integration)
+    if reading_pass.full is not None or not any(is_doubtful(event, known) for event in reading_pass.alike):
+        return False
+    await request_comparison(store, connection, integration)
+    return True

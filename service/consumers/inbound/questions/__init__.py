@@ -1,0 +1,1 @@
+"""What dispatchers answer, carried out (R52)."""

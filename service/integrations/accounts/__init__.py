@@ -1,0 +1,1 @@
+"""The account behind an integration: what its person permits, comes back from, and may have forgotten."""

@@ -1,0 +1,1 @@
+"""All people of a company at once: the administrator's one consent, and what follows for each of them."""

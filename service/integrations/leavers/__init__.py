@@ -1,0 +1,1 @@
+"""What becomes of a person's integrations when that person leaves, and the signed record of it (R54)."""

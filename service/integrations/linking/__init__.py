@@ -1,0 +1,1 @@
+"""What comes before an integration is there, consents, and how grants are left that nobody uses."""

@@ -1,0 +1,1 @@
+"""Which dead letters are meant, what they are about, and what is done with many of them at once."""

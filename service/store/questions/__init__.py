@@ -1,0 +1,1 @@
+"""Questions to dispatchers, and the absences of technicians (R52)."""

@@ -1,0 +1,272 @@
+// My Calendar with a pointer and by keys; links and forms do all of it, too.
+"use strict";
+
+for (const hint of document.querySelectorAll(".comfort")) hint.hidden = false;
+for (const plain of document.querySelectorAll("[data-plain]")) plain.hidden = true;
+
+// What is said here, in the language of the page.
+const texts = document.querySelector(".calendar-head")?.dataset ?? {};
+const QUARTER = 15;
+const view = () => document.querySelector("[data-live][data-view]")?.dataset.view ?? "";
+const twoDigits = (number) => String(number).padStart(2, "0");
+const clock = (minutes) => `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(minutes % 60)}`;
+const daysBetween = (from, to) => Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000);
+
+// As the link that adds leads, with view and filters, on another day and at other hours.
+function newAt(day, from, to) {
+  const address = new URL(document.getElementById("add").href);
+  address.searchParams.set("day", day);
+  if (from !== undefined) address.searchParams.set("at", clock(from));
+  if (to < 1440) address.searchParams.set("to", clock(to));
+  return address.href;
+}
+
+const token = () => document.querySelector("[name=csrf_token]")?.value ?? "";
+
+// What was done, or why it was not.
+function tell(words, bad, undo) {
+  for (const one of document.querySelectorAll("#told, #main > [role=status]")) one.remove();
+  const note = Object.assign(document.createElement("div"), {
+    id: "told", className: `note ${bad ? "bad" : "good"}`, role: bad ? "alert" : "status" });
+  note.append(Object.assign(document.createElement("span"), { textContent: words }));
+  if (undo) note.append(undoing(undo));
+  document.getElementById("main").prepend(note);
+}
+
+// Sent as a form of the page, it comes back to the same view with its own note.
+function undoing({ address, word }) {
+  const carried = new URL(document.getElementById("add").href).searchParams;
+  for (const name of ["day", "at", "to"]) carried.delete(name);
+  const form = Object.assign(document.createElement("form"), { method: "post", action: `${address}&${carried}` });
+  form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "csrf_token", value: token() }));
+  form.append(Object.assign(document.createElement("button"), { textContent: word }));
+  return form;
+}
+
+async function refresh() {
+  const part = document.querySelector("[data-live][data-view]");
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (answer.ok && !answer.redirected) replace(part, await answer.text());
+}
+
+// Moved or stretched; where it is refused it stands where it was.
+async function move(item, steps) {
+  const body = new URLSearchParams({
+    csrf_token: token(), version: item.dataset.version, ...steps });
+  try {
+    const answer = await fetch(`/my-calendar/item/move?key=${encodeURIComponent(item.dataset.key)}`, {
+      method: "POST", body, headers: { Accept: "application/json" } });
+    const said = await answer.json();
+    if (answer.ok) tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
+    else tell(texts.refused.replace("{why}", () => said.detail), true);
+    await refresh();
+  } catch {
+    tell(texts.unanswered, true);
+  }
+}
+
+// -- by pointer ---------------------------------------------------------------------------------
+
+let held = null;
+
+document.addEventListener("pointerdown", (event) => {
+  if (event.button || event.pointerType === "touch") return;
+  const item = event.target.closest?.("[data-key]");
+  const slot = event.target.closest?.(".slot");
+  if (item) held = { item, stretches: event.target.matches(".stretch"), x: event.clientX, y: event.clientY, from: dayAt(event) };
+  else if (slot) held = { column: slot.closest(".column"), x: event.clientX, y: event.clientY };
+});
+
+document.addEventListener("pointermove", (event) => {
+  if (!held || (!held.moving && Math.hypot(event.clientX - held.x, event.clientY - held.y) < 6)) return;
+  if (!held.moving) begin();
+  event.preventDefault();
+  if (held.column) pick(event);
+  else if (held.stretches) held.item.style.height = `${held.height + event.clientY - held.y}px`;
+  else {
+    held.item.style.transform = `translate(${event.clientX - held.x}px, ${event.clientY - held.y}px)`;
+    mark(dayAt(event));
+  }
+});
+
+function begin() {
+  held.moving = true;
+  getSelection().removeAllRanges();
+  if (!held.item) return;
+  held.height = held.item.offsetHeight;
+  held.item.classList.add("carried");
+}
+
+document.addEventListener("pointerup", async (event) => {
+  const done = held;
+  held = null;
+  if (!done?.moving) return;
+  addEventListener("click", forbid, { capture: true, once: true });
+  setTimeout(() => removeEventListener("click", forbid, { capture: true }));
+  if (done.column) return location.assign(done.address);
+  const steps = stepsOf(done, event);
+  mark(null);
+  if (Object.values(steps).some(Boolean)) await move(done.item, steps);
+  putBack(done.item);
+});
+
+document.addEventListener("pointercancel", drop);
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") drop(); });
+document.addEventListener("dragstart", (event) => { if (event.target.closest?.("[data-key], .slot")) event.preventDefault(); });
+
+function forbid(event) { event.preventDefault(); event.stopPropagation(); }
+
+function drop() {
+  if (held?.item) putBack(held.item);
+  document.querySelector(".picked")?.remove();
+  mark(null);
+  held = null;
+}
+
+function putBack(item) {
+  item.classList.remove("carried");
+  item.style.transform = item.style.height = "";
+}
+
+function dayAt(event) {
+  return document.elementsFromPoint(event.clientX, event.clientY).find((one) => one.matches("[data-day]"));
+}
+
+function mark(day) {
+  for (const one of document.querySelectorAll(".target")) one.classList.remove("target");
+  day?.classList.add("target");
+}
+
+function quarterHeight(part) {
+  const slot = part.closest(".hours")?.querySelector(".slot");
+  return slot ? slot.offsetHeight / 4 : 0;
+}
+
+function stepsOf({ item, stretches, y, from }, event) {
+  const height = quarterHeight(item);
+  const minutes = height && !("whole" in item.dataset) ? Math.round((event.clientY - y) / height) * QUARTER : 0;
+  if (stretches) return { longer: minutes };
+  const to = dayAt(event);
+  const days = from && to ? daysBetween(from.dataset.day, to.dataset.day) : barDays(item, event);
+  return { days, minutes: item.closest(".column") ? minutes : 0 };
+}
+
+// Above the hours no day lies under the pointer: its head is right above or below.
+function barDays(item, event) {
+  const heads = [...document.querySelectorAll(".head")];
+  const at = (x) => heads.findIndex((head) => { const box = head.getBoundingClientRect(); return x >= box.left && x < box.right; });
+  const before = at(event.clientX - (item.getBoundingClientRect().left - item.parentElement.getBoundingClientRect().left));
+  const from = at(item.parentElement.getBoundingClientRect().left + 4);
+  return before < 0 || from < 0 ? 0 : at(event.clientX) - from;
+}
+
+// Free hours over which the pointer is drawn become a new appointment.
+function pick(event) {
+  const box = held.column.getBoundingClientRect(), height = quarterHeight(held.column);
+  const first = Number(held.column.closest(".hours").dataset.first) * 60;
+  const quarter = (y) => Math.floor((Math.min(Math.max(y, box.top), box.bottom - 1) - box.top) / height);
+  const [from, to] = [quarter(held.y), quarter(event.clientY)].sort((one, other) => one - other);
+  const [starts, ends] = [first + from * QUARTER, first + (to + 1) * QUARTER];
+  held.address = newAt(held.column.dataset.day, starts, ends);
+  let picked = document.querySelector(".picked");
+  if (!picked) held.column.append(picked = Object.assign(document.createElement("div"), { className: "picked" }));
+  picked.style.top = `${from * height}px`;
+  picked.style.height = `${(to + 1 - from) * height}px`;
+  picked.textContent = `${clock(starts)} – ${clock(ends)}`;
+}
+
+// A click on the free part of a day of the month adds there.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.(".menu")) closeMenu();
+  const day = event.target.closest?.("td[data-day]");
+  if (day && !event.target.closest("a") && matchMedia("(min-width: 40rem)").matches) location.assign(newAt(day.dataset.day));
+});
+
+// -- a menu where a day is right-clicked (G17) ----------------------------------------------------
+
+function closeMenu() {
+  const menu = document.querySelector(".menu");
+  menu?.remove();
+  return menu;
+}
+
+document.addEventListener("contextmenu", (event) => {
+  closeMenu();
+  const day = event.target.closest?.("[data-day]");
+  if (!day || event.target.closest(".item, .block, .agenda a")) return;
+  event.preventDefault();
+  const from = document.activeElement;
+  const menu = document.createElement("div");
+  menu.className = "menu";
+  menu.setAttribute("role", "menu");
+  const hour = event.target.closest(".slot")?.dataset.hour;
+  const choices = [[document.getElementById("add").textContent, hour === undefined ? newAt(day.dataset.day) : newAt(day.dataset.day, hour * 60, hour * 60 + 60)]];
+  if (view() !== "day") choices.push([texts.open, document.getElementById(`d${day.dataset.day}`).href]);
+  for (const [word, href] of choices) {
+    const choice = Object.assign(document.createElement("a"), { textContent: word, href });
+    choice.setAttribute("role", "menuitem");
+    menu.append(choice);
+  }
+  document.body.append(menu);
+  const box = day.getBoundingClientRect();
+  const x = event.clientX || box.left + 16, y = event.clientY || box.top + 32;
+  menu.style.left = `${Math.min(x, innerWidth - menu.offsetWidth - 8) + scrollX}px`;
+  menu.style.top = `${Math.min(y, innerHeight - menu.offsetHeight - 8) + scrollY}px`;
+  menu.firstChild.focus();
+  menu.addEventListener("keydown", (key) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[key.key];
+    if (step) {
+      key.preventDefault();
+      const all = [...menu.children];
+      all[(all.indexOf(document.activeElement) + step + all.length) % all.length].focus();
+    } else if (key.key === "Escape" || key.key === "Tab") {
+      closeMenu();
+      from?.focus();
+    }
+  });
+});
+
+// -- by keys --------------------------------------------------------------------------------------
+
+document.addEventListener("keydown", (event) => {
+  const at = event.target;
+  if (!(at instanceof Element) || at.matches("input, textarea, select") || event.ctrlKey || event.metaKey) return;
+  if (event.altKey) return moveByKey(event, at.closest("[data-key]"));
+  if (event.key === "n" || event.key === "N" || event.key === "Insert") {
+    const day = at.closest("[data-day]"), slot = at.closest(".slot"), add = document.getElementById("add");
+    if (!day && !add) return;
+    event.preventDefault();
+    return location.assign(slot?.href ?? (day ? newAt(day.dataset.day) : add.href));
+  }
+  if (event.shiftKey) return;
+  if (at.matches(".slot")) return walkHours(event, at);
+  if (!at.classList.contains("day")) return;
+  if (event.key === "ArrowDown" && at.closest(".hours")) {
+    event.preventDefault();
+    return document.querySelector(`.column[data-day="${at.dataset.day}"] .slot`)?.focus();
+  }
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 }[event.key];
+  const all = [...document.querySelectorAll(".day")];
+  const next = step && all[all.indexOf(at) + step];
+  if (next) { event.preventDefault(); next.focus(); }
+});
+
+function moveByKey(event, item) {
+  const up = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0, side = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
+  if (!item || !(up || side)) return;
+  event.preventDefault();
+  const month = !item.closest(".hours");
+  if ("whole" in item.dataset || month) return event.shiftKey ? move(item, { longer: side * 1440 }) : move(item, { days: side + (month ? up * 7 : 0) });
+  return move(item, event.shiftKey ? { longer: up * QUARTER } : { days: side, minutes: up * QUARTER });
+}
+
+// The hours of a day one by one, and to the same hour of its neighbours; up from the first to the day's head.
+function walkHours(event, slot) {
+  const columns = [...document.querySelectorAll(".column")], hour = slot.dataset.hour;
+  const beside = { ArrowLeft: -1, ArrowRight: 1 }[event.key], up = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  const column = slot.closest(".column");
+  let next = null;
+  if (beside) next = columns[columns.indexOf(column) + beside]?.querySelector(`[data-hour="${hour}"]`);
+  if (up) next = up > 0 ? slot.nextElementSibling : slot.previousElementSibling ?? document.getElementById(`d${column.dataset.day}`);
+  if (next) { event.preventDefault(); next.focus(); }
+}

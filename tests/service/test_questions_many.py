@@ -1,0 +1,167 @@
+"""Questions to dispatchers where there are many: each is asked, and asking costs a bounded number (R52)."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from contracts.calendar import ItemRef, item_ref
+from contracts.vorex import ItemType
+from handlers.questions.standing import AbsenceSpan
+from service.integrations.questions.tending import MOST_OVERLAPS, QUESTIONS_A_ROUND, tend_integration
+from service.store.integrations import integrations as integration_rows
+from service.store.items import items
+from service.store.questions.absences import MOST_ABSENCES, note, overlapping
+from service.store.tables import absences, integrations, links, outbox
+from tests.builders import an_item
+from tests.support.questioned import NINE, TEN, asked, call, facts, standing, tend
+from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
+
+ONE_MINUTE = timedelta(minutes=1)
+AWAY = {"summary": "Holiday", "start": "2026-12-03T00:00:00Z", "end": "2026-12-04T00:00:00Z"}
+
+
+@pytest.fixture
+async def ann(sqlite_url: str) -> AsyncIterator[TwoPeopleWithRuns]:
+    async with two_people_with_runs(sqlite_url) as built:
+        yield built
+
+
+async def theirs(ann: TwoPeopleWithRuns, user: str) -> dict[str, Any]:
+    (row,) = await ann.rows(integrations, integrations.c.user_id == user)
+    return dict(row)
+
+
+async def calls(
+    ann: TwoPeopleWithRuns, user: str, many: int, *, first: str, state: str = "let_go", **changes: Any
+) -> None:
+    """So many service calls of that technician, linked and, where they are let go, in question."""
+    integration, tenant = await theirs(ann, user), changes.pop("tenant_id", "acme")
+    now = ann.home.clock.now()
+    assignees = changes.pop("assignees", (user,))
+    for number in range(many):
+        name = f"{first}-{number:04}"
+        ref = ItemRef(item_ref(tenant, ItemType.SERVICE_CALL, name))
+        item = an_item(
+            id=name, type=ItemType.SERVICE_CALL, ref=ref, tenant_id=tenant, start=NINE, end=TEN,
+            assignees=assignees, **changes,
+        )  # fmt: skip
+        link = {
+            "id": f"{first}{number:035}", "integration_id": integration["id"], "item_ref": ref,
+            "calendar_id": integration["calendar_id"], "origin": "ours", "state": state, "created_at": now,
+            "code": "questioned" if state == "let_go" else None,
+        }  # fmt: skip
+        async with ann.home.store.begin() as connection:
+            await items.save(connection, [(item, None)], now=now)
+            await connection.execute(insert(links).values(**link))
+
+
+@pytest.mark.parametrize(
+    ("before", "also"),
+    [
+        pytest.param({"completed": True}, 0, id="done"),
+        pytest.param({"deleted": True}, 0, id="deleted"),
+        pytest.param({"assignees": ("carol",)}, 0, id="somebody else's"),
+        pytest.param({}, QUESTIONS_A_ROUND + 1, id="to be asked, too"),
+    ],
+)
+async def test_r52_however_many_of_one_tenant_are_before_it_another_tenants_is_asked(
+    ann: TwoPeopleWithRuns, before: dict[str, Any], also: int
+) -> None:
+    """In one round of the keeper."""
+    async with ann.home.store.begin() as connection:
+        other = integrations.c.user_id == "bob"
+        await connection.execute(update(integrations).where(other).values(tenant_id="globex"))
+    await calls(ann, "ann", QUESTIONS_A_ROUND + 1, first="0", **before)
+    await calls(ann, "bob", 1, first="9", tenant_id="globex")
+
+    await tend(ann)
+    await tend(ann)
+
+    tenants = [one.tenant_id for one in await asked(ann)]
+    assert (tenants.count("acme"), tenants.count("globex")) == (also, 1)
+
+
+def away(number: int) -> AbsenceSpan:
+    """One that overlaps calls from nine to ten; each begins later than the one before."""
+    return NINE - timedelta(hours=8) + number * ONE_MINUTE, TEN
+
+
+async def keep(ann: TwoPeopleWithRuns, absent: dict[str, AbsenceSpan]) -> None:
+    row = await theirs(ann, "ann")
+    async with ann.home.store.begin() as connection:
+        loaded = await integration_rows.load(connection, [row["id"]])
+        await note(connection, loaded[row["id"]], absent, ())
+
+
+async def test_r52_of_one_calendar_a_bounded_number_of_absences_is_kept(ann: TwoPeopleWithRuns) -> None:
+    """Those that begin first, however they come."""
+    spans = {f"uid-{number:04}": away(number) for number in range(MOST_ABSENCES + 20)}
+    later = dict(list(spans.items())[20:])
+    await keep(ann, later)
+    await keep(ann, dict(list(spans.items())[:20]))
+
+    kept = sorted(row["event_uid"] for row in await ann.rows(absences))
+
+    assert kept == sorted(spans)[:MOST_ABSENCES]
+
+
+async def test_r52_of_many_absences_and_calls_each_call_is_found_once_with_the_earliest(
+    ann: TwoPeopleWithRuns,
+) -> None:
+    """At most as many as are wanted, the next calls first."""
+    await calls(ann, "ann", 30, first="0", state="agreed")
+    await keep(ann, {f"uid-{number:04}": away(number) for number in range(40)})
+
+    async with ann.home.store.read() as connection:
+        now = ann.home.clock.now()
+        all_of_them = await overlapping(connection, now=now, limit=MOST_OVERLAPS)
+        some = await overlapping(connection, now=now, limit=7)
+
+    assert len(all_of_them) == 30
+    assert {one.absence for one in all_of_them} == {away(0)}
+    assert some == all_of_them[:7]
+
+
+async def test_r52_an_absence_that_is_moved_again_and_again_is_one_question_of_each_call(
+    ann: TwoPeopleWithRuns,
+) -> None:
+    """It says where the absence is by now; nothing is closed, asked or told anew."""
+    await calls(ann, "ann", 5, first="0", state="agreed")
+    mine = (await theirs(ann, "ann"))["id"]
+    for number in range(6):
+        await keep(ann, {"uid": away(number)})
+        async with ann.home.store.begin() as connection:
+            await tend_integration(connection, mine, now=ann.home.clock.now())
+        await tend(ann)
+
+    found = await asked(ann)
+    assert [(one.state, one.found_starts) for one in found] == [("open", "2026-12-03T01:05:00Z")] * 5
+    async with ann.home.store.read() as connection:
+        told = select(func.count()).where(outbox.c.routing_key == "assignment.questioned")
+        assert await connection.scalar(told) == 5
+
+
+async def test_r52_an_absence_moved_to_where_it_was_answered_of_asks_nobody(ann: TwoPeopleWithRuns) -> None:
+    """What was answered counts for these two times, and one moved off the call closes its question."""
+    await call(ann)
+    uid = ann.add_event(**AWAY, extended_transparency="out_of_office")
+    await ann.people.rest()
+    ann.people.world.change_event(ann.calendar, uid, start="2026-12-03T01:00:00Z")
+    await ann.people.rest(reads=False)
+    await tend(ann)
+    (one,) = await asked(ann)
+    assert (one.state, one.found_starts) == ("open", "2026-12-03T01:00:00Z")
+    ann.people.world.change_event(ann.calendar, uid, start="2026-12-03T12:00:00Z")
+    await ann.people.rest(reads=False)
+    await tend(ann)
+
+    assert await standing(ann) == [("out_of_office", "closed", "not_out_of_office")]
+    assert len(await facts(ann)) == 1
+
+
+def test_r52_the_absences_of_these_tests_are_in_the_way_of_their_calls() -> None:
+    assert away(0)[0] == datetime(2026, 12, 3, 1, tzinfo=UTC)
+    assert all(away(number)[0] < away(number)[1] for number in range(MOST_ABSENCES + 20))
