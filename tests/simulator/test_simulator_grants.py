@@ -201,6 +201,17 @@ async def test_a_revoked_profile_takes_its_calendars_with_it(world: Any, api: An
     assert (await api.http.post(f"/v1/profiles/{profile}/revoke")).status_code == 404
 
 
+async def test_what_is_under_way_never_reaches_a_revoked_profile(world: Any, api: Any) -> None:
+    """write_stall: accepted before, due after."""
+    world.faults.change(write_stall=1800.0)
+    calendar = world.bindings[api.calendar].calendar
+    assert (await api.upsert()).status_code == 202
+    await api.http.post(f"/v1/profiles/{api.linked.account.profiles[0].profile_id}/revoke")
+    await world.rest()
+
+    assert calendar.events == {}
+
+
 async def test_two_accounts_at_one_mailbox_have_ids_of_their_own(world: Any, api: Any, other: Any) -> None:
     """Calendar ids and managed views are per application and account."""
     assert api.calendar != other.calendar

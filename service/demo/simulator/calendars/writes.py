@@ -150,6 +150,8 @@ def _accept(
 def apply(state: SimulatorState, write: AcceptedWrite) -> None:
     """Do at the provider what was accepted; what is not possible there is dropped without a word."""
     binding = write.binding
+    if binding not in binding.calendar.bindings:
+        return  # the profile was revoked meanwhile: nobody may write there any more
     if not binding.profile.connected:
         binding.profile.held.append(write)
     elif not binding.calendar.deleted and not binding.calendar.read_only:
