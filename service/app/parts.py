@@ -40,6 +40,7 @@ from service.integrations import Integrations
 from service.integrations.channels import ChannelAudit
 from service.integrations.companies.connecting import CompanySteps
 from service.integrations.companies.domain import CompanyCalendar
+from service.integrations.companies.giving_back import GrantsReturned
 from service.integrations.connection_check import ConnectionCheck
 from service.integrations.linking.consents import Consents
 from service.integrations.linking.old_grants import OldGrants
@@ -108,14 +109,15 @@ def assemble(
     )
     integrations = make_integrations(store, cronofy, clock, looker, callback_address=callback_address)
     erasure = Erasure(store=store, gateway=cronofy.gateway, tokens=cronofy.tokens, pages=pages)
+    returning = GrantsReturned(store=store, gateway=cronofy.gateway, keeper=cronofy.tokens)
     return ProcessParts(
         store=store,
         cronofy=cronofy,
         looker=looker,
         integrations=integrations,
         consents=make_consents(store, cronofy, integrations, redirect_uri=redirect_uri),
-        company=make_company(store, cronofy, integrations, company_addresses),
-        company_steps=make_company_steps(store, cronofy, integrations, company_addresses),
+        company=make_company(store, cronofy, integrations, company_addresses, returning),
+        company_steps=make_company_steps(store, cronofy, integrations, company_addresses, returning),
         audit=ChannelAudit(
             store=store, gateway=cronofy.gateway, looker=looker, callback_address=callback_address
         ),
@@ -170,7 +172,11 @@ def make_consents(
 
 
 def make_company(
-    store: Store, cronofy: CronofyParts, integrations: Integrations, addresses: CompanyAddresses
+    store: Store,
+    cronofy: CronofyParts,
+    integrations: Integrations,
+    addresses: CompanyAddresses,
+    returning: GrantsReturned,
 ) -> CompanyCalendar:
     return CompanyCalendar(
         store=store,
@@ -178,11 +184,16 @@ def make_company(
         keeper=cronofy.tokens,
         asking=integrations.asking,
         redirect_uri=addresses.redirect_uri,
+        returning=returning,
     )
 
 
 def make_company_steps(
-    store: Store, cronofy: CronofyParts, integrations: Integrations, addresses: CompanyAddresses
+    store: Store,
+    cronofy: CronofyParts,
+    integrations: Integrations,
+    addresses: CompanyAddresses,
+    returning: GrantsReturned,
 ) -> CompanySteps:
     return CompanySteps(
         store=store,
@@ -191,6 +202,7 @@ def make_company_steps(
         people=integrations,
         answer_address=addresses.answer_address,
         redirect_uri=addresses.redirect_uri,
+        returning=returning,
     )
 
 

@@ -1,7 +1,6 @@
 """R43: no text makes any process work longer than its length asks for, or raises what nobody foresaw."""
 
 import time
-from functools import cache
 
 import pytest
 
@@ -14,6 +13,7 @@ LONGEST = MIB if FULL else MIB // 16
 """What is quadratic takes minutes at 1 MiB, and shows at a sixteenth of that."""
 TRIED = 16 * 1024
 """Characters by which the kind is found that costs most."""
+TURNS = 3
 
 
 def test_r43_every_function_that_is_given_a_text_is_fed_or_is_known_to_see_our_own_alone() -> None:
@@ -57,12 +57,13 @@ def test_r43_no_text_takes_longer_than_counting_to_two_millions(name: str) -> No
     fed = FED[name]
     most = fed.most if fed.reach is None else min(fed.most, fed.reach)
 
-    taken, kind = longest_work(fed, most=most, tried=TRIED)
+    for _ in range(TURNS):  # what else runs on the machine can make both longer, but not in each turn
+        taken, kind = longest_work(fed, most=most, tried=TRIED)
+        if taken < fed.calls * counting_seconds():
+            return
+    pytest.fail(f"{kind}: {taken:.3f} s of processor time")
 
-    assert taken < fed.calls * counting_seconds(), kind
 
-
-@cache
 def counting_seconds() -> float:
     """The least of some tries: nothing makes work less than it is."""
 
@@ -71,7 +72,7 @@ def counting_seconds() -> float:
         sum(1 for _ in range(2_000_000))
         return time.process_time() - began
 
-    return min(count() for _ in range(9))
+    return min(count() for _ in range(5))
 
 
 def test_r43_the_measure_tells_quadratic_work_from_linear() -> None:

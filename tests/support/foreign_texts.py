@@ -209,7 +209,7 @@ FED: Mapping[str, Fed] = {
     "contracts/times:read_time": Fed(feed=times.read_time, raises=(ValueError,)),
     "contracts/calendar:event_id": Fed(feed=lambda text: calendar.event_id(*[whole(text)] * 4)),
     "contracts/calendar:imported_item_id": Fed(
-        feed=lambda text: calendar.imported_item_id(*[whole(text)] * 4, turn=1)
+        reach=LINE, feed=lambda text: calendar.imported_item_id(*[whole(text)] * 4, turn=1)
     ),
     "contracts/calendar:item_ref": Fed(feed=lambda text: calendar.item_ref(*[whole(text)] * 3), most=LINE),
     "contracts/writes:events_path": Fed(feed=lambda text: writes.events_path(whole(text)), most=LINE),

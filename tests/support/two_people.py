@@ -38,7 +38,7 @@ PATIENCE_SECONDS = 0.05
 FORGET_SECONDS = 61.0
 """Seconds after which nothing is left of the rights of a process that died."""
 
-Work = Callable[[], Awaitable[None]]
+Work = Callable[[], Awaitable[object]]
 
 
 @dataclass(kw_only=True)

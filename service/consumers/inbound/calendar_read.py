@@ -53,6 +53,13 @@ class CalendarRead:
     """Events that look like what is there already: perhaps the same, under another id (R36)."""
     anew: bool = False
     """Whether it showed that ids are new: it is no complete read then, and another one pairs them (R36)."""
+    done: bool = False
+    """Whether it came to its end, and the account was seen where the read showed too little (R11)."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether what it did not show is not there."""
+        return self.full is not None and self.done and not self.anew
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

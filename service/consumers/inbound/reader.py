@@ -74,16 +74,19 @@ class CalendarReader:
                 async with self._store.read() as connection:
                     noticed_at = await self._store.now(connection)
 
-    async def read_all(self, integration_id: str, *, run_id: str | None = None) -> None:
+    async def read_all(self, integration_id: str, *, run_id: str | None = None) -> bool:
         """A full read: 41 days back to 200 ahead; what it does not show is written again (R11).
 
-        ``run_id``: for that run, it gives way to live changes (R32).
+        ``run_id``: for that run, it gives way to live changes (R32). False where it may show too little.
         """
         async with self._alone(integration_id):
             turn = await self._turn(integration_id, None)
-            if turn is not None:
-                full = days_to_read(datetime.fromtimestamp(turn.began_at, UTC))
-                await self._guarded(CalendarRead(turn=turn, full=full, run_id=run_id))
+            if turn is None:
+                return False
+            full = days_to_read(datetime.fromtimestamp(turn.began_at, UTC))
+            reading_pass = CalendarRead(turn=turn, full=full, run_id=run_id)
+            await self._guarded(reading_pass)
+            return reading_pass.whole
 
     async def pending(self) -> Sequence[tuple[str, str]]:
         """Integrations with a notice that nobody is reading for, each with its tenant, who take turns."""
@@ -187,6 +190,7 @@ class CalendarReader:
         if not integration.watching and await shows_too_little(self._store, reading_pass, integration):
             await self._see_account(integration, turn)
             await self._pages.write_again(reading_pass)
+        reading_pass.done = True
 
     def _note_lag(self, turn: Turn, page: EventsPage, told_at: datetime) -> None:
         """By the newest change that a person made there; our own writes are told by no notice."""

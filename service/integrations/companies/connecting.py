@@ -48,13 +48,14 @@ class CompanySteps:
         people: Integrations,
         answer_address: Callable[[str], str],
         redirect_uri: str,
+        returning: GrantsReturned,
     ) -> None:
         """``answer_address``: where Cronofy answers about a person, by their id."""
         self._store, self._gateway, self._keeper = store, gateway, keeper
         self._people, self._answer_address = people, answer_address
         self._redirect_uri = redirect_uri
         self._ended_last = ""
-        self._returning = GrantsReturned(store=store, gateway=gateway, keeper=keeper)
+        self._returning = returning
 
     async def round(self) -> None:
         """What hinders one person, or one tenant, hinders no other."""

@@ -101,11 +101,12 @@ class CompanyCalendar:
         keeper: GrantKeeper,
         asking: Callable[[Owner], AbstractAsyncContextManager[None]],
         redirect_uri: str,
+        returning: GrantsReturned,
     ) -> None:
         """``asking`` is held around what is asked of Cronofy for a person who waits (R44)."""
         self._store, self._gateway, self._keeper = store, gateway, keeper
         self._asking, self._redirect_uri = asking, redirect_uri
-        self._returning = GrantsReturned(store=store, gateway=gateway, keeper=keeper)
+        self._returning = returning
 
     # -- the consent ----------------------------------------------------------------------------
 

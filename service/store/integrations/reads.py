@@ -374,15 +374,6 @@ async def unseen_copies(
     return [(row.id, row.item_ref) for row in rows]
 
 
-async def last_whole(connection: AsyncConnection, integration_id: str) -> datetime | None:
-    """When the whole calendar was read last, to its end."""
-    state = integration_state.c
-    found: datetime | None = await connection.scalar(
-        select(state.full_read_at).where(state.integration_id == integration_id)
-    )
-    return found
-
-
 async def forget_reads(connection: AsyncConnection, integration_id: str) -> None:
     """Whatever was read or noticed spoke of another calendar; a read under way writes nothing more."""
     state = integration_state.c

@@ -21,7 +21,6 @@ from handlers.agreement import (
 from handlers.judgement import Reading
 from handlers.log_entries import RowLog
 from service.store.engine.store import AsyncConnection
-from service.store.integrations import reads
 from service.store.links import agreement
 from service.store.links.agreement import FoundDifference
 from service.store.logs import logs
@@ -75,16 +74,6 @@ class _Weighed:
     found: list[FoundDifference] = field(default_factory=list)
     entries: list[LogEntry] = field(default_factory=list)
     tried: list[Link] = field(default_factory=list)
-
-
-async def begin_counting(
-    connection: AsyncConnection, integration: Integration, *, read_since: float
-) -> dict[str, Any]:
-    """The cursor of the comparison behind a whole reading that was asked for at that moment."""
-    whole = await reads.last_whole(connection, integration.id)
-    if whole is None or whole < datetime.fromtimestamp(read_since, UTC):
-        return {}
-    return AgreementCount(read_since=read_since).told
 
 
 async def count_pairs(

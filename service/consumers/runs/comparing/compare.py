@@ -11,7 +11,6 @@ from service.consumers.inbound.reader import CalendarReader
 from service.consumers.runs.comparing.agreeing import (
     AgreementCount,
     ComparedPair,
-    begin_counting,
     count_pairs,
 )
 from service.consumers.runs.counting import compared
@@ -82,13 +81,13 @@ class CompareWhole:
     async def __call__(self, due: DueStep) -> None:
         async with self._store.read() as connection:
             asked_at = await self._store.now(connection)
-        await self._reader.read_all(due.integration.id, run_id=due.run.id)
+        whole = await self._reader.read_all(due.integration.id, run_id=due.run.id)
         async with self._store.begin() as connection:
             await self._progress.go_on(
                 connection,
                 due,
                 step=COMPARE_STEP,
-                cursor=await begin_counting(connection, due.integration, read_since=asked_at),
+                cursor=AgreementCount(read_since=asked_at).told if whole else {},
                 tally=RunTally(),
                 now_doing=COMPARING_CALENDARS,
             )
