@@ -143,6 +143,7 @@ async def fill(
     await _people(filling)
     await _items(filling)
     await _links(filling)
+    await _watched(filling)
     await _inbox(filling, ROWS)
     by_run = "CASE WHEN i % 4 = 0 THEN {} ELSE {} END".format
     await _log(
@@ -260,6 +261,21 @@ async def _links(filling: Filling) -> None:
         "created_at": filling.moment(),
     }
     await filling.insert("links", filling.size.items, columns)
+
+
+async def _watched(filling: Filling) -> None:
+    """What people who only watch would have by now."""
+    columns = {
+        "integration_id": filling.key(f"1 + i % {filling.size.integrations}"),
+        "key": filling.key(),
+        "event_id": "'vcs-' || i",
+        "event_uid": "'evt-' || i",
+        "item_ref": filling.ref(),
+        "stands": "true",
+        "starts_at": filling.moment("i * 60"),
+        "item": filling.form(ITEM),
+    }
+    await filling.insert("watched", ROWS, columns)
 
 
 async def _inbox(filling: Filling, count: int) -> None:

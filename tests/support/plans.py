@@ -13,7 +13,7 @@ from service.store.tables import metadata
 
 LARGE = frozenset({
     "attempts", "dead_letter_acts", "dead_letters", "inbox", "item_assignees", "items", "links",
-    "log_entries", "outbox", "runs",
+    "log_entries", "outbox", "runs", "watched",
 })  # fmt: skip
 """The tables that grow with the traffic, and the years."""
 SMALL = frozenset(
