@@ -65,10 +65,12 @@ async def read_all_if_strange(
 ) -> bool:
     """Whether all is to be read before anything doubtful is brought: what is alike should have been known.
 
-    The last complete reading must have shown it, and did not under this id (R36).
+    The last complete reading must have shown it, and did not under this id (R36). A run that reads what
+    changed is a comparison, which reads all next: another one would only take its place, for ever.
     """
     known = known_until(reading_pass, integration)
     if reading_pass.full is not None or not any(is_doubtful(event, known) for event in reading_pass.alike):
         return False
-    await request_comparison(store, connection, integration)
+    if reading_pass.run_id is None:
+        await request_comparison(store, connection, integration)
     return True
