@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
+from service.monitoring.alerts import ALERTS
 from service.store.engine.store import Store
 from service.store.messages.burying import bury
 from tests.support.chromium import chromium, open_chromium
@@ -223,7 +224,7 @@ async def test_operators_look_back_in_pictures_and_in_a_table(
         await day.get_by_text("The same as a table").click()
         await expect(day.get_by_role("row")).to_have_count(25)
         alerts = page.get_by_role("region", name="Alerts")
-        await expect(alerts.get_by_role("row")).to_have_count(8)
+        await expect(alerts.get_by_role("row")).to_have_count(1 + len(ALERTS))
         if script:
             await _nobody_is_shut_out(page)
         if script:
