@@ -109,15 +109,15 @@ def assemble(
     )
     integrations = make_integrations(store, cronofy, clock, looker, callback_address=callback_address)
     erasure = Erasure(store=store, gateway=cronofy.gateway, tokens=cronofy.tokens, pages=pages)
-    returning = GrantsReturned(store=store, gateway=cronofy.gateway, keeper=cronofy.tokens)
+    company, company_steps = make_company(store, cronofy, integrations, company_addresses)
     return ProcessParts(
         store=store,
         cronofy=cronofy,
         looker=looker,
         integrations=integrations,
         consents=make_consents(store, cronofy, integrations, redirect_uri=redirect_uri),
-        company=make_company(store, cronofy, integrations, company_addresses, returning),
-        company_steps=make_company_steps(store, cronofy, integrations, company_addresses, returning),
+        company=company,
+        company_steps=company_steps,
         audit=ChannelAudit(
             store=store, gateway=cronofy.gateway, looker=looker, callback_address=callback_address
         ),
@@ -172,13 +172,11 @@ def make_consents(
 
 
 def make_company(
-    store: Store,
-    cronofy: CronofyParts,
-    integrations: Integrations,
-    addresses: CompanyAddresses,
-    returning: GrantsReturned,
-) -> CompanyCalendar:
-    return CompanyCalendar(
+    store: Store, cronofy: CronofyParts, integrations: Integrations, addresses: CompanyAddresses
+) -> tuple[CompanyCalendar, CompanySteps]:
+    """What administrators have in hand, and what the keeper does for it."""
+    returning = GrantsReturned(store=store, gateway=cronofy.gateway, keeper=cronofy.tokens)
+    company = CompanyCalendar(
         store=store,
         gateway=cronofy.gateway,
         keeper=cronofy.tokens,
@@ -186,16 +184,7 @@ def make_company(
         redirect_uri=addresses.redirect_uri,
         returning=returning,
     )
-
-
-def make_company_steps(
-    store: Store,
-    cronofy: CronofyParts,
-    integrations: Integrations,
-    addresses: CompanyAddresses,
-    returning: GrantsReturned,
-) -> CompanySteps:
-    return CompanySteps(
+    steps = CompanySteps(
         store=store,
         gateway=cronofy.gateway,
         keeper=cronofy.tokens,
@@ -204,6 +193,7 @@ def make_company_steps(
         redirect_uri=addresses.redirect_uri,
         returning=returning,
     )
+    return company, steps
 
 
 def make_run_handler(
