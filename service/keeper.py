@@ -14,7 +14,7 @@ from contracts.ports import NoticeReader
 from contracts.times import ONE_DAY
 from service.consumers.left_notices import read_left_notices
 from service.integrations.catch_up import DAILY_RUN, request_comparison
-from service.integrations.questions.tending import ask_some, tend_some
+from service.integrations.questions.rounds import DISPATCHERS_QUESTIONS, QuestionRounds
 from service.integrations.run_requests import request_steps_again
 from service.operations import DeadLetters
 from service.store.engine import leases, purge
@@ -273,16 +273,7 @@ def daily_reads(store: Store) -> Chore:
 
 def dispatchers_questions(store: Store) -> Chore:
     """Questions that nobody has to answer any more are closed, and what was never asked is asked (R52)."""
-
-    async def work() -> None:
-        for step in (tend_some, ask_some):
-            after: str | None = ""
-            while after is not None:
-                async with store.begin() as connection:
-                    now = await store.moment(connection)
-                    after = await step(connection, after=after, now=now)
-
-    return Chore(name="dispatchers' questions", every=5.0, work=work)
+    return Chore(name=DISPATCHERS_QUESTIONS, every=5.0, work=QuestionRounds(store).round)
 
 
 def old_tombstones(store: Store) -> Chore:

@@ -44,7 +44,12 @@ def questioned_kind(link: Link, item: Item, integration: Integration) -> Questio
 
 
 def can_overlap(link: Link, item: Item, integration: Integration) -> bool:
-    """Whether its copy is kept on the calendar, so that an absence may be in its way."""
+    """Whether an absence may be in the way of its copy: it is kept, and kept alike by now."""
+    return integration.sends and is_kept(link, item, integration)
+
+
+def is_kept(link: Link, item: Item, integration: Integration) -> bool:
+    """Whether its copy is kept on the calendar, also while the integration rests."""
     kept = link.state not in {LinkState.LET_GO, LinkState.FROZEN} and link.code is not Code.QUESTIONED
     return kept and gone_from_sight(link, item, integration) is None
 

@@ -340,8 +340,10 @@ NOTICES: LabelTexts = Texts(
 )
 COMPLAINTS: LabelTexts = Texts(
     {
+        "only_watches": "It only watches. Press Begin to start for real.",
         "question_settled": "That question is settled already. Nothing was done.",
         "question_changed": "The call has changed since that answer, so it stays.",
+        "question_asked_since": "The same has been asked again since; answer the open question.",
         "refused": "Access was not allowed. Nothing was saved.",
         "consent_over": "That answer from Cronofy was taken before, so nothing was done now. "
         "Press Click to Connect to link a calendar.",

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.consumers.inbound.questions.answers import Respondent
+from service.consumers.inbound.questions.answers import ASKED_SINCE, QuestionAnswer, Respondent
 from service.integrations.refusals import Conflict, Unknown
 from tests.support.questioned import (
+    AWAY,
     BEYOND,
     DISPATCHER,
     FAR,
@@ -289,6 +290,50 @@ async def test_r52_r50_an_answer_about_a_deletion_is_taken_back(ann: TwoPeopleWi
     assert ann.events() == ([] if given == "put_back" else [("Firewall", True)])
 
 
+async def _asked_again(ann: TwoPeopleWithRuns, kind: str, given: QuestionAnswer) -> None:
+    """An answered question of that kind, and then an open one of the same copy."""
+    await call(ann)
+    if kind == "deleted":
+        await delete(ann)
+        await answer(ann, given)
+        await delete(ann)
+    elif kind == "moved":
+        await move(ann, FAR)
+        await answer(ann, given)
+        await move(ann, BEYOND)
+    else:
+        uid = ann.add_event(**AWAY, extended_transparency="out_of_office")
+        await ann.people.rest()
+        await answer(ann, given)
+        ann.people.world.change_event(ann.calendar, uid, start="2026-12-03T01:00:00Z")
+        await ann.people.rest(reads=False)
+    await tend(ann)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("deleted", "put_back"),
+        ("moved", "put_back"),
+        ("moved", "leave"),
+        ("out_of_office", "put_back"),
+        ("out_of_office", "leave"),
+    ],
+)
+async def test_r52_r50_an_answer_is_not_taken_back_while_a_later_question_is_open(
+    ann: TwoPeopleWithRuns, kind: str, given: QuestionAnswer
+) -> None:
+    """The sentence says that the open one is to be answered; both stay as they are."""
+    await _asked_again(ann, kind, given)
+    first, second = await asked(ann)
+    assert [(one.kind, one.state) for one in (first, second)] == [(kind, "answered"), (kind, "open")]
+
+    with pytest.raises(Conflict, match=ASKED_SINCE):
+        await answers(ann).undo(DISPATCHER, first.id)
+
+    assert await asked(ann) == [first, second]
+
+
 async def test_r52_an_answer_is_given_once_and_by_the_own_tenant_alone(ann: TwoPeopleWithRuns) -> None:
     """The same again changes nothing; another one, or of what closed by itself, is refused."""
     await call(ann)
@@ -314,10 +359,9 @@ async def test_r52_a_call_in_an_absence_is_asked_about_whichever_came_first(
 ) -> None:
     """Once; the copy is written as ever, and the answer counts for these two times."""
     ann = anywhere
-    away = {"summary": "Holiday", "start": "2026-12-03T00:00:00Z", "end": "2026-12-04T00:00:00Z"}
     if first == "call":
         await call(ann)
-    uid = ann.add_event(**away, extended_transparency="out_of_office")
+    uid = ann.add_event(**AWAY, extended_transparency="out_of_office")
     await ann.people.rest()
     if first == "absence":
         await call(ann)
@@ -327,7 +371,7 @@ async def test_r52_a_call_in_an_absence_is_asked_about_whichever_came_first(
     assert await standing(ann) == [("out_of_office", "open", None)]
     assert copy_of(ann)["summary"] == "Firewall"
     (fact,) = await facts(ann)
-    assert (fact.data.found_start, fact.data.found_end) == (away["start"], away["end"])
+    assert (fact.data.found_start, fact.data.found_end) == (AWAY["start"], AWAY["end"])
     await answer(ann, "leave")
     await ann.people.repeat(0)
     await ann.people.rest()

@@ -1,26 +1,32 @@
 """Questions to dispatchers where there are many: each is asked, and asking costs a bounded number (R52)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 
 from contracts.calendar import ItemRef, item_ref
 from contracts.vorex import ItemType
 from handlers.questions.standing import AbsenceSpan
-from service.integrations.questions.tending import MOST_OVERLAPS, QUESTIONS_A_ROUND, tend_integration
+from service.integrations.questions.due import MOST_OVERLAPS
+from service.integrations.questions.rounds import CHUNKS_A_ROUND, QuestionRounds
+from service.integrations.questions.tending import QUESTIONS_AT_ONCE, tend_integration
+from service.store.engine.store import Store
 from service.store.integrations import integrations as integration_rows
 from service.store.items import items
-from service.store.questions.absences import MOST_ABSENCES, note, overlapping
-from service.store.tables import absences, integrations, links, outbox
+from service.store.questions.absences import MOST_ABSENCES, forget_past, note, overlapping
+from service.store.questions.questions import IS_OPEN
+from service.store.tables import absences, integrations, links, outbox, questions
+from service.store.tables import items as items_table
 from tests.builders import an_item
-from tests.support.questioned import NINE, TEN, asked, call, facts, standing, tend
+from tests.support.locks import until_blocked
+from tests.support.questioned import AWAY, NINE, TEN, asked, call, facts, standing, tend
 from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
 ONE_MINUTE = timedelta(minutes=1)
-AWAY = {"summary": "Holiday", "start": "2026-12-03T00:00:00Z", "end": "2026-12-04T00:00:00Z"}
 
 
 @pytest.fixture
@@ -41,6 +47,7 @@ async def calls(
     integration, tenant = await theirs(ann, user), changes.pop("tenant_id", "acme")
     now = ann.home.clock.now()
     assignees = changes.pop("assignees", (user,))
+    stored, linked = [], []
     for number in range(many):
         name = f"{first}-{number:04}"
         ref = ItemRef(item_ref(tenant, ItemType.SERVICE_CALL, name))
@@ -53,9 +60,11 @@ async def calls(
             "calendar_id": integration["calendar_id"], "origin": "ours", "state": state, "created_at": now,
             "code": "questioned" if state == "let_go" else None,
         }  # fmt: skip
-        async with ann.home.store.begin() as connection:
-            await items.save(connection, [(item, None)], now=now)
-            await connection.execute(insert(links).values(**link))
+        stored.append((item, None))
+        linked.append(link)
+    async with ann.home.store.begin() as connection:
+        await items.save(connection, stored, now=now)
+        await connection.execute(insert(links), linked)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,7 @@ async def calls(
         pytest.param({"completed": True}, 0, id="done"),
         pytest.param({"deleted": True}, 0, id="deleted"),
         pytest.param({"assignees": ("carol",)}, 0, id="somebody else's"),
-        pytest.param({}, QUESTIONS_A_ROUND + 1, id="to be asked, too"),
+        pytest.param({}, QUESTIONS_AT_ONCE + 1, id="to be asked, too"),
     ],
 )
 async def test_r52_however_many_of_one_tenant_are_before_it_another_tenants_is_asked(
@@ -74,7 +83,7 @@ async def test_r52_however_many_of_one_tenant_are_before_it_another_tenants_is_a
     async with ann.home.store.begin() as connection:
         other = integrations.c.user_id == "bob"
         await connection.execute(update(integrations).where(other).values(tenant_id="globex"))
-    await calls(ann, "ann", QUESTIONS_A_ROUND + 1, first="0", **before)
+    await calls(ann, "ann", QUESTIONS_AT_ONCE + 1, first="0", **before)
     await calls(ann, "bob", 1, first="9", tenant_id="globex")
 
     await tend(ann)
@@ -82,6 +91,76 @@ async def test_r52_however_many_of_one_tenant_are_before_it_another_tenants_is_a
 
     tenants = [one.tenant_id for one in await asked(ann)]
     assert (tenants.count("acme"), tenants.count("globex")) == (also, 1)
+
+
+async def test_r52_a_round_is_short_and_the_next_goes_on_where_it_ended(ann: TwoPeopleWithRuns) -> None:
+    """Whoever waits long keeps nobody else waiting."""
+    rounds = QuestionRounds(ann.home.store, chunk=2)
+    await calls(ann, "ann", 2 * CHUNKS_A_ROUND + 1, first="0")
+    await rounds.round()
+    assert len(await asked(ann)) == 2 * CHUNKS_A_ROUND
+    await rounds.round()
+
+    assert len(await asked(ann)) == 2 * CHUNKS_A_ROUND + 1
+
+
+async def test_r52_r44_what_cannot_be_judged_holds_up_no_other_question(ann: TwoPeopleWithRuns) -> None:
+    """One whose call cannot be read stands for whatever may fail."""
+    await calls(ann, "ann", 3, first="0")
+    await calls(ann, "bob", 2, first="9")
+    async with ann.home.store.begin() as connection:
+        broken = items_table.c.item_id == "0-0001"
+        await connection.execute(update(items_table).where(broken).values(content={"type": 1}))
+
+    await tend(ann)
+
+    assert sorted(one.user_id for one in await asked(ann)) == ["ann", "ann", "bob", "bob"]
+
+
+async def test_r52_nobody_waits_for_a_round_that_has_nothing_to_write(ann: TwoPeopleWithRuns) -> None:
+    """On SQLite no other may write meanwhile; here another one is at it."""
+    await calls(ann, "ann", 2, first="0", state="agreed")
+    await keep(ann, {"uid": away(0)})
+    await calls(ann, "ann", 2, first="1")
+    await tend(ann)
+    before = await asked(ann)
+    async with ann.home.store.begin(), asyncio.timeout(20):
+        await tend(ann)
+
+    assert await asked(ann) == before
+    assert [one.state for one in before] == ["open"] * 4
+
+
+async def test_r52_open_questions_are_found_without_the_settled_ones(ann: TwoPeopleWithRuns) -> None:
+    """Those are kept for months."""
+    async with ann.home.store.read() as connection:
+        query = select(questions.c.id).where(IS_OPEN, questions.c.id > "1").order_by(questions.c.id)
+        words = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
+        plan = (await connection.execute(text(f"EXPLAIN QUERY PLAN {words}"))).all()
+
+    assert "ix_questions_open" in str(plan)
+
+
+async def test_r52_however_many_overlaps_were_answered_a_later_call_is_asked_about(
+    ann: TwoPeopleWithRuns,
+) -> None:
+    """Answers are kept for long, and those calls lie before it."""
+    await calls(ann, "ann", MOST_OVERLAPS, first="0", state="agreed")
+    await keep(ann, {"uid": away(0)})
+    mine = (await theirs(ann, "ann"))["id"]
+    async with ann.home.store.begin() as connection:
+        await tend_integration(connection, mine, now=ann.home.clock.now())
+        await connection.execute(update(questions).values(state="answered", answer="leave"))
+    await calls(ann, "ann", 1, first="9", state="agreed")
+
+    async with ann.home.store.begin() as connection:
+        await tend_integration(connection, mine, now=ann.home.clock.now())
+
+    found = await asked(ann)
+    assert (len(found), [one.link_id[0] for one in found if one.state == "open"]) == (
+        MOST_OVERLAPS + 1,
+        ["9"],
+    )
 
 
 def away(number: int) -> AbsenceSpan:
@@ -165,3 +244,30 @@ async def test_r52_an_absence_moved_to_where_it_was_answered_of_asks_nobody(ann:
 def test_r52_the_absences_of_these_tests_are_in_the_way_of_their_calls() -> None:
     assert away(0)[0] == datetime(2026, 12, 3, 1, tzinfo=UTC)
     assert all(away(number)[0] < away(number)[1] for number in range(MOST_ABSENCES + 20))
+
+
+@pytest.mark.postgresql
+async def test_r52_an_absence_that_is_moved_while_old_ones_are_forgotten_stays(
+    postgresql_url: str,
+) -> None:
+    """It is looked at again behind whoever moves it."""
+    store = Store(postgresql_url)
+    await store.upgrade()
+    here = {"integration_id": "0", "calendar_id": "0", "starts_at": NINE, "ends_at": TEN}
+    async with store.begin() as connection:
+        await connection.execute(insert(absences), [here | {"event_uid": uid} for uid in ("old", "moved")])
+
+    async def forget() -> int:
+        async with store.begin() as connection:
+            return await forget_past(connection, before=TEN + ONE_MINUTE, limit=10)
+
+    async with store.begin() as connection:
+        later = update(absences).where(absences.c.event_uid == "moved").values(ends_at=TEN + 2 * ONE_MINUTE)
+        await connection.execute(later)
+        forgetting = asyncio.create_task(forget())
+        await until_blocked(store, forgetting)
+
+    assert await forgetting == 1
+    async with store.read() as connection:
+        assert (await connection.scalars(select(absences.c.event_uid))).all() == ["moved"]
+    await store.close()

@@ -27,6 +27,7 @@ NINE, TEN = datetime(2026, 12, 3, 9, tzinfo=UTC), datetime(2026, 12, 3, 10, tzin
 INSIDE = {"start": "2026-12-03T14:00:00Z", "end": "2026-12-03T15:00:00Z"}
 BEYOND = {"start": "2026-12-03T18:00:00Z", "end": "2026-12-03T19:00:00Z"}
 FAR = {"start": "2026-12-05T09:00:00Z", "end": "2026-12-05T10:00:00Z"}
+AWAY = {"summary": "Holiday", "start": "2026-12-03T00:00:00Z", "end": "2026-12-04T00:00:00Z"}
 HERS = {"start": "2026-12-03T09:00:00Z", "end": "2026-12-03T10:00:00Z"}
 
 

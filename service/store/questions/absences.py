@@ -3,16 +3,18 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Exists, ScalarSelect, delete, exists, select
+from sqlalchemy import ColumnElement, Exists, ScalarSelect, Select, and_, delete, exists, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Integration, ItemRef, LinkId
+from contracts.calendar import Integration, IntegrationId, ItemRef, LinkId, Status
 from contracts.messages import QuestionKind
 from contracts.vorex import ItemType
 from handlers.questions.standing import AbsenceSpan
 from service.store.engine.sets import among
+from service.store.questions.questions import IS_OPEN
 from service.store.tables import absences, integrations, items, links, questions
 
 MOST_ABSENCES = 200
@@ -25,6 +27,7 @@ class Overlap:
 
     link_id: LinkId
     item_ref: ItemRef
+    begins: datetime
     absence: AbsenceSpan
 
 
@@ -80,14 +83,39 @@ async def overlapping(
     refs: Collection[ItemRef] = (),
     links_named: Collection[LinkId] | None = None,
     unasked: bool = False,
+    after: Overlap | None = None,
 ) -> Sequence[Overlap]:
     """Copies of service calls that are not over, each with the earliest absence that it overlaps.
 
-    The next calls first, at most ``limit``: of one integration, of these calls, or of these links;
-    ``unasked``: only those about which no question of an absence is open.
+    The next calls first, behind ``after``, at most ``limit``: of one integration, of these calls, or of these
+    links; ``unasked``: only of integrations that send, and none of whose absence a question is open.
     """
-    wanted = (
-        select(links.c.id, links.c.item_ref, absences.c.starts_at, absences.c.ends_at)
+    wanted = _overlaps(now).order_by(items.c.starts_at, links.c.id).limit(limit)
+    if integration_id is not None:
+        wanted = wanted.where(links.c.integration_id == integration_id)
+    if refs:
+        wanted = wanted.where(among(connection, links.c.item_ref, refs))
+    if links_named is not None:
+        wanted = wanted.where(among(connection, links.c.id, links_named))
+    if unasked:
+        wanted = wanted.where(~_asked(), *_sending())
+    if after is not None:
+        wanted = wanted.where(_behind(after))
+    return [
+        Overlap(
+            link_id=LinkId(row.id),
+            item_ref=ItemRef(row.item_ref),
+            begins=row.begins,
+            absence=(row.starts_at, row.ends_at),
+        )
+        for row in await connection.execute(wanted)
+    ]
+
+
+def _overlaps(now: datetime) -> Select[Any]:
+    times = items.c.starts_at.label("begins"), absences.c.starts_at, absences.c.ends_at
+    return (
+        select(links.c.id, links.c.item_ref, *times)
         .select_from(links)
         .join(integrations, integrations.c.id == links.c.integration_id)
         .join(items, items.c.ref == links.c.item_ref)
@@ -101,25 +129,12 @@ async def overlapping(
         .where(items.c.ends_at > now)
         .where(links.c.ended_at.is_(None), integrations.c.deleted_at.is_(None))
         .where(integrations.c.calendar_id == links.c.calendar_id)
-        .order_by(items.c.starts_at, links.c.id)
-        .limit(limit)
     )
-    if integration_id is not None:
-        wanted = wanted.where(links.c.integration_id == integration_id)
-    if refs:
-        wanted = wanted.where(among(connection, links.c.item_ref, refs))
-    if links_named is not None:
-        wanted = wanted.where(among(connection, links.c.id, links_named))
-    if unasked:
-        wanted = wanted.where(~_asked())
-    return [
-        Overlap(
-            link_id=LinkId(row.id),
-            item_ref=ItemRef(row.item_ref),
-            absence=(row.starts_at, row.ends_at),
-        )
-        for row in await connection.execute(wanted)
-    ]
+
+
+def _behind(one: Overlap) -> ColumnElement[bool]:
+    same = and_(items.c.starts_at == one.begins, links.c.id > one.link_id)
+    return or_(items.c.starts_at > one.begins, same)
 
 
 def _earliest(now: datetime) -> ScalarSelect[str]:
@@ -138,17 +153,37 @@ def _earliest(now: datetime) -> ScalarSelect[str]:
 
 def _asked() -> Exists:
     about = questions.c.link_id == links.c.id, questions.c.kind == QuestionKind.OUT_OF_OFFICE.value
-    return exists().where(*about, questions.c.state == "open")
+    return exists().where(*about, IS_OPEN)
+
+
+def _sending() -> Sequence[ColumnElement[bool]]:
+    table = integrations.c
+    connected = table.status == Status.CONNECTED.value
+    return table.deleted_at.is_(None), table.active, connected, table.baseline_at.is_not(None)
+
+
+async def whose(
+    connection: AsyncConnection, *, now: datetime, after: str, limit: int
+) -> Sequence[IntegrationId]:
+    """Integrations that send, whose owners are away now or later: in the order of their ids, behind one."""
+    wanted = (
+        select(absences.c.integration_id)
+        .distinct()
+        .join(integrations, integrations.c.id == absences.c.integration_id)
+        .where(absences.c.integration_id > after, absences.c.ends_at > now, *_sending())
+        .order_by(absences.c.integration_id)
+        .limit(limit)
+    )
+    return [IntegrationId(key) for key in await connection.scalars(wanted)]
 
 
 async def forget_past(connection: AsyncConnection, *, before: datetime, limit: int) -> int:
-    """Those that ended before that moment."""
-    key = absences.c.integration_id, absences.c.calendar_id, absences.c.event_uid
-    old = (await connection.execute(select(*key).where(absences.c.ends_at < before).limit(limit))).all()
-    for integration_id, calendar_id, event_uid in old:
-        mine = (key[0] == integration_id, key[1] == calendar_id, key[2] == event_uid)
-        await connection.execute(delete(absences).where(*mine))
-    return len(old)
+    """Those that ended before that moment; what was moved meanwhile to a later one stays."""
+    key = tuple_(absences.c.integration_id, absences.c.calendar_id, absences.c.event_uid)
+    past = absences.c.ends_at < before
+    some = select(absences.c.integration_id, absences.c.calendar_id, absences.c.event_uid).where(past)
+    done = await connection.execute(delete(absences).where(past, key.in_(some.limit(limit))))
+    return done.rowcount
 
 
 async def forget_of(connection: AsyncConnection, integration: Integration) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, literal_column, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,8 +17,9 @@ from service.store.tables import integrations, item_assignees, items, links, que
 
 OPEN, ANSWERED, CLOSED = "open", "answered", "closed"
 QUESTION_STATES = (OPEN, ANSWERED, CLOSED)
+IS_OPEN: ColumnElement[bool] = questions.c.state == literal_column(f"'{OPEN}'")
 _QUESTIONED = text("code = 'questioned'")
-"""In the very words of its partial index."""
+"""Both in the very words of their partial indexes, which a bound value would keep from being used."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +86,7 @@ async def questioned(
     """
     living = integrations.c.deleted_at.is_(None), integrations.c.calendar_id == links.c.calendar_id
     by_link = questions.c.kind != QuestionKind.OUT_OF_OFFICE.value
-    asked = exists().where(questions.c.link_id == links.c.id, questions.c.state == OPEN, by_link)
+    asked = exists().where(questions.c.link_id == links.c.id, IS_OPEN, by_link)
     wanted = (
         select(links.c.id)
         .join(integrations, integrations.c.id == links.c.integration_id)
@@ -116,17 +117,28 @@ async def open_ones(
     connection: AsyncConnection,
     *,
     integration_id: str | None = None,
-    links_named: Collection[str] = (),
-    after: str = "",
+    link_id: str | None = None,
     limit: int,
 ) -> Sequence[Question]:
-    """Open questions in the order of their ids: of an integration, of these links, or all."""
-    wanted = _all().where(questions.c.state == OPEN, questions.c.id > after)
+    """Open questions in the order of their ids, of an integration or of a link."""
+    wanted = _all().where(IS_OPEN)
     if integration_id is not None:
         wanted = wanted.where(questions.c.integration_id == integration_id)
-    if links_named:
-        wanted = wanted.where(among(connection, questions.c.link_id, links_named))
+    if link_id is not None:
+        wanted = wanted.where(questions.c.link_id == link_id)
     rows = await connection.execute(wanted.order_by(questions.c.id).limit(limit))
+    return [_question(row) for row in rows.mappings()]
+
+
+async def open_ids(connection: AsyncConnection, *, after: str, limit: int) -> Sequence[str]:
+    """The ids of open questions in their order, behind that one."""
+    wanted = select(questions.c.id).where(IS_OPEN, questions.c.id > after).order_by(questions.c.id)
+    return list(await connection.scalars(wanted.limit(limit)))
+
+
+async def open_among(connection: AsyncConnection, ids: Collection[str]) -> Sequence[Question]:
+    """Those of these questions that are open."""
+    rows = await connection.execute(_all().where(IS_OPEN, among(connection, questions.c.id, ids)))
     return [_question(row) for row in rows.mappings()]
 
 
@@ -177,7 +189,7 @@ async def settle(
     """Answer it, or close it by itself; whether it was open."""
     values = {"answer": answer, "closed": closed, "settled_by": by, "settled_at": at}
     values["state"] = CLOSED if answer is None else ANSWERED
-    return await _change(connection, questions.c.state == OPEN, question_id, **values)
+    return await _change(connection, IS_OPEN, question_id, **values)
 
 
 async def open_again(
@@ -194,7 +206,7 @@ async def find_elsewhere(
 ) -> None:
     """The technician has moved the copy, or the absence, once more since it was asked."""
     found = {"found_starts": starts, "found_ends": ends, "cause": cause}
-    await _change(connection, questions.c.state == OPEN, question.id, **found)
+    await _change(connection, IS_OPEN, question.id, **found)
 
 
 async def _change(

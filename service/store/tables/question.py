@@ -48,6 +48,12 @@ questions = Table(
         sqlite_where=text("cause IS NOT NULL"),
         postgresql_where=text("cause IS NOT NULL"),
     ),
+    Index(
+        "ix_questions_open",
+        "id",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
     Index("ix_questions_tenant", "tenant_id", "state", "id"),
     Index("ix_questions_integration", "integration_id"),
     Index(

@@ -43,6 +43,7 @@ from service.store.questions.questions import ANSWERED, OPEN, Question
 
 QuestionAnswer = Literal["put_back", "leave"]
 NO_QUESTION = "There is no such question."
+ASKED_SINCE = "The same has been asked again since; answer the open question."
 ANSWERED_SAID: Mapping[QuestionAnswer, str] = {
     "put_back": "Put back by {}.",
     "leave": "Left as the technician has it by {}.",
@@ -137,7 +138,9 @@ class DispatcherQuestions:
         return await self.find(who.tenant_id, question_id)
 
     async def undo(self, who: Respondent, question_id: str) -> ShownQuestion:
-        """Ask again; done twice it is done once. Raises Unknown, or Conflict where the call has changed.
+        """Ask again; done twice it is done once.
+
+        Raises Unknown, or Conflict where the call has changed, or the same was asked again since.
 
         What *Put it back* has written stays, until *Leave it* is answered.
         """
@@ -148,6 +151,9 @@ class DispatcherQuestions:
                 return (await self._shown(connection, [asked]))[0]
             if asked.state != ANSWERED:
                 raise Conflict("not_editable", "Nobody answered it: it closed by itself.")
+            opened = await questions.open_ones(connection, link_id=case.link.id, limit=len(QuestionKind))
+            if any(one.kind is asked.kind for one in opened):
+                raise Conflict("not_editable", ASKED_SINCE)
             judged = _taken_back(case)
             if judged is None:
                 raise Conflict("not_editable", "The call has changed since the answer.")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from contracts.messages import QuestionKind
 from contracts.times import read_time
-from service.consumers.inbound.questions.answers import QuestionAnswer, ShownQuestion
+from service.consumers.inbound.questions.answers import ASKED_SINCE, QuestionAnswer, ShownQuestion
 from service.integrations.refusals import Conflict, Unknown
 from service.store.questions.questions import OPEN, QUESTION_STATES
 from service.web import labels
@@ -103,8 +103,9 @@ async def undo_answer(services: Services, form: AdministratorForm, question_id: 
     """Ask again."""
     try:
         await services.questions.undo(dispatcher_of(form.visitor), question_id)
-    except Conflict:
-        return redirect_to(QUESTIONS_PATH, complaint="question_changed")
+    except Conflict as conflict:
+        why = "question_asked_since" if str(conflict) == ASKED_SINCE else "question_changed"
+        return redirect_to(QUESTIONS_PATH, complaint=why)
     return redirect_to(QUESTIONS_PATH)
 
 
