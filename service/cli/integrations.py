@@ -109,7 +109,7 @@ def resume(integration_id: IntegrationArgument, as_json: AsJson = False) -> None
     """Activate, and catch up with what happened meanwhile. Its log says who did it (R47)."""
     noted = _noted("resume", integration_id)
     shown = _on_store(
-        lambda store: IntegrationSwitch(store).activate(ALL_OWNERS, integration_id, noted=noted)
+        lambda store: IntegrationSwitch(store).activate(ALL_OWNERS, integration_id, begins=False, noted=noted)
     )
     say_whole(integration_form(shown), as_json=as_json)
 

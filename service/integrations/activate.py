@@ -1,6 +1,8 @@
 """*Active*: the switch of an integration, which may also only watch (G11, R20)."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from contracts.calendar import (
     Code,
@@ -24,7 +26,16 @@ from service.store.integrations.listing import IntegrationView, Owner
 from service.store.logs import logs
 from service.store.runs import runs
 
+ONLY_WATCHES = "It only watches: begin for real, or stop watching first."
 DEACTIVATED = "The integration was deactivated."
+OwnersAct = Literal["activate", "deactivate", "watch", "begin", "stop_watching"]
+DONE_BY_OWNER: Mapping[OwnersAct, str] = {
+    "activate": "Activated by its owner.",
+    "deactivate": "Deactivated by its owner.",
+    "watch": "Set to watching by its owner: nothing is written on either side.",
+    "begin": "Begun for real by its owner.",
+    "stop_watching": "Watching was stopped by its owner.",
+}
 
 
 class IntegrationSwitch:
@@ -34,13 +45,20 @@ class IntegrationSwitch:
         self._store = store
 
     async def activate(
-        self, owner: Owner, integration_id: str, *, noted: LogEntry | None = None, delay: float = 0.0
+        self,
+        owner: Owner,
+        integration_id: str,
+        *,
+        begins: bool = True,
+        noted: LogEntry | None = None,
+        delay: float = 0.0,
     ) -> IntegrationView:
         """Sync again, and catch up with what happened meanwhile; that begins after so many seconds.
 
-        ``noted``: what the log says of it, where it was not the owner who did it (R47).
+        ``begins``: also one that only watches, which is a Conflict otherwise. ``noted``: what the log says of
+        it, where it was not the owner who did it (R47).
         """
-        return await self._switch(owner, integration_id, on=True, noted=noted, delay=delay)
+        return await self._switch(owner, integration_id, on=True, begins=begins, noted=noted, delay=delay)
 
     async def deactivate(
         self, owner: Owner, integration_id: str, *, noted: LogEntry | None = None
@@ -58,21 +76,29 @@ class IntegrationSwitch:
             if not known.watching:
                 now = await self._store.moment(connection)
                 await start_watching(connection, known, now=now)
-                await logs.log(connection, [noted] if noted else [], now=now)
+                await logs.log(connection, [noted or _by_owner(known, "watch")], now=now)
             return await owned_integration(connection, owner, integration_id)
 
     async def _switch(
-        self, owner: Owner, integration_id: str, *, on: bool, noted: LogEntry | None, delay: float = 0.0
+        self,
+        owner: Owner,
+        integration_id: str,
+        *,
+        on: bool,
+        begins: bool = False,
+        noted: LogEntry | None,
+        delay: float = 0.0,
     ) -> IntegrationView:
         async with self._store.begin() as connection:
             shown = await owned_integration(connection, owner, integration_id, lock=True)
             known = shown.integration
             _check(known, on=on)
+            if known.watching and on and not begins:
+                raise Conflict("not_editable", ONLY_WATCHES)
             if known.active is not on or known.watching:
                 now = await self._store.moment(connection)
                 await self._turn(connection, shown, on=on, now=now, delay=delay)
-                own = [] if known.watching else [_by_owner(known, on=on)]
-                await logs.log(connection, [noted] if noted else own, now=now)
+                await logs.log(connection, [noted or _by_owner(known, _act(known, on=on))], now=now)
             return await owned_integration(connection, owner, integration_id)
 
     async def _turn(
@@ -99,16 +125,22 @@ async def switch_off(connection: AsyncConnection, known: Integration, *, reason:
         await tell_change(connection, known, IntegrationChange.DEACTIVATED, now=now)
 
 
-def _by_owner(known: Integration, *, on: bool) -> LogEntry:
-    """What the log says where nobody else did it: from there it can be undone (R50)."""
+def _act(known: Integration, *, on: bool) -> OwnersAct:
+    if known.watching:
+        return "begin" if on else "stop_watching"
+    return "activate" if on else "deactivate"
+
+
+def _by_owner(known: Integration, act: OwnersAct) -> LogEntry:
+    """What the log says where nobody else did it: from there a deactivation can be undone (R50)."""
     return LogEntry(
         integration_id=known.id,
         trigger=Trigger.REAL_TIME,
         direction=Direction.TO_LINKED_CALENDAR,
         action=LogAction.NONE,
         outcome=Outcome.DONE,
-        code=Code.OK if on else Code.INACTIVE,
-        reason="Activated by its owner." if on else "Deactivated by its owner.",
+        code=Code.INACTIVE if act == "deactivate" else Code.OK,
+        reason=DONE_BY_OWNER[act],
     )
 
 

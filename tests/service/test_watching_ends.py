@@ -91,8 +91,11 @@ async def test_r48_a_watching_integration_that_is_not_connected_needs_its_person
         assert not await troubled(connection, "acme", "ann")
 
 
-async def test_watching_r43_remembers_no_more_than_one_person_may_have(ann: TwoPeopleWithRuns) -> None:
-    """What is new then is neither kept nor said; what is remembered is judged as ever."""
+@pytest.mark.parametrize("whole", [False, True])
+async def test_watching_r43_remembers_no_more_than_one_person_may_have(
+    ann: TwoPeopleWithRuns, *, whole: bool
+) -> None:
+    """What is new then is neither kept nor said, by any reading; what is remembered is judged as ever."""
     ann.add_event("Lunch")
     await noticed(ann)
     assert not (await seen(ann)).full
@@ -107,6 +110,8 @@ async def test_watching_r43_remembers_no_more_than_one_person_may_have(ann: TwoP
 
     ann.add_event("Dinner", **ON_THE_FIFTH)
     await moves("Lunch", summary="Long lunch")(ann)
+    if whole:
+        await ann.home.reader_over(ann.home.cronofy.gateway).read_all(ann.mine)
     await noticed(ann)
 
     assert len(await ann.rows(watched)) == EVENTS_WATCHED_A_PERSON

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from contracts.calendar import (
@@ -264,3 +265,20 @@ async def test_r50_a_deactivation_is_undone_from_the_log_later(office: Office) -
     page = await browser.open(log)
     assert "Activated by its owner." in page.words
     assert not any("Undo" in one.label for form in page.forms for one in form.buttons)
+
+
+@pytest.mark.parametrize("by", ["u-17", "boss"])
+async def test_r50_what_only_watched_is_not_begun_by_an_undo_from_the_log(office: Office, by: str) -> None:
+    """Whoever set it to watching and stopped that, and however it was deactivated before."""
+    office.count_no_changes()
+    mine = await office.finished()
+    role = "administrator" if by == "boss" else "user"
+    for verb in ("deactivate", "activate", "watch", "deactivate"):
+        answer = await office.post(f"/api/v1/integrations/{mine}/{verb}", by, role=role)
+        assert answer.status_code == 200, answer.text
+    await office.sign_in()
+    browser = Browser(client=office.client)
+
+    for asked in ("trigger=real_time", "trigger=all", "trigger=all&q=eactivated", "trigger=all&q=Set+to"):
+        page = await browser.open(f"/calendar-sync/{mine}/logs?{asked}")
+        assert not [one.label for form in page.forms for one in form.buttons if "Undo" in one.label]

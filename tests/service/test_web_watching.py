@@ -178,3 +178,21 @@ async def test_watching_by_command(office: Office, new_sqlite_url: str, tmp_path
     assert json.loads(watched)["watching_since"]
     assert "1  <-  create" in told
     assert json.loads(begun)["active"]
+
+
+@pytest.mark.parametrize("who", ["u-17", "boss"])
+async def test_watching_is_begun_by_nothing_that_resumes(office: Office, browser: Browser, who: str) -> None:
+    """Whoever saw it paused a moment before: by page, API and a whole tenant's act, each is refused."""
+    mine = await office.finished()
+    await office.post(f"{API}/{mine}/deactivate")
+    await browser.open(LIST)
+    await office.post(f"{API}/{mine}/activate")
+    await office.post(f"{API}/{mine}/watch")
+    role = "administrator" if who == "boss" else "user"
+
+    refused = await office.post(f"{API}/{mine}/activate", who, role=role)
+    page = await browser.press("Active: Calendar")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_editable")
+    assert "It only watches. Press Begin to start for real." in page.words
+    assert (await shown(office, mine))["watching_since"] is not None

@@ -163,7 +163,9 @@ class Baseline:
             keys = {key for event in there for key in event_keys(event)}
             unheld = {f"uid:{event.event_uid}" for event in page.unheld if event.event_id is None}
             await self._remember(due, keys | unheld, count, events)
-            seen.extend(event for event in events if anew or traces or pairs or event.event_id is not None)
+            if not integration.watching:
+                keep_all = anew or traces or pairs
+                seen.extend(event for event in events if keep_all or event.event_id is not None)
         if integration.watching:
             return
         if traces:

@@ -215,7 +215,8 @@ class TenantActs:
         if verb == "watch":
             return await self._switch.watch(actor.owner, known.id, noted=noted)
         delay = place * RESUMED_EVERY_SECONDS
-        return await self._switch.activate(actor.owner, known.id, noted=noted, delay=delay)
+        begins = verb == "begin"
+        return await self._switch.activate(actor.owner, known.id, begins=begins, noted=noted, delay=delay)
 
 
 def is_due(known: Integration, verb: TenantVerb) -> bool:
@@ -248,6 +249,6 @@ def noted_act(who: str, verb: NotedVerb, integration_id: str) -> LogEntry:
         direction=Direction.TO_LINKED_CALENDAR,
         action=LogAction.NONE,
         outcome=Outcome.DONE,
-        code=Code.INACTIVE if verb in {"pause", "watch"} else Code.OK,
+        code=Code.INACTIVE if verb == "pause" else Code.OK,
         reason=ACTS_SAID[verb].format(who),
     )

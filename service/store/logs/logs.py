@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Direction, Integration, LogAction, LogEntry, Outcome, Trigger
+from contracts.calendar import Code, Direction, Integration, LogAction, LogEntry, Outcome, Trigger
 from handlers.edits import MASKED_TITLE
 from service.store.engine.ids import new_id
 from service.store.engine.paging import Page
@@ -256,6 +256,24 @@ def _of_item(integration_id: str, trigger: Trigger, ref: str) -> Select[tuple[st
         .subquery()
     )
     return select(newest.c.id).where(newest.c.item_ref == ref)
+
+
+async def switched_off(connection: AsyncConnection, integration_id: str) -> str | None:
+    """The entry that says that it was deactivated; None where it was switched otherwise since."""
+    entry, newest = log_entries.c, list[RowMapping]()
+    about = entry.item_type.is_(None), entry.direction == Direction.TO_LINKED_CALENDAR
+    for trigger in (Trigger.REAL_TIME, Trigger.OPERATOR):
+        rows = await connection.execute(
+            select(entry.id, entry.code)
+            .where(entry.integration_id == integration_id, entry.trigger == trigger.value, *about)
+            .where(entry.outcome == Outcome.DONE, entry.action == LogAction.NONE)
+            .where(entry.code.in_([Code.OK.value, Code.INACTIVE.value]))
+            .order_by(entry.id.desc())
+            .limit(1)
+        )
+        newest += rows.mappings()
+    last = max(newest, key=lambda row: str(row["id"]), default=None)
+    return last["id"] if last is not None and last["code"] == Code.INACTIVE else None
 
 
 async def created_lately(

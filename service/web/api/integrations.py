@@ -121,7 +121,7 @@ async def put_settings(
 async def activate(
     services: Services, visitor: SignedInVisitor, integration_id: IntegrationPathId
 ) -> dict[str, Any]:
-    """Switch it on; what changed meanwhile is caught up (R20)."""
+    """Switch it on; what changed meanwhile is caught up (R20). One that only watches is begun by *begin*."""
     return integration_form(await switched(services, visitor, "resume", integration_id))
 
 
@@ -142,13 +142,13 @@ async def switched(
         changed = await services.tenant_acts.act(actor_of(visitor), verb, integration_id)
         assert changed is not None
         return changed
-    switches = {
-        "resume": services.switching.activate,
-        "begin": services.switching.activate,
-        "pause": services.switching.deactivate,
-        "watch": services.switching.watch,
-    }
-    return await switches[verb](visitor.person.owner, integration_id)
+    owner = visitor.person.owner
+    match verb:
+        case "pause":
+            return await services.switching.deactivate(owner, integration_id)
+        case "watch":
+            return await services.switching.watch(owner, integration_id)
+    return await services.switching.activate(owner, integration_id, begins=verb == "begin")
 
 
 @router.post("/{integration_id}/permission", response_model=PermissionShape)

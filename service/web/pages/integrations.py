@@ -112,9 +112,10 @@ async def migrate(services: Services, visitor: PageVisitor, integration_id: Inte
 @router.post("/{integration_id}/activate")
 async def activate(services: Services, form: SentForm, integration_id: IntegrationPathId) -> Response:
     try:
-        await services.switching.activate(form.visitor.person.owner, integration_id)
+        await services.switching.activate(form.visitor.person.owner, integration_id, begins=False)
     except Conflict as conflict:
-        return redirect_to(INTEGRATIONS_PATH, complaint=conflict.code)
+        why = "only_watches" if conflict.code == "not_editable" else conflict.code
+        return redirect_to(INTEGRATIONS_PATH, complaint=why)
     return redirect_to(INTEGRATIONS_PATH, notice="activated")
 
 

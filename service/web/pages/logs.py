@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from contracts.calendar import Code
 from service.integrations import views
 from service.integrations.refusals import Conflict, Unknown
 from service.integrations.runs import (
@@ -19,6 +18,7 @@ from service.integrations.runs import (
 )
 from service.store.engine.paging import Page
 from service.store.integrations.listing import IntegrationView
+from service.store.logs import logs
 from service.store.logs.logs import LogFilter
 from service.store.runs.runs import ENDED_STATES, PERSONS_RUNS, RunRow
 from service.web import labels
@@ -64,7 +64,7 @@ async def logs_page(
         status=422 if asked.wrong else 200,
         letters={} if runs_alone else await _letters(services, visitor, found),
         reached=set() if runs_alone else await _reached(services, visitor, found),
-        switched_off=None if runs_alone else _switched_off(shown, found),
+        switched_off=None if runs_alone else await _switched_off(services, shown),
         one=integration_card(shown),
         asked=asked,
         numbers=RUN_NUMBERS,
@@ -111,10 +111,12 @@ async def _reached(services: WebServices, visitor: Visitor, found: LogRows) -> C
     return await services.my_calendar.reached(visitor.person, named)
 
 
-def _switched_off(shown: IntegrationView, found: LogRows) -> str | None:
-    """The newest entry that says that the integration was deactivated, while it rests (R50)."""
-    told = (row["id"] for row in found.rows if row["code"] == Code.INACTIVE and not row["item_ref"])
-    return None if shown.integration.at_work else next(told, None)
+async def _switched_off(services: WebServices, shown: IntegrationView) -> str | None:
+    """The entry by which its deactivation is undone while it rests; what watched begins by no Undo (R50)."""
+    if shown.integration.at_work:
+        return None
+    async with services.store.read() as connection:
+        return await logs.switched_off(connection, shown.integration.id)
 
 
 @router.get("/logs.csv")

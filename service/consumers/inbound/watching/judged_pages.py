@@ -51,7 +51,7 @@ class WatchingPages:
             integration = await self._integration(connection, reading_pass.turn.integration_id)
             known, shadows = await self._known(connection, integration, page.events, reading_pass, last=last)
             events: Sequence[CronofyEvent] = page.events
-            if not reading.first and await watched.is_full(connection, integration):
+            if await watched.is_full(connection, integration):
                 events = _known_by_now(events, known.links)
             changes = judge_page(events, known, reading, new_id=new_id)
             remember_gone(reading_pass, known, changes, reading)
