@@ -14,7 +14,6 @@ from contracts.ports import NoticeReader
 from contracts.times import ONE_DAY
 from service.consumers.left_notices import read_left_notices
 from service.integrations.catch_up import DAILY_RUN, request_comparison
-from service.integrations.questions.rounds import DISPATCHERS_QUESTIONS, QuestionRounds
 from service.integrations.run_requests import request_steps_again
 from service.operations import DeadLetters
 from service.store.engine import leases, purge
@@ -269,11 +268,6 @@ def daily_reads(store: Store) -> Chore:
                     await request_comparison(store, connection, integration, kind=DAILY_RUN)
 
     return Chore(name="daily reads", every=60.0, work=work)
-
-
-def dispatchers_questions(store: Store) -> Chore:
-    """Questions that nobody has to answer any more are closed, and what was never asked is asked (R52)."""
-    return Chore(name=DISPATCHERS_QUESTIONS, every=5.0, work=QuestionRounds(store).round)
 
 
 def old_tombstones(store: Store) -> Chore:

@@ -4,13 +4,13 @@ from contracts.ports import QueueDepths
 from service.app.connections import record_signer
 from service.app.parts import ProcessParts
 from service.integrations.leavers.records import LeaverRecords
+from service.integrations.questions.rounds import DISPATCHERS_QUESTIONS, QuestionRounds
 from service.keeper import (
     MINUTE_SECONDS,
     Chore,
     bulk_replays,
     daily_reads,
     delays,
-    dispatchers_questions,
     due_runs,
     erasing,
     forgetting,
@@ -47,7 +47,7 @@ def keepers_chores(
         runs_at_a_standstill(store),
         daily_reads(store),
         delays(store),
-        dispatchers_questions(store),
+        Chore(name=DISPATCHERS_QUESTIONS, every=5.0, work=QuestionRounds(store).round),
         Chore(name="provider weather", every=JUDGE_EVERY_SECONDS, work=weather.judge),
         erasing(parts.erasure.round),
         Chore(name="records of removal", every=MINUTE_SECONDS, work=records.round),

@@ -12,8 +12,8 @@ from contracts.calendar import ItemRef, item_ref
 from contracts.vorex import ItemType
 from handlers.questions.standing import AbsenceSpan
 from service.integrations.questions.due import MOST_OVERLAPS
-from service.integrations.questions.rounds import CHUNKS_A_ROUND, QuestionRounds
-from service.integrations.questions.tending import QUESTIONS_AT_ONCE, tend_integration
+from service.integrations.questions.rounds import QUESTION_CHUNKS_A_ROUND, QuestionRounds
+from service.integrations.questions.tending import QUESTIONS_A_CHUNK, tend_integration
 from service.store.engine.store import Store
 from service.store.integrations import integrations as integration_rows
 from service.store.items import items
@@ -73,7 +73,7 @@ async def calls(
         pytest.param({"completed": True}, 0, id="done"),
         pytest.param({"deleted": True}, 0, id="deleted"),
         pytest.param({"assignees": ("carol",)}, 0, id="somebody else's"),
-        pytest.param({}, QUESTIONS_AT_ONCE + 1, id="to be asked, too"),
+        pytest.param({}, QUESTIONS_A_CHUNK + 1, id="to be asked, too"),
     ],
 )
 async def test_r52_however_many_of_one_tenant_are_before_it_another_tenants_is_asked(
@@ -83,7 +83,7 @@ async def test_r52_however_many_of_one_tenant_are_before_it_another_tenants_is_a
     async with ann.home.store.begin() as connection:
         other = integrations.c.user_id == "bob"
         await connection.execute(update(integrations).where(other).values(tenant_id="globex"))
-    await calls(ann, "ann", QUESTIONS_AT_ONCE + 1, first="0", **before)
+    await calls(ann, "ann", QUESTIONS_A_CHUNK + 1, first="0", **before)
     await calls(ann, "bob", 1, first="9", tenant_id="globex")
 
     await tend(ann)
@@ -96,12 +96,12 @@ async def test_r52_however_many_of_one_tenant_are_before_it_another_tenants_is_a
 async def test_r52_a_round_is_short_and_the_next_goes_on_where_it_ended(ann: TwoPeopleWithRuns) -> None:
     """Whoever waits long keeps nobody else waiting."""
     rounds = QuestionRounds(ann.home.store, chunk=2)
-    await calls(ann, "ann", 2 * CHUNKS_A_ROUND + 1, first="0")
+    await calls(ann, "ann", 2 * QUESTION_CHUNKS_A_ROUND + 1, first="0")
     await rounds.round()
-    assert len(await asked(ann)) == 2 * CHUNKS_A_ROUND
+    assert len(await asked(ann)) == 2 * QUESTION_CHUNKS_A_ROUND
     await rounds.round()
 
-    assert len(await asked(ann)) == 2 * CHUNKS_A_ROUND + 1
+    assert len(await asked(ann)) == 2 * QUESTION_CHUNKS_A_ROUND + 1
 
 
 async def test_r52_r44_what_cannot_be_judged_holds_up_no_other_question(ann: TwoPeopleWithRuns) -> None:

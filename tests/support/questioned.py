@@ -10,8 +10,8 @@ from contracts.envelope import AssignmentQuestioned, decode
 from contracts.vorex import Action, ItemContent
 from service.consumers.inbound.pages import PageWriter
 from service.consumers.inbound.questions.answers import DispatcherQuestions, QuestionAnswer, Respondent
+from service.integrations.questions.rounds import QuestionRounds
 from service.integrations.refusals import Conflict
-from service.keeper import dispatchers_questions
 from service.store.engine.ids import new_id
 from service.store.questions.questions import Question
 from service.store.tables import links, outbox, questions
@@ -77,7 +77,7 @@ async def delete(ann: TwoPeopleWithRuns, person: str = "ann") -> None:
 
 async def tend(ann: TwoPeopleWithRuns) -> None:
     """The keeper's round."""
-    await dispatchers_questions(ann.home.store).work()
+    await QuestionRounds(ann.home.store).round()
 
 
 async def asked(ann: TwoPeopleWithRuns) -> list[Question]:

@@ -9,13 +9,13 @@ import structlog
 from contracts.calendar import LinkId
 from contracts.errors import SyncError, Unavailable
 from service.integrations.questions.due import QuestionsDue, due_of_absences, due_of_copies, due_of_open
-from service.integrations.questions.tending import QUESTIONS_AT_ONCE, carry_out
+from service.integrations.questions.tending import QUESTIONS_A_CHUNK, carry_out
 from service.store.engine.store import AsyncConnection, Store
 from service.store.questions import absences, questions
 
 DISPATCHERS_QUESTIONS = "dispatchers' questions"
 """The chore's name."""
-CHUNKS_A_ROUND = 5
+QUESTION_CHUNKS_A_ROUND = 5
 AWAY_AT_ONCE = 20
 """Integrations whose owners are away, and whose calls are looked at in one chunk."""
 
@@ -39,7 +39,7 @@ class QuestionRounds:
     However many there are, a round is short: the next one goes on where it ended.
     """
 
-    def __init__(self, store: Store, *, chunk: int = QUESTIONS_AT_ONCE) -> None:
+    def __init__(self, store: Store, *, chunk: int = QUESTIONS_A_CHUNK) -> None:
         self._store = store
         self._walks = (
             _Walk(size=chunk, find=_find_open, look=_look_at_open),
@@ -50,7 +50,7 @@ class QuestionRounds:
     async def round(self) -> None:
         """A few chunks of each; one that fails holds up no other. Raises Unavailable."""
         for walk in self._walks:
-            for _ in range(CHUNKS_A_ROUND):
+            for _ in range(QUESTION_CHUNKS_A_ROUND):
                 async with self._store.read() as connection:
                     now = await self._store.moment(connection)
                     ids = await walk.find(connection, walk.after, now, walk.size)

@@ -28,7 +28,7 @@ from service.store.questions import absences, questions
 from service.store.questions.questions import Question
 from service.telemetry.current import going_on
 
-QUESTIONS_AT_ONCE = 200
+QUESTIONS_A_CHUNK = 200
 ABSENT = "It overlaps an out-of-office event in the linked calendar; the dispatcher is asked."
 CLOSED_SAID: Mapping[ClosedBecause, str] = {
     ClosedBecause.UNLINKED: "The question to the dispatcher is closed: the calendar is not linked any more.",
@@ -57,9 +57,9 @@ async def tend_integration(connection: AsyncConnection, integration_id: str, *, 
 
     Of very many the keeper does the rest.
     """
-    opened = await questions.open_ones(connection, integration_id=integration_id, limit=QUESTIONS_AT_ONCE)
+    opened = await questions.open_ones(connection, integration_id=integration_id, limit=QUESTIONS_A_CHUNK)
     await carry_out(connection, await due_of_open(connection, opened, now=now), now=now)
-    copies = await questions.questioned(connection, integration_id=integration_id, limit=QUESTIONS_AT_ONCE)
+    copies = await questions.questioned(connection, integration_id=integration_id, limit=QUESTIONS_A_CHUNK)
     await carry_out(connection, await due_of_copies(connection, copies, now=now), now=now)
     await carry_out(connection, await due_of_absences(connection, [integration_id], now=now), now=now)
 
