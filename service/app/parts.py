@@ -38,9 +38,13 @@ from service.consumers.runs.unsent import UnsentPairing
 from service.cronofy.questions import PeoplesQuestions
 from service.integrations import Integrations
 from service.integrations.channels import ChannelAudit
-from service.integrations.companies.connecting import CompanySteps
+from service.integrations.companies.asking import PeopleAsked
+from service.integrations.companies.connecting import PeopleConnected
 from service.integrations.companies.domain import CompanyCalendar
+from service.integrations.companies.ending import CompanyEnding
 from service.integrations.companies.giving_back import GrantsReturned
+from service.integrations.companies.standing import PeoplesStanding
+from service.integrations.companies.steps import CompanySteps
 from service.integrations.connection_check import ConnectionCheck
 from service.integrations.linking.consents import Consents
 from service.integrations.linking.old_grants import OldGrants
@@ -99,8 +103,7 @@ def assemble(
     """Everything on this store; nothing runs or is asked yet.
 
     ``callback_address``: where Cronofy sends an integration's notices. ``redirect_uri``: where it sends a
-    person back. ``company_addresses``: both for a company. ``delays``: between the attempts at a step of a
-    run.
+    person back. ``company_addresses``: both for a company. ``delays``: between attempts at a run's step.
     """
     looker = ConnectionCheck(store, cronofy.gateway)
     pages = PageWriter(store)
@@ -109,15 +112,15 @@ def assemble(
     )
     integrations = make_integrations(store, cronofy, clock, looker, callback_address=callback_address)
     erasure = Erasure(store=store, gateway=cronofy.gateway, tokens=cronofy.tokens, pages=pages)
-    company, company_steps = make_company(store, cronofy, integrations, company_addresses)
+    returning = GrantsReturned(store=store, gateway=cronofy.gateway, keeper=cronofy.tokens)
     return ProcessParts(
         store=store,
         cronofy=cronofy,
         looker=looker,
         integrations=integrations,
         consents=make_consents(store, cronofy, integrations, redirect_uri=redirect_uri),
-        company=company,
-        company_steps=company_steps,
+        company=make_company(store, cronofy, integrations, company_addresses, returning),
+        company_steps=make_company_steps(store, cronofy, integrations, company_addresses, returning),
         audit=ChannelAudit(
             store=store, gateway=cronofy.gateway, looker=looker, callback_address=callback_address
         ),
@@ -172,11 +175,13 @@ def make_consents(
 
 
 def make_company(
-    store: Store, cronofy: CronofyParts, integrations: Integrations, addresses: CompanyAddresses
-) -> tuple[CompanyCalendar, CompanySteps]:
-    """What administrators have in hand, and what the keeper does for it."""
-    returning = GrantsReturned(store=store, gateway=cronofy.gateway, keeper=cronofy.tokens)
-    company = CompanyCalendar(
+    store: Store,
+    cronofy: CronofyParts,
+    integrations: Integrations,
+    addresses: CompanyAddresses,
+    returning: GrantsReturned,
+) -> CompanyCalendar:
+    return CompanyCalendar(
         store=store,
         gateway=cronofy.gateway,
         keeper=cronofy.tokens,
@@ -184,16 +189,37 @@ def make_company(
         redirect_uri=addresses.redirect_uri,
         returning=returning,
     )
-    steps = CompanySteps(
+
+
+def make_company_steps(
+    store: Store,
+    cronofy: CronofyParts,
+    integrations: Integrations,
+    addresses: CompanyAddresses,
+    returning: GrantsReturned,
+) -> CompanySteps:
+    gateway, keeper = cronofy.gateway, cronofy.tokens
+    standing = PeoplesStanding(store=store, keeper=keeper, returning=returning)
+    ending = CompanyEnding(store=store, gateway=gateway, keeper=keeper, standing=standing)
+    asking = PeopleAsked(
         store=store,
-        gateway=cronofy.gateway,
-        keeper=cronofy.tokens,
-        people=integrations,
-        answer_address=addresses.answer_address,
-        redirect_uri=addresses.redirect_uri,
+        gateway=gateway,
+        keeper=keeper,
+        standing=standing,
         returning=returning,
+        answer_address=addresses.answer_address,
     )
-    return company, steps
+    connecting = PeopleConnected(
+        store=store,
+        gateway=gateway,
+        keeper=keeper,
+        people=integrations,
+        standing=standing,
+        ending=ending,
+        returning=returning,
+        redirect_uri=addresses.redirect_uri,
+    )
+    return CompanySteps(store=store, asking=asking, connecting=connecting, ending=ending, standing=standing)
 
 
 def make_run_handler(

@@ -18,7 +18,7 @@ from handlers.texts.advice import advice_language
 from service.cronofy.gateway import CronofyGateway
 from service.cronofy.questions import PeoplesQuestions, persons_turn
 from service.integrations.channels import CHANNEL_MISSING
-from service.integrations.companies.domain import check_locked
+from service.integrations.companies.locks import check_locked
 from service.integrations.connection_check import ConnectionCheck, ConnectionFinding
 from service.integrations.finish import (
     ChosenSetup,

@@ -10,12 +10,14 @@ from fastapi import Request
 
 from contracts.errors import SyncError
 from handlers.texts.advice import advice_language
+from service.integrations.companies.addresses import hear_address
 from service.monitoring.weather import WeatherNotice, is_held_back
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
 from service.store.people import revocations
 from service.store.people import sessions as rows
+from service.store.people.company_mailboxes import address_print
 from service.store.people.keys import new_key, print_of
 from service.store.people.sessions import SEEN_EVERY_SECONDS, SessionRow
 from service.store.runs.troubles import TroubledIntegration, troubled
@@ -93,12 +95,14 @@ class Sessions:
             locale=visitor.locale,
             hour_cycle=visitor.hour_cycle,
             week_start=visitor.week_start,
+            email_hash=address_print(visitor.email),
             device=device,
             issued_at=None if issued_at is None else min(issued_at, now),
             since=now,
             seen_at=now,
             until=now + SESSION_LIFE.total_seconds(),
         )
+        await hear_address(self._store, connection, visitor.tenant_id, visitor.user_id, visitor.email)
         return key
 
     async def find(self, key: str) -> Visitor:

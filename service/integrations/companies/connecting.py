@@ -1,43 +1,36 @@
-"""From chosen to connected, a step after the other for each person, by itself and as often as it takes."""
+"""From a grant that lies ready to an integration that works, for each person."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-
-from contracts.calendar import Code, Direction, IntegrationId, LogAction, LogEntry, Outcome, Trigger
+from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar
-from contracts.cronofy_accounts import AccountAsked, Profile, TokenGrant
+from contracts.cronofy_accounts import TokenGrant
 from contracts.errors import GrantRefused, Permanent, SyncError
 from contracts.ports import GrantKeeper, Turn, Urgency
 from service.cronofy.gateway import CronofyGateway
 from service.integrations import Integrations
+from service.integrations.companies.ending import CompanyEnding, log_act
 from service.integrations.companies.giving_back import GrantsReturned
-from service.integrations.delete import DeletionChoice, delete_known
+from service.integrations.companies.standing import PeoplesStanding
 from service.integrations.ownership import Person
 from service.integrations.refusals import Conflict, Invalid
 from service.integrations.settings_form import Choices, EventBoxes, ItemBoxes
 from service.store.engine.store import Store
-from service.store.integrations import integrations, listing
-from service.store.logs import logs
-from service.store.people import companies, company_mailboxes
-from service.store.people.companies import ASKED_FOR, CompanyPerson, CompanyRow, PersonStage
-from service.store.people.keys import new_key, print_of
+from service.store.integrations import listing
+from service.store.people import company_mailboxes, company_people
+from service.store.people.companies import CompanyRow
+from service.store.people.company_people import CompanyPerson
+from service.store.tables.company_stages import PersonStage
 
-ANSWERED_WITHIN_SECONDS = 3600.0
-"""For so long Cronofy's answer about a person is waited for."""
-MOST_ATTEMPTS = 3
-"""How often a person is asked for, or a step is tried, before it is said to have failed."""
-MOST_TRIES = 10
-"""How often a step is tried that Cronofy does not answer."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 600.0
-PROFILE_NAMES = ("profile_id", "profile_name", "provider_name", "provider_service")
-CONNECTED_SAID = "Connected in the company's name by administrator {}."
-ENDED_SAID = "Deleted with the company calendar by {}."
-_REFUSED_STATUSES = {402: "plan", 403: "refused", 422: "unknown_mailbox"}
+CHOSEN_SAID = (
+    "Connected in the company's name by administrator {}, who alone says that the mailbox is theirs."
+)
+VOUCHED_SAID = (
+    "Connected in the company's name by administrator {}. Vorex, too, says that the mailbox is theirs."
+)
+_CONFLICTS = {"limit_reached": "limit", "not_connected": "access_ended"}
 
 
-class CompanySteps:
-    """For the keeper: a round takes the next step of some people of every tenant."""
+class PeopleConnected:
+    """Links, chooses the main calendar, finishes with the tenant's settings, and says so in the log."""
 
     def __init__(
         self,
@@ -46,264 +39,134 @@ class CompanySteps:
         gateway: CronofyGateway,
         keeper: GrantKeeper,
         people: Integrations,
-        answer_address: Callable[[str], str],
-        redirect_uri: str,
+        standing: PeoplesStanding,
+        ending: CompanyEnding,
         returning: GrantsReturned,
+        redirect_uri: str,
     ) -> None:
-        """``answer_address``: where Cronofy answers about a person, by their id."""
-        self._store, self._gateway, self._keeper = store, gateway, keeper
-        self._people, self._answer_address = people, answer_address
+        self._store, self._gateway, self._keeper, self._people = store, gateway, keeper, people
+        self._standing, self._ending, self._returning = standing, ending, returning
         self._redirect_uri = redirect_uri
-        self._ended_last = ""
-        self._returning = returning
 
-    async def round(self) -> None:
-        """What hinders one person, or one tenant, hinders no other."""
-        await self._end_some()
-        for person in await self._due(PersonStage.ASKED):
-            await self._ask_again(person, "no_answer")
-        by_tenant: dict[str, list[CompanyPerson]] = defaultdict(list)
-        for person in await self._due(PersonStage.CHOSEN):
-            by_tenant[person.tenant_id].append(person)
-        for tenant_id, chosen in by_tenant.items():
-            await self._ask(tenant_id, chosen)
-        for person in await self._due(PersonStage.ANSWERED):
-            await self._exchange(person)
-        for person in await self._due(PersonStage.GRANTED):
-            await self._connect(person)
-
-    async def _due(self, stage: PersonStage) -> Sequence[CompanyPerson]:
-        async with self._store.read() as connection:
-            return await companies.due_people(connection, stage, now=await self._store.now(connection))
-
-    async def _company(self, tenant_id: str) -> CompanyRow | None:
-        async with self._store.read() as connection:
-            found = await companies.company_of(connection, tenant_id)
-        return found if found is not None and found.connected else None
-
-    # -- asking ---------------------------------------------------------------------------------
-
-    async def _ask(self, tenant_id: str, chosen: Sequence[CompanyPerson]) -> None:
-        company = await self._company(tenant_id)
-        if company is None or company.sub is None:
-            return
-        begun = [each for person in chosen if (each := await self._begin(person)) is not None]
-        if begun:
-            await self._ask_for(company.sub, tenant_id, begun)
-
-    async def _begin(self, person: CompanyPerson) -> tuple[CompanyPerson, str] | None:
-        """The person as asked for, and the state; None where they, or somebody else, have that account."""
-        state = new_key()
-        async with self._store.begin() as connection:
-            now, since = await self._store.now(connection), await self._store.moment(connection)
-            if await company_mailboxes.linked_already(
-                connection, person.tenant_id, person.user_id, email=person.email
-            ):
-                await companies.advance_person(
-                    connection, person, PersonStage.ALREADY, due_at=None, since=since
-                )
-                return None
-            wanted = {person.email: person.user_id}
-            others = company_mailboxes.mailboxes_of_others
-            if await others(connection, person.tenant_id, wanted, stages=ASKED_FOR):
-                await companies.advance_person(
-                    connection, person, PersonStage.FAILED, reason="taken", due_at=None, since=since
-                )
-                return None
-            taken = await companies.advance_person(
-                connection,
-                person,
-                PersonStage.ASKED,
-                state_hash=print_of(state),
-                attempts=person.attempts + 1,
-                due_at=now + ANSWERED_WITHIN_SECONDS,
-                since=since,
-            )
-            asked = await companies.find_person(connection, person.id)
-        return (asked, state) if taken and asked is not None else None
-
-    async def _ask_for(self, sub: str, tenant_id: str, begun: Sequence[tuple[CompanyPerson, str]]) -> None:
-        asked = [
-            AccountAsked(email=person.email, callback_url=self._answer_address(person.id), state=state)
-            for person, state in begun
-        ]
-        turn = Turn(tenant_id=tenant_id, urgency=Urgency.RUN)
+    async def connect(self, company: CompanyRow, person: CompanyPerson) -> None:
+        """Take the last step, or say why it cannot be taken."""
         try:
-            await self._gateway.ask_for_accounts(sub, asked, turn=turn)
-        except GrantRefused:
-            for person, _ in begun:
-                await self._fail(person, "access_ended")
-        except Permanent as error:
-            if len(begun) > 1:  # one that cannot be accepted has the whole request refused
-                for one in begun:
-                    await self._ask_for(sub, tenant_id, [one])
-            else:
-                await self._fail(begun[0][0], _REFUSED_STATUSES.get(error.status or 0, "other"))
-        except SyncError:
-            for person, _ in begun:
-                await self._ask_again(person, "silent", pause=_pause(person.attempts), most=MOST_TRIES)
-
-    async def _ask_again(
-        self, person: CompanyPerson, reason: str, *, pause: float = 0.0, most: int = MOST_ATTEMPTS
-    ) -> None:
-        """With a new state, so that an answer to the earlier one changes nothing."""
-        if person.attempts >= most:
-            await self._fail(person, reason)
-            return
-        async with self._store.begin() as connection:
-            due = await self._store.now(connection) + pause
-            gone = dict.fromkeys(("state_hash", "answer", "sub", "profile"))
-            await companies.advance_person(connection, person, PersonStage.CHOSEN, due_at=due, **gone)
-
-    async def _fail(self, person: CompanyPerson, reason: str) -> None:
-        await self._settle(person, PersonStage.FAILED, reason=reason)
-
-    async def _settle(self, person: CompanyPerson, stage: PersonStage, **values: str | None) -> bool:
-        """Nothing more is due; whether the person still stood as they did."""
-        async with self._store.begin() as connection:
-            since = await self._store.moment(connection)
-            gone = dict.fromkeys(("due_at", "state_hash", "answer"))
-            return await companies.advance_person(
-                connection, person, stage, since=since, **{**gone, **values}
-            )
-
-    # -- what came back -------------------------------------------------------------------------
-
-    async def _exchange(self, person: CompanyPerson) -> None:
-        try:
-            code = self._keeper.unseal_text(person.answer or "")
-            grant = await self._gateway.exchange_answer(code, self._answer_address(person.id))
-        except GrantRefused:
-            await self._ask_again(person, "refused")
-            return
-        except Permanent:
-            await self._fail(person, "other")
-            return
-        except SyncError:
-            await self._later(person)
-            return
-        if grant.sub is None or not _is_asked_for(grant, person):
-            await self._fail(person, "other")
-            await self._returning.give_back(grant)
-            return
-        async with self._store.begin() as connection:
-            await companies.advance_person(
-                connection,
-                person,
-                PersonStage.GRANTED,
-                answer=self._keeper.seal(grant),
-                sub=grant.sub,
-                profile={name: getattr(grant.profile, name) for name in PROFILE_NAMES},
-                attempts=0,
-                due_at=await self._store.now(connection),
-            )
-
-    async def _later(self, person: CompanyPerson) -> None:
-        """Try the same step again, at growing distances."""
-        if person.attempts >= MOST_TRIES:
-            await self._fail(person, "silent")
-            return
-        async with self._store.begin() as connection:
-            due = await self._store.now(connection) + _pause(person.attempts)
-            await companies.advance_person(
-                connection, person, PersonStage(person.stage), due_at=due, attempts=person.attempts + 1
-            )
-
-    async def _connect(self, person: CompanyPerson) -> None:
-        company = await self._company(person.tenant_id)
-        if company is None:
-            return
-        try:
-            await self._connected(company, person, self._grant(person))
+            await self._connect(company, person)
         except Conflict as refused:
-            await self._refused(person, refused)
+            if refused.code == "already_linked":
+                await self._standing.settle(person, PersonStage.ALREADY)
+            else:
+                await self._standing.fail(person, _CONFLICTS.get(refused.code, "refused"))
         except Invalid:
-            await self._fail(person, "no_calendar")
+            await self._standing.fail(person, "no_calendar")
         except GrantRefused:
-            await self._fail(person, "access_ended")
+            await self._standing.fail(person, "access_ended")
         except Permanent:
-            await self._fail(person, "other")
+            await self._standing.fail(person, "other")
         except SyncError:
-            await self._later(person)
-        await self._return_unused(person)
+            await self._standing.later(person)
 
-    async def _return_unused(self, person: CompanyPerson) -> None:
-        """Of who is settled and not connected, no grant lives on."""
-        async with self._store.read() as connection:
-            stage = await companies.stage_of(connection, person.id)
-        if stage in {PersonStage.ALREADY, PersonStage.FAILED}:
-            with suppress(SyncError):
-                await self._returning.give_back(self._grant(person))
-
-    async def _refused(self, person: CompanyPerson, refused: Conflict) -> None:
-        if refused.code == "already_linked":
-            await self._settle(person, PersonStage.ALREADY)
-        else:
-            await self._fail(person, "limit" if refused.code == "limit_reached" else "refused")
-
-    def _grant(self, person: CompanyPerson) -> TokenGrant:
-        profile = Profile.parse(person.profile or {})
-        return self._keeper.unseal(person.answer or "", sub=person.sub or "", profile=profile)
-
-    async def _connected(self, company: CompanyRow, person: CompanyPerson, grant: TokenGrant) -> None:
-        """Link, choose the main calendar, finish with the tenant's settings, and say so in the log."""
-        async with self._store.read() as connection:
-            name = grant.profile.profile_name if grant.profile else person.email
-            already = await company_mailboxes.linked_already(
-                connection, person.tenant_id, person.user_id, email=name, but=person.integration_id
-            )
-            zone = await companies.time_zone_of(connection, person) or person.time_zone
-            taken = await company_mailboxes.mailboxes_of_others(
-                connection, person.tenant_id, {person.email: person.user_id}, stages=()
-            )
-        if already:
-            await self._settle(person, PersonStage.ALREADY)
+    async def _connect(self, company: CompanyRow, person: CompanyPerson) -> None:
+        if await self._is_hindered(person):
             return
-        if taken:
-            await self._fail(person, "taken")
-            return
-        who = Person(tenant_id=person.tenant_id, user_id=person.user_id, time_zone=zone)
-        integration_id = person.integration_id
+        who = await self._person(person)
+        integration_id = await self._linked(who, person) if person.answer else person.integration_id
         if integration_id is None:
-            integration_id = await self._people.link(who, grant)
-            if await self._is_finished(integration_id):  # their own came back, and stays their own
-                await self._settle(person, PersonStage.ALREADY)
-                return
-            await self._note(person, integration_id)
-        if not await self._is_finished(integration_id):
-            calendar = await self._main_calendar(person, integration_id, grant)
+            return
+        known = await self._known(integration_id)
+        if known is not None and known.finished_at is None:
+            calendar = await self._main_calendar(person, integration_id)
             if calendar is None:
-                await self._delete(integration_id, "keep", said=None)
-                await self._fail(person, "no_calendar")
+                await self._ending.delete(integration_id, "keep")
+                await self._standing.fail(person, "no_calendar")
                 return
             await self._allow_changes(company, person, calendar)
             await self._people.finish(who, integration_id, _choices(company, calendar))
-            await self._people.ensure_channel(integration_id)
-        if not await self._settle(person, PersonStage.CONNECTED, integration_id=integration_id, reason=None):
-            await self._delete(integration_id, "keep", said=None)  # the company was disconnected meanwhile
+        if not await self._standing.settle(
+            person, PersonStage.CONNECTED, integration_id=integration_id, reason=None
+        ):
+            await self._ending.delete(integration_id, "keep")  # it was ended meanwhile
             return
-        await self._say(integration_id, CONNECTED_SAID.format(company.connected_by))
-
-    async def _note(self, person: CompanyPerson, integration_id: str) -> None:
-        """At once: whatever ends this half-way, it is the same integration next time."""
+        said = VOUCHED_SAID if person.vouched else CHOSEN_SAID
         async with self._store.begin() as connection:
-            await companies.advance_person(
-                connection, person, PersonStage.GRANTED, integration_id=integration_id
+            chosen_by = person.chosen_by or company.connected_by
+            await log_act(self._store, connection, integration_id, said.format(chosen_by))
+
+    async def _is_hindered(self, person: CompanyPerson) -> bool:
+        """Whether the mailbox is linked already, or is not theirs; then that is noted."""
+        name = (person.profile or {}).get("profile_name", person.email)
+        async with self._store.read() as connection:
+            already = await company_mailboxes.linked_already(
+                connection, person.tenant_id, person.user_id, email=name, but=person.integration_id
+            )
+            wanted = {person.email: person.user_id}
+            others = company_mailboxes.mailboxes_of_others
+            taken = await others(connection, person.tenant_id, wanted, stages=())
+        if already:
+            await self._standing.settle(person, PersonStage.ALREADY)
+        elif taken or person.vouched is False:
+            await self._standing.fail(person, "taken" if taken else "other_address")
+        return already or bool(taken) or person.vouched is False
+
+    async def _person(self, person: CompanyPerson) -> Person:
+        async with self._store.read() as connection:
+            zone = await company_people.time_zone_of(connection, person) or person.time_zone
+        return Person(tenant_id=person.tenant_id, user_id=person.user_id, time_zone=zone)
+
+    # -- linking --------------------------------------------------------------------------------
+
+    async def _linked(self, who: Person, person: CompanyPerson) -> str | None:
+        """The integration that lives on the new grant, the one noted before where that still is there.
+
+        None where the person stands no longer as they did, or their own integration came back.
+        """
+        grant, before = self._standing.grant_of(person), await self._known(person.integration_id)
+        if not await self._stands(person):
+            await self._returning.give_back(grant)
+            return None
+        if before is not None and _works_on(before, grant):
+            await self._keeper.adopt(before.sub, grant)
+            integration_id: str = before.id
+        else:
+            integration_id = await self._people.link(who, grant)
+        known = await self._known(integration_id)
+        own = known is not None and known.finished_at is not None
+        if own and integration_id != person.integration_id:  # their own came back, and stays their own
+            await self._standing.settle(person, PersonStage.ALREADY)
+            return None
+        if not await self._note(person, integration_id):
+            await self._ending.delete(integration_id, "keep")
+            return None
+        if before is not None and before.id != integration_id:  # of another mailbox, chosen before
+            await self._ending.delete(before.id, "keep")
+        return integration_id
+
+    async def _stands(self, person: CompanyPerson) -> bool:
+        """Whether they are to be connected now: nobody left, and nothing was ended, meanwhile."""
+        async with self._store.begin() as connection:
+            now = await company_people.find_person(connection, person.id)
+        return now is not None and (now.stage, now.state_hash) == (person.stage, person.state_hash)
+
+    async def _note(self, person: CompanyPerson, integration_id: str) -> bool:
+        """At once, with the grant handed over: whatever ends this half-way, next time it goes on here."""
+        async with self._store.begin() as connection:
+            return await company_people.advance_person(
+                connection, person, PersonStage.GRANTED, integration_id=integration_id, answer=None
             )
 
-    async def _is_finished(self, integration_id: str) -> bool:
-        """Whether settings were saved for it."""
+    async def _known(self, integration_id: str | None) -> Integration | None:
+        """That integration, where it lives."""
         async with self._store.read() as connection:
-            shown = await listing.find(connection, integration_id)
-        return shown is not None and shown.integration.finished_at is not None
+            shown = await listing.find(connection, integration_id) if integration_id else None
+        return shown.integration if shown and shown.integration.deleted_at is None else None
 
-    async def _main_calendar(
-        self, person: CompanyPerson, integration_id: str, grant: TokenGrant
-    ) -> Calendar | None:
+    # -- finishing ------------------------------------------------------------------------------
+
+    async def _main_calendar(self, person: CompanyPerson, integration_id: str) -> Calendar | None:
         """The account's own calendar, or else its first that can be written to."""
         turn = Turn(integration_id=integration_id, tenant_id=person.tenant_id, urgency=Urgency.RUN)
-        profile_id = grant.profile.profile_id if grant.profile else ""
-        listed = await self._gateway.calendars(grant.sub or "", turn=turn)
+        profile_id = (person.profile or {}).get("profile_id", "")
+        listed = await self._gateway.calendars(person.sub or "", turn=turn)
         offered = [
             one for one in listed if one.profile_id == profile_id and not one.deleted and not one.read_only
         ]
@@ -317,76 +180,11 @@ class CompanySteps:
                 person.sub or "", calendar.calendar_id, self._redirect_uri, turn=turn
             )
 
-    # -- the end --------------------------------------------------------------------------------
 
-    async def _end_some(self) -> None:
-        async with self._store.read() as connection:
-            due = await companies.ending(connection, after=self._ended_last)
-        # whom nothing ends stands in nobody's way: the next round begins behind them
-        self._ended_last = due[-1].tenant_id if len(due) == companies.STEPS_A_ROUND else ""
-        for company in due:
-            with suppress(SyncError):  # the next round tries again
-                await self._end(company)
-
-    async def _end(self, company: CompanyRow) -> None:
-        """Integrations first, for removing copies takes their tokens; the domain's grant last."""
-        async with self._store.read() as connection:
-            waiting = await companies.under_way(connection, company.tenant_id)
-        for person in waiting:
-            await self._fail(person, "access_ended")
-            await self._return_unused(person)
-        if waiting:
-            return
-        async with self._store.begin() as connection:
-            living = await companies.stop_people(connection, company.tenant_id)
-        copies: DeletionChoice = "remove" if company.copies == "remove" else "keep"
-        for integration_id in living[: companies.STEPS_A_ROUND]:
-            await self._delete(integration_id, copies, said=ENDED_SAID.format(company.ended_by))
-        async with self._store.read() as connection:
-            waits = await companies.still_leaving(connection, company.tenant_id)
-            used = company.sub is not None and await companies.uses_sub(
-                connection, company.sub, but=company.tenant_id
-            )
-        if living or waits:
-            return
-        if company.sub is not None and not used:
-            turn = Turn(tenant_id=company.tenant_id, urgency=Urgency.RUN)
-            with suppress(Permanent):  # it has ended already
-                await self._gateway.revoke_account(company.sub, turn=turn)
-            await self._keeper.forget(company.sub)
-        async with self._store.begin() as connection:
-            await companies.forget_company(connection, company.tenant_id)
-
-    async def _delete(self, integration_id: str, copies: DeletionChoice, *, said: str | None) -> None:
-        async with self._store.begin() as connection:
-            loaded = await integrations.load(connection, [integration_id], lock=True)
-            known = loaded.get(IntegrationId(integration_id))
-            if known is None or known.deleted_at is not None:
-                return
-            now = await self._store.moment(connection)
-            await delete_known(
-                self._store, connection, known, copies=copies, started_by=known.user_id, now=now
-            )
-        if said is not None:
-            await self._say(integration_id, said)
-
-    async def _say(self, integration_id: str, sentence: str) -> None:
-        entry = LogEntry(
-            integration_id=IntegrationId(integration_id),
-            trigger=Trigger.OPERATOR,
-            direction=Direction.TO_LINKED_CALENDAR,
-            action=LogAction.NONE,
-            outcome=Outcome.DONE,
-            code=Code.OK,
-            reason=sentence,
-        )
-        async with self._store.begin() as connection:
-            await logs.log(connection, [entry], now=await self._store.moment(connection))
-
-
-def _is_asked_for(grant: TokenGrant, person: CompanyPerson) -> bool:
-    """Whether it opens the mailbox that was named, and none else."""
-    return grant.profile is not None and grant.profile.profile_name.lower() == person.email.lower()
+def _works_on(integration: Integration, grant: TokenGrant) -> bool:
+    """Whether it is set up and lives on that account: nothing but the tokens is new."""
+    connected = integration.finished_at is not None and integration.status is Status.CONNECTED
+    return connected and integration.sub == grant.sub
 
 
 def _choices(company: CompanyRow, calendar: Calendar) -> Choices:
@@ -395,7 +193,3 @@ def _choices(company: CompanyRow, calendar: Calendar) -> Choices:
         event_types=EventBoxes(**company.event_types),
         item_types=ItemBoxes(**company.item_types),
     )
-
-
-def _pause(attempts: int) -> float:
-    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** max(0, attempts - 1))

@@ -7,33 +7,30 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from contracts.cronofy_accounts import AccountAnswer, CompanyAccount, TokenGrant
-from contracts.errors import Transient
+from contracts.errors import SyncError, Transient
 from contracts.ports import GrantKeeper, Turn, Urgency
 from service.cronofy.gateway import CronofyGateway
+from service.integrations.companies.choosing import (
+    AddedPeople,
+    CompanyHolder,
+    choose_people,
+)
 from service.integrations.companies.giving_back import GrantsReturned
-from service.integrations.companies.people_given import OWN_USER_ID, SAME_MAILBOX, PersonGiven, broken_lines
+from service.integrations.companies.people_given import PersonGiven
 from service.integrations.delete import DeletionChoice
-from service.integrations.refusals import Conflict, Invalid, Refusal, StateRefused, Unknown
+from service.integrations.refusals import Conflict, Refusal, StateRefused, Unknown
 from service.integrations.settings_form import FIRST_EVENT_TYPES, FIRST_ITEM_TYPES, EventBoxes, ItemBoxes
-from service.store.engine.ids import new_id
 from service.store.engine.paging import Page
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations.listing import Owner
-from service.store.people import companies, company_mailboxes
-from service.store.people.companies import (
-    WORKED_ON,
-    CompanyPerson,
-    CompanyRow,
-    CompanyStage,
-    ConnectedBy,
-    PersonStage,
-)
+from service.store.people import companies, company_mailboxes, company_people
+from service.store.people.companies import CompanyRow, ConnectedBy
+from service.store.people.company_people import CompanyPerson
 from service.store.people.keys import new_key, print_of
+from service.store.tables.company_stages import CompanyStage, PersonStage
 
 STATE_SECONDS = 3600.0
 """For so long an administrator may stay at Cronofy."""
-MOST_PEOPLE = 2_000
-"""People whom a tenant connects in this way."""
 KNOWN_SHOWN = 200
 """People of the tenant who are offered by name."""
 LockedGroup = Literal["event_types", "item_types"]
@@ -41,27 +38,10 @@ LOCKED_GROUPS: Sequence[LockedGroup] = ("event_types", "item_types")
 NO_COMPANY = "No company calendar is connected."
 COMPANY_ENDING = "The company calendar is being disconnected. Wait until that is done."
 NO_DOMAIN = "That was the permission of one person, not of a domain's administrator. Nothing was saved."
-TOO_MANY_PEOPLE = f"At most {MOST_PEOPLE} people can be connected in this way."
-LOCKED_RULE = "must stay as your administrator decided"
 
 
 class NotSigned(Refusal):
     """What came does not bear Cronofy's signature."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CompanyHolder:
-    """Which administrator stands there, and by which session."""
-
-    tenant_id: str
-    user_id: str
-    session_id: str | None
-    email: str = ""
-    """The address that Vorex says is theirs, as far as it says so here."""
-
-    @property
-    def owner(self) -> Owner:
-        return Owner(tenant_id=self.tenant_id, user_id=self.user_id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,15 +59,6 @@ class CompanyDefaults:
             "item_types": self.item_types.model_dump(),
             "locked": [name for name in LOCKED_GROUPS if name in self.locked],
         }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AddedPeople:
-    """What came of choosing people."""
-
-    added: int
-    left_alone: int
-    """Who is connected, or is being connected, already."""
 
 
 class CompanyCalendar:
@@ -114,18 +85,15 @@ class CompanyCalendar:
         """Where the administrator allows access; the state is good once, for that session alone."""
         state, verifier = new_key(), secrets.token_urlsafe(48)
         async with self._store.begin() as connection:
-            company = await companies.company_of(connection, holder.tenant_id, lock=True)
-            if company is not None and company.stage == CompanyStage.ENDING:
-                raise Conflict("not_editable", COMPANY_ENDING)
-            if company is None:
-                await companies.add_company(
-                    connection,
-                    tenant_id=holder.tenant_id,
-                    stage=CompanyStage.BEGUN,
-                    event_types=FIRST_EVENT_TYPES,
-                    item_types=FIRST_ITEM_TYPES,
-                    locked=[],
-                )
+            await companies.add_company(
+                connection,
+                tenant_id=holder.tenant_id,
+                stage=CompanyStage.BEGUN,
+                event_types=FIRST_EVENT_TYPES,
+                item_types=FIRST_ITEM_TYPES,
+                locked=[],
+            )
+            await _open(connection, holder.tenant_id)
             await companies.change_company(
                 connection,
                 holder.tenant_id,
@@ -161,7 +129,7 @@ class CompanyCalendar:
             try:
                 sub, account = await self._kept(grant, holder.tenant_id)
                 before = await self._connect(holder, sub, account)
-            except Conflict:
+            except (Conflict, SyncError):
                 await self._returning.give_back(grant)
                 raise
         if before not in {None, sub}:
@@ -204,8 +172,11 @@ class CompanyCalendar:
         async with self._store.read() as connection:
             return await companies.company_of(connection, tenant_id)
 
-    async def decide(self, tenant_id: str, defaults: CompanyDefaults) -> None:
-        """People begin with these from now on; what is locked holds at once for all who were connected so."""
+    async def decide(self, tenant_id: str, defaults: CompanyDefaults) -> int:
+        """People begin with these from now on; what is locked holds at once for all who were connected so.
+
+        How many of those keep what they have, for their calendar cannot take it.
+        """
         values = defaults.values
         chosen = [*values["event_types"].values(), *values["item_types"].values()]
         if not any(chosen):
@@ -216,23 +187,23 @@ class CompanyCalendar:
             await _connected(connection, tenant_id)
             await companies.change_company(connection, tenant_id, **values)
             held = {name: values[name] for name in values["locked"]}
-            await companies.bring_into_line(connection, tenant_id, held)
+            return await companies.bring_into_line(connection, tenant_id, held)
 
     async def people(self, tenant_id: str, *, after: str | None = None, limit: int) -> Page[CompanyPerson]:
         """Who is connected, who is not and why, in the order in which they were chosen."""
         async with self._store.read() as connection:
-            rows = await companies.people_page(connection, tenant_id, after=after, limit=limit + 1)
+            rows = await company_people.people_page(connection, tenant_id, after=after, limit=limit + 1)
         return Page.of(rows, limit, cursor=lambda one: one.id)
 
     async def counted(self, tenant_id: str) -> Mapping[str, int]:
         """How many people stand at each stage."""
         async with self._store.read() as connection:
-            return await companies.count_people(connection, tenant_id)
+            return await company_people.count_people(connection, tenant_id)
 
     async def known(self, holder: CompanyHolder) -> Sequence[tuple[str, str | None]]:
         """Others of the tenant whom Vorex has named, with the account that they have linked, if any."""
         async with self._store.read() as connection:
-            return await companies.known_users(
+            return await company_mailboxes.known_users(
                 connection, holder.tenant_id, but=holder.user_id, limit=KNOWN_SHOWN
             )
 
@@ -241,45 +212,19 @@ class CompanyCalendar:
     ) -> AddedPeople:
         """Connect these; who is connected, or on the way, is left alone.
 
-        Raises Conflict, Unknown, or Invalid where a mailbox is another person's already, or is given to
-        the administrator without Vorex saying that it is theirs.
+        Raises Conflict, Unknown, or Invalid where a mailbox is another person's already, or is not the one
+        that Vorex names for them; to the administrator none is given that Vorex does not name.
         """
-        tenant_id, wanted = holder.tenant_id, {one.user_id: one for one in people}
         async with self._store.begin() as connection:
-            await _connected(connection, tenant_id)
-            await _check_mailboxes(connection, holder, people)
-            known = await companies.people_among(connection, tenant_id, list(wanted))
-            counted = sum((await companies.count_people(connection, tenant_id)).values())
-            fresh = [one for one in wanted.values() if one.user_id not in known]
-            if counted + len(fresh) > MOST_PEOPLE:
-                raise Conflict("limit_reached", TOO_MANY_PEOPLE)
-            start = await self._start(connection)
-            await companies.add_people(
-                connection,
-                [
-                    {"id": new_id(), "tenant_id": tenant_id, "user_id": one.user_id, "email": one.email}
-                    | {"time_zone": time_zone, **start}
-                    for one in fresh
-                ],
-            )
-            again = [one for one in known.values() if await _may_again(connection, one)]
-            for one in again:
-                await companies.advance_person(
-                    connection, one, PersonStage.CHOSEN, email=wanted[one.user_id].email, **_anew(start)
-                )
-        added = len(fresh) + len(again)
-        return AddedPeople(added=added, left_alone=len(wanted) - added)
-
-    async def _start(self, connection: AsyncConnection) -> dict[str, Any]:
-        now, since = await self._store.now(connection), await self._store.moment(connection)
-        return {"stage": PersonStage.CHOSEN, "since": since, "due_at": now, "attempts": 0}
+            await _connected(connection, holder.tenant_id)
+            return await choose_people(self._store, connection, holder, people, time_zone=time_zone)
 
     async def retry(self, tenant_id: str) -> int:
         """Everybody who could not be connected is asked for once more; how many."""
         async with self._store.begin() as connection:
             await _connected(connection, tenant_id)
             now, since = await self._store.now(connection), await self._store.moment(connection)
-            return await companies.retry_failed(connection, tenant_id, now=now, since=since)
+            return await company_people.retry_failed(connection, tenant_id, now=now, since=since)
 
     async def disconnect(self, tenant_id: str, copies: DeletionChoice, *, who: str) -> None:
         """What it connected is deleted, then Cronofy forgets the domain; by itself, in steps."""
@@ -309,17 +254,17 @@ class CompanyCalendar:
             raise NotSigned
         answer = AccountAnswer.parse(read(body))
         async with self._store.begin() as connection:
-            person = await companies.find_person(connection, person_id)
+            person = await company_people.find_person(connection, person_id)
             if person is None or person.stage != PersonStage.ASKED:
                 return False
             if not secrets.compare_digest(person.state_hash or "", print_of(answer.state)):
                 return False
             since = await self._store.moment(connection)
             if answer.code is None:
-                return await companies.advance_person(
+                return await company_people.advance_person(
                     connection, person, PersonStage.FAILED, reason=answer.refusal, due_at=None, since=since
                 )
-            return await companies.advance_person(
+            return await company_people.advance_person(
                 connection,
                 person,
                 PersonStage.ANSWERED,
@@ -358,44 +303,3 @@ async def _connected(connection: AsyncConnection, tenant_id: str) -> CompanyRow:
     if not company.connected:
         raise Conflict("not_editable", COMPANY_ENDING)
     return company
-
-
-async def _check_mailboxes(
-    connection: AsyncConnection, holder: CompanyHolder, people: Sequence[PersonGiven]
-) -> None:
-    """Raises Invalid naming the lines."""
-    wanted = {one.email: one.user_id for one in people}
-    taken = await company_mailboxes.mailboxes_of_others(
-        connection, holder.tenant_id, wanted, stages=WORKED_ON
-    )
-    broken = [(one.line, SAME_MAILBOX) for one in people if one.email in taken]
-    own = [one for one in people if one.user_id == holder.user_id]
-    broken += [(one.line, OWN_USER_ID) for one in own if one.email != holder.email.lower()]
-    if broken:
-        raise broken_lines(broken)
-
-
-async def _may_again(connection: AsyncConnection, person: CompanyPerson) -> bool:
-    """Whether they are neither connected nor on the way."""
-    if person.stage in WORKED_ON:
-        return False
-    if person.stage != PersonStage.CONNECTED:
-        return True
-    return not await companies.lives(connection, person.integration_id or "")
-
-
-def _anew(start: Mapping[str, Any]) -> dict[str, Any]:
-    """Nothing of an earlier attempt is left."""
-    gone = dict.fromkeys(("reason", "state_hash", "answer", "sub", "profile", "integration_id", "told_at"))
-    return {**gone, **{name: value for name, value in start.items() if name != "stage"}}
-
-
-async def check_locked(connection: AsyncConnection, integration_id: str, chosen: Mapping[str, Any]) -> None:
-    """Raises Invalid where the owner changes what the administrator holds. ``chosen``: by group."""
-    company = (await companies.connected_by(connection, [integration_id])).get(integration_id)
-    if company is None:
-        return
-    held = {"event_types": company.event_types, "item_types": company.item_types}
-    for group in company.locked:
-        if dict(chosen[group]) != dict(held[group]):
-            raise Invalid.one(group, LOCKED_RULE)

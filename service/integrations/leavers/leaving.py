@@ -22,7 +22,7 @@ from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations
 from service.store.links import tombstones
 from service.store.logs import logs
-from service.store.people import leavers, revocations, sessions
+from service.store.people import company_people, leavers, revocations, sessions
 
 LeaverChoice = Literal["pause", "keep", "remove"]
 """Deactivate alone; or delete, and keep or remove what was added to the linked calendars."""
@@ -57,14 +57,19 @@ async def tenants_choice(connection: AsyncConnection, tenant_id: str) -> LeaverC
 async def end_integrations(
     store: Store, connection: AsyncConnection, leaver: Leaver, choice: LeaverChoice
 ) -> str | None:
-    """What they had by then ends, in the caller's transaction. The record's id; None where nothing ended."""
-    mine = await integrations.of_person(connection, leaver.tenant_id, leaver.user_id, until=leaver.left_at)
+    """What they had by then ends, in the caller's transaction. The record's id; None where nothing ended.
+
+    Whom their company was about to connect then is connected no more.
+    """
+    now, seconds = await store.moment(connection), await store.now(connection)
+    person, until = (leaver.tenant_id, leaver.user_id), leaver.left_at
+    stopped = await company_people.leave(connection, *person, until=until, at=now, now=seconds)
+    mine = await integrations.of_person(connection, *person, until=until)
     known = await integrations.load(connection, mine, lock=True)
     due = [one for one in known.values() if _is_due(one, choice)]
-    now = await store.moment(connection)
     parts = [await _end(store, connection, leaver, one, choice, now=now) for one in due]
     await logs.log(connection, [_entry(leaver, one, choice) for one in due], now=now)
-    if not parts:
+    if not parts and not stopped:
         return None
     record_id = new_id()
     await leavers.add(

@@ -1,15 +1,16 @@
 """Under which key each stored token lies: counting them, encrypting them anew, giving them up."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Column, Row, Table, and_, delete, or_, select, update
+from sqlalchemy import Column, Delete, Row, Table, Update, and_, case, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.engine.store import Store
 from service.store.tables import company_people, consents, credentials
+from service.store.tables.company_stages import ASKED_FOR, PersonStage
 
 SEALED_ROWS = 200
 """Rows that are read, and written, at once: a few milliseconds of deciphering."""
@@ -34,8 +35,18 @@ class _Sealed:
     columns: tuple[Column[Any], ...]
     ends: Column[Any] | None = None
     """When the row is nothing any more, where it goes by itself."""
+    emptied: Mapping[str, Any] | None = None
+    """What becomes of a row whose tokens are given up; None where it goes with them."""
 
 
+_ON_THE_WAY = company_people.c.stage.in_(ASKED_FOR)
+WITHOUT_ANSWER = {
+    "answer": None,
+    "state_hash": None,
+    "stage": case((_ON_THE_WAY, PersonStage.CHOSEN.value), else_=company_people.c.stage),
+    "due_at": case((_ON_THE_WAY, company_people.c.due_at)),
+}
+"""Whoever a company was about to connect is asked for once more; nothing is due for whoever is settled."""
 SEALED = (
     _Sealed(
         table=credentials,
@@ -47,7 +58,7 @@ SEALED = (
         table=company_people,
         key=company_people.c.id,
         columns=(company_people.c.answer,),
-        ends=company_people.c.due_at,
+        emptied=WITHOUT_ANSWER,
     ),
 )
 """Everything that is encrypted at rest."""
@@ -102,7 +113,7 @@ class SealedTokens:
             if lost:
                 async with self._store.begin() as connection:
                     same = or_(*(_unchanged(sealed, row) for row in lost))
-                    given_up += (await connection.execute(delete(sealed.table).where(same))).rowcount
+                    given_up += (await connection.execute(_giving_up(sealed).where(same))).rowcount
         return given_up
 
     async def _anew(self, connection: AsyncConnection, sealed: _Sealed, row: Row[Any]) -> int:
@@ -145,6 +156,10 @@ class SealedTokens:
 
 
 _NEWEST, _OLDER, _UNOPENED = 0, 1, 2
+
+
+def _giving_up(sealed: _Sealed) -> Delete | Update:
+    return delete(sealed.table) if sealed.emptied is None else update(sealed.table).values(**sealed.emptied)
 
 
 def _unchanged(sealed: _Sealed, row: Row[Any]) -> Any:

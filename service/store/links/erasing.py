@@ -11,7 +11,7 @@ from service.store.engine.sets import among
 from service.store.integrations.integrations import change, integration_of
 from service.store.links import agreement, watched
 from service.store.links import run_changes as run_changes_of
-from service.store.people import companies
+from service.store.people import company_people
 from service.store.questions import absences, questions
 from service.store.tables import (
     dead_letter_acts,
@@ -122,4 +122,4 @@ async def finish(connection: AsyncConnection, integration: Integration) -> None:
         listed_calendars=None,
         erasing_since=None,
     )
-    await companies.forget_person(connection, integration)
+    await company_people.forget_person(connection, integration)

@@ -1,6 +1,6 @@
 """A tenant's company calendar: one consent of its administrator, and each person whom it connects."""
 
-from sqlalchemy import JSON, Column, Double, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, Double, Index, Integer, Table, Text, UniqueConstraint
 
 from service.store.tables.columns import IdColumn, Moment, metadata
 
@@ -54,6 +54,11 @@ company_people = Table(
     Column("integration_id", IdColumn),
     # When the person saw who connected them.
     Column("told_at", Moment),
+    # Which administrator named the mailbox as theirs, and when.
+    Column("chosen_by", Text),
+    Column("chosen_at", Moment),
+    # Whether Vorex, too, says that the mailbox is theirs; None where it has named no address.
+    Column("vouched", Boolean),
     UniqueConstraint("tenant_id", "user_id", name="uq_company_people_user"),
     UniqueConstraint("state_hash", name="uq_company_people_state"),
     Index("ix_company_people_due", "due_at"),

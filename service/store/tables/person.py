@@ -25,6 +25,8 @@ sessions = Table(
     Column("locale", Text),
     Column("hour_cycle", Text),
     Column("week_start", Text),
+    # SHA-256 of the address that Vorex named, in small letters.
+    Column("email_hash", Text),
     Index("uq_sessions_key_hash", "key_hash", unique=True),
     Index("ix_sessions_person", "tenant_id", "user_id"),
     Index("ix_sessions_until", "until"),

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.fields import Identifier, Strict, rfc3339
-from service.integrations.companies.domain import NO_COMPANY, CompanyDefaults, CompanyHolder, LockedGroup
+from service.integrations.companies.choosing import CompanyHolder
+from service.integrations.companies.domain import NO_COMPANY, CompanyDefaults, LockedGroup
 from service.integrations.companies.people_given import LONGEST_EMAIL, MOST_GIVEN, checked_people
 from service.integrations.refusals import Unknown
 from service.integrations.settings_form import EventBoxes, ItemBoxes
-from service.store.people.companies import CompanyPerson, CompanyRow
+from service.store.people.companies import CompanyRow
+from service.store.people.company_people import CompanyPerson
 from service.web.dependencies import (
     Services,
     SignedInVisitor,
@@ -77,7 +79,11 @@ class CompanyShape(BaseModel):
 
 
 class CompanyPersonShape(BaseModel):
-    """``left``: the person deleted the integration. ``reason``: why the person could not be connected."""
+    """``left``: the person deleted the integration. ``reason``: why the person could not be connected.
+
+    ``chosen_by``: which administrator named the mailbox as theirs; ``vouched``: whether Vorex does, too, or
+    null where it has named no address of theirs.
+    """
 
     id: str
     user_id: str
@@ -87,6 +93,14 @@ class CompanyPersonShape(BaseModel):
     since: InstantText
     integration_id: str | None
     left: bool
+    chosen_by: str | None
+    vouched: bool | None
+
+
+class CompanyDefaultsShape(CompanyShape):
+    """``left_out``: people who keep their settings, for their calendar cannot take what is locked."""
+
+    left_out: int
 
 
 class AddedPeopleShape(BaseModel):
@@ -120,7 +134,7 @@ async def _company_form(services: WebServices, visitor: Visitor) -> dict[str, An
 
 def person_form(person: CompanyPerson) -> dict[str, Any]:
     """A person as the API tells of them; never a token, nor anything that opens one."""
-    names = ("id", "user_id", "email", "stage", "reason", "integration_id", "left")
+    names = ("id", "user_id", "email", "stage", "reason", "integration_id", "left", "chosen_by", "vouched")
     return {name: getattr(person, name) for name in names} | {"since": rfc3339(person.since)}
 
 
@@ -140,14 +154,14 @@ async def end_company_calendar(
     return await _company_form(services, visitor)
 
 
-@router.put("/defaults", response_model=CompanyShape)
+@router.put("/defaults", response_model=CompanyDefaultsShape)
 async def put_company_defaults(
     services: Services, visitor: CompanyVisitor, form: CompanyDefaultsForm
 ) -> dict[str, Any]:
     """What people begin with from now on; what is locked holds at once for all who were connected so."""
     defaults = CompanyDefaults(event_types=form.event_types, item_types=form.item_types, locked=form.locked)
-    await services.company.decide(visitor.tenant_id, defaults)
-    return await _company_form(services, visitor)
+    left_out = await services.company.decide(visitor.tenant_id, defaults)
+    return await _company_form(services, visitor) | {"left_out": left_out}
 
 
 @router.get("/people", response_model=Listed[CompanyPersonShape])

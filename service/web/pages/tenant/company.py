@@ -10,13 +10,8 @@ from starlette.requests import ClientDisconnect
 
 from contracts.errors import GrantRefused, Malformed
 from service.cronofy.callbacks import SIGNATURE_HEADER, BodyTooLarge, bounded_body
-from service.integrations.companies.domain import (
-    LOCKED_GROUPS,
-    MOST_PEOPLE,
-    CompanyDefaults,
-    CompanyHolder,
-    NotSigned,
-)
+from service.integrations.companies.choosing import MOST_PEOPLE, CompanyHolder
+from service.integrations.companies.domain import LOCKED_GROUPS, CompanyDefaults, NotSigned
 from service.integrations.companies.people_given import (
     LIST_TOO_LONG,
     LONGEST_LIST,
@@ -24,6 +19,7 @@ from service.integrations.companies.people_given import (
     NO_EMAIL,
     NO_USER_ID,
     NOBODY_NAMED,
+    OTHER_ADDRESS,
     OWN_USER_ID,
     SAME_MAILBOX,
     SAME_PERSON,
@@ -70,6 +66,8 @@ FAILURE_WORDS: labels.LabelTexts = Texts(
         "no_calendar": "The mailbox has no calendar that can be written to.",
         "access_ended": "The permission has ended. Connect the domain once more.",
         "taken": "Somebody else has linked this mailbox.",
+        "other_address": "Vorex names another address for this person.",
+        "left": "The person has left Vorex.",
         "plan": "What is agreed with Cronofy does not allow this.",
         "limit": "The person has as many integrations as one person may have.",
         "other": "Cronofy refused it without a reason that is known here.",
@@ -81,7 +79,14 @@ LIST_WORDS: labels.LabelTexts = Texts(
         NO_EMAIL: "Line %(line)s must end with an e-mail address.",
         SAME_PERSON: "Line %(line)s names a person who is in the list already.",
         SAME_MAILBOX: "Line %(line)s names a mailbox that is in the list already.",
-        OWN_USER_ID: "Line %(line)s names yourself. Link your own calendar in the usual way.",
+        OWN_USER_ID: (
+            "Line %(line)s names yourself, with a mailbox that Vorex does not say is yours. "
+            "Link your own calendar in the usual way."
+        ),
+        OTHER_ADDRESS: (
+            "Line %(line)s names a mailbox for somebody of whom Vorex names another address. "
+            "Let this person link it themselves."
+        ),
         NOBODY_NAMED: "Choose at least one person.",
         TOO_MANY_NAMED: "These are more people than can be added at once.",
         LIST_TOO_LONG: "The list is too long.",
@@ -98,6 +103,10 @@ COMPANY_NOTICES: labels.LabelTexts = Texts(
         "company_connected": "The domain is connected. Choose now whom to connect.",
         "company_chosen": "They are being connected. The table below says how far each has come.",
         "company_ending": "The company calendar is being disconnected.",
+        "company_left_out": (
+            "The settings are saved. Some people keep theirs, for with these nothing would be left to sync, "
+            "or their calendar may be one that cannot be written to."
+        ),
     }
 )
 COMPANY_COMPLAINTS: labels.LabelTexts = Texts(
@@ -252,10 +261,10 @@ async def decide(services: Services, form: CompanyAdministratorForm) -> Response
         locked=[name for name in LOCKED_GROUPS if form.checked(f"lock-{name}")],
     )
     try:
-        await services.company.decide(form.visitor.tenant_id, defaults)
+        left_out = await services.company.decide(form.visitor.tenant_id, defaults)
     except (Conflict, Unknown) as refusal:
         return redirect_to(COMPANY_PATH, complaint=_complaint(refusal))
-    return redirect_to(COMPANY_PATH, notice="saved")
+    return redirect_to(COMPANY_PATH, notice="company_left_out" if left_out else "saved")
 
 
 @router.get(f"{COMPANY_PATH}/disconnect")
