@@ -216,6 +216,21 @@ async def test_r44_a_bug_with_one_person_hinders_no_other(small: Company) -> Non
         assert (await small.person(user))["due_at"] > now
 
 
+async def test_company_grant_that_no_key_opens_keeps_nothing_waiting(small: Company) -> None:
+    """Nobody can give it back; the company can be disconnected all the same."""
+    office = small.office
+    await small.connect()
+    await small.choose(ANN)
+    names = ("profile_id", "profile_name", "provider_name", "provider_service")
+    profile = dict.fromkeys(names, "some")
+    lost = {"stage": "failed", "answer": "sealed", "sub": "acc_9", "due_at": 1.0, "profile": profile}
+    async with office.store.begin() as connection:
+        await connection.execute(update(company_people).values(**lost))
+    await small.steps(1)
+    row = await small.person("ann")
+    assert (row["stage"], row["answer"], row["due_at"]) == ("failed", None, None)
+
+
 async def test_r44_companies_take_turns(small: Company) -> None:
     """However many people one of them connects, the others' are in every round."""
     store = small.office.store

@@ -1,6 +1,9 @@
 """How far each person has come, and what becomes of a grant that nothing is made of."""
 
+from contextlib import suppress
+
 from contracts.cronofy_accounts import Profile, TokenGrant
+from contracts.errors import WrongKeys
 from contracts.ports import GrantKeeper
 from service.integrations.companies.giving_back import GrantsReturned
 from service.store.engine.store import Store
@@ -70,7 +73,8 @@ class PeoplesStanding:
     async def give_back(self, person: CompanyPerson) -> None:
         """Of who is settled and not connected, no grant lives on."""
         if person.answer is not None:
-            await self._returning.give_back(self.grant_of(person))
+            with suppress(WrongKeys):  # what no key opens nobody can give back
+                await self._returning.give_back(self.grant_of(person))
         async with self._store.begin() as connection:
             stage = PersonStage(person.stage)
             await company_people.advance_person(connection, person, stage, answer=None, due_at=None)
