@@ -265,3 +265,15 @@ def _own_origin(request: Request) -> bool:
 
 
 SignedInVisitor = Annotated[Visitor, Depends(_paced)]
+
+
+def _administrator(visitor: SignedInVisitor) -> Visitor:
+    return require_administrator(visitor)
+
+
+def _company_administrator(visitor: SignedInVisitor) -> Visitor:
+    return require_company_administrator(visitor)
+
+
+AdministratorVisitor = Annotated[Visitor, Depends(_administrator)]
+CompanyVisitor = Annotated[Visitor, Depends(_company_administrator)]

@@ -23,9 +23,11 @@ from service.integrations.leavers.leaving import (
 from service.integrations.leavers.records import LOOKED_AT_A_ROUND, LeaverRecords
 from service.integrations.leavers.signing import NotGenuine, RecordSigner, verified
 from service.integrations.refusals import Conflict
-from service.store.people.leavers import add
+from service.store.engine.store import Store
+from service.store.people.leavers import add, choose
 from service.store.runs.runs import end
 from service.store.tables import credentials, integrations, leaver_records, log_entries, runs
+from tests.support.locks import until_blocked
 from tests.support.office import Office, open_office
 from tests.support.pages import Browser
 from tests.support.processes import SECRETS, run
@@ -281,6 +283,19 @@ async def test_r54_the_tenant_decides_on_a_page_and_by_the_api(office: Office) -
     assert answer.json() == {"choice": "keep"}
     wrong = await office.client.put(choice, json={"choice": "all"}, headers=vera)
     assert wrong.status_code == 422
+
+
+async def test_r54_two_first_decisions_at_once_are_both_taken(postgresql_url: str) -> None:
+    """On the engine where two transactions can write at the same time; the later one stands."""
+    store = Store(postgresql_url)
+    async with store.begin() as connection:
+        at = await store.moment(connection)
+        await choose(connection, "acme", "keep", who=VERA, at=at)
+        second = asyncio.ensure_future(Leaving(store).choose("acme", "remove", who=VERA))
+        await until_blocked(store, second)
+    await second
+    assert await Leaving(store).choice("acme") == "remove"
+    await store.close()
 
 
 async def test_r47_r54_an_operator_is_ended_by_operators_alone(office: Office) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.tables import leases
 
 
@@ -74,9 +74,8 @@ async def acquire(
 
 async def lock_lease(connection: AsyncConnection, name: str) -> Row[Any]:
     """Wait until nobody else has the lease's row, and keep it until the transaction ends; the row."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     free = {"name": name, "holder": "", "epoch": 0, "until": 0.0}
-    await connection.execute(dialect.insert(leases).values(free).on_conflict_do_nothing())
+    await connection.execute(merging_insert(connection, leases).values(free).on_conflict_do_nothing())
     found = await connection.execute(select(leases).where(leases.c.name == name).with_for_update())
     return found.one()
 
@@ -85,9 +84,8 @@ async def hold(
     connection: AsyncConnection, names: Sequence[str], *, holder: str, seconds: float, now: float
 ) -> dict[str, int]:
     """Renew the holder's leases among these and take the free ones; the epochs of all that it has now."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     free = [{"name": name, "holder": "", "epoch": 0, "until": 0.0} for name in sorted(names)]
-    await connection.execute(dialect.insert(leases).on_conflict_do_nothing(), free)
+    await connection.execute(merging_insert(connection, leases).on_conflict_do_nothing(), free)
     these = among(connection, leases.c.name, names)
     found = await connection.execute(select(leases).where(these).order_by(leases.c.name).with_for_update())
     rows = found.all()

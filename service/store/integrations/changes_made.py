@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.engine.store import AsyncConnection, Store
+from service.store.engine.upserts import merging_insert
 from service.store.tables import changes_made, integrations
 
 CHANGES_A_MINUTE, CHANGES_AN_HOUR = 60, 600
@@ -91,9 +91,10 @@ async def lock_person(connection: AsyncConnection, tenant_id: str, user_id: str)
     locked = select(changes_made.c.changes).where(mine).with_for_update()
     known: str | None = await connection.scalar(locked)
     if known is None:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         first = {"tenant_id": tenant_id, "user_id": user_id, "changes": "[]", "changed_at": 0.0}
-        await connection.execute(dialect.insert(changes_made).values(first).on_conflict_do_nothing())
+        await connection.execute(
+            merging_insert(connection, changes_made).values(first).on_conflict_do_nothing()
+        )
         known = await connection.scalar(locked)
     return known or "[]"
 

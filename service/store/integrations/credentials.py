@@ -6,13 +6,13 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import Row, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from contracts.errors import WrongKeys
 from contracts.ports import Credentials
 from service.store.engine import leases
 from service.store.engine.leases import LeaseColumns
 from service.store.engine.store import Store
+from service.store.engine.upserts import merging_insert
 from service.store.integrations.grants import living_on
 from service.store.integrations.sealed_tokens import SealedTokens
 from service.store.tables import credentials
@@ -43,8 +43,6 @@ class CredentialsTable:
         False, and nothing replaced, where somebody lives on what is known and it allows more: a mailbox
         may be linked by several, and who allows less than the others takes nothing from them.
         """
-        insert = sqlite.insert if self._store.sqlite else postgresql.insert
-        statement = insert(credentials).values(sub=new.sub, **self._sealed(new))
         changed = {
             **self._sealed(new),
             "refresh_epoch": credentials.c.refresh_epoch + 1,
@@ -55,6 +53,7 @@ class CredentialsTable:
             before = await connection.scalar(known)
             if _allows_less(new.scope, than=before or "") and await living_on(connection, new.sub):
                 return False
+            statement = merging_insert(connection, credentials).values(sub=new.sub, **self._sealed(new))
             await connection.execute(statement.on_conflict_do_update(index_elements=["sub"], set_=changed))
         return True
 

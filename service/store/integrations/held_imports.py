@@ -7,12 +7,12 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Code, Integration
 from handlers.inbound_page import ASKED_ABOUT
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.tables import held_imports
 
 HELD_IMPORT, WANTED_IMPORT = ASKED_ABOUT, "wanted"
@@ -61,7 +61,6 @@ async def hold(
     connection: AsyncConnection, integration: Integration, events: Iterable[HeldImport], *, now: datetime
 ) -> None:
     """Remember these; one that is known already stays as it is."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     here = {"integration_id": integration.id, "calendar_id": integration.calendar_id}
     rows = [
         {
@@ -79,7 +78,7 @@ async def hold(
         for each in events
     ]
     if rows:
-        await connection.execute(dialect.insert(held_imports).on_conflict_do_nothing(), rows)
+        await connection.execute(merging_insert(connection, held_imports).on_conflict_do_nothing(), rows)
 
 
 async def among_uids(

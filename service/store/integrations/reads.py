@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, ItemRef, LinkState, Origin, Status
@@ -14,6 +13,7 @@ from contracts.times import ONE_DAY
 from service.store.engine import leases
 from service.store.engine.leases import LeaseColumns
 from service.store.engine.sets import among, in_turn
+from service.store.engine.upserts import merging_insert
 from service.store.integrations.at_work import at_work
 from service.store.tables import (
     deletions,
@@ -185,13 +185,12 @@ async def has_prior(connection: AsyncConnection, integration: Integration) -> bo
 
 async def add_prior(connection: AsyncConnection, integration: Integration, keys: Iterable[str]) -> None:
     """Remember these events as not to be brought."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [
         {"integration_id": integration.id, "calendar_id": integration.calendar_id, "event_key": key}
         for key in sorted(set(keys))
     ]
     if rows:
-        await connection.execute(dialect.insert(prior_events).on_conflict_do_nothing(), rows)
+        await connection.execute(merging_insert(connection, prior_events).on_conflict_do_nothing(), rows)
 
 
 async def forget_prior(connection: AsyncConnection, integration: Integration, keys: Iterable[str]) -> None:
@@ -266,8 +265,7 @@ async def note_deletions(
     """Count these deletions; held ones wait for an answer."""
     if not link_ids:
         return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(deletions)
+    statement = merging_insert(connection, deletions)
     upsert = statement.on_conflict_do_update(
         index_elements=["link_id"],
         set_={"state": statement.excluded.state, "noticed_at": statement.excluded.noticed_at},

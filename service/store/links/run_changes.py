@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, ItemRef
@@ -14,6 +13,7 @@ from contracts.event_fields import EventFields
 from contracts.vorex import ItemContent
 from handlers.undoing.recorded import ChangedSide, ChangeKind, RunChange
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.links.links import columns_of, link_of
 from service.store.runs.runs import UNFINISHED_STATES
 from service.store.tables import deletions, links, run_changes, runs
@@ -43,7 +43,6 @@ async def record(
 
     Not where texts of an item are not to be remembered any more: its event became private meanwhile (R8).
     """
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [
         {
             "run_id": run_id,
@@ -63,7 +62,7 @@ async def record(
     key = ["run_id", "side", "item_ref"]
     for some, names in ((kept, ("revision",)), (blanked, ("revision", "before"))):
         if some:
-            new = dialect.insert(run_changes)
+            new = merging_insert(connection, run_changes)
             again = {name: new.excluded[name] for name in names}
             await connection.execute(new.on_conflict_do_update(index_elements=key, set_=again), some)
 

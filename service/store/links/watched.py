@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, exists, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, Item, ItemRef, Link
@@ -14,6 +13,7 @@ from contracts.times import as_instant
 from contracts.vorex import ItemContent, ItemType
 from handlers.texts.compose import event_span
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.links.links import columns_of, link_of
 from service.store.tables import integrations, links, watched
 
@@ -104,9 +104,8 @@ async def save(
     rows += [
         _nothing(integration, f"{ASKED_KEY}{uid}") | {"event_uid": uid} for uid in asked
     ]  # fmt: skip
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for row in rows:
-        new = dialect.insert(watched).values(row)
+        new = merging_insert(connection, watched).values(row)
         again = {name: new.excluded[name] for name in row if name not in {"integration_id", "key"}}
         await connection.execute(
             new.on_conflict_do_update(index_elements=["integration_id", "key"], set_=again)

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import KEY_SEPARATOR, ItemRef
 from service.store.engine.sets import put_over
+from service.store.engine.upserts import merging_insert
 from service.store.tables import items, trusted_sources, version_doubts
 
 DOUBT_SECONDS = 7 * 24 * 3600.0
@@ -143,9 +143,8 @@ async def trusted(connection: AsyncConnection) -> Mapping[str, datetime]:
 
 async def trust(connection: AsyncConnection, source: str, *, since: datetime, at: datetime, who: str) -> None:
     """From that moment on its newest messages count; what was passed over until now waits no longer."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     row = {"source": source, "since": since, "trusted_at": at, "trusted_by": who}
-    statement = dialect.insert(trusted_sources).values(row)
+    statement = merging_insert(connection, trusted_sources).values(row)
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["source"],

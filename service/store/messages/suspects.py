@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.limits import LONGEST_NAME
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.tables import suspects
 
 
@@ -19,8 +19,7 @@ async def suspect(connection: AsyncConnection, consumer: str, message_id: str, *
         suspects.c.consumer == consumer, suspects.c.message_id == key["message_id"]
     )
     before = await connection.scalar(wanted) or 0
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    noted = dialect.insert(suspects).values(**key, crashes=before + 1, at=now)
+    noted = merging_insert(connection, suspects).values(**key, crashes=before + 1, at=now)
     await connection.execute(
         noted.on_conflict_do_update(
             index_elements=["consumer", "message_id"],

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.engine.upserts import merging_insert
 from service.store.tables import processes
 
 FORGET_PROCESS_SECONDS = 3600.0
@@ -27,9 +27,8 @@ class ProcessReport:
 async def tell(connection: AsyncConnection, process_id: str, said: Mapping[str, Any], *, now: float) -> None:
     """Replace what this process said before; what processes long gone said is forgotten."""
     await connection.execute(delete(processes).where(processes.c.told_at < now - FORGET_PROCESS_SECONDS))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = {"told_at": now, "said": dict(said)}
-    new = dialect.insert(processes).values(id=process_id, **values)
+    new = merging_insert(connection, processes).values(id=process_id, **values)
     await connection.execute(new.on_conflict_do_update(index_elements=["id"], set_=values))
 
 

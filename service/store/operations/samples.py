@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.engine.upserts import merging_insert
 from service.store.tables import operation_samples
 
 
@@ -19,8 +19,7 @@ async def read(connection: AsyncConnection, *, seconds: int, since: int) -> Mapp
 
 async def put(connection: AsyncConnection, *, seconds: int, at: int, told: Mapping[str, Any]) -> None:
     """Replace what was told of that span."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(operation_samples).values(seconds=seconds, at=at, told=dict(told))
+    new = merging_insert(connection, operation_samples).values(seconds=seconds, at=at, told=dict(told))
     await connection.execute(
         new.on_conflict_do_update(index_elements=["seconds", "at"], set_={"told": dict(told)})
     )

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.integrations.at_work import at_work
 from service.store.tables import integrations, weather, weather_reports
 
@@ -51,9 +51,8 @@ async def report(
     """Replace what this process said before; what processes long gone said is forgotten."""
     table = weather_reports.c
     await connection.execute(delete(weather_reports).where(table.told_at < now - REPORTS_KEPT_SECONDS))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = {"told_at": now, "said": dict(said)}
-    new = dialect.insert(weather_reports).values(process_id=process_id, **values)
+    new = merging_insert(connection, weather_reports).values(process_id=process_id, **values)
     await connection.execute(new.on_conflict_do_update(index_elements=["process_id"], set_=values))
 
 
@@ -110,9 +109,8 @@ async def storms(connection: AsyncConnection, data_centre: str, *, now: float) -
 
 async def put(connection: AsyncConnection, data_centre: str, row: WeatherRow) -> None:
     """Replace what was known of that provider."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = {"since": row.since, "told": dict(row.told)}
-    new = dialect.insert(weather).values(data_centre=data_centre, provider=row.provider, **values)
+    new = merging_insert(connection, weather).values(data_centre=data_centre, provider=row.provider, **values)
     await connection.execute(
         new.on_conflict_do_update(index_elements=["data_centre", "provider"], set_=values)
     )

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.engine.upserts import merging_insert
 from service.store.tables import leaver_choices, leaver_records
 
 
@@ -21,9 +22,8 @@ async def choice_of(connection: AsyncConnection, tenant_id: str) -> str | None:
 async def choose(connection: AsyncConnection, tenant_id: str, choice: str, *, who: str, at: datetime) -> None:
     """The tenant decides so from now on."""
     values = {"choice": choice, "who": who, "at": at}
-    mine = leaver_choices.c.tenant_id == tenant_id
-    if (await connection.execute(update(leaver_choices).where(mine).values(values))).rowcount == 0:
-        await connection.execute(insert(leaver_choices).values(tenant_id=tenant_id, **values))
+    new = merging_insert(connection, leaver_choices).values(tenant_id=tenant_id, **values)
+    await connection.execute(new.on_conflict_do_update(index_elements=["tenant_id"], set_=values))
 
 
 async def add(connection: AsyncConnection, **values: Any) -> None:

@@ -1,16 +1,15 @@
 """From which moment on a person's older tokens open nothing any more (R45)."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.engine.upserts import merging_insert
 from service.store.tables import revocations
 
 
 async def revoke(connection: AsyncConnection, tenant_id: str, user_id: str, *, at: float) -> None:
     """Note the moment, unless a later one is known."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(revocations).values(tenant_id=tenant_id, user_id=user_id, revoked_at=at)
+    new = merging_insert(connection, revocations).values(tenant_id=tenant_id, user_id=user_id, revoked_at=at)
     later = new.on_conflict_do_update(
         index_elements=["tenant_id", "user_id"],
         set_={"revoked_at": at},

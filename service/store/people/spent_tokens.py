@@ -1,9 +1,9 @@
 """Tokens that are good once."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.store.engine.upserts import merging_insert
 from service.store.tables import used_tokens
 
 CLOCK_DIFFERENCE_SECONDS = 3600.0
@@ -15,8 +15,11 @@ async def use_token(connection: AsyncConnection, name: str, *, expires_at: float
     await connection.execute(
         delete(used_tokens).where(used_tokens.c.expires_at < now - CLOCK_DIFFERENCE_SECONDS)
     )
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    spent = dialect.insert(used_tokens).values(id=name, expires_at=expires_at).on_conflict_do_nothing()
+    spent = (
+        merging_insert(connection, used_tokens)
+        .values(id=name, expires_at=expires_at)
+        .on_conflict_do_nothing()
+    )
     return bool((await connection.execute(spent)).rowcount)
 
 

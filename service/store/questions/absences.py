@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Exists, ScalarSelect, Select, and_, delete, exists, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, IntegrationId, ItemRef, LinkId, Status
@@ -14,6 +13,7 @@ from contracts.messages import QuestionKind
 from contracts.vorex import ItemType
 from handlers.questions.standing import AbsenceSpan
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.questions.questions import IS_OPEN
 from service.store.tables import absences, integrations, items, links, questions
 
@@ -65,10 +65,11 @@ async def note(
 async def _put(
     connection: AsyncConnection, integration: Integration, changed: Mapping[str, AbsenceSpan]
 ) -> None:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     place = {"integration_id": integration.id, "calendar_id": integration.calendar_id}
     for uid, (starts_at, ends_at) in sorted(changed.items()):
-        new = dialect.insert(absences).values(**place, event_uid=uid, starts_at=starts_at, ends_at=ends_at)
+        new = merging_insert(connection, absences).values(
+            **place, event_uid=uid, starts_at=starts_at, ends_at=ends_at
+        )
         merged = {"starts_at": starts_at, "ends_at": ends_at}
         key = ["integration_id", "calendar_id", "event_uid"]
         await connection.execute(new.on_conflict_do_update(index_elements=key, set_=merged))

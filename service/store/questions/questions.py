@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, exists, func, literal_column, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, IntegrationId, ItemRef, LinkId, LinkState
 from contracts.messages import QuestionKind
 from contracts.vorex import ItemType
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.tables import integrations, item_assignees, items, links, questions
 
 OPEN, ANSWERED, CLOSED = "open", "answered", "closed"
@@ -63,10 +63,9 @@ def _all() -> Select[Any]:
 
 async def ask(connection: AsyncConnection, asked: Iterable[Question]) -> Sequence[str]:
     """Store these; the ids of those that nobody had asked before, or still asks."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     new: list[str] = []
     for each in sorted(asked, key=lambda one: (one.link_id, one.kind)):
-        statement = dialect.insert(questions).values(**asdict(each)).on_conflict_do_nothing()
+        statement = merging_insert(connection, questions).values(**asdict(each)).on_conflict_do_nothing()
         done = await connection.execute(statement.returning(questions.c.id))
         new.extend(done.scalars())
     return new

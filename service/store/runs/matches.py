@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from handlers.matching import MatchKey
 from service.store.engine.sets import among
+from service.store.engine.upserts import merging_insert
 from service.store.tables import run_equals
 
 table = run_equals.c
@@ -23,9 +23,8 @@ class RunEqualsTable:
 
     async def note(self, connection: AsyncConnection, left: Iterable[tuple[MatchKey, str]]) -> None:
         """Remember these events; once more is no harm."""
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         rows = [{"run_id": self._run_id, "event_uid": uid, "twin": _key(twin)} for twin, uid in left]
-        await connection.execute(dialect.insert(run_equals).on_conflict_do_nothing(), rows)
+        await connection.execute(merging_insert(connection, run_equals).on_conflict_do_nothing(), rows)
 
     async def noted(self, connection: AsyncConnection, uids: Sequence[str]) -> frozenset[str]:
         """Which of these events the first reading left."""

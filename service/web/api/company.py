@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.fields import Identifier, Strict, rfc3339
@@ -15,24 +15,16 @@ from service.integrations.settings_form import EventBoxes, ItemBoxes
 from service.store.people.companies import CompanyRow
 from service.store.people.company_people import CompanyPerson
 from service.web.dependencies import (
+    CompanyVisitor,
     Services,
-    SignedInVisitor,
     WebServices,
     actor_of,
-    require_company_administrator,
 )
 from service.web.paging import DEFAULT_PAGE, IdCursor, PageLimit
 from service.web.schemas import InstantText, Listed, page_form
 from service.web.tokens import Visitor
 
 router = APIRouter(prefix="/company-calendar", tags=["company calendar"])
-
-
-def _company_administrator(visitor: SignedInVisitor) -> Visitor:
-    return require_company_administrator(visitor)
-
-
-CompanyVisitor = Annotated[Visitor, Depends(_company_administrator)]
 
 
 class CompanyDefaultsForm(Strict):

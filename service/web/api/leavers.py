@@ -1,34 +1,25 @@
 """People who leave, and the signed records of what was removed, as JSON for administrators (R54)."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from contracts.fields import Identifier, Strict
 from service.integrations.leavers.leaving import LeaverChoice
 from service.integrations.refusals import Conflict
 from service.web.dependencies import (
+    AdministratorVisitor,
     Services,
-    SignedInVisitor,
     actor_of,
     is_beyond,
-    require_administrator,
 )
 from service.web.paging import DEFAULT_PAGE, IdCursor, PageLimit, RecordPathId
 from service.web.schemas import InstantText, Listed, page_form, record_form
-from service.web.tokens import Visitor
 
 OPERATORS_ALONE = "This person is an operator: only an operator can sign them out."
 router = APIRouter(prefix="/leavers", tags=["leavers"])
-
-
-def _known_administrator(visitor: SignedInVisitor) -> Visitor:
-    return require_administrator(visitor)
-
-
-AdministratorVisitor = Annotated[Visitor, Depends(_known_administrator)]
 
 
 class LeaverForm(Strict):

@@ -1,32 +1,23 @@
 """Questions to dispatchers as JSON (R52)."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from contracts.fields import rfc3339
 from contracts.messages import QuestionKind
 from service.consumers.inbound.questions.answers import QuestionAnswer, ShownQuestion
 from service.web.dependencies import (
+    AdministratorVisitor,
     Services,
-    SignedInVisitor,
     dispatcher_of,
-    require_administrator,
 )
 from service.web.paging import DEFAULT_PAGE, IdCursor, PageLimit, QuestionPathId
 from service.web.schemas import InstantText, Listed, page_form
-from service.web.tokens import Visitor
 
 router = APIRouter(prefix="/questions", tags=["questions"])
 QuestionState = Literal["open", "answered", "closed"]
-
-
-def _known_administrator(visitor: SignedInVisitor) -> Visitor:
-    return require_administrator(visitor)
-
-
-KnownAdministrator = Annotated[Visitor, Depends(_known_administrator)]
 
 
 class QuestionForm(BaseModel):
@@ -63,7 +54,7 @@ class QuestionShape(BaseModel):
 @router.get("", response_model=Listed[QuestionShape])
 async def list_questions(
     services: Services,
-    visitor: KnownAdministrator,
+    visitor: AdministratorVisitor,
     after: IdCursor,
     state: QuestionState = "open",
     limit: PageLimit = DEFAULT_PAGE,
@@ -75,7 +66,7 @@ async def list_questions(
 
 @router.post("/{question_id}", response_model=QuestionShape)
 async def answer_question(
-    services: Services, visitor: KnownAdministrator, question_id: QuestionPathId, form: QuestionForm
+    services: Services, visitor: AdministratorVisitor, question_id: QuestionPathId, form: QuestionForm
 ) -> dict[str, Any]:
     """Put the copy back, or leave it as the technician has it (R52); the same again changes nothing."""
     return question_form(await services.questions.answer(dispatcher_of(visitor), question_id, form.answer))
@@ -83,7 +74,7 @@ async def answer_question(
 
 @router.post("/{question_id}/undo", response_model=QuestionShape)
 async def undo_answer(
-    services: Services, visitor: KnownAdministrator, question_id: QuestionPathId
+    services: Services, visitor: AdministratorVisitor, question_id: QuestionPathId
 ) -> dict[str, Any]:
     """Take the answer back, and ask again (R50)."""
     return question_form(await services.questions.undo(dispatcher_of(visitor), question_id))
