@@ -100,12 +100,15 @@ class Gauges:
         UNEXPLAINED_PAIRS.set(reading.unexplained)
 
     async def weather(self) -> None:
+        """What is told of each provider; 0 too where nobody has judged it lately."""
         async with self._store.read() as connection:
+            now = await self._store.now(connection)
             known = await weather.read(connection, self._data_centre)
-        for one in known:
-            stands = one.since is not None
-            WEATHER_PEOPLE.labels(one.provider, self._data_centre).set(one.told["people"] if stands else 0)
-            WEATHER_DELAY.labels(one.provider, self._data_centre).set(one.told["delay"] if stands else 0)
+            told = {one.provider: one for one in await weather.storms(connection, self._data_centre, now=now)}
+        for provider in (one.provider for one in known):
+            storm = told.get(provider)
+            WEATHER_PEOPLE.labels(provider, self._data_centre).set(storm.told["people"] if storm else 0)
+            WEATHER_DELAY.labels(provider, self._data_centre).set(storm.told["delay"] if storm else 0)
 
     async def budget(self) -> None:
         reading = await self._vitals.budget()

@@ -20,7 +20,9 @@ from service.store.integrations.delays import mark
 from service.store.messages import dead_letters
 from service.store.messages.burying import NewDeadLetter, bury
 from service.store.messages.outbox import enqueue
+from service.store.operations import weather
 from service.store.operations.budget import BudgetRow
+from service.store.operations.weather import BELIEVED_SECONDS, WeatherRow
 from service.telemetry.metrics import SHARED
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed
@@ -130,6 +132,24 @@ async def test_depths_ages_letters_and_budget_are_measured(store: Store) -> None
     assert value("budget_used", window="minute") == 3
     assert value("budget_level") == 1
     await broker.close()
+
+
+async def test_r53_weather_that_nobody_judges_any_more_is_over(store: Store) -> None:
+    """Whoever judged it may be gone: what the pages tell no longer, no alert tells either."""
+    async with store.begin() as connection:
+        now = await store.now(connection)
+        for provider, ago in (("exchange", 1.0), ("google", BELIEVED_SECONDS + 1)):
+            told = {"people": 7, "delay": 90.0, "judged_at": now - ago}
+            await weather.put(connection, "us", WeatherRow(provider=provider, since=now - 900, told=told))
+    vitals = Vitals(store, None)
+    await Gauges(store=store, vitals=vitals, clock=ManualClock(), holder="one", data_centre="us").weather()
+
+    names = ("weather_people", "weather_delay_seconds")
+    told_of = {
+        provider: [value(name, provider=provider, data_centre="us") for name in names]
+        for provider in ("exchange", "google")
+    }
+    assert told_of == {"exchange": [7, 90], "google": [0, 0]}
 
 
 async def test_integrations_are_counted_by_how_they_stand(world: Outbound) -> None:
