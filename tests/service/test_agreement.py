@@ -135,9 +135,9 @@ async def test_r51_a_check_costs_no_request_beyond_its_read(ann: TwoPeopleWithRu
     assert asked == [("GET", "/v1/userinfo"), *[("GET", "/v1/events")] * 2]
 
 
-async def _tampered(ann: TwoPeopleWithRuns) -> None:
+async def _tampered(ann: TwoPeopleWithRuns, name: str = "Visit") -> None:
     """What no rule knows: the item is otherwise, and its counters say that nothing happened."""
-    (item,) = [one for one in await ann.home.items() if one.id == "Visit"]
+    (item,) = [one for one in await ann.home.items() if one.id == name]
     assert item.content is not None
     content = item.content.to_json_dict() | {"start": TEN, "end": ELEVEN}
     async with ann.home.store.begin() as connection:
@@ -225,6 +225,31 @@ async def test_r51_the_list_is_bounded_and_the_counts_are_not(ann: TwoPeopleWith
     assert (count.agree, count.of, count.listed, count.unexplained) == (0, 1503, MOST_LISTED, 1)
     rows = await ann.rows(disagreements)
     assert sorted(row["why"] for row in rows) == ["changed_there", "unexplained"]
+
+
+async def test_r51_nothing_is_tried_that_is_not_listed(ann: TwoPeopleWithRuns) -> None:
+    """Else it were written once more with every check: that it was tried is known of listed pairs alone."""
+    for name in ("Visit", "Call", "Survey"):
+        await ann.say(name)
+    await settled(ann)
+    for name in ("Visit", "Call", "Survey"):
+        await _tampered(ann, name)
+    integration = await ann.home.value(ann.mine)
+    known = {item.ref: item for item in await ann.home.items()}
+    pairs = [
+        ComparedPair(before=link, after=None, item=known[link.item_ref]) for link in await ann.home.links()
+    ]
+    now = ann.people.world.clock.now()
+    nearly_full = AgreementCount(read_since=now, unexplained=MOST_LISTED - 2)
+
+    async with ann.home.store.begin() as connection:
+        count, tried = await count_pairs(connection, integration, new_id(), nearly_full, pairs, now=now)
+        full, none = await count_pairs(connection, integration, new_id(), count, pairs, now=now)
+
+    assert (count.of, count.unexplained, full.of, full.unexplained) == (3, MOST_LISTED, 6, MOST_LISTED)
+    listed = sorted(row["link_id"] for row in await ann.rows(disagreements))
+    assert (sorted(link.id for link in tried), list(none)) == (listed, [])
+    assert len(await ann.rows(log_entries, log_entries.c.code == "differs")) == len(listed) == 2
 
 
 async def test_r51_private_titles_are_told_to_nobody_else(ann: TwoPeopleWithRuns) -> None:

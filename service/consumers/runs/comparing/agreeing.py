@@ -69,6 +69,8 @@ class AgreementCount:
 class _Weighed:
     """What a few hundred pairs come to."""
 
+    room: int
+    """So many pairs without a reason may still be listed."""
     agree: int = 0
     of: int = 0
     found: list[FoundDifference] = field(default_factory=list)
@@ -85,16 +87,19 @@ async def count_pairs(
     *,
     now: float,
 ) -> tuple[AgreementCount, Sequence[Link]]:
-    """Weigh these; note and log those that differ. The count with them, and links to be written once more."""
+    """Weigh these; note and log those that differ. The count with them, and links to be written once more.
+
+    Nothing is tried or told of a pair that is not listed: nobody would know that it was tried before.
+    """
     check = Check(read_since=count.read_since, now=now)
     before = await agreement.times_found(connection, [pair.before.id for pair in pairs])
     reading = Reading(asked_at=count.read_since, now=now, trigger=Trigger.RUN, run_id=run_id)
-    weighed = _Weighed()
+    weighed = _Weighed(room=MOST_LISTED - count.unexplained)
     for pair in pairs:
         if is_counted(pair.item, integration, pair.link, check):
             _weigh(weighed, pair, integration, check, reading, before=before.get(pair.before.id, 0))
     listed = [one for one in weighed.found if not one.times][: MOST_LISTED - count.listed]
-    unexplained = [one for one in weighed.found if one.times][: MOST_LISTED - count.unexplained]
+    unexplained = [one for one in weighed.found if one.times]
     await agreement.note(connection, integration.id, run_id, [*listed, *unexplained])
     await logs.log(connection, weighed.entries, now=datetime.fromtimestamp(now, UTC))
     following = replace(
@@ -122,8 +127,11 @@ def _weigh(
         weighed.agree += 1
         return
     times = before + 1 if different.why is Why.UNEXPLAINED else 0
+    if times and not weighed.room:
+        return
     weighed.found.append(_found(pair, different, times))
     if times:
+        weighed.room -= 1
         again = None if before else written_once_more(pair.item, integration, pair.link, check)
         if again is not None:
             weighed.tried.append(again)
