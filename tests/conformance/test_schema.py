@@ -1,20 +1,32 @@
 """The migrations lead to the schema that the program declares."""
 
+import ast
+import re
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import JSON, Connection, func, inspect, select, text
+from sqlalchemy.types import TypeEngine
 
 from service.store.engine.schema import MIGRATE, MIGRATIONS, generation, newest, revisions
 from service.store.engine.store import Store
-from service.store.tables import metadata, schema_generation
+from service.store.tables import Moment, metadata, schema_generation
 
 VERSIONS = MIGRATIONS / "versions"
+
+
+def _said(migration: Path, what: str) -> tuple[str, ...]:
+    """What a migration names in its line *loses* or *made_again*."""
+    text_of = migration.read_text(encoding="utf-8")
+    found = re.search(rf"^{what} = (\(.*?\))$", text_of, re.MULTILINE | re.DOTALL)
+    return ast.literal_eval(found[1]) if found else ()
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -88,6 +100,88 @@ async def test_a_migration_is_taken_back_where_nothing_is_lost_and_else_nothing_
         assert (await store.schema()).present == before
         assert (await store.upgrade()).fits
         await store.close()
+
+
+async def test_every_migration_that_can_be_taken_back_goes_down_and_up_again_and_says_what_it_drops(
+    new_sqlite_url: str, new_postgresql_url: str
+) -> None:
+    """Where there are no rows. A table or column that it does not name would be lost without a question."""
+    there = revisions()
+    able = [path for path in sorted(VERSIONS.glob("[0-9]*.py")) if _can_be_taken_back(path)]
+    for url in (new_sqlite_url, new_postgresql_url):
+        store, dropped = Store(url), {}
+        for path in able:
+            revision = path.name[:4]
+            async with store.begin() as connection:
+                await connection.run_sync(_upgrade_to, revision)
+                before = await connection.run_sync(_names)
+            below = there[there.index(revision) - 1]
+            assert await store.downgrade(below) == []
+            async with store.read() as connection:
+                after = await connection.run_sync(_names)
+            assert (await store.schema()).present == below
+            gone = before - after
+            dropped[path.stem] = {one for one in gone if "." not in one or one.partition(".")[0] not in gone}
+        said = {path.stem: {*_said(path, "loses"), *_said(path, "made_again")} for path in able}
+        assert dropped == said
+        await store.upgrade()
+        async with store.read() as connection:
+            assert await connection.run_sync(_differences) == []
+        await store.close()
+
+
+LOST = [(path.name[:4], name) for path in sorted(VERSIONS.glob("[0-9]*.py")) for name in _said(path, "loses")]
+
+
+@pytest.mark.parametrize(("revision", "name"), LOST)
+async def test_nothing_is_taken_back_that_holds_what_would_be_lost(
+    revision: str, name: str, sqlite_url: str, postgresql_url: str
+) -> None:
+    """Refused before anything was changed; another revision above it stays as it is, too."""
+    there = revisions()
+    below = there[there.index(revision) - 1]
+    for url in (sqlite_url, postgresql_url):
+        store = Store(url)
+        async with store.begin() as connection:
+            await connection.run_sync(_fill, name)
+        losing = await store.downgrade(below)
+        assert [one[:4] for one in losing if one.startswith(f"{revision}_")] == [revision]
+        assert (await store.schema()).present == newest()
+        async with store.read() as connection:
+            assert await connection.run_sync(_differences) == []
+            owner = metadata.tables[name.partition(".")[0]]
+            assert await connection.scalar(select(func.count()).select_from(owner)) == 1
+        await store.close()
+
+
+def _names(connection: Connection) -> frozenset[str]:
+    """Tables, and columns of tables."""
+    found = inspect(connection)
+    tables = found.get_table_names()
+    columns = [f"{one}.{each['name']}" for one in tables for each in found.get_columns(one)]
+    return frozenset([*tables, *columns])
+
+
+def _fill(connection: Connection, name: str) -> None:
+    """A row of that table, or one in which that column is not empty, and what it refers to."""
+    owner, _, column = name.partition(".")
+    table = metadata.tables[owner]
+    for key in table.foreign_keys:
+        _fill(connection, key.column.table.name)
+    given = {
+        each.name: _any_value(each.type)
+        for each in table.columns
+        if each.name == column or (not each.nullable and each.server_default is None)
+    }
+    connection.execute(table.insert().values(given))
+
+
+def _any_value(kind: TypeEngine[Any]) -> Any:
+    if isinstance(kind, Moment):
+        return datetime(2026, 12, 3, 9, tzinfo=UTC)
+    if isinstance(kind, JSON):
+        return ["any"]
+    return {str: "any", int: 1, float: 1.0, bool: True, bytes: b"any"}[kind.python_type]
 
 
 def _can_be_taken_back(migration: Path) -> bool:

@@ -4,14 +4,32 @@ A migration that only adds (a table, a column that may be empty or has a default
 as it was: the version before can go on working beside the new one, and be gone back to. One that takes
 something away, or changes what it means, is of the next generation, and comes a release after the one that
 ceased to need what it takes.
+
+A migration with a ``downgrade`` can be taken back. What that would drop it names, each a *table* or a
+*table.column*: ``loses`` what nobody could tell again, for which it is refused where there is any, and
+``made_again`` what the next reading or report brings back.
 """
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    Text,
+    cast,
+    column,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    table,
+    text,
+)
 
 from service.store.tables import schema_generation
 
@@ -19,6 +37,7 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 MIGRATE = "run: calendar-sync migrate"
 _GENERATION = re.compile(r"^generation = (\d+)$", re.MULTILINE)
 _DOWNGRADE = re.compile(r"^def downgrade\(", re.MULTILINE)
+_LOSES = re.compile(r"^loses = (\(.*?\))$", re.MULTILINE | re.DOTALL)
 _TABLE = schema_generation.name
 
 
@@ -111,12 +130,24 @@ def upgrade(connection: Connection) -> SchemaState:
 def losing(connection: Connection, revision: str) -> Sequence[str]:
     """Migrations after that revision, the newest first, that cannot be taken back without a loss."""
     there = present(connection) or ""
-    return [
-        path.stem
-        for path in reversed(_files())
-        if revision < path.name.partition("_")[0] <= there
-        and not _DOWNGRADE.search(path.read_text(encoding="utf-8"))
-    ]
+    due = [path for path in reversed(_files()) if revision < path.name.partition("_")[0] <= there]
+    return [path.stem for path in due if _loses(connection, path.read_text(encoding="utf-8"))]
+
+
+def _loses(connection: Connection, migration: str) -> bool:
+    if not _DOWNGRADE.search(migration):
+        return True
+    found = _LOSES.search(migration)
+    return any(_holds(connection, name) for name in (ast.literal_eval(found[1]) if found else ()))
+
+
+def _holds(connection: Connection, name: str) -> bool:
+    """Whether the table of that name has a row, or its column in any row a value."""
+    owner, _, of_it = name.partition(".")
+    wanted = select(literal(1)).select_from(table(owner)).limit(1)
+    if of_it:  # where JSON says null nothing is said
+        wanted = wanted.where(func.coalesce(cast(column(of_it), Text), "null") != "null")
+    return connection.scalar(wanted) is not None
 
 
 def downgrade(connection: Connection, revision: str) -> None:

@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: what is new is beside what was there."""
+made_again = ("schema_generation",)
 
 
 def upgrade() -> None:

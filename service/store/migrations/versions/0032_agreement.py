@@ -14,6 +14,12 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: it leaves what is new empty."""
+made_again = (
+    "disagreements",
+    "integration_state.pairs_agree",
+    "integration_state.pairs_of",
+    "integration_state.pairs_checked_at",
+)
 
 
 def upgrade() -> None:

@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: whoever leaves is paused, as by that one, and nothing is recorded."""
+loses = ("leaver_choices", "leaver_records")
 
 
 def upgrade() -> None:

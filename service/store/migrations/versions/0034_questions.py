@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: it knows neither tables nor column, and writes a copy as it did."""
+loses = ("questions", "absences", "integrations.language")
 
 
 def upgrade() -> None:
@@ -70,3 +71,9 @@ def _index_questions() -> None:
             name, "questions", columns, unique=unique, sqlite_where=where, postgresql_where=where
         )
 
+
+def downgrade() -> None:
+    op.drop_column("integrations", "language")
+    op.drop_index("ix_links_questioned", "links")
+    op.drop_table("absences")
+    op.drop_table("questions")

@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: it knows nothing of the new tables."""
+made_again = ("weather_reports", "weather")
 
 
 def upgrade() -> None:
@@ -30,3 +31,8 @@ def upgrade() -> None:
         sa.Column("told", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("data_centre", "provider"),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("weather")
+    op.drop_table("weather_reports")

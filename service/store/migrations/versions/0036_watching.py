@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: to it a watching integration is one that is not active."""
+loses = ("watched", "integrations.watching_since")
 
 
 def upgrade() -> None:

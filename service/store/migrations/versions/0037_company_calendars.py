@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: it knows neither table, and what they connected are integrations."""
+loses = ("company_calendars", "company_people")
 
 
 def upgrade() -> None:

@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: an index, and a column that it leaves empty."""
+loses = ("tenant_acts.watched_ids",)
 
 
 def upgrade() -> None:
