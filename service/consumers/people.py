@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+from contracts.calendar import Trigger
 from contracts.envelope import PersonChanged, PersonLeft
 from contracts.messages import QUEUE_PEOPLE
 from service.consumers.failures import ReceivedMessage
 from service.integrations.leavers.leaving import BY_MESSAGE, Leaver, end_integrations, tenants_choice
+from service.integrations.sign_outs import SignOutOrder, sign_out
 from service.store.engine.store import AsyncConnection, Store
 from service.store.messages import inbox
-from service.store.people import revocations, sessions
 
 
 class PeopleHandler:
@@ -26,8 +27,7 @@ class PeopleHandler:
             said_at = min(message.time.timestamp(), now)
             if message.type == PersonLeft.type_word():
                 await self._leave(connection, message, said_at=said_at, attempt=received.attempt)
-            await revocations.revoke(connection, *person, at=said_at)
-            await sessions.end_all(connection, *person, until=said_at)
+            await sign_out(self._store, connection, person, _order(received), at=said_at)
             await inbox.record(connection, QUEUE_PEOPLE, [(received.key, "done")], now=now)
 
     async def _leave(
@@ -45,3 +45,14 @@ class PeopleHandler:
         )
         choice = await tenants_choice(connection, leaver.tenant_id)
         await end_integrations(self._store, connection, leaver, choice)
+
+
+def _order(received: ReceivedMessage) -> SignOutOrder:
+    message = received.message
+    return SignOutOrder(
+        who=BY_MESSAGE,
+        trigger=Trigger.REAL_TIME,
+        message_id=message.id,
+        trace_id=message.trace_id,
+        attempt=received.attempt,
+    )

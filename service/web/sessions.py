@@ -11,11 +11,11 @@ from fastapi import Request
 from contracts.errors import SyncError
 from handlers.texts.advice import advice_language
 from service.integrations.companies.addresses import hear_address
+from service.integrations.sign_outs import SignOutOrder, sign_out
 from service.monitoring.weather import WeatherNotice, is_held_back
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import listing
-from service.store.people import revocations
 from service.store.people import sessions as rows
 from service.store.people.company_mailboxes import address_print
 from service.store.people.keys import new_key, print_of
@@ -142,8 +142,8 @@ class Sessions:
         """Sign this person out everywhere: of what Vorex has signed so far nothing opens any more."""
         person = (visitor.tenant_id, visitor.user_id)
         async with self._store.begin() as connection:
-            await revocations.revoke(connection, *person, at=await self._store.now(connection))
-            await rows.end_all(connection, *person)
+            now = await self._store.now(connection)
+            await sign_out(self._store, connection, person, SignOutOrder(who=None), at=now)
 
     async def is_operator(self, tenant_id: str, user_id: str) -> bool:
         """Whether that person is signed in as an operator anywhere."""

@@ -52,6 +52,7 @@ MADE_ELSEWHERE = (
     "service/consumers/parked.py",
     "service/cronofy/questions.py",
     "service/cronofy/statuses.py",
+    "service/integrations/sign_outs.py",
     "service/operations/consequences.py",
     "service/operations/dead_letters.py",
     "service/operations/findings.py",
@@ -59,7 +60,6 @@ MADE_ELSEWHERE = (
     "service/operations/mending.py",
     "service/operations/overview.py",
     "service/operations/replay_forecast.py",
-    "service/operations/sign_outs.py",
     "service/operations/sources.py",
     "service/operations/weather_words.py",
 )

@@ -24,7 +24,7 @@ INTERIOR = {
     "service.consumers.outbound.transaction_b.TransactionB": "a part of the engine",
     "service.consumers.inbound.watching.judged_pages.WatchingPages": "a part of the reader",
     "service.consumers.owners.MessageOwners": "a part of each consumer, and only a memory",
-    "service.operations.sign_outs.SignOuts": "made for the one who signs others out",
+    "service.integrations.sign_outs.SignOuts": "made for the one who signs others out",
     "service.relay.Relay": "the relay itself",
     "service.store.integrations.sealed_tokens.SealedTokens": "the key and a table, nothing remembered",
 }

@@ -6,7 +6,7 @@ import typer
 
 from service.cli.operator import on_store, operator_name
 from service.cli.output import AsJson, exit_wrong_usage, print_json, print_line
-from service.operations.sign_outs import SignedIn, SignOuts
+from service.integrations.sign_outs import SignedIn, SignOuts
 
 app = typer.Typer(help="Sessions of people who are signed in.", no_args_is_help=True)
 

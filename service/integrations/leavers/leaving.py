@@ -17,12 +17,13 @@ from contracts.calendar import (
 from service.integrations.activate import switch_off
 from service.integrations.delete import delete_known
 from service.integrations.refusals import Conflict
+from service.integrations.sign_outs import SignOutOrder, sign_out
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations
 from service.store.links import tombstones
 from service.store.logs import logs
-from service.store.people import company_people, leavers, revocations, sessions
+from service.store.people import company_people, leavers
 
 LeaverChoice = Literal["pause", "keep", "remove"]
 """Deactivate alone; or delete, and keep or remove what was added to the linked calendars."""
@@ -153,8 +154,7 @@ class Leaving:
             record_id = await end_integrations(self._store, connection, leaver, choice)
             if record_id is None:
                 raise Conflict("not_editable", NOBODY_THERE)
-            await revocations.revoke(connection, tenant_id, user_id, at=now)
-            await sessions.end_all(connection, tenant_id, user_id)
+            await sign_out(self._store, connection, (tenant_id, user_id), SignOutOrder(who=who), at=now)
         return record_id
 
     async def choice(self, tenant_id: str) -> LeaverChoice:

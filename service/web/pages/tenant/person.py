@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from service.integrations import views
 from service.integrations.refusals import Unknown
-from service.operations.sign_outs import SignOuts
+from service.integrations.sign_outs import SignOuts
 from service.store.integrations.listing import Owner
 from service.store.integrations.tenants import TenantQuery
 from service.store.logs.logs import LogFilter
