@@ -14,6 +14,7 @@ from contracts.errors import Unanswered
 from contracts.messages import FACTS_EXCHANGE
 from contracts.tracing import trace_id_of
 from service.consumers.failures import ReceivedMessage
+from service.consumers.outbound.sender import MESSAGES_NAMED
 from service.store.engine.store import Store
 from service.store.logs.traces import way_of
 from service.store.tables import log_entries, outbox
@@ -101,6 +102,21 @@ async def test_every_line_about_one_message_names_it_and_its_trace(world: Outbou
     assert {"m-1", "m-2", "m-3", "m-4", "m-5"} <= told.keys()
     assert {told[name]["trace_id"] for name in ("m-1", "m-2", "m-3", "m-5")} == {TRACE}
     assert told["m-4"]["trace_id"] == trace_id_of("", "m-4")
+
+
+async def test_what_nobody_foresaw_in_a_lane_names_its_messages_and_their_traces(world: Outbound) -> None:
+    """At most so many of them, and never the words of what went wrong."""
+    world.calendars.faults.append(KeyError("Dentist"))
+    await world.start()
+    with capture_logs() as lines:
+        await world.send(*(changed(f"i-{n}", id=f"m-{n}", traceparent=PARENT) for n in range(15)))
+        await world.settled()
+
+    line = next(line for line in lines if line["event"] == "outbound.fault" and "message_ids" in line)
+    assert set(line["message_ids"]) <= {f"m-{n}" for n in range(15)}
+    assert 1 <= len(line["message_ids"]) <= MESSAGES_NAMED
+    assert (set(line["trace_ids"]), line["integration_id"] is None) == ({TRACE}, False)
+    assert "Dentist" not in str(line)
 
 
 async def test_a_message_that_breaks_a_rule_is_told_under_its_own_trace(world: Outbound) -> None:

@@ -1,8 +1,9 @@
 """One request of a lane: budget first, then the re-check, then the writes and their answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 
 import structlog
 
@@ -39,6 +40,8 @@ from service.telemetry.spans import NO_SPAN, Span, begin, within
 log = structlog.get_logger(__name__)
 
 OUTBOUND_FAULT: EventName = "outbound.fault"
+MESSAGES_NAMED = 10
+"""Messages that one line of the log names at most."""
 LANE_FAULT_PAUSE_SECONDS = 1.0
 """Seconds that a lane waits when the store or the budget cannot be used."""
 
@@ -93,7 +96,7 @@ class Sender:
     def _rest(self, lane: Lane, tasks: Sequence[LinkTask], error: Exception) -> None:
         lane.give_back(tasks)
         if not isinstance(error, Transient):
-            log.error(OUTBOUND_FAULT, integration_id=lane.integration_id, exception=error_frames(error))
+            _say_fault(error, tasks or lane.waiting.values())
         asked = error.retry_after if isinstance(error, Transient) else None
         lane.not_before = self._state.clock.monotonic() + (asked or LANE_FAULT_PAUSE_SECONDS)
 
@@ -209,7 +212,7 @@ class Sender:
                 task.alone = True
             lane.give_back(tasks)
         else:
-            self._answer_all(tasks, _failed(error))
+            self._answer_all(tasks, _failed(error, tasks))
 
     async def _connected(self, lane: Lane, *, at_once: bool = False) -> bool | None:
         """What a look at the account says; None where it says nothing."""
@@ -218,7 +221,7 @@ class Sender:
         except Transient:
             return None
         except Exception as error:  # noqa: BLE001 -- no finding is a finding: nothing is known
-            log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
+            _say_fault(error, [*lane.flying.values(), *lane.waiting.values()])
             return None
 
     def _answer_all(self, tasks: Sequence[LinkTask], result: SendResult) -> None:
@@ -290,12 +293,24 @@ def _transient(reason: str) -> SendResult:
     return SendResult(kind=ResultKind.TRANSIENT, reason=reason, code=EXHAUSTED_CODE)
 
 
-def _failed(error: Exception) -> SendResult:
+def _say_fault(error: Exception, tasks: Collection[LinkTask]) -> None:
+    """Which integration, and the messages and traces that it concerned, the first of many."""
+    told = list(islice((task for task in tasks if task.message_id is not None), MESSAGES_NAMED))
+    log.error(
+        OUTBOUND_FAULT,
+        integration_id=next((task.integration_id for task in tasks), None),
+        message_ids=[task.message_id for task in told],
+        trace_ids=[task.trace_id for task in told if task.trace_id is not None],
+        exception=error_frames(error),
+    )
+
+
+def _failed(error: Exception, tasks: Sequence[LinkTask]) -> SendResult:
     """What the error means for each link of the request."""
     failure = failure_of(error)
     foreseen = failure.code != BUG_CODE
     if not foreseen:
-        log.error(OUTBOUND_FAULT, exception=error_frames(error))
+        _say_fault(error, tasks)
     return SendResult(
         kind=ResultKind.TRANSIENT if failure.transient else ResultKind.PERMANENT,
         reason=failure.reason,
