@@ -1,5 +1,6 @@
 """The words that ``integrations`` takes and says."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -57,12 +58,33 @@ def _range(option: str, text: str | None) -> dict[str, str] | None:
 
 
 def say_whole(form: JsonDocument, *, as_json: bool) -> None:
+    """A line for each thing that there is to say, in words."""
     if as_json:
         print_json(form)
         return
     for name, value in form.items():
-        if value is not None:
-            print_line(f"{name}: {value}")
+        for line in _lines(name, value):
+            print_line(line)
+
+
+def _lines(name: str, value: object) -> Iterator[str]:
+    """One, or where it holds groups one for each of these; none where nothing is said."""
+    if isinstance(value, dict) and any(isinstance(each, dict) for each in value.values()):
+        for inner, each in value.items():
+            yield from _lines(f"{name} {inner}", each)
+    elif value not in (None, [], {}):
+        yield f"{name}: {_words(value)}"
+
+
+def _words(value: object) -> str:
+    """As people read it: *create yes, update no*."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(each)}" for name, each in value.items() if each is not None)
+    if isinstance(value, list):
+        return "; ".join(_words(each) for each in value)
+    return str(value)
 
 
 def say_more(page: JsonDocument) -> None:

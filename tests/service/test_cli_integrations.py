@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -93,6 +94,29 @@ def test_operators_see_pause_and_resume_everyones_integrations(
     assert said("resume", ID)["active"] is True
     kinds = asyncio.run(_with_store(settings["DATABASE_URL"], _kinds))
     assert kinds == [("catch_up", "waiting", "calendar-sync")]
+
+
+RAW = re.compile(r"[\[{]'|datetime\.|\b(None|True|False)\b|<\w+[.:]")
+PRINTING = (
+    "integrations list", f"integrations show {ID}", f"integrations pause {ID}", f"integrations resume {ID}",
+    f"integrations sync {ID}", f"integrations runs {ID}", f"integrations log {ID}",
+    f"integrations agreement {ID}", f"integrations agreement {ID} --check", f"integrations watch {ID}",
+    f"integrations watching {ID}", f"integrations begin {ID}", f"integrations held {ID} --answer keep",
+    f"integrations delete {ID} --yes", "integrations forget-deleted --tenant acme --user u-17",
+    "dead-letters list", "sources list", "questions list --tenant acme", "record list", "record keys",
+    "sessions end --tenant acme --user u-17", "migrate --check", "integrations list --status held",
+)  # fmt: skip
+
+
+def test_every_command_prints_what_people_read(settings: dict[str, str], tmp_path: Path) -> None:
+    """No word of Python's, whatever the row holds; ``--json`` is for programs."""
+    said = {words: run(*words.split(), settings=settings, folder=tmp_path) for words in PRINTING}
+    raw = {words: one.stdout.decode() for words, one in said.items() if RAW.search(one.stdout.decode())}
+    assert raw == {}
+    assert [words for words, one in said.items() if one.returncode == 2] == []
+    shown = said[f"integrations show {ID}"].stdout.decode()
+    assert "\nsettings event_types: create yes, update no, delete no\n" in shown
+    assert "\nactive: yes\n" in shown
 
 
 def test_r47_the_log_of_an_integration_says_which_operator_switched_or_deleted_it(
