@@ -296,8 +296,11 @@ class Revoker(Protocol):
 
     async def revoke_profile(self, sub: str, profile_id: str, *, turn: Turn) -> None: ...
 
-    async def revoke_account(self, sub: str, *, erase: bool = False, turn: Turn) -> None:
-        """End all that the account allows; ``erase``: what is kept of the person there goes with it."""
+    async def revoke_account(self, sub: str, *, erase: bool = False, turn: Turn) -> bool:
+        """End all that the account allows; ``erase``: what is kept of the person there goes with it.
+
+        False where nothing was asked: no token of it is kept.
+        """
 
 
 class LinkedCalendars(EventReader, EventWriter, Revoker, Protocol):

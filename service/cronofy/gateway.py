@@ -122,14 +122,15 @@ class CronofyGateway:
         )
         await self._send(request)
 
-    async def revoke_account(self, sub: str, *, erase: bool = False, turn: Turn = LIVE_TURN) -> None:
+    async def revoke_account(self, sub: str, *, erase: bool = False, turn: Turn = LIVE_TURN) -> bool:
         """End the whole authorisation of an account; ``erase``: its data are forgotten there, too (R21, R41).
 
-        One that is gone already, or of which no token is kept, is no error.
+        One that is gone already is no error; False where no token of it is kept.
         """
         refresh_token = await self._tokens.refresh_token(sub)
         if refresh_token is not None:
             await self._oauth.revoke(refresh_token, erase=erase, turn=turn)
+        return refresh_token is not None
 
     async def request_permission(
         self, sub: str, calendar_id: str, redirect_uri: str, *, turn: Turn = LIVE_TURN

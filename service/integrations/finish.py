@@ -15,10 +15,11 @@ from service.integrations.run_requests import RunRange, request_run
 from service.integrations.settings_form import Choices, RetrieveOption, SendOption
 from service.integrations.watching import begin, end_watching, start_watching
 from service.store.engine.store import AsyncConnection, Store
-from service.store.integrations import listing, reads
+from service.store.integrations import held_imports, listing, reads
 from service.store.integrations.integrations import change, change_state, learn_anew, standing
 from service.store.integrations.listing import IntegrationView
 from service.store.links import agreement, moves
+from service.store.questions import absences
 from service.store.runs import runs
 
 OTHER_CALENDAR_CHOSEN = "Another calendar was chosen."
@@ -163,6 +164,8 @@ async def _save(
         values |= {"permission_answer": None}
         await reads.forget_reads(connection, known.id)
         await agreement.forget(connection, known.id)
+        await held_imports.forget_of(connection, known)
+        await absences.forget_of(connection, known)
         await runs.end_all(
             connection, known.id, reason=OTHER_CALENDAR_CHOSEN, at=await store.moment(connection)
         )

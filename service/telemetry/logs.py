@@ -58,6 +58,7 @@ EventName = Literal[
     # -- relay and pages --
     "relay.refused",  # a notice was not taken: the status it was answered with, and why
     "consent.left",  # Cronofy could not be asked to forget what nobody confirmed; it is asked again
+    "authorisation.left",  # a deleted integration's account may still be open to us: refused, or no answer
     "channel.missing",  # Cronofy's notices for an integration could not be asked for; the keeper asks again
     "texts.forgotten",  # what a person's deleted items said was blanked: how many items, who did it
     "record.not_genuine",  # a record of removal was changed since it was signed: which, why
@@ -67,7 +68,7 @@ EventName = Literal[
     # -- inbound --
     "copies.left_out",  # more copies of others lie at a page's moments than it is compared with
     # -- outbound --
-    "outbound.fault",  # something that nobody foresaw: its kind and frames, never its words
+    "outbound.fault",  # something that nobody foresaw: its kind, frames and messages, never its words
 ]
 """Every log event there is, each with its meaning."""
 

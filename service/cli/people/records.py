@@ -85,7 +85,7 @@ def verify(
     )
     for one in record["integrations"]:
         told = f"{one['copies_there']} copies were there, {one['copies_left']} are left"
-        ended = f"authorisation {one['authorisation']}"
+        ended = f"authorisation {one['authorisation'].replace('_', ' ')}"
         print_line(f"{one['integration_id']}  {one['provider']}  {told}; {ended}")
 
 

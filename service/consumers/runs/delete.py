@@ -1,11 +1,12 @@
 """What follows the deletion of an integration, in R21's order, one step a transaction."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from contracts.calendar import Integration, Status
-from contracts.errors import Permanent, Transient
+from contracts.errors import GrantRefused, Permanent, Transient
 from contracts.ports import Clock, Revoker
 from service.consumers.runs.steps import (
     FORGET_STEP,
@@ -18,9 +19,13 @@ from service.consumers.runs.steps import (
 )
 from service.integrations.run_requests import QUIET_STEP
 from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import held_imports
 from service.store.integrations.integrations import change
 from service.store.links import agreement, run_changes, tombstones
+from service.store.questions import absences
+from service.store.runs.farewells import LEFT_TO_OTHERS, Authorisation
 from service.store.runs.tally import RunTally
+from service.telemetry.logs import EventName
 
 DELETED_A_TRANSACTION = 200
 DELETION_POLL_SECONDS = 0.1
@@ -29,7 +34,10 @@ REMOVAL_POLL_SECONDS, FAREWELL_RETRY_SECONDS = 2.0, 30.0
 REMOVAL_LIMIT = timedelta(hours=24)
 FAREWELL_LIMIT = timedelta(hours=1)
 """Tokens are not kept for longer than this because Cronofy does not answer."""
+AUTHORISATION_LEFT: EventName = "authorisation.left"
 REMOVING_COPIES = "Removing what was added to the linked calendar."
+
+log = structlog.get_logger(__name__)
 
 
 class DeletionSteps:
@@ -134,13 +142,14 @@ class DeletionSteps:
 
     async def _forget(self, due: DueStep) -> None:
         """Close the channel, revoke profile and authorisation, erase the tokens: what nobody else needs."""
-        try:
-            await self._part(due)
-        except Transient:
-            if await self._age(due) < FAREWELL_LIMIT:
-                await self._progress.wait(due, seconds=FAREWELL_RETRY_SECONDS, now_doing="")
-                return
         mine = due.integration
+        try:
+            authorisation = await self._part(due, late=await self._age(due) >= FAREWELL_LIMIT)
+        except Transient:
+            await self._progress.wait(due, seconds=FAREWELL_RETRY_SECONDS, now_doing="")
+            return
+        if authorisation not in {"ended", LEFT_TO_OTHERS}:
+            log.warning(AUTHORISATION_LEFT, integration_id=mine.id, outcome=authorisation)
         async with self._store.begin() as connection:
             account = await tombstones.lock_account(connection, mine.sub)
             busy = await tombstones.deleting(connection, mine.sub) - {mine.id}
@@ -149,17 +158,21 @@ class DeletionSteps:
             await change(connection, mine.id, channel_id=None)
             await run_changes.forget_of(connection, mine.id)  # nothing of it can be undone any more
             await agreement.forget(connection, mine.id)
-            await self._go_on(connection, due, OVER_STEP)
+            await held_imports.forget_of(connection, mine)
+            await absences.forget_of(connection, mine)
+            await self._go_on(connection, due, OVER_STEP, authorisation=authorisation)
 
-    async def _part(self, due: DueStep) -> None:
+    async def _part(self, due: DueStep, *, late: bool) -> Authorisation:
+        """What became of the account's authorisation; raises Transient unless it is too late to ask again."""
         mine, cursor = due.integration, due.run.cursor
         if channel := cursor.get("channel"):
-            await _heedless(self._cronofy.close_channel(mine.sub, channel, turn=due.turn))
+            await _said(self._cronofy.close_channel(mine.sub, channel, turn=due.turn), late=late)
         again = await self._linked_again(mine)
         if cursor.get("last") and mine.profile_id not in again:
-            await _heedless(self._cronofy.revoke_profile(mine.sub, mine.profile_id, turn=due.turn))
+            await _said(self._cronofy.revoke_profile(mine.sub, mine.profile_id, turn=due.turn), late=late)
         if cursor.get("alone") and not again:
-            await _heedless(self._cronofy.revoke_account(mine.sub, turn=due.turn))
+            return await _said(self._cronofy.revoke_account(mine.sub, turn=due.turn), late=late)
+        return LEFT_TO_OTHERS
 
     async def _linked_again(self, mine: Integration) -> set[str]:
         """The profiles of the account that living integrations use by now."""
@@ -205,7 +218,16 @@ class DeletionSteps:
         )
 
 
-async def _heedless(farewell: Awaitable[None]) -> None:
-    """What Cronofy refuses now is gone already."""
-    with suppress(Permanent):
-        await farewell
+async def _said(farewell: Awaitable[bool | None], *, late: bool) -> Authorisation:
+    """What came of it; a grant that is refused has ended already."""
+    try:
+        asked = await farewell
+    except GrantRefused:
+        return "ended"
+    except Permanent:
+        return "refused"
+    except Transient:
+        if not late:
+            raise
+        return "unanswered"
+    return "unknown" if asked is False else "ended"

@@ -1,7 +1,7 @@
 """The record of what was removed when a person left: made and signed once all of it is done (R54)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,8 @@ from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import grants
 from service.store.links import tombstones
 from service.store.people import leavers
-from service.store.runs import runs
+from service.store.runs import farewells, runs
+from service.store.runs.farewells import LEFT_TO_OTHERS, Authorisation
 
 log = structlog.get_logger(__name__)
 
@@ -70,23 +71,26 @@ class LeaverRecords:
 
     async def _sign(self, row: Mapping[Any, Any]) -> bool:
         """Whether all of it was done."""
-        assert self._signer is not None
         async with self._store.begin() as connection:
             record = await _record(connection, row, at=await self._store.moment(connection))
             if record is not None:
-                await leavers.seal(connection, row["id"], self._signer.sign(record))
+                await self._seal(connection, row, record)
         return record is not None
+
+    async def _seal(self, connection: AsyncConnection, row: Mapping[Any, Any], record: JsonForm) -> None:
+        assert self._signer is not None
+        document, parts = self._signer.sign(record), _parts_to_keep(row)
+        await leavers.seal(connection, row["id"], document=document, parts=parts)
 
     async def sign_anew(self) -> int:
         """Sign with the newest key what an older one signed, in chunks; how many."""
-        assert self._signer is not None
         after, anew = "", 0
         while True:
             async with self._store.begin() as connection:
                 rows = await leavers.signed_after(connection, after=after, limit=SIGNED_A_ROUND)
                 for row in rows:
                     if (record := self._signed_before(row)) is not None:
-                        await leavers.seal(connection, row["id"], self._signer.sign(record))
+                        await self._seal(connection, row, record)
                         anew += 1
             if not rows:
                 return anew
@@ -144,7 +148,7 @@ async def _record(connection: AsyncConnection, row: Mapping[Any, Any], *, at: da
 
 
 async def _part(connection: AsyncConnection, part: Mapping[str, Any], *, kept: bool) -> JsonForm | None:
-    """``kept``: copies were to stay where they are."""
+    """``kept``: copies were to stay where they are. None while anything of the account is under way."""
     there, run_id = int(part["copies_there"]), part["run_id"]
     told = {
         "integration_id": part["integration_id"],
@@ -156,9 +160,24 @@ async def _part(connection: AsyncConnection, part: Mapping[str, Any], *, kept: b
     run = await runs.find(connection, run_id)
     if run is not None and not run.ended:
         return None
+    authorisation = await _authorisation(connection, run_id, part["sub"])
+    if authorisation is None:
+        return None
     left = there if kept else await tombstones.count_left(connection, part["integration_id"])
-    used = await grants.uses_account(connection, part["sub"])
-    return told | {
-        "copies_left": min(left, there),
-        "authorisation": "used_by_another" if used else "ended",
-    }
+    return told | {"copies_left": min(left, there), "authorisation": authorisation}
+
+
+async def _authorisation(connection: AsyncConnection, run_id: str, sub: str) -> Authorisation | None:
+    """What Cronofy said to whoever used the account last; None while that is still to come."""
+    if noted := await farewells.of_run(connection, run_id):
+        return noted
+    if await grants.uses_account(connection, sub):
+        return LEFT_TO_OTHERS
+    if await tombstones.deleting(connection, sub):
+        return None
+    return await farewells.of_account(connection, sub) or "unknown"
+
+
+def _parts_to_keep(row: Mapping[Any, Any]) -> Sequence[JsonForm]:
+    """What is still told once it is signed: not by which account Cronofy knows the person."""
+    return [{name: value for name, value in part.items() if name != "sub"} for part in row["parts"]]

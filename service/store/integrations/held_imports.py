@@ -136,6 +136,12 @@ async def want(connection: AsyncConnection, integration: Integration, uids: Iter
     await connection.execute(update(held_imports).where(*_of(integration), these).values(state=WANTED_IMPORT))
 
 
+async def forget_of(connection: AsyncConnection, integration: Integration) -> None:
+    """All of one integration's, on whichever calendar: nobody will be asked about them any more."""
+    mine = held_imports.c.integration_id == integration.id
+    await connection.execute(delete(held_imports).where(mine))
+
+
 async def forget(connection: AsyncConnection, integration: Integration, uids: Iterable[str]) -> None:
     """Nothing is to be decided about these any more."""
     these = among(connection, held_imports.c.event_uid, uids)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration, ItemRef
 from service.store.engine.sets import among
+from service.store.integrations import held_imports
 from service.store.integrations.integrations import change, integration_of
 from service.store.links import agreement, watched
 from service.store.links import run_changes as run_changes_of
@@ -17,7 +18,6 @@ from service.store.tables import (
     dead_letter_acts,
     dead_letters,
     deletions,
-    held_imports,
     integrations,
     items,
     links,
@@ -100,8 +100,7 @@ async def _forget_events(connection: AsyncConnection, integration: Integration, 
     await watched.forget(connection, integration.id)
     await questions.forget_of(connection, integration)
     await absences.forget_of(connection, integration)
-    held = held_imports.c.integration_id == integration.id
-    await connection.execute(delete(held_imports).where(held))
+    await held_imports.forget_of(connection, integration)
     key = prior_events.c.calendar_id, prior_events.c.event_key
     mine = prior_events.c.integration_id == integration.id
     chosen = (await connection.execute(select(*key).where(mine).limit(limit))).all()

@@ -38,10 +38,17 @@ async def unsigned(connection: AsyncConnection, *, after: str, limit: int) -> Se
     return (await connection.execute(wanted.limit(limit))).mappings().all()
 
 
-async def seal(connection: AsyncConnection, record_id: str, document: Mapping[str, Any]) -> None:
-    """Keep what was signed."""
+async def seal(
+    connection: AsyncConnection,
+    record_id: str,
+    *,
+    document: Mapping[str, Any],
+    parts: Sequence[Mapping[str, Any]],
+) -> None:
+    """Keep what was signed, and so much of what it was made of."""
     mine = leaver_records.c.id == record_id
-    await connection.execute(update(leaver_records).where(mine).values(document=document))
+    values = {"document": document, "parts": parts}
+    await connection.execute(update(leaver_records).where(mine).values(values))
 
 
 async def page(

@@ -188,5 +188,5 @@ async def forget_past(connection: AsyncConnection, *, before: datetime, limit: i
 
 
 async def forget_of(connection: AsyncConnection, integration: Integration) -> None:
-    """All of one integration's, whose owner asked to be forgotten (R41)."""
+    """All of one integration's, on whichever calendar: it is deleted, forgotten, or linked to another one."""
     await connection.execute(delete(absences).where(absences.c.integration_id == integration.id))

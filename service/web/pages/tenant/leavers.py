@@ -30,6 +30,9 @@ CHOICE_WORDS: labels.LabelTexts = Texts(
 AUTHORISATION_WORDS: labels.LabelTexts = Texts(
     {
         "ended": "The authorisation has ended.",
+        "refused": "Cronofy refused to end the authorisation.",
+        "unanswered": "Cronofy was asked to end the authorisation, and did not answer.",
+        "unknown": "Whether the authorisation has ended is not known: nothing was left to ask Cronofy with.",
         "used_by_another": "The authorisation stays, because another integration uses the account.",
         "kept": "The authorisation stays.",
     }
