@@ -14,6 +14,8 @@ branch_labels = None
 depends_on = None
 generation = 1
 """The version before can work on it: columns that it leaves empty."""
+loses = ("company_people.chosen_by", "company_people.chosen_at", "company_people.vouched")
+made_again = ("sessions.email_hash",)
 
 
 def upgrade() -> None:
