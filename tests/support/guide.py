@@ -1,5 +1,6 @@
 """The guide walked in a real browser: somebody's windows, the product as ``up --demo``, and the provider."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Collection
@@ -52,10 +53,12 @@ class GuideAddresses:
 
     async def delete_all(self, calendar_id: str, titles: Collection[str]) -> None:
         """What the person deletes in one go, told in one notice."""
-        await self.control("POST", "/faults", notice_delay=3.0)
-        for event in (await self.control("GET", f"/events?calendar_id={calendar_id}"))["events"]:
-            if event["summary"] in titles:
-                await self.control("DELETE", f"/calendars/{calendar_id}/events/{event['event_uid']}")
+        there = (await self.control("GET", f"/events?calendar_id={calendar_id}"))["events"]
+        uids = [event["event_uid"] for event in there if event["summary"] in titles]
+        await self.control("POST", "/faults", notice_delay=10.0)
+        await asyncio.gather(
+            *(self.control("DELETE", f"/calendars/{calendar_id}/events/{uid}") for uid in uids)
+        )
         await self.control("POST", "/faults", notice_delay=0.2)
 
     def let_a_minute_pass(self) -> None:
