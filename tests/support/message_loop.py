@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from contracts.envelope import RunRequested, encode
 from contracts.messages import COMMANDS_EXCHANGE, QUEUE_RUNS, RunData
 from contracts.ports import Outgoing
@@ -13,9 +15,8 @@ from service.broker.memory import MemoryBroker
 from service.consumers.failures import ReceivedMessage
 from service.consumers.loop import MessageLoop
 from service.store.engine.store import Store
-from service.store.messages import dead_letters
-from service.store.messages.dead_letters import LetterFilter
 from service.store.messages.inbox import record
+from service.store.tables import dead_letters
 from tests.support.clock import ManualClock
 from tests.support.waiting import until
 
@@ -79,9 +80,10 @@ class LoopUnderTest:
         )
 
     async def letters(self) -> list[dict[str, Any]]:
+        """As they are kept, the newest first; a list of them shows less."""
+        query = select(dead_letters).order_by(dead_letters.c.id.desc())
         async with self.store.read() as connection:
-            page = await dead_letters.page(connection, LetterFilter())
-        return [dict(row) for row in page.rows]
+            return [dict(row) for row in (await connection.execute(query)).mappings()]
 
     async def settle(self, message_id: str) -> None:
         await until(lambda: message_id in self.settled, what=f"settling of {message_id}")
