@@ -34,7 +34,7 @@ PROBE_TURN = Turn(integration_id=PROBE, tenant_id=PROBE)
 OTHER_ROUTE = "/…"
 _FIXED = (
     "/oauth/token", "/oauth/token/revoke", "/v1/application_calendars", "/v1/batch", "/v1/calendars",
-    "/v1/channels", "/v1/events", "/v1/permissions", "/v1/userinfo",
+    "/v1/channels", "/v1/events", "/v1/permissions", "/v1/service_account_authorizations", "/v1/userinfo",
 )  # fmt: skip
 ROUTES = {
     **{re.compile(re.escape(route)): route for route in _FIXED},
