@@ -95,7 +95,7 @@ async def test_r48_a_watching_integration_that_is_not_connected_needs_its_person
 async def test_watching_r43_remembers_no_more_than_one_person_may_have(
     ann: TwoPeopleWithRuns, *, whole: bool
 ) -> None:
-    """What is new then is neither kept nor said, by any reading; what is remembered or linked is judged as ever."""
+    """What is new then is neither kept nor said, by any reading; what is known is judged as ever."""
     ann.add_event("Lunch")
     await noticed(ann)
     assert not (await seen(ann)).full
