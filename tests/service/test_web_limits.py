@@ -40,8 +40,11 @@ UNPACED = {
     "POST /sessions/end-all",
     "POST /sessions/{session_id}/end",
     "POST /calendar-sync/connect/{consent_id}",
+    "POST /calendar-sync/company-answers/{person_id}",
 }
-"""Whoever has made too many changes can still sign in and out, and answer what Cronofy was asked for them."""
+"""Whoever has made too many changes can still sign in and out, and answer what Cronofy was asked for them.
+
+What Cronofy itself answers is nobody's change."""
 TYPED = {"title": "Visit Łódź", "start_day": "2026-12-03", "end_day": "2026-12-03", "all_day": "on"}
 
 

@@ -15,6 +15,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from service.store.messages.burying import bury
 from service.store.tables import dead_letters, runs
 from tests.support.knobs import examples
+from tests.support.known_things import a_record
 from tests.support.letters import a_letter
 from tests.support.office import Office
 from tests.support.questioned import asked_of
@@ -82,6 +83,7 @@ async def _something_of_everything(office: Office) -> Mapping[str, list[str]]:
         "run": [row["id"] for row in await office.rows(runs)],
         "key": [f"appointment:{one['id']}" for one in items],
         "letter_id": [row["id"] for row in await office.rows(dead_letters)],
+        "record_id": [await a_record(office)],
         "question_id": [await asked_of(office, integration_id) for _ in range(9)],
     }
 

@@ -128,6 +128,7 @@ async def connect_acme(office: Office) -> None:
     """A company calendar of acme that is connected, without Cronofy."""
     async with office.store.begin() as connection:
         await add_company(
-            connection, tenant_id="acme", stage="connected", sub="ser_1", connected_by="boss",
-            connected_at=office.clock.now(), event_types=EVENTS, item_types=ITEMS, locked=[],
+            connection, tenant_id="acme", stage="connected", sub="ser_1", provider_name="exchange",
+            domain="fabrikam.example", connected_by="boss", connected_at=office.clock.now(),
+            event_types=EVENTS, item_types=ITEMS, locked=[],
         )  # fmt: skip

@@ -25,15 +25,11 @@ async def known_things(office: Office) -> KnownThings:
     added = await office.client.post(f"{API}/my-calendar/items", json=ITEM, headers=office.bearer())
     async with office.store.begin() as connection:
         await bury(connection, [a_letter()], now=office.clock.now())
-    act_id, record_id = str(uuid4()), str(uuid4())
+    act_id, record_id = str(uuid4()), await a_record(office)
     async with office.store.begin() as connection:
         await add_act(
             connection, id=act_id, tenant_id="acme", act="pause", who="boss", at=office.clock.now(),
             integration_ids=[mine],
-        )  # fmt: skip
-        await add_record(
-            connection, id=record_id, tenant_id="acme", user_id="u-98", left_at=office.clock.now(),
-            said_by="Vorex", choice="keep", parts=[], document=RecordSigner([KEY]).sign({"integrations": []}),
         )  # fmt: skip
     await connect_acme(office)
     (run,), (letter,) = await office.rows(runs), await office.rows(dead_letters)
@@ -60,6 +56,17 @@ async def known_things(office: Office) -> KnownThings:
         "{schema}": "item-changed.json",
     }
     return KnownThings(ids=ids, forms=forms(letter["id"], calendar_id))
+
+
+async def a_record(office: Office) -> str:
+    """Of somebody who has left acme, and of whom nothing was linked; its id."""
+    record_id = str(uuid4())
+    async with office.store.begin() as connection:
+        await add_record(
+            connection, id=record_id, tenant_id="acme", user_id="u-98", left_at=office.clock.now(),
+            said_by="Vorex", choice="keep", parts=[], document=RecordSigner([KEY]).sign({"integrations": []}),
+        )  # fmt: skip
+    return record_id
 
 
 def forms(letter_id: str, calendar_id: str) -> Mapping[str, Any]:

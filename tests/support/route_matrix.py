@@ -297,7 +297,7 @@ class KnownThings:
         for name, known in self.ids.items():
             path = path.replace(name, known)
         if path.startswith("/my-calendar/item"):
-            path += f"?key={self.ids['{key:path}']}"
+            path += f"?key={self.ids['{key:path}']}&times=1~2026-12-03"
         return f"{path}/style.css" if path == "/static" else path
 
     def body(self, path: str) -> Any:
