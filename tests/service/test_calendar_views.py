@@ -17,11 +17,13 @@ from service.web.tokens import Visitor
 from tests.service.test_web_pages_calendar import GLYPHS, keep, messages
 from tests.support.office import Office, open_office
 from tests.support.pages import Browser, ShownPage
+from tests.support.worst_texts import counting_seconds
 
 HOME = "/my-calendar"
 WEEK = f"{HOME}?week=2026-12-03"
 CROWD = 10_000
-PAGE_SECONDS = 0.1
+PAGE_COUNTS = 4_000_000
+"""Counting so far takes about 100 ms."""
 
 
 @pytest.fixture
@@ -335,7 +337,7 @@ async def _crowd(store: Store) -> None:
 
 
 async def test_every_view_is_quick_with_ten_thousand_items(office: Office) -> None:
-    """In processor time, for other work on this machine is none of it."""
+    """In processor time, beside what counting takes on this machine at this moment."""
     await _crowd(office.store)
     await office.sign_in()
     for query in ("month=2026-12", "week=2026-12-03", "day=2026-12-03", "agenda=2026-12-03", "q=Item 77"):
@@ -345,4 +347,4 @@ async def test_every_view_is_quick_with_ten_thousand_items(office: Office) -> No
             answer = await office.client.get(f"{HOME}?{query}", headers={"Accept": "text/html"})
             took.append(time.process_time() - began)
             assert answer.status_code == 200
-        assert min(took) < PAGE_SECONDS, (query, took)
+        assert min(took) < counting_seconds(PAGE_COUNTS), (query, took)

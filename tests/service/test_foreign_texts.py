@@ -1,13 +1,18 @@
 """R43: no text makes any process work longer than its length asks for, or raises what nobody foresaw."""
 
-import time
-
 import pytest
 
 from tests.support.foreign_texts import FED, ROOT, public_functions
 from tests.support.knobs import FULL
 from tests.support.own_texts import OWN_TEXTS
-from tests.support.worst_texts import BEGINNINGS, MIB, longest_work, steeper_than_linear, worst_text
+from tests.support.worst_texts import (
+    BEGINNINGS,
+    MIB,
+    counting_seconds,
+    longest_work,
+    steeper_than_linear,
+    worst_text,
+)
 
 LONGEST = MIB if FULL else MIB // 16
 """What is quadratic takes minutes at 1 MiB, and shows at a sixteenth of that."""
@@ -62,17 +67,6 @@ def test_r43_no_text_takes_longer_than_counting_to_two_millions(name: str) -> No
         if taken < fed.calls * counting_seconds():
             return
     pytest.fail(f"{kind}: {taken:.3f} s of processor time")
-
-
-def counting_seconds() -> float:
-    """The least of some tries: nothing makes work less than it is."""
-
-    def count() -> float:
-        began = time.process_time()
-        sum(1 for _ in range(2_000_000))
-        return time.process_time() - began
-
-    return min(count() for _ in range(5))
 
 
 def test_r43_the_measure_tells_quadratic_work_from_linear() -> None:

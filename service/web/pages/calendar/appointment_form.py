@@ -13,7 +13,7 @@ from contracts.times import ONE_DAY, usual_length
 from contracts.vorex import DescriptionFormat
 from handlers.texts.html_text import html_to_text
 from service.web.catalogue import gettext, grouped
-from service.web.pages.calendar.days import clock_time, days_touched, read_day
+from service.web.pages.calendar.days import days_touched, read_day
 from service.web.pages.calendar.local_times import OddTime, instant_of, odd_time
 from service.web.pages.form import FieldErrors, FormSubmission
 
@@ -69,9 +69,9 @@ class AppointmentForm:
             title=content.title,
             all_day=content.all_day,
             start_day=first.isoformat() if first else "",
-            start_time=clock_time(content.start, zone),
+            start_time=_field_time(content.start, zone),
             end_day=_end_day(content.end, last, zone),
-            end_time=clock_time(content.end, zone),
+            end_time=_field_time(content.end, zone),
             start_choice=_choice_of(content.start, zone),
             end_choice=_choice_of(content.end, zone),
             location=content.location or "",
@@ -227,6 +227,11 @@ class AppointmentForm:
         odd = odd_time(day, at, zone)
         chosen = odd.chosen(self._choice(field)) if odd is not None else None
         return chosen or instant_of(day, at, zone)
+
+
+def _field_time(at: date | None, zone: ZoneInfo) -> str:
+    """As a field for a time takes it; which of two it is, the choice beside it says."""
+    return f"{at.astimezone(zone):%H:%M}" if isinstance(at, datetime) else ""
 
 
 def _choice_of(at: date | None, zone: ZoneInfo) -> str:

@@ -114,7 +114,7 @@ def is_bar(start: InstantOrDay, end: InstantOrDay | None) -> bool:
     return isinstance(end, datetime) and end - start >= ONE_DAY
 
 
-def clock_time(at: date | None, zone: ZoneInfo, locale: LocalePreferences = DEFAULT_PREFERENCES) -> str:
+def clock_time(at: date | None, zone: ZoneInfo, locale: LocalePreferences) -> str:
     """Hours and minutes there, said where the clock shows them a second time; empty for a whole day (R49)."""
     if not isinstance(at, datetime):
         return ""
