@@ -75,12 +75,10 @@ async def begin(
     """
     known = shown.integration
     now = await store.moment(connection)
-    known_since = None  # until when all that was there is known, where it ever was
+    await change(connection, known.id, baseline_at=None, known_since=None)
     if known.watching_since is not None:
         since = known.watching_since - BEGAN_TO_WATCH_OVERLAP
-        known_since = max(known.baseline_at, since) if known.baseline_at is not None else None
         await reads.notice(connection, known.id, since, now=now.timestamp())
-    await change(connection, known.id, baseline_at=None, known_since=known_since)
     await end_watching(connection, known)
     retrieve, send = _range(shown.retrieve), _range(shown.send)
     run_id = None

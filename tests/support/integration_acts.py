@@ -53,7 +53,12 @@ async def deactivate(here: TwoPeopleWithRuns) -> None:
 
 
 async def watch(here: TwoPeopleWithRuns) -> None:
-    """From now on it only says what it would do; *activate* begins."""
+    """From now on it only says what it would do; *activate* begins.
+
+    Where rows do not say when they were made, *Begin* takes what is unknown for older than Finish.
+    """
+    if here.people.world.faults.sparse_events:
+        here.people.toggled.add("ann")
     with suppress(Refusal, Transient):
         await here.switching.watch(ANN, here.mine)
 
