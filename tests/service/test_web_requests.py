@@ -15,7 +15,6 @@ from contracts.envelope import LARGEST_BODY
 from tests.support.office import HERE, Office, open_office
 from tests.support.pages import BROWSER
 from tests.support.routes import addresses
-from tests.support.waiting import elsewhere
 
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -154,12 +153,9 @@ async def test_r43_the_sign_that_no_database_keeps_is_refused_on_every_route(
             if not one.unsafe:
                 answer = await _ask(office, one.method, one.path, Oddity(query=query.encode()))
                 _check(answer, one)
-            names = {part.strip("{}").partition(":")[0] for part in one.template.split("/") if "{" in part}
-            for name in names:
-                for odd in addresses(office.app, {"integration_id": mine, name: where}):
-                    if (odd.method, odd.template) == (one.method, one.template):
-                        sent = Oddity(body=f"answer=link&to={where}".encode(), headers=FORM)
-                        _check(await _ask(office, odd.method, odd.path, sent), odd)
+            for odd in one.each_with(where):
+                sent = Oddity(body=f"answer=link&to={where}".encode(), headers=FORM)
+                _check(await _ask(office, odd.method, odd.path, sent), odd)
 
 
 async def test_r43_odd_headers_are_answered_on_every_route(unhurried: Office) -> None:
@@ -172,10 +168,9 @@ async def test_r43_odd_headers_are_answered_on_every_route(unhurried: Office) ->
     "odd", ["%00", "%ff", "%ED%A0%80", "..%2f..", "%2e%2e", "a" * 5_000, "%25", "%0d%0a", "%D9%A3"]
 )
 async def test_r43_odd_paths_are_answered_on_every_route(odd: str, unhurried: Office) -> None:
-    for known in ("integration_id", "run", "letter_id", "key", "tab", "verb"):
-        for one in addresses(unhurried.app, {known: odd}):
-            if one.path != one.template:
-                _check(await _ask(unhurried, one.method, one.path, Oddity()), one)
+    for one in addresses(unhurried.app):
+        for odd_one in one.each_with(odd):
+            _check(await _ask(unhurried, one.method, odd_one.path, Oddity()), odd_one)
 
 
 async def test_no_request_is_led_to_the_host_that_it_names(unhurried: Office) -> None:
@@ -211,34 +206,28 @@ async def _longest(office: Office, odd: Oddity) -> float:
     kind=st.sampled_from([*FORM.values(), *MULTIPART.values(), *JSON.values(), "", "text/plain", "a/b; c"]),
     query=st.text(st.characters(codec="ascii", exclude_categories=["C", "Z"]), max_size=60).map(str.encode),
 )
-def test_r43_any_bytes_are_answered(body: bytes, kind: str, query: bytes, sqlite_url: str) -> None:
-    elsewhere(_tried(body, kind, query, sqlite_url))
-
-
-async def _tried(body: bytes, kind: str, query: bytes, url: str) -> None:
+async def test_r43_any_bytes_are_answered(body: bytes, kind: str, query: bytes, unhurried: Office) -> None:
     """As they come from the wire, past what a client would mend."""
-    async with open_office(url) as office:
-        office.count_no_changes()
-        for method, path in (
-            ("POST", "/my-calendar/new"),
-            ("GET", "/my-calendar"),
-            ("POST", "/api/v1/my-calendar/items"),
-        ):
-            headers = [(b"content-type", kind.encode()), (b"accept", b"text/html"), (b"host", b"sync.test")]
-            headers += [(name.lower().encode(), value.encode()) for name, value in office.bearer().items()]
-            told: list[Message] = []
-            scope: Scope = {
-                "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-                "path": path, "raw_path": path.encode(), "query_string": query, "headers": headers,
-                "scheme": "http", "server": ("sync.test", 80), "client": ("127.0.0.1", 1), "root_path": "",
-            }  # fmt: skip
-            sent: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    for method, path in (
+        ("POST", "/my-calendar/new"),
+        ("GET", "/my-calendar"),
+        ("POST", "/api/v1/my-calendar/items"),
+    ):
+        headers = [(b"content-type", kind.encode()), (b"accept", b"text/html"), (b"host", b"sync.test")]
+        headers += [(name.lower().encode(), value.encode()) for name, value in unhurried.bearer().items()]
+        told: list[Message] = []
+        scope: Scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
+            "path": path, "raw_path": path.encode(), "query_string": query, "headers": headers,
+            "scheme": "http", "server": ("sync.test", 80), "client": ("127.0.0.1", 1), "root_path": "",
+        }  # fmt: skip
+        sent: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-            async def receive(sent: list[Message] = sent) -> Message:
-                return sent.pop() if sent else {"type": "http.disconnect"}
+        async def receive(sent: list[Message] = sent) -> Message:
+            return sent.pop() if sent else {"type": "http.disconnect"}
 
-            async def send(message: Message, told: list[Message] = told) -> None:
-                told.append(message)
+        async def send(message: Message, told: list[Message] = told) -> None:
+            told.append(message)
 
-            await office.app(scope, receive, send)
-            assert told[0]["status"] < 500, (method, path)
+        await unhurried.app(scope, receive, send)
+        assert told[0]["status"] < 500, (method, path)
