@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test faults mutants check texts audit licences sbom fix bench up dependencies rabbitmq standards prometheus secrets postgresql
 VENV := .venv
+# Hundreds of processes that tests start import the same modules: each is compiled once, whatever the machine says.
+export PYTHONDONTWRITEBYTECODE :=
 STANDARDS := build/standards
 # Tests side by side, each worker with servers of its own: four on two processors too, for half of the time a
 # test waits (about 0.7 GB of memory each). One by one on a broker that was given.
