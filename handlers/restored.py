@@ -10,7 +10,7 @@ from contracts.vorex import ItemContent, ItemType
 from handlers import link_states
 from handlers.echo import may_have_made, touched_since_removal
 from handlers.edits import edited_item, masked_event, read_only_code
-from handlers.fingerprints import differing_fields, fingerprints_of_event
+from handlers.fingerprints import TIME_FIELDS, differing_fields, fingerprints_of_copy, fingerprints_of_event
 from handlers.judgement import Judgement, LinkedRow, item_after_change
 from handlers.log_entries import RowLog
 from handlers.plan import let_go_fingerprint
@@ -90,12 +90,16 @@ def _revived(row: LinkedRow) -> Judgement:
 def _edited(row: LinkedRow, read: Fingerprints) -> set[str]:
     if not row.integration.event_types.update:
         return set()
-    return differing_fields(read, _own(row.content))
+    return _unlike(row, read, row.content)
 
 
-def _own(content: ItemContent) -> Fingerprints:
-    fields = compose(content)
-    return fingerprints_of_event(fields, content) if fields else {}
+def _unlike(row: LinkedRow, read: Fingerprints, content: ItemContent) -> set[str]:
+    """In which fields the event is other than the item; an item without a date lacks its time in any case."""
+    if compose(content) is not None:
+        return differing_fields(read, fingerprints_of_copy(content))
+    times = set(TIME_FIELDS)
+    dated = edited_item(content, row.event, times)
+    return times | differing_fields(read, fingerprints_of_copy(dated))
 
 
 def _living_item(row: LinkedRow, fields: set[str]) -> Item:
@@ -112,7 +116,7 @@ def _living_item(row: LinkedRow, fields: set[str]) -> Item:
 
 def _aligned(row: LinkedRow, item: Item, read: Fingerprints) -> Link:
     assert item.content is not None
-    still = differing_fields(read, _own(item.content))
+    still = _unlike(row, read, item.content)
     link = link_states.align(_seen(row), item, read, last_read=read, differs=bool(still))
     rewritten = row.link.origin is Origin.OURS and still and row.integration.event_types.update
     return link_states.rewrite(link, now=row.reading.now) if rewritten else link

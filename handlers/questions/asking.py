@@ -10,6 +10,7 @@ from handlers.fingerprints import (
     TIME_FIELDS,
     are_same,
     differing_fields,
+    fingerprints_of_copy,
     fingerprints_of_event,
     usual_end,
 )
@@ -17,7 +18,6 @@ from handlers.judgement import Judgement, LinkedRow
 from handlers.log_entries import RowLog
 from handlers.plan import question_print
 from handlers.questions.windows import is_open_call, leaves_window
-from handlers.texts.compose import compose
 
 MOVED_AND_ASKED = (
     "Moved in the linked calendar to a time that Vorex does not allow; nothing is changed on either side "
@@ -43,8 +43,7 @@ def still_asked(row: LinkedRow, seen: Link) -> Judgement | None:
     ``seen``: the link, which knows that the row was read.
     """
     read = fingerprints_of_event(row.event, row.content)
-    fields = compose(row.content)
-    own = fingerprints_of_event(fields, row.content) if fields else {}
+    own = fingerprints_of_copy(row.content)
     if row.gone or not is_open_call(row.content) or not differing_fields(read, own) or not _leaves(row):
         return None
     told = are_same(read, row.link.last_read)

@@ -103,6 +103,29 @@ def test_r5_what_was_moved_meanwhile_comes_with_update(update: bool, origin: Ori
     assert (done.link.differs, done.link.state) == (not update, LinkState.AGREED)
 
 
+@pytest.mark.parametrize("update", [True, False])
+@pytest.mark.parametrize("title", ["Call", "Call back"])
+def test_r5_what_lost_its_date_meanwhile_gets_that_of_its_event_with_update(title: str, update: bool) -> None:
+    """Vorex took the date off, which its calendar cannot show; without Update both sides differ (R51)."""
+    item = an_imported_item()
+    link = an_external_link(item)
+    assert item.content is not None
+    undated = replace(item, content=item.content.model_copy(update={"start": None, "end": None}))
+    lost, ended = deleted_there(undated, link)
+    row = an_event(summary=title)
+
+    done = judged(row, ended, lost, event_types=EventTypes(create=False, update=update, delete=True))
+
+    assert done.item is not None
+    assert done.item.content is not None
+    assert (done.item.content.start, done.item.content.end) == (
+        (row.start, row.end) if update else (None, None)
+    )
+    assert (done.item.content.title == title) is (update or title == item.content.title)
+    assert done.link is not None
+    assert done.link.differs is not update
+
+
 def test_r13_what_the_title_lacks_when_it_is_back_is_written_again() -> None:
     """The item has the account's name, the event was restored without it."""
     item = an_item(account_name="Acme")
