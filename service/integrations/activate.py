@@ -1,6 +1,7 @@
 """*Active*: the switch of an integration, which may also only watch (G11, R20)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -98,7 +99,10 @@ class IntegrationSwitch:
             if known.active is not on or known.watching:
                 now = await self._store.moment(connection)
                 await self._turn(connection, shown, on=on, now=now, delay=delay)
-                await logs.log(connection, [noted or _by_owner(known, _act(known, on=on))], now=now)
+                entry = noted or _by_owner(known, _act(known, on=on))
+                if known.watching:
+                    entry = replace(entry, code=Code.OK)  # what only watched is begun by no Undo (R50)
+                await logs.log(connection, [entry], now=now)
             return await owned_integration(connection, owner, integration_id)
 
     async def _turn(

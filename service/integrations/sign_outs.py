@@ -52,14 +52,15 @@ def _entry(integration_id: str, order: SignOutOrder) -> LogEntry:
         action=LogAction.NONE,
         outcome=Outcome.DONE,
         code=Code.OK,
-        reason=_said(order.who),
+        reason=signed_out_words(order.who),
         message_id=order.message_id,
         trace_id=order.trace_id,
         attempt=order.attempt,
     )
 
 
-def _said(who: str | None) -> str:
+def signed_out_words(who: str | None) -> str:
+    """What the log says; None: the person."""
     return SIGNED_OUT_THEMSELVES if who is None else f"Signed out everywhere by {who}."
 
 

@@ -20,6 +20,10 @@ from contracts.calendar import (
 )
 from contracts.vorex import ItemType
 from handlers.undoing.recorded import ChangedSide, ChangeKind, RunChange
+from service.integrations.activate import IntegrationSwitch
+from service.integrations.sign_outs import SignOutOrder, sign_out
+from service.integrations.tenants.acts import noted_act
+from service.store.integrations.listing import Owner
 from service.store.items import items as item_rows
 from service.store.links import run_changes
 from service.store.logs import logs
@@ -282,3 +286,50 @@ async def test_r50_what_only_watched_is_not_begun_by_an_undo_from_the_log(office
     for asked in ("trigger=real_time", "trigger=all", "trigger=all&q=eactivated", "trigger=all&q=Set+to"):
         page = await browser.open(f"/calendar-sync/{mine}/logs?{asked}")
         assert not [one.label for form in page.forms for one in form.buttons if "Undo" in one.label]
+
+
+async def _undone_by(office: Office, integration_id: str) -> list[str]:
+    """What the log offers to undo."""
+    await office.sign_in(iat=office.clock.now().timestamp())
+    page = await Browser(client=office.client).open(f"/calendar-sync/{integration_id}/logs?trigger=real_time")
+    return [one.label for form in page.forms for one in form.buttons if "Undo" in one.label]
+
+
+@pytest.mark.parametrize("by", ["u-17", "boss"])
+async def test_r50_a_deactivation_is_undone_from_the_log_also_after_signing_out_everywhere(
+    office: Office, by: str
+) -> None:
+    """What else the log says of the person since has switched nothing."""
+    office.count_no_changes()
+    mine = await office.finished()
+    await office.post(
+        f"/api/v1/integrations/{mine}/deactivate", by, role="administrator" if by == "boss" else "user"
+    )
+    assert await _undone_by(office, mine) == ["Undo: activate again"]
+
+    for order in (SignOutOrder(who=None), SignOutOrder(who="Vorex", trigger=Trigger.REAL_TIME)):
+        async with office.store.begin() as connection:
+            at = await office.store.now(connection)
+            await sign_out(office.store, connection, ("acme", "u-17"), order, at=at)
+        await office.clock.pass_time(seconds=5)
+
+    assert await _undone_by(office, mine) == ["Undo: activate again"]
+
+
+@pytest.mark.parametrize("by", ["administrator", "operator"])
+async def test_r50_what_somebody_else_paused_while_it_watched_is_begun_by_no_undo(
+    office: Office, by: str
+) -> None:
+    """It had written nothing on either side; who owns it may set it to watching again, or begin."""
+    office.count_no_changes()
+    mine = await office.finished()
+    await office.post(f"/api/v1/integrations/{mine}/watch")
+    if by == "operator":
+        noted = noted_act("operator olga", "pause", mine)
+        await IntegrationSwitch(office.store).deactivate(
+            Owner(tenant_id=None, user_id=None), mine, noted=noted
+        )
+    else:
+        await office.post(f"/api/v1/integrations/{mine}/deactivate", "boss", role="administrator")
+
+    assert await _undone_by(office, mine) == []

@@ -1,7 +1,7 @@
 """Pauses, resumes and deletes a tenant's integrations, one or many, in the name of whoever does it (R47)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from contracts.calendar import (
@@ -209,8 +209,6 @@ class TenantActs:
             await self._deletion.delete(actor.owner, known.id, copies=copies, noted=noted)
             return None
         if verb == "pause":
-            if known.watching:
-                noted = replace(noted, code=Code.OK)  # what only watched is not begun by an Undo (R50)
             return await self._switch.deactivate(actor.owner, known.id, noted=noted)
         if verb == "watch":
             return await self._switch.watch(actor.owner, known.id, noted=noted)

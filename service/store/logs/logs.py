@@ -1,6 +1,6 @@
 """Reading an integration's log, page by page, newest first (G14, R27)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -258,10 +258,16 @@ def _of_item(integration_id: str, trigger: Trigger, ref: str) -> Select[tuple[st
     return select(newest.c.id).where(newest.c.item_ref == ref)
 
 
-async def switched_off(connection: AsyncConnection, integration_id: str) -> str | None:
-    """The entry that says that it was deactivated; None where it was switched otherwise since."""
+async def switched_off(
+    connection: AsyncConnection, integration_id: str, *, passed_over: Iterable[str]
+) -> str | None:
+    """The entry that says that it was deactivated; None where it was switched otherwise since.
+
+    ``passed_over``: how reasons begin that speak of no switch.
+    """
     entry, newest = log_entries.c, list[RowMapping]()
-    about = entry.item_type.is_(None), entry.direction == Direction.TO_LINKED_CALENDAR
+    about = [entry.item_type.is_(None), entry.direction == Direction.TO_LINKED_CALENDAR]
+    about += [~entry.reason.startswith(one, autoescape=True) for one in passed_over]
     for trigger in (Trigger.REAL_TIME, Trigger.OPERATOR):
         rows = await connection.execute(
             select(entry.id, entry.code)

@@ -16,9 +16,9 @@ from service.integrations.runs import (
     run_counts,
     why_passed_over,
 )
+from service.integrations.telling.switched_off import switched_off
 from service.store.engine.paging import Page
 from service.store.integrations.listing import IntegrationView
-from service.store.logs import logs
 from service.store.logs.logs import LogFilter
 from service.store.runs.runs import ENDED_STATES, PERSONS_RUNS, RunRow
 from service.web import labels
@@ -113,10 +113,8 @@ async def _reached(services: WebServices, visitor: Visitor, found: LogRows) -> C
 
 async def _switched_off(services: WebServices, shown: IntegrationView) -> str | None:
     """The entry by which its deactivation is undone while it rests; what watched begins by no Undo (R50)."""
-    if shown.integration.at_work:
-        return None
     async with services.store.read() as connection:
-        return await logs.switched_off(connection, shown.integration.id)
+        return await switched_off(connection, shown.integration)
 
 
 @router.get("/logs.csv")
