@@ -25,7 +25,7 @@ from service.store.tables.company_stages import STEPS_A_ROUND, PersonStage
 from tests.support.company import COMPANY, EVENTS, ITEMS, Company, open_company
 
 ANN, BOB = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example"
-EXCHANGE = "POST /oauth/token"
+EXCHANGE, REVOCATION = "POST /oauth/token", "POST /oauth/token/revoke"
 
 
 @pytest.fixture
@@ -292,3 +292,57 @@ async def test_company_grant_of_a_domain_that_cannot_be_kept_is_given_back(
     assert tokens == ([] if row["sub"] is None else [row["sub"]])
     async with office.store.read() as connection:
         assert await company_of(connection, "acme") is not None
+
+
+async def test_r45_what_was_made_half_way_goes_with_the_address_that_vorex_names(small: Company) -> None:
+    """Whoever turns out to have another mailbox keeps nothing that would open somebody else's."""
+    office = small.office
+    await small.connect()
+    await small.choose("mallory, eve@fabrikam.example")
+
+    async def refuse() -> None:
+        office.world.faults.change(next_errors=1, error_status=503)
+
+    office.wire.meanwhile["POST /v1/permissions"] = refuse
+    await small.steps(3)
+    half_way = await small.person("mallory")
+    assert (half_way["stage"], half_way["answer"]) == ("granted", None)
+
+    await office.sign_in("mallory", email="mallory@fabrikam.example")
+    await office.clock.pass_time(3600)
+    await small.steps(3)
+    assert await small.stages() == {"mallory": ("failed", "other_address")}
+    assert [row["id"] for row in await office.rows(integrations) if row["deleted_at"] is None] == []
+    assert "eve@fabrikam.example" not in (await office.client.get("/calendar-sync")).text
+
+
+async def test_company_grant_is_given_back_once_cronofy_answers_again(small: Company) -> None:
+    """An outage at that moment leaves no permission behind that nobody holds."""
+    office = small.office
+    await small.connect()
+    await small.choose(ANN)
+    await small.choose(BOB)
+    await office.parts.company_steps.round()
+    await office.world.rest()
+
+    async def then() -> None:
+        async def leaves() -> None:
+            await leave(small, "ann")
+
+        office.wire.meanwhile[EXCHANGE] = leaves
+
+    office.wire.meanwhile[EXCHANGE] = then
+    office.wire.broken.add(REVOCATION)
+    await office.parts.company_steps.round()
+    assert REVOCATION in office.wire.asked
+    office.wire.broken.clear()
+    await small.send(f"{COMPANY}/retry")
+    await small.choose("ann, eve@fabrikam.example")
+    assert (await small.person("ann"))["answer"] is not None
+
+    for _ in range(4):
+        await office.clock.pass_time(60)
+        await small.steps(1)
+    (ann,) = [one for one in office.world.accounts.values() if "ann@fabrikam.example" in str(one.email)]
+    assert ann.revoked
+    assert all(row["answer"] is None for row in await office.rows(company_people))

@@ -105,8 +105,8 @@ async def _checked(
 
 
 async def _may_again(connection: AsyncConnection, person: CompanyPerson) -> bool:
-    """Whether they are neither connected nor on the way."""
-    if person.stage in WORKED_ON:
+    """Whether they are neither connected nor on the way, and nothing is still to be given back for them."""
+    if person.stage in WORKED_ON or person.answer is not None:
         return False
     if person.stage != PersonStage.CONNECTED:
         return True

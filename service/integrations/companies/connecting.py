@@ -106,7 +106,16 @@ class PeopleConnected:
             await self._standing.settle(person, PersonStage.ALREADY)
         elif taken or person.vouched is False:
             await self._standing.fail(person, "taken" if taken else "other_address")
-        return already or bool(taken) or person.vouched is False
+        hindered = already or bool(taken) or person.vouched is False
+        if hindered:
+            await self._end_half_made(person)
+        return hindered
+
+    async def _end_half_made(self, person: CompanyPerson) -> None:
+        """Its owner could finish what was made for them before anybody knew that it may not be theirs."""
+        half_made = await self._known(person.integration_id)
+        if half_made is not None and half_made.finished_at is None:
+            await self._ending.delete(half_made.id, "keep")
 
     async def _person(self, person: CompanyPerson) -> Person:
         async with self._store.read() as connection:

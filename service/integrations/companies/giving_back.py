@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from contracts.cronofy_accounts import TokenGrant
-from contracts.errors import SyncError
+from contracts.errors import Permanent, SyncError
 from contracts.ports import GrantKeeper, Turn, Urgency
 from service.cronofy.gateway import CronofyGateway
 from service.store.engine.store import Store
@@ -17,12 +17,16 @@ class GrantsReturned:
     def __init__(self, *, store: Store, gateway: CronofyGateway, keeper: GrantKeeper) -> None:
         self._store, self._gateway, self._keeper = store, gateway, keeper
 
-    async def give_back(self, grant: TokenGrant) -> None:
-        """End a grant that was refused, unless anything lives on its account."""
+    async def give_back(self, grant: TokenGrant, *, patient: bool = False) -> None:
+        """End a grant that was refused, unless anything lives on its account.
+
+        ``patient``: raises Transient where Cronofy cannot be asked now; else it is asked once, for nobody is
+        there to ask again.
+        """
         if grant.sub is None or await self._is_used(grant.sub):
             return
         if grant.refresh_token is not None:
-            with suppress(SyncError):  # it was refused, and what is refused has nobody to wait for
+            with suppress(Permanent if patient else SyncError):
                 await self._gateway.revoke_grant(grant.refresh_token)
         await self._keeper.forget(grant.sub)
 

@@ -31,7 +31,7 @@ class PeoplesStanding:
             since = await self._store.moment(connection)
             gone: dict[str, str | float | None] = dict.fromkeys(("due_at", "state_hash", "answer"))
             if person.stage == PersonStage.GRANTED and stage is not PersonStage.CONNECTED:
-                gone = {"due_at": await self._store.now(connection), "state_hash": None}
+                gone = {"due_at": await self._store.now(connection), "state_hash": None, "attempts": 0}
             return await company_people.advance_person(
                 connection, person, stage, since=since, **{**gone, **values}
             )
@@ -70,11 +70,15 @@ class PeoplesStanding:
         profile = Profile.parse(person.profile or {})
         return self._keeper.unseal(person.answer or "", sub=person.sub or "", profile=profile)
 
-    async def give_back(self, person: CompanyPerson) -> None:
+    async def give_back_in_time(self, person: CompanyPerson) -> None:
+        """The same. Raises Transient where Cronofy cannot be asked, but at the last of many tries."""
+        await self.give_back(person, patient=person.attempts < MOST_TRIES)
+
+    async def give_back(self, person: CompanyPerson, *, patient: bool = False) -> None:
         """Of who is settled and not connected, no grant lives on."""
         if person.answer is not None:
             with suppress(WrongKeys):  # what no key opens nobody can give back
-                await self._returning.give_back(self.grant_of(person))
+                await self._returning.give_back(self.grant_of(person), patient=patient)
         async with self._store.begin() as connection:
             stage = PersonStage(person.stage)
             await company_people.advance_person(connection, person, stage, answer=None, due_at=None)

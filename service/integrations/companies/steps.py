@@ -50,7 +50,7 @@ class CompanySteps:
         await self._each(PersonStage.ANSWERED, self._asking.exchange)
         await self._each(PersonStage.GRANTED, self._connect)
         for stage in SETTLED:
-            await self._each(stage, self._standing.give_back)
+            await self._each(stage, self._standing.give_back_in_time)
 
     async def _due(self, stage: PersonStage) -> Sequence[CompanyPerson]:
         async with self._store.read() as connection:

@@ -162,10 +162,13 @@ async def stop_people(connection: AsyncConnection, tenant_id: str) -> Sequence[s
 
 
 async def retry_failed(connection: AsyncConnection, tenant_id: str, *, now: float, since: datetime) -> int:
-    """Everybody who failed, but who has left, is asked for once more, for a new grant; how many."""
+    """Everybody who failed is asked for once more, for a new grant; how many.
+
+    But who has left, and for whom there still is a grant that is to be given back.
+    """
     table = company_people.c
-    stays = func.coalesce(table.reason, "") != LEFT_VOREX
-    mine = (table.tenant_id == tenant_id, table.stage == PersonStage.FAILED, stays)
+    may = (func.coalesce(table.reason, "") != LEFT_VOREX, table.answer.is_(None))
+    mine = (table.tenant_id == tenant_id, table.stage == PersonStage.FAILED, *may)
     result = await connection.execute(
         update(company_people)
         .where(*mine)
@@ -200,7 +203,7 @@ async def leave(
         return False
     has_grant = table.stage.in_((PersonStage.GRANTED, PersonStage.FAILED)) & table.answer.is_not(None)
     settled = {"stage": PersonStage.FAILED, "reason": LEFT_VOREX, "since": at, "state_hash": None}
-    returned = {"answer": case((has_grant, table.answer)), "due_at": case((has_grant, now))}
+    returned = {"answer": case((has_grant, table.answer)), "due_at": case((has_grant, now)), "attempts": 0}
     await connection.execute(update(company_people).where(*mine).values(**settled, **returned))
     return before in WORKED_ON
 
