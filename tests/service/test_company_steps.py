@@ -1,5 +1,6 @@
 """The steps to a connected person begin again, end with whoever leaves, and hinder nobody else (R44, R54)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
@@ -11,6 +12,7 @@ from sqlalchemy import delete, insert, update
 from contracts.errors import SyncError
 from service.demo.simulator.api import grants
 from service.integrations.leavers.leaving import BY_MESSAGE, Leaver, Leaving, end_integrations
+from service.store.integrations.integrations import load
 from service.store.integrations.sealed_tokens import SealedTokens
 from service.store.people.companies import add_company, company_of
 from service.store.people.company_people import add_people, due_people
@@ -23,6 +25,7 @@ from service.store.tables import (
 )
 from service.store.tables.company_stages import STEPS_A_ROUND, PersonStage
 from tests.support.company import COMPANY, EVENTS, ITEMS, Company, open_company
+from tests.support.locks import until_blocked
 
 ANN, BOB = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example"
 EXCHANGE, REVOCATION = "POST /oauth/token", "POST /oauth/token/revoke"
@@ -152,6 +155,24 @@ async def test_r54_who_leaves_while_their_company_connects_them_is_not_connected
     assert (await company.stages())["ann"] == ("failed", "left")
     if stage == "granted":
         assert [one.revoked for one in office.world.accounts.values()].count(True) == 1
+
+
+async def test_r54_an_erasure_and_a_leaver_do_not_wait_for_each_other(postgresql_url: str) -> None:
+    """On the engine where two transactions can write at the same time."""
+    async with open_company(postgresql_url) as company:
+        office = company.office
+        await company.connect()
+        await company.choose(ANN)
+        await company.steps(4)
+        (mine,) = await office.rows(integrations)
+        await office.parts.erasure.begin(mine["sub"])
+        async with office.store.begin() as leaving:
+            await leaving.execute(update(company_people).values(stage="failed"))
+            erasing = asyncio.ensure_future(office.parts.erasure.round())
+            await until_blocked(office.store, erasing)
+            await load(leaving, [mine["id"]], lock=True)
+        assert await erasing == 0
+        assert await company.stages() == {}
 
 
 async def test_r54_who_was_chosen_after_they_left_is_connected(small: Company) -> None:

@@ -17,6 +17,7 @@ from service.store.integrations import grants
 from service.store.integrations.integrations import change, integration_of, standing
 from service.store.items import items
 from service.store.links import erasing, tombstones
+from service.store.people import company_people
 from service.store.runs import runs
 
 ERASED_A_TRANSACTION = 200
@@ -67,6 +68,7 @@ class Erasure:
         left, rounds = len(due), TRANSACTIONS_A_ROUND
         for integration, since in due:
             if await self._left_account(integration, since):
+                await self._forget_person(integration)
                 while rounds > 0:
                     rounds -= 1
                     if await self._some(integration):
@@ -90,6 +92,11 @@ class Erasure:
                 return False
         await self._tokens.forget(integration.sub)
         return True
+
+    async def _forget_person(self, integration: Integration) -> None:
+        """Alone: whoever ends them as leaving has their row before their integrations."""
+        async with self._store.begin() as connection:
+            await company_people.forget_person(connection, integration)
 
     async def _some(self, integration: Integration) -> bool:
         """A few hundred texts; whether nothing is left that names anybody."""

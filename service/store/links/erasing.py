@@ -12,7 +12,6 @@ from service.store.integrations import held_imports
 from service.store.integrations.integrations import change, integration_of
 from service.store.links import agreement, watched
 from service.store.links import run_changes as run_changes_of
-from service.store.people import company_people
 from service.store.questions import absences, questions
 from service.store.tables import (
     dead_letter_acts,
@@ -121,4 +120,3 @@ async def finish(connection: AsyncConnection, integration: Integration) -> None:
         listed_calendars=None,
         erasing_since=None,
     )
-    await company_people.forget_person(connection, integration)
