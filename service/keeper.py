@@ -19,8 +19,8 @@ from service.operations import DeadLetters
 from service.store.engine import leases, purge
 from service.store.engine.counting import HourlyCount
 from service.store.engine.store import AsyncConnection, Store
+from service.store.integrations import account_names, integrations, listing, tenants
 from service.store.integrations import delays as delays_of
-from service.store.integrations import integrations, listing, tenants
 from service.store.items import deleted_texts
 from service.store.links import run_changes, tombstones
 from service.store.messages import outbox, replays
@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 MINUTE_SECONDS, HOUR_SECONDS = 60.0, 3600.0
 SENT_ROWS_KEPT_SECONDS = 86_400.0
 COMPARED_WITHIN = timedelta(hours=1)
+TOMBSTONES_KEPT = 90 * ONE_DAY
 CHORE_LEASE_SECONDS = 30.0
 """A keeper that was killed is replaced after this, and a beat."""
 CHORE_LEASE_PREFIX = "keeper:"
@@ -272,7 +273,22 @@ def daily_reads(store: Store) -> Chore:
 
 def old_tombstones(store: Store) -> Chore:
     """Pairs of deleted integrations are kept for ninety days (R21)."""
-    return _chore(store, "old tombstones", _step(tombstones.forget), 90 * ONE_DAY, every=HOUR_SECONDS)
+    return _chore(store, "old tombstones", _step(tombstones.forget), TOMBSTONES_KEPT, every=HOUR_SECONDS)
+
+
+def old_account_names(store: Store) -> Chore:
+    """Whose account a deleted integration used is kept for as long as its tombstones (R21)."""
+    after = ""
+
+    async def work() -> None:
+        nonlocal after
+        async with store.begin() as connection:
+            before = await store.moment(connection) - TOMBSTONES_KEPT
+            after = await account_names.forget_some(
+                connection, after=after, before=before, limit=ROWS_A_CHUNK
+            )
+
+    return Chore(name="old account names", every=HOUR_SECONDS, work=work)
 
 
 def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Chore:

@@ -17,6 +17,7 @@ from service.keeper import (
     lost_calendars,
     lost_channels,
     missing_channels,
+    old_account_names,
     old_outbox_rows,
     old_tombstones,
     operation_samples,
@@ -59,5 +60,6 @@ def keepers_chores(
         operation_samples(Samples(store, Vitals(store, depths), data_centre=data_centre).take),
         old_outbox_rows(store),
         old_tombstones(store),
+        old_account_names(store),
         *forgetting(store, inbox_days=settings.inbox_retention_days, log_days=settings.log_retention_days),
     )

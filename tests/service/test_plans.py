@@ -23,6 +23,7 @@ from service.keeper import (
     due_runs,
     forgetting,
     lost_calendars,
+    old_account_names,
     old_tombstones,
     runs_at_a_standstill,
     unread_notices,
@@ -227,6 +228,7 @@ async def test_no_chore_of_the_keeper_reads_a_table_from_end_to_end(grown: str) 
             delays(store),
             lost_calendars(store, Nobody().catch_up),
             old_tombstones(store),
+            old_account_names(store),
             *forgetting(store, inbox_days=30, log_days=90),
         ):
             with watching(store) as watch, counting(store) as changed:
