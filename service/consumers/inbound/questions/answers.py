@@ -34,7 +34,7 @@ from handlers.questions.standing import gone_from_sight
 from service.consumers.inbound.pages import PageWriter
 from service.integrations.refusals import Conflict, Unknown
 from service.store.engine.paging import Page
-from service.store.engine.store import AsyncConnection, Store
+from service.store.engine.store import AsyncConnection, IntegrityError, Store
 from service.store.integrations import integrations
 from service.store.items import items
 from service.store.links import links
@@ -157,13 +157,7 @@ class DispatcherQuestions:
             judged = _taken_back(case)
             if judged is None:
                 raise Conflict("not_editable", "The call has changed since the answer.")
-            item = judged.item or case.item
-            if not await questions.open_again(
-                connection,
-                asked.id,
-                reopened=asked.answer == "put_back",
-                content_print=question_print(item.content),
-            ):
+            if not await _open_again(connection, asked, judged.item or case.item):
                 raise Conflict("not_editable", "The question is settled otherwise by now.")
             await self._save(connection, case, judged, TAKEN_BACK_SAID.format(who.named))
         return await self.find(who.tenant_id, question_id)
@@ -204,6 +198,19 @@ class DispatcherQuestions:
             )
             for one in found
         ]
+
+
+async def _open_again(connection: AsyncConnection, asked: Question, item: Item) -> bool:
+    """Whether it was answered still. Raises Conflict where the same is asked in this very moment."""
+    try:
+        return await questions.open_again(
+            connection,
+            asked.id,
+            reopened=asked.answer == "put_back",
+            content_print=question_print(item.content),
+        )
+    except IntegrityError:
+        raise Conflict("not_editable", ASKED_SINCE) from None
 
 
 def _answered(case: _Case, answer: QuestionAnswer) -> Judgement:
