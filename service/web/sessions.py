@@ -76,6 +76,7 @@ class Sessions:
     ) -> str:
         """A new session, in the caller's transaction; what its cookie holds."""
         key, now = new_key(), await self._store.now(connection)
+        await hear_address(self._store, connection, visitor.tenant_id, visitor.user_id, visitor.email)
         await listing.speak(
             connection,
             visitor.tenant_id,
@@ -102,7 +103,6 @@ class Sessions:
             seen_at=now,
             until=now + SESSION_LIFE.total_seconds(),
         )
-        await hear_address(self._store, connection, visitor.tenant_id, visitor.user_id, visitor.email)
         return key
 
     async def find(self, key: str) -> Visitor:

@@ -337,6 +337,28 @@ async def test_r45_what_was_made_half_way_goes_with_the_address_that_vorex_names
     assert "eve@fabrikam.example" not in (await office.client.get("/calendar-sync")).text
 
 
+@pytest.mark.parametrize("asked", ["POST /v1/permissions", "GET /v1/calendars"])
+async def test_r45_an_address_that_vorex_names_while_people_are_connected_counts(
+    small: Company, asked: str
+) -> None:
+    """For whoever is next in the same round, and for whom it is named between two requests of their own."""
+    office = small.office
+    await small.connect()
+    others = [BOB] if asked == "POST /v1/permissions" else []
+    await small.choose(*others, "mallory, eve@fabrikam.example")
+    await small.steps(1)
+
+    async def sign_in() -> None:
+        await office.sign_in("mallory", email="mallory@fabrikam.example")
+
+    office.wire.meanwhile[asked] = sign_in
+    await small.steps(2)
+    assert asked not in office.wire.meanwhile
+    assert (await small.stages())["mallory"] == ("failed", "other_address")
+    living = [row["user_id"] for row in await office.rows(integrations) if row["deleted_at"] is None]
+    assert living == ["bob"] * len(others)
+
+
 async def test_company_grant_is_given_back_once_cronofy_answers_again(small: Company) -> None:
     """An outage at that moment leaves no permission behind that nobody holds."""
     office = small.office

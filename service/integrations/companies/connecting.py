@@ -82,15 +82,34 @@ class PeopleConnected:
                 return
             await self._allow_changes(company, person, calendar)
             await self._people.finish(who, integration_id, _choices(company, calendar))
-        if not await self._standing.settle(
-            person, PersonStage.CONNECTED, integration_id=integration_id, reason=None
-        ):
-            await self._ending.delete(integration_id, "keep")  # it was ended meanwhile
-            return
-        said = VOUCHED_SAID if person.vouched else CHOSEN_SAID
+        if not await self._settled(company, person, integration_id):
+            await self._standing.fail(person, "other_address")  # where they still stand as they did
+            await self._ending.delete(integration_id, "keep")
+
+    async def _settled(self, company: CompanyRow, person: CompanyPerson, integration_id: str) -> bool:
+        """Note it, and say in the log on whose word.
+
+        False where it was ended meanwhile, or Vorex has named another address.
+        """
         async with self._store.begin() as connection:
-            chosen_by = person.chosen_by or company.connected_by
+            now = await company_people.find_person(connection, person.id)
+            if now is None or now.vouched is False:
+                return False
+            values = dict.fromkeys(("due_at", "reason", "state_hash", "answer"))
+            since = await self._store.moment(connection)
+            if not await company_people.advance_person(
+                connection,
+                person,
+                PersonStage.CONNECTED,
+                integration_id=integration_id,
+                since=since,
+                **values,
+            ):
+                return False
+            said = VOUCHED_SAID if now.vouched else CHOSEN_SAID
+            chosen_by = now.chosen_by or company.connected_by
             await log_act(self._store, connection, integration_id, said.format(chosen_by))
+        return True
 
     async def _is_hindered(self, person: CompanyPerson) -> bool:
         """Whether the mailbox is linked already, or is not theirs; then that is noted."""
@@ -102,14 +121,15 @@ class PeopleConnected:
             wanted = {person.email: person.user_id}
             others = company_mailboxes.mailboxes_of_others
             taken = await others(connection, person.tenant_id, wanted, stages=())
+            elsewhere = await company_people.is_elsewhere(connection, person)
+        if not (already or taken or elsewhere):
+            return False
         if already:
             await self._standing.settle(person, PersonStage.ALREADY)
-        elif taken or person.vouched is False:
+        else:
             await self._standing.fail(person, "taken" if taken else "other_address")
-        hindered = already or bool(taken) or person.vouched is False
-        if hindered:
-            await self._end_half_made(person)
-        return hindered
+        await self._end_half_made(person)
+        return True
 
     async def _end_half_made(self, person: CompanyPerson) -> None:
         """Its owner could finish what was made for them before anybody knew that it may not be theirs."""

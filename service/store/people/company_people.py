@@ -214,13 +214,19 @@ async def vouch(
     """Note whether the mailbox is the one that Vorex names for them; whom it concerns, where that is new."""
     table = company_people.c
     mine = (table.tenant_id == tenant_id, table.user_id == user_id)
-    row = (await connection.execute(select(*_PERSON).where(*mine))).mappings().first()
+    row = (await connection.execute(select(*_PERSON).where(*mine).with_for_update())).mappings().first()
     if row is None or row["vouched"] == (row["email"].lower() == email.lower()):
         return None
     person = replace(CompanyPerson(**row), vouched=row["email"].lower() == email.lower())
     same = (table.id == person.id, table.email == person.email)
     await connection.execute(update(company_people).where(*same).values(vouched=person.vouched))
     return person
+
+
+async def is_elsewhere(connection: AsyncConnection, person: CompanyPerson) -> bool:
+    """Whether Vorex names another address for them by now."""
+    found = await connection.scalar(select(company_people.c.vouched).where(company_people.c.id == person.id))
+    return found is False
 
 
 async def forget_person(connection: AsyncConnection, integration: Integration) -> None:
