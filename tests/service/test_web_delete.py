@@ -8,7 +8,7 @@ import pytest
 from contracts.calendar import ItemRef
 from contracts.vorex import Action
 from handlers.undoing.recorded import ChangedSide, ChangeKind, RunChange
-from service.keeper import old_account_names, old_tombstones
+from service.keeper import old_tombstones
 from service.store.links import run_changes
 from service.store.tables import credentials, integrations, links, runs
 from service.store.tables import run_changes as run_changes_table
@@ -210,28 +210,6 @@ class TestDeletion:
         await ann.people.clock.pass_time(timedelta(days=2).total_seconds())
         await old_tombstones(ann.home.store).work()
         assert await ann.her_links() == []
-
-    async def test_r21_no_account_is_named_beyond_its_tombstones(self, ann: TwoPeopleWithRuns) -> None:
-        """Neither it nor its calendar; of who still has one linked all stays."""
-        await _settled(ann)
-        await ann.home.integration("bob@example.com", calendar_name="Bobs")
-        whole = await ann.row()
-        await ann.delete()
-        await ann.rest()
-        forgetting = old_account_names(ann.home.store)
-        await ann.people.clock.pass_time(timedelta(days=89).total_seconds())
-        await forgetting.work()
-        assert (await ann.row())["profile_name"] == whole["profile_name"]
-
-        await ann.people.clock.pass_time(timedelta(days=2).total_seconds())
-        await forgetting.work()
-        assert (await ann.row())["profile_name"] == whole["profile_name"], "its tombstones are still there"
-        await old_tombstones(ann.home.store).work()
-        await forgetting.work()
-        named = {name for name, value in (await ann.row()).items() if "ann@example.com" in str(value)}
-        assert named == set()
-        assert whole["sub"] not in [row["sub"] for row in await ann.rows(integrations)]
-        assert "bob@example.com" in [row["profile_name"] for row in await ann.rows(integrations)]
 
 
 class TestLinkingAgain:

@@ -90,9 +90,12 @@ async def test_r27_a_bug_of_the_settling_is_told_without_its_words(world: Outbou
 
     world.calendars.before = stumble
     with capture_logs() as lines:
-        await world.send(changed())
+        await world.send(changed(id="m-1"))
 
     assert await _told(world, lines) == [TOLD]
+    faults = [line for line in lines if line["event"] == "outbound.fault"]
+    assert len(faults) == 2
+    assert all("m-1" in str(line) for line in faults), "whose answers they were"
     assert [line["reason"] for line in lines if line["event"] == "message.settled"] == [TOLD]
 
 

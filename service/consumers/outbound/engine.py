@@ -20,7 +20,7 @@ from service.consumers.outbound.claims import Claims
 from service.consumers.outbound.intake import Intake
 from service.consumers.outbound.relief import end_long_waits, make_room
 from service.consumers.outbound.scheduler import Scheduler
-from service.consumers.outbound.sender import OUTBOUND_FAULT, Sender
+from service.consumers.outbound.sender import OUTBOUND_FAULT, Sender, say_fault
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.consumers.outbound.transaction_b import TransactionB
 from service.consumers.outbound.window import WindowEntry
@@ -325,7 +325,7 @@ class OutboundConsumer:
             self._state.replies[:0] = replies
             raise
         except Exception as error:  # noqa: BLE001 -- one of them: found by taking each alone
-            log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
+            say_fault(error, [reply.task for reply in replies])
             await self._apart(replies, through)
 
     async def _apart(self, replies: Sequence[TaskResult], through: Sequence[WindowEntry]) -> None:

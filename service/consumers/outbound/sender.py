@@ -96,7 +96,7 @@ class Sender:
     def _rest(self, lane: Lane, tasks: Sequence[LinkTask], error: Exception) -> None:
         lane.give_back(tasks)
         if not isinstance(error, Transient):
-            _say_fault(error, tasks or lane.waiting.values())
+            say_fault(error, tasks or lane.waiting.values())
         asked = error.retry_after if isinstance(error, Transient) else None
         lane.not_before = self._state.clock.monotonic() + (asked or LANE_FAULT_PAUSE_SECONDS)
 
@@ -221,7 +221,7 @@ class Sender:
         except Transient:
             return None
         except Exception as error:  # noqa: BLE001 -- no finding is a finding: nothing is known
-            _say_fault(error, [*lane.flying.values(), *lane.waiting.values()])
+            say_fault(error, [*lane.flying.values(), *lane.waiting.values()])
             return None
 
     def _answer_all(self, tasks: Sequence[LinkTask], result: SendResult) -> None:
@@ -293,7 +293,7 @@ def _transient(reason: str) -> SendResult:
     return SendResult(kind=ResultKind.TRANSIENT, reason=reason, code=EXHAUSTED_CODE)
 
 
-def _say_fault(error: Exception, tasks: Collection[LinkTask]) -> None:
+def say_fault(error: Exception, tasks: Collection[LinkTask]) -> None:
     """Which integration, and the messages and traces that it concerned, the first of many."""
     told = list(islice((task for task in tasks if task.message_id is not None), MESSAGES_NAMED))
     log.error(
@@ -310,7 +310,7 @@ def _failed(error: Exception, tasks: Sequence[LinkTask]) -> SendResult:
     failure = failure_of(error)
     foreseen = failure.code != BUG_CODE
     if not foreseen:
-        _say_fault(error, tasks)
+        say_fault(error, tasks)
     return SendResult(
         kind=ResultKind.TRANSIENT if failure.transient else ResultKind.PERMANENT,
         reason=failure.reason,
