@@ -25,8 +25,9 @@ from service.operations.sources import Sources
 from service.store.engine.store import Store
 from service.store.integrations.changes_made import ChangesMade
 from service.web.dependencies import WebServices
+from service.web.pace.peoples_requests import PeoplesRequests
+from service.web.pace.rehearsal_pace import RehearsalPace
 from service.web.paths import PERMISSION_PATH
-from service.web.rehearsal_pace import RehearsalPace
 from service.web.sessions import Sessions
 from service.web.tokens import TokenMaker
 
@@ -76,6 +77,7 @@ def make_web_services(
         changes=ChangesMade(store),
         tokens=TokenMaker(sign_in_secrets, clock=clock),
         sessions=Sessions(store),
+        requests=PeoplesRequests(),
         clock=clock,
         public_url=public_url,
         vorex_url=vorex_url,

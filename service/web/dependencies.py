@@ -44,10 +44,11 @@ from service.telemetry.logs import EventName
 from service.web.catalogue import gettext
 from service.web.cookies import cookie_of
 from service.web.locales import preferences_of
+from service.web.pace.peoples_requests import PeoplesRequests
+from service.web.pace.rehearsal_pace import RehearsalPace
 from service.web.problems import NoEntry
-from service.web.rehearsal_pace import RehearsalPace
 from service.web.rendering import format_seconds
-from service.web.sessions import Sessions
+from service.web.sessions import Sessions, meet
 from service.web.tokens import SESSION_COOKIE, BadToken, Role, TokenMaker, Visitor, VouchedToken
 
 FORM_TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105 -- a header's name
@@ -86,6 +87,7 @@ class WebServices:
     changes: ChangesMade
     tokens: TokenMaker
     sessions: Sessions
+    requests: PeoplesRequests
     clock: Clock
     public_url: str
     vorex_url: str | None = None
@@ -180,14 +182,34 @@ async def visitor_of(request: Request) -> Visitor:
     services = services_of(request)
     try:
         if authorization := request.headers.get("Authorization"):
-            return await _vouched_for(services, services.tokens.bearer(_bearer(authorization)))
-        if cookie := session_cookie(request):
-            visitor = await services.sessions.find(cookie)
-            _check_origin(request, visitor)
-            return visitor
+            visitor = await _vouched_for(services, services.tokens.bearer(_bearer(authorization)))
+            return await admitted(request, visitor)
     except BadToken as error:
         raise unauthorized(error) from None
-    raise NoEntry
+    visitor = await session_visitor(request)
+    _check_origin(request, visitor)
+    return visitor
+
+
+async def session_visitor(request: Request) -> Visitor:
+    """Whoever the session cookie names, when it is their request's turn (R43); 401 where it names nobody."""
+    if (cookie := session_cookie(request)) is None:
+        raise NoEntry
+    try:
+        visitor = await services_of(request).sessions.find(cookie)
+    except BadToken as error:
+        raise unauthorized(error) from None
+    return await admitted(request, visitor)
+
+
+async def admitted(request: Request, visitor: Visitor) -> Visitor:
+    """The visitor, when it is their request's turn; 429 where too many wait before it (R43)."""
+    try:
+        await services_of(request).requests.admit(request, visitor)
+    except HTTPException:
+        meet(request, visitor)  # whom the error's page greets: nothing more is asked for who asks too much
+        raise
+    return visitor
 
 
 async def _vouched_for(services: WebServices, token: VouchedToken) -> Visitor:

@@ -13,6 +13,7 @@ from service.integrations.refusals import FieldError
 from service.web.catalogue import speaking
 from service.web.cookies import forget_said
 from service.web.locales import ENGLISH, Language, language_of
+from service.web.pace.peoples_requests import give_back_place
 from service.web.paths import API_ROOT
 from service.web.problems import bug_response, invalid_response, problem_response
 
@@ -52,7 +53,10 @@ class ResponseGuard:
             await self._app(scope, receive, send)
             return
         with speaking(_language(scope)):
-            await self._guard(scope, receive, send)
+            try:
+                await self._guard(scope, receive, send)
+            finally:
+                give_back_place(scope)
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False

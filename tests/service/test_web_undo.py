@@ -28,7 +28,7 @@ from service.store.items import items as item_rows
 from service.store.links import run_changes
 from service.store.logs import logs
 from service.store.tables import held_imports, integrations, runs
-from service.web.rehearsal_pace import REHEARSALS_AT_ONCE, SECONDS_A_REHEARSAL
+from service.web.pace.rehearsal_pace import REHEARSALS_AT_ONCE, SECONDS_A_REHEARSAL
 from tests.builders import an_item
 from tests.support.office import Office
 from tests.support.pages import Browser

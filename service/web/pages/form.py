@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 
 from contracts.limits import MOST_DIGITS
 from service.web.catalogue import gettext
-from service.web.dependencies import check_pace, services_of, session_cookie, unauthorized, visitor_of
+from service.web.dependencies import check_pace, services_of, session_cookie, session_visitor, visitor_of
 from service.web.error_page import TOKEN_FIELD, keep_unsent
 from service.web.problems import NoEntry
 from service.web.sessions import greet
-from service.web.tokens import BadToken, Visitor
+from service.web.tokens import Visitor
 
 FieldErrors = dict[str, str]
 """A sentence beside each field that cannot stay so."""
@@ -128,13 +128,9 @@ def _vouched(request: Request, form: FormSubmission) -> bool:
 
 async def _sender(request: Request) -> Visitor:
     """Whoever the cookie names: a page's form proves its origin by its token, not by a header."""
-    cookie = session_cookie(request)
-    if cookie is None or "Authorization" in request.headers:
+    if session_cookie(request) is None or "Authorization" in request.headers:
         return await visitor_of(request)
-    try:
-        return await services_of(request).sessions.find(cookie)
-    except BadToken as error:
-        raise unauthorized(error) from None
+    return await session_visitor(request)
 
 
 PageVisitor = Annotated[Visitor, Depends(_guest)]

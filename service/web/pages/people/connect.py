@@ -19,6 +19,7 @@ from service.web.dependencies import (
     SignedInVisitor,
     WebServices,
     session_cookie,
+    session_visitor,
     visitor_of,
 )
 from service.web.error_page import TOKEN_FIELD
@@ -30,7 +31,7 @@ from service.web.paths import CALLBACK_PATH, CONNECT_PATH, INTEGRATIONS_PATH
 from service.web.problems import NoEntry
 from service.web.rendering import render_page
 from service.web.sessions import greet
-from service.web.tokens import BadToken, Visitor
+from service.web.tokens import Visitor
 
 STATE_COOKIE = "calendar_sync_state"
 ANSWER_LINK = "link"
@@ -141,13 +142,11 @@ async def reconnected(
 
 async def _visitor_or_none(request: Request, *, form: bool = False) -> Visitor | None:
     """Who is signed in; a form proves by its own token that a page of ours sent it."""
-    services = request.app.state.services
     try:
-        if form and "Authorization" not in request.headers and (cookie := session_cookie(request)):
-            found: Visitor = await services.sessions.find(cookie)
-            return found
+        if form and "Authorization" not in request.headers and session_cookie(request):
+            return await session_visitor(request)
         return await visitor_of(request)
-    except (NoEntry, BadToken):
+    except NoEntry:
         return None
 
 
