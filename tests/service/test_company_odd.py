@@ -1,0 +1,46 @@
+"""Names and addresses that an administrator gives are plain ones, whatever is sent (R43)."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.company import ADMINISTRATOR, COMPANY, Company, open_company
+
+API = "/api/v1/company-calendar/people"
+ODD = {
+    "zero": "\0",
+    "direction": "\u202e",
+    "mark": "\u200f",
+    "isolate": "\u2066",
+    "escape": "\x1b[2J",
+    "bell": "\x07",
+    "delete": "\x7f",
+    "another escape": "\x9b2J",
+    "nothing to see": "\u200b",
+    "tag": "\U000e0041",
+    "private": "\ue000",
+    "no character": "\uffff",
+}
+
+
+@pytest.fixture
+async def company(database_url: str) -> AsyncIterator[Company]:
+    async with open_company(database_url) as opened:
+        await opened.connect()
+        yield opened
+
+
+async def test_r43_of_odd_characters_no_mailbox_and_no_user_is_made(company: Company) -> None:
+    """Neither by the page nor by the API; nor is it a fault of ours."""
+    office = company.office
+    headers = office.bearer("vera", **ADMINISTRATOR, jti=None)
+    for name, odd in ODD.items():
+        for user, email in ((f"a{odd}n", "ann@fabrikam.example"), ("ann", f"a{odd}n@fabrikam.example")):
+            people = {"people": [{"user_id": user, "email": email}]}
+            by_api = await office.client.post(API, json=people, headers=headers)
+            assert by_api.status_code == 422, (name, user, email)
+            ticked = await company.send(f"{COMPANY}/people", user=user, **{f"email-{user}": email})
+            pasted = await company.choose(f"{user}, {email}")
+            assert (ticked.status_code, pasted.status_code) == (422, 422), (name, user, email)
+    assert await company.stages() == {}
+    assert (await company.choose("ann, ann@fabrikam.example")).status_code == 303
