@@ -80,15 +80,18 @@ class PeoplesQuestions:
     @asynccontextmanager
     async def asking(self, asker: str) -> AsyncIterator[None]:
         """One question of that person's, whatever it is. Raises AskedTooOften."""
-        one = self._asker(asker)
-        now = self._clock.monotonic()
+        self.count(asker)
+        async with self._asker(asker).at_once:
+            yield
+
+    def count(self, asker: str) -> None:
+        """One request more of a question that takes several. Raises AskedTooOften."""
+        one, now = self._asker(asker), self._clock.monotonic()
         while one.asked and one.asked[0] <= now - _SPAN_SECONDS:
             one.asked.popleft()
         if len(one.asked) >= QUESTIONS_A_MINUTE:
             raise AskedTooOften(one.asked[0] + _SPAN_SECONDS - now)
         one.asked.append(now)
-        async with one.at_once:
-            yield
 
     def forget(self, integration_id: str) -> None:
         """What was known of that integration's account: the person connected it anew."""

@@ -209,6 +209,10 @@ class Integrations:
         """Around whatever else is asked of Cronofy for a person who waits. Raises AskedTooOften."""
         return self._questions.asking(_asker(owner))
 
+    def count_request(self, owner: Owner) -> None:
+        """One request more within ``asking``. Raises AskedTooOften."""
+        self._questions.count(_asker(owner))
+
     async def _calendars(
         self, owner: Owner, integration: Integration, *, fresh: bool = False
     ) -> Sequence[Calendar]:

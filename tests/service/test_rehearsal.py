@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
 
 from contracts.calendar import Origin
+from contracts.ports import EventReader
 from service.consumers.runs.dry_run import DryRun
 from service.consumers.runs.dry_run_result import DryRunAction, DryRunResult
+from service.cronofy.questions import QUESTIONS_A_MINUTE, AskedTooOften
 from service.integrations import Person
 from service.integrations.refusals import Conflict
 from service.integrations.settings_form import Choices
@@ -307,3 +309,36 @@ async def test_what_an_earlier_integration_knew_is_linked_again(home: OnePerson)
     expected = {"add_there": 0, "add_here": 0, "link": 1}
     assert told(await desk.rehearse(retrieve=WEEK)) == expected
     assert await desk.then_finish() == expected
+
+
+@dataclass
+class CountedCalendars:
+    """Counts what is asked of Cronofy."""
+
+    inner: EventReader
+    asked: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked += 1
+        return getattr(self.inner, name)
+
+
+async def test_r44_each_page_of_a_rehearsal_is_a_question_of_its_person(home: OnePerson) -> None:
+    """However often somebody looks what would be, they have no more of the budget than for anything else."""
+    many = [{"event_uid": f"e{number}", "summary": f"Event {number}"} for number in range(250)]
+    desk = await at_the_desk(home, *many)
+    counted = CountedCalendars(inner=home.cronofy.gateway)
+    desk.rehearsal = DryRun(store=home.store, people=home.accounts, calendars=cast(EventReader, counted))
+    found = [await _looked(desk) for _ in range(QUESTIONS_A_MINUTE)]
+    assert (found[0], found[-1]) == (250, None)
+    assert 0 < counted.asked <= QUESTIONS_A_MINUTE
+    await home.world.advance(60)
+    assert await _looked(desk) == 250
+
+
+async def _looked(desk: Desk) -> int | None:
+    """How many would be brought here; None where the person has to wait."""
+    try:
+        return (await desk.rehearse(retrieve=WEEK)).counts[DryRunAction.ADD_HERE]
+    except AskedTooOften:
+        return None

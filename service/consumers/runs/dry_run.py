@@ -1,9 +1,10 @@
 """Plays the run that Finish would start: reads the calendar and the store, and writes to neither."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from contracts.calendar import (
@@ -72,6 +73,8 @@ class _DryRun:
     stage: DryRunOverlay
     choices: Choices
     now: datetime
+    count_request: Callable[[], None]
+    """Of the person who waits; raises AskedTooOften."""
     found: DryRunResult = field(default_factory=DryRunResult)
     pages: int = 0
 
@@ -106,7 +109,10 @@ class DryRun:
         self._patience = patience
 
     async def of(self, person: Person, integration_id: str, choices: Choices) -> DryRunResult:
-        """Raises what Finish would raise: Conflict, Invalid, Unknown or AskedTooOften."""
+        """Raises what Finish would raise: Conflict, Invalid, Unknown or AskedTooOften.
+
+        Each request to Cronofy is a question of the person's (R44).
+        """
         shown = await get_integration(self._store, person.owner, integration_id)
         check_choices(choices)
         try:
@@ -120,7 +126,10 @@ class DryRun:
             now = await self._store.moment(connection)
         integration = _finished(shown.integration, choices, calendar, now)
         play = _DryRun(
-            stage=DryRunOverlay(integration=integration, now=now.timestamp()), choices=choices, now=now
+            stage=DryRunOverlay(integration=integration, now=now.timestamp()),
+            choices=choices,
+            now=now,
+            count_request=partial(self._people.count_request, person.owner),
         )
         known = shown.integration
         read = known.baseline_at is not None or known.known_since is not None
@@ -158,6 +167,7 @@ class DryRun:
             await self._send(play, play.span(send))
 
     async def _check_first_sync(self, play: _DryRun) -> None:
+        play.count_request()
         account = await self._calendars.userinfo(play.integration.sub, turn=play.turn)
         profile = account.profile(play.integration.profile_id)
         if profile is not None and profile.initial_sync_required:
@@ -245,6 +255,7 @@ class DryRun:
     async def _pages(self, play: _DryRun, first: Any, beyond: Any) -> AsyncIterator[EventsPage]:
         sub, calendar_id = play.integration.sub, play.integration.calendar_id or ""
         query = EventsQuery(calendar_ids=(calendar_id,), from_=first, to=beyond, include_managed=True)
+        play.count_request()
         page = await self._calendars.first_page(sub, query, turn=play.turn)
         while True:
             play.pages += 1
@@ -253,6 +264,7 @@ class DryRun:
                 return
             if play.pages >= DRY_RUN_PAGES:
                 raise _CutShort("large")
+            play.count_request()
             page = await self._calendars.next_page(sub, page.next_page, turn=play.turn)
 
     # -- Send (R24) --------------------------------------------------------------------------------
