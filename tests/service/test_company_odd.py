@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from service.integrations.companies.people_given import people_of
+from service.integrations.refusals import Invalid
 from tests.support.company import ADMINISTRATOR, COMPANY, Company, open_company
 
 API = "/api/v1/company-calendar/people"
@@ -44,3 +46,10 @@ async def test_r43_of_odd_characters_no_mailbox_and_no_user_is_made(company: Com
             assert (ticked.status_code, pasted.status_code) == (422, 422), (name, user, email)
     assert await company.stages() == {}
     assert (await company.choose("ann, ann@fabrikam.example")).status_code == 303
+
+
+@pytest.mark.parametrize("email", ["m\u00fcller@fabrikam.example", "\u212aate@fabrikam.example"])
+async def test_r45_of_a_mailbox_no_database_knows_small_letters_that_others_do_not(email: str) -> None:
+    """Whose it is already is asked of the database, which folds no other letters than those of ASCII."""
+    with pytest.raises(Invalid, match="must end with an e-mail address"):
+        people_of(f"ann, {email}")

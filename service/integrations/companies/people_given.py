@@ -83,7 +83,11 @@ def _error(number: int, rule: str) -> FieldError:
 def _broken(user_id: str, email: str, users: set[str], mailboxes: set[str]) -> str | None:
     if not user_id or len(user_id) > LONGEST_NAME or not user_id.isprintable():
         return NO_USER_ID
-    if len(email) > LONGEST_EMAIL or not email.isprintable() or not _EMAIL.fullmatch(email):
+    if (
+        len(email) > LONGEST_EMAIL
+        or not (email.isascii() and email.isprintable())
+        or not _EMAIL.fullmatch(email)
+    ):
         return NO_EMAIL
     if user_id in users:
         return SAME_PERSON
