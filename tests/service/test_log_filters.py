@@ -241,6 +241,21 @@ async def test_what_became_private_is_neither_shown_to_others_nor_found(database
         assert [one["title"] for one in answer.json()["items"]] == ["Surgeon"]
 
 
+async def test_what_was_private_then_is_not_found_by_others_either(database_url: str) -> None:
+    """Nobody learns a hidden title letter by letter, though its item is public now (R27)."""
+    async with open_office(database_url) as office:
+        integration_id = await office.finished()
+        then = {"title": "Surgeon", "item_ref": "gone", "detail": {"private": True, "kept": {}, "lost": {}}}
+        told = {"title": "Surgery hours", "detail": {"kept": {}, "lost": {}}}
+        await write(office, integration_id, then, told)
+        address = f"/api/v1/integrations/{integration_id}/logs?trigger=all"
+        for query, found in (("", ["Surgery hours", "Private appointment"]), ("&q=surge", ["Surgery hours"])):
+            answer = await office.get(f"{address}{query}", "boss", role="administrator")
+            assert [one["title"] for one in answer.json()["items"]] == found
+        answer = await office.get(f"{address}&q=surge")
+        assert [one["title"] for one in answer.json()["items"]] == ["Surgery hours", "Surgeon"]
+
+
 async def test_a_word_that_is_rare_is_looked_for_piece_by_piece(store: Store) -> None:
     """A page costs the same however long the log is, and says where to go on."""
     async with store.begin() as connection:

@@ -112,7 +112,7 @@ class LogQuery:
         if not self.q:
             return None
         title = log_entries.c.title.icontains(self.q, autoescape=True)
-        told = and_(title, ~exists().where(_private())) if self.masked else title
+        told = and_(title, ~exists().where(_private()), ~_was_private()) if self.masked else title
         reason = log_entries.c.reason
         begun = (reason.startswith(one, autoescape=True) for one in self.beginnings)
         return or_(told, reason.icontains(self.q, autoescape=True), reason.in_(self.reasons), *begun)
@@ -121,6 +121,11 @@ class LogQuery:
 def _private() -> ColumnElement[bool]:
     is_private: ColumnElement[bool] = items.c.content["private"].as_boolean().is_(True)
     return and_(items.c.ref == log_entries.c.item_ref, is_private)
+
+
+def _was_private() -> ColumnElement[bool]:
+    was: ColumnElement[bool] = log_entries.c.detail["private"].as_boolean().is_(True)
+    return was
 
 
 WHOLE_LOG = LogQuery()
