@@ -206,7 +206,7 @@ def _all_imported(
 
 
 def _is_refused_deletion(link: Link) -> bool:
-    """Vorex deleted the item of an event that it may not delete: that stays, and the log says why (R8, R40)."""
+    """Vorex deleted the item of an event that it may not delete: it stays, and the log says why (R8, R40)."""
     return link.origin is Origin.EXTERNAL and link.state is LinkState.FROZEN and link.code in READ_ONLY
 
 
