@@ -1,7 +1,8 @@
 """One change is found again in log lines, log entries, letters and facts, and its way is told."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from structlog.testing import capture_logs
 from contracts.envelope import ItemChanged, decode, faults_of
 from contracts.errors import Unanswered
 from contracts.messages import FACTS_EXCHANGE
+from contracts.ports import Broker, Delivery, Subscription
 from contracts.tracing import trace_id_of
 from service.consumers.failures import ReceivedMessage
-from service.consumers.outbound.sender import MESSAGES_NAMED
+from service.consumers.outbound.faults import MESSAGES_NAMED
 from service.store.engine.store import Store
 from service.store.logs.traces import way_of
 from service.store.tables import log_entries, outbox
@@ -24,6 +26,7 @@ from tests.support.clock import ManualClock
 from tests.support.message_loop import loop_under_test
 from tests.support.one_person import OnePerson
 from tests.support.processes import SECRETS, run
+from tests.support.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -112,10 +115,67 @@ async def test_what_nobody_foresaw_in_a_lane_names_its_messages_and_their_traces
         await world.send(*(changed(f"i-{n}", id=f"m-{n}", traceparent=PARENT) for n in range(15)))
         await world.settled()
 
-    line = next(line for line in lines if line["event"] == "outbound.fault" and "message_ids" in line)
-    assert set(line["message_ids"]) <= {f"m-{n}" for n in range(15)}
-    assert 1 <= len(line["message_ids"]) <= MESSAGES_NAMED
-    assert (set(line["trace_ids"]), line["integration_id"] is None) == ({TRACE}, False)
+    line = next(line for line in lines if line["event"] == "outbound.fault")
+    messages = line.get("message_ids") or [line["message_id"]]
+    assert set(messages) <= {f"m-{n}" for n in range(15)}
+    assert 1 <= len(messages) <= MESSAGES_NAMED
+    assert set(line.get("trace_ids") or [line["trace_id"]]) == {TRACE}
+    assert (line["tenant_id"], line["integration_id"] is None) == ("acme", False)
+    assert "Dentist" not in str(line)
+
+
+@dataclass(kw_only=True)
+class _ForgetfulBroker:
+    """Lets acknowledgements fail as nobody foresaw, so often."""
+
+    inner: Broker
+    failing: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def subscribe(self, *words: Any, **options: Any) -> "_ForgetfulSubscription":
+        return _ForgetfulSubscription(self, await self.inner.subscribe(*words, **options))
+
+
+class _ForgetfulSubscription:
+    def __init__(self, broker: _ForgetfulBroker, inner: Subscription) -> None:
+        self._broker, self._inner = broker, inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        if self._broker.failing:
+            self._broker.failing -= 1
+            raise KeyError("Dentist")
+        await self._inner.ack(deliveries)
+
+
+@pytest.mark.parametrize(
+    ("version", "step", "more"),
+    [
+        (1, "take_in", set()),  # stale: it ends where it is taken in
+        (3, "settle", {"integration_id", "item"}),
+    ],
+)
+async def test_what_nobody_foresaw_in_the_engine_names_whom_it_concerned(
+    world: Outbound, version: int, step: str, more: set[str]
+) -> None:
+    """Tenant, message and trace always, item and integration where they are known; never the words."""
+    broker = _ForgetfulBroker(inner=world.broker)
+    await world.start(broker=broker)
+    await world.send(changed("5512", version=2, id="m-before"))
+    broker.failing = 1
+    with capture_logs() as lines:
+        await world.publish(changed("5512", version=version, id="m-1", traceparent=PARENT))
+        await until(lambda: any(line["event"] == "outbound.fault" for line in lines), what="the fault")
+
+    line = next(line for line in lines if line["event"] == "outbound.fault")
+    assert (line["step"], line["tenant_id"]) == (step, "acme")
+    assert (line["message_id"], line["trace_id"]) == ("m-1", TRACE)
+    assert more <= line.keys()
+    assert line.get("item", "appointment/5512") == "appointment/5512"
     assert "Dentist" not in str(line)
 
 

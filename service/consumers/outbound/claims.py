@@ -1,8 +1,8 @@
 """Claims: kept alive, taken over when free, and taken for links that nobody looks after."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from contracts.calendar import Item, LinkId, LinkState
+from contracts.calendar import IntegrationId, Item, LinkId, LinkState
 from handlers.link_states import UNWRITTEN_STATES
 from handlers.outbound_message import expecting
 from handlers.settlement import LinkFailure
@@ -77,6 +77,11 @@ class Claims:
             found = await rows.backlog(connection, lane.integration_id, now=now, limit=LANE_REFILL)
         lane.behind_in_store = len(found) == LANE_REFILL
         await self.take(found)
+
+    @property
+    def unfilled(self) -> Sequence[IntegrationId]:
+        """Whose lanes wait for what is in the store."""
+        return [lane.integration_id for lane in self._state.lanes if self.wants_refill(lane)]
 
     def wants_refill(self, lane: Lane) -> bool:
         return lane.behind_in_store and len(lane.waiting) < FULL_LANE_LINKS

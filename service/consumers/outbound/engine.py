@@ -14,13 +14,14 @@ from contracts.ports import AccountCheck, BatchWriter, Broker, Budget, Clock, De
 from service.back_off import back_off
 from service.broker.topology import RETRY_DELAYS
 from service.consumers.brake import Gate
-from service.consumers.failures import SUSPICIOUS_RETURNS, error_frames, failure_of
+from service.consumers.failures import SUSPICIOUS_RETURNS, failure_of
 from service.consumers.outbound.arrived import ArrivedDeliveries
 from service.consumers.outbound.claims import Claims
+from service.consumers.outbound.faults import say_fault
 from service.consumers.outbound.intake import Intake
 from service.consumers.outbound.relief import end_long_waits, make_room
 from service.consumers.outbound.scheduler import Scheduler
-from service.consumers.outbound.sender import OUTBOUND_FAULT, Sender, say_fault
+from service.consumers.outbound.sender import Sender
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.consumers.outbound.transaction_b import TransactionB
 from service.consumers.outbound.window import WindowEntry
@@ -85,6 +86,7 @@ class OutboundConsumer:
             held=lambda: len(self._state.window),
             waiting_links=lambda: self._state.lanes.waiting,
         )
+        self._taken: list[Delivery] = []
         self._storing = False
         self._lost = 0
         self._reachable = True
@@ -261,7 +263,7 @@ class OutboundConsumer:
                 self._reachable = False
                 log.warning(MESSAGE_WAITING, reason=str(error))
             except Exception as error:  # noqa: BLE001 -- see above
-                log.error(OUTBOUND_FAULT, exception=error_frames(error))  # noqa: TRY400 -- its words may be private
+                self._say_fault(error, step.__name__.removeprefix("_"))
             else:
                 continue
             await asyncio.sleep(
@@ -269,7 +271,16 @@ class OutboundConsumer:
             )
             failures += 1
 
+    def _say_fault(self, error: Exception, step: str) -> None:
+        """With what it was about: what was taken last, or else what still waits for this step."""
+        if step == "take_in":
+            say_fault(error, step=step, deliveries=self._taken or self._arrived)
+            return
+        tasks, unfilled = (one.task for one in self._state.replies), self._claims.unfilled
+        say_fault(error, step=step, tasks=tasks, entries=self._state.window.through, integrations=unfilled)
+
     async def _take_in(self) -> None:
+        self._taken = []
         while not self._arrived:
             self._come.clear()
             await self._come.wait()
@@ -282,7 +293,7 @@ class OutboundConsumer:
             return
         first = self._arrived.first
         dangerous = first.returns >= SUSPICIOUS_RETURNS
-        taken = self._arrived.take(self._intake_size, alone=trial or dangerous)
+        taken = self._taken = self._arrived.take(self._intake_size, alone=trial or dangerous)
         try:
             await (self._intake.alone(first) if dangerous else self._intake.together(taken))
             self._state.taken_in += len(taken)
@@ -325,7 +336,7 @@ class OutboundConsumer:
             self._state.replies[:0] = replies
             raise
         except Exception as error:  # noqa: BLE001 -- one of them: found by taking each alone
-            say_fault(error, [reply.task for reply in replies])
+            say_fault(error, step="settle", tasks=[reply.task for reply in replies], entries=through)
             await self._apart(replies, through)
 
     async def _apart(self, replies: Sequence[TaskResult], through: Sequence[WindowEntry]) -> None:
@@ -343,13 +354,11 @@ class OutboundConsumer:
             except Transient:
                 raise
             except Exception as error:  # noqa: BLE001 -- it cannot be stored, so it is not acknowledged
-                log.error(OUTBOUND_FAULT, **entry.names, exception=error_frames(error))  # noqa: TRY400 -- as above
+                say_fault(error, step="settle alone", entries=[entry])
                 self._state.window.set_aside(entry)
 
     def _give_up(self, reply: TaskResult, error: Exception) -> None:
-        task, frames = reply.task, error_frames(error)
-        named = {"link_id": task.link_id, "message_id": task.message_id, "trace_id": task.trace_id}
-        log.error(OUTBOUND_FAULT, **named, exception=frames)
+        say_fault(error, step="settle alone", tasks=[reply.task])
         failure = replace(failure_of(error), transient=True)
         lane = self._state.lanes[reply.task.integration_id]
         lane.land(reply.task.link_id)

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import structlog
-
 from contracts.calendar import LinkId
 from contracts.envelope import ItemChanged
 from contracts.errors import Permanent, Transient
@@ -13,14 +11,13 @@ from handlers.settlement import LinkFailure
 from service.consumers.failures import (
     CRASH_FAILURE,
     MOST_CRASHES,
-    error_frames,
     failure_of,
     identity_of,
     note_age,
     read_message,
     suspect_name,
 )
-from service.consumers.outbound.sender import OUTBOUND_FAULT
+from service.consumers.outbound.faults import say_fault
 from service.consumers.outbound.state import OutboundState
 from service.consumers.outbound.transaction_a import (
     DecodedDelivery,
@@ -36,8 +33,6 @@ from service.store.engine.store import IntegrityError, SQLAlchemyError
 from service.store.messages import suspects
 from service.store.messages.ownership import owner_in_turns, trace_of
 from service.telemetry.spans import SpanOrigin, did, moment
-
-log = structlog.get_logger(__name__)
 
 INTAKE_ATTEMPTS = 10
 """How often another process may be first with an item before the set is halved."""
@@ -132,8 +127,7 @@ class Intake:
             await self._take(arrived[middle:])
             return
         for each in arrived:
-            named = {"message_id": each.key[1], "trace_id": each.received.message.trace_id}
-            log.error(OUTBOUND_FAULT, **named, exception=error_frames(error))
+            say_fault(error, step="take_in alone", deliveries=[each.delivery])
             await self._refuse(each.delivery, failure_of(_judged(error)))
 
 

@@ -1,11 +1,8 @@
 """One request of a lane: budget first, then the re-check, then the writes and their answers."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
-
-import structlog
 
 from contracts.calendar import Code, LinkId, LinkState, Status
 from contracts.errors import GrantRefused, Permanent, Throttled, Transient, Unanswered, Unavailable
@@ -27,21 +24,16 @@ from handlers.link_states import UNWRITTEN_STATES
 from handlers.settlement import BUG_CODE, EXHAUSTED_CODE
 from handlers.texts.advice import advice_of, with_advice
 from handlers.texts.event_details import event_details
-from service.consumers.failures import error_frames, failure_of
+from service.consumers.failures import failure_of
+from service.consumers.outbound.faults import say_fault
 from service.consumers.outbound.known_zones import KnownZones
 from service.consumers.outbound.lanes import FULL_LANE_LINKS, Lane, LinkTask
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.crashpoints import crash_point
 from service.store.links import claims as rows
 from service.store.links.claims import LEAST_CLAIM_SECONDS, CheckedLink
-from service.telemetry.logs import EventName
 from service.telemetry.spans import NO_SPAN, Span, begin, within
 
-log = structlog.get_logger(__name__)
-
-OUTBOUND_FAULT: EventName = "outbound.fault"
-MESSAGES_NAMED = 10
-"""Messages that one line of the log names at most."""
 LANE_FAULT_PAUSE_SECONDS = 1.0
 """Seconds that a lane waits when the store or the budget cannot be used."""
 
@@ -96,7 +88,7 @@ class Sender:
     def _rest(self, lane: Lane, tasks: Sequence[LinkTask], error: Exception) -> None:
         lane.give_back(tasks)
         if not isinstance(error, Transient):
-            say_fault(error, tasks or lane.waiting.values())
+            say_fault(error, step="send", tasks=tasks or lane.waiting.values())
         asked = error.retry_after if isinstance(error, Transient) else None
         lane.not_before = self._state.clock.monotonic() + (asked or LANE_FAULT_PAUSE_SECONDS)
 
@@ -221,7 +213,7 @@ class Sender:
         except Transient:
             return None
         except Exception as error:  # noqa: BLE001 -- no finding is a finding: nothing is known
-            say_fault(error, [*lane.flying.values(), *lane.waiting.values()])
+            say_fault(error, step="look", tasks=[*lane.flying.values(), *lane.waiting.values()])
             return None
 
     def _answer_all(self, tasks: Sequence[LinkTask], result: SendResult) -> None:
@@ -293,24 +285,12 @@ def _transient(reason: str) -> SendResult:
     return SendResult(kind=ResultKind.TRANSIENT, reason=reason, code=EXHAUSTED_CODE)
 
 
-def say_fault(error: Exception, tasks: Collection[LinkTask]) -> None:
-    """Which integration, and the messages and traces that it concerned, the first of many."""
-    told = list(islice((task for task in tasks if task.message_id is not None), MESSAGES_NAMED))
-    log.error(
-        OUTBOUND_FAULT,
-        integration_id=next((task.integration_id for task in tasks), None),
-        message_ids=[task.message_id for task in told],
-        trace_ids=[task.trace_id for task in told if task.trace_id is not None],
-        exception=error_frames(error),
-    )
-
-
 def _failed(error: Exception, tasks: Sequence[LinkTask]) -> SendResult:
     """What the error means for each link of the request."""
     failure = failure_of(error)
     foreseen = failure.code != BUG_CODE
     if not foreseen:
-        say_fault(error, tasks)
+        say_fault(error, step="write", tasks=tasks)
     return SendResult(
         kind=ResultKind.TRANSIENT if failure.transient else ResultKind.PERMANENT,
         reason=failure.reason,

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-import structlog
-
 from contracts.calendar import Code, Direction, LinkId, LogEntry, Outcome, Trigger
 from contracts.errors import SyncError
 from contracts.messages import QUEUE_OUTBOUND
@@ -14,9 +12,9 @@ from contracts.ports import Delivery, Publisher, Subscription
 from handlers.landing import LinkLanding, MessageFate, ResultKind, RetrySchedule, land_result
 from handlers.settlement import LinkFailure, Settlement, settle
 from service.consumers.brake import Brake
-from service.consumers.failures import error_frames, letter_of, retry_of
+from service.consumers.failures import letter_of, retry_of
+from service.consumers.outbound.faults import say_fault
 from service.consumers.outbound.lanes import LinkTask
-from service.consumers.outbound.sender import OUTBOUND_FAULT
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.consumers.outbound.window import WindowEntry
 from service.consumers.outcomes import log_ended
@@ -31,8 +29,6 @@ from service.store.messages import burying, inbox
 from service.store.messages.burying import NewDeadLetter
 from service.telemetry.metrics import ACCEPTED_AFTER, CLAIMS_LOST
 from service.telemetry.spans import did, moment
-
-log = structlog.get_logger(__name__)
 
 MESSAGE_MARGIN_SECONDS = 60.0
 """Seconds after which a link is looked after although its message was to bring it back."""
@@ -121,7 +117,7 @@ class TransactionB:
             else:
                 self.unpublished.append(one)
             if isinstance(outcome, BaseException) and not isinstance(outcome, SyncError):
-                log.error(OUTBOUND_FAULT, **one[0].names, exception=error_frames(outcome))
+                say_fault(outcome, step="retry", entries=[one[0]])
         if sent:
             crash_point("outbound.6")
             await self.acknowledge([entry.delivery for entry in sent])

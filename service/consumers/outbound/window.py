@@ -54,11 +54,6 @@ class WindowEntry:
         return self.trace_id or trace_of(self.delivery.body, self.key)
 
     @property
-    def names(self) -> Mapping[str, str]:
-        """Message and trace, for a line about it that is not its end."""
-        return {"message_id": self.key[1], "trace_id": self.trace}
-
-    @property
     def about(self) -> Mapping[str, str | None]:
         """What names it in a log line, beside its key."""
         return {"tenant_id": self.tenant_id, "item": self.item_key, "trace_id": self.trace}
