@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from service import tracing_settings
 from service.operations import findings, overview
 from service.operations.consequences import WORST_FIRST, worst_harm
 from service.operations.weather_words import SENTENCES_OF_ALL, SENTENCES_OF_ONE
@@ -22,6 +23,7 @@ HANDBOOK = ROOT / "service" / "web" / "handbook"
 PAGES = sorted(HANDBOOK.glob("*.md"))
 OPERATING = (HANDBOOK / "operating.md").read_text(encoding="utf-8")
 CODE = re.compile(r"`([^`]+)`")
+OTEL = re.compile(r"OTEL_[A-Z_]+")
 CELL = re.compile(r"(?<!\\)\|")
 OF_OTHERS = {
     "cat", "curl", "docker", "export", "kubectl", "openssl", "pg_dump", "pg_restore", "psql", "python",
@@ -83,6 +85,14 @@ def test_every_setting_is_told_with_its_default() -> None:
     wanted = setting_defaults()
     assert told.keys() == wanted.keys()
     assert {name for name, default in wanted.items() if (default or "none") not in told[name]} == set()
+
+
+def test_every_variable_of_others_that_is_read_is_told() -> None:
+    """Of OpenTelemetry, in the table of *Tracing*."""
+    told = {code for cell, _ in rows("Tracing") for code in OTEL.findall(cell)}
+    read = set(OTEL.findall(Path(tracing_settings.__file__).read_text(encoding="utf-8")))
+    assert len(read) > 3
+    assert read - told == set()
 
 
 def test_every_finding_is_explained_and_no_other() -> None:
