@@ -18,7 +18,7 @@ from contracts.ports import Clock, OutageWatch
 from handlers.settlement import BUG_CODE, Settlement
 from service.consumers.owners import NOBODY
 from service.telemetry.logs import EventName
-from service.telemetry.metrics import BRAKE_ON
+from service.telemetry.metrics import BRAKE_ON, show_from_zero
 
 log = structlog.get_logger(__name__)
 
@@ -253,6 +253,7 @@ class Gate:
     ) -> None:
         """Give the window back once in a pause that lasts, and take it again when the pause is over."""
         since: float | None = None
+        show_from_zero(self._queue)
         while True:
             await self._clock.sleep(PAUSE_POLL_SECONDS)
             if self.paused_by not in {"brake", "breaker", "keys"}:

@@ -39,6 +39,8 @@ MESSAGES_SETTLED = Counter(
 DEAD_LETTERS = Counter(
     "calendar_sync_dead_letters", "Messages that became dead letters, by class", ["queue", "code"]
 )
+RETRY_KINDS = ("transient", "throttled", "bug")
+LETTER_CODES = ("malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug")
 RETRIES = Counter("calendar_sync_retries", "Attempts that failed and come again, by class", ["queue", "kind"])
 ATTEMPTS = Histogram(
     "calendar_sync_attempts",
@@ -131,6 +133,20 @@ WEATHER_DELAY = Gauge(
 CRONOFY_REQUESTS = Counter("calendar_sync_cronofy_requests", "Requests that Cronofy answered", ["status"])
 BREAKER_OPEN = Gauge("calendar_sync_breaker_open", "1 while Cronofy is down and nothing is sent to it")
 BRAKE_ON = Gauge("calendar_sync_brake_on", "1 while a consumer pauses because of bug after bug", ["queue"])
+
+
+def show_from_zero(queue: str) -> None:
+    """Called where a queue's messages are begun to be taken: its series are there before anything happens.
+
+    A graph tells 0 from nothing measured then, and a rise to the first value is a rise to Prometheus.
+    """
+    BRAKE_ON.labels(queue).set(0)
+    for kind in RETRY_KINDS:
+        RETRIES.labels(queue, kind)
+    for code in LETTER_CODES:
+        DEAD_LETTERS.labels(queue, code)
+
+
 LANES = Gauge("calendar_sync_lanes", "Integrations with links that wait to be sent")
 LANE_LINKS = Gauge("calendar_sync_lane_links", "Links that wait to be sent")
 REGISTRY.register(SHARED)

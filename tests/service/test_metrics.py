@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 from prometheus_client import REGISTRY
@@ -15,6 +16,7 @@ from service.broker.memory import MemoryBroker
 from service.consumers.outcomes import OTHER_SOURCES, SourceLabels
 from service.monitoring.gauges import Gauges
 from service.monitoring.vitals import Vitals
+from service.operations.letters.letter_filter import LetterCode
 from service.store.engine.store import Store
 from service.store.integrations.delays import mark
 from service.store.messages import dead_letters
@@ -23,11 +25,12 @@ from service.store.messages.outbox import enqueue
 from service.store.operations import weather
 from service.store.operations.budget import BudgetRow
 from service.store.operations.weather import BELIEVED_SECONDS, WeatherRow
-from service.telemetry.metrics import SHARED
+from service.telemetry.metrics import BRAKE_ON, DEAD_LETTERS, LETTER_CODES, RETRIES, RETRY_KINDS, SHARED
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
 from tests.support.repository import ROOT
+from tests.support.waiting import until
 
 OPERATING = ROOT / "service" / "web" / "handbook" / "operating.md"
 PREFIX = "calendar_sync_"
@@ -66,6 +69,26 @@ def test_r44_sources_that_anybody_can_make_up_are_one_series_beyond_some() -> No
     told = [labels.label_of(f"/vorex/t-{number}") for number in (0, 1, 2, *range(10_000))]
     assert set(told) == {"/vorex/t-0", "/vorex/t-1", "/vorex/t-2", OTHER_SOURCES}
     assert labels.label_of("/vorex/t-1") == "/vorex/t-1"
+
+
+async def test_what_has_not_happened_yet_is_measured_as_nothing(world: Outbound) -> None:
+    """From the start of a consumer: no graph is empty, and the first of a kind is a rise."""
+    for metric in (BRAKE_ON, RETRIES, DEAD_LETTERS):
+        metric.clear()
+    await world.start()
+
+    def measured() -> list[float | None]:
+        return [
+            REGISTRY.get_sample_value(f"{PREFIX}{name}", {"queue": QUEUE_OUTBOUND, **labels})
+            for name, labels in (
+                ("brake_on", {}),
+                *(("retries_total", {"kind": kind}) for kind in RETRY_KINDS),
+                *(("dead_letters_total", {"code": code}) for code in LETTER_CODES),
+            )
+        ]
+
+    await until(lambda: set(measured()) == {0.0}, what="series that begin at zero")
+    assert get_args(LetterCode) == LETTER_CODES
 
 
 async def test_what_becomes_of_messages_is_counted_by_class(world: Outbound) -> None:
