@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import JSON, Connection, func, inspect, select, text
 from sqlalchemy.types import TypeEngine
 
+from contracts.errors import Permanent
 from service.store.engine.schema import MIGRATE, MIGRATIONS, generation, newest, revisions
 from service.store.engine.store import Store
 from service.store.tables import Moment, metadata, schema_generation
@@ -97,6 +98,8 @@ async def test_a_migration_is_taken_back_where_nothing_is_lost_and_else_nothing_
         assert losing.startswith(f"{lost}_")
         assert (await store.schema()).present == taken_back
         assert await store.downgrade(before) == []
+        with pytest.raises(Permanent, match=f"is at {before}, so nothing later than {taken_back}"):
+            await store.downgrade(taken_back)
         assert (await store.schema()).present == before
         assert (await store.upgrade()).fits
         await store.close()

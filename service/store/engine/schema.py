@@ -31,6 +31,7 @@ from sqlalchemy import (
     text,
 )
 
+from contracts.errors import Permanent
 from service.store.tables import schema_generation
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -151,7 +152,15 @@ def _holds(connection: Connection, name: str) -> bool:
 
 
 def downgrade(connection: Connection, revision: str) -> None:
-    """Take back what came after that revision."""
+    """Take back what came after that revision. Raises Permanent where it is not one of before."""
+    there = present(connection)
+    if there is None or there < revision:
+        said = f"the database schema is at {there or 'nothing'}"
+        raise Permanent(f"{said}, so nothing later than {revision} can be taken back")
+    if there not in revisions():
+        raise Permanent(
+            f"the database schema is at {there}, a later version's: take it back with that version"
+        )
     _run("downgrade", connection, revision)
     if inspect(connection).has_table(_TABLE):
         _say_generation(connection, generation(revision))
