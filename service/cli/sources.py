@@ -24,16 +24,16 @@ def list_sources(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"items": [_form(one) for one in found]})
         return
-    headings = ("source", "other content", "lower versions", "since", "trusted since")
-    print_table(headings, [[str(cell) for cell in _form(one).values()][:5] for one in found])
+    headings = ("source", "other content", "lower versions", "since", "trusted since", "started again")
+    print_table(headings, [_line(one) for one in found])
 
 
 @app.command()
 def trust(
-    source: Annotated[str, typer.Argument(metavar="SOURCE")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="As list shows it.")],
     since: Annotated[str, typer.Option(metavar="TIME", help="Such as 2026-12-01T08:00:00Z.")],
     *,
-    expect: Annotated[int | None, typer.Option(min=0, help="How many items were counted.")] = None,
+    expect: Annotated[int | None, typer.Option(min=0, help="Refuse if there are more than this.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take the source's newest message of each item as true, whatever its version, from that moment on.
@@ -66,6 +66,11 @@ def _moment(text: str) -> datetime:
         return instant(text).astimezone(UTC)
     except ValueError:
         exit_wrong_usage("--since: must be a time with an offset, such as 2026-12-03T09:00:00Z")
+
+
+def _line(one: DoubtfulSource) -> list[str]:
+    *cells, started_again = _form(one).values()
+    return [*("-" if cell is None else str(cell) for cell in cells), "yes" if started_again else "no"]
 
 
 def _form(one: DoubtfulSource) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from contracts.envelope import ItemChanged, decode, encode
 from contracts.errors import SyncError
+from contracts.fields import rfc3339
 from contracts.messages import ITEMS_EXCHANGE
 from contracts.ports import Outgoing
 from service.store.engine.ids import new_id
-from service.store.engine.store import Store
+from service.store.engine.store import AsyncConnection, Store
 from service.store.messages import outbox, sources
 from service.store.messages.sources import DoubtfulSource, VersionDoubt
 
@@ -26,6 +27,16 @@ def has_started_again(source: DoubtfulSource) -> bool:
 
 class MoreSaid(SyncError):
     """The source has said more than the operator has seen."""
+
+
+class NothingPassedOver(SyncError):
+    """Nothing that the source said since then waits to be taken as true: its name may be misspelt."""
+
+    def __init__(self, source: str, since: datetime) -> None:
+        super().__init__(
+            f"Nothing that {source} has said since {rfc3339(since)} was passed over. "
+            "Those of which something was: calendar-sync sources list"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,18 +64,18 @@ class Sources:
             return await sources.doubtful(connection, since=now - within, tenant=tenant)
 
     async def forecast(self, source: str, *, since: datetime) -> TrustReport:
-        """What ``trust`` would do now."""
+        """What ``trust`` would do now. Raises NothingPassedOver."""
         async with self._store.read() as connection:
-            found = await sources.passed_over(connection, source, since=since)
+            found = await _passed_over(connection, source, since)
         return TrustReport(source=source, since=since, items=len(found))
 
     async def trust(self, source: str, *, since: datetime, expect: int, who: str) -> TrustReport:
         """From then on its newest message of each item counts; those that were passed over come again.
 
-        Raises MoreSaid where more items are concerned than were counted.
+        Raises MoreSaid where more items are concerned than were counted, NothingPassedOver where none is.
         """
         async with self._store.begin() as connection:
-            found = await sources.passed_over(connection, source, since=since)
+            found = await _passed_over(connection, source, since)
             if len(found) > expect:
                 raise MoreSaid(f"There are {len(found)} by now, not {expect}. Look at them once more.")
             now = await self._store.now(connection)
@@ -72,6 +83,13 @@ class Sources:
             await sources.trust(connection, source, since=since, at=moment, who=who)
             await outbox.enqueue(connection, [_said_again(each) for each in found], now=now)
         return TrustReport(source=source, since=since, items=len(found))
+
+
+async def _passed_over(connection: AsyncConnection, source: str, since: datetime) -> Sequence[VersionDoubt]:
+    found = await sources.passed_over(connection, source, since=since)
+    if not found:
+        raise NothingPassedOver(source, since)
+    return found
 
 
 def _said_again(doubt: VersionDoubt) -> Outgoing:

@@ -91,6 +91,20 @@ def test_r42_a_time_without_an_offset_is_wrong_usage(settings: dict[str, str], t
     words = ("trust", SOURCE, "--since", "2026-12-01T08:00:00", "--expect", "12")
     wrong = run("sources", *words, settings=settings, folder=tmp_path)
     assert (wrong.returncode, b"--since: must be a time with an offset" in wrong.stderr) == (2, True)
-    table = run("sources", "list", settings=settings, folder=tmp_path).stdout.decode()
-    assert SOURCE in table
+    _, line = run("sources", "list", settings=settings, folder=tmp_path).stdout.decode().splitlines()
+    assert line.split() == [SOURCE, "0", "12", "2026-12-01T09:00:00Z", "-", "yes"]
+    assert asyncio.run(_on_store(settings["DATABASE_URL"])) == (0, 0)
+
+
+@pytest.mark.parametrize("expect", [(), ("--expect", "0")])
+@pytest.mark.parametrize(
+    ("source", "since"), [("/vorex/acmee", SINCE), (SOURCE, "2026-12-01T10:00:00Z")], ids=["name", "time"]
+)
+def test_r42_a_source_of_which_nothing_was_passed_over_is_not_trusted(
+    settings: dict[str, str], tmp_path: Path, source: str, since: str, expect: tuple[str, ...]
+) -> None:
+    """Its name may be misspelt, or the moment; and whoever made the name up would be believed."""
+    refused = run("sources", "trust", source, "--since", since, *expect, settings=settings, folder=tmp_path)
+    assert (refused.returncode, refused.stdout) == (1, b"")
+    assert f"Nothing that {source} has said since {since} was passed over." in refused.stderr.decode()
     assert asyncio.run(_on_store(settings["DATABASE_URL"])) == (0, 0)
