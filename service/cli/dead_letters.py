@@ -7,6 +7,7 @@ import typer
 
 from service.cli import letter_settling
 from service.cli.letter_options import (
+    IDS_HELP,
     AllOption,
     DryRunOption,
     ExpectOption,
@@ -23,7 +24,15 @@ from service.cli.letter_options import (
     state_word,
     tell_count,
 )
-from service.cli.output import AsJson, print_json, print_line, print_progress, settings_for
+from service.cli.output import (
+    AfterOption,
+    AsJson,
+    LimitOption,
+    print_json,
+    print_line,
+    print_progress,
+    settings_for,
+)
 from service.cli.tables import print_table, progress_bar
 from service.operations import REPLAY_RATE, DeadLetters, LetterFilter
 
@@ -45,8 +54,8 @@ def list_letters(
     who: WhoOption = None,
     group: GroupOption = None,
     state: StateOption = "open",
-    after: Annotated[str | None, typer.Option(help="The cursor of the next page.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    after: AfterOption = None,
+    limit: LimitOption = 50,
     as_json: AsJson = False,
 ) -> None:
     """The newest first."""
@@ -127,7 +136,7 @@ def groups(
 
 @app.command()
 def show(
-    letter_id: Annotated[str, typer.Argument(metavar="ID")],
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As list shows it.")],
     *,
     context: Annotated[
         bool,
@@ -154,7 +163,7 @@ def show(
 
 @app.command()
 def replay(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help=IDS_HELP)] = None,
     *,
     all_matching: AllOption = False,
     queue: QueueOption = None,

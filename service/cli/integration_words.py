@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from pydantic import ValidationError
 
+from contracts.calendar import LogEntry
+from service.cli.operator import operator_name
 from service.cli.output import exit_wrong_usage, print_json, print_line
 from service.integrations.settings_form import SyncRequest
+from service.integrations.tenants.acts import NotedVerb, noted_act
+from service.store.integrations.listing import Owner
 
 JsonDocument = dict[str, Any]
-
-
-class HeldDeletionsAnswer(StrEnum):
-    """What is to become of held deletions."""
-
-    DELETE = "delete"
-    KEEP = "keep"
+ALL_OWNERS = Owner(tenant_id=None, user_id=None)
+"""An operator at the command line sees and touches everyone's."""
+IntegrationArgument = Annotated[str, typer.Argument(metavar="ID", help="As list shows it.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="As runs shows it.")]
 
 
 class StatusWord(StrEnum):
@@ -26,6 +28,7 @@ class StatusWord(StrEnum):
     NOT_CONNECTED = "not_connected"
     SETUP = "setup"
     PAUSED = "paused"
+    WATCHING = "watching"
     HELD = "held"
 
 
@@ -34,6 +37,11 @@ class DeletedCopies(StrEnum):
 
     KEEP = "keep"
     REMOVE = "remove"
+
+
+def noted(verb: NotedVerb, integration_id: str) -> LogEntry:
+    """What the integration's own log says of the operator's act (R47)."""
+    return noted_act(f"operator {operator_name()}", verb, integration_id)
 
 
 def range_request(retrieve: str | None, send: str | None) -> SyncRequest | None:

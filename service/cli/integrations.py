@@ -7,35 +7,33 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from contracts.calendar import LogEntry
 from service.cli.integration_words import (
+    ALL_OWNERS,
     DeletedCopies,
-    HeldDeletionsAnswer,
+    IntegrationArgument,
     JsonDocument,
+    RunArgument,
     StatusWord,
+    noted,
     range_request,
     say_more,
     say_whole,
 )
 from service.cli.operator import on_store, operator_name
-from service.cli.output import EXIT_FAILED, AsJson, print_json, print_line
+from service.cli.output import EXIT_FAILED, AfterOption, AsJson, LimitOption, print_json, print_line
+from service.cli.people import held
 from service.cli.tables import run_progress
-from service.consumers.inbound.held_deletions import HeldDeletions
-from service.consumers.inbound.pages import PageWriter
 from service.integrations import views
 from service.integrations.activate import IntegrationSwitch
 from service.integrations.delete import IntegrationDeletion
 from service.integrations.runs import RUN_COUNTS, IntegrationRuns, run_counts, why_passed_over
 from service.integrations.settings_form import SyncRequest
 from service.integrations.telling.agreement import list_differing
-from service.integrations.tenants.acts import NotedVerb, noted_act
-from service.integrations.undoing.answers import AnswerGiven, SettledAnswer
 from service.integrations.undoing.whole_runs import RunUndo
 from service.integrations.watching import WatchedReport, report
 from service.operations.forgotten_texts import ForgottenTexts
 from service.store.engine.paging import Page
 from service.store.engine.store import Store
-from service.store.integrations.listing import Owner
 from service.store.integrations.tenants import TenantQuery
 from service.store.logs.logs import LogFilter
 from service.store.runs.runs import ENDED_STATES
@@ -44,17 +42,12 @@ from service.web.api.watching_schema import watched_form
 from service.web.schemas import integration_form, log_form, page_form, run_form, undo_form
 
 app = typer.Typer(help="Linked calendars and their runs.", no_args_is_help=True)
+app.command()(held.held)
 
-ALL_OWNERS = Owner(tenant_id=None, user_id=None)
-"""An operator at the command line sees and touches everyone's."""
 RUN_POLL_SECONDS = 0.5
 
 _T = TypeVar("_T")
 
-IntegrationArgument = Annotated[str, typer.Argument(metavar="ID")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN")]
-AfterOption = Annotated[str | None, typer.Option(help="The cursor of the next page.")]
-LimitOption = Annotated[int, typer.Option(min=1, max=200)]
 RangeOption = Annotated[str | None, typer.Option(metavar="PAST,FUTURE", help="Such as today,1_month.")]
 
 
@@ -97,9 +90,9 @@ def show(integration_id: IntegrationArgument, as_json: AsJson = False) -> None:
 @app.command()
 def pause(integration_id: IntegrationArgument, as_json: AsJson = False) -> None:
     """Deactivate: no more sync either way; pairs and connection stay. Its log says who did it (R47)."""
-    noted = _noted("pause", integration_id)
+    note = noted("pause", integration_id)
     shown = _on_store(
-        lambda store: IntegrationSwitch(store).deactivate(ALL_OWNERS, integration_id, noted=noted)
+        lambda store: IntegrationSwitch(store).deactivate(ALL_OWNERS, integration_id, noted=note)
     )
     say_whole(integration_form(shown), as_json=as_json)
 
@@ -107,9 +100,9 @@ def pause(integration_id: IntegrationArgument, as_json: AsJson = False) -> None:
 @app.command()
 def resume(integration_id: IntegrationArgument, as_json: AsJson = False) -> None:
     """Activate, and catch up with what happened meanwhile. Its log says who did it (R47)."""
-    noted = _noted("resume", integration_id)
+    note = noted("resume", integration_id)
     shown = _on_store(
-        lambda store: IntegrationSwitch(store).activate(ALL_OWNERS, integration_id, begins=False, noted=noted)
+        lambda store: IntegrationSwitch(store).activate(ALL_OWNERS, integration_id, begins=False, noted=note)
     )
     say_whole(integration_form(shown), as_json=as_json)
 
@@ -117,8 +110,8 @@ def resume(integration_id: IntegrationArgument, as_json: AsJson = False) -> None
 @app.command()
 def watch(integration_id: IntegrationArgument, as_json: AsJson = False) -> None:
     """Only say what it would do, and write nothing on either side; *watching* tells what that was."""
-    noted = _noted("watch", integration_id)
-    shown = _on_store(lambda store: IntegrationSwitch(store).watch(ALL_OWNERS, integration_id, noted=noted))
+    note = noted("watch", integration_id)
+    shown = _on_store(lambda store: IntegrationSwitch(store).watch(ALL_OWNERS, integration_id, noted=note))
     say_whole(integration_form(shown), as_json=as_json)
 
 
@@ -146,10 +139,8 @@ def watching(integration_id: IntegrationArgument, as_json: AsJson = False) -> No
 @app.command()
 def begin(integration_id: IntegrationArgument, as_json: AsJson = False) -> None:
     """Begin for real: both sides are paired, and what changed meanwhile follows. Its log says who did it."""
-    noted = _noted("begin", integration_id)
-    shown = _on_store(
-        lambda store: IntegrationSwitch(store).activate(ALL_OWNERS, integration_id, noted=noted)
-    )
+    note = noted("begin", integration_id)
+    shown = _on_store(lambda store: IntegrationSwitch(store).activate(ALL_OWNERS, integration_id, noted=note))
     say_whole(integration_form(shown), as_json=as_json)
 
 
@@ -287,8 +278,8 @@ def show_agreement(
 @app.command()
 def cancel(run_id: RunArgument, as_json: AsJson = False) -> None:
     """End a sync before its time; what it has done stays. Its log says who did it (R47)."""
-    noted = partial(noted_act, f"operator {operator_name()}", "cancel")
-    ended = _on_store(lambda store: IntegrationRuns(store).cancel(ALL_OWNERS, run_id, noted=noted))
+    note = partial(noted, "cancel")
+    ended = _on_store(lambda store: IntegrationRuns(store).cancel(ALL_OWNERS, run_id, noted=note))
     say_whole(run_form(ended), as_json=as_json)
 
 
@@ -319,24 +310,6 @@ def undo_run(
 
 
 @app.command()
-def held(
-    integration_id: IntegrationArgument,
-    answer: Annotated[HeldDeletionsAnswer, typer.Option(help="Carry the held deletions out, or undo them.")],
-    as_json: AsJson = False,
-) -> None:
-    """Answer for the owner what becomes of deletions that wait (R11). Its log says who did it (R47)."""
-    verb: NotedVerb = "carry_out" if answer is HeldDeletionsAnswer.DELETE else "keep"
-    given = AnswerGiven(by=operator_name(), noted=_noted(verb, integration_id))
-
-    async def work(store: Store) -> SettledAnswer:
-        held_deletions = HeldDeletions(store, PageWriter(store))
-        return await held_deletions.settle(ALL_OWNERS, integration_id, answer.value, given)
-
-    settled = _on_store(work)
-    say_whole({"count": settled.count, "run_id": settled.run_id}, as_json=as_json)
-
-
-@app.command()
 def delete(
     integration_id: IntegrationArgument,
     *,
@@ -346,22 +319,32 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete for good, after telling how many copies are on the linked calendar (G13, R21)."""
-    ask = not (yes or as_json)
-    there = _on_store(lambda store: _deleted(IntegrationDeletion(store), integration_id, copies, ask=ask))
-    say_whole({"copies": there}, as_json=as_json)
+    """Delete for good, after telling how many copies are on the linked calendar (G13, R21).
+
+    With --json nobody can be asked: without --yes they are counted and nothing is done.
+    """
+    counted = as_json and not yes
+    there = _on_store(
+        lambda store: _deleted(IntegrationDeletion(store), integration_id, copies, yes=yes, counted=counted)
+    )
+    if as_json:
+        print_json({"copies": there, "dry_run": counted})
+    else:
+        print_line(f"copies: {there}")
 
 
 async def _deleted(
-    leaving: IntegrationDeletion, integration_id: str, copies: DeletedCopies, *, ask: bool
+    leaving: IntegrationDeletion, integration_id: str, copies: DeletedCopies, *, yes: bool, counted: bool
 ) -> int:
     """The number of copies is told before the question (R21)."""
     there = await leaving.copies(ALL_OWNERS, integration_id)
-    if ask:
+    if counted:
+        return there
+    if not yes:
         question = f"{there} copies are on the linked calendar. Delete, and {copies.value} them?"
         typer.confirm(question, abort=True, err=True)
-    noted = _noted("delete", integration_id)
-    await leaving.delete(ALL_OWNERS, integration_id, copies=copies.value, noted=noted)
+    note = noted("delete", integration_id)
+    await leaving.delete(ALL_OWNERS, integration_id, copies=copies.value, noted=note)
     return there
 
 
@@ -390,7 +373,3 @@ def forget_deleted(
 
 def _on_store(verb: Callable[[Store], Awaitable[_T]]) -> _T:
     return on_store("integrations", verb)
-
-
-def _noted(verb: NotedVerb, integration_id: str) -> LogEntry:
-    return noted_act(f"operator {operator_name()}", verb, integration_id)

@@ -13,6 +13,8 @@ from service.operations import DeadLetters, LetterFilter, WrongFilter, parse_let
 _T = TypeVar("_T")
 ANY_STATE = "all"
 
+IDS_HELP = "As list shows them; or all open ones that match, with --all-matching."
+
 QueueOption = Annotated[
     str | None, typer.Option("--queue", help="Such as calendar-sync.outbound, or outbound.")
 ]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.letter_options import (
+    IDS_HELP,
     AllOption,
     DryRunOption,
     ExpectOption,
@@ -22,6 +23,7 @@ from service.cli.letter_options import (
 from service.cli.output import (
     EXIT_FAILED,
     AsJson,
+    exit_failed,
     exit_wrong_usage,
     print_json,
     print_line,
@@ -109,7 +111,7 @@ def _data(text: bytes) -> dict[str, Any]:
 
 
 def discard(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]", help=IDS_HELP)] = None,
     *,
     why: Annotated[str, typer.Option("--reason", help="Why; it is recorded.")],
     all_matching: AllOption = False,
@@ -152,7 +154,9 @@ def discard(
 
 
 def undo(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID…]")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID…]", help="As list --state discarded shows them.")
+    ] = None,
     *,
     batch: Annotated[str | None, typer.Option("--batch", help="All that was discarded together.")] = None,
     as_json: AsJson = False,
@@ -161,4 +165,6 @@ def undo(
     if bool(ids) == (batch is not None):
         exit_wrong_usage("give either ids or --batch")
     count = at_the_desk(lambda desk: desk.undo(ids or []) if batch is None else desk.undo_batch(batch))
+    if not count and batch is not None and not as_json:
+        exit_failed("nothing that was discarded together under this id is discarded still")
     tell_count("opened again", count, as_json=as_json)

@@ -19,6 +19,8 @@ from service.tracing_settings import tracing_secrets
 
 EXIT_FAILED, EXIT_WRONG_USAGE = 1, 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+AfterOption = Annotated[str | None, typer.Option(help="The cursor of the next page.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=200, help="So many at most.")]
 _T = TypeVar("_T")
 
 

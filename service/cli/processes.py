@@ -45,7 +45,9 @@ def up(
         raise typer.Exit(EXIT_FAILED)
 
 
-def consume(kind: Annotated[ConsumerKind, typer.Argument(help="What to consume.")]) -> None:
+def consume(
+    kind: Annotated[ConsumerKind, typer.Argument(metavar="|".join(ConsumerKind), help="What to consume.")],
+) -> None:
     """One kind of consumer; start as many as needed."""
     kinds = root.CONSUMER_KINDS if kind is ConsumerKind.ALL else (kind.value,)
     _stay("consume", partial(root.consuming, kinds=kinds), kind=kind.value)

@@ -9,7 +9,7 @@ import typer
 from contracts.times import wire_time
 from service import app as root
 from service.app.server import SystemClock
-from service.cli.integrations import IntegrationArgument
+from service.cli.integration_words import IntegrationArgument
 from service.cli.operator import operator_name
 from service.cli.output import AsJson, print_json, print_line, run_work, settings_for
 from service.integrations.accounts.strays import StrayCopies
@@ -47,7 +47,8 @@ def remove(
         form = {"count": count, "removed": 0, "refused": 0}
         told = f"{count} would be removed; to do it: --expect {count}"
     else:
-        done = _on_cronofy(lambda strays: strays.remove(integration_id, expect=expect, who=operator_name()))
+        who = f"operator {operator_name()}"
+        done = _on_cronofy(lambda strays: strays.remove(integration_id, expect=expect, who=who))
         form = {"count": expect, "removed": done.removed, "refused": done.refused}
         told = f"{done.removed} removed, {done.refused} refused"
     if as_json:

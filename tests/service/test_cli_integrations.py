@@ -181,6 +181,11 @@ def test_r47_the_log_says_which_operator_answered_or_cancelled_and_the_answer_is
         return json.loads(ended.stdout)
 
     asyncio.run(_with_store(settings["DATABASE_URL"], _hold))
+    (asked,) = done("held", ID)["items"]
+    assert (asked["kind"], asked["title"], asked["count"]) == ("deletion", "Held", 1)
+    said = run("integrations", "held", ID, settings=settings, folder=tmp_path)
+    assert said.stdout.decode().split()[::2] == ["deletion", "Held"]
+    assert done("runs", ID)["items"] == []
     answered = done("held", ID, "--answer", "delete")
     assert answered["count"] == 1
     who = operator_name()
@@ -241,7 +246,7 @@ def test_an_unknown_integration_is_told_in_a_sentence(settings: dict[str, str], 
 
 
 def test_operators_end_syncs_and_delete_integrations(settings: dict[str, str], tmp_path: Path) -> None:
-    """Each refusal is a sentence; deleting asks first, and tells how many copies there are (R21, R25)."""
+    """Refusals are sentences; deleting asks first, and counts copies; a program has to say yes (R21, R25)."""
 
     def ended(*words: str) -> Any:
         return run("integrations", *words, settings=settings, folder=tmp_path)
@@ -262,5 +267,7 @@ def test_operators_end_syncs_and_delete_integrations(settings: dict[str, str], t
         unasked = run("integrations", "delete", ID, settings=settings, folder=tmp_path, given=answer)
         assert (unasked.returncode, b"0 copies are on the linked calendar" in unasked.stderr) == (1, True)
         assert unasked.stderr.decode().endswith("calendar-sync: not confirmed; nothing was done\n")
-    assert said("delete", ID, "--copies", "remove") == {"copies": 0}
+    assert said("delete", ID, "--copies", "remove") == {"copies": 0, "dry_run": True}
+    assert len(said("list")["items"]) == 1
+    assert said("delete", ID, "--copies", "remove", "--yes") == {"copies": 0, "dry_run": False}
     assert said("list")["items"] == []

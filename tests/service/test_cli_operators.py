@@ -175,6 +175,9 @@ def test_r30_all_that_match_are_mended_alike_or_discarded_and_taken_back(
     assert len(letters(settings, tmp_path, "list")["items"]) == 1
     assert len(letters(settings, tmp_path, "list", "--state", "all")["items"]) == 8
     assert letters(settings, tmp_path, "undo", "--batch", done["batch"]) == {"count": 7}
+    again = run("dead-letters", "undo", "--batch", done["batch"], settings=settings, folder=tmp_path)
+    assert (again.returncode, again.stdout) == (1, b"")
+    assert b"nothing that was discarded together under this id is discarded still" in again.stderr
 
     assert letters(settings, tmp_path, "edit", *which, str(tmp_path / "change.json")) == dry
     assert len(letters(settings, tmp_path, "list", "--state", "edited")["items"]) == 7

@@ -1,1 +1,1 @@
-"""Commands about people: their sessions, what dispatchers are asked, and what was removed when one left."""
+"""Commands about people: sessions, what they and dispatchers are asked, what was removed when one left."""

@@ -44,7 +44,12 @@ class StateWord(StrEnum):
 
 
 @app.command("list")
-def list_questions(tenant: Tenant, state: StateWord = StateWord.OPEN, *, as_json: AsJson = False) -> None:
+def list_questions(
+    tenant: Tenant,
+    state: Annotated[StateWord, typer.Option(help="How they stand.")] = StateWord.OPEN,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """The first 200 of the tenant's: open ones oldest first, settled ones newest first."""
     page = _on_questions(lambda desk: desk.page(tenant, state=state.value, limit=MOST_SHOWN))
     if as_json:
@@ -57,7 +62,11 @@ def list_questions(tenant: Tenant, state: StateWord = StateWord.OPEN, *, as_json
 
 @app.command()
 def answer(
-    tenant: Tenant, question_id: QuestionArgument, given: AnswerWord, *, as_json: AsJson = False
+    tenant: Tenant,
+    question_id: QuestionArgument,
+    given: Annotated[AnswerWord, typer.Argument(metavar="put_back|leave", help="What becomes of the copy.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Put the copy back, or leave it as the technician has it."""
     who, word = _dispatcher(tenant), _ANSWERS[given]

@@ -7,7 +7,9 @@ import typer
 from service import app as root
 from service.cli.operator import on_store
 from service.cli.output import (
+    AfterOption,
     AsJson,
+    LimitOption,
     exit_failed,
     exit_wrong_usage,
     print_json,
@@ -26,8 +28,8 @@ app = typer.Typer(help="Signed records of what was removed when a person left.",
 def list_records(
     *,
     tenant: Annotated[str | None, typer.Option(metavar="TENANT", help="Of this tenant alone.")] = None,
-    after: Annotated[str | None, typer.Option(help="The cursor of the next page.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    after: AfterOption = None,
+    limit: LimitOption = 50,
     as_json: AsJson = False,
 ) -> None:
     """Who left, newest first."""
@@ -43,7 +45,7 @@ def list_records(
 
 
 @app.command()
-def show(record_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def show(record_id: Annotated[str, typer.Argument(metavar="ID", help="As list shows it.")]) -> None:
     """The signed record, as ``record verify`` reads it; 1 while some of it is still under way."""
     record = on_store("record", lambda store: LeaverRecords(store).shown(None, record_id))
     if record.document is None:
@@ -64,7 +66,7 @@ def show_keys(as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(
-    file: Annotated[str, typer.Argument(metavar="FILE|-")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A signed record; - is standard input.")],
     key: Annotated[
         list[str] | None, typer.Option(help="A public key to trust, in place of those that are known here.")
     ] = None,
