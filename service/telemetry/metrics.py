@@ -40,7 +40,7 @@ DEAD_LETTERS = Counter(
     "calendar_sync_dead_letters", "Messages that became dead letters, by class", ["queue", "code"]
 )
 RETRY_KINDS = ("transient", "throttled", "bug")
-LETTER_CODES = ("malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug")
+BURIAL_CODES = ("malformed", "refused", "not_allowed", "exhausted", "crash_loop", "delivery_limit", "bug")
 RETRIES = Counter("calendar_sync_retries", "Attempts that failed and come again, by class", ["queue", "kind"])
 ATTEMPTS = Histogram(
     "calendar_sync_attempts",
@@ -143,7 +143,7 @@ def show_from_zero(queue: str) -> None:
     BRAKE_ON.labels(queue).set(0)
     for kind in RETRY_KINDS:
         RETRIES.labels(queue, kind)
-    for code in LETTER_CODES:
+    for code in BURIAL_CODES:
         DEAD_LETTERS.labels(queue, code)
 
 
