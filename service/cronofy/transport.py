@@ -14,6 +14,7 @@ import orjson
 
 from contracts.errors import SyncError, Throttled, Transient, Unanswered, Unavailable
 from contracts.ports import LIVE_TURN, Budget, Clock, Permit, TokenSource, Turn
+from service.cronofy.answers import ACCEPTED_ENCODING, bound_answer
 from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
 from service.telemetry.metrics import CRONOFY_REQUESTS
@@ -86,8 +87,9 @@ def open_client(api_url: str, *, wire: HttpWire | None = None) -> HttpClient:
         headers={
             "User-Agent": USER_AGENT,
             "Accept": "application/json",
-            "Accept-Encoding": "gzip",
+            "Accept-Encoding": ACCEPTED_ENCODING,
         },
+        event_hooks={"response": [bound_answer]},
     )
 
 
