@@ -52,6 +52,8 @@ class Delivery:
     """The broker's own token for settling."""
     origin: str | None = None
     """The queue that the broker itself gave this message up in, on deliveries of the parked queue."""
+    expired: bool = False
+    """Whether it was given up there because its own time to live, which its publisher gave it, was over."""
 
 
 class Sink(Protocol):

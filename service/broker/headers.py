@@ -71,7 +71,16 @@ def origin_of(headers: Mapping[str, Any]) -> str | None:
 
     The broker writes its entry before all others; a publisher may have written those.
     """
+    queue = _latest_death(headers).get("queue")
+    return queue if isinstance(queue, str) else None
+
+
+def has_expired(headers: Mapping[str, Any]) -> bool:
+    """Whether the broker took it out there for its time to live, by the same entry."""
+    return _latest_death(headers).get("reason") == "expired"
+
+
+def _latest_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
     deaths = headers.get("x-death")
     latest = deaths[0] if isinstance(deaths, list) and deaths else None
-    queue = latest.get("queue") if isinstance(latest, dict) else None
-    return queue if isinstance(queue, str) else None
+    return latest if isinstance(latest, dict) else {}

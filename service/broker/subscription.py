@@ -13,7 +13,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from contracts.ports import Delivery, Sink
 from service.back_off import back_off_pauses
 from service.broker.connection import SupervisedConnection, close_quietly, within_seconds
-from service.broker.headers import attempt_of, origin_of, own_headers, returns_of
+from service.broker.headers import attempt_of, has_expired, origin_of, own_headers, returns_of
 
 log = structlog.get_logger(__name__)
 
@@ -255,4 +255,5 @@ class UnsettledDeliveries:
             generation=self.generation,
             handle=tag,
             origin=origin_of(headers),
+            expired=has_expired(headers),
         )

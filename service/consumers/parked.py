@@ -37,6 +37,11 @@ BURY_RETURNED_TOO_OFTEN = LinkFailure(
     code="delivery_limit",
     reason="RabbitMQ gave this message up: it was returned unsettled too often.",
 )
+BURY_EXPIRED = LinkFailure(
+    transient=False,
+    code="delivery_limit",
+    reason="RabbitMQ gave this message up: it was published to expire, and did before it was taken.",
+)
 _HOMES = {
     NoticeReceived.type_word(): QUEUE_INBOUND,
     RunRequested.type_word(): QUEUE_RUNS,
@@ -126,13 +131,17 @@ class ParkedMessages:
         async with self._store.begin() as connection:
             finished = await known_of(connection, keys)  # only the acknowledgement was lost each time
             unknown = [each for each, key in zip(deliveries, keys, strict=True) if key not in finished]
-            letters = [await letter_of(each, identity_of(each), BURY_RETURNED_TOO_OFTEN) for each in unknown]
+            letters = [await letter_of(each, identity_of(each), _why(each)) for each in unknown]
             now = await self._store.moment(connection)
             whose = await bury(connection, letters, now=now)
             await tell_failed_runs(connection, whose, now=now)
         for letter in letters:
             trace_id = trace_of(letter.body, (letter.source, letter.message_id))
             log.warning(LETTER_IMPORTED, queue=letter.queue, message_id=letter.message_id, trace_id=trace_id)
+
+
+def _why(delivery: Delivery) -> LinkFailure:
+    return BURY_EXPIRED if delivery.expired else BURY_RETURNED_TOO_OFTEN
 
 
 def _home(delivery: Delivery) -> str:

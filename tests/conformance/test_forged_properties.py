@@ -141,6 +141,6 @@ async def test_r30_where_the_broker_took_a_message_out_is_the_brokers_word(
     taker, _ = await take(broker, QUEUE_PARKED)
 
     (parked,) = await taker.received(1)
-    assert parked.origin == QUEUE_OUTBOUND
+    assert (parked.origin, parked.expired) == (QUEUE_OUTBOUND, True)
     assert holder.ids == []
     await subscription.close()

@@ -107,6 +107,35 @@ async def test_where_nobody_says_who_gave_it_up_its_kind_does(store: Store, body
     assert (letter["queue"], letter["body"]) == (queue, body)
 
 
+@pytest.mark.parametrize(
+    ("expired", "said"), [(False, "returned unsettled too often"), (True, "published to expire")]
+)
+async def test_what_its_publisher_let_expire_is_not_said_to_have_been_returned(
+    store: Store, expired: bool, said: str
+) -> None:
+    """Whoever reads the letter is to look at the publisher, and not at this service."""
+    async with importing(store) as ground:
+        ground.parked.deliver(
+            Delivery(
+                queue=QUEUE_PARKED,
+                body=BODY,
+                message_id="m-1",
+                routing_key="task.created",
+                headers={},
+                attempt=1,
+                returns=0,
+                generation=-1,
+                handle=1,
+                origin=QUEUE_OUTBOUND,
+                expired=expired,
+            )
+        )
+        (letter,) = await ground.imported(1)
+
+    assert letter["code"] == "delivery_limit"
+    assert said in letter["reason"]
+
+
 async def test_a_message_that_was_done_with_is_only_acknowledged(store: Store) -> None:
     """Its record is there; only the acknowledgement was lost each time."""
     async with store.begin() as connection:
