@@ -23,7 +23,8 @@ from service.store.messages.ownership import owner_in_turns
 from service.telemetry.metrics import MESSAGE_AGE, QUEUE_AGE
 
 SUSPICIOUS_RETURNS = 2
-"""Returns from which on a message may be the one that kills its consumer, and is taken alone."""
+"""Returns from which on a message may be the one that kills its consumer: it is noted while it is in hand,
+and taken alone once a process has died over it."""
 MOST_CRASHES = 3
 """So often may a process die over one message before the message is given up."""
 CRASH_FAILURE = LinkFailure(
@@ -137,11 +138,6 @@ def identity_of(delivery: Delivery) -> MessageKey:
         source if is_source(source) else "",
         name if is_identifier(name) else hashlib.sha256(delivery.body).hexdigest(),
     )
-
-
-def suspect_name(delivery: Delivery) -> str:
-    """What crashes over this delivery are counted under: told without parsing, which may be what kills."""
-    return delivery.message_id or hashlib.sha256(delivery.body).hexdigest()
 
 
 def form_of(body: bytes) -> dict[str, object]:

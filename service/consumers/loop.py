@@ -31,7 +31,6 @@ from service.consumers.failures import (
     read_message,
     replayed_by,
     retry_of,
-    suspect_name,
 )
 from service.consumers.outcomes import begin_message, log_ended
 from service.consumers.owners import MessageOwners, tenants_here
@@ -193,8 +192,9 @@ class MessageLoop:
             return
         delivery, tenant = chosen
         suspicious = delivery.returns >= SUSPICIOUS_RETURNS
-        if not trial and not suspicious:
-            self._begin(delivery, tenant)
+        alone = trial or (suspicious and await self._insist(lambda: self._accused(delivery)))
+        if not alone:
+            self._begin(delivery, tenant, suspicious=suspicious)
             return
         if self._in_hand:
             await asyncio.wait(self._in_hand)
@@ -327,11 +327,18 @@ class MessageLoop:
         async with self._store.read() as connection:
             return bool(await known(connection, self.queue, [key]))
 
+    async def _accused(self, delivery: Delivery) -> bool:
+        """Whether a process died while it was in hand: then it is taken alone, to see whether it was that."""
+        async with self._store.read() as connection:
+            name = suspects.name_of(delivery.body)
+            return bool(await suspects.crashes_over(connection, self.queue, [name]))
+
     async def _crashes(self, delivery: Delivery) -> int:
         """How often a process died over it, counted before anything of it is read."""
+        name = suspects.name_of(delivery.body)
         async with self._store.begin() as connection:
             now = await self._store.moment(connection)
-            return await suspects.suspect(connection, self.queue, suspect_name(delivery), now=now)
+            return (await suspects.suspect(connection, self.queue, [name], now=now))[name]
 
     async def _carry_out(self, attempt: DeliveryAttempt, settlement: Settlement) -> None:
         if settlement.failure is not None or attempt.letter_id or attempt.suspicious:
@@ -352,7 +359,7 @@ class MessageLoop:
             elif failure is None and attempt.letter_id:
                 await resolve(connection, [attempt.letter_id], now=now)
             if attempt.suspicious:
-                await suspects.clear(connection, self.queue, [suspect_name(delivery)])
+                await suspects.clear(connection, self.queue, [suspects.name_of(delivery.body)])
 
     async def _acknowledge(self, delivery: Delivery) -> None:
         if self._subscription is not None:

@@ -15,6 +15,7 @@ from service.consumers.loop import MessageLoop
 from service.store.engine.store import Store
 from service.store.messages import suspects
 from service.store.messages.inbox import known
+from service.store.messages.suspects import name_of
 from tests.support.message_loop import NOW, LoopUnderTest, ScriptedHandler, a_step, loop_under_test
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
@@ -141,7 +142,7 @@ async def test_a_message_over_which_processes_die_is_taken_alone_and_given_up(st
     """Two returns make it suspicious, three crashes end it; its neighbours are done."""
     async with store.begin() as connection:
         for _ in range(3):
-            await suspects.suspect(connection, QUEUE_RUNS, "m-1", now=NOW)
+            await suspects.suspect(connection, QUEUE_RUNS, [name_of(a_step("m-1"))], now=NOW)
     async with loop_under_test(store) as ground:
         ground.work.gate.clear()
         await ground.publish("m-1")
@@ -161,10 +162,10 @@ async def test_a_message_over_which_processes_die_is_taken_alone_and_given_up(st
 
 
 async def test_crashes_are_counted_before_anything_of_the_message_is_read(store: Store) -> None:
-    """Reading it may be what kills; counted under the broker's id, even what is no message is given up."""
+    """Reading it may be what kills; counted under its bytes, even what is no message is given up."""
     async with store.begin() as connection:
         for _ in range(3):
-            await suspects.suspect(connection, QUEUE_RUNS, "h-1", now=NOW)
+            await suspects.suspect(connection, QUEUE_RUNS, [name_of(b"no message")], now=NOW)
     async with loop_under_test(store) as ground:
         await ground.consumer.stop(grace=0)
         await ground.publish("h-1", b"no message")
@@ -193,7 +194,8 @@ async def test_a_suspicious_message_that_succeeds_is_suspicious_no_more(store: S
         await ground.settle("m-1")
 
     async with store.begin() as connection:
-        assert await suspects.suspect(connection, QUEUE_RUNS, "m-1", now=NOW) == 0
+        name = name_of(a_step("m-1"))
+        assert await suspects.suspect(connection, QUEUE_RUNS, [name], now=NOW) == {name: 0}
         assert await known(connection, QUEUE_RUNS, [("/calendar-sync", "m-1")])
 
 

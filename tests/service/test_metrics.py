@@ -25,7 +25,7 @@ from service.store.messages.outbox import enqueue
 from service.store.operations import weather
 from service.store.operations.budget import BudgetRow
 from service.store.operations.weather import BELIEVED_SECONDS, WeatherRow
-from service.telemetry.metrics import BRAKE_ON, DEAD_LETTERS, LETTER_CODES, RETRIES, RETRY_KINDS, SHARED
+from service.telemetry.metrics import BRAKE_ON, DEAD_LETTERS, BURIAL_CODES, RETRIES, RETRY_KINDS, SHARED
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
@@ -83,12 +83,12 @@ async def test_what_has_not_happened_yet_is_measured_as_nothing(world: Outbound)
             for name, labels in (
                 ("brake_on", {}),
                 *(("retries_total", {"kind": kind}) for kind in RETRY_KINDS),
-                *(("dead_letters_total", {"code": code}) for code in LETTER_CODES),
+                *(("dead_letters_total", {"code": code}) for code in BURIAL_CODES),
             )
         ]
 
     await until(lambda: set(measured()) == {0.0}, what="series that begin at zero")
-    assert get_args(LetterCode) == LETTER_CODES
+    assert get_args(LetterCode) == BURIAL_CODES
 
 
 async def test_what_becomes_of_messages_is_counted_by_class(world: Outbound) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import insert, update
 
 from contracts.messages import QUEUE_OUTBOUND, REPLAY_EXCHANGE
 from contracts.ports import REPLAY_HEADER, Outgoing
+from service.store.messages.suspects import name_of
 from service.store.tables import dead_letters, inbox, suspects
 from tests.support.calendars import Outbound, changed, raw
 
@@ -115,12 +116,13 @@ async def test_r30_a_replay_overtaken_by_the_message_itself_resolves_its_letter(
 
 
 async def test_r30_a_message_that_killed_its_consumer_three_times_is_a_crash_loop(world: Outbound) -> None:
-    """Its id was noted before each time that it was taken in alone."""
+    """It was noted before each time that it was taken in."""
     await world.integration()
+    guilty = changed(id="m-1")
+    row = {"consumer": QUEUE_OUTBOUND, "message_id": name_of(guilty.body), "crashes": 3}
     async with world.store.begin() as connection:
-        row = {"consumer": QUEUE_OUTBOUND, "message_id": "m-1", "crashes": 3, "at": world.clock.now()}
-        await connection.execute(insert(suspects), [row])
-    await world.publish(changed(id="m-1"), changed("other", id="m-2"))
+        await connection.execute(insert(suspects), [{**row, "at": world.clock.now()}])
+    await world.publish(guilty, changed("other", id="m-2"))
     await world.return_all(2)
     await world.start()
     await world.at_rest()
@@ -128,16 +130,17 @@ async def test_r30_a_message_that_killed_its_consumer_three_times_is_a_crash_loo
     (letter,) = await world.letters()
     assert (letter["code"], letter["message_id"]) == ("crash_loop", "m-1")
     assert world.calendars.titles == ["other v1"]
-    assert [row["message_id"] for row in await world.rows(suspects)] == ["m-1"]
+    assert [row["message_id"] for row in await world.rows(suspects)] == [name_of(guilty.body)]
 
 
 async def test_r30_crashes_are_counted_under_a_name_that_needs_no_parsing(world: Outbound) -> None:
-    """Reading the body may be what kills: the broker's id for the message counts, not its own."""
+    """Reading the body may be what kills: its bytes count, and a replay begins without what was counted."""
     await world.integration()
+    body = changed(id="m-1").body
+    row = {"consumer": QUEUE_OUTBOUND, "message_id": name_of(body), "crashes": 3}
     async with world.store.begin() as connection:
-        row = {"consumer": QUEUE_OUTBOUND, "message_id": "h-1", "crashes": 3, "at": world.clock.now()}
-        await connection.execute(insert(suspects), [row])
-    await world.publish(raw(changed(id="m-1").body, "h-1"))
+        await connection.execute(insert(suspects), [{**row, "at": world.clock.now()}])
+    await world.publish(raw(body, "h-1"))
     await world.return_all(2)
     await world.start()
     await world.at_rest()

@@ -82,14 +82,9 @@ class ArrivedDeliveries:
         return True
 
     def take(self, most: int, *, alone: bool) -> list[Delivery]:
-        """The next ones, up to that one which may have crashed a process: that is taken alone."""
-        taken = [self._waiting.popleft()] if alone else []
-        while (
-            not alone
-            and self._waiting
-            and len(taken) < most
-            and self._waiting[0].returns < SUSPICIOUS_RETURNS
-        ):
+        """The next one alone, or those that follow it and are as suspicious as it is."""
+        taken = [self._waiting.popleft()]
+        while not alone and self._waiting and len(taken) < most and _alike(taken[0], self._waiting[0]):
             taken.append(self._waiting.popleft())
         self.being_taken_in = len(taken)
         return taken
@@ -101,3 +96,7 @@ class ArrivedDeliveries:
     def taken(self) -> None:
         """The transaction has ended, well or not."""
         self.being_taken_in = 0
+
+
+def _alike(one: Delivery, other: Delivery) -> bool:
+    return (one.returns >= SUSPICIOUS_RETURNS) == (other.returns >= SUSPICIOUS_RETURNS)

@@ -293,9 +293,9 @@ class OutboundConsumer:
             return
         first = self._arrived.first
         dangerous = first.returns >= SUSPICIOUS_RETURNS
-        taken = self._taken = self._arrived.take(self._intake_size, alone=trial or dangerous)
+        taken = self._taken = self._arrived.take(self._intake_size, alone=trial)
         try:
-            await (self._intake.alone(first) if dangerous else self._intake.together(taken))
+            await (self._intake.watched(taken) if dangerous else self._intake.together(taken))
             self._state.taken_in += len(taken)
             if trial and not self._state.window.holds(first):
                 self._gate.brake.learned_nothing(await self._owners.one(first))

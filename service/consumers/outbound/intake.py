@@ -1,6 +1,6 @@
 """Taking messages in: readable ones as one set, unreadable and dangerous ones apart."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from contracts.calendar import LinkId
 from contracts.envelope import ItemChanged
@@ -15,7 +15,6 @@ from service.consumers.failures import (
     identity_of,
     note_age,
     read_message,
-    suspect_name,
 )
 from service.consumers.outbound.faults import say_fault
 from service.consumers.outbound.state import OutboundState
@@ -45,7 +44,8 @@ class Intake:
         self._state = state
         self._transaction_b = transaction_b
         self._hand_over = hand_over
-        self._noted: set[str] = set()
+        self._noted: dict[str, int] = {}
+        """Suspects that this process has in hand, and how often others died over each before."""
         self.handled: set[int] = set()
         """The deliveries of the present call that are dealt with, by identity."""
 
@@ -55,25 +55,35 @@ class Intake:
         arrived = [each for each in decoded if each is not None]
         await self._take(arrived)
 
-    async def alone(self, delivery: Delivery) -> None:
-        """Take in a message that may be what killed this consumer before."""
-        name = suspect_name(delivery)
-        if await self._note(name) >= MOST_CRASHES:
-            await self._refuse(delivery, CRASH_FAILURE)
-            return
-        arrived = await self._decoded(delivery)
-        await self._take([arrived] if arrived else [], suspect=name)
-        self._noted.discard(name)
+    async def watched(self, deliveries: Sequence[Delivery]) -> None:
+        """Take in messages among which may be what killed this consumer: each over which one died alone."""
+        names = {id(each): suspects.name_of(each.body) for each in deliveries}
+        async with self._state.store.read() as connection:
+            known = await suspects.crashes_over(connection, QUEUE_OUTBOUND, {*names.values()})
+        crashes = {**known, **self._noted}
+        calm = [each for each in deliveries if not crashes.get(names[id(each)])]
+        await self._noting(calm)
+        for each in (one for one in deliveries if crashes.get(names[id(one)])):
+            if crashes[names[id(each)]] >= MOST_CRASHES:
+                await self._refuse(each, CRASH_FAILURE)
+            else:
+                await self._noting([each])
 
-    async def _note(self, name: str) -> int:
-        """How often a process died over it; noted once per life of this one, for trying again is no crash."""
-        if name in self._noted:
-            return 0
-        async with self._state.writing() as connection:
-            moment = await self._state.store.moment(connection)
-            crashes = await suspects.suspect(connection, QUEUE_OUTBOUND, name, now=moment)
-        self._noted.add(name)
-        return crashes
+    async def _noting(self, deliveries: Sequence[Delivery]) -> None:
+        names = {suspects.name_of(each.body) for each in deliveries}
+        await self._note(names - self._noted.keys())
+        decoded = [await self._decoded(delivery) for delivery in deliveries]
+        await self._take([each for each in decoded if each is not None], watched=names)
+        for name in names:
+            self._noted.pop(name, None)
+
+    async def _note(self, names: Collection[str]) -> None:
+        """Once per life of this process, for trying again is no crash."""
+        if names:
+            async with self._state.writing() as connection:
+                moment = await self._state.store.moment(connection)
+                before = await suspects.suspect(connection, QUEUE_OUTBOUND, names, now=moment)
+            self._noted |= before
 
     async def _decoded(self, delivery: Delivery) -> DecodedDelivery | None:
         message = read_message(delivery, expected=ItemChanged)
@@ -89,16 +99,16 @@ class Intake:
         self._state.window.add(entry, ())
         self.handled.add(id(delivery))
 
-    async def _take(self, arrived: Sequence[DecodedDelivery], *, suspect: str | None = None) -> None:
-        if not arrived and suspect is None:
+    async def _take(self, arrived: Sequence[DecodedDelivery], *, watched: Collection[str] = ()) -> None:
+        if not arrived and not watched:
             return
         since = moment()
         try:
-            taken = await self._commit(arrived, suspect)
+            taken = await self._commit(arrived, watched)
         except Transient:
             raise
         except Exception as error:  # noqa: BLE001 -- some message's data: found by halving
-            await self._divide(arrived, error)
+            await self._divide(arrived, watched, error)
             return
         crash_point("outbound.2")
         update_memory(self._state, taken)
@@ -112,19 +122,22 @@ class Intake:
         if taken.outbox:
             await self._hand_over(taken.outbox)
 
-    async def _commit(self, arrived: Sequence[DecodedDelivery], suspect: str | None) -> StoredIntake:
+    async def _commit(self, arrived: Sequence[DecodedDelivery], watched: Collection[str]) -> StoredIntake:
         for _ in range(INTAKE_ATTEMPTS):
             try:
-                return await TransactionA(self._state, arrived).run(suspect=suspect)
+                return await TransactionA(self._state, arrived).run(watched=watched)
             except IntegrityError:
                 continue  # another process stored one of these items first: judge against its row
-        return await TransactionA(self._state, arrived).run(suspect=suspect)
+        return await TransactionA(self._state, arrived).run(watched=watched)
 
-    async def _divide(self, arrived: Sequence[DecodedDelivery], error: Exception) -> None:
+    async def _divide(
+        self, arrived: Sequence[DecodedDelivery], watched: Collection[str], error: Exception
+    ) -> None:
         if len(arrived) > 1:
             middle = len(arrived) // 2
-            await self._take(arrived[:middle])
-            await self._take(arrived[middle:])
+            later = {suspects.name_of(each.delivery.body) for each in arrived[middle:]} if watched else set()
+            await self._take(arrived[:middle], watched=[name for name in watched if name not in later])
+            await self._take(arrived[middle:], watched=later)
             return
         for each in arrived:
             say_fault(error, step="take_in alone", deliveries=[each.delivery])

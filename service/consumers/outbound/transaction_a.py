@@ -1,7 +1,7 @@
 """Transaction A: messages are judged and stored as wishes, one set-based transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -118,14 +118,17 @@ class TransactionA:
         self._loads: Counter[IntegrationId] = state.loads()
         self._now = 0.0
 
-    async def run(self, *, suspect: str | None = None) -> StoredIntake:
-        """Store what the messages wish; raises what the database raises, and then nothing has happened."""
+    async def run(self, *, watched: Collection[str] = ()) -> StoredIntake:
+        """Store what the messages wish; raises what the database raises, and then nothing has happened.
+
+        ``watched``: names of suspects that have not killed this process by then.
+        """
         async with self._state.writing() as connection:
             fresh = await self._unknown(connection)
             if fresh:
                 await self._judge(connection, fresh)
-            if suspect is not None:
-                await suspects.clear(connection, QUEUE_OUTBOUND, [suspect])
+            if watched:
+                await suspects.clear(connection, QUEUE_OUTBOUND, watched)
         return self._taken
 
     async def _unknown(self, connection: AsyncConnection) -> dict[ItemRef, list[DecodedDelivery]]:

@@ -155,10 +155,10 @@ async def note_attempts(
 
 
 async def start_over(
-    connection: AsyncConnection, queue: str, source: str, message_ids: Iterable[str]
+    connection: AsyncConnection, queue: str, source: str, bodies: Mapping[str, bytes]
 ) -> None:
-    """Forget that these messages were ever finished or tried, so that they may come again."""
-    ids = list(message_ids)
+    """Forget that these messages, by their ids, were ever finished or tried, so that they may come again."""
+    ids = list(bodies)
     for table in (inbox, attempts):
         await connection.execute(
             delete(table).where(
@@ -167,7 +167,7 @@ async def start_over(
                 among(connection, table.c.message_id, ids),
             )
         )
-    await suspects.clear(connection, queue, ids)
+    await suspects.clear(connection, queue, map(suspects.name_of, bodies.values()))
 
 
 def letter_fingerprint(code: str, reason: str, exception: str | None) -> str:

@@ -259,9 +259,11 @@ async def replay(
     ids = sorted(set(letter_ids))
     rows = await move_letters(connection, ids, before="open", after="replaying", tenant=tenant)
     for queue, source in sorted({(rows[each]["queue"], rows[each]["source"]) for each in ids}):
-        same = [
-            row["message_id"] for row in rows.values() if (row["queue"], row["source"]) == (queue, source)
-        ]
+        same = {
+            row["message_id"]: bytes(row["body"])
+            for row in rows.values()
+            if (row["queue"], row["source"]) == (queue, source)
+        }
         await start_over(connection, queue, source, same)
     again = [_again(rows[letter_id], exchange) for letter_id in ids]
     start = now.timestamp()
