@@ -12,6 +12,7 @@ import pytest
 from contracts.envelope import ItemChanged, decode
 from contracts.errors import Malformed
 from contracts.messages import QUEUE_INBOUND, QUEUE_OUTBOUND, REPLAY_EXCHANGE
+from contracts.vorex import DAY_FIELDS, ItemContent
 from service.consumers.failures import describe_error
 from service.operations import PRIVATE_MASK, DeadLetters, LetterReader
 from service.operations.masking import masked_document
@@ -298,3 +299,25 @@ def test_an_error_is_told_without_what_it_quotes_however_it_does() -> None:
         ValueError(f"bad `{SECRET}`"),
     ):
         assert SECRET not in describe_error(error)
+
+
+def test_r46_the_masks_know_every_name_of_the_contract() -> None:
+    """One that they do not know would hide all texts of its message from whoever has to mend it."""
+    form = json.loads(a_body())
+    form["data"]["item"] |= {"not_before": "2026-12-03T08:00:00Z", "not_after": "2026-12-04T17:00:00Z"}
+    form["data"]["item"] |= {"start_date": "2026-12-03", "end_date": "2026-12-04"}
+    named = dict.fromkeys((*ItemContent.model_fields, *DAY_FIELDS))
+    form["data"]["item"] = named | form["data"]["item"]
+
+    assert masked_document(form, reader=None) == form
+
+
+def test_r46_of_a_private_call_its_window_is_shown_and_its_texts_are_not() -> None:
+    """When something may be is no text of it."""
+    form = json.loads(a_body())
+    window = {"not_before": "2026-12-03T08:00:00Z", "start_date": "2026-12-03", "not_after": SECRET}
+    form["data"]["item"] |= {**window, "private": True}
+    shown = masked_document(form, reader=None)
+
+    assert shown is not None
+    assert shown["data"]["item"] == {**form["data"]["item"], "title": PRIVATE_MASK, "not_after": PRIVATE_MASK}
