@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Self
 
 from contracts.errors import Malformed
-from contracts.limits import LONGEST_EVENT_ID, LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT
+from contracts.limits import LONGEST_EVENT_ID, LONGEST_LINE, LONGEST_NAME, LONGEST_TEXT, MOST_PAGES
 from contracts.times import EARLIEST_YEAR, LATEST_YEAR, InstantOrDay, can_be_held, usual_length, wire_time
 from contracts.tolerant import (
     read_cut,
@@ -202,7 +202,7 @@ class EventsPage:
             next_page=following,
             unreadable=tuple(unreadable),
             unheld=tuple(each for each in unheld if each is not None),
-            pages=said if isinstance(said, int) else None,
+            pages=said if type(said) is int and 0 < said <= MOST_PAGES else None,
         )
 
 

@@ -17,6 +17,8 @@ LONGEST_ID = 200
 MOST_ASSIGNEES = 200
 LONGEST_EVENT_ID = 512
 """Characters of an event's or calendar's id; both together fit an index's row."""
+MOST_PAGES = 5_000
+"""Further pages of one read of Cronofy's."""
 MOST_DIGITS = 18
 """Of a number in a header or a form: what is longer counts nothing that there is."""
 

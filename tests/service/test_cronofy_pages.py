@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 import httpx
 import pytest
 
-from contracts.cronofy import EventsQuery
+from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import Permanent, Transient, Unanswered, Unavailable
-from service.consumers.inbound.page_trail import MOST_PAGES, PageTrail
+from contracts.limits import MOST_PAGES
+from service.cronofy.page_trail import PageTrail
 from tests.support.scripted import GatewayUnderTest, Reply, all_pages, answered
 
 
@@ -173,3 +174,12 @@ def test_the_pages_of_a_read_lead_on_and_to_an_end() -> None:
         trail.follow(str(at))
     with pytest.raises(Transient, match="5,000 pages"):
         trail.follow("one more")
+
+
+@pytest.mark.parametrize(
+    "said", [0, -1, MOST_PAGES + 1, 2**63, 10**400, True, 1.5, "3", None], ids=lambda said: repr(said)[:20]
+)
+def test_how_many_pages_there_are_is_believed_as_far_as_pages_are_read(said: object) -> None:
+    """What a run shows of it goes into a column that holds no number of any length."""
+    assert EventsPage.parse({"pages": {"total": said}, "events": []}).pages is None
+    assert EventsPage.parse({"pages": {"total": MOST_PAGES}, "events": []}).pages == MOST_PAGES

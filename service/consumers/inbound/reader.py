@@ -12,10 +12,10 @@ from contracts.errors import GrantRefused, Permanent, Transient
 from contracts.ports import AccountCheck, Clock, EventReader, Turn, Urgency
 from handlers.judgement import days_to_read, is_gone
 from service.consumers.inbound.calendar_read import CalendarRead, NotSyncing
-from service.consumers.inbound.page_trail import PageTrail
 from service.consumers.inbound.pages import PageWriter
 from service.consumers.inbound.reach import first_day, shows_too_little
 from service.consumers.inbound.watching.judged_pages import WatchingPages
+from service.cronofy.page_trail import PageTrail
 from service.cronofy.sightings import ProviderWatch
 from service.store.engine.store import Store
 from service.store.integrations import integrations, reads

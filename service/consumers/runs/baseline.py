@@ -10,7 +10,6 @@ from contracts.ports import EventReader
 from handlers.arrivals.before import event_keys, was_there_before
 from handlers.judgement import days_to_read
 from handlers.runs import span_of
-from service.consumers.inbound.page_trail import PageTrail
 from service.consumers.runs.recognition import Recognition
 from service.consumers.runs.release import CopyRelease
 from service.consumers.runs.relink import Adoption
@@ -27,6 +26,7 @@ from service.consumers.runs.steps import (
     StepOvertaken,
 )
 from service.consumers.runs.unsent import UnsentPairing
+from service.cronofy.page_trail import PageTrail
 from service.integrations.catch_up import DAILY_RUN
 from service.integrations.questions.tending import note_absences
 from service.store.engine.store import AsyncConnection, Store

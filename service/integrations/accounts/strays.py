@@ -9,6 +9,7 @@ from contracts.ports import LinkedCalendars, Turn, Urgency
 from contracts.writes import Delete
 from handlers.judgement import is_gone
 from handlers.pairing.identities import STRAY_TITLE
+from service.cronofy.page_trail import PageTrail
 from service.integrations.ownership import owned_integration
 from service.integrations.refusals import ChangedMeanwhile, Conflict
 from service.store.engine.store import Store
@@ -61,12 +62,12 @@ class StrayCopies:
         query = EventsQuery(calendar_ids=(integration.calendar_id,), include_managed=True)
         turn = Turn(integration_id=integration.id, tenant_id=integration.tenant_id, urgency=Urgency.RUN)
         page = await self._cronofy.first_page(integration.sub, query, turn=turn)
-        ours: dict[str, CronofyEvent] = {}
+        trail, ours = PageTrail(), dict[str, CronofyEvent]()
         while True:
             ours |= {each.event_id: each for each in page.events if each.event_id and not is_gone(each)}
             if page.next_page is None:
                 break
-            page = await self._cronofy.next_page(integration.sub, page.next_page, turn=turn)
+            page = await self._cronofy.next_page(integration.sub, trail.follow(page.next_page), turn=turn)
         async with self._store.read() as connection:
             known = await identities.known_event_ids(connection, integration, ours)
         return [event for event_id, event in sorted(ours.items()) if event_id not in known]

@@ -1,8 +1,7 @@
 """How far a read has come: its pages must lead on, and to an end."""
 
 from contracts.errors import Transient
-
-MOST_PAGES = 5_000
+from contracts.limits import MOST_PAGES
 
 
 class PageTrail:
