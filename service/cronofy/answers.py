@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-LARGEST_ANSWER = 32 * 1024 * 1024
+LARGEST_RESPONSE = 32 * 1024 * 1024
 """Bytes, unpacked: thousands of events with the longest texts."""
 ACCEPTED_ENCODING = "gzip"
 _GZIP = frozenset({ACCEPTED_ENCODING, "x-gzip"})
@@ -31,7 +31,7 @@ class _BoundedStream(httpx.AsyncByteStream):
         self._request = response.request
         self._encoding = response.headers.get("Content-Encoding", "").strip().lower()
         self._stream = stream
-        self._room = LARGEST_ANSWER
+        self._room = LARGEST_RESPONSE
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._encoding not in _GZIP | _PLAIN:
@@ -41,7 +41,7 @@ class _BoundedStream(httpx.AsyncByteStream):
             piece = came if unpacker is None else self._unpacked(unpacker, came)
             self._room -= len(piece)
             if self._room < 0:
-                raise self._unreadable(f"has more than {LARGEST_ANSWER:,} bytes")
+                raise self._unreadable(f"has more than {LARGEST_RESPONSE:,} bytes")
             yield piece
         if unpacker is not None and not unpacker.eof:
             raise self._unreadable("breaks off")

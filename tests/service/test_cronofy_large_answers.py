@@ -11,12 +11,12 @@ import pytest
 
 from contracts.cronofy import EventsQuery
 from contracts.errors import Transient, Unanswered
-from service.cronofy.answers import LARGEST_ANSWER
+from service.cronofy.answers import LARGEST_RESPONSE
 from tests.support.scripted import GatewayUnderTest, an_upsert
 
 PIECE = b"\0" * (1 << 20)
 PAGE = json.dumps({"pages": {}, "events": []}).encode()
-MOST_HELD = 3 * LARGEST_ANSWER
+MOST_HELD = 3 * LARGEST_RESPONSE
 """Bytes that reading may take at any moment: what was read, and what is made of it."""
 
 
@@ -33,7 +33,7 @@ class Overlong(httpx.AsyncByteStream):
         self.read = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self.read < 2 * LARGEST_ANSWER:
+        while self.read < 2 * LARGEST_RESPONSE:
             self.read += len(PIECE)
             yield PIECE
 
@@ -51,7 +51,7 @@ async def test_an_answer_that_goes_on_is_left() -> None:
     with pytest.raises(Transient):
         await bench.gateway.first_page("acc_1", EventsQuery())
 
-    assert overlong.read <= LARGEST_ANSWER + len(PIECE)
+    assert overlong.read <= LARGEST_RESPONSE + len(PIECE)
 
 
 @pytest.mark.parametrize("layers", [1, 2], ids=["gzip", "gzip in gzip"])
