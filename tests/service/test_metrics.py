@@ -25,7 +25,7 @@ from service.store.messages.outbox import enqueue
 from service.store.operations import weather
 from service.store.operations.budget import BudgetRow
 from service.store.operations.weather import BELIEVED_SECONDS, WeatherRow
-from service.telemetry.metrics import BRAKE_ON, DEAD_LETTERS, BURIAL_CODES, RETRIES, RETRY_KINDS, SHARED
+from service.telemetry.metrics import BRAKE_ON, BURIAL_CODES, DEAD_LETTERS, RETRIES, RETRY_KINDS, SHARED
 from tests.support.brokers import item
 from tests.support.calendars import Outbound, changed
 from tests.support.clock import ManualClock
