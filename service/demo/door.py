@@ -15,12 +15,19 @@ from service.web.rendering import TEMPLATES, render_page
 
 DOOR_PATH = "/demo/door"
 DOORS = (
-    ("My Calendar", "/my-calendar", "user"),
-    ("Both calendars side by side", "/demo", "user"),
-    ("Calendar Sync", "/calendar-sync", "user"),
-    ("Operations and dead letters", "/operations", "operator"),
-)
-"""What each link opens, where, and in which role."""
+    ("My Calendar", "What is yours in Vorex: month, week, day and agenda.", "/my-calendar", "user"),
+    ("Both calendars side by side", "Change something on either side, watch the other.", "/demo", "user"),
+    ("Calendar Sync", "Connect a calendar, choose what crosses, see what did.", "/calendar-sync", "user"),
+    (
+        "Administration", "Everybody's calendars, the company calendar, people who left.",
+        "/administration", "administrator",
+    ),
+    (
+        "Operations and dead letters", "How the service does, and what needs a person.",
+        "/operations", "operator",
+    ),
+)  # fmt: skip
+"""What each link opens, what there is to see, where, and in which role."""
 _LOADERS = [FileSystemLoader(Path(__file__).parent / "templates"), *filter(None, [TEMPLATES.env.loader])]
 _AMONG = Jinja2Templates(env=TEMPLATES.env.overlay(loader=ChoiceLoader(_LOADERS)))
 
@@ -45,7 +52,7 @@ class Door:
         near = _is_loopback(request.client.host if request.client else "")
         if not (near and _names_loopback(request)) or _is_forwarded(request):
             raise Unknown("There is no such page.")
-        links = [(word, self._link(page, role)) for word, page, role in DOORS]
+        links = [(word, told, self._link(page, role)) for word, told, page, role in DOORS]
         answer = render_page(request, "door.html", among=_AMONG, links=links, here="demo")
         answer.headers["Cache-Control"] = "no-store"
         return answer

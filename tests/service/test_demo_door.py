@@ -28,12 +28,17 @@ def at(office: Office, host: str, *, client: str = "127.0.0.1") -> Browser:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8400", "localhost:8400", "[::1]:8400"])
 async def test_the_door_signs_in_as_often_as_it_is_opened(host: str, office: Office, door: list[str]) -> None:
-    for word, path in (("My Calendar", "/my-calendar"), ("Operations and dead letters", "/operations")):
+    for word, path in (
+        ("My Calendar", "/my-calendar"), ("Operations and dead letters", "/operations"),
+        ("Administration", "/administration"),
+    ):  # fmt: skip
         browser = at(office, host)
         await browser.open(DOOR_PATH)
         page = await browser.follow(word)
         assert (page.status, page.path) == (200, path)
-    assert door.count("operator") == 2
+        if word == "Administration":
+            assert (await browser.follow("Company calendar")).status == 200
+    assert door.count("operator") == door.count("administrator") == 3
 
 
 @pytest.mark.parametrize(
