@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -55,6 +56,25 @@ async def test_each_view_leads_to_the_others_and_to_its_neighbours(browser: Brow
     page = await browser.follow("Month")
     assert "December 2026" in page.words
     assert page.link("Refresh") == f"{HOME}?month=2026-12"
+
+
+def where(page: ShownPage) -> str:
+    asked = urlsplit(page.address)
+    return f"{asked.path}?{asked.query}"
+
+
+@pytest.mark.parametrize("view", ["Day", "Week", "Agenda"])
+async def test_a_month_leads_to_today_where_it_shows_it_and_else_to_its_first(
+    view: str, office: Office
+) -> None:
+    await office.clock.pass_time(timedelta(days=14).total_seconds())
+    await office.sign_in(tz="Europe/Berlin", locale="en-GB")
+    browser = Browser(client=office.client)
+    today = office.clock.now().date()
+    await browser.open(HOME)
+    assert where(await browser.follow(view)) == f"{HOME}?{view.lower()}={today}"
+    await browser.open(f"{HOME}?month=2027-02")
+    assert where(await browser.follow(view)) == f"{HOME}?{view.lower()}=2027-02-01"
 
 
 @pytest.mark.parametrize(
