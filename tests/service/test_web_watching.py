@@ -26,6 +26,7 @@ from tests.support.pages import Browser
 from tests.support.processes import SECRETS, run
 
 LIST = "/calendar-sync"
+CREATE_OFF = "Create is not checked for this calendar."
 API = "/api/v1/integrations"
 
 
@@ -66,6 +67,22 @@ async def shown(office: Office, integration_id: str) -> dict[str, Any]:
     answer = await office.get(f"{API}/{integration_id}")
     found: dict[str, Any] = answer.json()
     return found
+
+
+async def test_watching_gives_its_reasons_in_the_readers_language(office: Office) -> None:
+    """Of what would be done, and of what would not."""
+    mine = await office.finished()
+    await office.post(f"{API}/{mine}/watch")
+    await would(office, mine, "Swimming")
+    left = {"outcome": Outcome.SKIPPED, "code": Code.CREATE_OFF, "reason": CREATE_OFF}
+    await would(office, mine, "Dentist", **left)
+    await office.sign_in(locale="de-DE")
+    page = await Browser(client=office.client).open(f"{LIST}/{mine}/watching")
+
+    assert "Was geschehen wäre" in page.words
+    for english in ("Added to the linked calendar.", CREATE_OFF):
+        assert english not in page.words
+    assert page.words.count("Im verknüpften Kalender hinzugefügt.") == 1
 
 
 async def test_watching_starts_in_the_last_step_of_the_wizard_and_ends_with_begin(
