@@ -55,6 +55,11 @@ class LocalePreferences:
             return f"{at.hour:02}:{at.minute:02}"
         return format_time(at, "h:mm\u00a0a", locale=self.language)
 
+    def span(self, start: datetime, end: datetime) -> str:
+        """Day and times; of what ends on another day both days."""
+        ends = self.clock(end) if start.date() == end.date() else self.moment(end)
+        return f"{self.moment(start)} – {ends}"
+
     def clock_with_seconds(self, at: datetime) -> str:
         if self.hour_cycle == "h23":
             return f"{at:%H:%M:%S}"

@@ -94,6 +94,16 @@ def format_when(at: date, zone: str, locale: LocalePreferences = DEFAULT_PREFERE
     return gettext("%(day)s, all day", day=locale.short_day(at))
 
 
+def format_span(
+    times: tuple[date, date | None], zone: str, locale: LocalePreferences = DEFAULT_PREFERENCES
+) -> str:
+    """From one moment or day to another, which may not be known."""
+    start, end = times
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return locale.span(start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone)))
+    return " – ".join(format_when(at, zone, locale) for at in times if at)
+
+
 def format_tenths(number: float) -> str:
     """A number with one digit behind its point, so written."""
     return format_decimal(number, "#,##0.0", locale=spoken())
@@ -156,6 +166,7 @@ TEMPLATES.env.filters |= {
     "moment": _filter(lambda locale, at, zone: locale.moment(at.astimezone(ZoneInfo(zone)))),
     "range_words": range_words,
     "short_day": _filter(LocalePreferences.short_day),
+    "span": _filter(lambda locale, times, zone: format_span(times, zone, locale)),
     "tenths": format_tenths,
     "told": told,
     "value": _filter(lambda locale, given, zone: format_value(given, zone, locale)),

@@ -86,6 +86,13 @@ async def test_r52_the_page_says_who_did_what_when_and_an_answer_is_taken_back_f
     assert f"Put back by {role} olga." in reasons
 
 
+async def test_r49_a_question_names_a_day_once(office: Office) -> None:
+    await _question(office, moved=True)
+    browser = await _dispatcher(office, "administrator")
+
+    assert "5 Dec 2026, 09:00 – 10:00" in (await browser.open("/operations/questions")).words
+
+
 @pytest.mark.parametrize("role", ["operator", "administrator"])
 async def test_r52_the_first_pages_of_both_roles_count_what_is_to_answer(role: str, office: Office) -> None:
     await _question(office)

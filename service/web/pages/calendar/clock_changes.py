@@ -41,8 +41,7 @@ class TimeWriter:
     def span(self, item: PlannedItem) -> str:
         """Day and times; of what ends on another day both days."""
         start, end = (at.astimezone(ZoneInfo(self.zone)) for at in (item.start, item.end))
-        ends = self.locale.clock(end) if start.date() == end.date() else self.locale.moment(end)
-        return f"{self.locale.moment(start)} – {ends}"
+        return self.locale.span(start, end)
 
 
 @router.get("/clock-changes")
