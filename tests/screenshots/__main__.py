@@ -15,12 +15,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.screenshots.scene import Scene
+from tests.screenshots.newer import LEAVER, NewerScene
+from tests.screenshots.scene import USER, Scene
 from tests.support.chromium import open_chromium
+from tests.support.clock_meetings import MET, interview, linked_in_berlin, visit
 from tests.support.guide import GuideAddresses, window
+from tests.support.office import open_office
 from tests.support.processes import ROOT, started
+from tests.support.served import listening
 
 ALL = ROOT / "build" / "screenshots"
 HERE = Path(__file__).parent
@@ -34,7 +38,11 @@ GUIDE = {
 }  # fmt: skip
 """The pictures of the user guide, by the page and look that they show."""
 PICTURES = ROOT / "service" / "web" / "handbook" / "pictures"
-LOOKS = {"light": ((1280, 860), "light"), "dark": ((1280, 860), "dark"), "phone": ((360, 740), "dark")}
+DESK, PHONE, BRITISH = (1280, 860), (360, 740), "en-GB"
+LOOKS = {
+    "light": (DESK, "light", BRITISH), "dark": (DESK, "dark", BRITISH), "phone": (PHONE, "dark", BRITISH),
+    "german": (DESK, "light", "de-DE"),
+}  # fmt: skip
 SIDE_BY_SIDE = (1440, 1180)
 LONG = frozenset({"run", "logs", "real-time"})
 """Lists of which the first screen tells enough."""
@@ -47,15 +55,23 @@ class Album:
     """Takes each page in every look, as the signed-in person sees it."""
 
     browser: Browser
+    opened: BrowserContext
+    """Where that person is signed in."""
     state: Path
     taken: list[str] = field(default_factory=list)
     guide: dict[str, bytes] = field(default_factory=dict)
 
+    async def sign_in(self) -> None:
+        """From now on as whoever is signed in there, with what they have chosen meanwhile."""
+        await self.opened.storage_state(path=self.state)
+
     async def take(self, name: str, address: str, *, opened: str = "", wait: str = "") -> None:
         """``opened``: a line to click first; ``wait``: what must be seen before."""
-        for look, (size, scheme) in LOOKS.items():
+        for look, (size, scheme, locale) in LOOKS.items():
             wide = SIDE_BY_SIDE if name == "side-by-side" and look != "phone" else size
-            async with window(self.browser, size=wide, scheme=scheme, state=self.state) as context:
+            async with window(
+                self.browser, size=wide, scheme=scheme, locale=locale, state=self.state
+            ) as context:
                 page = await context.new_page()
                 await page.goto(address)
                 await _ready(page, opened, wait)
@@ -85,57 +101,120 @@ async def _small(page: Page) -> bytes:
 
 async def take_all(town: GuideAddresses, folder: Path) -> dict[str, bytes]:
     """All pages to build/screenshots; the guide's pictures by their names."""
-    async with open_chromium() as browser, window(browser) as opened:
-        page = await opened.new_page()
-        scene = Scene(town=town, page=page, today=datetime.now(UTC).date())
+    async with (
+        open_chromium() as browser,
+        window(browser) as opened,
+        window(browser) as of_administrator,
+    ):
+        scene = Scene(town=town, page=await opened.new_page(), today=datetime.now(UTC).date())
+        newer = NewerScene(scene=scene, administrator=await of_administrator.new_page())
+        album = Album(browser=browser, opened=opened, state=folder / "state.json")
         await scene.begin()
-        album = Album(browser=browser, state=folder / "state.json")
-
-        async def keep() -> None:
-            await opened.storage_state(path=album.state)
-
-        await keep()
-        at = town.product
-        await album.take("empty", f"{at}/calendar-sync")
-        await page.goto(f"{at}/calendar-sync/connect")
-        await album.take("cronofy", page.url)
-        await scene.come_to_confirmation()
-        await keep()
-        for tab in ("linked-calendar", "your-calendar", "sync-options"):
-            await album.take(tab, f"{scene.linked}/settings/{tab}")
-        await album.take(
-            "rehearsal", f"{scene.linked}/settings/confirmation", wait="#rehearsal .again",
-            opened="#rehearsal summary",
-        )  # fmt: skip
+        await _take_the_beginning(album, scene)
         await scene.finish()
         await scene.complicate()
-        await keep()
-        await _take_the_rest(album, scene, page)
+        await newer.watch()
+        await newer.disagree()
+        await album.sign_in()
+        await _take_the_rest(album, newer)
+        administrators = Album(
+            browser=browser, opened=of_administrator, state=folder / "administrator.json", guide=album.guide
+        )
+        await _take_the_administrators(administrators, newer)
+        await _take_the_clock_changes(browser, folder)
     return album.guide
 
 
-async def _take_the_rest(album: Album, scene: Scene, page: Page) -> None:
-    at, linked = scene.town.product, scene.linked
+async def _take_the_beginning(album: Album, scene: Scene) -> None:
+    at = scene.town.product
+    await album.sign_in()
+    await album.take("empty", f"{at}/calendar-sync")
+    await album.take("door", f"{at}/demo/door")
+    await scene.page.goto(f"{at}/calendar-sync/connect")
+    await album.take("cronofy", scene.page.url)
+    await scene.come_to_confirmation()
+    await album.sign_in()
+    for tab in ("linked-calendar", "your-calendar", "sync-options"):
+        await album.take(tab, f"{scene.linked}/settings/{tab}")
+    await album.take(
+        "rehearsal", f"{scene.linked}/settings/confirmation", wait="#rehearsal .again",
+        opened="#rehearsal summary",
+    )  # fmt: skip
+
+
+async def _take_the_rest(album: Album, newer: NewerScene) -> None:
+    scene = newer.scene
+    at, linked, page = scene.town.product, scene.linked, scene.page
     day = scene.today.isoformat()
     await page.goto(f"{at}/my-calendar")
     story = await page.get_by_title("Replace the firewall").first.get_attribute("href")
     await page.goto(f"{linked}/logs")
-    run = await page.locator("#log td a").first.get_attribute("href")
+    run = await page.locator("#log td a").last.get_attribute("href")
     await page.goto(f"{at}/operations/dead-letters")
     letter = await page.locator('td[data-label="Message"] a').first.get_attribute("href")
+    await page.goto(f"{at}/calendar-sync")
+    held = await page.get_by_role("link", name="See and answer").first.get_attribute("href")
     pages = {
         "my-calendar": f"{at}/my-calendar", "day": f"{at}/my-calendar?day={day}",
+        "week": f"{at}/my-calendar?week={day}", "agenda": f"{at}/my-calendar?agenda={day}",
+        "search": f"{at}/my-calendar?q=fabrikam", "deleted": f"{at}/my-calendar/deleted",
         "appointment": f"{at}/my-calendar/new?day={day}", "story": f"{at}{story}",
-        "list": f"{at}/calendar-sync", "logs": f"{linked}/logs",
-        "real-time": f"{linked}/logs?trigger=real_time", "run": f"{at}{run}", "delete": f"{linked}/delete",
-        "exchange-help": f"{at}/calendar-sync/exchange-help", "devices": f"{at}/sessions",
-        "operations": f"{at}/operations",
-        "dead-letters": f"{at}/operations/dead-letters", "dead-letter": f"{at}{letter}",
-        "side-by-side": f"{at}/demo", "missing": f"{at}/nowhere", "calendars": scene.town.provider,
+        "mirror": f"{linked}/mirror", "list": f"{at}/calendar-sync",
+        "held": f"{at}{held}",
+        "watching": f"{newer.watched}/watching", "agreement": f"{linked}/agreement", "logs": f"{linked}/logs",
+        "real-time": f"{linked}/logs?trigger=real_time", "run": f"{at}{run}", "run-undo": f"{at}{run}/undo",
+        "delete": f"{linked}/delete", "exchange-help": f"{at}/calendar-sync/exchange-help",
+        "devices": f"{at}/sessions", "operations": f"{at}/operations",
+        "questions": f"{at}/operations/questions", "dead-letters": f"{at}/operations/dead-letters",
+        "dead-letter": f"{at}{letter}", "side-by-side": f"{at}/demo", "missing": f"{at}/nowhere",
+        "calendars": scene.town.provider, "docs": f"{at}/docs", "user-guide": f"{at}/docs/user-guide",
         "linked-calendar-there": f"{scene.town.provider}/owner/{scene.calendar_id}",
     }  # fmt: skip
     for name, address in pages.items():
         await album.take(name, address, wait="#story .pill.good" if name == "story" else "")
+    await newer.spoil_the_weather()
+    await album.take("weather", f"{at}/calendar-sync")
+
+
+async def _take_the_administrators(album: Album, newer: NewerScene) -> None:
+    at = f"{newer.town.product}/administration"
+    await newer.connect_company()
+    await album.sign_in()
+    await album.take("leaver", f"{at}/leaver?who={LEAVER}")
+    await newer.lose_a_technician()
+    record = await newer.administrator.get_by_role("link", name=f"Record: {LEAVER}").get_attribute("href")
+    pages = {
+        "administration": at, "person": f"{at}/person?who={USER}", "company": f"{at}/company-calendar",
+        "company-disconnect": f"{at}/company-calendar/disconnect", "leavers": f"{at}/leavers",
+        "leaver-record": f"{newer.town.product}{record}",
+        "administration-confirm": f"{at}/confirm?verb=pause&every=1",
+    }  # fmt: skip
+    for name, address in pages.items():
+        await album.take(name, address)
+
+
+async def _take_the_clock_changes(browser: Browser, folder: Path) -> None:
+    """On a clock that stands in the week before New York's are put forward."""
+    async with (
+        open_office(f"sqlite+aiosqlite:///{folder / 'office.db'}") as office,
+        listening(office) as at,
+        window(browser) as opened,
+    ):
+        mine = await linked_in_berlin(office)
+        await interview(office, mine)
+        await visit(office, MET)
+        page = await opened.new_page()
+        await page.goto(f"{at}/sign-in?token={office.token(tz='Europe/Berlin')}")
+        album = Album(browser=browser, opened=opened, state=folder / "clock.json")
+        await album.sign_in()
+        await album.take("clock-changes", f"{at}/my-calendar/clock-changes")
+        await album.take("clock-banner", f"{at}/my-calendar")
+        await opened.clear_cookies()
+        await page.goto(
+            f"{at}/sign-in?token={office.token('vera', role='administrator', tz='Europe/Berlin')}"
+        )
+        await album.sign_in()
+        await album.take("administration-clock-changes", f"{at}/administration/clock-changes")
 
 
 @contextmanager

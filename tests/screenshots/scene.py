@@ -21,6 +21,7 @@ GUSTAV = "Gustav Google (gustav.google@example.test)"
 IRIS = "Iris iCloud (iris.icloud@example.test)"
 EDGAR = "Edgar Exchange (edgar.exchange@example.test)"
 OLIVIA = "Olivia Office (olivia.office@example.test)"
+ODETTE = "Odette Outlook (odette.outlook@example.test)"
 HELD = 12
 # type, title, account, days from today, hour, hours (0: all day)
 ITEMS: tuple[tuple[str, str, str | None, int, int, float], ...] = (
@@ -70,7 +71,7 @@ class Scene:
 
     async def come_to_confirmation(self) -> None:
         """The first calendar, with something on it already; Finish is not pressed yet."""
-        await self._connect(GUSTAV)
+        await self.connect(GUSTAV)
         self.calendar_id = await self.page.get_by_label("Linked calendar").input_value()
         for title, days in EVENTS:
             await add_event(self.town, self.calendar_id, title, self.today + timedelta(days=days))
@@ -97,7 +98,7 @@ class Scene:
         await self._spoil()
         await self._hold_deletions()
         await self._lose_a_permission()
-        await self._connect(OLIVIA)
+        await self.connect(OLIVIA)
 
     def _message(self, number: int) -> Outgoing:
         kind, title, account, days, hour, hours = ITEMS[number]
@@ -125,7 +126,13 @@ class Scene:
         finally:
             await store.close()
 
-    async def _connect(self, account: str) -> None:
+    async def add(self, title: str) -> None:
+        """An appointment in My Calendar, within the hour."""
+        await self.page.goto(f"{self.town.product}/my-calendar/new")
+        await self.page.get_by_label("Subject").fill(title)
+        await press(self.page, "Add")
+
+    async def connect(self, account: str) -> None:
         await self.page.goto(f"{self.town.product}/calendar-sync/connect")
         await press(self.page, account)
         await press(self.page, "Link it")
@@ -133,7 +140,7 @@ class Scene:
 
     async def _link(self, account: str, calendar: str) -> str:
         """With every event type, and nothing to send."""
-        await self._connect(account)
+        await self.connect(account)
         await self.page.get_by_label("Linked calendar").select_option(label=calendar)
         calendar_id = await self.page.get_by_label("Linked calendar").input_value()
         for word in ("Update", "Delete"):
@@ -168,9 +175,7 @@ class Scene:
         await self._link(IRIS, "Family")
         await self.town.control("POST", "/faults", revoke=["iris.icloud@example.test"])
         self.town.let_a_minute_pass()
-        await self.page.goto(f"{self.town.product}/my-calendar/new")
-        await self.page.get_by_label("Subject").fill("Dinner at home")
-        await press(self.page, "Add")
+        await self.add("Dinner at home")
         await until(self.page, f"{self.town.product}/calendar-sync", "Not Connected")
 
 

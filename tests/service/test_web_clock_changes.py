@@ -1,76 +1,27 @@
 """What the next clock change will do, on My Calendar and for whoever plans service calls (R49)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import insert, update
 
-from contracts.vorex import ItemType
 from service.integrations.ownership import Person
 from service.integrations.telling.clock_forecast import KEPT_SECONDS, ClockForecast
-from service.store.items import items
-from service.store.tables import integrations, links
-from tests.builders import an_item
+from tests.support.clock_meetings import MET, SECRET, interview, linked_in_berlin, visit
 from tests.support.office import Office
 from tests.support.pages import Browser
 
 PAGE, PLANNERS_PAGE = "/my-calendar/clock-changes", "/administration/clock-changes"
-SECRET = "Interview with the ambassador"
-TODAY = datetime(2027, 3, 5, 8, tzinfo=UTC)
-"""New York's clocks go forward on the 14th, Berlin's on the 28th."""
 
 
 @pytest.fixture
 async def mine(office: Office) -> str:
-    """A linked calendar of somebody in Berlin."""
-    await office.clock.pass_time((TODAY - office.clock.now()).total_seconds())
-    made = await office.finished()
-    async with office.store.begin() as connection:
-        await connection.execute(update(integrations).values(time_zone="Europe/Berlin"))
-    return made
+    return await linked_in_berlin(office)
 
 
 @pytest.fixture
 async def browser(mine: str, office: Office) -> Browser:
     await office.sign_in(tz="Europe/Berlin", locale="en-GB")
     return Browser(client=office.client)
-
-
-async def keep(
-    office: Office,
-    item_id: str,
-    start: datetime,
-    *,
-    kind: ItemType = ItemType.APPOINTMENT,
-    title: str = SECRET,
-    by: str | None = None,
-    user: str = "u-17",
-) -> str:
-    """An hour from then on; its ref."""
-    item = an_item(
-        id=item_id, type=kind, tenant_id="acme", title=title, start=start, end=start + timedelta(hours=1),
-        assignees=(user,), time_zone="Europe/Berlin", imported_by=by,
-    )  # fmt: skip
-    async with office.store.begin() as connection:
-        await items.save(connection, [(item, None)], now=office.clock.now())
-    return item.ref
-
-
-async def interview(office: Office, mine: str, user: str = "u-17") -> None:
-    """A weekly meeting at three in the afternoon of New York, as its calendar brought it."""
-    for day, hour in ((2, 20), (9, 20), (16, 19), (23, 19)):
-        start = datetime(2027, 3, day, hour, tzinfo=UTC)
-        ref = await keep(office, f"{user}-{day}", start, by=mine, user=user)
-        link = {
-            "id": f"link-{user}-{day}", "integration_id": mine, "item_ref": ref, "calendar_id": "cal",
-            "origin": "external", "state": "agreed", "created_at": start, "series_identifier": "series-1",
-        }  # fmt: skip
-        async with office.store.begin() as connection:
-            await connection.execute(insert(links).values(**link))
-
-
-async def visit(office: Office, at: datetime, user: str = "u-17") -> None:
-    await keep(office, f"visit-{user}-{at:%d%H}", at, kind=ItemType.SERVICE_CALL, title="Contoso", user=user)
 
 
 @pytest.mark.parametrize("page", ["/my-calendar", "/my-calendar?view=agenda", "/my-calendar?view=week"])
@@ -80,7 +31,7 @@ async def test_clock_change_is_a_banner_on_my_calendar_that_leads_to_the_list(
     before = "The clocks change on" in (await browser.open(page)).words
     await interview(office, mine)
     moved = await browser.open(page)
-    await visit(office, datetime(2027, 3, 16, 19, tzinfo=UTC))
+    await visit(office, MET)
     met = await browser.open(page)
 
     assert not before
@@ -95,7 +46,7 @@ async def test_clock_change_lists_each_before_and_after_as_the_person_writes_tim
     mine: str, browser: Browser, office: Office
 ) -> None:
     await interview(office, mine)
-    await visit(office, datetime(2027, 3, 16, 19, tzinfo=UTC))
+    await visit(office, MET)
     british = (await browser.open(PAGE)).words
     await office.sign_in(tz="Europe/Berlin", locale="en-US")
     american = (await browser.open(PAGE)).words
@@ -111,7 +62,7 @@ async def test_clock_change_lists_each_before_and_after_as_the_person_writes_tim
 async def test_r49_r43_what_moves_is_found_once_while_nothing_changes(mine: str, office: Office) -> None:
     """For each person and for each tenant; by a new item or a minute later it is found anew."""
     await interview(office, mine)
-    await visit(office, datetime(2027, 3, 16, 19, tzinfo=UTC))
+    await visit(office, MET)
     clocks = ClockForecast(office.store)
     person = Person(tenant_id="acme", user_id="u-17", time_zone="Europe/Berlin")
     other = Person(tenant_id="acme", user_id="u-18", time_zone="Europe/Berlin")
@@ -146,7 +97,7 @@ async def test_clock_change_tells_the_dispatcher_times_and_no_text(
     role: str, mine: str, browser: Browser, office: Office
 ) -> None:
     await interview(office, mine)
-    await visit(office, datetime(2027, 3, 16, 19, tzinfo=UTC))
+    await visit(office, MET)
     await visit(office, datetime(2027, 3, 17, 10, tzinfo=UTC), user="u-19")
     await office.sign_in("boss", role=role, tz="America/Chicago", locale="en-GB")
     page = await browser.open(PLANNERS_PAGE)
@@ -163,7 +114,7 @@ async def test_clock_change_of_another_tenant_is_not_told(
     mine: str, browser: Browser, office: Office
 ) -> None:
     await interview(office, mine)
-    await visit(office, datetime(2027, 3, 16, 19, tzinfo=UTC))
+    await visit(office, MET)
     await office.sign_in("boss", tenant="globex", role="administrator")
 
     assert "u-17" not in (await browser.open(PLANNERS_PAGE)).words

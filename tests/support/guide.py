@@ -19,6 +19,11 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 PATIENT_MILLISECONDS = 60_000
 ACCOUNT = "Gustav Google (gustav.google@example.test)"
 WIDE_SCREEN, PHONE_SCREEN = (1440, 900), (360, 740)
+TORN = """[...document.querySelectorAll('p')].filter((one) => one.children.length
+  && getComputedStyle(one).display.endsWith('flex')
+  && [...one.childNodes].some((part) => part.nodeType === Node.TEXT_NODE && part.data.trim()))
+  .map((one) => one.textContent.trim())"""
+"""Sentences that a flexible row tears apart at each element in them."""
 expect.set_options(timeout=PATIENT_MILLISECONDS)
 
 
@@ -79,13 +84,14 @@ async def window(
     size: tuple[int, int] = WIDE_SCREEN,
     script: bool = True,
     scheme: str = "light",
+    locale: str = "en-GB",
     state: Path | None = None,
 ) -> AsyncIterator[BrowserContext]:
     opened = await browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         java_script_enabled=script,
         color_scheme="dark" if scheme == "dark" else "light",
-        locale="en-GB",
+        locale=locale,
         storage_state=state,
     )
     opened.set_default_timeout(PATIENT_MILLISECONDS)
@@ -175,12 +181,13 @@ async def fill_in(page: Page, title: str) -> None:
 
 
 async def open_to_all(page: Page, address: str) -> None:
-    """axe-core finds nothing on that page, light or dark, and nothing is wider than a desk or a phone."""
+    """axe-core finds nothing on that page, light or dark; nothing is wider than desk or phone, or torn."""
     await page.goto(address)
     for size, schemes in ((WIDE_SCREEN, ("light", "dark")), (PHONE_SCREEN, ("dark",))):
         await page.set_viewport_size({"width": size[0], "height": size[1]})
         wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wider <= 0, f"{address} at {size[0]}"
+        assert not (torn := await page.evaluate(TORN)), f"{address} at {size[0]}: {torn}"
         for scheme in schemes:
             await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             found = await Axe().run(page)
