@@ -7,7 +7,7 @@ from tests.support.pages import Browser
 
 LIST = "/calendar-sync"
 ALERT = 'role="alert"'
-OFF, ON = "Sync of Calendar is deactivated.", "Sync is active again."
+OFF, ON = "is deactivated. Nothing was deleted.", "Sync is active again."
 
 
 async def test_a_notice_is_gone_when_its_page_is_loaded_again(office: Office) -> None:

@@ -11,7 +11,7 @@ from service.store.integrations.listing import Owner
 from service.store.integrations.reads import note_deletions
 from service.store.runs.runs import end_all
 from service.store.tables import deletions, integrations, runs
-from tests.support.office import Office, open_office
+from tests.support.office import EMAIL, Office, open_office
 from tests.support.pages import Browser
 
 LIST = "/calendar-sync"
@@ -247,7 +247,7 @@ async def test_g11_deactivating_is_undone_from_the_note_that_confirms_it(
     await browser.open(LIST)
 
     page = await browser.press("Active: Calendar")
-    assert "Sync of Calendar is deactivated. Nothing was deleted." in page.words
+    assert f"Sync of Calendar ({EMAIL}) is deactivated. Nothing was deleted." in page.words
     assert (await state(office))["active"] is False
     page = await browser.press("Undo: activate Calendar again")
 

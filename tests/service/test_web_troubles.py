@@ -10,10 +10,11 @@ from contracts.calendar import Code, Reason, Status
 from service.store.engine.ids import new_id
 from service.store.integrations.integrations import change
 from service.store.runs.runs import add_run, end
-from tests.support.office import Office
+from tests.support.office import EMAIL, Office
 from tests.support.pages import Browser
 
 SINCE = datetime(2026, 11, 30, 7, 0, tzinfo=UTC)
+CALLED = f"Calendar ({EMAIL})"
 MARK = 'class="alert"'
 
 
@@ -63,9 +64,9 @@ async def _failed(office: Office, integration_id: str) -> None:
 
 
 TROUBLES: list[tuple[Callable[[Office, str], Awaitable[None]], str]] = [
-    (_broken, "Calendar is not connected since 30 Nov 2026, 08:00"),
-    (_asking, "Calendar waits for your answer"),
-    (_failed, "The last sync of Calendar failed on 30 Nov 2026, 08:00"),
+    (_broken, f"{CALLED} is not connected since 30 Nov 2026, 08:00"),
+    (_asking, f"{CALLED} waits for your answer"),
+    (_failed, f"The last sync of {CALLED} failed on 30 Nov 2026, 08:00"),
 ]
 
 

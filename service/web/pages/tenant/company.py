@@ -53,7 +53,7 @@ STAGE_WORDS: labels.LabelTexts = Texts(
         "connected": "Connected",
         "already": "Had connected it before, and was left alone",
         "failed": "Failed",
-        "left": "Has deleted the integration",
+        "left": "The integration is deleted",
     }
 )
 FAILURE_WORDS: labels.LabelTexts = Texts(

@@ -37,6 +37,15 @@ AUTHORISATION_WORDS: labels.LabelTexts = Texts(
         "kept": "The authorisation stays.",
     }
 )
+RECORDED_PROVIDERS: labels.LabelTexts = Texts(
+    {
+        "google": "Google",
+        "apple": "iCloud",
+        "live_connect": "Outlook.com",
+        "exchange": "Office 365 or Exchange",
+    }
+)
+"""By the word that Cronofy has for where an account is, which the record keeps."""
 router = APIRouter(prefix=ADMINISTRATION_PATH)
 
 
@@ -125,6 +134,7 @@ async def record_page(
         record=record,
         choices=CHOICE_WORDS,
         authorisations=AUTHORISATION_WORDS,
+        providers=RECORDED_PROVIDERS,
         here="administration",
     )
 
