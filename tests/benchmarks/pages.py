@@ -86,18 +86,8 @@ def addresses(known: Mapping[str, str]) -> dict[str, str]:
     at = f"/calendar-sync/{known['integration']}"
     api = f"/api/v1/integrations/{known['integration']}/logs"
     letters = "/operations/dead-letters"
-    day = datetime.fromisoformat(known["day"])
     return {
-        "My Calendar, month": f"/my-calendar?month={day:%Y-%m}",
-        "My Calendar, day": f"/my-calendar?day={day:%Y-%m-%d}",
-        "My Calendar, item": f"/my-calendar/item?key=task:{known['item']}",
-        "My Calendar, week": f"/my-calendar?week={day:%Y-%m-%d}",
-        "My Calendar, agenda": f"/my-calendar?agenda={day:%Y-%m-%d}",
-        "My Calendar, search": "/my-calendar?q=visit",
-        "My Calendar, a word that fits nothing": "/my-calendar?q=needle",
-        "My Calendar, new": "/my-calendar/new",
-        "My Calendar, deleted": "/my-calendar/deleted",
-        "My Calendar, when the clocks change": "/my-calendar/clock-changes",
+        **_of_my_calendar(known),
         "Calendar Sync list": "/calendar-sync",
         "Settings, linked calendar": f"{at}/settings/linked-calendar",
         "Settings, your calendar": f"{at}/settings/your-calendar",
@@ -134,6 +124,22 @@ def addresses(known: Mapping[str, str]) -> dict[str, str]:
         "API: log": f"{api}?trigger=all&limit=200",
         "API: dead letters": "/api/v1/dead-letters?limit=200",
         "API: operations": "/api/v1/operations",
+    }
+
+
+def _of_my_calendar(known: Mapping[str, str]) -> dict[str, str]:
+    day = datetime.fromisoformat(known["day"])
+    return {
+        "My Calendar, month": f"/my-calendar?month={day:%Y-%m}",
+        "My Calendar, day": f"/my-calendar?day={day:%Y-%m-%d}",
+        "My Calendar, item": f"/my-calendar/item?key=task:{known['item']}",
+        "My Calendar, week": f"/my-calendar?week={day:%Y-%m-%d}",
+        "My Calendar, agenda": f"/my-calendar?agenda={day:%Y-%m-%d}",
+        "My Calendar, search": "/my-calendar?q=visit",
+        "My Calendar, a word that fits nothing": "/my-calendar?q=needle",
+        "My Calendar, new": "/my-calendar/new",
+        "My Calendar, deleted": "/my-calendar/deleted",
+        "My Calendar, when the clocks change": "/my-calendar/clock-changes",
     }
 
 
