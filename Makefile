@@ -56,7 +56,7 @@ bench: dependencies rabbitmq ## every number to reach, ours beside baselines, fo
 	@$(PY) -m tests.benchmarks $(ARGS)
 
 screenshots: dependencies chromium ## a picture of every page, and those of the README's tour
-	@$(PY) -m tests.screenshots
+	@$(PY) -m tests.screenshots $(ARGS)
 
 up: .env secrets ## every process in a container of its own (needs Docker)
 	@missing=; [ -n "$$CALENDAR_SYNC_CRONOFY_CLIENT_ID" ] \

@@ -1,7 +1,7 @@
 """``make screenshots``: plays a busy afternoon in the demonstration and takes a picture of every page.
 
-All of them, light and dark, wide and on a phone, go to build/screenshots; the README's tour lies here,
-and the handbook's pictures beside its pages.
+All of them, light and dark, in German, wide and on a phone, go to build/screenshots; the README's tour
+lies here, and the handbook's pictures beside its pages. ``ARGS=--kept`` takes those two alone.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,11 +30,13 @@ ALL = ROOT / "build" / "screenshots"
 HERE = Path(__file__).parent
 TOUR = (
     "my-calendar-light", "my-calendar-dark", "story-light", "list-light", "rehearsal-light", "run-light",
-    "side-by-side-light", "operations-dark", "dead-letters-light", "my-calendar-phone", "list-phone",
+    "side-by-side-light", "operations-dark", "administration-light", "watching-light", "my-calendar-phone",
+    "list-phone",
 )  # fmt: skip
 GUIDE = {
     "my-calendar-light": "my-calendar", "rehearsal-light": "confirmation", "list-light": "list",
-    "run-light": "run", "story-light": "story", "my-calendar-phone": "phone",
+    "run-light": "run", "story-light": "story", "my-calendar-phone": "phone", "watching-light": "watching",
+    "administration-light": "administration",
 }  # fmt: skip
 """The pictures of the user guide, by the page and look that they show."""
 PICTURES = ROOT / "service" / "web" / "handbook" / "pictures"
@@ -46,8 +48,10 @@ LOOKS = {
 SIDE_BY_SIDE = (1440, 1180)
 LONG = frozenset({"run", "logs", "real-time"})
 """Lists of which the first screen tells enough."""
-LARGEST_TOUR, LARGEST_GUIDE = 2_000_000, 400_000
+LARGEST_TOUR, LARGEST_GUIDE = 1_000_000, 400_000
 PICTURE_QUALITY = 82
+KEPT_ALONE = "--kept"
+"""Takes those of the tour and of the guide alone, in a fraction of the time."""
 
 
 @dataclass(kw_only=True)
@@ -58,8 +62,10 @@ class Album:
     opened: BrowserContext
     """Where that person is signed in."""
     state: Path
-    taken: list[str] = field(default_factory=list)
-    guide: dict[str, bytes] = field(default_factory=dict)
+    kept: dict[Path, bytes]
+    """Pictures of the tour and of the guide, by where they belong."""
+    kept_alone: bool = False
+    """Take no others."""
 
     async def sign_in(self) -> None:
         """From now on as whoever is signed in there, with what they have chosen meanwhile."""
@@ -68,6 +74,9 @@ class Album:
     async def take(self, name: str, address: str, *, opened: str = "", wait: str = "") -> None:
         """``opened``: a line to click first; ``wait``: what must be seen before."""
         for look, (size, scheme, locale) in LOOKS.items():
+            called = f"{name}-{look}"
+            if self.kept_alone and called not in TOUR:
+                continue
             wide = SIDE_BY_SIDE if name == "side-by-side" and look != "phone" else size
             async with window(
                 self.browser, size=wide, scheme=scheme, locale=locale, state=self.state
@@ -75,12 +84,12 @@ class Album:
                 page = await context.new_page()
                 await page.goto(address)
                 await _ready(page, opened, wait)
-                await page.screenshot(
-                    path=ALL / f"{name}-{look}.png", full_page=look != "phone" and name not in LONG
-                )
-                if picture := GUIDE.get(f"{name}-{look}"):
-                    self.guide[picture] = await _small(page)
-        self.taken.append(name)
+                whole = look != "phone" and name not in LONG
+                await page.screenshot(path=ALL / f"{called}.png", full_page=whole)
+                if called in TOUR:
+                    self.kept[HERE / f"{called}.webp"] = await _small(page, whole=whole)
+                if called in GUIDE:
+                    self.kept[PICTURES / f"{GUIDE[called]}.webp"] = await _small(page, whole=False)
 
 
 async def _ready(page: Page, opened: str, wait: str) -> None:
@@ -92,15 +101,19 @@ async def _ready(page: Page, opened: str, wait: str) -> None:
         await frame.wait_for_load_state("networkidle")
 
 
-async def _small(page: Page) -> bytes:
-    """The first screen, in a form that weighs a fraction of the other."""
+async def _small(page: Page, *, whole: bool) -> bytes:
+    """The first screen or the whole page, in a form that weighs a fraction of the other."""
     wire = await page.context.new_cdp_session(page)
-    taken = await wire.send("Page.captureScreenshot", {"format": "webp", "quality": PICTURE_QUALITY})
+    size = (await wire.send("Page.getLayoutMetrics"))["cssContentSize"]
+    clip = {"clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}}
+    form = {"format": "webp", "quality": PICTURE_QUALITY, "captureBeyondViewport": whole}
+    taken = await wire.send("Page.captureScreenshot", {**form, **(clip if whole else {})})
     return base64.b64decode(taken["data"])
 
 
-async def take_all(town: GuideAddresses, folder: Path) -> dict[str, bytes]:
-    """All pages to build/screenshots; the guide's pictures by their names."""
+async def take_all(town: GuideAddresses, folder: Path, *, kept_alone: bool) -> dict[Path, bytes]:
+    """All pages to build/screenshots; those that are kept by where they belong."""
+    kept: dict[Path, bytes] = {}
     async with (
         open_chromium() as browser,
         window(browser) as opened,
@@ -108,7 +121,9 @@ async def take_all(town: GuideAddresses, folder: Path) -> dict[str, bytes]:
     ):
         scene = Scene(town=town, page=await opened.new_page(), today=datetime.now(UTC).date())
         newer = NewerScene(scene=scene, administrator=await of_administrator.new_page())
-        album = Album(browser=browser, opened=opened, state=folder / "state.json")
+        album = Album(
+            browser=browser, opened=opened, state=folder / "state.json", kept=kept, kept_alone=kept_alone
+        )
         await scene.begin()
         await _take_the_beginning(album, scene)
         await scene.finish()
@@ -118,11 +133,13 @@ async def take_all(town: GuideAddresses, folder: Path) -> dict[str, bytes]:
         await album.sign_in()
         await _take_the_rest(album, newer)
         administrators = Album(
-            browser=browser, opened=of_administrator, state=folder / "administrator.json", guide=album.guide
-        )
+            browser=browser, opened=of_administrator, state=folder / "administrator.json", kept=kept,
+            kept_alone=kept_alone,
+        )  # fmt: skip
         await _take_the_administrators(administrators, newer)
-        await _take_the_clock_changes(browser, folder)
-    return album.guide
+        if not kept_alone:
+            await _take_the_clock_changes(browser, folder)
+    return kept
 
 
 async def _take_the_beginning(album: Album, scene: Scene) -> None:
@@ -205,7 +222,7 @@ async def _take_the_clock_changes(browser: Browser, folder: Path) -> None:
         await visit(office, MET)
         page = await opened.new_page()
         await page.goto(f"{at}/sign-in?token={office.token(tz='Europe/Berlin')}")
-        album = Album(browser=browser, opened=opened, state=folder / "clock.json")
+        album = Album(browser=browser, opened=opened, state=folder / "clock.json", kept={})
         await album.sign_in()
         await album.take("clock-changes", f"{at}/my-calendar/clock-changes")
         await album.take("clock-banner", f"{at}/my-calendar")
@@ -232,15 +249,15 @@ def main() -> int:
     shutil.rmtree(ALL, ignore_errors=True)
     ALL.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder, demonstration(Path(folder)) as town:
-        for name, picture in asyncio.run(take_all(town, Path(folder))).items():
-            (PICTURES / f"{name}.webp").write_bytes(picture)
-    for name in TOUR:
-        shutil.copyfile(ALL / f"{name}.png", HERE / f"{name}.png")
-    size = sum(path.stat().st_size for path in HERE.glob("*.png"))
+        kept = asyncio.run(take_all(town, Path(folder), kept_alone=KEPT_ALONE in sys.argv[1:]))
+    for path, picture in kept.items():
+        path.write_bytes(picture)
+    size = sum(path.stat().st_size for path in HERE.glob("*.webp"))
     guide = sum(path.stat().st_size for path in PICTURES.iterdir())
     told = f"{size:,} bytes of them in the tour, {guide:,} in the guide"
     sys.stdout.write(f"{len(list(ALL.iterdir()))} pictures in {ALL}, {told}\n")
-    return int(size > LARGEST_TOUR or guide > LARGEST_GUIDE)
+    missing = len(kept) < len(TOUR) + len(GUIDE)
+    return int(missing or size > LARGEST_TOUR or guide > LARGEST_GUIDE)
 
 
 if __name__ == "__main__":
