@@ -73,10 +73,12 @@ def list_integrations(
     if as_json:
         print_json(form)
         return
-    for one in form["items"]:
-        switch = "active" if one["active"] else "watching" if one["watching_since"] else "paused"
-        calendar = one["calendar_name"] or "no calendar yet"
-        print_line(f"{one['id']}  {switch:<8}  {one['status']:<13}  {one['account_name']}  {calendar}")
+    for shown in page.rows:
+        one = shown.integration
+        switch = "active" if one.active else "watching" if one.watching else "paused"
+        calendar = one.calendar_name or "no calendar yet"
+        whose = f"{one.tenant_id}/{one.user_id}"
+        print_line(f"{one.id}  {whose}  {switch:<8}  {one.status:<13}  {shown.account_name}  {calendar}")
     say_more(form)
 
 

@@ -155,6 +155,8 @@ def test_r47_an_operator_looks_for_integrations_as_the_api_does(
         assert found(*words) == [ID]
     for words in (("--tenant", "other"), ("--person", "u-18"), ("--status", "held"), ("--q", "nobody")):
         assert found(*words) == []
+    table = run("integrations", "list", settings=settings, folder=tmp_path).stdout.decode()
+    assert [*table.split()[:3]] == [ID, "acme/u-17", "active"]  # forgetting asks for tenant and person
     wrong = run("integrations", "list", "--status", "well", settings=settings, folder=tmp_path)
     assert (wrong.returncode, wrong.stdout) == (2, b"")
 
