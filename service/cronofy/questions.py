@@ -15,6 +15,8 @@ ANSWER_LIFE_SECONDS = 60.0
 QUESTIONS_A_MINUTE = 20
 """Of one person, answers that were kept not counted; in each process."""
 QUESTIONS_AT_ONCE = 2
+REQUESTS_A_MINUTE = 60
+"""Of one person, for questions that take several: who tries a wizard's options one by one needs half."""
 MOST_ANSWERS_KEPT = 500
 MOST_PEOPLE_KNOWN = 10_000
 _SPAN_SECONDS = 60.0
@@ -23,9 +25,9 @@ _SPAN_SECONDS = 60.0
 class AskedTooOften(SyncError):
     """The person has to wait so many seconds before the next question."""
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, *, most: int) -> None:
         super().__init__(
-            f"Cronofy is asked at most {QUESTIONS_A_MINUTE} times a minute for one person. "
+            f"Cronofy is asked at most {most} times a minute for one person. "
             "Nothing was done; try once more in a moment."
         )
         self.retry_after = retry_after
@@ -38,6 +40,7 @@ class CalendarLister(Protocol):
 @dataclass(kw_only=True, slots=True)
 class _Asker:
     asked: deque[float] = field(default_factory=deque)
+    requests: deque[float] = field(default_factory=deque)
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUESTIONS_AT_ONCE))
 
 
@@ -80,18 +83,22 @@ class PeoplesQuestions:
     @asynccontextmanager
     async def asking(self, asker: str) -> AsyncIterator[None]:
         """One question of that person's, whatever it is. Raises AskedTooOften."""
-        self.count(asker)
-        async with self._asker(asker).at_once:
+        one = self._asker(asker)
+        self._count(one.asked, most=QUESTIONS_A_MINUTE)
+        async with one.at_once:
             yield
 
-    def count(self, asker: str) -> None:
-        """One request more of a question that takes several. Raises AskedTooOften."""
-        one, now = self._asker(asker), self._clock.monotonic()
-        while one.asked and one.asked[0] <= now - _SPAN_SECONDS:
-            one.asked.popleft()
-        if len(one.asked) >= QUESTIONS_A_MINUTE:
-            raise AskedTooOften(one.asked[0] + _SPAN_SECONDS - now)
-        one.asked.append(now)
+    def count_request(self, asker: str) -> None:
+        """One request of a question that takes several. Raises AskedTooOften."""
+        self._count(self._asker(asker).requests, most=REQUESTS_A_MINUTE)
+
+    def _count(self, asked: deque[float], *, most: int) -> None:
+        now = self._clock.monotonic()
+        while asked and asked[0] <= now - _SPAN_SECONDS:
+            asked.popleft()
+        if len(asked) >= most:
+            raise AskedTooOften(asked[0] + _SPAN_SECONDS - now, most=most)
+        asked.append(now)
 
     def forget(self, integration_id: str) -> None:
         """What was known of that integration's account: the person connected it anew."""

@@ -210,8 +210,8 @@ class Integrations:
         return self._questions.asking(_asker(owner))
 
     def count_request(self, owner: Owner) -> None:
-        """One request more within ``asking``. Raises AskedTooOften."""
-        self._questions.count(_asker(owner))
+        """One request within ``asking``, which takes several. Raises AskedTooOften."""
+        self._questions.count_request(_asker(owner))
 
     async def _calendars(
         self, owner: Owner, integration: Integration, *, fresh: bool = False

@@ -12,7 +12,7 @@ from contracts.calendar import Origin
 from contracts.ports import EventReader
 from service.consumers.runs.dry_run import DryRun
 from service.consumers.runs.dry_run_result import DryRunAction, DryRunResult
-from service.cronofy.questions import QUESTIONS_A_MINUTE, AskedTooOften
+from service.cronofy.questions import QUESTIONS_A_MINUTE, REQUESTS_A_MINUTE, AskedTooOften
 from service.integrations import Person
 from service.integrations.refusals import Conflict
 from service.integrations.settings_form import Choices
@@ -323,15 +323,15 @@ class CountedCalendars:
         return getattr(self.inner, name)
 
 
-async def test_r44_each_page_of_a_rehearsal_is_a_question_of_its_person(home: OnePerson) -> None:
-    """However often somebody looks what would be, they have no more of the budget than for anything else."""
+async def test_r44_each_request_of_a_rehearsal_counts_for_its_person(home: OnePerson) -> None:
+    """However large a calendar and often looked at, one person has an eighth of the budget at most."""
     many = [{"event_uid": f"e{number}", "summary": f"Event {number}"} for number in range(250)]
     desk = await at_the_desk(home, *many)
     counted = CountedCalendars(inner=home.cronofy.gateway)
     desk.rehearsal = DryRun(store=home.store, people=home.accounts, calendars=cast(EventReader, counted))
     found = [await _looked(desk) for _ in range(QUESTIONS_A_MINUTE)]
     assert (found[0], found[-1]) == (250, None)
-    assert 0 < counted.asked <= QUESTIONS_A_MINUTE
+    assert 0 < counted.asked <= REQUESTS_A_MINUTE
     await home.world.advance(60)
     assert await _looked(desk) == 250
 

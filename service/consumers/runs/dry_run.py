@@ -111,7 +111,7 @@ class DryRun:
     async def of(self, person: Person, integration_id: str, choices: Choices) -> DryRunResult:
         """Raises what Finish would raise: Conflict, Invalid, Unknown or AskedTooOften.
 
-        Each request to Cronofy is a question of the person's (R44).
+        Each request to Cronofy counts for the person (R44).
         """
         shown = await get_integration(self._store, person.owner, integration_id)
         check_choices(choices)
