@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -10,12 +11,12 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    Update,
     any_,
     bindparam,
     cast,
     column,
     func,
-    insert,
     select,
     update,
 )
@@ -24,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 TableRow = Mapping[str, Any]
+ROWS_TOLD = "rows_told"
 
 
 def among(
@@ -47,7 +49,7 @@ async def put(connection: AsyncConnection, table: Table, rows: Sequence[TableRow
     if rows and connection.dialect.name == "sqlite":
         await _one_by_one(connection, _insertion(table, rows[0]), rows)
     elif rows:
-        await connection.execute(insert(table).from_select(list(rows[0]), _recordset(table, rows)))
+        await connection.execute(_adding(table, tuple(rows[0])), _told(rows))
 
 
 async def put_new(connection: AsyncConnection, table: Table, rows: Sequence[TableRow]) -> None:
@@ -55,8 +57,8 @@ async def put_new(connection: AsyncConnection, table: Table, rows: Sequence[Tabl
     if rows and connection.dialect.name == "sqlite":
         await _one_by_one(connection, _insertion(table, rows[0]) + " ON CONFLICT DO NOTHING", rows)
     elif rows:
-        statement = postgresql.insert(table).from_select(list(rows[0]), _recordset(table, rows))
-        await connection.execute(statement.on_conflict_do_nothing())
+        statement = _adding(table, tuple(rows[0])).on_conflict_do_nothing()
+        await connection.execute(statement, _told(rows))
 
 
 async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Sequence[TableRow]) -> None:
@@ -67,9 +69,10 @@ async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Se
         merging = f'{_insertion(table, rows[0])} ON CONFLICT ("{key}") DO UPDATE SET {values}'
         await _one_by_one(connection, merging, rows)
     elif rows:
-        statement = postgresql.insert(table).from_select(list(rows[0]), _recordset(table, rows))
+        statement = _adding(table, tuple(rows[0]))
         merged = {name: statement.excluded[name] for name in names}
-        await connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=merged))
+        merging_all = statement.on_conflict_do_update(index_elements=[key], set_=merged)
+        await connection.execute(merging_all, _told(rows))
 
 
 async def change(connection: AsyncConnection, table: Table, key: str, rows: Sequence[TableRow]) -> None:
@@ -81,9 +84,7 @@ async def change(connection: AsyncConnection, table: Table, key: str, rows: Sequ
         statement = f'UPDATE {table.name} SET {values} WHERE "{key}" = ?'  # noqa: S608 -- the schema's names
         await _one_by_one(connection, statement, ordered)
     elif rows:
-        new = _recordset(table, rows).subquery("new")
-        fresh = {name: new.c[name] for name in names}
-        await connection.execute(update(table).where(table.c[key] == new.c[key]).values(fresh))
+        await connection.execute(_changing(table, key, tuple(rows[0])), _told(rows))
 
 
 def _insertion(table: Table, row: TableRow) -> str:
@@ -98,12 +99,28 @@ async def _one_by_one(connection: AsyncConnection, statement: str, rows: Sequenc
     await connection.exec_driver_sql(statement, values)
 
 
-def _recordset(table: Table, rows: Sequence[TableRow]) -> Select[Any]:
-    """A query whose result is these rows: one bound text, which PostgreSQL takes apart."""
-    told = orjson.dumps(rows, default=_in_hex)
-    given = cast(bindparam(None, told.decode(), type_=Text), postgresql.JSON)
-    typed = [column(name, table.c[name].type) for name in rows[0]]
+@cache
+def _adding(table: Table, names: tuple[str, ...]) -> postgresql.Insert:
+    return postgresql.insert(table).from_select(list(names), _recordset(table, names))
+
+
+@cache
+def _changing(table: Table, key: str, names: tuple[str, ...]) -> Update:
+    new = _recordset(table, names).subquery("new")
+    fresh = {name: new.c[name] for name in names if name != key}
+    return update(table).where(table.c[key] == new.c[key]).values(fresh)
+
+
+def _recordset(table: Table, names: Sequence[str]) -> Select[Any]:
+    """A query whose result is the rows of ``_told``: one bound text, which PostgreSQL takes apart."""
+    given = cast(bindparam(ROWS_TOLD, type_=Text), postgresql.JSON)
+    typed = [column(name, table.c[name].type) for name in names]
     return select(func.json_to_recordset(given).table_valued(*typed).render_derived(with_types=True))
+
+
+def _told(rows: Sequence[TableRow]) -> Mapping[str, str]:
+    """Given beside the statement, which as cyclic garbage would keep it until that is collected."""
+    return {ROWS_TOLD: orjson.dumps(rows, default=_in_hex).decode()}
 
 
 def _for_sqlite(value: Any) -> Any:
