@@ -46,8 +46,8 @@ async def do(here: TwoPeopleWithRuns, step: Step, diary: Diary) -> None:
     if odd := (ODD_VERBS | MENDED).get(step.what):
         await odd(Odd(here=here, diary=diary, who=step.who, which=step.which, value=step.value))
     elif step.what in LIVES:
-        diary.removed = diary.removed or (step.what == "leave" and step.which % 2 == 1)
         await LIVES[step.what](here, step.which, step.value)
+        diary.removed = diary.removed or here.last_left == "remove"
     else:
         await VERBS[step.what](here, step)
 

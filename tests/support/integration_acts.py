@@ -11,6 +11,8 @@ from service.consumers.inbound.held_deletions import DeletionAnswer
 from service.consumers.inbound.held_imports import HeldImports, ImportAnswer
 from service.integrations import Person
 from service.integrations.delete import DeletionChoice
+from service.integrations.leavers.leaving import CHOICES as LEAVER_CHOICES
+from service.integrations.leavers.leaving import Leaving
 from service.integrations.refusals import Refusal
 from service.integrations.settings_form import Choices, SyncRequest
 from service.integrations.undoing.answers import AnswerGiven
@@ -93,6 +95,17 @@ async def leave(here: TwoPeopleWithRuns, which: int) -> None:
         await here.delete(copies)
         here.last_left = copies
         here.linked = False
+
+
+async def depart(here: TwoPeopleWithRuns, which: int) -> None:
+    """Her administrator says that she has left: her integration is paused, or deleted (R54)."""
+    if here.linked:
+        choice = LEAVER_CHOICES[which % len(LEAVER_CHOICES)]
+        with suppress(Refusal):
+            await Leaving(here.home.store).leave("acme", "ann", choice, who="administrator vera")
+            if choice != "pause":
+                here.last_left = choice
+                here.linked = False
 
 
 async def come_back(here: TwoPeopleWithRuns, which: int, value: int) -> None:
@@ -190,6 +203,7 @@ VERBS: dict[str, Verb] = {
     "disconnect": lambda here, *_: disconnect(here),
     "reconnect": lambda here, *_: reconnect(here),
     "leave": lambda here, which, _: leave(here, which),
+    "depart": lambda here, which, _: depart(here, which),
     "come back": come_back,
     "settings": settings,
     "other calendar": lambda here, which, _: other_calendar(here, which),
