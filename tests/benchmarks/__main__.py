@@ -16,7 +16,19 @@ from rich.console import Console
 from rich.table import Table
 
 from service.telemetry import logs
-from tests.benchmarks import ageing, crowded, growth, holding, load, pages, pictures, resting, runs, waiting
+from tests.benchmarks import (
+    ageing,
+    crowded,
+    features,
+    growth,
+    holding,
+    load,
+    pages,
+    pictures,
+    resting,
+    runs,
+    waiting,
+)
 from tests.benchmarks.comparison import comparison
 from tests.benchmarks.ground import Failed, Job, Servers, servers
 from tests.benchmarks.results import Found, Line, folded
@@ -42,6 +54,7 @@ SECTIONS: Mapping[str, Section] = {
         given, options.events // 2, options.people, options.items
     ),
     "rest": lambda _given, options: resting.rest(options.accounts),
+    "features": lambda _given, _options: features.features(),
     "scaling": lambda given, options: growth.scaling(given, options.events // 2),
     "integrations": lambda given, options: growth.integrations(given, options.events),
     "purging": lambda given, options: ageing.purging(given, options.purged),
@@ -49,7 +62,7 @@ SECTIONS: Mapping[str, Section] = {
         given, options.events, [0, options.rows // 5, options.rows], options.rounds
     ),
 }
-ROUNDS_OF_ITS_OWN = {"growth", "rest", "rows"}
+ROUNDS_OF_ITS_OWN = {"features", "growth", "rest", "rows"}
 """Filling the tables takes longer than measuring beside them; what is counted is the same each time."""
 
 
