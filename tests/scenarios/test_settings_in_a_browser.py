@@ -105,7 +105,7 @@ async def test_r48_what_needs_the_person_is_seen_and_a_silent_server_is_said(
         await page.goto(f"{town.product}/my-calendar")
         await expect(page.locator("#sync-mark .alert")).to_have_count(0)
         await _lose(town, at.split("/")[-2])
-        await expect(page.get_by_text("Calendar is not connected")).to_be_visible()
+        await expect(page.get_by_text(") is not connected")).to_be_visible()
         await expect(page.locator("#sync-mark .alert")).to_be_visible()
         for path in ("/my-calendar", "/calendar-sync"):
             await open_to_all(page, f"{town.product}{path}")
