@@ -209,7 +209,7 @@ async def test_company_person_is_told_at_the_next_visit_and_may_leave(small: Com
     )
     assert left.status_code in {202, 204}
     await office.sign_in("vera", **ADMINISTRATOR)
-    assert "Has deleted the integration" in await small.page()
+    assert "The integration is deleted" in await small.page()
     await small.steps()
     assert len(await office.rows(integrations)) == 1
 
