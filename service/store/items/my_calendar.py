@@ -137,15 +137,18 @@ async def page(
     wanted: ItemFilter = EVERY_ITEM,
 ) -> Sequence[tuple[_Shown, PagePosition]]:
     """The person's living items with a date that touch the range, by start, each with the place behind it."""
-    query = _dated(select(items.c.ref, items.c.starts_at, *shape.columns), tenant_id, user_id)
-    query = query.where(*wanted.clauses())
+    query = _dated(select(items.c.ref), tenant_id, user_id).where(*wanted.clauses())
     if since is not None:
         query = query.where(_ends_after(since))
     if until is not None:
         query = query.where(_starts_before(until))
     if after is not None:
         query = query.where(_behind(after))
-    rows = await connection.execute(query.order_by(items.c.starts_at, items.c.ref).limit(limit))
+    order = items.c.starts_at, items.c.ref
+    # what is shown is taken out of the content of the page's alone, not of all before they are sorted
+    chosen = query.order_by(*order).limit(limit).subquery()
+    shown = select(items.c.ref, items.c.starts_at, *shape.columns).join(chosen, chosen.c.ref == items.c.ref)
+    rows = await connection.execute(shown.order_by(*order))
     return [
         (shape.read(row), PagePosition(starts_at=row["starts_at"], ref=ItemRef(row["ref"])))
         for row in rows.mappings()
