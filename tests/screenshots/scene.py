@@ -16,6 +16,7 @@ from service.store.messages import outbox
 from tests.support.guide import PATIENT_MILLISECONDS, GuideAddresses, add_event, appeared, press
 
 USER, TENANT = "dana", "demo"
+A_MINUTE_MILLISECONDS = 60_000
 OPERATOR = {"role": "operator", "name": "Dana Dale"}
 GUSTAV = "Gustav Google (gustav.google@example.test)"
 IRIS = "Iris iCloud (iris.icloud@example.test)"
@@ -95,6 +96,8 @@ class Scene:
 
     async def complicate(self) -> None:
         """Dead letters, held deletions, a withdrawn permission and an unfinished set-up."""
+        # pictures have asked more of Cronofy by now than one person may in a minute
+        await self.page.wait_for_timeout(A_MINUTE_MILLISECONDS)
         await self._spoil()
         await self._hold_deletions()
         await self._lose_a_permission()
