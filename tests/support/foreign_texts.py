@@ -29,8 +29,7 @@ from service.integrations.companies.people_given import people_of
 from service.integrations.leavers.signing import NotGenuine, verified
 from service.integrations.refusals import Invalid, Unknown
 from service.operations.letters import letter_names
-from service.store.messages import burying, ownership
-from service.store.messages.suspects import name_of
+from service.store.messages import burying, ownership, suspects
 from service.telemetry import logs, terminal
 from service.web import cookies, labels, locales, paging, rendering, sessions
 from service.web.catalogue import speaking
@@ -315,7 +314,7 @@ FED: Mapping[str, Fed] = {
     "service/cronofy/transport:route_of": Fed(feed=transport.route_of),
     "service/operations/masking:*": Fed(calls=BODIES, feed=masked, most=BODY),
     "service/operations/mending:mend_message": Fed(calls=BODIES, feed=mended, most=BODY),
-    "service/store/messages/suspects:name_of": Fed(feed=lambda text: name_of(whole(text).encode())),
+    "service/store/messages/suspects:name_of": Fed(feed=lambda text: suspects.name_of(whole(text).encode())),
     "service/store/messages/burying:letter_fingerprint": Fed(
         feed=lambda text: burying.letter_fingerprint("bug", whole(text), whole(text)), most=8000
     ),
