@@ -1,6 +1,9 @@
 """Reading through the gateway: what is asked for, page after page, and where a token may go."""
 
+import json
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from itertools import count
 
 import httpx
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import Permanent, Transient, Unanswered, Unavailable
 from contracts.limits import MOST_PAGES
-from service.cronofy.page_trail import PageTrail
+from service.cronofy.page_trail import PageTrail, TrailMark, followed
 from tests.support.scripted import GatewayUnderTest, Reply, all_pages, answered
 
 
@@ -174,6 +177,30 @@ def test_the_pages_of_a_read_lead_on_and_to_an_end() -> None:
         trail.follow(str(at))
     with pytest.raises(Transient, match="5,000 pages"):
         trail.follow("one more")
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 40])
+@pytest.mark.parametrize("before", [0, 1, 5, 33])
+def test_a_read_that_many_processes_go_on_with_finds_any_circle_soon(before: int, length: int) -> None:
+    """By what one of them leaves to the next, which is no more for a long read than for a short one."""
+    mark: TrailMark = {}
+    pages = (str(at if at < before else before + (at - before) % length) for at in count())
+    read = 0
+    with suppress(Transient):
+        for page in pages:
+            mark = followed(json.loads(json.dumps(mark)), page)
+            read += 1
+    assert read <= 4 * (before + length) + 2
+    assert len(mark) == 4
+
+
+def test_a_read_that_many_processes_go_on_with_has_an_end() -> None:
+    """And not before it has read as many pages as any other may."""
+    mark: TrailMark = {}
+    for at in range(MOST_PAGES):
+        mark = followed(mark, str(at))
+    with pytest.raises(Transient, match="5,000 pages"):
+        followed(mark, "one more")
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from contracts.envelope import RunRequested
+from contracts.errors import Transient
 from contracts.messages import RunData
 from service.consumers.failures import ReceivedMessage
 from service.store.engine.ids import new_id
 from service.store.tables import log_entries
 from service.store.tables import runs as runs_table
+from tests.support.circle import Circle
 from tests.support.one_person import NINE, TEN, OnePerson, one_person
 
 WEEK = {"past": "1_week", "future": "1_week"}
@@ -111,3 +114,15 @@ async def test_r27_an_event_that_was_passed_over_stands_once_in_the_log_of_the_r
     async with home.store.read() as connection:
         rows = await connection.execute(select(log_entries).where(log_entries.c.outcome == "skipped"))
     assert set(Counter((row.run_id, row.item_ref) for row in rows).values()) == {1}
+
+
+async def test_r26_pages_that_lead_in_a_circle_end_the_reading(home: OnePerson) -> None:
+    """Else its steps would follow them until somebody cancels, at everybody's expense (R32)."""
+    mine = await _with_events(home)
+    circle: Any = Circle(home.cronofy.gateway)
+    home.runs = home.runs_over(circle)
+
+    with pytest.raises(Transient, match="in a circle"):
+        await _retrieve(home, mine, expires_before=set())
+
+    assert await home.items() == []

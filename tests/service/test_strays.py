@@ -6,15 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.cronofy import EventsPage, EventsQuery
 from contracts.errors import Transient
-from contracts.ports import LIVE_TURN, Turn
 from contracts.vorex import Action
-from service.cronofy.gateway import CronofyGateway
 from service.demo.simulator.app import create_app
 from service.integrations.accounts.strays import StrayCopies
 from service.integrations.refusals import ChangedMeanwhile, Conflict
 from service.store.tables import log_entries
+from tests.support.circle import Circle
 from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 from tests.support.wiring import SIMULATOR
 
@@ -108,29 +106,9 @@ async def test_r36_before_the_first_reading_nothing_is_a_stray(ann: TwoPeopleWit
         await StrayCopies(ann.home.store, ann.home.cronofy.gateway).found(ann.mine)
 
 
-class _Circle:
-    """Cronofy, but each of two pages leads to the other."""
-
-    def __init__(self, gateway: CronofyGateway) -> None:
-        self._gateway = gateway
-        self.asked = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._gateway, name)
-
-    async def first_page(self, sub: str, query: EventsQuery, *, turn: Turn = LIVE_TURN) -> EventsPage:
-        return EventsPage(events=(), next_page="a")
-
-    async def next_page(self, sub: str, url: str, *, turn: Turn = LIVE_TURN) -> EventsPage:
-        self.asked += 1
-        if self.asked > 10:
-            raise AssertionError("it goes on for ever")
-        return EventsPage(events=(), next_page="b" if url == "a" else "a")
-
-
 async def test_r36_pages_that_lead_in_a_circle_are_left(ann: TwoPeopleWithRuns) -> None:
     """Else the command would ask for ever, at everybody's expense (R32)."""
-    circle: Any = _Circle(ann.home.cronofy.gateway)
+    circle: Any = Circle(ann.home.cronofy.gateway)
 
     with pytest.raises(Transient, match="circle"):
         await StrayCopies(ann.home.store, circle).found(ann.mine)

@@ -16,6 +16,7 @@ from service.consumers.runs.baseline import after_reading
 from service.consumers.runs.counting import tally_of
 from service.consumers.runs.steps import RETRIEVE_STEP, DueStep, RunProgress
 from service.cronofy.gateway import UNREADABLE_PAGE_STATUSES
+from service.cronofy.page_trail import TrailMark, followed
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import reads
 from service.store.integrations.reads import ReadTurn
@@ -50,6 +51,8 @@ class Retrieval:
             asked_at = await self._store.now(connection)
         span = await self._span(due)
         page, restarts = await self._page(due, span)
+        begun_again = restarts > due.run.cursor.get("restarts", 0)
+        trail = _trail(due, page, begun_again=begun_again)
         events = [event for event in page.events if span.holds(event.start, event.end)]
         reading = Reading(asked_at=asked_at, now=asked_at, trigger=Trigger.RUN, run_id=due.run.id)
 
@@ -57,10 +60,11 @@ class Retrieval:
 
         async def then(connection: AsyncConnection, changes: PageChanges) -> None:
             left = await equals.left(connection)
-            read, counted = _counted(due, begun_again=restarts > due.run.cursor.get("restarts", 0))
+            read, counted = _counted(due, begun_again=begun_again)
             read += equals.looked_at - len(changes.left)
             new = max(tally_of(changes.entries, found=0).made, read - counted)
-            step = _Step(page=page, read=read, counted=counted + new, new=new, restarts=restarts, left=left)
+            counts = {"read": read, "counted": counted + new, "new": new, "left": left}
+            step = _Step(page=page, restarts=restarts, trail=trail, **counts)
             await self._note(connection, due, step, changes)
             if step.last and not left:
                 await equals.forget(connection)
@@ -79,7 +83,7 @@ class Retrieval:
         over = step.last and not step.left
         cursor: dict[str, Any] = {"pairing": True} if pairing or step.last else {}
         if not step.last:
-            place = {"page": step.page.next_page, "restarts": step.restarts}
+            place = {"page": step.page.next_page, "restarts": step.restarts, "trail": step.trail}
             cursor |= {**place, "read": step.read, "counted": step.counted}
         await self._progress.go_on(
             connection,
@@ -133,12 +137,19 @@ class _Step:
     new: int
     """How many of them with this page: none, as long as it reads once more what was counted."""
     restarts: int
+    trail: TrailMark
     left: int
     """Events of the whole range that wait for the second reading (R29)."""
 
     @property
     def last(self) -> bool:
         return self.page.next_page is None
+
+
+def _trail(due: DueStep, page: EventsPage, *, begun_again: bool) -> TrailMark:
+    """Raises Transient where the pages of this reading lead nowhere."""
+    before: TrailMark = {} if begun_again else due.run.cursor.get("trail", {})
+    return before if page.next_page is None else followed(before, page.next_page)
 
 
 def _look(due: DueStep, page: EventsPage) -> MatchPass:
