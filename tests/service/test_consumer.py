@@ -8,7 +8,7 @@ import pytest
 from contracts.envelope import RunRequested
 from contracts.errors import Transient, Unavailable
 from contracts.messages import COMMANDS_EXCHANGE, QUEUE_RUNS
-from contracts.ports import Delivery, Outgoing
+from contracts.ports import Outgoing
 from service.app.server import SystemClock
 from service.broker.rabbitmq import RabbitBroker
 from service.consumers.loop import MessageLoop
@@ -16,7 +16,7 @@ from service.store.engine.store import Store
 from service.store.messages import suspects
 from service.store.messages.inbox import known
 from service.store.messages.suspects import name_of
-from tests.support.message_loop import NOW, LoopUnderTest, ScriptedHandler, a_step, loop_under_test
+from tests.support.message_loop import NOW, ScriptedHandler, a_step, loop_under_test
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.waiting import until
 
@@ -150,9 +150,7 @@ async def test_a_message_over_which_processes_die_is_taken_alone_and_given_up(st
             await ground.work.begun.wait()
             ground.work.begun.clear()
             await ground.consumer.stop(grace=0)
-            ground.consumer = LoopUnderTest(store, ground.work).consumer
-            ground.consumer._broker = ground.broker
-            await ground.consumer.start()
+            await ground.begin_again()
         await ground.settle("m-1")
         (letter,) = await ground.letters()
         await ground.consumer.stop(grace=0)
@@ -169,13 +167,7 @@ async def test_crashes_are_counted_before_anything_of_the_message_is_read(store:
     async with loop_under_test(store) as ground:
         await ground.consumer.stop(grace=0)
         await ground.publish("h-1", b"no message")
-        for _ in range(2):
-            idler = await ground.broker.subscribe(QUEUE_RUNS, prefetch=10, sink=Idler())
-            await ground.broker.drain()
-            await idler.close()
-        ground.consumer = LoopUnderTest(store, ground.work).consumer
-        ground.consumer._broker = ground.broker
-        await ground.consumer.start()
+        await ground.come_back_twice()
         await ground.settle("h-1")
         (letter,) = await ground.letters()
 
@@ -241,14 +233,6 @@ async def test_on_rabbitmq_a_message_survives_retries_and_broken_connections(
         }
     assert [each.attempt for each in work.seen] == [1, 2, 3]
     await store.close()
-
-
-class Idler:
-    """Takes messages and does nothing."""
-
-    def deliver(self, delivery: Delivery) -> None: ...
-
-    def lost(self, generation: int) -> None: ...
 
 
 class Gone:

@@ -4,24 +4,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import insert
 
-from contracts.messages import QUEUE_OUTBOUND, QUEUE_RUNS
-from contracts.ports import Delivery, Outgoing
+from contracts.messages import QUEUE_OUTBOUND
+from contracts.ports import Outgoing
 from service.store.engine.store import Store
 from service.store.messages.suspects import name_of
 from service.store.tables import suspects
 from tests.support.calendars import Outbound, changed, raw
 from tests.support.counted_steps import counting
-from tests.support.message_loop import LoopUnderTest, loop_under_test
+from tests.support.message_loop import loop_under_test
 from tests.support.waiting import until
-
-
-class Idler:
-    """Takes messages and dies with them."""
-
-    def deliver(self, delivery: Delivery) -> None: ...
-
-    def lost(self, generation: int) -> None: ...
-
 
 MANY = 60
 STATEMENTS_A_MESSAGE = 3
@@ -99,13 +90,7 @@ async def test_r44_what_came_back_twice_is_handled_side_by_side(store: Store) ->
         ground.work.gate.clear()
         for number in range(3):
             await ground.publish(f"m-{number}")
-        for _ in range(2):
-            idler = await ground.broker.subscribe(QUEUE_RUNS, prefetch=10, sink=Idler())
-            await ground.broker.drain()
-            await idler.close()
-        ground.consumer = LoopUnderTest(store, ground.work).consumer
-        ground.consumer._broker = ground.broker
-        await ground.consumer.start()
+        await ground.come_back_twice()
         await until(lambda: len(ground.work.seen) == 3, what="all three in hand")
         ground.work.gate.set()
         await ground.settle("m-2")

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from contracts.envelope import RunRequested, encode
 from contracts.messages import COMMANDS_EXCHANGE, QUEUE_RUNS, RunData
-from contracts.ports import Outgoing
+from contracts.ports import Delivery, Outgoing
 from service.broker.memory import MemoryBroker
 from service.consumers.failures import ReceivedMessage
 from service.consumers.loop import MessageLoop
@@ -22,6 +22,14 @@ from tests.support.waiting import until
 
 DELAYS = (10, 60)
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
+
+
+class Idler:
+    """Takes messages and does nothing."""
+
+    def deliver(self, delivery: Delivery) -> None: ...
+
+    def lost(self, generation: int) -> None: ...
 
 
 class ScriptedHandler:
@@ -84,6 +92,20 @@ class LoopUnderTest:
         query = select(dead_letters).order_by(dead_letters.c.id.desc())
         async with self.store.read() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+    async def begin_again(self) -> None:
+        """Another process takes what the one before it, which has stopped, gave back."""
+        self.consumer = LoopUnderTest(self.store, self.work).consumer
+        self.consumer._broker = self.broker
+        await self.consumer.start()
+
+    async def come_back_twice(self) -> None:
+        """All that waits is taken by two that break their connection, and then by a loop."""
+        for _ in range(2):
+            idler = await self.broker.subscribe(QUEUE_RUNS, prefetch=10, sink=Idler())
+            await self.broker.drain()
+            await idler.close()
+        await self.begin_again()
 
     async def settle(self, message_id: str) -> None:
         await until(lambda: message_id in self.settled, what=f"settling of {message_id}")
