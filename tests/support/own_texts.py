@@ -66,7 +66,10 @@ OWN_TEXTS: Mapping[str, str] = {
     "handlers/log_entries:RowLog.put_back": "a sentence of ours",
     "handlers/relink:adopted_link": "a sentence of ours",
     **{f"service/consumers/brake:Brake.{verb}": _ID for verb in ("bug", "learned_nothing", "went_well")},
-    "service/cronofy/page_trail:PageTrail.follow": "an address that is bounded, and kept",
+    **{
+        f"service/cronofy/page_trail:{what}": "an address that is bounded, and kept"
+        for what in ("PageTrail.follow", "followed")
+    },
     "service/consumers/outbound/known_zones:KnownZones.instead": _ZONE,
     "service/consumers/outbound/known_zones:KnownZones.learn": _ZONE,
     "service/consumers/runs/dry_run_result:DryRunLine.of_item": _ID,
