@@ -17,6 +17,7 @@ from contracts.ports import LIVE_TURN, Budget, Clock, Permit, TokenSource, Turn
 from service.cronofy.answers import ACCEPTED_ENCODING, bound_answer
 from service.cronofy.breaker import CronofyBreaker
 from service.cronofy.statuses import exception_error, retry_after, status_error
+from service.cronofy.wire import NetworkWire
 from service.telemetry.metrics import CRONOFY_REQUESTS
 from service.telemetry.spans import Span, SpanKind, doing, note, tracing
 from service.version import DISTRIBUTION, VERSION
@@ -81,9 +82,8 @@ def open_client(api_url: str, *, wire: HttpWire | None = None) -> HttpClient:
     """The client that all calls of a process share."""
     return httpx.AsyncClient(
         base_url=api_url,
-        transport=wire,
+        transport=wire or NetworkWire(api_url),
         timeout=REQUEST_SECONDS,
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=40, keepalive_expiry=30),
         headers={
             "User-Agent": USER_AGENT,
             "Accept": "application/json",

@@ -1,0 +1,304 @@
+"""What carries requests to Cronofy does what httpx's own way does, whatever the other side does (R31)."""
+
+import asyncio
+import gzip
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from contracts.errors import SyncError, Unanswered, Unavailable
+from service.cronofy.statuses import exception_error
+from service.cronofy.transport import open_client
+from service.cronofy.wire import LONGEST_ANSWER_HEADER, NetworkWire, proxy_of
+from tests.support.servers import free_port
+from tests.support.tls import sign
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+WIRES: Mapping[str, Callable[[str], httpx.AsyncBaseTransport]] = {
+    "ours": NetworkWire,
+    "httpx's own": lambda _: httpx.AsyncHTTPTransport(),
+}
+BODY = b'{"event_id": "vcs-1"}'
+PACKED = gzip.compress(BODY)
+
+
+@dataclass
+class Heard:
+    """What a server was sent."""
+
+    connections: int = 0
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    """The line, the headers in small letters, the body."""
+
+
+@asynccontextmanager
+async def serving(serve: Serve, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server of this behaviour; its port."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.add(asyncio.create_task(talk(reader, writer)))
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for each in talks:
+            each.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+
+
+def answering(*answers: bytes, heard: Heard | None = None, ends: bool = False) -> Serve:
+    """Reads requests and gives these answers, the last of them again and again."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if heard is not None:
+            heard.connections += 1
+        left = list(answers)
+        while True:
+            await _request(reader, heard or Heard())
+            writer.write(left.pop(0) if len(left) > 1 else left[0])
+            await writer.drain()
+            if ends:
+                return
+
+    return serve
+
+
+async def _request(reader: asyncio.StreamReader, heard: Heard) -> None:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    heard.requests.append((head[0], headers, body))
+
+
+async def _closes_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def _resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
+
+
+async def _says_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+BROKEN: Mapping[str, Serve] = {
+    "closes at once": _closes_at_once,
+    "reads and closes": answering(b"", ends=True),
+    "resets": _resets,
+    "says nothing": _says_nothing,
+    "no HTTP": answering(b"hello you\r\n\r\n", ends=True),
+    "half a head": answering(OK + b"Content-Le", ends=True),
+    "less than was told": answering(OK + b"Content-Length: 50\r\n\r\nhalf", ends=True),
+    "chunks that break off": answering(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc", ends=True),
+    "no chunk": answering(OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n", ends=True),
+    "a length that is none": answering(OK + b"Content-Length: much\r\n\r\nabc", ends=True),
+    "no status": answering(b"HTTP/1.1 OK\r\n\r\n", ends=True),
+}
+SOUND: Mapping[str, bytes] = {
+    "no body": b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+    "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "a length": OK + b"Content-Length: 5\r\n\r\n[1,2]",
+    "chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[1\r\n3\r\n,2]\r\n0\r\n\r\n",
+    "chunks with a trailer": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\n[1,2]\r\n0\r\nX-Sum: 1\r\n\r\n",
+    "until the end": OK + b"Connection: close\r\n\r\n[1,2]",
+    "packed": OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(PACKED) + PACKED,
+    "another place": b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n",
+    "two cookies": OK + b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n",
+    "an older HTTP": b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n[1,2]",
+    "go on first": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\n[]",
+    "letters of Latin-1": OK + b"X-Name: Gr\xfc\xdfe\r\nContent-Length: 0\r\n\r\n",
+    "a refusal": b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
+    "a status of one's own": b"HTTP/1.1 599 Odd\r\nContent-Length: 0\r\n\r\n",
+}
+PATHS = (
+    "/v1/calendars/cal_a%2Fb/events",
+    "/v1/calendars/cal%20one/events?tzid=Europe%2FBerlin&ids[]=a&ids[]=b+c",
+    "/v1/events/pages/eyJh~._-=",
+    "/v1/x?q=%E2%82%AC&empty=",
+)
+
+
+@asynccontextmanager
+async def client(kind: str, port: int, *, scheme: str = "http") -> AsyncIterator[httpx.AsyncClient]:
+    url = f"{scheme}://localhost:{port}"
+    async with open_client(url, wire=WIRES[kind](url)) as http:
+        http.timeout = httpx.Timeout(0.5)
+        yield http
+
+
+async def error_of(kind: str, port: int, *, scheme: str = "http", method: str = "POST") -> SyncError:
+    """What a request there raises, as an error of ours."""
+    async with client(kind, port, scheme=scheme) as http:
+        with pytest.raises(httpx.HTTPError) as raised:
+            await http.request(method, "/v1/batch", content=BODY)
+    return exception_error(raised.value)
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "GET"])
+@pytest.mark.parametrize("behaviour", BROKEN)
+async def test_what_may_have_arrived_is_unanswered_whatever_went_wrong(behaviour: str, method: str) -> None:
+    """To take it for never sent would write an event twice, or forget that it was written (R31)."""
+    async with serving(BROKEN[behaviour]) as port:
+        errors = {kind: type(await error_of(kind, port, method=method)) for kind in WIRES}
+
+    assert errors == dict.fromkeys(WIRES, Unanswered)
+
+
+@pytest.mark.parametrize("kind", WIRES)
+async def test_what_never_left_is_unavailable(kind: str, tmp_path: Path) -> None:
+    """Nobody there, nobody who speaks TLS, and somebody whose certificate nobody trusts."""
+    nobody = type(await error_of(kind, free_port()))
+    async with serving(_closes_at_once) as port:
+        plain = type(await error_of(kind, port, scheme="https"))
+    signed = sign(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(signed.certificate, signed.key)
+    async with serving(answering(SOUND["no body"]), tls=context) as port:
+        stranger = type(await error_of(kind, port, scheme="https"))
+
+    assert [nobody, plain, stranger] == [Unavailable] * 3
+
+
+@pytest.mark.parametrize("behaviour", SOUND)
+async def test_answers_are_read_alike(behaviour: str) -> None:
+    """Status, headers in their order and number, and the body as it was before it was packed."""
+    answers = {}
+    async with serving(answering(SOUND[behaviour], ends=True)) as port:
+        for kind in WIRES:
+            async with client(kind, port) as http:
+                answer = await http.get("/v1/userinfo")
+                answers[kind] = (answer.status_code, answer.headers.multi_items(), answer.content)
+
+    assert answers["ours"] == answers["httpx's own"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("method", "content"), [("GET", None), ("POST", BODY), ("POST", None), ("DELETE", BODY)]
+)
+async def test_the_same_is_asked(method: str, content: bytes | None, path: str) -> None:
+    """The path as it was written, the same headers, none added and none doubled."""
+    asked = {}
+    for kind in WIRES:
+        heard = Heard()
+        async with serving(answering(SOUND["no body"], heard=heard)) as port, client(kind, port) as http:
+            await http.request(method, path, content=content, headers={"Authorization": "Bearer one"})
+        (line, headers, body) = heard.requests[0]
+        asked[kind] = (line, {**headers, "host": headers["host"].split(":")[0]}, body)
+
+    assert asked["ours"] == asked["httpx's own"]
+
+
+async def test_connections_are_kept_and_a_closed_one_is_replaced() -> None:
+    """Forty people's changes are not forty handshakes; what the other side has closed costs no event."""
+    heard = Heard()
+    async with serving(answering(SOUND["chunks"], heard=heard)) as port, client("ours", port) as http:
+        for _ in range(5):
+            await http.post("/v1/batch", content=BODY)
+        assert heard.connections == 1
+
+    heard = Heard()
+    ending = answering(SOUND["a length"], heard=heard, ends=True)
+    async with serving(ending) as port, client("ours", port) as http:
+        for _ in range(3):
+            await http.post("/v1/batch", content=BODY)
+            await asyncio.sleep(0)
+        assert heard.connections == 3
+
+
+async def test_no_cookie_and_no_password_of_this_machine_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in ``~/.netrc`` would take the place of the account's token."""
+    (tmp_path / "netrc").write_text("machine localhost login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    heard = Heard()
+    url_of = "http://localhost:{}".format
+    async with serving(answering(SOUND["two cookies"], heard=heard)) as port:
+        wire = NetworkWire(url_of(port))
+        for _ in range(2):
+            request = httpx.Request("GET", url_of(port), headers={"Authorization": "Bearer one"})
+            await (await wire.handle_async_request(request)).aread()
+        await wire.aclose()
+
+    assert [headers.get("cookie") for _, headers, _ in heard.requests] == [None, None]
+    assert [headers["authorization"] for _, headers, _ in heard.requests] == ["Bearer one"] * 2
+
+
+async def test_a_head_without_an_end_is_left() -> None:
+    """Nobody's headers fill the memory (R43)."""
+    endless = OK + b"X-Much: " + b"x" * 4 * LONGEST_ANSWER_HEADER + b"\r\nContent-Length: 0\r\n\r\n"
+    async with serving(answering(endless, ends=True)) as port:
+        assert type(await error_of("ours", port)) is Unanswered
+
+
+async def test_a_caller_that_gives_up_leaves_no_connection_behind() -> None:
+    """The answer to what was given up must not be taken for that to the next request."""
+    late = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader, Heard())
+        await late.wait()
+        writer.write(OK + b"Content-Length: 4\r\n\r\nlate")
+
+    async with serving(slow) as port, client("ours", port) as http:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await http.get("/first")
+        late.set()
+        answer = await http.get("/second")
+
+    assert answer.text == "late"
+
+
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its name and password, as httpx's own way does; what is to go without it does (R33)."""
+    heard = Heard()
+    async with serving(answering(SOUND["no body"], heard=heard)) as port:
+        monkeypatch.setenv("http_proxy", f"http://me:secret@127.0.0.1:{port}")
+        monkeypatch.setenv("no_proxy", "cronofy.direct")
+        async with open_client("http://cronofy.test") as http:
+            await http.get("/v1/userinfo")
+
+    (line, headers, _) = heard.requests[0]
+    assert line == "GET http://cronofy.test/v1/userinfo HTTP/1.1"
+    assert headers["proxy-authorization"].startswith("Basic ")
+    assert proxy_of("http://cronofy.direct") is None
+
+
+@pytest.mark.parametrize("status", [403, 407, 502])
+async def test_a_proxy_that_refuses_is_unavailable(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never let the request through."""
+    refusal = b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status
+    async with serving(answering(refusal, ends=True)) as port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        async with open_client("https://cronofy.test") as http:
+            with pytest.raises(httpx.ProxyError) as raised:
+                await http.get("/v1/userinfo")
+
+    assert type(exception_error(raised.value)) is Unavailable
