@@ -12,6 +12,9 @@ SyncError
    └─ Unroutable        the broker has no queue for what was published
 """
 
+from copy import copy
+from typing import Self
+
 
 class SyncError(Exception):
     """Something went wrong in calendar sync."""
@@ -31,6 +34,12 @@ class Transient(SyncError):
         """Seconds to wait, where the other side named them."""
         self.status = status
         """The HTTP status that said so, where one did."""
+
+    def again(self) -> Self:
+        """The same error, for another place where it is raised."""
+        twin = copy(self)
+        twin.__cause__ = self
+        return twin
 
 
 class Throttled(Transient):

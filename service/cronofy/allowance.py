@@ -4,12 +4,13 @@ A grant counts as sent SLACK after it was given at the latest, so every window i
 much: then no window of the sendings themselves can hold more than its limit (R32).
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, islice, pairwise, repeat
 from typing import Self
+
+import orjson
 
 from contracts.ports import Urgency
 
@@ -165,7 +166,7 @@ class Allowance:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        raw = json.loads(text or "{}")
+        raw = orjson.loads(text or "{}")
         flat, names = raw.get("granted", []), raw.get("names", [])
         moments, whose = accumulate(flat[::3]), (names[place] for place in flat[2::3])
         return cls(
@@ -197,7 +198,7 @@ class Allowance:
             "paced": self.paced,
             "processes": {name: (one.waiting, one.served, one.until) for name, one in self.processes.items()},
         }
-        return json.dumps(raw, separators=(",", ":"))
+        return orjson.dumps(raw).decode()
 
     def rule(
         self,

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import structlog
 
-from contracts.errors import SyncError, Transient
+from contracts.errors import Transient
 from contracts.ports import BudgetLedger, Clock, Permit, Turn, Urgency
 from service.cronofy.allowance import NOBODYS, Allowance, ProcessDemand, RequestLimit, Ruling
 from service.telemetry.logs import EventName
@@ -194,12 +194,13 @@ def _hand_out(line: WaitingLine, waiters: list[Waiter], permit: Permit) -> None:
             waiter.permit.set_result(permit)
 
 
-def _copied(error: Exception) -> SyncError:
+def _copied(error: Exception) -> Transient:
     """An error of its own for every waiter, since each will be raised in another place."""
-    kind = type(error) if isinstance(error, Transient) else Transient
-    copy = kind(str(error) or type(error).__name__)
-    copy.__cause__ = error
-    return copy
+    if isinstance(error, Transient):
+        return error.again()
+    foreign = Transient(str(error) or type(error).__name__)
+    foreign.__cause__ = error
+    return foreign
 
 
 class NoBudget:

@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import IntegrationId, Trigger
 from handlers.runs import span_of
 from service.store.engine import purge
+from service.store.engine.store import GIVEN_CLOCK, ClockColumn
 from service.store.items import items, my_calendar
 from service.store.links import claims as rows
-from service.store.links import links, moves, sends, tombstones, watched
+from service.store.links import links, moves, rechecks, sends, tombstones, watched
 from service.store.logs import logs, traces
 from service.store.logs.logs import LogQuery
 from service.store.messages import burying, dead_letters, inbox, letter_counts, outbox, replays
@@ -62,6 +62,7 @@ def _from(query: Query, *indexes: str) -> Answered:
     return query, frozenset(indexes)
 
 
+CLOCK = ClockColumn(GIVEN_CLOCK, {"clock": 1.0})
 QUERIES: Mapping[str, Answered] = {
     # what the keeper does beside the traffic
     "purge: inbox": _from(lambda c: purge.forget_inbox(c, before=1.0, limit=10), "ix_inbox_processed_at"),
@@ -112,7 +113,10 @@ QUERIES: Mapping[str, Answered] = {
         lambda c: rows.neglected(c, now=1.0, limit=10), "ix_links_unfinished", "ix_links_verify_at"
     ),
     "links of items": _from(lambda c: rows.of_items(c, ["r"]), "ix_links_item_ref"),
-    "the re-check": _from(lambda c: rows.check(c, ["l"], me="me", clock=literal(1.0)), *PRIMARY["links"]),
+    "the re-check": _from(
+        lambda c: rechecks.check(c, ["l"], me="me", clock=CLOCK),
+        *PRIMARY["links"],
+    ),
     "links that others hold": _from(
         lambda c: rows.claim_states(c, ["l"], me="me", now=1.0), *PRIMARY["links"]
     ),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from operator import itemgetter
 
 from contracts.calendar import IntegrationId, ItemRef, LinkId
 from contracts.ports import Turn, Urgency
@@ -80,6 +80,8 @@ class Lane:
     pauses: int = 0
     behind_in_store: bool = False
     """Whether the store holds more links for this lane."""
+    tenant_id: str = ""
+    """Whose integration it is; known with the first link."""
 
     @property
     def empty(self) -> bool:
@@ -91,12 +93,6 @@ class Lane:
         return all(task.background for task in self.waiting.values())
 
     @property
-    def tenant_id(self) -> str:
-        """Whose integration it is, as long as anything of theirs is in the lane."""
-        tasks = chain(self.waiting.values(), self.flying.values(), self.newer.values())
-        return next((task.tenant_id for task in tasks), "")
-
-    @property
     def turn(self) -> Turn:
         """For whom it asks Cronofy, and how urgently."""
         urgency = Urgency.RUN if self.background else Urgency.LIVE
@@ -104,6 +100,7 @@ class Lane:
 
     def put(self, task: LinkTask) -> None:
         """Queue the link; a newer state takes an older one's place in the queue, never the other way."""
+        self.tenant_id = task.tenant_id
         if task.link_id in self.flying:
             known = self.newer.get(task.link_id, self.flying[task.link_id])
             if task.sent.revision > known.sent.revision or task.sent.epoch != known.sent.epoch:
@@ -119,6 +116,10 @@ class Lane:
         if now < self.not_before:
             return
         yield from (task for task in self.waiting.values() if task.not_before <= now)
+
+    def next_due(self, now: float) -> LinkTask | None:
+        """The first link that may be sent now, if any."""
+        return next(self.due(now), None)
 
     def take(self, most: int, now: float) -> list[LinkTask]:
         """Move up to so many links into flight, each event at most once."""
@@ -162,6 +163,10 @@ class Lane:
 
     def relax(self) -> None:
         self.pauses = 0
+
+
+DueLane = tuple[Lane, LinkTask]
+"""A lane, and the first of its links that may be sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,29 +234,34 @@ class Lanes:
         sends; when two are left, all three do, and no request of theirs would have been much fuller.
         Nobody waits who was passed by often enough, or whose company another tenant's crowd would be (R44).
         """
-        able = [lane for lane in self if not lane.busy and next(lane.due(now), None) is not None]
+        able: list[DueLane] = [
+            (lane, first)
+            for lane in self._lanes.values()
+            if not lane.busy and (first := lane.next_due(now)) is not None
+        ]
         if pressure.stopping or pressure.coming < len(able):
-            return self._in_turn(able, now)
+            return self._in_turn(able)
         ready = [
-            lane
-            for lane in able
+            (lane, first)
+            for lane, first in able
             if len(lane.waiting) >= FULL_LANE_LINKS
-            or pressure.taken_in - next(lane.due(now)).place >= pressure.patience
+            or pressure.taken_in - first.place >= pressure.patience
             or pressure.crowd_of not in {None, lane.tenant_id}
         ]
         if not ready and able and pressure.quiet:
-            return [max(able, key=lambda lane: len(lane.waiting))]
-        return self._in_turn(ready, now)
+            return [max((lane for lane, _ in able), key=lambda lane: len(lane.waiting))]
+        return self._in_turn(ready)
 
-    def _in_turn(self, ready: Iterable[Lane], now: float) -> list[Lane]:
+    def _in_turn(self, ready: Iterable[DueLane]) -> list[Lane]:
         before = self.in_the_air()
-        places: dict[IntegrationId, tuple[bool, int]] = {}
-        chosen = sorted(ready, key=lambda lane: (lane.background, next(lane.due(now)).since))
-        for lane in chosen:
-            places[lane.integration_id] = (lane.background, before[lane.tenant_id])
+        placed: list[tuple[tuple[bool, int], Lane]] = []
+        for background, _, lane in sorted(
+            ((lane.background, first.since, lane) for lane, first in ready), key=itemgetter(0, 1)
+        ):
+            placed.append(((background, before[lane.tenant_id]), lane))
             before[lane.tenant_id] += 1
-        return sorted(chosen, key=lambda lane: places[lane.integration_id])
+        return [lane for _, lane in sorted(placed, key=itemgetter(0))]
 
     def in_the_air(self) -> Counter[str]:
         """How many lanes of each tenant have a request in the air, or wait for its budget."""
-        return Counter(lane.tenant_id for lane in self if lane.busy)
+        return Counter(lane.tenant_id for lane in self._lanes.values() if lane.busy)

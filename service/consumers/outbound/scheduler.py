@@ -56,7 +56,7 @@ class Scheduler:
         if self._state.paused_by_outage():
             return True
         now = self._state.clock.monotonic()
-        return not any(next(lane.due(now), None) for lane in self._state.lanes)
+        return not any(lane.next_due(now) for lane in self._state.lanes)
 
     def decide(self) -> None:
         """Start every sender that may start now."""

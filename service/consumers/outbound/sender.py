@@ -28,10 +28,12 @@ from service.consumers.failures import failure_of
 from service.consumers.outbound.faults import say_fault
 from service.consumers.outbound.known_zones import KnownZones
 from service.consumers.outbound.lanes import FULL_LANE_LINKS, Lane, LinkTask
+from service.consumers.outbound.link_checks import LinkChecks
 from service.consumers.outbound.state import OutboundState, TaskResult
 from service.crashpoints import crash_point
 from service.store.links import claims as rows
-from service.store.links.claims import LEAST_CLAIM_SECONDS, CheckedLink
+from service.store.links.claims import LEAST_CLAIM_SECONDS
+from service.store.links.rechecks import CheckedLink
 from service.telemetry.spans import NO_SPAN, Span, begin, within
 
 LANE_FAULT_PAUSE_SECONDS = 1.0
@@ -49,6 +51,7 @@ class Sender:
         self._budget = budget
         self._looker = looker
         self._zones = KnownZones()
+        self._checks = LinkChecks(state.store, state.me)
 
     async def send(self, lane: Lane) -> None:
         """Make one request at most; every link of it ends up answered, or back in its lane."""
@@ -92,12 +95,8 @@ class Sender:
         asked = error.retry_after if isinstance(error, Transient) else None
         lane.not_before = self._state.clock.monotonic() + (asked or LANE_FAULT_PAUSE_SECONDS)
 
-    async def _check(self, tasks: Sequence[LinkTask]) -> dict[LinkId, CheckedLink]:
-        if not tasks:
-            return {}
-        store, ids = self._state.store, [task.link_id for task in tasks]
-        async with store.read() as connection:
-            return await rows.check(connection, ids, me=self._state.me, clock=store.clock())
+    async def _check(self, tasks: Sequence[LinkTask]) -> Mapping[LinkId, CheckedLink]:
+        return await self._checks.check([task.link_id for task in tasks]) if tasks else {}
 
     def _fitting(
         self, tasks: Sequence[LinkTask], checked: Mapping[LinkId, CheckedLink]

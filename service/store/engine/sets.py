@@ -39,6 +39,25 @@ def among(
     return cast(column, Text) == any_(array) if not isinstance(column.type, Text) else column == any_(array)
 
 
+def among_given(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """As ``among``, in a statement that is made once and run with ``given`` values under this name.
+
+    To make a statement and to find what SQLAlchemy has compiled of it takes longer than to run it.
+    """
+    if dialect == "sqlite":
+        entries = func.json_each(bindparam(name, type_=Text)).table_valued("value")
+        return column.in_(select(entries.c.value))
+    array = bindparam(name, type_=ARRAY(Text))
+    return cast(column, Text) == any_(array) if not isinstance(column.type, Text) else column == any_(array)
+
+
+def given(connection: AsyncConnection, **sets: Iterable[str]) -> dict[str, Any]:
+    """The sets of values that ``among_given`` names."""
+    if connection.dialect.name == "sqlite":
+        return {name: orjson.dumps(list(values)).decode() for name, values in sets.items()}
+    return {name: list(values) for name, values in sets.items()}
+
+
 def in_turn(tenant: ColumnElement[Any], *order: ColumnElement[Any]) -> ColumnElement[int]:
     """What to order by first, that tenants take turns: the place of a row among its tenant's (R44)."""
     return func.row_number().over(partition_by=tenant, order_by=order)
@@ -57,8 +76,7 @@ async def put_new(connection: AsyncConnection, table: Table, rows: Sequence[Tabl
     if rows and connection.dialect.name == "sqlite":
         await _one_by_one(connection, _insertion(table, rows[0]) + " ON CONFLICT DO NOTHING", rows)
     elif rows:
-        statement = _adding(table, tuple(rows[0])).on_conflict_do_nothing()
-        await connection.execute(statement, _told(rows))
+        await connection.execute(_adding_new(table, tuple(rows[0])), _told(rows))
 
 
 async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Sequence[TableRow]) -> None:
@@ -69,10 +87,7 @@ async def put_over(connection: AsyncConnection, table: Table, key: str, rows: Se
         merging = f'{_insertion(table, rows[0])} ON CONFLICT ("{key}") DO UPDATE SET {values}'
         await _one_by_one(connection, merging, rows)
     elif rows:
-        statement = _adding(table, tuple(rows[0]))
-        merged = {name: statement.excluded[name] for name in names}
-        merging_all = statement.on_conflict_do_update(index_elements=[key], set_=merged)
-        await connection.execute(merging_all, _told(rows))
+        await connection.execute(_merging(table, key, tuple(rows[0])), _told(rows))
 
 
 async def change(connection: AsyncConnection, table: Table, key: str, rows: Sequence[TableRow]) -> None:
@@ -102,6 +117,18 @@ async def _one_by_one(connection: AsyncConnection, statement: str, rows: Sequenc
 @cache
 def _adding(table: Table, names: tuple[str, ...]) -> postgresql.Insert:
     return postgresql.insert(table).from_select(list(names), _recordset(table, names))
+
+
+@cache
+def _adding_new(table: Table, names: tuple[str, ...]) -> postgresql.Insert:
+    return _adding(table, names).on_conflict_do_nothing()
+
+
+@cache
+def _merging(table: Table, key: str, names: tuple[str, ...]) -> postgresql.Insert:
+    statement = _adding(table, names)
+    merged = {name: statement.excluded[name] for name in names if name != key}
+    return statement.on_conflict_do_update(index_elements=[key], set_=merged)
 
 
 @cache

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, event, literal, literal_column, select, text
+from sqlalchemy import ColumnElement, Connection, Float, bindparam, event, literal_column, select, text
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import (
     DBAPIError,
@@ -32,7 +32,7 @@ from service.store.engine.schema import SchemaState
 from service.store.engine.tls import with_authority
 from service.store.engine.troubles import DatabaseTrouble, connection_trouble, database_trouble, missing_file
 
-__all__ = ["AsyncConnection", "IntegrityError", "SQLAlchemyError", "Store"]
+__all__ = ["AsyncConnection", "ClockColumn", "IntegrityError", "SQLAlchemyError", "Store"]
 
 MESSAGES_ENQUEUED = "messages were put into the outbox"
 """The mark that ``outbox.enqueue`` leaves in its connection's ``info``."""
@@ -40,6 +40,8 @@ ANSWER_SECONDS = 40.0
 """Seconds after which a server that says nothing is given up; its own limit for a statement is 30."""
 CONNECT_SECONDS = 10.0
 DATABASE_CLOCK: ColumnElement[float] = literal_column("extract(epoch FROM clock_timestamp())::float8")
+GIVEN_CLOCK: ColumnElement[float] = bindparam("clock", type_=Float)
+_ASKED_CLOCK = select(DATABASE_CLOCK)
 RESTS_SINCE = "rests since"
 WRITE_TO_READ_ONLY = "25006"
 TRUSTED_SECONDS = 5.0
@@ -50,6 +52,13 @@ SERVER_SQLSTATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
 """The first one writes into the file."""
 DAMAGED_FILE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+
+class ClockColumn(NamedTuple):
+    """The shared clock in a query, and what the query is to be given for it."""
+
+    column: ColumnElement[float]
+    given: Mapping[str, float]
 
 
 class Store:
@@ -101,18 +110,24 @@ class Store:
 
     async def now(self, connection: AsyncConnection) -> float:
         """Seconds since 1970 by the clock that all processes of this store share."""
-        if self._clock is not None:
-            return self._clock.now().timestamp()
-        if self.sqlite:
-            return time.time()  # all processes of an SQLite file share its machine's clock
-        value = await connection.scalar(select(DATABASE_CLOCK))
+        given = self._given_now()
+        if given is not None:
+            return given
+        value = await connection.scalar(_ASKED_CLOCK)
         return float(value or 0.0)
 
-    def clock(self) -> ColumnElement[float]:
+    def clock(self) -> ClockColumn:
         """``now`` as a column, for a query that would have to ask for it beside."""
-        if self._clock is None and not self.sqlite:
-            return DATABASE_CLOCK
-        return literal(time.time() if self._clock is None else self._clock.now().timestamp())
+        given = self._given_now()
+        return (
+            ClockColumn(DATABASE_CLOCK, {}) if given is None else ClockColumn(GIVEN_CLOCK, {"clock": given})
+        )
+
+    def _given_now(self) -> float | None:
+        """The time without asking the database: all processes of an SQLite file share its machine's clock."""
+        if self._clock is not None:
+            return self._clock.now().timestamp()
+        return time.time() if self.sqlite else None
 
     async def moment(self, connection: AsyncConnection) -> datetime:
         """As ``now``, as an aware UTC datetime."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Update, bindparam, case, func, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import EventTypes, Integration, IntegrationId, Reason, Status
 from contracts.vorex import ItemType
-from service.store.engine.sets import among
+from service.store.engine.sets import among, among_given, given
 from service.store.integrations.reads import forget_reads
 from service.store.tables import held_imports, integration_state, integrations, links, prior_events
 
@@ -108,10 +109,15 @@ async def change_state(connection: AsyncConnection, integration_id: str, **value
 
 async def synced(connection: AsyncConnection, ids: Iterable[str], at: datetime) -> None:
     """Move *Last Sync Date* of these integrations: an item crossed (G15, R28)."""
+    await connection.execute(_syncing(connection.dialect.name), {"at": at, **given(connection, synced=ids)})
+
+
+@cache
+def _syncing(dialect: str) -> Update:
     key = integration_state.c.integration_id
     # locked in order: two processes that settle the same calendars must not meet crosswise
-    mine = select(key).where(among(connection, key, ids)).order_by(key).with_for_update()
-    await connection.execute(update(integration_state).where(key.in_(mine)).values(last_sync_at=at))
+    mine = select(key).where(among_given(dialect, key, "synced")).order_by(key).with_for_update()
+    return update(integration_state).where(key.in_(mine)).values(last_sync_at=bindparam("at"))
 
 
 async def learn_anew(connection: AsyncConnection, integration: Integration) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, Select, delete, exists, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +14,7 @@ from contracts.calendar import Integration, IntegrationId, Item, ItemRef
 from contracts.times import as_instant
 from contracts.vorex import ItemContent, ItemType
 from handlers.texts.compose import event_span
-from service.store.engine.sets import among, put, put_over
+from service.store.engine.sets import among, among_given, given, put, put_over
 from service.store.tables import item_assignees, items, links
 
 MOST_BEGINNING = 1_000
@@ -56,9 +57,14 @@ async def load(
     connection: AsyncConnection, refs: Iterable[str], *, lock: bool = False
 ) -> dict[ItemRef, Item]:
     """These items, tombstones included; locked in the order of their refs where asked."""
-    wanted = select(*_SHOWN).where(among(connection, items.c.ref, refs)).order_by(items.c.ref)
-    rows = await connection.execute(wanted.with_for_update() if lock else wanted)
+    rows = await connection.execute(_those(connection.dialect.name, lock), given(connection, refs=refs))
     return {row["ref"]: item_of(row) for row in rows.mappings()}
+
+
+@cache
+def _those(dialect: str, lock: bool) -> Select[Any]:
+    wanted = select(*_SHOWN).where(among_given(dialect, items.c.ref, "refs")).order_by(items.c.ref)
+    return wanted.with_for_update() if lock else wanted
 
 
 async def known_among(connection: AsyncConnection, refs: Collection[ItemRef]) -> frozenset[ItemRef]:

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     and_,
     func,
     or_,
@@ -27,8 +29,7 @@ from contracts.calendar import (
     LinkState,
     Status,
 )
-from contracts.event_fields import NO_DETAILS, AdviceWish, EventDetails
-from service.store.engine.sets import among, change, in_turn, put
+from service.store.engine.sets import among, among_given, change, given, in_turn, put
 from service.store.integrations.integrations import integration_of
 from service.store.items.items import ItemCarrier
 from service.store.links.links import columns_of, link_of, stored_writes
@@ -75,32 +76,6 @@ class StoredLink:
         self.claimed_by, self.claimed_until = None, None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CheckedLink:
-    """How a link about to be sent stands in the store."""
-
-    epoch: int
-    mine: bool
-    remaining: float
-    """Seconds that are left of the claim."""
-    revision: int
-    state: LinkState
-    calendar_id: str
-    sub: str
-    active: bool
-    status: Status
-    read_once: bool
-    linked_calendar_id: str | None
-    details: EventDetails = NO_DETAILS
-    """What the owner wants events to be given beside their fields."""
-    advice: AdviceWish | None = None
-    """How a copy says what doing something to it does; None while nobody knows the owner's language."""
-
-    @property
-    def sends(self) -> bool:
-        return self.active and self.status is Status.CONNECTED and self.read_once
-
-
 def _stored(row: RowMapping) -> StoredLink:
     return StoredLink(
         link=link_of(row),
@@ -122,14 +97,23 @@ async def targets(
 
     Set-up and deleted ones are left out; where locked, the rows are kept from changing until the commit.
     """
+    tenants = {item.tenant_id for item in wanted}
     users = {user for item in wanted for user in item.assignees}
+    rows = await connection.execute(
+        _targets(connection.dialect.name, lock), given(connection, tenants=tenants, users=users, old=old)
+    )
+    return [integration_of(row) for row in rows.mappings()]
+
+
+@cache
+def _targets(dialect: str, lock: bool) -> Select[Any]:
     owned = (
         select(integrations.c.id)
-        .where(among(connection, integrations.c.tenant_id, {item.tenant_id for item in wanted}))
-        .where(among(connection, integrations.c.user_id, users))
+        .where(among_given(dialect, integrations.c.tenant_id, "tenants"))
+        .where(among_given(dialect, integrations.c.user_id, "users"))
     )
     linked = select(links.c.integration_id).where(
-        among(connection, links.c.item_ref, old), links.c.ended_at.is_(None)
+        among_given(dialect, links.c.item_ref, "old"), links.c.ended_at.is_(None)
     )
     query = (
         select(integrations)
@@ -137,26 +121,33 @@ async def targets(
         .where(integrations.c.deleted_at.is_(None), integrations.c.status != Status.SETUP.value)
         .order_by(integrations.c.id)
     )
-    rows = await connection.execute(query.with_for_update(read=True) if lock else query)
-    return [integration_of(row) for row in rows.mappings()]
+    return query.with_for_update(read=True) if lock else query
 
 
 async def of_items(connection: AsyncConnection, refs: Collection[str]) -> list[StoredLink]:
     """All links of these items, locked in the order of their ids."""
-    if not refs:
-        return []
-    return await _locked(connection, among(connection, links.c.item_ref, refs))
+    return await _locked(connection, links.c.item_ref, refs)
 
 
 async def of_ids(connection: AsyncConnection, ids: Collection[str]) -> dict[LinkId, StoredLink]:
     """These links, locked in the order of their ids."""
-    found = await _locked(connection, among(connection, links.c.id, ids)) if ids else []
-    return {stored.link.id: stored for stored in found}
+    return {stored.link.id: stored for stored in await _locked(connection, links.c.id, ids)}
 
 
-async def _locked(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[StoredLink]:
-    rows = await connection.execute(select(links).where(condition).order_by(links.c.id).with_for_update())
+async def _locked(
+    connection: AsyncConnection, column: ColumnElement[str], values: Collection[str]
+) -> list[StoredLink]:
+    if not values:
+        return []
+    query = _locking(connection.dialect.name, column)
+    rows = await connection.execute(query, given(connection, values=values))
     return [_stored(row) for row in rows.mappings()]
+
+
+@cache
+def _locking(dialect: str, column: ColumnElement[str]) -> Select[Any]:
+    those = among_given(dialect, column, "values")
+    return select(links).where(those).order_by(links.c.id).with_for_update()
 
 
 async def add_links(
@@ -226,59 +217,6 @@ async def _set(
 ) -> None:
     new = [{"id": key, **columns, "touched_at": touched_at} for key, columns in rows]
     await change(connection, links, "id", new)
-
-
-async def check(
-    connection: AsyncConnection, ids: Collection[str], *, me: str, clock: ColumnElement[float]
-) -> dict[LinkId, CheckedLink]:
-    """How these links and their integrations stand at this moment."""
-    rows = await connection.execute(
-        select(
-            links.c.id,
-            links.c.claim_epoch,
-            links.c.claimed_by,
-            links.c.claimed_until,
-            links.c.desired_revision,
-            links.c.state,
-            links.c.calendar_id,
-            integrations.c.sub,
-            integrations.c.active,
-            integrations.c.status,
-            integrations.c.baseline_at,
-            integrations.c.deleted_at,
-            integrations.c.removing,
-            integrations.c.calendar_id.label("linked_calendar_id"),
-            integrations.c.event_details,
-            integrations.c.event_types,
-            integrations.c.language,
-            clock.label("now"),
-        )
-        .join(integrations, integrations.c.id == links.c.integration_id)
-        .where(among(connection, links.c.id, ids))
-    )
-    return {LinkId(row.id): _checked(row, me) for row in rows}
-
-
-def _checked(row: Any, me: str) -> CheckedLink:
-    return CheckedLink(
-        epoch=row.claim_epoch,
-        mine=row.claimed_by == me,
-        remaining=(row.claimed_until or 0.0) - row.now,
-        revision=row.desired_revision,
-        state=LinkState(row.state),
-        calendar_id=row.calendar_id,
-        sub=row.sub,
-        active=row.removing or (row.active and row.deleted_at is None),
-        status=Status(row.status),
-        read_once=row.baseline_at is not None,
-        linked_calendar_id=row.linked_calendar_id,
-        details=EventDetails(**row.event_details) if row.event_details else NO_DETAILS,
-        advice=_advice(row.language, row.event_types) if row.language else None,
-    )
-
-
-def _advice(language: str, boxes: Mapping[str, bool]) -> AdviceWish:
-    return AdviceWish(language=language, update=boxes["update"], delete=boxes["delete"])
 
 
 async def renew(connection: AsyncConnection, ids: Collection[str], *, me: str, now: float) -> None:

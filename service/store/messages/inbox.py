@@ -1,11 +1,12 @@
 """The idempotency table: which messages have been handled already."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.engine.sets import among, put_new
+from service.store.engine.sets import among, among_given, given, put_new
 from service.store.tables import inbox
 
 MessageKey = tuple[str, str]
@@ -17,15 +18,24 @@ async def known(
 ) -> dict[MessageKey, str]:
     """Which of these messages this consumer has finished, with the outcome it recorded."""
     wanted = set(keys)
+    sources, messages = {source for source, _ in wanted}, {message_id for _, message_id in wanted}
     rows = await connection.execute(
-        select(inbox.c.source, inbox.c.message_id, inbox.c.outcome)
-        .where(inbox.c.consumer == consumer)
-        .where(among(connection, inbox.c.source, {source for source, _ in wanted}))
-        .where(among(connection, inbox.c.message_id, {message_id for _, message_id in wanted}))
+        _known(connection.dialect.name),
+        {"consumer": consumer, **given(connection, sources=sources, messages=messages)},
     )
     return {
         (row.source, row.message_id): row.outcome for row in rows if (row.source, row.message_id) in wanted
     }
+
+
+@cache
+def _known(dialect: str) -> Select[tuple[str, str, str]]:
+    return (
+        select(inbox.c.source, inbox.c.message_id, inbox.c.outcome)
+        .where(inbox.c.consumer == bindparam("consumer"))
+        .where(among_given(dialect, inbox.c.source, "sources"))
+        .where(among_given(dialect, inbox.c.message_id, "messages"))
+    )
 
 
 async def known_of(

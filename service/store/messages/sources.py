@@ -20,6 +20,8 @@ MOST_SOURCES = 200
 """Sources that are told at once: anybody who may publish can make up any number."""
 _SPACE = uuid.UUID("0b6de3c6-43c5-5a39-8a43-6c1a9f2f6a77")
 
+_TRUSTED = select(trusted_sources.c.source, trusted_sources.c.since)
+
 DoubtKind = Literal["conflicting", "backwards"]
 
 
@@ -137,7 +139,7 @@ async def passed_over(connection: AsyncConnection, source: str, *, since: dateti
 
 async def trusted(connection: AsyncConnection) -> Mapping[str, datetime]:
     """From when on a source's newest messages count, whatever their numbers."""
-    rows = await connection.execute(select(trusted_sources.c.source, trusted_sources.c.since))
+    rows = await connection.execute(_TRUSTED)
     return {row.source: row.since for row in rows}
 
 

@@ -1,9 +1,10 @@
 """The row in which all processes keep the Cronofy budget (R32)."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, insert, select, update
 
 from service.store.engine.store import IntegrityError, Store
 from service.store.tables import budget
@@ -12,6 +13,7 @@ _Result = TypeVar("_Result")
 
 BUDGET_NAME = "cronofy"
 EMPTY_BUDGET = "{}"
+_CHANGING = update(budget).where(budget.c.name == BUDGET_NAME).values(state=bindparam("changed"))
 
 
 class BudgetRow:
@@ -24,14 +26,11 @@ class BudgetRow:
         """Replace the text by what ``judge`` makes of it; committed before this returns."""
         while True:
             async with self._store.begin() as connection:
-                locked = select(budget.c.state).where(budget.c.name == BUDGET_NAME).with_for_update()
-                text = await connection.scalar(locked)
-                if text is not None:
-                    # the clock is read under the lock: a time from before it could lie in another's past
-                    changed, result = judge(text, await self._store.now(connection))
-                    await connection.execute(
-                        update(budget).where(budget.c.name == BUDGET_NAME).values(state=changed)
-                    )
+                clock = self._store.clock()
+                found = (await connection.execute(_locking(clock.column), clock.given)).first()
+                if found is not None:
+                    changed, result = judge(found.state, found.now)
+                    await connection.execute(_CHANGING, {"changed": changed})
                     return result
             await self._lay()
 
@@ -41,6 +40,17 @@ class BudgetRow:
                 await connection.execute(insert(budget).values(name=BUDGET_NAME, state=EMPTY_BUDGET))
         except IntegrityError:
             return  # another process was first
+
+
+@cache
+def _locking(clock: ColumnElement[float]) -> Select[tuple[str, float]]:
+    """The row's text, and the clock as it stood under the lock.
+
+    The clock is asked about a row that the inner query has locked by then: read beside the lock it
+    would be from before the wait for it, and could lie in another process's past.
+    """
+    row = select(budget.c.state).where(budget.c.name == BUDGET_NAME).with_for_update().subquery()
+    return select(row.c.state, clock.label("now"))
 
 
 async def read_budget(store: Store) -> tuple[str, float]:
