@@ -4,8 +4,11 @@ httpx's own way takes four to six times the processor time for a request: it loo
 twice for each, and reads answers in Python.
 """
 
+import asyncio
+import select
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -13,12 +16,29 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from contracts.errors import SyncError
+
+if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
 MOST_CONNECTIONS = 100
 IDLE_SECONDS = 30.0
 LONGEST_ANSWER_HEADER = 16 * 1024
 """Bytes of one line of an answer's head."""
+PROXY_SCHEMES = ("http", "https")
 
-_BEFORE_SENDING: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
+_Meanings = tuple[tuple[type[Exception], type[httpx.TransportError]], ...]
+_AFTERWARDS: _Meanings = (
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (TimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientError, httpx.ReadError),
+    (OSError, httpx.ReadError),
+)
+"""Of these the request may have arrived; the first that fits counts."""
+_BEFORE: _Meanings = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
     (aiohttp.ClientHttpProxyError, httpx.ProxyError),
@@ -26,41 +46,43 @@ _BEFORE_SENDING: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] 
     (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
     (ValueError, httpx.LocalProtocolError),
 )
-"""Of these no byte of the request left this machine; the first that fits counts."""
-_AFTERWARDS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
-    (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
-    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
-    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
-    (aiohttp.ClientError, httpx.ReadError),
-    (OSError, httpx.ReadError),
-)
-"""Of all others it may have arrived."""
+"""Of these no byte of it left this machine."""
+_ALL = (*_BEFORE, *_AFTERWARDS)
+
+
+class UnusableProxy(SyncError):
+    """The environment names a proxy by which nothing can be sent."""
 
 
 class NetworkWire(httpx.AsyncBaseTransport):
     """Carries requests over connections that are kept; raises what httpx's own way would raise.
 
-    A GET or DELETE whose kept connection turns out to be closed is sent once more, as HTTP allows.
+    Each request is sent once: whoever repeats it knows that it may have arrived, and pays for it (R32).
+    Raises UnusableProxy, and what a certificate file that cannot be read raises.
     """
 
     def __init__(self, url: str) -> None:
         self._proxy = proxy_of(url)
+        self._trusted = httpx.create_ssl_context()
+        self._trusted.set_alpn_protocols(["http/1.1"])
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with _as_httpx(request, (*_BEFORE_SENDING, *_AFTERWARDS)):
-            answer = await self._opened().request(
+        session = self._opened()
+        timeouts: Mapping[str, float | None] = request.extensions.get("timeout", {})
+        within = timeouts.get("read")
+        with _as_httpx(_ALL):
+            answer = await session.request(
                 request.method,
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
                 data=await request.aread() or None,
-                timeout=_timeouts(request.extensions.get("timeout", {})),
+                timeout=aiohttp.ClientTimeout(sock_connect=timeouts.get("connect"), sock_read=within),
                 proxy=self._proxy,
                 allow_redirects=False,
             )
-        return httpx.Response(
-            answer.status, headers=list(answer.raw_headers), stream=_Answer(request, answer), request=request
-        )
+        stream = _Answer(answer, within)
+        return httpx.Response(answer.status, headers=list(answer.raw_headers), stream=stream, request=request)
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -69,11 +91,11 @@ class NetworkWire(httpx.AsyncBaseTransport):
     def _opened(self) -> aiohttp.ClientSession:
         """Made with the first request, for it belongs to the loop that makes it."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(
-                limit=MOST_CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=httpx.create_ssl_context()
-            )
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=_SilentConnections(
+                    limit=MOST_CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=self._trusted
+                ),
+                middlewares=(_once,),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("Content-Type",),
@@ -83,17 +105,51 @@ class NetworkWire(httpx.AsyncBaseTransport):
         return self._session
 
 
-class _Answer(httpx.AsyncByteStream):
-    """The body as it comes, packed as it is."""
+class _SilentConnections(aiohttp.TCPConnector):
+    """Uses no kept connection on which anything has come since its last answer.
 
-    def __init__(self, request: httpx.Request, answer: aiohttp.ClientResponse) -> None:
-        self._request = request
+    It was closed by the other side, which a busy loop has not heard yet, or the other side said something
+    unasked: aiohttp would take that for the answer to the next request, which may be of another account.
+    """
+
+    async def _get(self, key: "ConnectionKey", traces: "list[Trace]") -> "Connection | None":
+        while (kept := await super()._get(key, traces)) is not None:
+            if _is_silent(kept):
+                return kept
+            kept.close()
+        return None
+
+
+def _is_silent(kept: "Connection") -> bool:
+    if kept.protocol is None or kept.protocol.should_close or kept.transport is None:
+        return False
+    looking = select.poll()
+    looking.register(kept.transport.get_extra_info("socket"), select.POLLIN)
+    return not looking.poll(0)
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Errors leave as httpx's from here: aiohttp repeats a GET or DELETE that ended in one of its own."""
+    with _as_httpx(_ALL):
+        return await send(request)
+
+
+class _Answer(httpx.AsyncByteStream):
+    """The body as it comes, packed as it is, each piece within so many seconds."""
+
+    def __init__(self, answer: aiohttp.ClientResponse, within: float | None) -> None:
         self._answer = answer
+        self._within = within
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx(self._request, _AFTERWARDS):
-            async for piece in self._answer.content.iter_any():
-                yield piece
+        while piece := await self._next():
+            yield piece
+
+    async def _next(self) -> bytes:
+        # its own limit, because aiohttp's ends where it cannot read on, and tells nobody
+        with _as_httpx(_AFTERWARDS):
+            async with asyncio.timeout(self._within):
+                return await self._answer.content.readany()
 
     async def aclose(self) -> None:
         """The connection is kept where all was read, and closed where something is left."""
@@ -104,22 +160,20 @@ def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for this address (``HTTPS_PROXY``, ``NO_PROXY``), if any."""
     parts = urlsplit(url)
     proxies = getproxies()
-    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    if not named or not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
-    return proxies.get(parts.scheme, proxies.get("all"))
-
-
-def _timeouts(asked: Mapping[str, float | None]) -> aiohttp.ClientTimeout:
-    """For each step, as httpx means them; who waits for one of the connections waits as long as the call."""
-    return aiohttp.ClientTimeout(sock_connect=asked.get("connect"), sock_read=asked.get("read"))
+    proxy = named if "://" in named else f"http://{named}"
+    if urlsplit(proxy).scheme not in PROXY_SCHEMES:
+        variable = f"{parts.scheme if parts.scheme in proxies else 'all'}_proxy".upper()
+        raise UnusableProxy(f"{variable} must be the address of an HTTP proxy, as http://proxy:3128")
+    return proxy
 
 
 @contextmanager
-def _as_httpx(
-    request: httpx.Request, meanings: tuple[tuple[type[Exception], type[httpx.TransportError]], ...]
-) -> Iterator[None]:
+def _as_httpx(meanings: _Meanings) -> Iterator[None]:
     try:
         yield
     except tuple(kind for kind, _ in meanings) as error:
-        meaning = next(ours for kind, ours in meanings if isinstance(error, kind))
-        raise meaning(type(error).__name__, request=request) from error
+        meaning = next(theirs for kind, theirs in meanings if isinstance(error, kind))
+        raise meaning(type(error).__name__) from error

@@ -5,6 +5,7 @@ import gzip
 import socket
 import ssl
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import pytest
 from contracts.errors import SyncError, Unanswered, Unavailable
 from service.cronofy.statuses import exception_error
 from service.cronofy.transport import open_client
-from service.cronofy.wire import LONGEST_ANSWER_HEADER, NetworkWire, proxy_of
+from service.cronofy.wire import LONGEST_ANSWER_HEADER, NetworkWire, UnusableProxy, proxy_of
 from tests.support.servers import free_port
 from tests.support.tls import sign
 
@@ -25,6 +26,8 @@ WIRES: Mapping[str, Callable[[str], httpx.AsyncBaseTransport]] = {
     "ours": NetworkWire,
     "httpx's own": lambda _: httpx.AsyncHTTPTransport(),
 }
+SERVERS: dict[int, asyncio.Server] = {}
+"""By port, as long as they are there."""
 BODY = b'{"event_id": "vcs-1"}'
 PACKED = gzip.compress(BODY)
 
@@ -57,9 +60,12 @@ async def serving(serve: Serve, *, tls: ssl.SSLContext | None = None) -> AsyncIt
         talks.add(asyncio.create_task(talk(reader, writer)))
 
     server = await asyncio.start_server(begin, "127.0.0.1", 0, ssl=tls)
+    port: int = server.sockets[0].getsockname()[1]
+    SERVERS[port] = server
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield port
     finally:
+        del SERVERS[port]
         server.close()
         for each in talks:
             each.cancel()
@@ -106,6 +112,7 @@ async def _says_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
+SOUND_ANSWER = OK + b"Content-Length: 5\r\n\r\nstray"
 BROKEN: Mapping[str, Serve] = {
     "closes at once": _closes_at_once,
     "reads and closes": answering(b"", ends=True),
@@ -167,6 +174,88 @@ async def test_what_may_have_arrived_is_unanswered_whatever_went_wrong(behaviour
         errors = {kind: type(await error_of(kind, port, method=method)) for kind in WIRES}
 
     assert errors == dict.fromkeys(WIRES, Unanswered)
+
+
+@pytest.mark.parametrize("kind", WIRES)
+@pytest.mark.parametrize("method", ["POST", "DELETE", "GET"])
+async def test_a_request_is_sent_once_however_it_ends(method: str, kind: str) -> None:
+    """A second sending would not be paid for (R32), and its failure would hide that the first one left."""
+    heard = Heard()
+
+    async def reads_and_is_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader, heard)
+        SERVERS[writer.get_extra_info("sockname")[1]].close()  # nobody listens when the connection ends
+
+    async with serving(reads_and_is_gone) as port:
+        error = await error_of(kind, port, method=method)
+
+    assert (type(error), len(heard.requests)) == (Unanswered, 1)
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [SOUND_ANSWER, b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", b"x"],
+    ids=["another answer", "a farewell", "a letter"],
+)
+@pytest.mark.parametrize("kind", WIRES)
+async def test_what_was_not_asked_for_is_no_answer_to_the_next_request(kind: str, stray: bytes) -> None:
+    """It may belong to another account, and a write that never happened would count as accepted."""
+    heard, said = Heard(), asyncio.Event()
+
+    async def talkative(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.connections += 1
+        await _request(reader, heard)
+        writer.write(b"HTTP/1.1 422 No\r\nContent-Length: 4\r\n\r\nreal")
+        await writer.drain()
+        await asyncio.sleep(0.02)  # the answer is read by then, and the connection idle
+        writer.write(stray)
+        await writer.drain()
+        said.set()
+        await _request(reader, heard)
+        writer.write(SOUND_ANSWER)
+
+    async with serving(talkative) as port, client(kind, port) as http:
+        await http.post("/v1/batch", content=BODY)
+        await said.wait()
+        answer = await http.post("/v1/batch", content=BODY)
+
+    assert (answer.status_code, answer.text, heard.connections) == (422, "real", 2)
+
+
+async def test_a_connection_that_ended_unheard_costs_no_request() -> None:
+    """The other side's end has arrived, and a busy loop has not looked yet."""
+    theirs: list[asyncio.StreamWriter] = []
+
+    async def kept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs.append(writer)
+        await _request(reader, Heard())
+        writer.write(SOUND_ANSWER)
+        await reader.read()
+
+    async with serving(kept) as port, client("ours", port) as http:
+        await http.post("/v1/batch", content=BODY)
+        theirs[0].get_extra_info("socket").shutdown(socket.SHUT_WR)
+        time.sleep(0.05)  # noqa: ASYNC251 -- it is the loop that is busy
+        answer = await http.post("/v1/batch", content=BODY)
+
+    assert (answer.status_code, len(theirs)) == (200, 2)
+
+
+@pytest.mark.parametrize("rest", [b"xyz\r\nabc\r\n", b"3\r\nabcdef", b"0\r\nno trailer at all\r\n"])
+async def test_a_body_that_turns_into_nonsense_ends_within_the_time_of_a_piece(rest: bytes) -> None:
+    """No lane waits longer for it than for an answer."""
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _request(reader, Heard())
+        writer.write(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.write(rest)
+        await reader.read()
+
+    async with serving(late) as port:
+        async with asyncio.timeout(5):
+            assert type(await error_of("ours", port)) is Unanswered
 
 
 @pytest.mark.parametrize("kind", WIRES)
@@ -289,6 +378,48 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
     assert line == "GET http://cronofy.test/v1/userinfo HTTP/1.1"
     assert headers["proxy-authorization"].startswith("Basic ")
     assert proxy_of("http://cronofy.direct") is None
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("http://proxy.corp:3128", "http://proxy.corp:3128"),
+        ("proxy.corp:3128", "http://proxy.corp:3128"),
+        ("https://proxy.corp", "https://proxy.corp"),
+        ("", None),
+    ],
+)
+def test_a_proxy_is_understood_as_people_write_it(
+    named: str, found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many write it without a scheme; what is empty is none."""
+    monkeypatch.setenv("https_proxy", named)
+
+    assert proxy_of("https://api.cronofy.com") == found
+
+
+@pytest.mark.parametrize("named", ["socks5://proxy:1080", "ftp://proxy"])
+def test_a_proxy_that_cannot_be_used_is_said_when_the_process_starts(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the name of the setting, and without the password that may stand in it."""
+    monkeypatch.setenv("all_proxy", named.replace("://", "://me:secret@"))
+
+    with pytest.raises(UnusableProxy, match="ALL_PROXY must be the address of an HTTP proxy") as raised:
+        open_client("https://api.cronofy.com")
+
+    assert "secret" not in str(raised.value)
+
+
+def test_certificates_that_cannot_be_read_are_said_when_the_process_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with each request, as something that may have been sent."""
+    (tmp_path / "ca.pem").write_text("nothing of the kind")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+    with pytest.raises(ssl.SSLError):
+        NetworkWire("https://api.cronofy.com")
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])

@@ -1,8 +1,8 @@
 """The last look before sending: few queries for many lanes, none from before it was asked for (R31)."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import event, update
 from contracts.calendar import LinkId
 from contracts.errors import Unavailable
 from service.consumers.outbound.link_checks import LinkChecks
-from service.store.engine.store import Store
+from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import links
 from tests.support.calendars import Outbound, changed
 
@@ -107,3 +107,38 @@ async def test_a_lane_that_gives_up_leaves_the_others_their_answers(world: Outbo
     with pytest.raises(asyncio.CancelledError):
         await asked[0]
     assert other in await asked[1]
+
+
+async def test_a_look_that_is_ended_leaves_nobody_waiting(world: Outbound) -> None:
+    """A consumer that stops ends it with its lanes, and the store can be closed behind it."""
+    (one,) = await linked(world, 1)
+    checks = LinkChecks(world.store, "me")
+    asked = [asyncio.create_task(checks.check([one])) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    await checks.close()
+
+    async with asyncio.timeout(5):
+        ended = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in ended] == [asyncio.CancelledError] * 2
+    assert one in await checks.check([one])
+
+
+class SilentStore(Store):
+    """Its server has gone without a word, and its connections have not noticed."""
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        await asyncio.Event().wait()
+        async with super().read() as connection:
+            yield connection
+
+
+async def test_a_silent_database_holds_no_lane_for_long() -> None:
+    """One connection that says nothing must not stop every lane for as long as a statement may take."""
+    checks = LinkChecks(SilentStore("sqlite+aiosqlite://"), "me", longest=0.05)
+
+    found = await asyncio.gather(*(checks.check([LinkId("a")]) for _ in range(2)), return_exceptions=True)
+
+    assert [type(each) for each in found] == [Unavailable] * 2

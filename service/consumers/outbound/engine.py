@@ -181,9 +181,9 @@ class OutboundConsumer:
 
     async def _end(self, loops: Sequence[asyncio.Task[None]]) -> None:
         self._stopping = True
-        for task in (*loops, *self._scheduler.sends):
+        for task in loops:
             task.cancel()
-        await asyncio.gather(*loops, *self._scheduler.sends, return_exceptions=True)
+        await asyncio.gather(*loops, self._scheduler.close(), return_exceptions=True)
         try:
             await self._claims.release()
         except Transient:

@@ -58,6 +58,13 @@ class Scheduler:
         now = self._state.clock.monotonic()
         return not any(lane.next_due(now) for lane in self._state.lanes)
 
+    async def close(self) -> None:
+        """End all sendings, and what they wait for."""
+        for task in self.sends:
+            task.cancel()
+        await asyncio.gather(*self.sends, return_exceptions=True)
+        await self._sender.close()
+
     def decide(self) -> None:
         """Start every sender that may start now."""
         lanes = self._state.lanes

@@ -53,6 +53,10 @@ class Sender:
         self._zones = KnownZones()
         self._checks = LinkChecks(state.store, state.me)
 
+    async def close(self) -> None:
+        """When no lane sends any more."""
+        await self._checks.close()
+
     async def send(self, lane: Lane) -> None:
         """Make one request at most; every link of it ends up answered, or back in its lane."""
         turn = lane.turn
