@@ -6,9 +6,8 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -18,82 +17,16 @@ from contracts.errors import SyncError, Unanswered, Unavailable
 from service.cronofy.statuses import exception_error
 from service.cronofy.transport import open_client
 from service.cronofy.wire import LONGEST_ANSWER_HEADER, NetworkWire, UnusableProxy, proxy_of
+from tests.support.http_servers import OK, SERVERS, Heard, Serve, answering, read_request, serving
 from tests.support.servers import free_port
 from tests.support.tls import sign
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 WIRES: Mapping[str, Callable[[str], httpx.AsyncBaseTransport]] = {
     "ours": NetworkWire,
     "httpx's own": lambda _: httpx.AsyncHTTPTransport(),
 }
-SERVERS: dict[int, asyncio.Server] = {}
-"""By port, as long as they are there."""
 BODY = b'{"event_id": "vcs-1"}'
 PACKED = gzip.compress(BODY)
-
-
-@dataclass
-class Heard:
-    """What a server was sent."""
-
-    connections: int = 0
-    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    """The line, the headers in small letters, the body."""
-
-
-@asynccontextmanager
-async def serving(serve: Serve, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A server of this behaviour; its port."""
-    talks: set[asyncio.Task[None]] = set()
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talks.add(asyncio.create_task(talk(reader, writer)))
-
-    server = await asyncio.start_server(begin, "127.0.0.1", 0, ssl=tls)
-    port: int = server.sockets[0].getsockname()[1]
-    SERVERS[port] = server
-    try:
-        yield port
-    finally:
-        del SERVERS[port]
-        server.close()
-        for each in talks:
-            each.cancel()
-        await asyncio.gather(*talks, return_exceptions=True)
-
-
-def answering(*answers: bytes, heard: Heard | None = None, ends: bool = False) -> Serve:
-    """Reads requests and gives these answers, the last of them again and again."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if heard is not None:
-            heard.connections += 1
-        left = list(answers)
-        while True:
-            await _request(reader, heard or Heard())
-            writer.write(left.pop(0) if len(left) > 1 else left[0])
-            await writer.drain()
-            if ends:
-                return
-
-    return serve
-
-
-async def _request(reader: asyncio.StreamReader, heard: Heard) -> None:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    heard.requests.append((head[0], headers, body))
 
 
 async def _closes_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,7 +44,6 @@ async def _says_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -
     await reader.read()
 
 
-OK = b"HTTP/1.1 200 OK\r\n"
 SOUND_ANSWER = OK + b"Content-Length: 5\r\n\r\nstray"
 BROKEN: Mapping[str, Serve] = {
     "closes at once": _closes_at_once,
@@ -183,7 +115,7 @@ async def test_a_request_is_sent_once_however_it_ends(method: str, kind: str) ->
     heard = Heard()
 
     async def reads_and_is_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _request(reader, heard)
+        await read_request(reader, heard)
         SERVERS[writer.get_extra_info("sockname")[1]].close()  # nobody listens when the connection ends
 
     async with serving(reads_and_is_gone) as port:
@@ -204,14 +136,14 @@ async def test_what_was_not_asked_for_is_no_answer_to_the_next_request(kind: str
 
     async def talkative(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.connections += 1
-        await _request(reader, heard)
+        await read_request(reader, heard)
         writer.write(b"HTTP/1.1 422 No\r\nContent-Length: 4\r\n\r\nreal")
         await writer.drain()
         await asyncio.sleep(0.02)  # the answer is read by then, and the connection idle
         writer.write(stray)
         await writer.drain()
         said.set()
-        await _request(reader, heard)
+        await read_request(reader, heard)
         writer.write(SOUND_ANSWER)
 
     async with serving(talkative) as port, client(kind, port) as http:
@@ -228,7 +160,7 @@ async def test_a_connection_that_ended_unheard_costs_no_request() -> None:
 
     async def kept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         theirs.append(writer)
-        await _request(reader, Heard())
+        await read_request(reader, Heard())
         writer.write(SOUND_ANSWER)
         await reader.read()
 
@@ -246,7 +178,7 @@ async def test_a_body_that_turns_into_nonsense_ends_within_the_time_of_a_piece(r
     """No lane waits longer for it than for an answer."""
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _request(reader, Heard())
+        await read_request(reader, Heard())
         writer.write(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
         await writer.drain()
         await asyncio.sleep(0.02)
@@ -351,7 +283,7 @@ async def test_a_caller_that_gives_up_leaves_no_connection_behind() -> None:
     late = asyncio.Event()
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _request(reader, Heard())
+        await read_request(reader, Heard())
         await late.wait()
         writer.write(OK + b"Content-Length: 4\r\n\r\nlate")
 
