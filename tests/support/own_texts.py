@@ -120,6 +120,7 @@ OWN_TEXTS: Mapping[str, str] = {
     "service/telemetry/metrics:show_from_zero": "a queue's name",
     "service/cronofy/questions:persons_turn": _ID,
     "service/cronofy/transport:open_client": _SETTING,
+    "service/cronofy/wire:proxy_of": _SETTING,
     "service/integrations/refusals:Invalid.one": "a sentence of ours",
     "service/integrations/run_requests:run_requested": _ID,
     "service/operations/consequences:worst_harm": _ZONE,
