@@ -6,6 +6,7 @@ twice for each, and reads answers in Python.
 
 import asyncio
 import select
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -50,21 +51,20 @@ _BEFORE: _Meanings = (
 _ALL = (*_BEFORE, *_AFTERWARDS)
 
 
-class UnusableProxy(SyncError):
-    """The environment names a proxy by which nothing can be sent."""
+class UnusableWire(SyncError):
+    """The environment names a proxy, or certificates to trust, with which nothing can be sent."""
 
 
 class NetworkWire(httpx.AsyncBaseTransport):
     """Carries requests over connections that are kept; raises what httpx's own way would raise.
 
     Each request is sent once: whoever repeats it knows that it may have arrived, and pays for it (R32).
-    Raises UnusableProxy, and what a certificate file that cannot be read raises.
+    Raises UnusableWire.
     """
 
     def __init__(self, url: str) -> None:
         self._proxy = proxy_of(url)
-        self._trusted = httpx.create_ssl_context()
-        self._trusted.set_alpn_protocols(["http/1.1"])
+        self._trusted = _trusted()
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -156,6 +156,16 @@ class _Answer(httpx.AsyncByteStream):
         self._answer.close()
 
 
+def _trusted() -> ssl.SSLContext:
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise UnusableWire(f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates: {why}") from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 def proxy_of(url: str) -> str | None:
     """The proxy that the environment names for this address (``HTTPS_PROXY``, ``NO_PROXY``), if any."""
     parts = urlsplit(url)
@@ -166,7 +176,7 @@ def proxy_of(url: str) -> str | None:
     proxy = named if "://" in named else f"http://{named}"
     if urlsplit(proxy).scheme not in PROXY_SCHEMES:
         variable = f"{parts.scheme if parts.scheme in proxies else 'all'}_proxy".upper()
-        raise UnusableProxy(f"{variable} must be the address of an HTTP proxy, as http://proxy:3128")
+        raise UnusableWire(f"{variable} must be the address of an HTTP proxy, as http://proxy:3128")
     return proxy
 
 

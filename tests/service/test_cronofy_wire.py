@@ -16,7 +16,7 @@ import pytest
 from contracts.errors import SyncError, Unanswered, Unavailable
 from service.cronofy.statuses import exception_error
 from service.cronofy.transport import open_client
-from service.cronofy.wire import LONGEST_ANSWER_HEADER, NetworkWire, UnusableProxy, proxy_of
+from service.cronofy.wire import LONGEST_ANSWER_HEADER, NetworkWire, UnusableWire, proxy_of
 from tests.support.http_servers import OK, SERVERS, Heard, Serve, answering, read_request, serving
 from tests.support.servers import free_port
 from tests.support.tls import sign
@@ -337,7 +337,7 @@ def test_a_proxy_that_cannot_be_used_is_said_when_the_process_starts(
     """With the name of the setting, and without the password that may stand in it."""
     monkeypatch.setenv("all_proxy", named.replace("://", "://me:secret@"))
 
-    with pytest.raises(UnusableProxy, match="ALL_PROXY must be the address of an HTTP proxy") as raised:
+    with pytest.raises(UnusableWire, match="ALL_PROXY must be the address of an HTTP proxy") as raised:
         open_client("https://api.cronofy.com")
 
     assert "secret" not in str(raised.value)
@@ -348,10 +348,11 @@ def test_certificates_that_cannot_be_read_are_said_when_the_process_starts(
 ) -> None:
     """Not with each request, as something that may have been sent."""
     (tmp_path / "ca.pem").write_text("nothing of the kind")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    for named in ("ca.pem", "nowhere.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / named))
 
-    with pytest.raises(ssl.SSLError):
-        NetworkWire("https://api.cronofy.com")
+        with pytest.raises(UnusableWire, match="SSL_CERT_FILE"):
+            open_client("https://api.cronofy.com")
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
