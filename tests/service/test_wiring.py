@@ -19,6 +19,7 @@ ROOMS_THAT_MAKE = ("service.app", "service.cli", "service.demo")
 """Commands make the verbs that they are about to say, on the store that ``service.app`` opened."""
 INTERIOR = {
     "service.broker.memory.MemorySubscription": "one for each that subscribes",
+    "service.consumers.outbound.link_checks.LinkChecks": "a part of the sender, and remembers nothing",
     "service.consumers.outbound.sender.Sender": "a part of the engine, which alone knows the state",
     "service.consumers.outbound.state.OutboundState": "what one engine has in hand",
     "service.consumers.outbound.transaction_b.TransactionB": "a part of the engine",
