@@ -1,12 +1,11 @@
 """The last look before sending: few queries for many lanes, none from before it was asked for (R31)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from contracts.calendar import LinkId
 from contracts.errors import Unavailable
@@ -14,24 +13,9 @@ from service.consumers.outbound.link_checks import LinkChecks
 from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import links
 from tests.support.calendars import Outbound, changed
+from tests.support.counted_steps import asked
 
 LANES = 30
-
-
-@contextmanager
-def counted(store: Store) -> Iterator[list[str]]:
-    """The queries that are made meanwhile."""
-    said: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
-    engine = store.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def linked(world: Outbound, count: int) -> list[LinkId]:
@@ -49,7 +33,7 @@ async def test_lanes_that_ask_together_are_answered_together(world: Outbound) ->
     ids = await linked(world, LANES)
     checks = LinkChecks(world.store, "me")
 
-    with counted(world.store) as said:
+    with asked(world.store) as said:
         found = await asyncio.gather(*(checks.check([one]) for one in ids))
 
     assert [answer[one].revision for one, answer in zip(ids, found, strict=True)] == [1] * LANES
@@ -99,28 +83,28 @@ async def test_a_lane_that_gives_up_leaves_the_others_their_answers(world: Outbo
     """A process that ends cancels its senders at any moment."""
     one, other = await linked(world, 2)
     checks = LinkChecks(world.store, "me")
-    asked = [asyncio.create_task(checks.check([each])) for each in (one, other)]
+    asking = [asyncio.create_task(checks.check([each])) for each in (one, other)]
     await asyncio.sleep(0)
 
-    asked[0].cancel()
+    asking[0].cancel()
 
     with pytest.raises(asyncio.CancelledError):
-        await asked[0]
-    assert other in await asked[1]
+        await asking[0]
+    assert other in await asking[1]
 
 
 async def test_a_look_that_is_ended_leaves_nobody_waiting(world: Outbound) -> None:
     """A consumer that stops ends it with its lanes, and the store can be closed behind it."""
     (one,) = await linked(world, 1)
     checks = LinkChecks(world.store, "me")
-    asked = [asyncio.create_task(checks.check([one])) for _ in range(2)]
+    asking = [asyncio.create_task(checks.check([one])) for _ in range(2)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
     await checks.close()
 
     async with asyncio.timeout(5):
-        ended = await asyncio.gather(*asked, return_exceptions=True)
+        ended = await asyncio.gather(*asking, return_exceptions=True)
     assert [type(each) for each in ended] == [asyncio.CancelledError] * 2
     assert one in await checks.check([one])
 

@@ -1,36 +1,15 @@
 """How often the database is asked for a page of a run: as often for many rows as for few (R25)."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from cProfile import Profile
-from typing import Any
 
-from sqlalchemy import event
-
-from service.store.engine.store import Store
+from tests.support.counted_steps import asked
 from tests.support.one_person import OnePerson
 
 FEW, MANY = 3, 90
 MOST_KEYS = 5
 """Names that are hashed for an event: its id as an item and that item's key, looked for, given and stored."""
 WEEK = {"past": "1_week", "future": "1_week"}
-
-
-@contextmanager
-def _asked(store: Store) -> Iterator[list[str]]:
-    """Every statement that is sent, whatever number of rows goes with it."""
-    said: list[str] = []
-
-    def before(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
-    engine = store.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", before)
-    try:
-        yield said
-    finally:
-        event.remove(engine, "before_cursor_execute", before)
 
 
 async def test_r25_a_page_of_many_events_takes_no_more_statements_than_one_of_few(home: OnePerson) -> None:
@@ -42,7 +21,7 @@ async def test_r25_a_page_of_many_events_takes_no_more_statements_than_one_of_fe
         for number in range(events):
             home.add_event(mine, f"Event {number}", **span)
         await home.world.advance(5)
-        with _asked(home.store) as said:
+        with asked(home.store) as said:
             run = await home.run_to_end(mine, retrieve=WEEK, steps=2)
         assert run.tally["created"] == events
         counts.append(len(said))

@@ -47,6 +47,22 @@ def counting(store: Store) -> Iterator[CountedSteps]:
         event.remove(engine, "before_cursor_execute", before)
 
 
+@contextmanager
+def asked(store: Store) -> Iterator[list[str]]:
+    """Every statement that is sent, whatever number of rows goes with it."""
+    said: list[str] = []
+
+    def before(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    engine = store.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", before)
+    try:
+        yield said
+    finally:
+        event.remove(engine, "before_cursor_execute", before)
+
+
 def _watch(connection: Connection, counted: CountedSteps) -> None:
     def step() -> int:
         counted.work += 1
