@@ -28,6 +28,8 @@ REQUEST_SECONDS = 10.0
 HTTP_EXCEPTIONS = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
 """What a request may raise that is not ours."""
 
+_ALL_READ = httpx.ByteStream(b"")
+
 USER_AGENT = f"{DISTRIBUTION}/{VERSION}"
 PROBE = "breaker"
 PROBE_TURN = Turn(integration_id=PROBE, tenant_id=PROBE)
@@ -208,13 +210,16 @@ class CronofyTransport:
     async def _once(self, request: CronofyRequest, *, token: str | None) -> httpx.Response:
         if self._lapsed(request):
             await self._paid_again(request)
-        return await self._http.request(
+        response = await self._http.request(
             request.method,
             request.path,
             params=list(request.query) or None,
             content=None if request.body is None else _encoded(request.body),
             headers=_headers(request, token),
         )
+        # httpx's stream holds its response, and so all that was sent and read until garbage is looked for
+        response.stream = _ALL_READ
+        return response
 
     async def _judge(self, response: httpx.Response, request: CronofyRequest) -> None:
         status = response.status_code

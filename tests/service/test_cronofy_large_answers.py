@@ -1,8 +1,10 @@
 """What Cronofy answers is read as far as an answer may go, however small it is on the wire (R43)."""
 
+import gc
 import gzip
 import json
 import tracemalloc
+import weakref
 import zlib
 from collections.abc import AsyncIterator
 
@@ -41,6 +43,27 @@ class Overlong(httpx.AsyncByteStream):
 def packed(content: bytes, encoding: str = "gzip") -> httpx.Response:
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
     return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+
+
+async def test_an_answer_that_nobody_holds_is_gone_at_once() -> None:
+    """With all that was sent for it: garbage is looked for seldom, and fifty events are much of it."""
+    answers: list[weakref.ref[httpx.Response]] = []
+
+    def reply() -> httpx.Response:
+        made = packed(gzip.compress(PAGE))
+        answers.append(weakref.ref(made))
+        return made
+
+    bench = GatewayUnderTest(reply)
+    gc.disable()
+    try:
+        await bench.gateway.first_page("acc_1", EventsQuery())
+        left = [answer for answer in answers if answer() is not None]
+    finally:
+        gc.enable()
+
+    assert answers
+    assert not left
 
 
 async def test_an_answer_that_goes_on_is_left() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,19 @@ from structlog.testing import capture_logs
 from contracts.errors import Unanswered
 from contracts.messages import QUEUE_OUTBOUND
 from contracts.tracing import trace_id_of
+from service.consumers.outbound.state import SETTLED_TOGETHER
 from service.store.engine.store import Store
+from service.store.tables import inbox
 from tests.support.calendars import Outbound, changed, outbound
 from tests.support.clock import ManualClock
+
+
+class TickingClock(ManualClock):
+    """Tells another time whenever it is asked."""
+
+    def now(self) -> datetime:
+        self._elapsed += 0.001
+        return super().now()
 
 
 @pytest.fixture
@@ -114,3 +125,28 @@ async def test_what_ends_where_it_was_taken_in_is_told_too(world: Outbound) -> N
         trace_id_of("/vorex/acme", n) for n in ("m-2", "m-5")
     }
     assert (nobody["message_id"], nobody["outcome"]) == ("m-6", "done")
+
+
+async def test_r25_a_crowd_of_answers_is_stored_in_parts(sqlite_url: str) -> None:
+    """What one transaction over thousands of rows takes at once would stay with the process for good."""
+    clock = TickingClock()
+    store = Store(sqlite_url, clock=clock)
+    await store.upgrade()
+    messages = 2 * SETTLED_TOGETHER + 100
+    async with outbound(store, clock) as world:
+        people = [f"u-{number}" for number in range(40)]
+        for person in people:
+            await world.integration(person)
+        await world.start(prefetch=messages, concurrency=len(people))
+        world.calendars.gate.clear()
+        start = clock.now() + timedelta(days=1)
+        span: dict[str, Any] = {"start": start, "end": start + timedelta(hours=1)}
+        numbers = range(messages)
+        await world.publish(*(changed(f"i-{n}", assignees=[people[n % 40]], **span) for n in numbers))
+        world.calendars.gate.set()
+        await world.at_rest()
+        rounds = Counter(row["processed_at"] for row in await world.rows(inbox))
+    await store.close()
+
+    assert rounds.total() == messages
+    assert max(rounds.values()) <= SETTLED_TOGETHER

@@ -319,10 +319,10 @@ class OutboundConsumer:
         if not (state.replies or state.window.through):
             state.arrived.clear()
             await state.arrived.wait()
-        replies, state.replies = state.replies, []
+        replies, through = state.take_answers()
         self._storing = True
         try:
-            await self._round(replies, list(state.window.through))
+            await self._round(replies, through)
         finally:
             self._storing = False
             self._arrived.note_room()

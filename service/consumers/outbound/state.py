@@ -12,12 +12,14 @@ from contracts.ports import Clock
 from handlers.landing import SendResult, SentWrite, write_of
 from handlers.outbound_message import shown_title
 from service.consumers.outbound.lanes import Lanes, LinkTask
-from service.consumers.outbound.window import Window
+from service.consumers.outbound.window import Window, WindowEntry
 from service.store.engine.store import AsyncConnection, Store
 from service.store.links.claims import StoredLink
 
 WRITE_GAP_SECONDS = 2.0
 """Seconds between writes of two processes to one event, whose order Cronofy does not promise."""
+SETTLED_TOGETHER = 500
+"""Answers, or messages, of one transaction B: what more of them take at once stays with the process."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,11 @@ class OutboundState:
             self.arrived.set()
         for call in self._moves:
             call()
+
+    def take_answers(self) -> tuple[list[TaskResult], list[WindowEntry]]:
+        """The next answers to be stored, and messages to be settled with them; these stay until they are."""
+        taken, self.replies = self.replies[:SETTLED_TOGETHER], self.replies[SETTLED_TOGETHER:]
+        return taken, self.window.through[:SETTLED_TOGETHER]
 
     def loads(self) -> Counter[IntegrationId]:
         """How much of each lane is live: its messages, or its links where their messages were settled."""
