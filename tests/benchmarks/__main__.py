@@ -1,7 +1,8 @@
 """``make bench``: measures every number to reach, side by side; a table, build/benchmark.json, pictures.
 
 Each section is measured several times, and the medians count. Several calls add up: each replaces the
-sections that it measured. ``--pictures`` only draws what is there.
+sections that it measured. ``--beside`` measures another tree of the project in turns with this one, round
+by round. ``--pictures`` only draws what is there.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +21,7 @@ from service.telemetry import logs
 from tests.benchmarks import (
     ageing,
     crowded,
+    elsewhere,
     features,
     growth,
     holding,
@@ -31,10 +34,10 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.comparison import comparison
 from tests.benchmarks.ground import Failed, Job, Servers, servers
-from tests.benchmarks.results import Found, Line, folded
+from tests.benchmarks.results import Found, Line, beside, folded
 from tests.support.processes import ROOT
 
-RESULT = ROOT / "build" / "benchmark.json"
+RESULT = ROOT / elsewhere.RESULT
 Section = Callable[[Servers, argparse.Namespace], Awaitable[Found]]
 BAR, WIDTH = 30, 150
 
@@ -62,6 +65,20 @@ SECTIONS: Mapping[str, Section] = {
         given, options.events, [0, options.rows // 5, options.rows], options.rounds
     ),
 }
+NUMBERS: Mapping[str, int | float] = {
+    "events": 10_000,
+    "integrations": 40,
+    "rows": 5_000_000,
+    "memory-events": 100_000,
+    "latency-events": 400,
+    "half-load": 900.0,
+    "minutes": 4,
+    "purged": 500_000,
+    "accounts": 200,
+    "people": 100_000,
+    "items": 5_000_000,
+}
+"""How much is measured, by the name of the option; half load is in events a second."""
 ROUNDS_OF_ITS_OWN = {"features", "growth", "rest", "rows"}
 """Filling the tables takes longer than measuring beside them; what is counted is the same each time."""
 
@@ -95,7 +112,12 @@ async def _measure(
 ) -> None:
     for name in options.only or SECTIONS:
         rounds = 1 if name in ROUNDS_OF_ITS_OWN else options.rounds
-        found[name] = folded([await _round(running, name, options, console) for _ in range(rounds)])
+        here, there = [], []
+        for _ in range(rounds):
+            here.append(await _round(running, name, options, console))
+            if options.beside:
+                there.append(await _elsewhere(name, options, console))
+        found[name] = beside(folded(here), folded(there)) if there else folded(here)
         RESULT.parent.mkdir(exist_ok=True)
         told: dict[str, Any] = {key: each.to_json_dict() for key, each in found.items()}
         RESULT.write_text(json.dumps(told, indent=2) + "\n")
@@ -105,14 +127,27 @@ async def _round(running: Servers, name: str, options: argparse.Namespace, conso
     """One of them, told as it ends."""
     began = time.monotonic()
     found = await SECTIONS[name](running, options)
-    console.print(f"[bold]{name}[/bold], {time.monotonic() - began:,.0f} s")
-    for line in found.lines:
-        console.print(f"  {line.what}: {_told(line)} ({line.goal or 'no goal'})")
+    _tell(console, name, began, found)
     return found
 
 
-def _told(line: Line) -> str:
-    return f"{line.value:,g} {line.unit}".strip()
+async def _elsewhere(name: str, options: argparse.Namespace, console: Console) -> Found:
+    """The same in the other tree."""
+    began = time.monotonic()
+    numbers = {each: getattr(options, each.replace("-", "_")) for each in NUMBERS}
+    found = await asyncio.to_thread(elsewhere.one_round, options.beside, name, numbers)
+    _tell(console, f"{name} in {options.beside.name}", began, found)
+    return found
+
+
+def _tell(console: Console, name: str, began: float, found: Found) -> None:
+    console.print(f"[bold]{name}[/bold], {time.monotonic() - began:,.0f} s")
+    for line in found.lines:
+        console.print(f"  {line.what}: {_told(line.value, line)} ({line.goal or 'no goal'})")
+
+
+def _told(value: float, line: Line) -> str:
+    return f"{value:,g} {line.unit}".strip()
 
 
 def _known() -> dict[str, Found]:
@@ -126,14 +161,16 @@ def _known() -> dict[str, Found]:
 def _table(found: Mapping[str, Found]) -> Table:
     """Medians, beside what the rounds found and what they have to reach."""
     shown = Table(title="The numbers to reach")
-    for name in ("section", "what", "median", "rounds", "to reach", ""):
-        shown.add_column(name, justify="right" if name in {"median", "to reach"} else "left")
+    for name in ("section", "what", "median", "rounds", "beside", "to reach", ""):
+        shown.add_column(name, justify="right" if name in {"median", "beside", "to reach"} else "left")
     for section, each in found.items():
         longest = max((line.value for line in each.lines if line.bar), default=0.0)
         for number, line in enumerate(each.lines):
             verdict = {True: "reached", False: "[red]missed[/red]", None: ""}[line.reached]
             bar = "█" * max(1, round(BAR * line.value / longest)) if line.bar else verdict
-            shown.add_row("" if number else section, line.what, _told(line), line.spread, line.goal, bar)
+            there = "" if line.there is None else _told(line.there, line)
+            named, told = "" if number else section, _told(line.value, line)
+            shown.add_row(named, line.what, told, line.spread, there, line.goal, bar)
         shown.add_section()
     return shown
 
@@ -144,22 +181,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, help="one Retrieve and one Send of so many, and nothing else")
     parser.add_argument("--pages", action="store_true", help="how fast each page answers, and nothing else")
     parser.add_argument("--pictures", action="store_true", help="measure nothing, draw what is known")
-    numbers = {
-        "events": 10_000,
-        "integrations": 40,
-        "rounds": 3,
-        "rows": 5_000_000,
-        "memory-events": 100_000,
-        "latency-events": 400,
-        "minutes": 4,
-        "purged": 500_000,
-        "accounts": 200,
-        "people": 100_000,
-        "items": 5_000_000,
-    }
-    for name, usual in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=usual)
-    parser.add_argument("--half-load", type=float, default=900.0, help="events a second that are half of all")
+    parser.add_argument("--beside", type=Path, help="another tree of the project, measured in turns")
+    parser.add_argument("--rounds", type=int, default=3)
+    for name, usual in NUMBERS.items():
+        parser.add_argument(f"--{name}", type=type(usual), default=usual)
     return parser
 
 

@@ -23,6 +23,8 @@ class Line:
     """Every round has to reach it: the worst one counts, not the median."""
     rounds: Sequence[float] = ()
     """What each of several rounds found."""
+    there: float | None = None
+    """What the other tree found in the same rounds."""
 
     @property
     def spread(self) -> str:
@@ -77,6 +79,12 @@ def folded(rounds: Sequence[Found]) -> Found:
         lines=[_line(each) for each in zip(*(one.lines for one in rounds), strict=True)],
         curves=[_curve(each) for each in zip(*(one.curves for one in rounds), strict=True)],
     )
+
+
+def beside(here: Found, there: Found) -> Found:
+    """What was found here, each figure with the one of the same name that another tree found."""
+    known = {line.what: line.value for line in there.lines}
+    return replace(here, lines=[replace(line, there=known.get(line.what)) for line in here.lines])
 
 
 def _line(rounds: Sequence[Line]) -> Line:

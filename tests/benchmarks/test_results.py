@@ -1,6 +1,6 @@
 """What the benchmark's table says of several rounds."""
 
-from tests.benchmarks.results import Curve, Found, Line, folded
+from tests.benchmarks.results import Curve, Found, Line, beside, folded
 
 
 def _round(rate: float, refused: float) -> Found:
@@ -41,3 +41,15 @@ def test_several_rounds_survive_the_file_between_two_calls() -> None:
     found = folded([_round(10, 0), _round(30, 0)])
 
     assert Found.from_json_dict(found.to_json_dict()).to_json_dict() == found.to_json_dict()
+
+
+def test_figures_of_another_tree_stand_beside_those_of_the_same_name() -> None:
+    """One that the other tree does not measure has none beside it, and none of its own is added."""
+    there = Found(lines=[Line(what="rate", value=60), Line(what="only there", value=7)])
+
+    lines = beside(_round(120, 0), there).lines
+
+    assert [(line.what, line.value, line.there) for line in lines] == [
+        ("rate", 120, 60),
+        ("refused", 0, None),
+    ]
