@@ -111,16 +111,16 @@ def assemble(
         store=store, calendars=cronofy.gateway, looker=looker, clock=clock, pages=pages, watch=cronofy.watch
     )
     integrations = make_integrations(store, cronofy, clock, looker, callback_address=callback_address)
-    erasure = Erasure(store=store, gateway=cronofy.gateway, tokens=cronofy.tokens, pages=pages)
-    returning = GrantsReturned(store=store, gateway=cronofy.gateway, keeper=cronofy.tokens)
+    standing = make_standing(store, cronofy)
+    erasure = make_erasure(store, cronofy, pages, standing)
     return ProcessParts(
         store=store,
         cronofy=cronofy,
         looker=looker,
         integrations=integrations,
         consents=make_consents(store, cronofy, integrations, redirect_uri=redirect_uri),
-        company=make_company(store, cronofy, integrations, company_addresses, returning),
-        company_steps=make_company_steps(store, cronofy, integrations, company_addresses, returning),
+        company=make_company(store, cronofy, integrations, company_addresses, standing.returning),
+        company_steps=make_company_steps(store, cronofy, integrations, company_addresses, standing),
         audit=ChannelAudit(
             store=store, gateway=cronofy.gateway, looker=looker, callback_address=callback_address
         ),
@@ -174,6 +174,18 @@ def make_consents(
     )
 
 
+def make_standing(store: Store, cronofy: CronofyParts) -> PeoplesStanding:
+    returning = GrantsReturned(store=store, gateway=cronofy.gateway, keeper=cronofy.tokens)
+    return PeoplesStanding(store=store, keeper=cronofy.tokens, returning=returning)
+
+
+def make_erasure(
+    store: Store, cronofy: CronofyParts, pages: PageWriter, standing: PeoplesStanding
+) -> Erasure:
+    gateway, tokens = cronofy.gateway, cronofy.tokens
+    return Erasure(store=store, gateway=gateway, tokens=tokens, pages=pages, standing=standing)
+
+
 def make_company(
     store: Store,
     cronofy: CronofyParts,
@@ -196,17 +208,16 @@ def make_company_steps(
     cronofy: CronofyParts,
     integrations: Integrations,
     addresses: CompanyAddresses,
-    returning: GrantsReturned,
+    standing: PeoplesStanding,
 ) -> CompanySteps:
     gateway, keeper = cronofy.gateway, cronofy.tokens
-    standing = PeoplesStanding(store=store, keeper=keeper, returning=returning)
     ending = CompanyEnding(store=store, gateway=gateway, keeper=keeper, standing=standing)
     asking = PeopleAsked(
         store=store,
         gateway=gateway,
         keeper=keeper,
         standing=standing,
-        returning=returning,
+        returning=standing.returning,
         answer_address=addresses.answer_address,
     )
     connecting = PeopleConnected(
@@ -216,7 +227,7 @@ def make_company_steps(
         people=integrations,
         standing=standing,
         ending=ending,
-        returning=returning,
+        returning=standing.returning,
         redirect_uri=addresses.redirect_uri,
     )
     return CompanySteps(store=store, asking=asking, connecting=connecting, ending=ending, standing=standing)

@@ -11,6 +11,7 @@ from handlers.edits import erased_content
 from handlers.inbound_page import PageChanges
 from handlers.judgement import item_after_change
 from service.consumers.inbound.pages import PageWriter
+from service.integrations.companies.standing import PeoplesStanding
 from service.integrations.facts import tell_change
 from service.store.engine.store import Store
 from service.store.integrations import grants
@@ -32,8 +33,17 @@ ERASED_RUN = "The account's owner asked to be forgotten."
 class Erasure:
     """Done twice it does no harm; after a kill it goes on where it was."""
 
-    def __init__(self, *, store: Store, gateway: Revoker, tokens: GrantKeeper, pages: PageWriter) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gateway: Revoker,
+        tokens: GrantKeeper,
+        pages: PageWriter,
+        standing: PeoplesStanding,
+    ) -> None:
         self._store, self._gateway, self._tokens, self._pages = store, gateway, tokens, pages
+        self._standing = standing
 
     async def begin(self, sub: str) -> None:
         """Nothing of that account is sent, read or run from now on; its integrations are shown as erased."""
@@ -67,8 +77,7 @@ class Erasure:
             due = await erasing.due(connection)
         left, rounds = len(due), TRANSACTIONS_A_ROUND
         for integration, since in due:
-            if await self._left_account(integration, since):
-                await self._forget_person(integration)
+            if await self._left_account(integration, since) and await self._forget_person(integration, since):
                 while rounds > 0:
                     rounds -= 1
                     if await self._some(integration):
@@ -93,10 +102,21 @@ class Erasure:
         await self._tokens.forget(integration.sub)
         return True
 
-    async def _forget_person(self, integration: Integration) -> None:
-        """Alone: whoever ends them as leaving has their row before their integrations."""
+    async def _forget_person(self, integration: Integration, since: datetime) -> bool:
+        """Grants that came for them end first, also at Cronofy. Whether nothing of them is left.
+
+        In a transaction of its own: whoever ends them as leaving has their row before their integrations.
+        """
+        async with self._store.read() as connection:
+            now = await self._store.moment(connection)
+            granted = await company_people.grants_kept_with(connection, integration)
+        try:
+            for person in granted:
+                await self._standing.give_back(person, patient=now - since < FAREWELL_WITHIN)
+        except Transient:
+            return False
         async with self._store.begin() as connection:
-            await company_people.forget_person(connection, integration)
+            return await company_people.forget_person(connection, integration)
 
     async def _some(self, integration: Integration) -> bool:
         """A few hundred texts; whether nothing is left that names anybody."""

@@ -23,7 +23,7 @@ class PeoplesStanding:
     """Writes it down, where the person still stands as they did."""
 
     def __init__(self, *, store: Store, keeper: GrantKeeper, returning: GrantsReturned) -> None:
-        self._store, self._keeper, self._returning = store, keeper, returning
+        self._store, self._keeper, self.returning = store, keeper, returning
 
     async def settle(self, person: CompanyPerson, stage: PersonStage, **values: str | None) -> bool:
         """Nothing more is done for them, but giving back what came; whether they still stood as they did."""
@@ -78,7 +78,7 @@ class PeoplesStanding:
         """Of who is settled and not connected, no grant lives on."""
         if person.answer is not None:
             with suppress(WrongKeys):  # what no key opens nobody can give back
-                await self._returning.give_back(self.grant_of(person), patient=patient)
+                await self.returning.give_back(self.grant_of(person), patient=patient)
         async with self._store.begin() as connection:
             stage = PersonStage(person.stage)
             await company_people.advance_person(connection, person, stage, answer=None, due_at=None)

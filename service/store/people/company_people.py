@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.calendar import Integration
@@ -42,6 +42,10 @@ class CompanyPerson:
 _PERSON = [company_people.c[name] for name in CompanyPerson.__dataclass_fields__ if name != "left"]
 LEFT_VOREX = "left"
 """The reason of whoever has left Vorex: nobody asks for them again, unless they are chosen anew."""
+HAS_GRANT = and_(
+    company_people.c.stage.in_((PersonStage.GRANTED, *SETTLED)), company_people.c.answer.is_not(None)
+)
+"""A grant has come that nothing was made of, and that was not given back."""
 STILL_THERE = (
     select(integrations.c.id)
     .where(integrations.c.id == company_people.c.integration_id, integrations.c.deleted_at.is_(None))
@@ -142,8 +146,7 @@ async def time_zone_of(connection: AsyncConnection, person: CompanyPerson) -> st
 async def under_way(connection: AsyncConnection, tenant_id: str) -> Sequence[CompanyPerson]:
     """The tenant's people for whom a grant has come that nothing was made of, and that was not given back."""
     table = company_people.c
-    stages = (PersonStage.GRANTED, *SETTLED)
-    mine = (table.tenant_id == tenant_id, table.stage.in_(stages), table.answer.is_not(None))
+    mine = (table.tenant_id == tenant_id, HAS_GRANT)
     rows = await connection.execute(select(*_PERSON).where(*mine).order_by(table.id).limit(STEPS_A_ROUND))
     return [CompanyPerson(**row) for row in rows.mappings()]
 
@@ -229,10 +232,24 @@ async def is_elsewhere(connection: AsyncConnection, person: CompanyPerson) -> bo
     return found is False
 
 
-async def forget_person(connection: AsyncConnection, integration: Integration) -> None:
-    """Erase what is kept of the owner with that integration; what holds for another living one stays."""
+async def grants_kept_with(connection: AsyncConnection, integration: Integration) -> Sequence[CompanyPerson]:
+    """What erasing that integration erases with it, where there is a grant that is to be given back first."""
+    rows = await connection.execute(select(*_PERSON).where(*_kept_with(integration), HAS_GRANT))
+    return [CompanyPerson(**row) for row in rows.mappings()]
+
+
+async def forget_person(connection: AsyncConnection, integration: Integration) -> bool:
+    """Erase what is kept of the owner with that integration; what holds for another living one stays.
+
+    Whether nothing of it is left: a row with a grant that lives is needed to give it back.
+    """
+    mine = _kept_with(integration)
+    await connection.execute(delete(company_people).where(*mine, ~HAS_GRANT))
+    return await connection.scalar(select(company_people.c.id).where(*mine).limit(1)) is None
+
+
+def _kept_with(integration: Integration) -> tuple[ColumnElement[bool], ...]:
     table = company_people.c
-    mine = (table.tenant_id == integration.tenant_id, table.user_id == integration.user_id)
     others = select(integrations.c.id).where(
         integrations.c.tenant_id == integration.tenant_id,
         integrations.c.user_id == integration.user_id,
@@ -245,4 +262,4 @@ async def forget_person(connection: AsyncConnection, integration: Integration) -
         table.sub == integration.sub,
         func.lower(table.email) == integration.profile_name.lower(),
     )
-    await connection.execute(delete(company_people).where(*mine, with_it))
+    return table.tenant_id == integration.tenant_id, table.user_id == integration.user_id, with_it

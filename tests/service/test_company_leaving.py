@@ -1,0 +1,180 @@
+"""Who leaves Vorex, or asks to be forgotten, while their company connects them (R41, R54)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from service.integrations.leavers.leaving import BY_MESSAGE, Leaver, Leaving, end_integrations
+from service.store.integrations.integrations import load
+from service.store.tables import company_people, credentials, integrations, leaver_records
+from tests.support.company import COMPANY, Company, open_company
+from tests.support.locks import until_blocked
+
+ANN, BOB = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example"
+EXCHANGE, REVOCATION = "POST /oauth/token", "POST /oauth/token/revoke"
+
+
+@pytest.fixture
+async def company(database_url: str) -> AsyncIterator[Company]:
+    async with open_company(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def small(new_sqlite_url: str) -> AsyncIterator[Company]:
+    async with open_company(new_sqlite_url) as opened:
+        yield opened
+
+
+async def leave(company: Company, user: str, *, seconds_ago: float = 0.0) -> str | None:
+    store = company.office.store
+    async with store.begin() as connection:
+        left_at = await store.moment(connection) - timedelta(seconds=seconds_ago)
+        leaver = Leaver(tenant_id="acme", user_id=user, left_at=left_at, said_by=BY_MESSAGE)
+        return await end_integrations(store, connection, leaver, "pause")
+
+
+async def ann_leaves_with_a_grant(company: Company) -> None:
+    """Cronofy does not take it back at first: it is cut off until the test mends that."""
+    office = company.office
+    await company.choose(ANN)
+    await company.choose(BOB)
+    await office.parts.company_steps.round()
+    await office.world.rest()
+
+    async def then() -> None:
+        async def leaves() -> None:
+            await leave(company, "ann")
+
+        office.wire.meanwhile[EXCHANGE] = leaves
+
+    office.wire.meanwhile[EXCHANGE] = then
+    office.wire.broken.add(REVOCATION)
+    await office.parts.company_steps.round()
+
+
+@pytest.mark.parametrize("stage", ["chosen", "asked", "answered", "granted"])
+async def test_r54_who_leaves_while_their_company_connects_them_is_not_connected(
+    company: Company, stage: str
+) -> None:
+    """At whatever step; it is recorded, an unused grant is given back, and *Try again* passes them over."""
+    office = company.office
+    await company.connect()
+    await company.choose(ANN)
+    await company.choose(BOB)
+    if stage != "chosen":
+        await office.parts.company_steps.round()
+    if stage in {"answered", "granted"}:
+        await office.world.rest()
+    if stage == "granted":  # while the code of whoever is next is exchanged
+        left: list[str | None] = []
+
+        async def then() -> None:
+            async def leaves() -> None:
+                left.append(await leave(company, "ann"))
+
+            office.wire.meanwhile[EXCHANGE] = leaves
+
+        office.wire.meanwhile[EXCHANGE] = then
+        await office.parts.company_steps.round()
+        assert left[0] is not None
+    else:
+        assert (await company.person("ann"))["stage"] == stage
+        assert await leave(company, "ann") is not None
+    await company.steps(4)
+
+    assert (await company.stages())["ann"] == ("failed", "left")
+    assert (await company.stages())["bob"] == ("connected", None)
+    assert [row["user_id"] for row in await office.rows(integrations)] == ["bob"]
+    assert [row["user_id"] for row in await office.rows(leaver_records)] == ["ann"]
+    assert (await company.person("ann"))["answer"] is None
+    tokens = {row["sub"] for row in await office.rows(credentials)}
+    assert len(tokens) == 2  # the domain's, and bob's
+    await company.send(f"{COMPANY}/retry")
+    assert (await company.stages())["ann"] == ("failed", "left")
+    if stage == "granted":
+        assert [one.revoked for one in office.world.accounts.values()].count(True) == 1
+
+
+async def test_r54_an_erasure_and_a_leaver_do_not_wait_for_each_other(postgresql_url: str) -> None:
+    """On the engine where two transactions can write at the same time."""
+    async with open_company(postgresql_url) as company:
+        office = company.office
+        await company.connect()
+        await company.choose(ANN)
+        await company.steps(4)
+        (mine,) = await office.rows(integrations)
+        await office.parts.erasure.begin(mine["sub"])
+        async with office.store.begin() as leaving:
+            await leaving.execute(update(company_people).values(stage="failed"))
+            erasing = asyncio.ensure_future(office.parts.erasure.round())
+            await until_blocked(office.store, erasing)
+            await load(leaving, [mine["id"]], lock=True)
+        assert await erasing == 0
+        assert await company.stages() == {}
+
+
+@pytest.mark.parametrize("stage", ["failed", "granted"])
+async def test_r41_a_grant_that_came_for_somebody_ends_with_their_erasure(
+    company: Company, stage: str
+) -> None:
+    """Used by nobody yet, or to be given back; the row that names it goes only when Cronofy was asked."""
+    office = company.office
+    office.world.add_mailbox(email="private@fabrikam.example", provider="office365")
+    own = await office.connect("ann", email="private@fabrikam.example")
+    await company.connect()
+    await ann_leaves_with_a_grant(company)
+    async with office.store.begin() as connection:
+        anns = company_people.c.user_id == "ann"
+        await connection.execute(update(company_people).where(anns).values(stage=stage))
+    assert (await company.person("ann"))["answer"] is not None
+    (mine,) = [row for row in await office.rows(integrations) if row["id"] == own]
+    await office.parts.erasure.begin(mine["sub"])
+
+    assert await office.parts.erasure.round() == 1
+    assert "ann" in await company.stages()
+    office.wire.broken.clear()
+    assert await office.parts.erasure.round() == 0
+
+    assert [*await company.stages()] == ["bob"]
+    assert [one.revoked for one in office.world.accounts.values()].count(True) == 2
+
+
+async def test_r54_who_was_chosen_after_they_left_is_connected(small: Company) -> None:
+    """A message that comes late ends nothing that began after it was said."""
+    await small.connect()
+    await small.office.clock.pass_time(100)
+    await small.choose(ANN)
+    assert await leave(small, "ann", seconds_ago=50) is None
+    await small.steps(4)
+    assert await small.stages() == {"ann": ("connected", None)}
+
+
+async def test_r54_the_button_ends_what_is_only_on_its_way(small: Company) -> None:
+    """It is something that ended."""
+    await small.connect()
+    await small.choose(ANN)
+    assert await Leaving(small.office.store).leave("acme", "ann", "keep", who="administrator vera")
+    assert await small.stages() == {"ann": ("failed", "left")}
+
+
+async def test_company_grant_is_given_back_once_cronofy_answers_again(small: Company) -> None:
+    """An outage at that moment leaves no permission behind that nobody holds."""
+    office = small.office
+    await small.connect()
+    await ann_leaves_with_a_grant(small)
+    assert REVOCATION in office.wire.asked
+    office.wire.broken.clear()
+    await small.send(f"{COMPANY}/retry")
+    await small.choose("ann, eve@fabrikam.example")
+    assert (await small.person("ann"))["answer"] is not None
+
+    for _ in range(4):
+        await office.clock.pass_time(60)
+        await small.steps(1)
+    (ann,) = [one for one in office.world.accounts.values() if "ann@fabrikam.example" in str(one.email)]
+    assert ann.revoked
+    assert all(row["answer"] is None for row in await office.rows(company_people))
