@@ -27,6 +27,7 @@ from service.store.messages import outbox, replays
 from service.store.questions import absences, questions
 from service.store.runs import runs
 from service.store.runs.runs import UNDO_LIMIT
+from service.telemetry.hindrances import say_hindered
 
 CHUNK_PAUSE_SECONDS = 0.05
 """Seconds between two chunks: on SQLite nobody else can write while one is deleted."""
@@ -123,7 +124,7 @@ class Keeper:
         try:
             return await chore.work() is MORE
         except Exception as error:  # noqa: BLE001 -- the next round may find the world mended
-            _say_hindered(chore.name, error)
+            say_hindered(chore.name, error)
             return False
 
     async def _rest(self, seconds: float) -> None:
@@ -137,7 +138,7 @@ class Keeper:
             try:
                 await self._beat()
             except Exception as error:  # noqa: BLE001 -- as above; meanwhile the leases run out
-                _say_hindered("leases", error)
+                say_hindered("leases", error)
                 if asyncio.get_running_loop().time() > self._held_until:
                     self._epochs = {}
             if not self._stopping.is_set():
@@ -165,11 +166,6 @@ class Keeper:
 
 def _lease(chore: str) -> str:
     return f"{CHORE_LEASE_PREFIX}{chore}"
-
-
-def _say_hindered(chore: str, error: Exception) -> None:
-    reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-    log.warning("keeper.hindered", chore=chore, reason=reason)
 
 
 def unread_notices(reader: NoticeReader) -> Chore:
@@ -310,7 +306,7 @@ def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Ch
             try:
                 await look(one)
             except SyncError as error:
-                _say_hindered("lost calendars", error)
+                say_hindered("lost calendars", error)
 
     return Chore(name="lost calendars", every=MINUTE_SECONDS, work=work)
 

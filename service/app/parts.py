@@ -183,7 +183,7 @@ def make_erasure(
     store: Store, cronofy: CronofyParts, pages: PageWriter, standing: PeoplesStanding
 ) -> Erasure:
     gateway, tokens = cronofy.gateway, cronofy.tokens
-    return Erasure(store=store, gateway=gateway, tokens=tokens, pages=pages, standing=standing)
+    return Erasure(store=store, gateway=gateway, tokens=tokens, pages=pages, people=standing)
 
 
 def make_company(

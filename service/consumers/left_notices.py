@@ -6,8 +6,8 @@ from collections.abc import Container, Sequence
 
 import structlog
 
-from contracts.errors import SyncError
 from contracts.ports import NoticeReader
+from service.telemetry.hindrances import say_hindered
 
 log = structlog.get_logger(__name__)
 
@@ -39,5 +39,4 @@ async def _read(reader: NoticeReader, integration_id: str) -> None:
     try:
         await reader.catch_up(integration_id)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the others are read for
-        reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-        log.warning("keeper.hindered", chore="unread notices", integration_id=integration_id, reason=reason)
+        say_hindered("unread notices", error, integration_id=integration_id)

@@ -20,6 +20,7 @@ from yarl import URL
 from contracts.errors import SyncError
 
 if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
@@ -56,7 +57,7 @@ class UnusableWire(SyncError):
 
 
 class NetworkWire(httpx.AsyncBaseTransport):
-    """Carries requests over connections that are kept; raises what httpx's own way would raise.
+    """Carries requests over connections that are kept; raises what httpx's own would, or is as careful.
 
     Each request is sent once: whoever repeats it knows that it may have arrived, and pays for it (R32).
     Raises UnusableWire.
@@ -112,6 +113,13 @@ class _SilentConnections(aiohttp.TCPConnector):
     unasked: aiohttp would take that for the answer to the next request, which may be of another account.
     """
 
+    def _release(
+        self, key: "ConnectionKey", protocol: "ResponseHandler", *, should_close: bool = False
+    ) -> None:
+        super()._release(key, protocol, should_close=should_close)
+        # a kept one's parser swallows the first half of whatever comes; without it that lies there to be seen
+        protocol._parser = None  # noqa: SLF001 -- as the connection itself has it before its first request
+
     async def _get(self, key: "ConnectionKey", traces: "list[Trace]") -> "Connection | None":
         while (kept := await super()._get(key, traces)) is not None:
             if _is_silent(kept):
@@ -161,7 +169,7 @@ def _trusted() -> ssl.SSLContext:
         context = httpx.create_ssl_context()
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise UnusableWire(f"SSL_CERT_FILE or SSL_CERT_DIR names no certificates: {why}") from error
+        raise UnusableWire(f"SSL_CERT_FILE names no certificates: {why}") from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -174,10 +182,19 @@ def proxy_of(url: str) -> str | None:
     if not named or not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     proxy = named if "://" in named else f"http://{named}"
-    if urlsplit(proxy).scheme not in PROXY_SCHEMES:
+    if not _is_http_proxy(proxy):
         variable = f"{parts.scheme if parts.scheme in proxies else 'all'}_proxy".upper()
         raise UnusableWire(f"{variable} must be the address of an HTTP proxy, as http://proxy:3128")
     return proxy
+
+
+def _is_http_proxy(address: str) -> bool:
+    """Whether whoever connects to it will understand it, too."""
+    try:
+        known = URL(address)
+        return known.scheme in PROXY_SCHEMES and bool(known.host) and known.port is not None
+    except ValueError:
+        return False
 
 
 @contextmanager

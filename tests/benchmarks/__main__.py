@@ -116,7 +116,7 @@ async def _measure(
         for _ in range(rounds):
             here.append(await _round(running, name, options, console))
             if options.beside:
-                there.append(await _elsewhere(name, options, console))
+                there.append(await _elsewhere(name, options, console, rounds))
         found[name] = beside(folded(here), folded(there)) if there else folded(here)
         RESULT.parent.mkdir(exist_ok=True)
         told: dict[str, Any] = {key: each.to_json_dict() for key, each in found.items()}
@@ -131,11 +131,12 @@ async def _round(running: Servers, name: str, options: argparse.Namespace, conso
     return found
 
 
-async def _elsewhere(name: str, options: argparse.Namespace, console: Console) -> Found:
-    """The same in the other tree."""
+async def _elsewhere(name: str, options: argparse.Namespace, console: Console, rounds: int) -> Found:
+    """The same in the other tree; a section of its own rounds makes them there, too."""
     began = time.monotonic()
     numbers = {each: getattr(options, each.replace("-", "_")) for each in NUMBERS}
-    found = await asyncio.to_thread(elsewhere.one_round, options.beside, name, numbers)
+    numbers["rounds"] = 1 if rounds > 1 else options.rounds
+    found = await asyncio.to_thread(elsewhere.measured, options.beside, name, numbers)
     _tell(console, f"{name} in {options.beside.name}", began, found)
     return found
 

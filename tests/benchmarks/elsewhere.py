@@ -15,11 +15,11 @@ RESULT = Path("build") / "benchmark.json"
 LONGEST_COMPLAINT = 500
 
 
-def one_round(tree: Path, section: str, numbers: Mapping[str, int | float]) -> Found:
-    """What it finds there with these options, once; raises Failed where it cannot be measured."""
+def measured(tree: Path, section: str, numbers: Mapping[str, int | float]) -> Found:
+    """What it finds there with these options; raises Failed where it cannot be measured."""
     options = [word for name, value in numbers.items() for word in (f"--{name}", str(value))]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks", "--only", section, "--rounds", "1", *options],
+        [sys.executable, "-m", "tests.benchmarks", "--only", section, *options],
         cwd=tree,
         env=environment({}) | {"PYTHONPATH": str(tree)},
         check=False,

@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, update
 
 from contracts.errors import SyncError
 from service.demo.simulator.api import grants
+from service.integrations.companies.standing import MOST_TRIES
 from service.store.integrations.sealed_tokens import SealedTokens
 from service.store.people.companies import add_company, company_of
 from service.store.people.company_people import add_people, due_people
@@ -145,13 +146,16 @@ async def test_r44_a_bug_with_one_person_hinders_no_other(small: Company) -> Non
 
 
 async def test_company_grant_that_no_key_opens_keeps_nothing_waiting(small: Company) -> None:
-    """Nobody can give it back; the company can be disconnected all the same."""
+    """Nobody can give it back, and it was tried often; the company can be disconnected all the same."""
     office = small.office
     await small.connect()
     await small.choose(ANN)
     names = ("profile_id", "profile_name", "provider_name", "provider_service")
     profile = dict.fromkeys(names, "some")
-    lost = {"stage": "failed", "answer": "sealed", "sub": "acc_9", "due_at": 1.0, "profile": profile}
+    lost = {
+        "stage": "failed", "answer": "sealed", "sub": "acc_9", "due_at": 1.0, "profile": profile,
+        "attempts": MOST_TRIES,
+    }  # fmt: skip
     async with office.store.begin() as connection:
         await connection.execute(update(company_people).values(**lost))
     await small.steps(1)

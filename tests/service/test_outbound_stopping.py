@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from contracts.errors import Throttled
 from contracts.ports import Permit, Turn
+from service.consumers.outbound.scheduler import SCHEDULER_BEAT_SECONDS
 from service.store.engine.store import AsyncConnection, Store
 from service.store.tables import links as links_table
 from tests.support.calendars import FreeBudget, Outbound, changed, outbound
@@ -17,16 +18,20 @@ from tests.support.waiting import until
 
 
 class Lingering(Store):
-    """Stays a while where a writing transaction has just been committed, when asked to."""
+    """Stays a while before a writing transaction, or where one has just been committed, when asked to."""
 
-    lingers = False
+    hesitates: asyncio.Event | None = None
+    lingers: asyncio.Event | None = None
+    """What it waits for."""
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
+        if self.hesitates is not None:
+            await self.hesitates.wait()
         async with super().begin() as connection:
             yield connection
-        if self.lingers:
-            await asyncio.Event().wait()
+        if self.lingers is not None:
+            await self.lingers.wait()
 
 
 @pytest.fixture
@@ -59,14 +64,14 @@ async def test_r31_links_claimed_in_the_moment_of_stopping_are_given_back(world:
     (link,) = await world.links()
 
     stopping = world.consumer()
-    store.lingers = True
+    store.lingers = asyncio.Event()
     taking = asyncio.create_task(stopping._claims.take([link.id]))
 
     async def claimed() -> bool:
         return await claimants(world) == [stopping._state.me]
 
     await until(claimed, what="the claim")
-    store.lingers = False
+    store.lingers = None
     taking.cancel()
     await asyncio.gather(taking, return_exceptions=True)
     await stopping._claims.release()
@@ -105,3 +110,31 @@ async def test_r31_links_that_left_their_lane_for_a_newer_wish_are_given_back(wo
     await until(lambda: leaving._state.elsewhere, what="a link that left its lane")
     await leaving.stop()
     await until(lambda: world.calendars.titles == ["5512 v2"], what="the newest version")
+
+
+async def test_r31_nothing_is_sent_once_the_time_to_stop_is_over(world: Outbound) -> None:
+    """Its claim would be given back while the write is in the air, and another process would write, too."""
+    store = world.store
+    assert isinstance(store, Lingering)
+    for user in ("u-17", "u-18"):
+        await world.integration(user)
+    leaving = await world.start(shutdown_grace=0.05)
+    world.calendars.faults.append(Throttled("slow", retry_after=5))
+    await world.publish(changed("1", assignees=["u-18"]))
+    await until(lambda: world.calendars.requests and not leaving._scheduler.sends, what="one that waits")
+    world.calendars.gate.clear()
+    await world.publish(changed("2"))
+    await until(lambda: len(world.calendars.requests) == 2, what="one in the air")
+
+    store.hesitates = asyncio.Event()
+    await leaving.stop()
+    await until(lambda: not leaving._scheduler.sends, what="an end of all sendings")
+    await world.clock.pass_time(5)
+    await asyncio.sleep(4 * SCHEDULER_BEAT_SECONDS)
+    begun = len(world.calendars.requests)
+    store.hesitates.set()
+    world.calendars.gate.set()
+    await world.ended()
+
+    assert begun == 2
+    assert (await claimants(world)).count(None) == 1

@@ -1,5 +1,6 @@
 """A person asked Cronofy to be forgotten: all stops at once, and what is kept of them goes (R41)."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,8 @@ from service.store.items import items
 from service.store.links import erasing, tombstones
 from service.store.people import company_people
 from service.store.runs import runs
+from service.store.tables.company_stages import PersonStage
+from service.telemetry.hindrances import say_hindered
 
 ERASED_A_TRANSACTION = 200
 TRANSACTIONS_A_ROUND = 200
@@ -40,10 +43,10 @@ class Erasure:
         gateway: Revoker,
         tokens: GrantKeeper,
         pages: PageWriter,
-        standing: PeoplesStanding,
+        people: PeoplesStanding,
     ) -> None:
         self._store, self._gateway, self._tokens, self._pages = store, gateway, tokens, pages
-        self._standing = standing
+        self._people = people
 
     async def begin(self, sub: str) -> None:
         """Nothing of that account is sent, read or run from now on; its integrations are shown as erased."""
@@ -75,15 +78,26 @@ class Erasure:
         """Erase some of what is due; how many integrations are still being erased."""
         async with self._store.read() as connection:
             due = await erasing.due(connection)
-        left, rounds = len(due), TRANSACTIONS_A_ROUND
-        for integration, since in due:
-            if await self._left_account(integration, since) and await self._forget_person(integration, since):
-                while rounds > 0:
-                    rounds -= 1
-                    if await self._some(integration):
-                        left -= 1
-                        break
-        return left
+        transactions = iter(range(TRANSACTIONS_A_ROUND))
+        return len(due) - sum([await self._guarded(each, since, transactions) for each, since in due])
+
+    async def _guarded(self, integration: Integration, since: datetime, transactions: Iterator[int]) -> bool:
+        """Whether it is erased; what hinders one hinders no other (R44)."""
+        try:
+            return await self._erase(integration, since, transactions)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the others are erased
+            say_hindered("erasing", error, integration_id=integration.id)
+            return False
+
+    async def _erase(self, integration: Integration, since: datetime, transactions: Iterator[int]) -> bool:
+        if not await self._left_account(integration, since):
+            return False
+        if not await self._forget_person(integration, since):
+            return False
+        for _ in transactions:
+            if await self._some(integration):
+                return True
+        return False
 
     async def _left_account(self, integration: Integration, since: datetime) -> bool:
         """The authorisation ends, with what Cronofy keeps of the person; then the tokens are erased."""
@@ -110,11 +124,15 @@ class Erasure:
         async with self._store.read() as connection:
             now = await self._store.moment(connection)
             granted = await company_people.grants_kept_with(connection, integration)
-        try:
-            for person in granted:
-                await self._standing.give_back(person, patient=now - since < FAREWELL_WITHIN)
-        except Transient:
-            return False
+        for person in granted:
+            if person.stage == PersonStage.GRANTED:  # somebody may be making an integration of it
+                await self._people.fail(person, "access_ended")
+                return False
+            patient = now - max(since, person.since) < FAREWELL_WITHIN
+            try:
+                await self._people.give_back(person, patient=patient)
+            except Transient:
+                return False
         async with self._store.begin() as connection:
             return await company_people.forget_person(connection, integration)
 

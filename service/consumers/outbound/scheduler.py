@@ -45,6 +45,7 @@ class Scheduler:
         self.sends: set[asyncio.Task[None]] = set()
         self._turns = TenantTurns(concurrency, state.clock)
         self._beat: asyncio.TimerHandle | None = None
+        self._closed = False
 
     @property
     def at_a_stop(self) -> bool:
@@ -59,7 +60,10 @@ class Scheduler:
         return not any(lane.next_due(now) for lane in self._state.lanes)
 
     async def close(self) -> None:
-        """End all sendings, and what they wait for."""
+        """End all sendings, and what they wait for; none begins any more."""
+        self._closed = True
+        if self._beat is not None:
+            self._beat.cancel()
         for task in self.sends:
             task.cancel()
         await asyncio.gather(*self.sends, return_exceptions=True)
@@ -67,6 +71,8 @@ class Scheduler:
 
     def decide(self) -> None:
         """Start every sender that may start now."""
+        if self._closed:
+            return
         lanes = self._state.lanes
         free = self._concurrency - len(self.sends)
         if free > 0 and not self._state.paused_by_outage():

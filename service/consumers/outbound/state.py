@@ -19,7 +19,7 @@ from service.store.links.claims import StoredLink
 WRITE_GAP_SECONDS = 2.0
 """Seconds between writes of two processes to one event, whose order Cronofy does not promise."""
 SETTLED_TOGETHER = 500
-"""Answers, or messages, of one transaction B: what more of them take at once stays with the process."""
+"""Answers of one transaction B, and messages that are through: what more of them take stays for good."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

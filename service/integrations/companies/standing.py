@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from contracts.cronofy_accounts import Profile, TokenGrant
-from contracts.errors import WrongKeys
+from contracts.errors import SyncError
 from contracts.ports import GrantKeeper
 from service.integrations.companies.giving_back import GrantsReturned
 from service.store.engine.store import Store
@@ -17,6 +17,8 @@ MOST_TRIES = 10
 """How often a step is tried that Cronofy does not answer."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 600.0
 _MOST_DOUBLINGS = 10
+UNREADABLE = (SyncError, ValueError)
+"""What a grant may raise that no key opens, or that is none: nobody can give it back."""
 
 
 class PeoplesStanding:
@@ -71,13 +73,16 @@ class PeoplesStanding:
         return self._keeper.unseal(person.answer or "", sub=person.sub or "", profile=profile)
 
     async def give_back_in_time(self, person: CompanyPerson) -> None:
-        """The same. Raises Transient where Cronofy cannot be asked, but at the last of many tries."""
+        """The same. Raises what hinders it, but at the last of many tries."""
         await self.give_back(person, patient=person.attempts < MOST_TRIES)
 
     async def give_back(self, person: CompanyPerson, *, patient: bool = False) -> None:
-        """Of who is settled and not connected, no grant lives on."""
+        """Of who is settled and not connected, no grant lives on.
+
+        ``patient``: raises where it cannot be read, or Cronofy cannot be asked, now; else it is tried once.
+        """
         if person.answer is not None:
-            with suppress(WrongKeys):  # what no key opens nobody can give back
+            with suppress(*(() if patient else UNREADABLE)):
                 await self.returning.give_back(self.grant_of(person), patient=patient)
         async with self._store.begin() as connection:
             stage = PersonStage(person.stage)

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import structlog
 
-from contracts.errors import SyncError
 from service.integrations.companies.asking import Begun, PeopleAsked
 from service.integrations.companies.connecting import PeopleConnected
 from service.integrations.companies.ending import CompanyEnding
@@ -16,6 +15,7 @@ from service.store.people import companies, company_people
 from service.store.people.companies import CompanyRow
 from service.store.people.company_people import CompanyPerson
 from service.store.tables.company_stages import SETTLED, PersonStage
+from service.telemetry.hindrances import say_hindered
 
 CHORE = "company calendars"
 _Whose = TypeVar("_Whose")
@@ -72,8 +72,7 @@ class CompanySteps:
         try:
             await step(whose)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the others go on
-            reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-            log.warning("keeper.hindered", chore=CHORE, reason=reason, **named)
+            say_hindered(CHORE, error, **named)
             return False
         return True
 

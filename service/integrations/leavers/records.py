@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 
-from contracts.errors import SyncError
 from contracts.fields import rfc3339
 from service.integrations.leavers.signing import JsonForm, NotGenuine, RecordSigner, verified
 from service.integrations.refusals import Unknown
@@ -19,6 +18,7 @@ from service.store.links import tombstones
 from service.store.people import leavers
 from service.store.runs import farewells, runs
 from service.store.runs.farewells import LEFT_TO_OTHERS, Authorisation
+from service.telemetry.hindrances import say_hindered
 
 log = structlog.get_logger(__name__)
 
@@ -65,8 +65,7 @@ class LeaverRecords:
         try:
             return await self._sign(row)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the other records are signed
-            reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-            log.warning("keeper.hindered", chore="records of removal", record_id=row["id"], reason=reason)
+            say_hindered("records of removal", error, record_id=row["id"])
             return False
 
     async def _sign(self, row: Mapping[Any, Any]) -> bool:

@@ -7,11 +7,12 @@ from datetime import datetime
 import structlog
 
 from contracts.calendar import LinkId
-from contracts.errors import SyncError, Unavailable
+from contracts.errors import Unavailable
 from service.integrations.questions.due import QuestionsDue, due_of_absences, due_of_copies, due_of_open
 from service.integrations.questions.tending import QUESTIONS_A_CHUNK, carry_out
 from service.store.engine.store import AsyncConnection, Store
 from service.store.questions import absences, questions
+from service.telemetry.hindrances import say_hindered
 
 DISPATCHERS_QUESTIONS = "dispatchers' questions"
 """The chore's name."""
@@ -69,8 +70,7 @@ class QuestionRounds:
                 for one in ids:
                     await self._guarded(walk, [one])
                 return
-            reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-            log.warning("keeper.hindered", chore=DISPATCHERS_QUESTIONS, about=ids[0], reason=reason)
+            say_hindered(DISPATCHERS_QUESTIONS, error, about=ids[0])
 
     async def _tend(self, walk: _Walk, ids: Sequence[str]) -> None:
         async with self._store.read() as connection:
