@@ -288,8 +288,7 @@ async def test_the_same_id_in_flight_twice_keeps_the_two_answers_apart(broker: R
 
 async def test_each_user_may_do_its_own_work_and_no_more(rabbitmq: RabbitMQ, broker: RabbitBroker) -> None:
     """T3: the patterns of docker-compose's users, tried in kind."""
-    for user, allowed in PERMISSIONS.items():
-        rabbitmq.add_user(user, allowed)
+    rabbitmq.add_users(PERMISSIONS)
     relay, consumer, vorex = (connected_to(rabbitmq.url_of(user)) for user in ("relay", "consumer", "vorex"))
     for each in (relay, consumer, vorex):
         await each.open()
@@ -321,7 +320,7 @@ async def test_each_user_may_do_its_own_work_and_no_more(rabbitmq: RabbitMQ, bro
 
 async def test_the_operators_user_can_declare_the_topology(rabbitmq: RabbitMQ) -> None:
     """Nobody needs an administrator of the broker to set it up."""
-    rabbitmq.add_user("operator", PERMISSIONS["operator"])
+    rabbitmq.add_users({"operator": PERMISSIONS["operator"]})
     operator = connected_to(rabbitmq.url_of("operator"))
     await operator.open()
 

@@ -51,8 +51,7 @@ async def node(rabbitmq: RabbitMQ) -> AsyncIterator[RabbitMQ]:
     broker = RabbitBroker(rabbitmq.url, retry_delays=DELAYS)
     await broker.open()
     await broker.declare()
-    for user, permission in PERMISSIONS.items():
-        rabbitmq.add_user(user, permission)
+    rabbitmq.add_users(PERMISSIONS)
     yield rabbitmq
     await broker.close()
 
