@@ -147,6 +147,7 @@ OWN_TEXTS: Mapping[str, str] = {
     "service/telemetry/logs:set_up": _SETTING,
     "service/telemetry/logs:hide_secrets": "a method's name; the line is fed as service/telemetry/logs:*",
     "service/telemetry/logs:only_printable": "a method's name; its values are fed as printable",
+    "service/telemetry/hindrances:say_hindered": "a chore of ours, an error's own text, and ids",
     "service/web/cookies:lay_cookie": "a token of ours",
     "service/web/cookies:cookie_of": _NAME,
     "service/web/cookies:drop_cookie": _NAME,
