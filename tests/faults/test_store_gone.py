@@ -28,6 +28,8 @@ from tests.support.waiting import until
 GONE = sized(5, 30)
 """Seconds."""
 BEFORE, MEANWHILE = 20, 20
+LONG = "Bring the spare part. " * 1_000
+"""No page that a database has already has room for it: one short message may still fit on a full disk."""
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(sized(600, 900))]
 
@@ -59,7 +61,7 @@ async def _survives(
     await world.publish(*(changed(f"b-{number}") for number in range(BEFORE)))
     await until(lambda: _done(world, BEFORE), what="the first messages done")
     await take_away()
-    await world.publish(*(changed(f"m-{number}") for number in range(MEANWHILE)))
+    await world.publish(*(changed(f"m-{number}", description=LONG) for number in range(MEANWHILE)))
     await until(lambda: not consumer.ready, what="a consumer that says it is not ready")
     assert len(world.calendars.events) == BEFORE
     await give_back()
