@@ -7,6 +7,7 @@ import pytest
 from service.store.engine.store import Store
 from tests.support.calendars import Outbound, outbound
 from tests.support.clock import ManualClock
+from tests.support.company import Company, open_company
 from tests.support.office import Office, open_office
 from tests.support.one_person import OnePerson, one_person
 
@@ -47,4 +48,18 @@ async def home(database_url: str) -> AsyncIterator[OnePerson]:
 async def office(sqlite_url: str) -> AsyncIterator[Office]:
     """Pages and API over a store of their own, for whoever does not say otherwise."""
     async with open_office(sqlite_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def company(database_url: str) -> AsyncIterator[Company]:
+    """A company whose administrator connects its people, on both engines."""
+    async with open_company(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def small(new_sqlite_url: str) -> AsyncIterator[Company]:
+    """The same for what does not depend on the engine."""
+    async with open_company(new_sqlite_url) as opened:
         yield opened

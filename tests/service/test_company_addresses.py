@@ -1,6 +1,5 @@
 """Whose a mailbox may be that an administrator names, and what cannot be held for all (R45, G10)."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import httpx
@@ -19,22 +18,10 @@ from service.store.tables import (
     items,
     log_entries,
 )
-from tests.support.company import ADMINISTRATOR, COMPANY, EVENTS, ITEMS, Company, open_company
+from tests.support.company import ADMINISTRATOR, COMPANY, EVENTS, ITEMS, Company
 from tests.support.office import HERE
 
 ANN, BOB = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example"
-
-
-@pytest.fixture
-async def company(database_url: str) -> AsyncIterator[Company]:
-    async with open_company(database_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def small(new_sqlite_url: str) -> AsyncIterator[Company]:
-    async with open_company(new_sqlite_url) as opened:
-        yield opened
 
 
 async def test_r45_nobody_is_given_a_mailbox_of_another_address_than_vorex_names(small: Company) -> None:

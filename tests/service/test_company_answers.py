@@ -1,6 +1,5 @@
 """What Cronofy answers about a company and its people: counted once, verified first, waited for (R45)."""
 
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,22 +14,10 @@ from service.integrations.companies.people_given import people_of
 from service.integrations.refusals import Invalid
 from service.store.integrations.sealed_tokens import SealedTokens
 from service.store.tables import company_calendars, company_people, credentials
-from tests.support.company import ADMINISTRATOR, COMPANY, Company, open_company
+from tests.support.company import ADMINISTRATOR, COMPANY, Company
 from tests.support.office import CLIENT_SECRET
 
 ANN, BOB, EVE = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example", "eve; eve@fabrikam.example"
-
-
-@pytest.fixture
-async def company(database_url: str) -> AsyncIterator[Company]:
-    async with open_company(database_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def small(new_sqlite_url: str) -> AsyncIterator[Company]:
-    async with open_company(new_sqlite_url) as opened:
-        yield opened
 
 
 async def test_company_answer_counts_once_and_only_with_the_state_that_was_asked_with(

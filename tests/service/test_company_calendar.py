@@ -1,7 +1,5 @@
 """An administrator connects all people of a company with one consent (R45, R34, R21)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import delete, update
 
@@ -11,23 +9,11 @@ from service.store.people.company_people import forget_person
 from service.store.runs.runs import end
 from service.store.tables import company_calendars, company_people, credentials, integrations, runs, sessions
 from service.store.tables.company_stages import STEPS_A_ROUND
-from tests.support.company import ADMINISTRATOR, COMPANY, EVENTS, ITEMS, Company, open_company
+from tests.support.company import ADMINISTRATOR, COMPANY, EVENTS, ITEMS, Company
 from tests.support.office import form
 from tests.support.pages import ShownPage
 
 ANN, BOB, EVE = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example", "eve; eve@fabrikam.example"
-
-
-@pytest.fixture
-async def company(database_url: str) -> AsyncIterator[Company]:
-    async with open_company(database_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def small(new_sqlite_url: str) -> AsyncIterator[Company]:
-    async with open_company(new_sqlite_url) as opened:
-        yield opened
 
 
 async def test_company_consent_connects_each_person_whom_the_administrator_chose(company: Company) -> None:

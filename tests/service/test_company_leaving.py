@@ -1,7 +1,6 @@
 """Who leaves Vorex, or asks to be forgotten, while their company connects them (R41, R54)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,18 +15,6 @@ from tests.support.locks import until_blocked
 
 ANN, BOB = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example"
 EXCHANGE, REVOCATION = "POST /oauth/token", "POST /oauth/token/revoke"
-
-
-@pytest.fixture
-async def company(database_url: str) -> AsyncIterator[Company]:
-    async with open_company(database_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def small(new_sqlite_url: str) -> AsyncIterator[Company]:
-    async with open_company(new_sqlite_url) as opened:
-        yield opened
 
 
 async def leave(company: Company, user: str, *, seconds_ago: float = 0.0) -> str | None:

@@ -1,6 +1,5 @@
 """The steps to a connected person begin again, end with whoever leaves, and hinder nobody else (R44, R54)."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
@@ -20,22 +19,10 @@ from service.store.tables import (
     integrations,
 )
 from service.store.tables.company_stages import STEPS_A_ROUND, PersonStage
-from tests.support.company import COMPANY, EVENTS, ITEMS, Company, open_company
+from tests.support.company import COMPANY, EVENTS, ITEMS, Company
 
 ANN, BOB = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example"
 EXCHANGE, REVOCATION = "POST /oauth/token", "POST /oauth/token/revoke"
-
-
-@pytest.fixture
-async def company(database_url: str) -> AsyncIterator[Company]:
-    async with open_company(database_url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def small(new_sqlite_url: str) -> AsyncIterator[Company]:
-    async with open_company(new_sqlite_url) as opened:
-        yield opened
 
 
 async def end_grants_of_people(company: Company) -> None:
