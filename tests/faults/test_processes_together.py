@@ -2,16 +2,20 @@
 
 import asyncio
 import signal
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import make_url, update
 
 from service.cronofy.allowance import MINUTE_SPAN, SECOND_SPAN, Allowance
 from service.store.operations.budget import read_budget
 from service.store.tables import credentials, integrations, links
 from tests.support.calendars import changed
+from tests.support.forked_processes import ForkedProcess
 from tests.support.knobs import FULL, sized
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.stage import CONSUME, Stage, staged
@@ -39,7 +43,7 @@ async def test_t7_a_worker_stopped_past_its_claim_and_continued_changes_nothing_
             wire.freeze()
             await stage.publish([changed("a", 1)])
             await until(lambda: wire.holds(b"a v1"), what="a request on the wire")
-            zombie.process.send_signal(signal.SIGSTOP)
+            await _stop_between_transactions(zombie.process, make_url(sqlite_url).database)
 
             (living,) = await stage.start(*CONSUME)
             await stage.publish([changed("a", 2)])
@@ -60,6 +64,25 @@ async def test_t7_a_worker_stopped_past_its_claim_and_continued_changes_nothing_
         assert len({write["key"] for write in await stage.writes()}) == 1
         assert await stage.world.letters() == []
         assert await stage.stop([zombie, living]) == [0, 0]
+
+
+async def _stop_between_transactions(process: Popen[bytes] | ForkedProcess, database: str | None) -> None:
+    """Not within one: SQLite has one lock for all writers, and nothing takes it from who stands still."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        if await asyncio.to_thread(_is_free, database or ""):
+            return
+        process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(0)
+
+
+def _is_free(database: str) -> bool:
+    with closing(sqlite3.connect(database, timeout=1.0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 async def _desired(stage: Stage, revision: int) -> bool:

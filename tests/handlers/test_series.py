@@ -1,6 +1,5 @@
 """R39: which occurrences that came are which of those that are gone, and what counts as one."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from contracts.calendar import Item, Link, LinkId
 from contracts.cronofy import UNSAID_TIME, CronofyEvent
 from handlers.arrivals.series import belongs_to_series, count_once, pair_occurrences, prior_series
 from tests.builders import HOUR, NINE, an_event, an_external_link, an_imported_item
+from tests.support.processor_time import seconds_of
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
@@ -92,12 +92,8 @@ def _work_of_pairing(number: int) -> float:
     """Processor time for so many on either side of which none fits; the least of several tries."""
     arrived = [came(90 * DAY + HOUR * at, summary=f"{at} a\u0301\u0323" * 60) for at in range(number)]
     lost = [went(HOUR * at, f"{at} x\u0301\u0323" * 60) for at in range(number)]
-    took = []
-    for _ in range(3):
-        began = time.process_time()
-        assert pair_occurrences(arrived, lost) == []
-        took.append(time.process_time() - began)
-    return min(took)
+    assert pair_occurrences(arrived, lost) == []
+    return seconds_of(lambda: pair_occurrences(arrived, lost))
 
 
 def test_r39_an_item_without_a_date_is_no_occurrence() -> None:

@@ -1,7 +1,6 @@
 """What Cronofy sends is read tolerantly, and what is sent is exact."""
 
 import json
-import time
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from contracts.errors import Malformed
 from contracts.event_fields import EventFields
 from contracts.times import wire_time
 from contracts.writes import Answer, Delete, ForeignEdit, Upsert, batch_entry
+from tests.support.processor_time import counts_of
 
 BARE = {
     "calendar_id": "cal_1_a@b",
@@ -166,13 +166,11 @@ def test_a_page_without_a_list_is_malformed() -> None:
         EventsPage.parse({"message": "later"})
 
 
-def test_thousands_of_rows_are_read_in_a_second() -> None:
+def test_thousands_of_rows_are_read_while_one_counts_to_some_millions() -> None:
     """A full read must not hold up the loop; the bound is a generous one."""
     text = json.dumps({"events": [FULL] * 3_000})
-    began = time.process_time()
-    EventsPage.parse(json.loads(text))
 
-    assert time.process_time() - began < 1
+    assert counts_of(lambda: EventsPage.parse(json.loads(text)), tries=3) < 20_000_000
 
 
 def test_r23_only_a_plain_false_says_that_a_profile_is_not_connected() -> None:

@@ -69,6 +69,16 @@ async def test_a_cronofy_as_it_is_thought_to_be_differs_nowhere(visit: Visit) ->
     assert {one.name for one in found} == {*NAMES, "application calendar"}
 
 
+async def test_what_was_written_is_taken_away_however_slow_each_answer_is(visit: Visit) -> None:
+    """Patience counts what is waited, so that there is a look behind the deletion."""
+    await visit.calendar.open()
+    await visit.calendar.put("slow", summary="Slow")
+    visit.world.faults.change(latency_ms=1000 * visit.calendar.patience + 100)
+
+    assert await visit.calendar.sweep() == 0
+    assert visit.events() == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_each_line_can_say_otherwise(visit: Visit, name: str) -> None:
     """A Cronofy that differs in one thing is told by that line."""

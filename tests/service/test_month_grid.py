@@ -1,6 +1,5 @@
 """The squares of a month: what lies on which day, however much and however long it is."""
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from contracts.vorex import ItemType
 from service.store.items.my_calendar import MonthItem
 from service.web.pages.calendar.days import days_touched, is_bar
 from service.web.pages.calendar.month_grid import DaySquare, MonthSlot, weeks
+from tests.support.processor_time import seconds_of
 
 MONTH, LONDON = date(2026, 12, 1), ZoneInfo("Europe/London")
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -107,10 +107,4 @@ def test_r43_items_that_last_for_months_take_no_longer_than_others() -> None:
 
 
 def _seconds(items: Sequence[MonthItem]) -> float:
-    """The least of several tries, for nothing makes work less than it is."""
-    took = []
-    for _ in range(5):
-        began = time.process_time()
-        weeks(MONTH, MONTH, items, LONDON, most=4)
-        took.append(time.process_time() - began)
-    return min(took)
+    return seconds_of(lambda: weeks(MONTH, MONTH, items, LONDON, most=4), tries=5)

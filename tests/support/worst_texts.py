@@ -1,9 +1,10 @@
 """The worst that a text can be for whoever works on it, and how its cost grows."""
 
-import gc
-import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
+
+from tests.support.processor_time import counts_of, seconds_of, seconds_once
 
 MIB = 1 << 20
 WORST_UNITS: Mapping[str, str] = {
@@ -124,8 +125,8 @@ def _growth(feed: Callable[[str], object], kind: str, *, most: int) -> Iterator[
         now = _work(feed, text)
         if before >= MEASURABLE_SECONDS and now >= MOST_GROWTH * before:
             half = worst_text(kind, length // 2)
-            before = min(before, *(_work(feed, half) for _ in range(ENOUGH_TRIES)))
-            now = min(now, *(_work(feed, text) for _ in range(ENOUGH_TRIES)))
+            before = min(before, seconds_of(partial(feed, half), tries=ENOUGH_TRIES))
+            now = min(now, seconds_of(partial(feed, text), tries=ENOUGH_TRIES))
         if before >= MEASURABLE_SECONDS:
             yield length, round(now / before, 1)
         if now >= TOO_LONG_SECONDS:
@@ -134,30 +135,13 @@ def _growth(feed: Callable[[str], object], kind: str, *, most: int) -> Iterator[
 
 
 def longest_work(feed: Callable[[str], object], *, most: int, tried: int) -> tuple[float, str]:
-    """Of all kinds that which costs most at a length that is ``tried``; what it costs at ``most``."""
+    """How far one counts during the work for ``most`` of the kind that costs most at ``tried``; its name."""
     tried = min(tried, most)
     costs = {kind: _work(feed, worst_text(kind, tried)) for kind in BEGINNINGS}
     worst = max(costs, key=lambda kind: costs[kind])
     text = worst_text(worst, most)
-    return min(_work(feed, text) for _ in range(ENOUGH_TRIES)), worst
+    return counts_of(lambda: feed(text), tries=ENOUGH_TRIES), worst
 
 
 def _work(feed: Callable[[str], object], text: str) -> float:
-    gc.disable()
-    try:
-        began = time.process_time()
-        feed(text)
-        return time.process_time() - began
-    finally:
-        gc.enable()
-
-
-def counting_seconds(number: int = 2_000_000) -> float:
-    """What counting so far takes here and now: the least of some tries, for work is never less than it is."""
-
-    def count() -> float:
-        began = time.process_time()
-        sum(1 for _ in range(number))
-        return time.process_time() - began
-
-    return min(count() for _ in range(5))
+    return seconds_once(lambda: feed(text))

@@ -195,12 +195,13 @@ class TrialCalendar:
         return False
 
     async def _attempts(self) -> AsyncIterator[None]:
-        until, wait = self.clock.monotonic() + self.patience, FIRST_LOOK_SECONDS
+        """Patience is for waiting: requests that take their time leave a second look all the same."""
+        waited, wait = 0.0, FIRST_LOOK_SECONDS
         yield
-        while self.clock.monotonic() + wait <= until:
+        while waited + wait <= self.patience:
             await self.clock.sleep(wait)
             yield
-            wait = min(2 * wait, LONGEST_LOOK_SECONDS)
+            waited, wait = waited + wait, min(2 * wait, LONGEST_LOOK_SECONDS)
 
     # -- channels -------------------------------------------------------------------------------
 

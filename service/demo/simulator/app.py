@@ -1,20 +1,21 @@
 """The simulator's web application: Cronofy's documented addresses, its pages, and ``/_control``."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from service.demo.simulator.api import routes
 from service.demo.simulator.api.batch import run_batch
 from service.demo.simulator.api.call import ApiHandler
 from service.demo.simulator.api.gate import guarded
 from service.demo.simulator.clock import SteppedClock
-from service.demo.simulator.control import add_control
-from service.demo.simulator.health import add_health
-from service.demo.simulator.pages.company import add_company_page
-from service.demo.simulator.pages.consent import add_consent_pages
-from service.demo.simulator.pages.owner_pages import add_owner_pages
+from service.demo.simulator.control import control_routes
+from service.demo.simulator.health import health_routes
+from service.demo.simulator.pages.company import company_routes
+from service.demo.simulator.pages.consent import consent_routes
+from service.demo.simulator.pages.owner_pages import owner_routes
 from service.demo.simulator.world import SimulatedWorld
 
 _EVENTS = "/v1/calendars/{calendar_id}/events"
@@ -48,25 +49,25 @@ _BEHIND_A_TOKEN: list[tuple[str, str, ApiHandler]] = [
 ]
 
 
-def create_app(world: SimulatedWorld) -> FastAPI:
+def create_app(world: SimulatedWorld) -> Starlette:
     """Both of Cronofy's hosts on one; under the computer's clock the world lives as long as the app."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if isinstance(world.clock, SteppedClock):
             yield
             return
         async with world.running():
             yield
 
-    app = FastAPI(title="Cronofy simulator", openapi_url=None, lifespan=lifespan)
+    pages = [*consent_routes(world), *company_routes(world), *owner_routes(world)]
+    own = [*control_routes(world), *health_routes(world)]
+    return Starlette(routes=[*_api_routes(world), *pages, *own], lifespan=lifespan)
+
+
+def _api_routes(world: SimulatedWorld) -> Iterator[Route]:
+    """Starlette's own: each takes a request as it is, and a world is made for nearly every test."""
     for method, path, handler in _BEHIND_A_TOKEN:
-        app.add_api_route(path, guarded(world, handler), methods=[method])
+        yield Route(path, guarded(world, handler), methods=[method])
     for method, path, handler in _OPEN:
-        app.add_api_route(path, guarded(world, handler, open_to_all=True), methods=[method])
-    add_consent_pages(app, world)
-    add_company_page(app, world)
-    add_owner_pages(app, world)
-    add_control(app, world)
-    add_health(app, world)
-    return app
+        yield Route(path, guarded(world, handler, open_to_all=True), methods=[method])

@@ -1,12 +1,15 @@
 """``/_control``, for this machine alone: the switches, the people, their calendars, time, what arrived."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from service.demo.simulator.api.gate import ApiEndpoint
 from service.demo.simulator.calendars.owner import OwnerError
@@ -19,14 +22,22 @@ ControlVerb = Callable[[SimulatedWorld, Request, Json], Any]
 _NOT_FOUND, _INVALID = 404, 422
 
 
-def add_control(app: FastAPI, world: SimulatedWorld) -> None:
+def control_routes(world: SimulatedWorld) -> Iterator[Route]:
     """Each verb once; its Python form is a method of SimulatedWorld."""
-    for method, path, verb in _VERBS:
-        app.add_api_route(f"/_control{path}", _endpoint(world, verb), methods=[method], dependencies=[_NEAR])
-    app.add_api_route("/_control/advance", _advance(world), methods=["POST"], dependencies=[_NEAR])
+    endpoints = [(method, path, _endpoint(world, verb)) for method, path, verb in _VERBS]
+    for method, path, endpoint in [*endpoints, ("POST", "/advance", _advance(world))]:
+        yield Route(f"/_control{path}", _for_this_machine(endpoint), methods=[method])
 
 
-def _from_this_machine(request: Request) -> None:
+def _for_this_machine(endpoint: ApiEndpoint) -> ApiEndpoint:
+    async def near(request: Request) -> Response:
+        _refuse_others(request)
+        return await endpoint(request)
+
+    return near
+
+
+def _refuse_others(request: Request) -> None:
     """404 for others, wherever it listens, and for a page of another site in a browser that runs here.
 
     Whoever owns a name may have it lead here, so that such a page is of the same site as this one.
@@ -55,9 +66,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-_NEAR = Depends(_from_this_machine)
 
 
 def _endpoint(world: SimulatedWorld, verb: ControlVerb) -> ApiEndpoint:

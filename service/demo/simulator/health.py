@@ -1,29 +1,28 @@
 """``/healthz``, ``/readyz`` and ``/metrics``: what whoever runs this process asks of it."""
 
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from service.demo.simulator.state import Json
 from service.demo.simulator.world import SimulatedWorld
 
 
-def add_health(app: FastAPI, world: SimulatedWorld) -> None:
+def health_routes(world: SimulatedWorld) -> list[Route]:
     """Whoever gets an answer knows that it is ready, for it needs nothing and nobody."""
 
-    async def alive() -> Response:
+    async def alive(_: Request) -> Response:
         return JSONResponse({"healthy": True})
 
-    async def ready() -> Response:
+    async def ready(_: Request) -> Response:
         return JSONResponse({"ready": True, "because": []})
 
-    async def metrics() -> Response:
+    async def metrics(_: Request) -> Response:
         return Response(_exposition(world.stats()), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_api_route("/healthz", alive, methods=["GET"])
-    app.add_api_route("/readyz", ready, methods=["GET"])
-    app.add_api_route("/metrics", metrics, methods=["GET"])
+    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
 
 
 class _Figures:

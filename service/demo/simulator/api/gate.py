@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
 import httpx
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from service.demo.simulator.api import grants
 from service.demo.simulator.api.call import ApiCall, ApiHandler

@@ -3,7 +3,9 @@
 import html
 from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from service.demo.simulator.api import delegated, grants
 from service.demo.simulator.model import PROVIDER_KINDS
@@ -19,15 +21,14 @@ from service.demo.simulator.state import SimulatorState
 COMPANY_PAGE = "/enterprise_connect/oauth/authorize"
 
 
-def add_company_page(app: FastAPI, state: SimulatorState) -> None:
+def company_routes(state: SimulatorState) -> list[Route]:
     async def ask(request: Request) -> Response:
         return _guarded(state, dict(request.query_params))
 
     async def answer(request: Request) -> Response:
         return _guarded(state, dict(parse_qsl((await request.body()).decode(), keep_blank_values=True)))
 
-    app.add_api_route(COMPANY_PAGE, ask, methods=["GET"])
-    app.add_api_route(COMPANY_PAGE, answer, methods=["POST"])
+    return [Route(COMPANY_PAGE, ask), Route(COMPANY_PAGE, answer, methods=["POST"])]
 
 
 def _guarded(state: SimulatorState, given: dict[str, str]) -> Response:

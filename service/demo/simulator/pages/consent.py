@@ -4,8 +4,9 @@ import html
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from service.demo.simulator.api import grants
 from service.demo.simulator.api.gate import ApiEndpoint
@@ -37,7 +38,7 @@ class AccessRequest:
         return RedirectResponse(f"{self.redirect_uri}{joint}{urlencode({**told, **state})}", 302)
 
 
-def add_consent_pages(app: FastAPI, state: SimulatorState) -> None:
+def consent_routes(state: SimulatorState) -> list[Route]:
     async def ask(request: Request) -> Response:
         return _guarded(state, request, dict(request.query_params))
 
@@ -45,10 +46,13 @@ def add_consent_pages(app: FastAPI, state: SimulatorState) -> None:
         given = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         return _guarded(state, request, given)
 
-    app.add_api_route("/oauth/authorize", ask, methods=["GET"])
-    app.add_api_route("/oauth/authorize", answer, methods=["POST"])
-    app.add_api_route("/permissions/{token}", _permissions_page(state), methods=["GET", "POST"])
-    app.add_api_route("/relink/{profile_id}", _relink_page(state), methods=["GET", "POST"])
+    both = ["GET", "POST"]
+    return [
+        Route("/oauth/authorize", ask),
+        Route("/oauth/authorize", answer, methods=["POST"]),
+        Route("/permissions/{token}", _permissions_page(state), methods=both),
+        Route("/relink/{profile_id}", _relink_page(state), methods=both),
+    ]
 
 
 def _guarded(state: SimulatorState, request: Request, given: dict[str, str]) -> Response:

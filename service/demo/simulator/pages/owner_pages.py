@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import RedirectResponse
-from fastapi.templating import Jinja2Templates
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
 
 from service.demo.simulator.calendars import owner
 from service.demo.simulator.calendars.owner import OwnerError
@@ -56,16 +57,18 @@ class _OwnersCalendar:
         return _page(self.request, name, status, **known)
 
 
-def add_owner_pages(app: FastAPI, world: SimulatedWorld) -> None:
+def owner_routes(world: SimulatedWorld) -> list[BaseRoute]:
     """Beside Cronofy's addresses, which are others."""
-    app.mount("/provider", StaticFiles(directory=SIMULATOR_FOLDER / "static"))
-    app.add_api_route("/", _list(world), methods=["GET"])
     base = "/owner/{calendar_id}"
-    app.add_api_route(base, _shown(world, _month), methods=["GET"])
-    app.add_api_route(f"{base}/event", _shown(world, _form), methods=["GET"])
-    app.add_api_route(f"{base}/event", _done(world, _save), methods=["POST"])
-    app.add_api_route(f"{base}/event/delete", _done(world, _delete), methods=["POST"])
-    app.add_api_route(f"{base}/event/move", _done(world, _move), methods=["POST"])
+    return [
+        Mount("/provider", StaticFiles(directory=SIMULATOR_FOLDER / "static")),
+        Route("/", _list(world)),
+        Route(base, _shown(world, _month)),
+        Route(f"{base}/event", _shown(world, _form)),
+        Route(f"{base}/event", _done(world, _save), methods=["POST"]),
+        Route(f"{base}/event/delete", _done(world, _delete), methods=["POST"]),
+        Route(f"{base}/event/move", _done(world, _move), methods=["POST"]),
+    ]
 
 
 PageEndpoint = Callable[[Request], Awaitable[Response]]
