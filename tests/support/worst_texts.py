@@ -107,9 +107,20 @@ def steeper_than_linear(feed: Callable[[str], object], kind: str, *, most: int) 
     Twice in a row, for one step may be a table that outgrows the processor's memory; what is steep in the
     last step alone has not taken longer than a few of the shortest times that can be measured.
     """
+    if _grows_in_proportion(feed, kind, most=most):
+        return []
     steps = [*_growth(feed, kind, most=most)]
     pairs = pairwise(steps)
     return [later for earlier, later in pairs if min(earlier[1], later[1]) >= MOST_GROWTH]
+
+
+def _grows_in_proportion(feed: Callable[[str], object], kind: str, *, most: int) -> bool:
+    """Whether a sixteenth of the text shows it already, so that no step between needs to be tried.
+
+    Two steep steps and two others multiply the work by 36 at least; what is linear multiplies it by 16.
+    """
+    part = _work(feed, worst_text(kind, most // 16))
+    return _work(feed, worst_text(kind, most)) < max(2 * 16 * part, MEASURABLE_SECONDS)
 
 
 def _growth(feed: Callable[[str], object], kind: str, *, most: int) -> Iterator[tuple[int, float]]:
