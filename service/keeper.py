@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-import structlog
-
 from contracts.errors import SyncError
 from contracts.ports import NoticeReader
 from contracts.times import ONE_DAY
@@ -35,7 +33,6 @@ TEN_MINUTES_SECONDS = 600.0
 PurgeStep = Callable[[AsyncConnection, datetime], Awaitable[int]]
 """Deletes at most a chunk of what is older than that moment; how many."""
 
-log = structlog.get_logger(__name__)
 
 MINUTE_SECONDS, HOUR_SECONDS = 60.0, 3600.0
 SENT_ROWS_KEPT_SECONDS = 86_400.0

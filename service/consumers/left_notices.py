@@ -4,12 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Container, Sequence
 
-import structlog
-
 from contracts.ports import NoticeReader
 from service.telemetry.hindrances import say_hindered
-
-log = structlog.get_logger(__name__)
 
 READS_AT_ONCE, READS_OF_A_TENANT = 8, 6
 """Reads side by side, in all and of one tenant: there is always a place for others."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from contracts.cronofy_accounts import Profile, TokenGrant
-from contracts.errors import GrantRefused, SyncError, Transient, Unavailable, WrongKeys
+from contracts.errors import GrantRefused, Malformed, SyncError, Transient, Unavailable, WrongKeys
 from contracts.ports import Clock, Credentials, CredentialStore
 from service.crashpoints import crash_point
 
@@ -96,7 +96,8 @@ class StoredTokens:
         return self._store.seal(json.dumps([grant.access_token, grant.refresh_token, ends, grant.scope]))
 
     def unseal(self, sealed: str, *, sub: str, profile: Profile) -> TokenGrant:
-        access, refresh, ends, scope = json.loads(self._store.unseal(sealed))
+        """What was sealed. Raises WrongKeys, and Malformed for what is no grant."""
+        access, refresh, ends, scope = _parts_of_grant(self._store.unseal(sealed))
         return TokenGrant(
             access_token=access,
             refresh_token=refresh,
@@ -214,3 +215,13 @@ class StoredTokens:
     def _lasts(self, known: Credentials) -> bool:
         margin = min(EXPIRY_MARGIN_SECONDS, (known.expires_at - known.saved_at) / 10)
         return self._clock.now().timestamp() < known.expires_at - margin
+
+
+def _parts_of_grant(kept: str) -> tuple[str, str, float, str]:
+    try:
+        match json.loads(kept):
+            case [str(access), str(refresh), int() | float() as ends, str(scope)]:
+                return access, refresh, ends, scope
+    except ValueError:
+        pass
+    raise Malformed("grant", "is not what was sealed")

@@ -6,13 +6,22 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
+from structlog.testing import capture_logs
 
+from contracts.errors import Unavailable
+from service.integrations.companies.giving_back import GrantsReturned
+from service.integrations.companies.standing import GRANT_ABANDONED, PeoplesStanding
 from service.integrations.leavers.leaving import BY_MESSAGE, Leaver, Leaving, end_integrations
+from service.store.engine.store import Store
 from service.store.integrations.integrations import load
+from service.store.people import company_people as people
 from service.store.tables import company_people, credentials, integrations, leaver_records
 from tests.support.company import COMPANY, Company, open_company
 from tests.support.locks import until_blocked
+from tests.support.servers import free_port
 
+PROFILE = dict.fromkeys(("profile_id", "profile_name", "provider_name", "provider_service"), "some")
+HINDERED = "keeper.hindered"
 ANN, BOB = "ann, ann@fabrikam.example", "bob, bob@fabrikam.example"
 EXCHANGE, REVOCATION = "POST /oauth/token", "POST /oauth/token/revoke"
 
@@ -193,10 +202,45 @@ async def erasing_with_a_grant(company: Company, **grant: Any) -> None:
         await office.clock.pass_time(1)
 
 
-async def test_r44_a_grant_that_is_none_hinders_the_erasure_of_nobody_else(small: Company) -> None:
+async def test_company_grant_outlives_a_store_that_does_not_answer(small: Company) -> None:
+    """At the last of many tries, too: nobody was asked yet whether it is used."""
+    office = small.office
+    await small.connect()
+    await ann_leaves_with_a_grant(small)
+    async with office.store.read() as connection:
+        ann = await people.find_person(connection, (await small.person("ann"))["id"])
+    assert ann is not None
+    unreachable = Store(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none")
+    returning = GrantsReturned(store=unreachable, gateway=office.gateway, keeper=office.tokens)
+    standing = PeoplesStanding(store=office.store, keeper=office.tokens, returning=returning)
+
+    with pytest.raises(Unavailable):
+        await standing.give_back(ann)
+
+    await unreachable.close()
+    assert (await small.person("ann"))["answer"] is not None
+
+
+@pytest.mark.parametrize(
+    ("kept", "profile"),
+    [
+        ("no grant", None),
+        ("5", PROFILE),
+        ("[]", PROFILE),
+        ('["a", "b", "c", "d"]', PROFILE),
+        ('["a", "b", 5, null]', PROFILE),
+        ('{"a": 1, "b": 2, "c": 3, "d": 4}', PROFILE),
+        ('["a", "b", 5.0, "d"]', ["some"]),
+        ('["a", "b", 5.0, "d"]', "some"),
+        ('["a", "b", 5.0, "d"]', {"profile_id": ["some"]}),
+    ],
+)
+async def test_r44_a_grant_that_is_none_hinders_the_erasure_of_nobody_else(
+    small: Company, kept: str, profile: Any
+) -> None:
     """It is tried for half an hour, and then what names the person goes."""
-    sealed = small.office.tokens.seal_text("no grant")
-    await erasing_with_a_grant(small, answer=sealed)
+    sealed = small.office.tokens.seal_text(kept)
+    await erasing_with_a_grant(small, answer=sealed, profile=profile)
 
     assert await small.office.parts.erasure.round() == 1
     await small.office.clock.pass_time(31 * 60)
@@ -206,11 +250,46 @@ async def test_r44_a_grant_that_is_none_hinders_the_erasure_of_nobody_else(small
 
 async def test_r41_a_grant_that_no_key_opens_waits_for_its_key_for_half_an_hour(small: Company) -> None:
     """An operator who gives the key back within that time leaves no grant behind."""
-    names = ("profile_id", "profile_name", "provider_name", "provider_service")
-    await erasing_with_a_grant(small, answer="sealed", profile=dict.fromkeys(names, "some"))
+    await erasing_with_a_grant(small, answer="sealed", profile=PROFILE)
 
-    assert await small.office.parts.erasure.round() == 1
+    with capture_logs() as waiting:
+        assert await small.office.parts.erasure.round() == 1
     assert (await small.person("ann"))["answer"] == "sealed"
     await small.office.clock.pass_time(31 * 60)
-    assert await small.office.parts.erasure.round() == 0
+    with capture_logs() as ending:
+        assert await small.office.parts.erasure.round() == 0
     assert await small.stages() == {}
+    assert ["ENCRYPTION_KEYS" in line["reason"] for line in waiting if line["event"] == HINDERED] == [True]
+    assert [line["person_id"] for line in ending if line["event"] == GRANT_ABANDONED] == ["id-ann"]
+
+
+@pytest.mark.parametrize("moved_after", [None, 0, 15, 29, 31, 45, 55], ids=lambda at: f"moved {at}")
+async def test_r41_all_is_erased_within_an_hour_though_cronofy_takes_no_grant_back(
+    small: Company, moved_after: int | None
+) -> None:
+    """Nor that which came for them meanwhile; who is told of it last waits no longer."""
+    office = small.office
+    office.world.add_mailbox(email="private@fabrikam.example", provider="office365")
+    own = await office.connect("ann", email="private@fabrikam.example")
+    await small.connect()
+    await ann_leaves_with_a_grant(small)
+    anns = update(company_people).where(company_people.c.user_id == "ann")
+    if moved_after is None:
+        async with office.store.begin() as connection:
+            await connection.execute(anns.values(stage="granted"))
+    (mine,) = [row for row in await office.rows(integrations) if row["id"] == own]
+    await office.parts.erasure.begin(mine["sub"])
+    office.wire.broken.add(REVOCATION)
+
+    for minute in range(60):
+        if minute == moved_after:
+            async with office.store.begin() as connection:
+                await connection.execute(anns.values(since=await office.store.moment(connection)))
+        await office.parts.erasure.round()
+        if minute < 29:
+            assert (await small.person("ann"))["answer"] is not None
+        await office.clock.pass_time(60)
+
+    assert "ann" not in await small.stages()
+    (erased,) = [row for row in await office.rows(integrations) if row["id"] == own]
+    assert erased["sub"] != mine["sub"]

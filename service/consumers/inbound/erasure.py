@@ -24,11 +24,14 @@ from service.store.runs import runs
 from service.store.tables.company_stages import PersonStage
 from service.telemetry.hindrances import say_hindered
 
+CHORE = "erasing"
 ERASED_A_TRANSACTION = 200
 TRANSACTIONS_A_ROUND = 200
 """So that one account with very much keeps no other waiting, and a keeper that is to stop need not finish."""
 FAREWELL_WITHIN = timedelta(minutes=30)
 """Tokens are not kept for longer than this because Cronofy does not answer."""
+LAST_FAREWELL_WITHIN = timedelta(minutes=50)
+"""The same for those that came for the person meanwhile: within an hour all is erased."""
 ERASED_ACCOUNT = "Erased account"
 ERASED_RUN = "The account's owner asked to be forgotten."
 
@@ -86,13 +89,13 @@ class Erasure:
         try:
             return await self._erase(integration, since, transactions)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the others are erased
-            say_hindered("erasing", error, integration_id=integration.id)
+            say_hindered(CHORE, error, integration_id=integration.id)
             return False
 
     async def _erase(self, integration: Integration, since: datetime, transactions: Iterator[int]) -> bool:
-        if not await self._left_account(integration, since):
-            return False
-        if not await self._forget_person(integration, since):
+        left = await self._left_account(integration, since)
+        forgotten = await self._forget_person(integration, since)
+        if not (left and forgotten):
             return False
         for _ in transactions:
             if await self._some(integration):
@@ -110,8 +113,9 @@ class Erasure:
             with suppress(Permanent):  # what Cronofy refuses now is gone already
                 turn = Turn(integration_id=integration.id, tenant_id=integration.tenant_id)
                 await self._gateway.revoke_account(integration.sub, erase=True, turn=turn)
-        except Transient:
+        except Transient as error:
             if now - since < FAREWELL_WITHIN:
+                say_hindered(CHORE, error, integration_id=integration.id)
                 return False
         await self._tokens.forget(integration.sub)
         return True
@@ -128,10 +132,11 @@ class Erasure:
             if person.stage == PersonStage.GRANTED:  # somebody may be making an integration of it
                 await self._people.fail(person, "access_ended")
                 return False
-            patient = now - max(since, person.since) < FAREWELL_WITHIN
+            until = min(max(since, person.since) + FAREWELL_WITHIN, since + LAST_FAREWELL_WITHIN)
             try:
-                await self._people.give_back(person, patient=patient)
-            except Transient:
+                await self._people.give_back(person, patient=now < until)
+            except Transient as error:
+                say_hindered(CHORE, error, integration_id=integration.id)
                 return False
         async with self._store.begin() as connection:
             return await company_people.forget_person(connection, integration)

@@ -1,6 +1,8 @@
 """How far each person has come, and what becomes of a grant that nothing is made of."""
 
-from contextlib import suppress
+from collections.abc import Mapping
+
+import structlog
 
 from contracts.cronofy_accounts import Profile, TokenGrant
 from contracts.errors import SyncError
@@ -11,14 +13,15 @@ from service.store.people import company_people
 from service.store.people.company_people import CompanyPerson
 from service.store.tables.company_stages import PersonStage
 
+log = structlog.get_logger(__name__)
+
 MOST_ATTEMPTS = 3
 """How often a person is asked for, or a step is tried, before it is said to have failed."""
 MOST_TRIES = 10
 """How often a step is tried that Cronofy does not answer."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 600.0
 _MOST_DOUBLINGS = 10
-UNREADABLE = (SyncError, ValueError)
-"""What a grant may raise that no key opens, or that is none: nobody can give it back."""
+GRANT_ABANDONED = "company.grant_abandoned"
 
 
 class PeoplesStanding:
@@ -68,8 +71,8 @@ class PeoplesStanding:
             await company_people.put_off(connection, person, until=until)
 
     def grant_of(self, person: CompanyPerson) -> TokenGrant:
-        """What came for them and lies encrypted in their row."""
-        profile = Profile.parse(person.profile or {})
+        """What came for them and lies encrypted in their row. Raises WrongKeys, Malformed."""
+        profile = Profile.parse(person.profile if isinstance(person.profile, Mapping) else {})
         return self._keeper.unseal(person.answer or "", sub=person.sub or "", profile=profile)
 
     async def give_back_in_time(self, person: CompanyPerson) -> None:
@@ -80,13 +83,24 @@ class PeoplesStanding:
         """Of who is settled and not connected, no grant lives on.
 
         ``patient``: raises where it cannot be read, or Cronofy cannot be asked, now; else it is tried once.
+        Raises Unavailable where the store does not answer.
         """
-        if person.answer is not None:
-            with suppress(*(() if patient else UNREADABLE)):
-                await self.returning.give_back(self.grant_of(person), patient=patient)
+        grant = None if person.answer is None else self._legible(person, patient=patient)
+        if grant is not None:
+            await self.returning.give_back(grant, patient=patient)
         async with self._store.begin() as connection:
             stage = PersonStage(person.stage)
             await company_people.advance_person(connection, person, stage, answer=None, due_at=None)
+
+    def _legible(self, person: CompanyPerson, *, patient: bool) -> TokenGrant | None:
+        """None for what no key opens, or is no grant: nobody can give it back."""
+        try:
+            return self.grant_of(person)
+        except SyncError as error:
+            if patient:
+                raise
+            log.warning(GRANT_ABANDONED, person_id=person.id, reason=str(error))
+            return None
 
 
 def pause_after(attempts: int) -> float:

@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import structlog
-
 from service.integrations.companies.asking import Begun, PeopleAsked
 from service.integrations.companies.connecting import PeopleConnected
 from service.integrations.companies.ending import CompanyEnding
@@ -19,7 +17,6 @@ from service.telemetry.hindrances import say_hindered
 
 CHORE = "company calendars"
 _Whose = TypeVar("_Whose")
-log = structlog.get_logger(__name__)
 
 
 class CompanySteps:

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
 from contracts.calendar import LinkId
 from contracts.errors import Unavailable
 from service.integrations.questions.due import QuestionsDue, due_of_absences, due_of_copies, due_of_open
@@ -19,8 +17,6 @@ DISPATCHERS_QUESTIONS = "dispatchers' questions"
 QUESTION_CHUNKS_A_ROUND = 5
 AWAY_AT_ONCE = 20
 """Integrations whose owners are away, and whose calls are looked at in one chunk."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(kw_only=True, slots=True)
