@@ -1,7 +1,10 @@
 """Who may turn the simulator's switches."""
 
+import re
+
 import httpx
 import pytest
+from starlette.routing import Route
 
 from service.demo.simulator.app import create_app
 from service.demo.simulator.world import SimulatedWorld
@@ -39,3 +42,16 @@ async def test_the_switches_are_for_this_machine(peer: str, headers: dict[str, s
         ]
     assert [answer.status_code in {200, 422} for answer in answers] == [status == 200] * 3
     assert all(answer.status_code == 404 for answer in answers) is (status == 404)
+
+
+SIMULATOR_ROUTES = [route for route in create_app(SimulatedWorld()).routes if isinstance(route, Route)]
+
+
+@pytest.mark.parametrize("route", SIMULATOR_ROUTES, ids=lambda route: f"{sorted(route.methods)} {route.path}")
+async def test_a_route_is_asked_by_the_methods_that_it_names_alone(route: Route) -> None:
+    """A HEAD presses no button and counts as no request."""
+    world = SimulatedWorld()
+    path = re.sub("{[^}]+}", "some", route.path)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(world)), base_url=HERE) as client:
+        assert (await client.head(path)).status_code == 405
+    assert world.stats()["statuses"] == {}

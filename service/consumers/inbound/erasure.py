@@ -24,7 +24,7 @@ from service.store.runs import runs
 from service.store.tables.company_stages import PersonStage
 from service.telemetry.hindrances import say_hindered
 
-CHORE = "erasing"
+ERASING_CHORE = "erasing"
 ERASED_A_TRANSACTION = 200
 TRANSACTIONS_A_ROUND = 200
 """So that one account with very much keeps no other waiting, and a keeper that is to stop need not finish."""
@@ -89,7 +89,7 @@ class Erasure:
         try:
             return await self._erase(integration, since, transactions)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the others are erased
-            say_hindered(CHORE, error, integration_id=integration.id)
+            say_hindered(ERASING_CHORE, error, integration_id=integration.id)
             return False
 
     async def _erase(self, integration: Integration, since: datetime, transactions: Iterator[int]) -> bool:
@@ -115,7 +115,7 @@ class Erasure:
                 await self._gateway.revoke_account(integration.sub, erase=True, turn=turn)
         except Transient as error:
             if now - since < FAREWELL_WITHIN:
-                say_hindered(CHORE, error, integration_id=integration.id)
+                say_hindered(ERASING_CHORE, error, integration_id=integration.id)
                 return False
         await self._tokens.forget(integration.sub)
         return True
@@ -136,7 +136,7 @@ class Erasure:
             try:
                 await self._people.give_back(person, patient=now < until)
             except Transient as error:
-                say_hindered(CHORE, error, integration_id=integration.id)
+                say_hindered(ERASING_CHORE, error, integration_id=integration.id)
                 return False
         async with self._store.begin() as connection:
             return await company_people.forget_person(connection, integration)

@@ -16,6 +16,7 @@ from service.demo.simulator.health import health_routes
 from service.demo.simulator.pages.company import company_routes
 from service.demo.simulator.pages.consent import consent_routes
 from service.demo.simulator.pages.owner_pages import owner_routes
+from service.demo.simulator.routing import route
 from service.demo.simulator.world import SimulatedWorld
 
 _EVENTS = "/v1/calendars/{calendar_id}/events"
@@ -68,6 +69,6 @@ def create_app(world: SimulatedWorld) -> Starlette:
 def _api_routes(world: SimulatedWorld) -> Iterator[Route]:
     """Starlette's own: each takes a request as it is, and a world is made for nearly every test."""
     for method, path, handler in _BEHIND_A_TOKEN:
-        yield Route(path, guarded(world, handler), methods=[method])
+        yield route(path, guarded(world, handler), methods=(method,))
     for method, path, handler in _OPEN:
-        yield Route(path, guarded(world, handler, open_to_all=True), methods=[method])
+        yield route(path, guarded(world, handler, open_to_all=True), methods=(method,))

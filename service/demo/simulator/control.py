@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.demo.simulator.api.gate import ApiEndpoint
 from service.demo.simulator.calendars.owner import OwnerError
 from service.demo.simulator.faults import UnknownFaultError
 from service.demo.simulator.model import AcceptedWrite, CalendarBinding, Mailbox
+from service.demo.simulator.routing import Endpoint, route
 from service.demo.simulator.state import Json
 from service.demo.simulator.world import SimulatedWorld
 
@@ -26,10 +26,10 @@ def control_routes(world: SimulatedWorld) -> Iterator[Route]:
     """Each verb once; its Python form is a method of SimulatedWorld."""
     endpoints = [(method, path, _endpoint(world, verb)) for method, path, verb in _VERBS]
     for method, path, endpoint in [*endpoints, ("POST", "/advance", _advance(world))]:
-        yield Route(f"/_control{path}", _for_this_machine(endpoint), methods=[method])
+        yield route(f"/_control{path}", _for_this_machine(endpoint), methods=(method,))
 
 
-def _for_this_machine(endpoint: ApiEndpoint) -> ApiEndpoint:
+def _for_this_machine(endpoint: Endpoint) -> Endpoint:
     async def near(request: Request) -> Response:
         _refuse_others(request)
         return await endpoint(request)
@@ -68,7 +68,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _endpoint(world: SimulatedWorld, verb: ControlVerb) -> ApiEndpoint:
+def _endpoint(world: SimulatedWorld, verb: ControlVerb) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         body = await request.body()
         world.catch_up()
@@ -83,7 +83,7 @@ def _endpoint(world: SimulatedWorld, verb: ControlVerb) -> ApiEndpoint:
     return endpoint
 
 
-def _advance(world: SimulatedWorld) -> ApiEndpoint:
+def _advance(world: SimulatedWorld) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             await world.advance(float((await request.json())["seconds"]))

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from service.demo.simulator.routing import route
 from service.demo.simulator.state import Json
 from service.demo.simulator.world import SimulatedWorld
 
@@ -22,7 +23,7 @@ def health_routes(world: SimulatedWorld) -> list[Route]:
     async def metrics(_: Request) -> Response:
         return Response(_exposition(world.stats()), media_type=CONTENT_TYPE_LATEST)
 
-    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+    return [route("/healthz", alive), route("/readyz", ready), route("/metrics", metrics)]
 
 
 class _Figures:

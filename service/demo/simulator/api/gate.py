@@ -1,7 +1,6 @@
 """The way of a request: its arrival, the switches, who it is from, the limits, its answer, the log."""
 
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,9 +16,9 @@ from service.demo.simulator.api.contrary import belied
 from service.demo.simulator.api.grants import GrantError
 from service.demo.simulator.calendars.checks import field_refused
 from service.demo.simulator.model import Account, Application
+from service.demo.simulator.routing import Endpoint
 from service.demo.simulator.state import ApiAnswer, Json, SimulatorState
 
-ApiEndpoint = Callable[[Request], Awaitable[Response]]
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
 _CHALLENGES = {
     _UNAUTHORIZED: 'Bearer error="invalid_token"',
@@ -48,7 +47,7 @@ class DroppedConnection(Response):
         raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
 
 
-def guarded(state: SimulatorState, handler: ApiHandler, *, open_to_all: bool = False) -> ApiEndpoint:
+def guarded(state: SimulatorState, handler: ApiHandler, *, open_to_all: bool = False) -> Endpoint:
     """The handler behind everything that each request goes through."""
 
     async def endpoint(request: Request) -> Response:

@@ -16,6 +16,7 @@ from service.demo.simulator.pages.consent import (
     asked_access,
     plain_page,
 )
+from service.demo.simulator.routing import route
 from service.demo.simulator.state import SimulatorState
 
 COMPANY_PAGE = "/enterprise_connect/oauth/authorize"
@@ -28,7 +29,7 @@ def company_routes(state: SimulatorState) -> list[Route]:
     async def answer(request: Request) -> Response:
         return _guarded(state, dict(parse_qsl((await request.body()).decode(), keep_blank_values=True)))
 
-    return [Route(COMPANY_PAGE, ask), Route(COMPANY_PAGE, answer, methods=["POST"])]
+    return [route(COMPANY_PAGE, ask), route(COMPANY_PAGE, answer, methods=("POST",))]
 
 
 def _guarded(state: SimulatorState, given: dict[str, str]) -> Response:

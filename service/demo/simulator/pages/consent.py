@@ -9,9 +9,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from service.demo.simulator.api import grants
-from service.demo.simulator.api.gate import ApiEndpoint
 from service.demo.simulator.calendars import linking
 from service.demo.simulator.model import PROVIDER_KINDS, Account, Application, Mailbox
+from service.demo.simulator.routing import Endpoint, route
 from service.demo.simulator.state import SimulatorState
 
 _COOKIE = "cronofy_simulator"
@@ -46,12 +46,12 @@ def consent_routes(state: SimulatorState) -> list[Route]:
         given = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         return _guarded(state, request, given)
 
-    both = ["GET", "POST"]
+    both = ("GET", "POST")
     return [
-        Route("/oauth/authorize", ask),
-        Route("/oauth/authorize", answer, methods=["POST"]),
-        Route("/permissions/{token}", _permissions_page(state), methods=both),
-        Route("/relink/{profile_id}", _relink_page(state), methods=both),
+        route("/oauth/authorize", ask),
+        route("/oauth/authorize", answer, methods=("POST",)),
+        route("/permissions/{token}", _permissions_page(state), methods=both),
+        route("/relink/{profile_id}", _relink_page(state), methods=both),
     ]
 
 
@@ -154,7 +154,7 @@ def _provider_section(word: str, mailboxes: list[Mailbox]) -> str:
     )
 
 
-def _permissions_page(state: SimulatorState) -> ApiEndpoint:
+def _permissions_page(state: SimulatorState) -> Endpoint:
     async def page(request: Request) -> Response:
         wanted = state.permission_requests.get(request.path_params["token"])
         if wanted is None:
@@ -172,7 +172,7 @@ def _permissions_page(state: SimulatorState) -> ApiEndpoint:
     return page
 
 
-def _relink_page(state: SimulatorState) -> ApiEndpoint:
+def _relink_page(state: SimulatorState) -> Endpoint:
     async def page(request: Request) -> Response:
         for account in state.accounts.values():
             for profile in account.profiles:

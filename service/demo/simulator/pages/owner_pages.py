@@ -1,7 +1,7 @@
 """The linked calendar as its provider shows it: its owner adds, moves and deletes events."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
@@ -18,6 +18,7 @@ from service.demo.simulator.calendars.owner import OwnerError
 from service.demo.simulator.model import PROVIDER_KINDS, ProviderCalendar
 from service.demo.simulator.pages import diary
 from service.demo.simulator.pages.diary import EventForm
+from service.demo.simulator.routing import Endpoint, route
 from service.demo.simulator.times import find_zone
 from service.demo.simulator.world import SimulatedWorld
 
@@ -62,16 +63,13 @@ def owner_routes(world: SimulatedWorld) -> list[BaseRoute]:
     base = "/owner/{calendar_id}"
     return [
         Mount("/provider", StaticFiles(directory=SIMULATOR_FOLDER / "static")),
-        Route("/", _list(world)),
-        Route(base, _shown(world, _month)),
-        Route(f"{base}/event", _shown(world, _form)),
-        Route(f"{base}/event", _done(world, _save), methods=["POST"]),
-        Route(f"{base}/event/delete", _done(world, _delete), methods=["POST"]),
-        Route(f"{base}/event/move", _done(world, _move), methods=["POST"]),
+        route("/", _list(world)),
+        route(base, _shown(world, _month)),
+        route(f"{base}/event", _shown(world, _form)),
+        route(f"{base}/event", _done(world, _save), methods=("POST",)),
+        route(f"{base}/event/delete", _done(world, _delete), methods=("POST",)),
+        route(f"{base}/event/move", _done(world, _move), methods=("POST",)),
     ]
-
-
-PageEndpoint = Callable[[Request], Awaitable[Response]]
 
 
 def _page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
@@ -81,7 +79,7 @@ def _page(request: Request, name: str, status: int = 200, **values: Any) -> Resp
     return answer
 
 
-def _list(world: SimulatedWorld) -> PageEndpoint:
+def _list(world: SimulatedWorld) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         words = {name: word for name, (_, _, word) in PROVIDER_KINDS.items()}
         return _page(request, "calendars.html", mailboxes=world.mailboxes.values(), words=words)
@@ -103,7 +101,7 @@ def _missing(request: Request) -> Response:
     return _page(request, "missing.html", PAGE_NOT_FOUND)
 
 
-def _shown(world: SimulatedWorld, show: Callable[[_OwnersCalendar], Response]) -> PageEndpoint:
+def _shown(world: SimulatedWorld, show: Callable[[_OwnersCalendar], Response]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         desk = _opened(world, request)
         return _missing(request) if desk is None else show(desk)
@@ -146,7 +144,7 @@ def _form_page(
     return desk.page("event_of_owner.html", status, form=form, uid=desk.uid, wrong=wrong, series=series)
 
 
-def _done(world: SimulatedWorld, act: OwnerAct) -> PageEndpoint:
+def _done(world: SimulatedWorld, act: OwnerAct) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
             return Response("Another site sent this.", FORBIDDEN)
