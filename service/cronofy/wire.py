@@ -30,6 +30,7 @@ IDLE_SECONDS = 30.0
 LONGEST_ANSWER_HEADER = 16 * 1024
 """Bytes of one line of an answer's head."""
 PROXY_SCHEMES = ("http", "https")
+ODD_IN_HOSTS = frozenset(" %\t\r\n")
 
 _Meanings = tuple[tuple[type[Exception], type[httpx.TransportError]], ...]
 _AFTERWARDS: _Meanings = (
@@ -107,7 +108,7 @@ class NetworkWire(httpx.AsyncBaseTransport):
 
 
 class _SilentConnections(aiohttp.TCPConnector):
-    """Uses no kept connection on which anything has come since its last answer.
+    """Uses no kept connection on which anything has come in a later reading than its last answer.
 
     It was closed by the other side, which a busy loop has not heard yet, or the other side said something
     unasked: aiohttp would take that for the answer to the next request, which may be of another account.
@@ -189,12 +190,15 @@ def proxy_of(url: str) -> str | None:
 
 
 def _is_http_proxy(address: str) -> bool:
-    """Whether whoever connects to it will understand it, too."""
+    """Whether whoever connects to it can look it up and tell it who asks, as the sockets want it."""
     try:
         known = URL(address)
-        return known.scheme in PROXY_SCHEMES and bool(known.host) and known.port is not None
+        host = known.raw_host or ""
+        host.encode("idna")
+        f"{known.user}{known.password}".encode("latin-1")
     except ValueError:
         return False
+    return known.scheme in PROXY_SCHEMES and bool(known.port) and bool(host) and not set(host) & ODD_IN_HOSTS
 
 
 @contextmanager

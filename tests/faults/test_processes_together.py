@@ -68,12 +68,16 @@ async def test_t7_a_worker_stopped_past_its_claim_and_continued_changes_nothing_
 
 async def _stop_between_transactions(process: Popen[bytes] | ForkedProcess, database: str | None) -> None:
     """Not within one: SQLite has one lock for all writers, and nothing takes it from who stands still."""
-    while True:
+    assert database is not None
+
+    async def stopped() -> bool:
         process.send_signal(signal.SIGSTOP)
-        if await asyncio.to_thread(_is_free, database or ""):
-            return
+        if await asyncio.to_thread(_is_free, database):
+            return True
         process.send_signal(signal.SIGCONT)
-        await asyncio.sleep(0)
+        return False
+
+    await until(stopped, what="a moment without a transaction")
 
 
 def _is_free(database: str) -> bool:

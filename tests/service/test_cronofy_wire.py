@@ -350,6 +350,12 @@ def test_a_proxy_is_understood_as_people_write_it(
         "http://",
         "https://p:99999",
         "http://[::1",
+        "http://proxy:0",
+        "http://pro xy:3128",
+        "http://a..b:1",
+        f"http://{'a' * 300}:1",
+        "http://pro%20xy:3128",
+        "http://b\u20aczahler@proxy:3128",
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_said_when_the_process_starts(

@@ -113,7 +113,7 @@ MARKS = {"broken UTF-16": b"\xff\xfe", "broken UTF-32": b"\xff\xfe\0\0"}
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_r43_whose_the_worst_message_is_takes_no_longer_than_counting_to_two_millions(kind: str) -> None:
-    """That is about 50 ms, measured in the same run; it took several times as long for escapes and UTF-16."""
+    """That is 50 to 100 ms, measured in turns with it; escapes and UTF-16 took several times as long."""
     unit = HOSTILE[kind]
     body = MARKS.get(kind, b"") + (unit * (LONGEST_OF_BROKER // len(unit) + 1))[:LONGEST_OF_BROKER]
 
@@ -154,7 +154,7 @@ async def test_r43_a_message_of_any_size_leaves_the_event_loop_its_turns(kind: s
 
 @pytest.mark.parametrize("kind", LARGE)
 def test_r43_no_slice_of_a_message_takes_longer_than_counting_to_two_millions(kind: str) -> None:
-    """That is about 50 ms. The longest of all slices, in the best of some readings."""
+    """That is 50 to 100 ms. The longest of all slices, in the best of some readings."""
 
     def longest() -> float:
         reading, longest = owner_by_slices(LARGE[kind]), 0.0

@@ -117,9 +117,10 @@ def steeper_than_linear(feed: Callable[[str], object], kind: str, *, most: int) 
 def _grows_in_proportion(feed: Callable[[str], object], kind: str, *, most: int) -> bool:
     """Whether a sixteenth of the text shows it already, so that no step between needs to be tried.
 
-    Two steep steps and two others multiply the work by 36 at least; what is linear multiplies it by 16.
+    Two steep steps and two others multiply the work by 36 at least, where no part of it is the same for any
+    text; what is linear multiplies it by 16. What is done at the first time alone does not count.
     """
-    part = _work(feed, worst_text(kind, most // 16))
+    part = seconds_of(partial(feed, worst_text(kind, most // 16)))
     return _work(feed, worst_text(kind, most)) < max(2 * 16 * part, MEASURABLE_SECONDS)
 
 

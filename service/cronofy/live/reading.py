@@ -90,7 +90,7 @@ async def deleted_row(calendar: TrialCalendar) -> Seen:
     await calendar.delete("gone")
     row = await calendar.shown("gone", lambda row: row.get("deleted") is True, include_deleted="true")
     if row is None:
-        return different(f"no deleted row within {calendar.patience:.0f} s")
+        return different(f"no deleted row though {calendar.patience:.0f} s were waited")
     times = "with" if row.get("start") and row.get("end") else "without"
     return as_assumed(f"shown as deleted, {times} its times, with {len(row)} attributes")
 

@@ -65,4 +65,4 @@ def taken(answer: Answer) -> Seen:
 
 
 def not_shown(calendar: TrialCalendar) -> Seen:
-    return unsettled(f"accepted, and not shown within {calendar.patience:.0f} s")
+    return unsettled(f"accepted, and not shown though {calendar.patience:.0f} s were waited")

@@ -115,7 +115,7 @@ async def written_again(calendar: TrialCalendar) -> Seen:
         return not_shown(calendar)
     await calendar.delete("again")
     if not await calendar.gone("again"):
-        return unsettled(f"the deletion did not show within {calendar.patience:.0f} s")
+        return unsettled(f"the deletion did not show though {calendar.patience:.0f} s were waited")
     answer = await calendar.put("again", summary="Again")
     if not answer.accepted:
         return different(told(answer))
