@@ -1,6 +1,7 @@
 """Who leaves Vorex, or asks to be forgotten, while their company connects them (R41, R54)."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -263,9 +264,9 @@ async def test_r41_a_grant_that_no_key_opens_waits_for_its_key_for_half_an_hour(
     assert [line["person_id"] for line in ending if line["event"] == GRANT_ABANDONED] == ["id-ann"]
 
 
-@pytest.mark.parametrize("moved_after", [None, 0, 15, 29, 31, 45, 55], ids=lambda at: f"moved {at}")
+@pytest.mark.parametrize("moved_at", [None, [], [0], [29], [29, 45], range(60)], ids=lambda at: f"moved {at}")
 async def test_r41_all_is_erased_within_an_hour_though_cronofy_takes_no_grant_back(
-    small: Company, moved_after: int | None
+    small: Company, moved_at: Collection[int] | None
 ) -> None:
     """Nor that which came for them meanwhile; who is told of it last waits no longer."""
     office = small.office
@@ -274,7 +275,7 @@ async def test_r41_all_is_erased_within_an_hour_though_cronofy_takes_no_grant_ba
     await small.connect()
     await ann_leaves_with_a_grant(small)
     anns = update(company_people).where(company_people.c.user_id == "ann")
-    if moved_after is None:
+    if moved_at is None:
         async with office.store.begin() as connection:
             await connection.execute(anns.values(stage="granted"))
     (mine,) = [row for row in await office.rows(integrations) if row["id"] == own]
@@ -282,7 +283,7 @@ async def test_r41_all_is_erased_within_an_hour_though_cronofy_takes_no_grant_ba
     office.wire.broken.add(REVOCATION)
 
     for minute in range(60):
-        if minute == moved_after:
+        if minute in (moved_at or ()):
             async with office.store.begin() as connection:
                 await connection.execute(anns.values(since=await office.store.moment(connection)))
         await office.parts.erasure.round()

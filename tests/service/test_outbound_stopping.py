@@ -130,6 +130,7 @@ async def test_r31_nothing_is_sent_once_the_time_to_stop_is_over(world: Outbound
     await leaving.stop()
     await until(lambda: not leaving._scheduler.sends, what="an end of all sendings")
     await world.clock.pass_time(5)
+    leaving._scheduler.decide()  # as whatever lands then has it do
     await asyncio.sleep(4 * SCHEDULER_BEAT_SECONDS)
     begun = len(world.calendars.requests)
     store.hesitates.set()

@@ -12,6 +12,7 @@ from service.store.engine.store import Store
 from service.store.people import company_people
 from service.store.people.company_people import CompanyPerson
 from service.store.tables.company_stages import PersonStage
+from service.telemetry.logs import EventName
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,7 @@ MOST_TRIES = 10
 """How often a step is tried that Cronofy does not answer."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 600.0
 _MOST_DOUBLINGS = 10
-GRANT_ABANDONED = "company.grant_abandoned"
+GRANT_ABANDONED: EventName = "grant.abandoned"
 
 
 class PeoplesStanding:
