@@ -39,7 +39,7 @@ from tests.support.questioned import nobody_was_asked_twice, settle_all
 from tests.support.reused import ReusedDatabase
 from tests.support.two_people_with_runs import TwoPeopleWithRuns, two_people_with_runs
 
-EXAMPLES = examples("CONVERGENCE_EXAMPLES", 8)
+EXAMPLES = examples("CONVERGENCE_EXAMPLES", 5)
 COMPARED_ANEW_SECONDS = 61.0
 A_DAY_SECONDS = 86_400.0
 BOB = Owner(tenant_id="acme", user_id="bob")

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,10 @@ async def browser(office: Office) -> Browser:
     return Browser(client=office.client)
 
 
-async def would(office: Office, integration_id: str, title: str, **changes: Any) -> None:
-    """An entry of what would have been done."""
+async def would(
+    office: Office, integration_id: str, title: str, *, since: datetime | None = None, **changes: Any
+) -> None:
+    """An entry of what would have been done, a second later than the office's clock, or that moment."""
     told: dict[str, Any] = {
         "direction": Direction.TO_MY_CALENDAR,
         "action": LogAction.CREATE,
@@ -60,7 +62,7 @@ async def would(office: Office, integration_id: str, title: str, **changes: Any)
         **told,
     )
     async with office.store.begin() as connection:
-        await logs.log(connection, [entry], now=office.clock.now() + timedelta(seconds=1))
+        await logs.log(connection, [entry], now=(since or office.clock.now()) + timedelta(seconds=1))
 
 
 async def shown(office: Office, integration_id: str) -> dict[str, Any]:
@@ -188,11 +190,11 @@ async def test_watching_by_command(office: Office, new_sqlite_url: str, tmp_path
         return done.stdout.decode()
 
     watched = await command("watch", mine, "--json")
-    await would(office, mine, "Lunch")
+    since = datetime.fromisoformat(json.loads(watched)["watching_since"])  # of a clock that goes on
+    await would(office, mine, "Lunch", since=since)
     told = await command("watching", mine)
     begun = await command("begin", mine, "--json")
 
-    assert json.loads(watched)["watching_since"]
     assert "1  <-  create" in told
     assert json.loads(begun)["active"]
 
