@@ -42,10 +42,8 @@ async def browser(office: Office) -> Browser:
     return Browser(client=office.client)
 
 
-async def would(
-    office: Office, integration_id: str, title: str, *, since: datetime | None = None, **changes: Any
-) -> None:
-    """An entry of what would have been done, a second later than the office's clock, or that moment."""
+async def would(office: Office, integration_id: str, title: str, **changes: Any) -> None:
+    """An entry of what would have been done."""
     told: dict[str, Any] = {
         "direction": Direction.TO_MY_CALENDAR,
         "action": LogAction.CREATE,
@@ -62,7 +60,7 @@ async def would(
         **told,
     )
     async with office.store.begin() as connection:
-        await logs.log(connection, [entry], now=(since or office.clock.now()) + timedelta(seconds=1))
+        await logs.log(connection, [entry], now=office.clock.now() + timedelta(seconds=1))
 
 
 async def shown(office: Office, integration_id: str) -> dict[str, Any]:
@@ -191,7 +189,8 @@ async def test_watching_by_command(office: Office, new_sqlite_url: str, tmp_path
 
     watched = await command("watch", mine, "--json")
     since = datetime.fromisoformat(json.loads(watched)["watching_since"])  # of a clock that goes on
-    await would(office, mine, "Lunch", since=since)
+    await office.clock.pass_time((since - office.clock.now()).total_seconds())
+    await would(office, mine, "Lunch")
     told = await command("watching", mine)
     begun = await command("begin", mine, "--json")
 
