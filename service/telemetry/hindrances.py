@@ -8,6 +8,10 @@ log = structlog.get_logger(__name__)
 
 
 def say_hindered(chore: str, error: Exception, **whose: str) -> None:
-    """One line with what may be told of the error: the text of ours, of any other its kind alone."""
-    reason = str(error) if isinstance(error, SyncError) else type(error).__name__
-    log.warning("keeper.hindered", chore=chore, reason=reason, **whose)
+    """One line about it."""
+    log.warning("keeper.hindered", chore=chore, reason=reason_of(error), **whose)
+
+
+def reason_of(error: Exception) -> str:
+    """What may be told of the error: the text of ours, of any other its kind alone."""
+    return str(error) if isinstance(error, SyncError) else type(error).__name__

@@ -54,6 +54,15 @@ async def ann_leaves_with_a_grant(company: Company) -> None:
     await office.parts.company_steps.round()
 
 
+async def ann_leaves_beside_her_own(company: Company) -> str:
+    """The same; the integration that she has made herself before."""
+    company.office.world.add_mailbox(email="private@fabrikam.example", provider="office365")
+    own = await company.office.connect("ann", email="private@fabrikam.example")
+    await company.connect()
+    await ann_leaves_with_a_grant(company)
+    return own
+
+
 @pytest.mark.parametrize("stage", ["chosen", "asked", "answered", "granted"])
 async def test_r54_who_leaves_while_their_company_connects_them_is_not_connected(
     company: Company, stage: str
@@ -120,11 +129,7 @@ async def test_r41_a_grant_that_came_for_somebody_ends_with_their_erasure(
     company: Company, stage: str
 ) -> None:
     """Used by nobody yet, or to be given back; the row that names it goes only when Cronofy was asked."""
-    office = company.office
-    office.world.add_mailbox(email="private@fabrikam.example", provider="office365")
-    own = await office.connect("ann", email="private@fabrikam.example")
-    await company.connect()
-    await ann_leaves_with_a_grant(company)
+    office, own = company.office, await ann_leaves_beside_her_own(company)
     async with office.store.begin() as connection:
         anns = company_people.c.user_id == "ann"
         await connection.execute(update(company_people).where(anns).values(stage=stage))
@@ -269,11 +274,7 @@ async def test_r41_all_is_erased_within_an_hour_though_cronofy_takes_no_grant_ba
     small: Company, moved_at: Collection[int] | None
 ) -> None:
     """Nor that which came for them meanwhile; who is told of it last waits no longer."""
-    office = small.office
-    office.world.add_mailbox(email="private@fabrikam.example", provider="office365")
-    own = await office.connect("ann", email="private@fabrikam.example")
-    await small.connect()
-    await ann_leaves_with_a_grant(small)
+    office, own = small.office, await ann_leaves_beside_her_own(small)
     anns = update(company_people).where(company_people.c.user_id == "ann")
     if moved_at is None:
         async with office.store.begin() as connection:

@@ -1,10 +1,12 @@
 """Between Cronofy's consent and *Link it*: whose calendar to whom, and nothing kept before (R45)."""
 
 import re
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from service.keeper import unanswered_consents
 from service.store.people.consents import MOST_BEGUN
@@ -146,6 +148,33 @@ async def test_tokens_that_nobody_takes_back_are_not_kept_for_ever(office: Offic
     await asked(office)
     office.wire.broken.add("POST /oauth/token/revoke")
     await office.clock.pass_time(600 + 3601)
+    await office.parts.consents.tidy()
+    assert await office.rows(consents) == []
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{"granted": "5"}, {"profile": "some"}, {"profile": ["some"]}, {"profile": {"profile_id": ["some"]}}],
+    ids=str,
+)
+async def test_r44_an_answer_that_cannot_be_read_hinders_no_other(
+    office: Office, damaged: dict[str, Any]
+) -> None:
+    """It is tried for an hour, and then it goes."""
+    await office.sign_in()
+    await asked(office)
+    if "granted" in damaged:
+        damaged = {"granted": office.tokens.seal_text(damaged["granted"])}
+    async with office.store.begin() as connection:
+        await connection.execute(update(consents).values(sub="acc_of_another", **damaged))
+    await office.clock.pass_time(1)
+    await asked(office)
+
+    await office.clock.pass_time(601)
+    await office.parts.consents.tidy()
+    assert not await is_granted(office)
+    assert [row["sub"] for row in await office.rows(consents)] == ["acc_of_another"]
+    await office.clock.pass_time(3601)
     await office.parts.consents.tidy()
     assert await office.rows(consents) == []
 

@@ -21,6 +21,7 @@ from service.store.integrations.listing import Owner
 from service.store.people import consents
 from service.store.people.consents import ConsentRow, ConsentStage
 from service.store.people.keys import new_key, print_of
+from service.telemetry.hindrances import reason_of
 from service.telemetry.logs import EventName
 
 CONSENT_SECONDS = 3600.0
@@ -221,8 +222,8 @@ class Consents:
         for row in late:
             try:
                 await self._part(row)
-            except SyncError as error:
-                log.warning(CONSENT_LEFT, consent=row.id, reason=str(error))
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it keeps no other
+                log.warning(CONSENT_LEFT, consent=row.id, reason=reason_of(error))
                 if row.expires_at < now - GIVING_BACK_SECONDS:
                     await self.refused(row)
 
