@@ -302,8 +302,8 @@ def lost_calendars(store: Store, look: Callable[[str], Awaitable[object]]) -> Ch
         for one in due:
             try:
                 await look(one)
-            except SyncError as error:
-                say_hindered("lost calendars", error)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the others are looked at
+                say_hindered("lost calendars", error, integration_id=one)
 
     return Chore(name="lost calendars", every=MINUTE_SECONDS, work=work)
 

@@ -180,6 +180,24 @@ async def test_r22_a_calendar_that_serves_again_is_noticed_within_the_hour(
     assert await office.unfinished("catch_up") == ["waiting"]
 
 
+async def test_r44_whatever_hinders_the_look_at_one_calendar_the_others_are_looked_at(office: Office) -> None:
+    """Each was noted as looked at before, and would wait for another hour."""
+    ids = [await office.finished(), await office.finished("u-22")]
+    async with office.store.begin() as connection:
+        for one in ids:
+            await change(connection, one, status="not_connected", reason="calendar_missing")
+    looked: list[str] = []
+
+    async def look(integration_id: str) -> None:
+        looked.append(integration_id)
+        raise ValueError(integration_id)
+
+    await office.clock.pass_time(3601)
+    await lost_calendars(office.store, look).work()
+
+    assert sorted(looked) == sorted(ids)
+
+
 async def test_r22_only_a_calendar_that_may_come_back_by_itself_is_looked_for(office: Office) -> None:
     """A withdrawn permission needs its owner; one account that does not answer keeps no other waiting."""
     ids = [await office.finished(), await office.finished("u-22"), await office.finished("u-33")]
