@@ -1,7 +1,10 @@
 """My Calendar in a real browser: by pointer, by keys, and all of it without script (G17, R49, R50)."""
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Self
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -85,6 +88,56 @@ async def _a_refused_move_returns(page: Page, block: Locator) -> None:
     assert before is not None
     assert after is not None
     assert (after["x"], after["height"]) == (before["x"], before["height"])
+
+
+async def test_r49_what_is_in_the_hand_stays_there_whatever_comes(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """A look that began before it was taken up shows what is new once it is let go."""
+    async with window(browser) as opened:
+        page, elsewhere = await opened.new_page(), await opened.new_page()
+        await page.goto(town.sign_in("u-held"))
+        await _added(page, town, "Held", at="10:00")
+        look = await HeldUp.on(page, f"**/my-calendar?week={DAY}", method="GET")
+        await look.came.wait()
+        await _added(elsewhere, town, "New", at="14:00")
+        block = page.locator(".block").filter(has_text="Held")
+        drop = await _taken_up(page, block, (40, 8), by=(0, 2 * await _hour(page)))
+        await look.let_through()
+        await page.evaluate("fetch(location.href).then(answer => answer.text())")
+        await drop()
+        await expect(page.get_by_role("status")).to_contain_text("Moved: Wednesday, 10 February 2027, 12:00")
+        await expect(page.locator(".block").filter(has_text="New")).to_be_visible()
+
+
+async def test_r49_moves_that_do_not_wait_for_each_other_are_all_made(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """Keys pressed as fast as fingers go, and taken up again before the server has answered."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        complaints = listening(page, town)
+        await page.goto(town.sign_in("u-quick"))
+        await _added(page, town, "Quick", at="10:00")
+        block = page.locator(".block").filter(has_text="Quick")
+        await block.get_by_role("link").focus()
+        await page.evaluate(
+            """() => { for (let each = 0; each < 4; each += 1) document.activeElement.dispatchEvent(
+                new KeyboardEvent("keydown", { key: "ArrowDown", altKey: true, bubbles: true })); }"""
+        )
+        await expect(block).to_contain_text("11:00 – 12:00")
+
+        moved = await HeldUp.on(page, "**/item/move?*", method="POST")
+        await _drag(page, block, (40, 8), by=(0, await _hour(page)))
+        await moved.came.wait()
+        drop = await _taken_up(page, block, (40, 8), by=(0, await _hour(page)))
+        await moved.let_through()
+        await expect(page.get_by_role("status")).to_contain_text("12:00 – 13:00")
+        await drop()
+        await expect(page.get_by_role("status")).to_contain_text("13:00 – 14:00")
+        await expect(block).to_contain_text("13:00 – 14:00")
+        await expect(block).not_to_have_class(re.compile("carried"))
+        assert complaints == []
 
 
 async def test_a_bar_of_the_month_is_moved_and_hours_are_walked_by_keys(
@@ -241,8 +294,49 @@ async def _overtaken(route: Route) -> None:
     await route.continue_(post_data=re.sub(r"version=\d+", "version=1", route.request.post_data or ""))
 
 
+class HeldUp:
+    """A request of the page on its way, until it is let through; those after it pass."""
+
+    def __init__(self, page: Page, method: str) -> None:
+        self._page, self._method = page, method
+        self.came, self._passed = asyncio.Event(), asyncio.Event()
+
+    @classmethod
+    async def on(cls, page: Page, address: str, *, method: str) -> Self:
+        """The next of that method to this address."""
+        held = cls(page, method)
+        await page.route(address, held._hold)
+        return held
+
+    async def _hold(self, route: Route) -> None:
+        if route.request.method == self._method and not self.came.is_set():
+            self.came.set()
+            await self._passed.wait()
+        await route.continue_()
+
+    async def let_through(self) -> None:
+        """Its answer has come whole."""
+        async with self._page.expect_response(lambda it: it.request.method == self._method) as answer:
+            self._passed.set()
+        await (await answer.value).finished()
+
+
+async def _added(page: Page, town: GuideAddresses, subject: str, *, at: str) -> None:
+    await page.goto(f"{town.product}/my-calendar/new?day={DAY}&at={at}&view=week")
+    await page.get_by_label("Subject").fill(subject)
+    await press(page, "Add")
+
+
 async def _drag(page: Page, what: Locator, at: tuple[float, float], *, by: tuple[float, float]) -> None:
     """With the pointer, in steps, as a hand does."""
+    drop = await _taken_up(page, what, at, by=by)
+    await drop()
+
+
+async def _taken_up(
+    page: Page, what: Locator, at: tuple[float, float], *, by: tuple[float, float]
+) -> Callable[[], Awaitable[None]]:
+    """It is carried so far; what is given back lets it go."""
     await what.scroll_into_view_if_needed()
     box = await what.bounding_box()
     assert box is not None
@@ -251,7 +345,7 @@ async def _drag(page: Page, what: Locator, at: tuple[float, float], *, by: tuple
     await page.mouse.down()
     await page.mouse.move(x + by[0] / 2, y + by[1] / 2, steps=4)
     await page.mouse.move(x + by[0], y + by[1], steps=4)
-    await page.mouse.up()
+    return page.mouse.up
 
 
 async def _hour(page: Page) -> float:

@@ -43,41 +43,56 @@ function undoing({ address, word }) {
   return form;
 }
 
+// What comes while something is in the hand is fetched again once it is let go.
+let overdue = false;
+
 async function refresh() {
-  const part = document.querySelector("[data-live][data-view]");
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.ok && !answer.redirected) replace(part, await answer.text());
+  if (!answer.ok || answer.redirected) return;
+  const text = await answer.text();
+  overdue = Boolean(held);
+  if (!overdue) replace(document.querySelector("[data-live][data-view]"), text);
 }
 
-// Moved or stretched; where it is refused it stands where it was.
-async function move(item, steps) {
-  const body = new URLSearchParams({
-    csrf_token: token(), version: item.dataset.version, ...steps });
-  try {
-    const answer = await fetch(`/my-calendar/item/move?key=${encodeURIComponent(item.dataset.key)}`, {
-      method: "POST", body, headers: { Accept: "application/json" } });
-    const said = await answer.json();
-    if (answer.ok) tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
-    else tell(texts.refused.replace("{why}", () => said.detail), true);
-    await refresh();
-  } catch {
-    tell(texts.unanswered, true);
-  }
+// Moved or stretched, one after another, each from where the last left it; refused, it stands where it was.
+let moves = Promise.resolve();
+
+function move(item, steps) {
+  return moves = moves.then(() => send(item, steps)).catch(() => tell(texts.unanswered, true));
+}
+
+async function send(item, steps) {
+  if (overdue) await refresh();
+  const { key } = item.dataset;
+  const { version } = (document.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? item).dataset;
+  const answer = await fetch(`/my-calendar/item/move?key=${encodeURIComponent(key)}`, {
+    method: "POST", headers: { Accept: "application/json" },
+    body: new URLSearchParams({ csrf_token: token(), version, ...steps }) });
+  const said = await answer.json();
+  if (answer.ok) tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
+  else tell(texts.refused.replace("{why}", () => said.detail), true);
+  await refresh();
 }
 
 // -- by pointer ---------------------------------------------------------------------------------
 
 let held = null;
 
+function hold(what) {
+  held = what;
+  document.body.toggleAttribute("data-held", Boolean(what));
+}
+
 document.addEventListener("pointerdown", (event) => {
   if (event.button || event.pointerType === "touch") return;
   const item = event.target.closest?.("[data-key]");
   const slot = event.target.closest?.(".slot");
-  if (item) held = { item, stretches: event.target.matches(".stretch"), x: event.clientX, y: event.clientY, from: dayAt(event) };
-  else if (slot) held = { column: slot.closest(".column"), x: event.clientX, y: event.clientY };
+  if (item) hold({ item, stretches: event.target.matches(".stretch"), x: event.clientX, y: event.clientY, from: dayAt(event) });
+  else if (slot) hold({ column: slot.closest(".column"), x: event.clientX, y: event.clientY });
 });
 
 document.addEventListener("pointermove", (event) => {
+  if (held && !event.buttons) drop();  // let go where this page does not see it
   if (!held || (!held.moving && Math.hypot(event.clientX - held.x, event.clientY - held.y) < 6)) return;
   if (!held.moving) begin();
   event.preventDefault();
@@ -99,16 +114,19 @@ function begin() {
 
 document.addEventListener("pointerup", async (event) => {
   const done = held;
-  held = null;
-  if (!done?.moving) return;
+  hold(null);
+  if (!done?.moving) return catchUp();
   addEventListener("click", forbid, { capture: true, once: true });
   setTimeout(() => removeEventListener("click", forbid, { capture: true }));
   if (done.column) return location.assign(done.address);
   const steps = stepsOf(done, event);
   mark(null);
   if (Object.values(steps).some(Boolean)) await move(done.item, steps);
-  putBack(done.item);
+  if (held?.item !== done.item) putBack(done.item);
+  catchUp();
 });
+
+function catchUp() { if (overdue && !held) refresh().catch(() => {}); }  // the next look tells of silence
 
 document.addEventListener("pointercancel", drop);
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") drop(); });
@@ -120,7 +138,8 @@ function drop() {
   if (held?.item) putBack(held.item);
   document.querySelector(".picked")?.remove();
   mark(null);
-  held = null;
+  hold(null);
+  catchUp();
 }
 
 function putBack(item) {

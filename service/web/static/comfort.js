@@ -9,10 +9,13 @@ function follow() {
   const live = [...document.querySelectorAll("[data-live]")];
   if (!live.length) return;
   setTimeout(async () => {
-    if (!document.hidden && !document.querySelector(".menu, .carried, .picked") && await look()) return;
+    if (!document.hidden && !busy() && await look()) return;
     follow();
   }, Math.min(...live.map((part) => Number(part.dataset.live))) * 1000);
 }
+
+// Nothing is taken out of a hand, nor a menu from under it.
+function busy() { return document.querySelector("[data-held], .menu, .carried, .picked"); }
 
 // Whether nobody need look again: the session has ended.
 async function look() {
@@ -21,7 +24,7 @@ async function look() {
     if (answer.status === 401) return tellOfTheEnd(), true;
     if (answer.ok && !answer.redirected) {
       const text = await answer.text();
-      for (const part of document.querySelectorAll("[data-live], [data-along]")) replace(part, text);
+      if (!busy()) for (const part of document.querySelectorAll("[data-live], [data-along]")) replace(part, text);
     }
     tellOfSilence(answer.status >= 500);
   } catch { tellOfSilence(true); }
