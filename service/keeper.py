@@ -49,6 +49,7 @@ FULL_ROUND_SECONDS = 1.0
 """Seconds from a round that was full to the next: however much is left, each round is short."""
 MORE = "more"
 """What the work of a chore returns after a full round."""
+BULK_REPLAYS = "bulk replays"
 REPLAY_STEPS_A_ROUND = 8
 """So that a keeper that is to stop need not finish what is very long."""
 CALENDAR_CHECKS_A_MINUTE = 10
@@ -194,9 +195,18 @@ def bulk_replays(store: Store) -> Chore:
             noted = await replays.noted(connection)
         going = [(DeadLetters(store, who=one.who), one.id) for one in noted]
         for _ in range(REPLAY_STEPS_A_ROUND):  # one of each after the other: none waits for a longer one
-            going = [(desk, bulk_id) for desk, bulk_id in going if await desk.send_on(bulk_id)]
+            going = [(desk, bulk_id) for desk, bulk_id in going if await _goes_on(desk, bulk_id)]
 
-    return Chore(name="bulk replays", every=2.0, work=work)
+    return Chore(name=BULK_REPLAYS, every=2.0, work=work)
+
+
+async def _goes_on(desk: DeadLetters, bulk_id: str) -> bool:
+    """What hinders one replay ends its turn in this round, and hinders no other."""
+    try:
+        return await desk.send_on(bulk_id)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the others are sent
+        say_hindered(BULK_REPLAYS, error, replay=bulk_id)
+        return False
 
 
 def delays(store: Store) -> Chore:

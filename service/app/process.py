@@ -233,7 +233,7 @@ class ProcessBuilder:
             instance_id=new_id(),
             prefetch=settings.prefetch,
             intake_size=settings.intake_size,
-            concurrency=settings.concurrency,
+            concurrency=settings.writes_at_once,
             retry_delays=settings.retry_delays,
             shutdown_grace=settings.shutdown_grace,
             takes_messages=takes_messages,

@@ -107,9 +107,9 @@ class CronofyGateway:
         path = "/v1/service_account_authorizations"
         await self._send(CronofyRequest(method="POST", path=path, account=sub, turn=turn, body=body))
 
-    async def revoke_grant(self, refresh_token: str) -> None:
-        """End an account's whole authorisation."""
-        await self._oauth.revoke(refresh_token)
+    async def revoke_grant(self, refresh_token: str, *, erase: bool = False) -> None:
+        """End an account's whole authorisation; ``erase``: its data are forgotten there, too (R41)."""
+        await self._oauth.revoke(refresh_token, erase=erase)
 
     async def refresh(self, refresh_token: str) -> TokenGrant:
         return await self._oauth.refresh(refresh_token)

@@ -30,7 +30,7 @@ IDLE_SECONDS = 30.0
 LONGEST_ANSWER_HEADER = 16 * 1024
 """Bytes of one line of an answer's head."""
 PROXY_SCHEMES = ("http", "https")
-ODD_IN_HOSTS = frozenset(" %\t\r\n")
+ODD_IN_NAMES = frozenset(" %\t\r\n")
 
 _Meanings = tuple[tuple[type[Exception], type[httpx.TransportError]], ...]
 _AFTERWARDS: _Meanings = (
@@ -198,7 +198,12 @@ def _is_http_proxy(address: str) -> bool:
         f"{known.user}{known.password}".encode("latin-1")
     except ValueError:
         return False
-    return known.scheme in PROXY_SCHEMES and bool(known.port) and bool(host) and not set(host) & ODD_IN_HOSTS
+    return known.scheme in PROXY_SCHEMES and bool(known.port) and _is_host(host)
+
+
+def _is_host(host: str) -> bool:
+    """A name, or an address, which alone may have a zone behind a per cent sign."""
+    return ":" in host or bool(host and not set(host) & ODD_IN_NAMES)
 
 
 @contextmanager

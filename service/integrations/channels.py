@@ -8,13 +8,14 @@ import structlog
 
 from contracts.calendar import Integration
 from contracts.cronofy import Channel
-from contracts.errors import GrantRefused, SyncError
+from contracts.errors import GrantRefused
 from contracts.ports import AccountCheck, Turn, Urgency
 from service.cronofy.gateway import CronofyGateway
 from service.store.engine.counting import HourlyCount
 from service.store.engine.store import Store
 from service.store.integrations import channels
 from service.store.integrations.listing import IntegrationView
+from service.telemetry.hindrances import reason_of
 from service.telemetry.logs import EventName
 
 CHANNEL_MISSING: EventName = "channel.missing"
@@ -48,8 +49,8 @@ class ChannelAudit:
         A channel through which a notice came proves itself: only accounts from which none has come for a day
         are asked, once in two days, some a minute, and after their daily read.
 
-        An account that cannot be asked now is asked in the next round; one whose grant is gone is
-        looked at, which makes it Not Connected (R22).
+        An account that cannot be asked now is asked again in two days, and keeps no other from its turn; one
+        whose grant is gone is looked at, which makes it Not Connected (R22).
         """
         async with self._store.begin() as connection:
             now = await self._store.now(connection)
@@ -64,8 +65,15 @@ class ChannelAudit:
         by_account = sorted(believed, key=lambda one: (one.integration.sub, one.integration.id))
         gone = 0
         for sub, mine in groupby(by_account, key=lambda one: one.integration.sub):
-            gone += await self._account(sub, list(mine))
+            gone += await self._guarded(sub, list(mine))
         return gone
+
+    async def _guarded(self, sub: str, mine: Sequence[IntegrationView]) -> int:
+        try:
+            return await self._account(sub, mine)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the others are asked
+            log.warning(CHANNEL_MISSING, integration_id=mine[0].integration.id, reason=reason_of(error))
+            return 0
 
     async def _account(self, sub: str, mine: Sequence[IntegrationView]) -> int:
         try:
@@ -75,9 +83,6 @@ class ChannelAudit:
             lost = [one for one in mine if not self._serves(present, one)]
         except GrantRefused:
             await self._look(one.integration for one in mine)
-            return 0
-        except SyncError as error:
-            log.warning(CHANNEL_MISSING, integration_id=mine[0].integration.id, reason=str(error))
             return 0
         for one in lost:
             log.warning(CHANNEL_MISSING, integration_id=one.integration.id, reason="Cronofy has it no longer")
@@ -99,5 +104,5 @@ class ChannelAudit:
         for one in integrations:
             try:
                 await self._looker.look(one.id, at_once=True)
-            except SyncError as error:
-                log.warning(CHANNEL_MISSING, integration_id=one.id, reason=str(error))
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the others are looked at
+                log.warning(CHANNEL_MISSING, integration_id=one.id, reason=reason_of(error))

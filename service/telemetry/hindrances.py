@@ -12,6 +12,11 @@ def say_hindered(chore: str, error: Exception, **whose: str) -> None:
     log.warning("keeper.hindered", chore=chore, reason=reason_of(error), **whose)
 
 
+def say_abandoned(error: Exception, **whose: str) -> None:
+    """A grant that nobody needs lives on: who could end it is asked no more."""
+    log.warning("grant.abandoned", reason=reason_of(error), **whose)
+
+
 def reason_of(error: Exception) -> str:
     """What may be told of the error: the text of ours, of any other its kind alone."""
     return str(error) if isinstance(error, SyncError) else type(error).__name__

@@ -59,7 +59,7 @@ EventName = Literal[
     "relay.refused",  # a notice was not taken: the status it was answered with, and why
     "consent.left",  # Cronofy could not be asked to forget what nobody confirmed; it is asked again
     "authorisation.left",  # a deleted integration's account may still be open to us: refused, or no answer
-    "grant.abandoned",  # what came for a company's person cannot be read: Cronofy is not asked to end it
+    "grant.abandoned",  # what nobody needs cannot be read, or was asked to end for an hour: it may live on
     "channel.missing",  # Cronofy's notices for an integration could not be asked for; the keeper asks again
     "texts.forgotten",  # what a person's deleted items said was blanked: how many items, who did it
     "record.not_genuine",  # a record of removal was changed since it was signed: which, why

@@ -1,10 +1,7 @@
 """My Calendar in a real browser: by pointer, by keys, and all of it without script (G17, R49, R50)."""
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Self
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -22,6 +19,7 @@ from tests.support.guide import (
     set_up,
     window,
 )
+from tests.support.hands import column, drag, hour
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.says("a sign-in token")
@@ -39,7 +37,7 @@ async def test_r49_an_appointment_is_drawn_moved_and_stretched(
         await page.goto(town.sign_in("u-drawn"))
         await page.goto(f"{town.product}/my-calendar?week={DAY}")
         wednesday = page.locator(f'.column[data-day="{DAY}"]')
-        await _drag(page, wednesday.locator('[data-hour="10"]'), (40, 5), by=(0, 1.3 * await _hour(page)))
+        await drag(page, wednesday.locator('[data-hour="10"]'), (40, 5), by=(0, 1.3 * await hour(page)))
         await expect(page.get_by_label("Start time")).to_have_value("10:00")
         await expect(page.get_by_label("End time")).to_have_value("11:30")
         await expect(page.get_by_label("Subject")).to_be_focused()
@@ -48,14 +46,14 @@ async def test_r49_an_appointment_is_drawn_moved_and_stretched(
         block = page.locator(".block").filter(has_text="Drawn")
         await expect(block).to_contain_text("10:00 – 11:30")
 
-        await _drag(page, block, (40, 8), by=(await _column(page), await _hour(page)))
+        await drag(page, block, (40, 8), by=(await column(page), await hour(page)))
         await expect(page.get_by_role("status")).to_contain_text(
             "Moved: Thursday, 11 February 2027, 11:00 – 12:30"
         )
         thursday = page.locator(f'.column[data-day="{DAY + timedelta(days=1)}"] .block')
         await expect(thursday).to_contain_text("11:00 – 12:30")
 
-        await _drag(page, block.locator(".stretch"), (4, 4), by=(0, -0.5 * await _hour(page)))
+        await drag(page, block.locator(".stretch"), (4, 4), by=(0, -0.5 * await hour(page)))
         await expect(block).to_contain_text("11:00 – 12:00")
 
         await _a_refused_move_returns(page, block)
@@ -79,7 +77,7 @@ async def test_r49_an_appointment_is_drawn_moved_and_stretched(
 async def _a_refused_move_returns(page: Page, block: Locator) -> None:
     before = await block.bounding_box()
     await page.route("**/item/move?*", _overtaken)
-    await _drag(page, block, (40, 8), by=(0, 2 * await _hour(page)))
+    await drag(page, block, (40, 8), by=(0, 2 * await hour(page)))
     await expect(page.get_by_role("alert")).to_contain_text("It was not moved. It was changed meanwhile")
     await page.unroute("**/item/move?*")
     await expect(block).not_to_have_class(re.compile("carried"))
@@ -88,56 +86,6 @@ async def _a_refused_move_returns(page: Page, block: Locator) -> None:
     assert before is not None
     assert after is not None
     assert (after["x"], after["height"]) == (before["x"], before["height"])
-
-
-async def test_r49_what_is_in_the_hand_stays_there_whatever_comes(
-    town: GuideAddresses, browser: Browser
-) -> None:
-    """A look that began before it was taken up shows what is new once it is let go."""
-    async with window(browser) as opened:
-        page, elsewhere = await opened.new_page(), await opened.new_page()
-        await page.goto(town.sign_in("u-held"))
-        await _added(page, town, "Held", at="10:00")
-        look = await HeldUp.on(page, f"**/my-calendar?week={DAY}", method="GET")
-        await look.came.wait()
-        await _added(elsewhere, town, "New", at="14:00")
-        block = page.locator(".block").filter(has_text="Held")
-        drop = await _taken_up(page, block, (40, 8), by=(0, 2 * await _hour(page)))
-        await look.let_through()
-        await page.evaluate("fetch(location.href).then(answer => answer.text())")
-        await drop()
-        await expect(page.get_by_role("status")).to_contain_text("Moved: Wednesday, 10 February 2027, 12:00")
-        await expect(page.locator(".block").filter(has_text="New")).to_be_visible()
-
-
-async def test_r49_moves_that_do_not_wait_for_each_other_are_all_made(
-    town: GuideAddresses, browser: Browser
-) -> None:
-    """Keys pressed as fast as fingers go, and taken up again before the server has answered."""
-    async with window(browser) as opened:
-        page = await opened.new_page()
-        complaints = listening(page, town)
-        await page.goto(town.sign_in("u-quick"))
-        await _added(page, town, "Quick", at="10:00")
-        block = page.locator(".block").filter(has_text="Quick")
-        await block.get_by_role("link").focus()
-        await page.evaluate(
-            """() => { for (let each = 0; each < 4; each += 1) document.activeElement.dispatchEvent(
-                new KeyboardEvent("keydown", { key: "ArrowDown", altKey: true, bubbles: true })); }"""
-        )
-        await expect(block).to_contain_text("11:00 – 12:00")
-
-        moved = await HeldUp.on(page, "**/item/move?*", method="POST")
-        await _drag(page, block, (40, 8), by=(0, await _hour(page)))
-        await moved.came.wait()
-        drop = await _taken_up(page, block, (40, 8), by=(0, await _hour(page)))
-        await moved.let_through()
-        await expect(page.get_by_role("status")).to_contain_text("12:00 – 13:00")
-        await drop()
-        await expect(page.get_by_role("status")).to_contain_text("13:00 – 14:00")
-        await expect(block).to_contain_text("13:00 – 14:00")
-        await expect(block).not_to_have_class(re.compile("carried"))
-        assert complaints == []
 
 
 async def test_a_bar_of_the_month_is_moved_and_hours_are_walked_by_keys(
@@ -163,7 +111,7 @@ async def test_a_bar_of_the_month_is_moved_and_hours_are_walked_by_keys(
         start = await bar.bounding_box()
         assert target is not None
         assert start is not None
-        await _drag(page, bar, (30, 6), by=(target["x"] - start["x"], target["y"] - start["y"] + 20))
+        await drag(page, bar, (30, 6), by=(target["x"] - start["x"], target["y"] - start["y"] + 20))
         await expect(page.get_by_role("status")).to_have_text("Moved: Tuesday, 16 February 2027Undo")
         await expect(page.locator('td[data-day="2027-02-17"] .item')).to_have_attribute("title", "Fair")
         await page.reload()
@@ -292,65 +240,3 @@ async def test_a_lost_server_is_told_and_a_found_one_too(town: GuideAddresses, b
 async def _overtaken(route: Route) -> None:
     """Let it come as from a page that was opened before the last changes."""
     await route.continue_(post_data=re.sub(r"version=\d+", "version=1", route.request.post_data or ""))
-
-
-class HeldUp:
-    """A request of the page on its way, until it is let through; those after it pass."""
-
-    def __init__(self, page: Page, method: str) -> None:
-        self._page, self._method = page, method
-        self.came, self._passed = asyncio.Event(), asyncio.Event()
-
-    @classmethod
-    async def on(cls, page: Page, address: str, *, method: str) -> Self:
-        """The next of that method to this address."""
-        held = cls(page, method)
-        await page.route(address, held._hold)
-        return held
-
-    async def _hold(self, route: Route) -> None:
-        if route.request.method == self._method and not self.came.is_set():
-            self.came.set()
-            await self._passed.wait()
-        await route.continue_()
-
-    async def let_through(self) -> None:
-        """Its answer has come whole."""
-        async with self._page.expect_response(lambda it: it.request.method == self._method) as answer:
-            self._passed.set()
-        await (await answer.value).finished()
-
-
-async def _added(page: Page, town: GuideAddresses, subject: str, *, at: str) -> None:
-    await page.goto(f"{town.product}/my-calendar/new?day={DAY}&at={at}&view=week")
-    await page.get_by_label("Subject").fill(subject)
-    await press(page, "Add")
-
-
-async def _drag(page: Page, what: Locator, at: tuple[float, float], *, by: tuple[float, float]) -> None:
-    """With the pointer, in steps, as a hand does."""
-    drop = await _taken_up(page, what, at, by=by)
-    await drop()
-
-
-async def _taken_up(
-    page: Page, what: Locator, at: tuple[float, float], *, by: tuple[float, float]
-) -> Callable[[], Awaitable[None]]:
-    """It is carried so far; what is given back lets it go."""
-    await what.scroll_into_view_if_needed()
-    box = await what.bounding_box()
-    assert box is not None
-    x, y = box["x"] + at[0], box["y"] + at[1]
-    await page.mouse.move(x, y)
-    await page.mouse.down()
-    await page.mouse.move(x + by[0] / 2, y + by[1] / 2, steps=4)
-    await page.mouse.move(x + by[0], y + by[1], steps=4)
-    return page.mouse.up
-
-
-async def _hour(page: Page) -> float:
-    return float(await page.locator(".slot").first.evaluate("slot => slot.offsetHeight"))
-
-
-async def _column(page: Page) -> float:
-    return float(await page.locator(".column").first.evaluate("column => column.offsetWidth"))

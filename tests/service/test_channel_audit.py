@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from structlog.testing import capture_logs
+
 from service.integrations.channels import ChannelAudit
 from service.keeper import lost_channels
 from service.store.engine.ids import new_id
@@ -39,6 +41,25 @@ async def test_a_channel_that_cronofy_has_stays(office: Office) -> None:
 
     assert await channel_of(office, integration_id) == before
     assert _asked(office) == ["GET /v1/channels"]
+
+
+async def test_r44_whatever_hinders_the_look_at_one_account_the_others_are_looked_at(office: Office) -> None:
+    """All were noted as asked before, and would wait for two days."""
+    office.world.add_mailbox(email="other@example.com", provider="google")
+    ids = [await office.finished(), await office.connect("u-22", email="other@example.com")]
+    await office.finish(ids[1], "u-22")
+
+    def address(integration_id: str) -> str:
+        raise ValueError(integration_id)
+
+    await office.clock.pass_time(DAY + 1)
+    audit = ChannelAudit(
+        store=office.store, gateway=office.gateway, looker=office.parts.looker, callback_address=address
+    )
+    with capture_logs() as lines:
+        assert await audit() == 0
+    missing = [line["integration_id"] for line in lines if line["event"] == "channel.missing"]
+    assert sorted(missing) == sorted(ids)
 
 
 async def test_a_channel_that_is_gone_is_made_anew(office: Office) -> None:

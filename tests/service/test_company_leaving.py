@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import insert, update
 from structlog.testing import capture_logs
 
+from contracts.cronofy_accounts import TokenGrant
 from contracts.errors import Unavailable
 from service.integrations.companies.giving_back import GrantsReturned
-from service.integrations.companies.standing import GRANT_ABANDONED, PeoplesStanding
+from service.integrations.companies.standing import PeoplesStanding
 from service.integrations.leavers.leaving import BY_MESSAGE, Leaver, Leaving, end_integrations
 from service.store.engine.store import Store
 from service.store.integrations.integrations import load
@@ -208,6 +209,27 @@ async def erasing_with_a_grant(company: Company, **grant: Any) -> None:
         await office.clock.pass_time(1)
 
 
+async def test_r41_a_grant_of_an_account_that_is_being_erased_ends_with_what_cronofy_keeps(
+    small: Company,
+) -> None:
+    """The same account came for the company, too; who erases it still asks with its tokens."""
+    office = small.office
+    await erasing_with_a_grant(small)
+    (sub,) = [row["sub"] for row in await office.rows(integrations) if row["user_id"] == "eve"]
+    token = await office.tokens.refresh_token(sub)
+    office.wire.broken.add(REVOCATION)
+    assert await office.parts.erasure.round() == 2
+    office.wire.broken.clear()
+
+    returning = GrantsReturned(store=office.store, gateway=office.gateway, keeper=office.tokens)
+    await returning.give_back(TokenGrant(access_token="", refresh_token=token, expires_in=0, sub=sub))
+
+    (eves,) = [one for one in office.world.accounts.values() if "private-eve@" in str(one.email)]
+    assert (eves.revoked, eves.erased) == (True, True)
+    assert await office.tokens.refresh_token(sub) == token
+    assert await office.parts.erasure.round() == 0
+
+
 async def test_company_grant_outlives_a_store_that_does_not_answer(small: Company) -> None:
     """At the last of many tries, too: nobody was asked yet whether it is used."""
     office = small.office
@@ -266,7 +288,7 @@ async def test_r41_a_grant_that_no_key_opens_waits_for_its_key_for_half_an_hour(
         assert await small.office.parts.erasure.round() == 0
     assert await small.stages() == {}
     assert ["ENCRYPTION_KEYS" in line["reason"] for line in waiting if line["event"] == HINDERED] == [True]
-    assert [line["person_id"] for line in ending if line["event"] == GRANT_ABANDONED] == ["id-ann"]
+    assert [line["person_id"] for line in ending if line["event"] == "grant.abandoned"] == ["id-ann"]
 
 
 @pytest.mark.parametrize("moved_at", [None, [], [0], [29], [29, 45], range(60)], ids=lambda at: f"moved {at}")

@@ -328,6 +328,8 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
         ("http://proxy.corp:3128", "http://proxy.corp:3128"),
         ("proxy.corp:3128", "http://proxy.corp:3128"),
         ("https://proxy.corp", "https://proxy.corp"),
+        ("http://[fe80::1%25eth0]:3128", "http://[fe80::1%25eth0]:3128"),
+        ("http://[::1]:3128", "http://[::1]:3128"),
         ("", None),
     ],
 )
@@ -355,6 +357,7 @@ def test_a_proxy_is_understood_as_people_write_it(
         "http://a..b:1",
         f"http://{'a' * 300}:1",
         "http://pro%20xy:3128",
+        "http://[fe80::1",
         "http://b\u20aczahler@proxy:3128",
     ],
 )

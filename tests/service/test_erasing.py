@@ -1,6 +1,7 @@
 """Whoever asks to be forgotten is, and the last one who leaves takes the authorisation along (R41)."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from contracts.envelope import IntegrationChanged, decode
 from handlers.undoing.recorded import ChangedSide, ChangeKind, RunChange
 from service.keeper import erasing, lost_calendars
 from service.store.engine.ids import new_id
+from service.store.integrations.integrations import change
 from service.store.links import run_changes
 from service.store.tables import (
     credentials,
@@ -128,6 +130,19 @@ async def test_r41_an_account_that_does_not_answer_is_erased_all_the_same(ann: T
         await ann.home.erasure.round()
 
     assert len(await ann.rows(credentials)) == 1
+    assert [text for text in SECRETS if text in await _kept(ann)] == []
+
+
+async def test_r44_what_cannot_be_read_of_one_hinders_the_erasure_of_no_other(ann: TwoPeopleWithRuns) -> None:
+    await _grown(ann)
+    await _asked(ann)
+    bob = ann.people.integrations["bob"]
+    async with ann.home.store.begin() as connection:
+        before = await ann.home.store.moment(connection) - timedelta(hours=1)
+        await change(connection, bob, status="of a later version", erasing_since=before)
+
+    assert await ann.home.erasure.round() == 1
+
     assert [text for text in SECRETS if text in await _kept(ann)] == []
 
 

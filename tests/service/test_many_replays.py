@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, insert, select
+from structlog.testing import capture_logs
 
 from contracts.messages import QUEUE_OUTBOUND
 from service.keeper import bulk_replays
@@ -16,6 +17,7 @@ from service.store.messages import replays
 from service.store.messages.burying import NewDeadLetter, bury
 from service.store.messages.dead_letters import REPLAY_ON_ITS_WAY_SECONDS
 from service.store.messages.replays import BulkReplay
+from service.store.tables import bulk_replays as bulk_rows
 from service.store.tables import dead_letter_acts, outbox
 from tests.support.knobs import examples
 
@@ -96,6 +98,19 @@ async def test_more_than_a_thousand_are_noted_and_sent_on_by_any_keeper(store: S
     given = await moments(store)
     assert max(given) - min(given) >= MANY / 100 - 1
     assert {row["who"] for row in await acts(store)} == {"olga"}
+
+
+async def test_r44_a_replay_that_cannot_be_read_hinders_no_other(store: Store) -> None:
+    desk = await buried(store, MANY)
+    await desk.hand_over(LetterFilter())
+    async with store.begin() as connection:
+        row = (await connection.execute(select(bulk_rows))).mappings().one()
+        damaged = {**row, "id": "0", "tenant_id": "other", "matching": {"reason": 5}}
+        await connection.execute(insert(bulk_rows).values(**damaged))
+    with capture_logs() as lines:
+        await bulk_replays(store).work()
+    assert (await desk.progress()).waiting > 0
+    assert [line["replay"] for line in lines if line["event"] == "keeper.hindered"] == ["0"]
 
 
 async def test_what_is_noted_can_be_stopped(store: Store) -> None:

@@ -1,13 +1,18 @@
 """Between Cronofy's consent and *Link it*: whose calendar to whom, and nothing kept before (R45)."""
 
 import re
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
+from contracts.cronofy_accounts import TokenGrant
+from service.integrations.linking.consents import ConsentHolder, Consents
+from service.integrations.ownership import Person
 from service.keeper import unanswered_consents
 from service.store.people.consents import MOST_BEGUN
 from service.store.tables import consents, credentials, integrations
@@ -149,7 +154,60 @@ async def test_tokens_that_nobody_takes_back_are_not_kept_for_ever(office: Offic
     office.wire.broken.add("POST /oauth/token/revoke")
     await office.clock.pass_time(600 + 3601)
     await office.parts.consents.tidy()
+    assert len(await office.rows(consents)) == 1, "the keeper came late: its first try is not the last"
+    await office.clock.pass_time(3601)
+    with capture_logs() as lines:
+        await office.parts.consents.tidy()
     assert await office.rows(consents) == []
+    assert "grant.abandoned" in [line["event"] for line in lines]
+
+
+async def test_r45_a_permission_is_not_taken_back_while_it_is_being_linked(office: Office) -> None:
+    """*Link it* in the last second, and the keeper comes before the integration is there."""
+    await office.sign_in()
+    await asked(office)
+    (row,) = await office.rows(consents)
+    await office.clock.pass_time(599)
+
+    async def slowly(_person: Person, _grant: TokenGrant) -> str:
+        await office.clock.pass_time(60)
+        await office.parts.consents.tidy()
+        return "made"
+
+    here = Consents(
+        store=office.store,
+        gateway=office.gateway,
+        keeper=office.tokens,
+        link=slowly,
+        asking=lambda _owner: nullcontext(),
+        redirect_uri="https://vorex.test/back",
+    )
+    assert await here.link(row["id"], ConsentHolder(session_id=row["session_id"])) == "made"
+    assert await is_granted(office)
+
+
+async def test_what_was_being_linked_when_its_process_died_is_taken_back(office: Office) -> None:
+    await office.sign_in()
+    await asked(office)
+    async with office.store.begin() as connection:
+        now = await office.store.now(connection)
+        await connection.execute(update(consents).values(stage="linking", expires_at=now + 300))
+    await office.clock.pass_time(301)
+    await office.parts.consents.tidy()
+    assert not await is_granted(office)
+
+
+async def test_r41_a_permission_of_whoever_is_being_erased_is_given_back_with_what_cronofy_keeps(
+    office: Office,
+) -> None:
+    await office.finished()
+    (row,) = await office.rows(integrations)
+    await office.sign_in("u-22")
+    question = await asked(office)
+    await office.parts.erasure.begin(row["sub"])
+    await office.answered(question, "leave")
+    (profile,) = office.world.profiles(EMAIL)
+    assert (profile.account.revoked, profile.account.erased) == (True, True)
 
 
 @pytest.mark.parametrize(

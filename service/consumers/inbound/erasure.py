@@ -16,7 +16,7 @@ from service.integrations.companies.standing import PeoplesStanding
 from service.integrations.facts import tell_change
 from service.store.engine.store import Store
 from service.store.integrations import grants
-from service.store.integrations.integrations import change, integration_of, standing
+from service.store.integrations.integrations import change, integration_of, load, standing
 from service.store.items import items
 from service.store.links import erasing, tombstones
 from service.store.people import company_people
@@ -84,12 +84,14 @@ class Erasure:
         transactions = iter(range(TRANSACTIONS_A_ROUND))
         return len(due) - sum([await self._guarded(each, since, transactions) for each, since in due])
 
-    async def _guarded(self, integration: Integration, since: datetime, transactions: Iterator[int]) -> bool:
+    async def _guarded(self, integration_id: str, since: datetime, transactions: Iterator[int]) -> bool:
         """Whether it is erased; what hinders one hinders no other (R44)."""
         try:
+            async with self._store.read() as connection:
+                (integration,) = (await load(connection, [integration_id])).values()
             return await self._erase(integration, since, transactions)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the others are erased
-            say_hindered(ERASING_CHORE, error, integration_id=integration.id)
+            say_hindered(ERASING_CHORE, error, integration_id=integration_id)
             return False
 
     async def _erase(self, integration: Integration, since: datetime, transactions: Iterator[int]) -> bool:

@@ -25,10 +25,13 @@ class GrantsReturned:
         """
         if grant.sub is None or await self._is_used(grant.sub):
             return
+        async with self._store.read() as connection:
+            erasing = await grants.is_erasing(connection, grant.sub)
         if grant.refresh_token is not None:
             with suppress(Permanent if patient else SyncError):
-                await self._gateway.revoke_grant(grant.refresh_token)
-        await self._keeper.forget(grant.sub)
+                await self._gateway.revoke_grant(grant.refresh_token, erase=erasing)
+        if not erasing:  # who erases the account still asks with its tokens
+            await self._keeper.forget(grant.sub)
 
     async def end_domain(self, sub: str, tenant_id: str) -> None:
         """End the grant of a domain that the tenant has replaced by another."""

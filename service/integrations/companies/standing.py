@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import structlog
-
 from contracts.cronofy_accounts import Profile, TokenGrant
 from contracts.errors import SyncError
 from contracts.ports import GrantKeeper
@@ -12,9 +10,7 @@ from service.store.engine.store import Store
 from service.store.people import company_people
 from service.store.people.company_people import CompanyPerson
 from service.store.tables.company_stages import PersonStage
-from service.telemetry.logs import EventName
-
-log = structlog.get_logger(__name__)
+from service.telemetry.hindrances import say_abandoned
 
 MOST_ATTEMPTS = 3
 """How often a person is asked for, or a step is tried, before it is said to have failed."""
@@ -22,7 +18,6 @@ MOST_TRIES = 10
 """How often a step is tried that Cronofy does not answer."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 10.0, 600.0
 _MOST_DOUBLINGS = 10
-GRANT_ABANDONED: EventName = "grant.abandoned"
 
 
 class PeoplesStanding:
@@ -100,7 +95,7 @@ class PeoplesStanding:
         except SyncError as error:
             if patient:
                 raise
-            log.warning(GRANT_ABANDONED, person_id=person.id, reason=str(error))
+            say_abandoned(error, person_id=person.id)
             return None
 
 

@@ -21,15 +21,17 @@ from service.store.integrations.listing import Owner
 from service.store.people import consents
 from service.store.people.consents import ConsentRow, ConsentStage
 from service.store.people.keys import new_key, print_of
-from service.telemetry.hindrances import reason_of
+from service.telemetry.hindrances import reason_of, say_abandoned
 from service.telemetry.logs import EventName
 
 CONSENT_SECONDS = 3600.0
 """For so long a person may stay at Cronofy."""
 QUESTION_SECONDS = 600.0
 """For so long *Link it* may be pressed."""
+LINKING_SECONDS = 300.0
+"""Behind *Link it*: an integration may be on its way for so long, and its permission is taken from nobody."""
 GIVING_BACK_SECONDS = 3600.0
-"""For so long Cronofy is asked to forget what was not linked; then the tokens go without a word."""
+"""For so long from its first try the keeper asks Cronofy to forget what was not linked; then tokens go."""
 CONSENTS_A_ROUND = 50
 CONSENT_LEFT: EventName = "consent.left"
 _PROFILE_NAMES = ("profile_id", "profile_name", "provider_name", "provider_service")
@@ -221,11 +223,21 @@ class Consents:
             late = await consents.expired(connection, now=now, limit=CONSENTS_A_ROUND)
         for row in late:
             try:
-                await self._part(row)
+                if await self._is_leaving(row, now):
+                    await self._part(row)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it keeps no other
                 log.warning(CONSENT_LEFT, consent=row.id, reason=reason_of(error))
-                if row.expires_at < now - GIVING_BACK_SECONDS:
+                if row.stage == ConsentStage.LEAVING and row.expires_at < now - GIVING_BACK_SECONDS:
+                    say_abandoned(error, consent=row.id)
                     await self.refused(row)
+
+    async def _is_leaving(self, row: ConsentRow, now: float) -> bool:
+        """From its first try on, however late the keeper came; False where another took it meanwhile."""
+        if row.stage == ConsentStage.LEAVING:
+            return True
+        async with self._store.begin() as connection:
+            before = ConsentStage(row.stage)
+            return await consents.advance(connection, row.id, before, ConsentStage.LEAVING, expires_at=now)
 
     async def _answered(self, consent_id: str, holder: ConsentHolder, answer: ConsentStage) -> ConsentRow:
         async with self._store.begin() as connection:
@@ -234,8 +246,8 @@ class Consents:
             held = row is not None and holder.holds(row)
             if row is None or not held:
                 raise Unknown("There is no such question, or it was answered before.")
-            ends = {"expires_at": now} if answer is ConsentStage.DECLINED else {}
-            if not await consents.advance(connection, row.id, ConsentStage.GRANTED, answer, **ends):
+            until = now if answer is ConsentStage.DECLINED else now + LINKING_SECONDS
+            if not await consents.advance(connection, row.id, ConsentStage.GRANTED, answer, expires_at=until):
                 raise Unknown("There is no such question, or it was answered before.")
         return row
 
@@ -246,10 +258,11 @@ class Consents:
                 now = await self._store.now(connection)
                 asked = await consents.waits_for(connection, row.sub, but=row.id, now=now)
                 used = await grants.uses_account(connection, row.sub)
+                erased = await grants.is_erasing(connection, row.sub)
                 profile_id = row.profile["profile_id"]
                 profile_used = await grants.uses_profile(connection, row.sub, profile_id, but=())
             if not asked and not used:
-                await self._gateway.revoke_grant(self._grant(row).refresh_token or "")
+                await self._gateway.revoke_grant(self._grant(row).refresh_token or "", erase=erased)
             elif not asked and not profile_used:
                 await self._gateway.revoke_profile(row.sub, profile_id)
         await self.refused(row)

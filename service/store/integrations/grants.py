@@ -74,6 +74,12 @@ async def uses_account(connection: AsyncConnection, sub: str, *, but: Sequence[s
     return found is not None
 
 
+async def is_erasing(connection: AsyncConnection, sub: str) -> bool:
+    """Whether that account's owner asked to be forgotten, and is not erased yet (R41)."""
+    mine = (integrations.c.sub == sub, integrations.c.erasing_since.is_not(None))
+    return await connection.scalar(select(integrations.c.id).where(*mine).limit(1)) is not None
+
+
 async def erase_unused(connection: AsyncConnection, sub: str) -> None:
     """Erase the account's tokens, unless an integration lives on them."""
     used = select(integrations.c.id).where(integrations.c.sub == sub, integrations.c.erased_at.is_(None))

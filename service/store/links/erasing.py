@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.calendar import Integration, ItemRef
 from service.store.engine.sets import among
 from service.store.integrations import held_imports
-from service.store.integrations.integrations import change, integration_of
+from service.store.integrations.integrations import change
 from service.store.links import agreement, watched
 from service.store.links import run_changes as run_changes_of
 from service.store.questions import absences, questions
@@ -28,11 +28,12 @@ from service.store.tables import (
 ACCOUNTS_A_ROUND = 100
 
 
-async def due(connection: AsyncConnection) -> Sequence[tuple[Integration, datetime]]:
+async def due(connection: AsyncConnection) -> Sequence[tuple[str, datetime]]:
     """Integrations that are being erased, those first that were asked for first, each with since when."""
-    query = select(integrations).where(integrations.c.erasing_since.is_not(None))
-    rows = await connection.execute(query.order_by(integrations.c.erasing_since).limit(ACCOUNTS_A_ROUND))
-    return [(integration_of(row), row["erasing_since"]) for row in rows.mappings()]
+    table = integrations.c
+    query = select(table.id, table.erasing_since).where(table.erasing_since.is_not(None))
+    rows = await connection.execute(query.order_by(table.erasing_since).limit(ACCOUNTS_A_ROUND))
+    return [(row.id, row.erasing_since) for row in rows]
 
 
 async def lock(connection: AsyncConnection, integration: Integration) -> None:

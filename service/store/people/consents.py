@@ -22,6 +22,8 @@ class ConsentStage(StrEnum):
     GRANTED = "granted"
     LINKING = "linking"
     DECLINED = "declined"
+    LEAVING = "leaving"
+    """The keeper has Cronofy asked to forget it, since ``expires_at``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

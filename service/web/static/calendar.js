@@ -47,31 +47,59 @@ function undoing({ address, word }) {
 let overdue = false;
 
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return;
-  const text = await answer.text();
-  overdue = Boolean(held);
-  if (!overdue) replace(document.querySelector("[data-live][data-view]"), text);
+  const page = await pageNow();
+  const carried = [...document.querySelectorAll(".carried")];
+  overdue = Boolean(held) || carried.some(({ dataset }) => waiting.has(dataset.key));
+  if (overdue) return;
+  carried.forEach(putBack);
+  page.show();
 }
 
-// Moved or stretched, one after another, each from where the last left it; refused, it stands where it was.
-let moves = Promise.resolve();
+// Moved or stretched. Steps that come while others are under way wait, and those of one appointment go together.
+const PAUSE = 250;
+const waiting = new Map(), became = new Map();
+let sending = null;
 
-function move(item, steps) {
-  return moves = moves.then(() => send(item, steps)).catch(() => tell(texts.unanswered, true));
+function move({ dataset: { key, version } }, steps) {
+  const next = waiting.get(key) ?? { version, steps: {} };
+  for (const [name, by] of Object.entries(steps)) next.steps[name] = (next.steps[name] ?? 0) + by;
+  waiting.set(key, next);
+  sending ??= sendAll().catch(() => giveUp()).finally(() => { sending = null; settle(); });
 }
 
-async function send(item, steps) {
-  if (overdue) await refresh();
-  const { key } = item.dataset;
-  const { version } = (document.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? item).dataset;
+async function sendAll() {
+  while (waiting.size) {
+    const pause = new Promise((resolve) => { setTimeout(resolve, PAUSE); });
+    const [[key, next]] = waiting;
+    waiting.delete(key);
+    await send(key, next);
+    await refresh().catch(() => { overdue = true; });
+    await pause;
+  }
+}
+
+// From what the person saw, or what their own last move made of it: nobody else's change is overwritten.
+async function send(key, { version, steps }) {
+  while (became.has(`${key} ${version}`)) version = became.get(`${key} ${version}`);
   const answer = await fetch(`/my-calendar/item/move?key=${encodeURIComponent(key)}`, {
-    method: "POST", headers: { Accept: "application/json" },
+    method: "POST", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE),
     body: new URLSearchParams({ csrf_token: token(), version, ...steps }) });
   const said = await answer.json();
-  if (answer.ok) tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
-  else tell(texts.refused.replace("{why}", () => said.detail), true);
-  await refresh();
+  if (!answer.ok) return tell(texts.refused.replace("{why}", () => said.detail), true);
+  became.set(`${key} ${version}`, said.version);
+  tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
+}
+
+function giveUp() {
+  waiting.clear();
+  tell(texts.unanswered, true);
+}
+
+// Where nothing is under way all stands where the server last said.
+function settle() {
+  if (sending) return;
+  for (const one of document.querySelectorAll(".carried")) if (one !== held?.item) putBack(one);
+  if (overdue && !held) refresh().catch(() => {});  // the next look tells of silence
 }
 
 // -- by pointer ---------------------------------------------------------------------------------
@@ -88,7 +116,10 @@ document.addEventListener("pointerdown", (event) => {
   const item = event.target.closest?.("[data-key]");
   const slot = event.target.closest?.(".slot");
   if (item) hold({ item, stretches: event.target.matches(".stretch"), x: event.clientX, y: event.clientY, from: dayAt(event) });
-  else if (slot) hold({ column: slot.closest(".column"), x: event.clientX, y: event.clientY });
+  else if (slot) {
+    const column = slot.closest(".column");
+    hold({ column, x: event.clientX, y: event.clientY, top: column.getBoundingClientRect().top });
+  }
 });
 
 document.addEventListener("pointermove", (event) => {
@@ -99,7 +130,8 @@ document.addEventListener("pointermove", (event) => {
   if (held.column) pick(event);
   else if (held.stretches) held.item.style.height = `${held.height + event.clientY - held.y}px`;
   else {
-    held.item.style.transform = `translate(${event.clientX - held.x}px, ${event.clientY - held.y}px)`;
+    const { at } = held;
+    held.item.style.transform = `translate(${at.m41 + event.clientX - held.x}px, ${at.m42 + event.clientY - held.y}px)`;
     mark(dayAt(event));
   }
 });
@@ -109,37 +141,38 @@ function begin() {
   getSelection().removeAllRanges();
   if (!held.item) return;
   held.height = held.item.offsetHeight;
+  held.at = new DOMMatrix(getComputedStyle(held.item).transform);  // where its last move is still under way
   held.item.classList.add("carried");
 }
 
-document.addEventListener("pointerup", async (event) => {
+document.addEventListener("pointerup", (event) => {
   const done = held;
   hold(null);
-  if (!done?.moving) return catchUp();
+  if (!done?.moving) return settle();
   addEventListener("click", forbid, { capture: true, once: true });
   setTimeout(() => removeEventListener("click", forbid, { capture: true }));
   if (done.column) return location.assign(done.address);
   const steps = stepsOf(done, event);
   mark(null);
-  if (Object.values(steps).some(Boolean)) await move(done.item, steps);
-  if (held?.item !== done.item) putBack(done.item);
-  catchUp();
+  if (Object.values(steps).some(Boolean)) move(done.item, steps);
+  settle();
 });
 
-function catchUp() { if (overdue && !held) refresh().catch(() => {}); }  // the next look tells of silence
-
 document.addEventListener("pointercancel", drop);
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") drop(); });
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  waiting.clear();
+  drop();
+});
 document.addEventListener("dragstart", (event) => { if (event.target.closest?.("[data-key], .slot")) event.preventDefault(); });
 
 function forbid(event) { event.preventDefault(); event.stopPropagation(); }
 
 function drop() {
-  if (held?.item) putBack(held.item);
   document.querySelector(".picked")?.remove();
   mark(null);
   hold(null);
-  catchUp();
+  settle();
 }
 
 function putBack(item) {
@@ -161,22 +194,20 @@ function quarterHeight(part) {
   return slot ? slot.offsetHeight / 4 : 0;
 }
 
-function stepsOf({ item, stretches, y, from }, event) {
+function stepsOf({ item, stretches, x, y, from }, event) {
   const height = quarterHeight(item);
   const minutes = height && !("whole" in item.dataset) ? Math.round((event.clientY - y) / height) * QUARTER : 0;
   if (stretches) return { longer: minutes };
   const to = dayAt(event);
-  const days = from && to ? daysBetween(from.dataset.day, to.dataset.day) : barDays(item, event);
+  const days = from && to ? daysBetween(from.dataset.day, to.dataset.day) : barDays(x, event.clientX);
   return { days, minutes: item.closest(".column") ? minutes : 0 };
 }
 
 // Above the hours no day lies under the pointer: its head is right above or below.
-function barDays(item, event) {
-  const heads = [...document.querySelectorAll(".head")];
-  const at = (x) => heads.findIndex((head) => { const box = head.getBoundingClientRect(); return x >= box.left && x < box.right; });
-  const before = at(event.clientX - (item.getBoundingClientRect().left - item.parentElement.getBoundingClientRect().left));
-  const from = at(item.parentElement.getBoundingClientRect().left + 4);
-  return before < 0 || from < 0 ? 0 : at(event.clientX) - from;
+function barDays(from, to) {
+  const boxes = [...document.querySelectorAll(".head")].map((head) => head.getBoundingClientRect());
+  const [before, after] = [from, to].map((x) => boxes.findIndex(({ left, right }) => x >= left && x < right));
+  return before < 0 || after < 0 ? 0 : after - before;
 }
 
 // Free hours over which the pointer is drawn become a new appointment.
@@ -184,7 +215,7 @@ function pick(event) {
   const box = held.column.getBoundingClientRect(), height = quarterHeight(held.column);
   const first = Number(held.column.closest(".hours").dataset.first) * 60;
   const quarter = (y) => Math.floor((Math.min(Math.max(y, box.top), box.bottom - 1) - box.top) / height);
-  const [from, to] = [quarter(held.y), quarter(event.clientY)].sort((one, other) => one - other);
+  const [from, to] = [quarter(held.y - held.top + box.top), quarter(event.clientY)].sort((one, other) => one - other);
   const [starts, ends] = [first + from * QUARTER, first + (to + 1) * QUARTER];
   held.address = newAt(held.column.dataset.day, starts, ends);
   let picked = document.querySelector(".picked");

@@ -20,15 +20,28 @@ function busy() { return document.querySelector("[data-held], .menu, .carried, .
 // Whether nobody need look again: the session has ended.
 async function look() {
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (answer.status === 401) return tellOfTheEnd(), true;
-    if (answer.ok && !answer.redirected) {
-      const text = await answer.text();
-      if (!busy()) for (const part of document.querySelectorAll("[data-live], [data-along]")) replace(part, text);
-    }
-    tellOfSilence(answer.status >= 500);
+    const page = await pageNow();
+    if (page.status === 401) return tellOfTheEnd(), true;
+    if (!busy()) page.show();
+    tellOfSilence(page.status >= 500);
   } catch { tellOfSilence(true); }
   return false;
+}
+
+// This page as it is now; of two answers the one that was asked for later stays, in whichever order they come.
+const PATIENCE = 15_000;
+let asked = 0, shown = 0;
+
+async function pageNow() {
+  const number = ++asked;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PATIENCE) });
+  const text = answer.ok && !answer.redirected ? await answer.text() : null;
+  const show = () => {
+    if (text === null || number < shown) return;
+    shown = number;
+    for (const part of document.querySelectorAll("[data-live], [data-along]")) replace(part, text);
+  };
+  return { status: answer.status, show };
 }
 
 // A server that does not answer is said, with since when what is shown is old, until it answers again.

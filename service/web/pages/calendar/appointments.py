@@ -167,7 +167,7 @@ async def move_appointment(request: Request, services: Services, form: SentForm,
         return _refused(gettext(CHANGED_MEANWHILE), status=HTTPStatus.CONFLICT)
     times = TimesBefore.of(item, after)
     undo = {"address": times.address(key), "word": gettext("Undo")} if times else None
-    return JSONResponse({"moved": _told(viewer, moved), "undo": undo})
+    return JSONResponse({"moved": _told(viewer, moved), "undo": undo, "version": after.version})
 
 
 @router.post("/item/put-back")

@@ -1,0 +1,152 @@
+"""My Calendar under quick hands: what comes while they hold something, and what they do meanwhile."""
+
+import re
+from datetime import date
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, Route, expect
+
+from tests.support.guide import GuideAddresses, listening, press, window
+from tests.support.hands import HeldUp, column, drag, hour, taken_up
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.says("a sign-in token")
+DAY = date(2027, 2, 10)
+
+
+async def test_r49_what_is_in_the_hand_stays_there_whatever_comes(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """A look that began before it was taken up shows what is new once it is let go."""
+    async with window(browser) as opened:
+        page, elsewhere = await opened.new_page(), await opened.new_page()
+        await page.goto(town.sign_in("u-held"))
+        await _added(page, town, "Held", at="10:00")
+        look = await HeldUp.on(page, f"**/my-calendar?week={DAY}", method="GET")
+        await look.come()
+        await _added(elsewhere, town, "New", at="14:00")
+        block = page.locator(".block").filter(has_text="Held")
+        drop = await taken_up(page, block, (40, 8), by=(0, 2 * await hour(page)))
+        await look.let_through()
+        await page.evaluate("fetch(location.href).then(answer => answer.text())")
+        await drop()
+        await expect(page.get_by_role("status")).to_contain_text("Moved: Wednesday, 10 February 2027, 12:00")
+        await expect(page.locator(".block").filter(has_text="New")).to_be_visible()
+
+
+async def test_r49_moves_that_do_not_wait_for_each_other_are_all_made(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """Keys pressed as fast as fingers go, and taken up again before the server has answered."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        complaints = listening(page, town)
+        await page.goto(town.sign_in("u-quick"))
+        await _added(page, town, "Quick", at="10:00")
+        block = page.locator(".block").filter(has_text="Quick")
+        await _pressed_at_once(page, block, "ArrowDown", times=4)
+        await expect(block).to_contain_text("11:00 – 12:00")
+
+        moved = await HeldUp.on(page, "**/item/move?*", method="POST")
+        await drag(page, block, (40, 8), by=(0, await hour(page)))
+        await moved.come()
+        drop = await taken_up(page, block, (40, 8), by=(0, await hour(page)))
+        await moved.let_through()
+        await expect(page.get_by_role("status")).to_contain_text("12:00 – 13:00")
+        await drop()
+        await expect(page.get_by_role("status")).to_contain_text("13:00 – 14:00")
+        await expect(block).to_contain_text("13:00 – 14:00")
+        await expect(block).not_to_have_class(re.compile("carried"))
+        await page.goto(f"{town.product}/my-calendar?day={DAY}")
+        await _pressed_at_once(page, block, "ArrowRight", times=2)
+        await expect(page.get_by_role("status")).to_contain_text("Moved: Friday, 12 February 2027, 13:00")
+        assert complaints == []
+
+
+async def test_r49_what_another_changed_meanwhile_is_moved_by_no_step_that_was_on_its_way(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    async with window(browser) as opened:
+        page, elsewhere = await opened.new_page(), await opened.new_page()
+        await page.goto(town.sign_in("u-overtaken"))
+        await _added(page, town, "Shared", at="10:00")
+        block = page.locator(".block").filter(has_text="Shared")
+        first = await HeldUp.on(page, "**/item/move?*", method="POST")
+        await _pressed_at_once(page, block, "ArrowDown", times=2)
+        await first.come()
+        await elsewhere.goto(f"{town.product}/my-calendar?day={DAY}")
+        await elsewhere.locator(".block").get_by_role("link").click()
+        await elsewhere.get_by_label("Start time").fill("14:00")
+        await press(elsewhere, "Save")
+        answers = list[int]()
+        page.on("response", lambda it: answers.append(it.status) if "item/move" in it.url else None)
+        await first.let_through()
+        await until(lambda: len(answers) == 2, what="both steps answered")
+        assert answers == [409, 409]
+        await expect(page.get_by_role("alert")).to_contain_text("It was changed meanwhile")
+        await expect(block).to_contain_text("14:00 – 15:00")
+
+
+async def test_r49_moves_behind_one_that_is_not_answered_are_not_made(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """Said once; all stands where it was."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        await page.goto(town.sign_in("u-unanswered"))
+        await _added(page, town, "Still", at="10:00")
+        block = page.locator(".block").filter(has_text="Still")
+        asked: list[Route] = []
+
+        async def lose(route: Route) -> None:
+            asked.append(route)
+            await route.abort()
+
+        await page.route("**/item/move?*", lose)
+        await _pressed_at_once(page, block, "ArrowDown", times=3)
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await page.unroute("**/item/move?*")
+        await drag(page, block, (40, 8), by=(0, await hour(page)))
+        await expect(block).to_contain_text("11:00 – 12:00")
+        assert len(asked) == 1
+
+
+async def test_r49_a_bar_goes_as_many_days_as_the_hand_wherever_it_was_taken(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        await page.goto(town.sign_in("u-bar"))
+        await page.goto(f"{town.product}/my-calendar/new?day=2027-02-08&view=week")
+        await page.get_by_label("Subject").fill("Fair")
+        await page.get_by_label("All day").check()
+        await page.get_by_label("End", exact=True).fill("2027-02-10")
+        await press(page, "Add")
+        bar = page.locator(".bars .item").filter(has_text="Fair")
+        day = await column(page)
+        await drag(page, bar, (2.5 * day, 6), by=(day, 0))
+        await expect(page.get_by_role("status")).to_contain_text("Moved: Tuesday, 9 February 2027")
+        await expect(bar).to_have_attribute("data-version", "2")
+        await drag(page, bar, (1.5 * day, 6), by=(-day, 0))
+        await expect(page.get_by_role("status")).to_contain_text("Moved: Monday, 8 February 2027")
+
+
+async def _pressed_at_once(page: Page, block: Locator, key: str, *, times: int) -> None:
+    """With Alt, in one moment, as keys repeat that are held."""
+    await block.wait_for()
+    await page.wait_for_load_state()
+    await block.get_by_role("link").focus()
+    await page.evaluate(
+        """([key, times]) => {
+            const pressed = { key, altKey: true, bubbles: true };
+            for (let each = 0; each < times; each += 1)
+                document.activeElement.dispatchEvent(new KeyboardEvent("keydown", pressed));
+        }""",
+        [key, times],
+    )
+
+
+async def _added(page: Page, town: GuideAddresses, subject: str, *, at: str) -> None:
+    await page.goto(f"{town.product}/my-calendar/new?day={DAY}&at={at}&view=week")
+    await page.get_by_label("Subject").fill(subject)
+    await press(page, "Add")
