@@ -35,7 +35,7 @@ from service.setting_values import (
 
 ENV_PREFIX = "CALENDAR_SYNC_"
 LONGEST_CALLBACK_URL = 128
-CRONOFY_REQUESTS_A_SECOND = 50
+CRONOFY_REQUESTS_A_SECOND, CRONOFY_REQUESTS_A_MINUTE = 50, 500
 SHORTEST_SIGN_IN_SECRET = 32
 SHORTEST_CLIENT_SECRET = 8
 """Characters; Cronofy makes it and it is longer, so a shorter one is a slip."""
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     cronofy_client_secret: SecretKeys = ()
     """Newest first: each verifies notices, the first signs in."""
     cronofy_requests_per_second: NonNegativeInt = CRONOFY_REQUESTS_A_SECOND
-    cronofy_requests_per_minute: NonNegativeInt = 500
+    cronofy_requests_per_minute: NonNegativeInt = CRONOFY_REQUESTS_A_MINUTE
     cronofy_batch_cost: Literal["request", "entry"] = "request"
     public_url: WebAddress = "http://127.0.0.1:8400"
     notices_url: WebAddress | None = None
@@ -143,7 +143,10 @@ class Settings(BaseSettings):
         Sixteen to a Cronofy that takes 80 ms are at most 200 a second: where 50 are allowed that is enough.
         """
         set_by_hand = "concurrency" in self.model_fields_set
-        binds = 0 < self.cronofy_requests_per_second <= CRONOFY_REQUESTS_A_SECOND
+        binds = (
+            0 < self.cronofy_requests_per_second <= CRONOFY_REQUESTS_A_SECOND
+            or 0 < self.cronofy_requests_per_minute <= CRONOFY_REQUESTS_A_MINUTE
+        )
         return self.concurrency if set_by_hand or binds else 2 * self.concurrency
 
     @property

@@ -6,16 +6,20 @@ import pytest
 
 from service.settings import load
 
+UNLIMITED = {"CRONOFY_REQUESTS_PER_SECOND": "0", "CRONOFY_REQUESTS_PER_MINUTE": "0"}
+
 
 @pytest.mark.parametrize(
     ("given", "at_once"),
     [
         ({}, 16),
         ({"CRONOFY_REQUESTS_PER_SECOND": "20"}, 16),
-        ({"CRONOFY_REQUESTS_PER_SECOND": "0"}, 32),
-        ({"CRONOFY_REQUESTS_PER_SECOND": "1000"}, 32),
-        ({"CRONOFY_REQUESTS_PER_SECOND": "1000", "CONCURRENCY": "16"}, 16),
-        ({"CRONOFY_REQUESTS_PER_SECOND": "0", "CONCURRENCY": ""}, 32),
+        ({"CRONOFY_REQUESTS_PER_SECOND": "0"}, 16),
+        ({"CRONOFY_REQUESTS_PER_MINUTE": "10000"}, 16),
+        ({**UNLIMITED}, 32),
+        ({"CRONOFY_REQUESTS_PER_SECOND": "1000", "CRONOFY_REQUESTS_PER_MINUTE": "10000"}, 32),
+        ({**UNLIMITED, "CONCURRENCY": "16"}, 16),
+        ({**UNLIMITED, "CONCURRENCY": ""}, 32),
         ({"CONCURRENCY": "4"}, 4),
     ],
 )

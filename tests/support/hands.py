@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from playwright.async_api import Locator, Page, Route
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.support.guide import PATIENT_MILLISECONDS
 
@@ -12,22 +12,35 @@ from tests.support.guide import PATIENT_MILLISECONDS
 class HeldUp:
     """A request of the page on its way, until it is let through; those after it pass."""
 
-    def __init__(self, page: Page, method: str) -> None:
+    def __init__(self, page: Page, method: str, *, passing: int, answered: bool) -> None:
         self._page, self._method = page, method
+        self._passing, self._answered = passing, answered
         self._came, self._passed = asyncio.Event(), asyncio.Event()
 
     @classmethod
-    async def on(cls, page: Page, address: str, *, method: str) -> Self:
-        """The next of that method to this address."""
-        held = cls(page, method)
+    async def on(
+        cls, page: Page, address: str, *, method: str, passing: int = 0, answered: bool = False
+    ) -> Self:
+        """The next of that method to this address, behind so many that pass; or the answer to it.
+
+        The page waits for it without an end, however slow the machine is.
+        """
+        held = cls(page, method, passing=passing, answered=answered)
+        await page.evaluate("AbortSignal.timeout = () => new AbortController().signal")
         await page.route(address, held._hold)
         return held
 
     async def _hold(self, route: Route) -> None:
-        if route.request.method == self._method and not self._came.is_set():
+        if route.request.method != self._method or self._came.is_set():
+            await route.continue_()
+        elif self._passing:
+            self._passing -= 1
+            await route.continue_()
+        else:
+            answer = await route.fetch() if self._answered else None
             self._came.set()
             await self._passed.wait()
-        await route.continue_()
+            await (route.fulfill(response=answer) if answer else route.continue_())
 
     async def come(self) -> None:
         async with asyncio.timeout(PATIENT_MILLISECONDS / 1000):
@@ -41,7 +54,8 @@ class HeldUp:
 
 
 async def drag(page: Page, what: Locator, at: tuple[float, float], *, by: tuple[float, float]) -> None:
-    """With the pointer, in steps, as a hand does."""
+    """With the pointer, in steps, as a hand does, once no other move is under way."""
+    await expect(page.locator("body[data-moving]")).to_have_count(0)
     drop = await taken_up(page, what, at, by=by)
     await drop()
 

@@ -25,12 +25,11 @@ class GrantsReturned:
         """
         if grant.sub is None or await self._is_used(grant.sub):
             return
-        async with self._store.read() as connection:
-            erasing = await grants.is_erasing(connection, grant.sub)
         if grant.refresh_token is not None:
             with suppress(Permanent if patient else SyncError):
-                await self._gateway.revoke_grant(grant.refresh_token, erase=erasing)
-        if not erasing:  # who erases the account still asks with its tokens
+                erase = await self._is_erasing(grant.sub)
+                await self._gateway.revoke_grant(grant.refresh_token, erase=erase)
+        if not await self._is_erasing(grant.sub):  # who erases the account still asks with its tokens
             await self._keeper.forget(grant.sub)
 
     async def end_domain(self, sub: str, tenant_id: str) -> None:
@@ -40,6 +39,10 @@ class GrantsReturned:
         with suppress(SyncError):
             await self._gateway.revoke_account(sub, turn=Turn(tenant_id=tenant_id, urgency=Urgency.RUN))
         await self._keeper.forget(sub)
+
+    async def _is_erasing(self, sub: str) -> bool:
+        async with self._store.read() as connection:
+            return await grants.is_erasing(connection, sub)
 
     async def _is_used(self, sub: str) -> bool:
         async with self._store.read() as connection:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import asdict, dataclass
 
 import structlog
@@ -29,7 +29,7 @@ CONSENT_SECONDS = 3600.0
 QUESTION_SECONDS = 600.0
 """For so long *Link it* may be pressed."""
 LINKING_SECONDS = 300.0
-"""Behind *Link it*: an integration may be on its way for so long, and its permission is taken from nobody."""
+"""What a person has just answered may be on its way for so long, and is taken from nobody."""
 GIVING_BACK_SECONDS = 3600.0
 """For so long from its first try the keeper asks Cronofy to forget what was not linked; then tokens go."""
 CONSENTS_A_ROUND = 50
@@ -136,7 +136,9 @@ class Consents:
                 raise StateRefused("is unknown or has expired")
             if not holder.holds(row):
                 raise StateRefused("was given to someone else")
-            if not await consents.advance(connection, row.id, ConsentStage.BEGUN, ConsentStage.RETURNED):
+            until = max(row.expires_at, now + LINKING_SECONDS)  # the keeper takes nothing that is asked for
+            begun, returned = ConsentStage.BEGUN, ConsentStage.RETURNED
+            if not await consents.advance(connection, row.id, begun, returned, expires_at=until):
                 raise StateUsed("was used before")
         return row
 
@@ -229,7 +231,8 @@ class Consents:
                 log.warning(CONSENT_LEFT, consent=row.id, reason=reason_of(error))
                 if row.stage == ConsentStage.LEAVING and row.expires_at < now - GIVING_BACK_SECONDS:
                     say_abandoned(error, consent=row.id)
-                    await self.refused(row)
+                    with suppress(SyncError):  # then in the next round
+                        await self.refused(row)
 
     async def _is_leaving(self, row: ConsentRow, now: float) -> bool:
         """From its first try on, however late the keeper came; False where another took it meanwhile."""

@@ -43,63 +43,47 @@ function undoing({ address, word }) {
   return form;
 }
 
-// What comes while something is in the hand is fetched again once it is let go.
-let overdue = false;
-
-async function refresh() {
-  const page = await pageNow();
-  const carried = [...document.querySelectorAll(".carried")];
-  overdue = Boolean(held) || carried.some(({ dataset }) => waiting.has(dataset.key));
-  if (overdue) return;
-  carried.forEach(putBack);
-  page.show();
-}
-
-// Moved or stretched. Steps that come while others are under way wait, and those of one appointment go together.
+// Moved or stretched, one at a time: nothing else is taken up meanwhile, and keys pressed again go together next.
 const PAUSE = 250;
-const waiting = new Map(), became = new Map();
-let sending = null;
+let moving = null;
 
-function move({ dataset: { key, version } }, steps) {
-  const next = waiting.get(key) ?? { version, steps: {} };
-  for (const [name, by] of Object.entries(steps)) next.steps[name] = (next.steps[name] ?? 0) + by;
-  waiting.set(key, next);
-  sending ??= sendAll().catch(() => giveUp()).finally(() => { sending = null; settle(); });
+async function move(item, steps) {
+  const { key, version } = item.dataset;
+  if (moving) return moving.key === key ? add(steps) : undefined;
+  moving = { key, next: null };
+  document.body.toggleAttribute("data-moving", true);
+  try { await moveOn(key, version, steps); } catch { tell(texts.unanswered, true); }
+  moving = null;
+  document.body.toggleAttribute("data-moving", false);
+  document.querySelectorAll(".carried").forEach(putBack);
 }
 
-async function sendAll() {
-  while (waiting.size) {
+function add(steps) {
+  moving.next ??= {};
+  for (const [name, by] of Object.entries(steps)) moving.next[name] = (moving.next[name] ?? 0) + by;
+}
+
+// Each from what the last made of it, so that nobody else's change is overwritten; behind a refusal none is made.
+async function moveOn(key, version, steps) {
+  while (steps) {
     const pause = new Promise((resolve) => { setTimeout(resolve, PAUSE); });
-    const [[key, next]] = waiting;
-    waiting.delete(key);
-    await send(key, next);
-    await refresh().catch(() => { overdue = true; });
-    await pause;
+    const said = await send(key, version, steps);
+    await pageNow().then((page) => page.show()).catch(() => {});  // made or not, the next look shows it
+    if (!said) return;
+    version = said.version;
+    if (moving.next) await pause;
+    [steps, moving.next] = [moving.next, null];
   }
 }
 
-// From what the person saw, or what their own last move made of it: nobody else's change is overwritten.
-async function send(key, { version, steps }) {
-  while (became.has(`${key} ${version}`)) version = became.get(`${key} ${version}`);
+async function send(key, version, steps) {
   const answer = await fetch(`/my-calendar/item/move?key=${encodeURIComponent(key)}`, {
-    method: "POST", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE),
+    method: "POST", headers: { Accept: "application/json" }, keepalive: true, signal: AbortSignal.timeout(PATIENCE),
     body: new URLSearchParams({ csrf_token: token(), version, ...steps }) });
   const said = await answer.json();
-  if (!answer.ok) return tell(texts.refused.replace("{why}", () => said.detail), true);
-  became.set(`${key} ${version}`, said.version);
-  tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
-}
-
-function giveUp() {
-  waiting.clear();
-  tell(texts.unanswered, true);
-}
-
-// Where nothing is under way all stands where the server last said.
-function settle() {
-  if (sending) return;
-  for (const one of document.querySelectorAll(".carried")) if (one !== held?.item) putBack(one);
-  if (overdue && !held) refresh().catch(() => {});  // the next look tells of silence
+  if (answer.ok) tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
+  else tell(texts.refused.replace("{why}", () => said.detail), true);
+  return answer.ok ? said : null;
 }
 
 // -- by pointer ---------------------------------------------------------------------------------
@@ -115,7 +99,8 @@ document.addEventListener("pointerdown", (event) => {
   if (event.button || event.pointerType === "touch") return;
   const item = event.target.closest?.("[data-key]");
   const slot = event.target.closest?.(".slot");
-  if (item) hold({ item, stretches: event.target.matches(".stretch"), x: event.clientX, y: event.clientY, from: dayAt(event) });
+  if (moving) hold({ nothing: true, x: event.clientX, y: event.clientY });
+  else if (item) hold({ item, stretches: event.target.matches(".stretch"), x: event.clientX, y: event.clientY, from: dayAt(event) });
   else if (slot) {
     const column = slot.closest(".column");
     hold({ column, x: event.clientX, y: event.clientY, top: column.getBoundingClientRect().top });
@@ -127,11 +112,11 @@ document.addEventListener("pointermove", (event) => {
   if (!held || (!held.moving && Math.hypot(event.clientX - held.x, event.clientY - held.y) < 6)) return;
   if (!held.moving) begin();
   event.preventDefault();
+  if (held.nothing) return;
   if (held.column) pick(event);
   else if (held.stretches) held.item.style.height = `${held.height + event.clientY - held.y}px`;
   else {
-    const { at } = held;
-    held.item.style.transform = `translate(${at.m41 + event.clientX - held.x}px, ${at.m42 + event.clientY - held.y}px)`;
+    held.item.style.transform = `translate(${event.clientX - held.x}px, ${event.clientY - held.y}px)`;
     mark(dayAt(event));
   }
 });
@@ -141,38 +126,34 @@ function begin() {
   getSelection().removeAllRanges();
   if (!held.item) return;
   held.height = held.item.offsetHeight;
-  held.at = new DOMMatrix(getComputedStyle(held.item).transform);  // where its last move is still under way
   held.item.classList.add("carried");
 }
 
 document.addEventListener("pointerup", (event) => {
   const done = held;
   hold(null);
-  if (!done?.moving) return settle();
+  if (!done?.moving) return;
   addEventListener("click", forbid, { capture: true, once: true });
   setTimeout(() => removeEventListener("click", forbid, { capture: true }));
+  if (done.nothing) return;
   if (done.column) return location.assign(done.address);
   const steps = stepsOf(done, event);
   mark(null);
   if (Object.values(steps).some(Boolean)) move(done.item, steps);
-  settle();
+  else putBack(done.item);
 });
 
 document.addEventListener("pointercancel", drop);
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  waiting.clear();
-  drop();
-});
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") drop(); });
 document.addEventListener("dragstart", (event) => { if (event.target.closest?.("[data-key], .slot")) event.preventDefault(); });
 
 function forbid(event) { event.preventDefault(); event.stopPropagation(); }
 
 function drop() {
+  if (held?.item) putBack(held.item);
   document.querySelector(".picked")?.remove();
   mark(null);
   hold(null);
-  settle();
 }
 
 function putBack(item) {
@@ -303,7 +284,7 @@ document.addEventListener("keydown", (event) => {
 
 function moveByKey(event, item) {
   const up = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0, side = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
-  if (!item || !(up || side)) return;
+  if (!item || held || !(up || side)) return;
   event.preventDefault();
   const month = !item.closest(".hours");
   if ("whole" in item.dataset || month) return event.shiftKey ? move(item, { longer: side * 1440 }) : move(item, { days: side + (month ? up * 7 : 0) });

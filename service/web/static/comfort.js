@@ -15,7 +15,7 @@ function follow() {
 }
 
 // Nothing is taken out of a hand, nor a menu from under it.
-function busy() { return document.querySelector("[data-held], .menu, .carried, .picked"); }
+function busy() { return document.querySelector("[data-held], [data-moving], .menu, .picked"); }
 
 // Whether nobody need look again: the session has ended.
 async function look() {

@@ -32,7 +32,8 @@ FORM_FIELD_OF = {"start": "start_day", "end": "end_day", "body": "description", 
 NewAppointmentForm = Annotated[FormSubmission, Depends(form_to("Add the appointment"))]
 ChangedAppointmentForm = Annotated[FormSubmission, Depends(form_to("Save the appointment"))]
 MOST_DELETED = 100
-MOST_DAYS, MOST_MINUTES = 1_000, 1_440
+MOST_DAYS, DAY_MINUTES = 1_000, 1_440
+MOST_STEPS = {"days": MOST_DAYS, "minutes": DAY_MINUTES, "longer": MOST_DAYS * DAY_MINUTES}
 CANNOT_MOVE = "It cannot be moved there."
 CHANGED_MEANWHILE = "It was changed meanwhile, here or on a linked calendar. It is shown as it is now."
 OPEN_ONCE_MORE = (
@@ -152,7 +153,7 @@ async def move_appointment(request: Request, services: Services, form: SentForm,
     item = await services.my_calendar.item(visitor.person, key)
     viewer = viewer_of(request, services, visitor)
     before = AppointmentForm.of(item, viewer.zone)
-    steps = {name: _signed(form.text(name)) for name in ("days", "minutes", "longer")}
+    steps = {name: _signed(form.text(name), most) for name, most in MOST_STEPS.items()}
     moved = before.moved(**{name: by for name, by in steps.items() if by is not None})
     if None in steps.values() or moved is None:
         return _refused(gettext(CANNOT_MOVE))
@@ -186,14 +187,14 @@ async def put_times_back(
     return _back(AppointmentForm.of(item, viewer.zone), outlook, "put_back")
 
 
-def _signed(text: str) -> int | None:
+def _signed(text: str, most: int) -> int | None:
     """A step of so many days or minutes, forwards or back; nothing is none."""
     digits = text.removeprefix("-")
     if not text:
         return 0
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= len(str(MOST_MINUTES))):
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= len(str(most))):
         return None
-    return int(text) if int(digits) <= MOST_MINUTES else None
+    return int(text) if int(digits) <= most else None
 
 
 def _refused(sentence: str, *, status: int = HTTPStatus.UNPROCESSABLE_ENTITY) -> Response:
