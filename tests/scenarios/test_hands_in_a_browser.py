@@ -19,12 +19,10 @@ async def test_r49_what_is_in_the_hand_stays_there_whatever_comes(
     """A look that began before it was taken up shows what is new once it is let go."""
     async with window(browser) as opened:
         page, elsewhere = await opened.new_page(), await opened.new_page()
-        await page.goto(town.sign_in("u-held"))
-        await _added(page, town, "Held", at="10:00")
+        block = await _begun(page, town, "u-held", "Held")
         look = await HeldUp.on(page, f"**/my-calendar?week={DAY}", method="GET")
         await look.come()
         await _added(elsewhere, town, "New", at="14:00")
-        block = page.locator(".block").filter(has_text="Held")
         drop = await taken_up(page, block, (40, 8), by=(0, 2 * await hour(page)))
         await look.let_through()
         await page.evaluate("fetch(location.href).then(answer => answer.text())")
@@ -40,9 +38,7 @@ async def test_r49_keys_pressed_faster_than_the_server_answers_all_count(
     async with window(browser) as opened:
         page = await opened.new_page()
         complaints = listening(page, town)
-        await page.goto(town.sign_in("u-quick"))
-        await _added(page, town, "Quick", at="10:00")
-        block = page.locator(".block").filter(has_text="Quick")
+        block = await _begun(page, town, "u-quick", "Quick")
         await _pressed_at_once(page, block, "ArrowDown", times=4)
         await expect(block).to_contain_text("11:00 – 12:00")
 
@@ -58,9 +54,7 @@ async def test_r49_nothing_is_taken_up_while_a_move_is_under_way(
     """Where it stands then is not sure yet; afterwards it is."""
     async with window(browser) as opened:
         page = await opened.new_page()
-        await page.goto(town.sign_in("u-again"))
-        await _added(page, town, "Again", at="10:00")
-        block = page.locator(".block").filter(has_text="Again")
+        block = await _begun(page, town, "u-again", "Again")
         moved = await HeldUp.on(page, "**/item/move?*", method="POST")
         await drag(page, block, (40, 8), by=(0, await hour(page)))
         await moved.come()
@@ -80,9 +74,7 @@ async def test_r49_what_another_changed_between_two_steps_is_not_overwritten(
     """The first is made, the second was on its way; a third that is pressed behind the refusal is made."""
     async with window(browser) as opened:
         page, elsewhere = await opened.new_page(), await opened.new_page()
-        await page.goto(town.sign_in("u-overtaken"))
-        await _added(page, town, "Shared", at="10:00")
-        block = page.locator(".block").filter(has_text="Shared")
+        block = await _begun(page, town, "u-overtaken", "Shared")
         answers = list[int]()
         page.on("response", lambda it: answers.append(it.status) if "item/move" in it.url else None)
         second = await HeldUp.on(page, "**/item/move?*", method="POST", passing=1)
@@ -106,9 +98,7 @@ async def test_r49_an_older_look_that_answers_later_shows_nothing_older(
 ) -> None:
     async with window(browser) as opened:
         page = await opened.new_page()
-        await page.goto(town.sign_in("u-late"))
-        await _added(page, town, "Late", at="10:00")
-        block = page.locator(".block").filter(has_text="Late")
+        block = await _begun(page, town, "u-late", "Late")
         await block.wait_for()
         look = await HeldUp.on(page, f"**/my-calendar?week={DAY}", method="GET", answered=True)
         await look.come()
@@ -139,9 +129,7 @@ async def test_r49_moves_behind_one_that_is_not_answered_are_not_made(
     """Said once; all stands where it was."""
     async with window(browser) as opened:
         page = await opened.new_page()
-        await page.goto(town.sign_in("u-unanswered"))
-        await _added(page, town, "Still", at="10:00")
-        block = page.locator(".block").filter(has_text="Still")
+        block = await _begun(page, town, "u-unanswered", "Still")
         asked: list[Route] = []
 
         async def lose(route: Route) -> None:
@@ -198,6 +186,13 @@ async def _all_day(page: Page, town: GuideAddresses, subject: str, *, last: str)
     await page.get_by_label("All day").check()
     await page.get_by_label("End", exact=True).fill(last)
     await press(page, "Add")
+
+
+async def _begun(page: Page, town: GuideAddresses, user: str, subject: str) -> Locator:
+    """Somebody who is signed in and has one appointment, at ten."""
+    await page.goto(town.sign_in(user))
+    await _added(page, town, subject, at="10:00")
+    return page.locator(".block").filter(has_text=subject)
 
 
 async def _added(page: Page, town: GuideAddresses, subject: str, *, at: str) -> None:
