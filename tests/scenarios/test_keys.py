@@ -39,6 +39,7 @@ class Traffic:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._sent = 0
+        self._over = False
         self._flow = asyncio.create_task(self._run())
 
     async def some(self) -> None:
@@ -52,15 +53,15 @@ class Traffic:
 
     async def ends(self) -> None:
         """Return when everything has crossed, once; there is no dead letter."""
-        self._flow.cancel()
-        await asyncio.wait([self._flow])
+        self._over = True
+        await self._flow
         await self._stage.settled(self._sent)
         assert await self._stage.shown("u-17") == sorted(f"t-{number} v1" for number in range(self._sent))
         assert await self._stage.world.letters() == []
 
     async def _run(self) -> None:
-        while True:
-            await asyncio.shield(self._stage.publish([changed(f"t-{self._sent}", assignees=["u-17"])]))
+        while not self._over:
+            await self._stage.publish([changed(f"t-{self._sent}", assignees=["u-17"])])
             self._sent += 1
             await asyncio.sleep(0.03)
 

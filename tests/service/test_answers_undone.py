@@ -106,8 +106,7 @@ async def _appeared(ann: TwoPeopleWithRuns, answer: ImportAnswer) -> SettledAnsw
     await ann.people.pass_time(60)
     async with ann.home.store.begin() as connection:
         await change_state(connection, ann.mine, full_read_at=ann.home.clock.now())
-    await ann.home.reader.read_all(ann.mine)
-    await ann.people.settle()
+    await ann.read()
     assert len(await ann.rows(held_imports)) == MANY
     settled = await HeldImports(ann.home.store).settle(ANN, ann.mine, answer, BY_ANN)
     await ann.rest()

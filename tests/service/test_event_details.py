@@ -65,9 +65,7 @@ async def test_r13_what_the_provider_makes_of_them_is_read_as_nothing(
         ann.people.world.change_event(ann.calendar, event["event_uid"], url=None, color=None)
     ann.people.world.log.writes.clear()
     for _ in range(2):
-        await ann.people.pass_time(60)
-        await ann.home.reader.read_all(ann.mine)
-        await ann.people.settle()
+        await ann.read(after=60)
 
     assert list(ann.people.world.log.writes) == []
     async with ann.home.store.read() as connection:

@@ -78,7 +78,7 @@ def test_r43_the_measure_tells_quadratic_work_from_linear() -> None:
         return sum(1 for _ in text)
 
     def quadratic(text: str) -> int:
-        return sum(text.count("y") for _ in range(len(text) // 16))
+        return sum(1 for _ in range(len(text) ** 2 >> 11))
 
     @cache
     def prepared() -> int:

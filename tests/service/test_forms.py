@@ -36,12 +36,6 @@ async def _change(ann: TwoPeopleWithRuns, item: Item, **changes: Any) -> None:
     await ann.people.say(item.content.model_copy(update=changes), action=Action.UPDATED)
 
 
-async def _read(ann: TwoPeopleWithRuns, *, after: float = 60.0) -> None:
-    await ann.people.pass_time(after)
-    await ann.home.reader.read_all(ann.mine)
-    await ann.people.settle()
-
-
 def _event(ann: TwoPeopleWithRuns) -> dict[str, Any]:
     (event,) = [each for each in ann.people.world.events(ann.calendar) if not each["deleted"]]
     return event
@@ -62,12 +56,12 @@ async def test_r37_what_a_provider_makes_of_texts_goes_nowhere_and_grows_nowhere
     said: dict[str, Any] = {"account_name": "Contoso  Ltd", "reference": TICKET, "location": "Room 1;Room 2"}
     said["title"] = "Replace the firewall - “now” &amp; then " + "x" * 250
     await _say(ann, description=TEXT, **said)
-    await _read(ann)
+    await ann.read(after=60)
     size = len(_event(ann)["description"])
     for place_name in ("Room 1;Room 3", "Room 1;Room 4"):
         await _say(ann, description=TEXT, **{**said, "location": place_name})
-        await _read(ann)
-        await _read(ann, after=QUARTER)
+        await ann.read(after=60)
+        await ann.read(after=QUARTER)
 
     await _quiet(ann)
     assert len(place.world.log.writes) == 3
@@ -80,8 +74,8 @@ async def test_r37_what_a_provider_makes_of_texts_goes_nowhere_and_grows_nowhere
 async def test_r37_private_that_a_provider_drops_is_not_made_public_here(ann: TwoPeopleWithRuns) -> None:
     ann.people.world.faults.change(normalise_text=["no_private"])
     await _say(ann, private=True)
-    await _read(ann)
-    await _read(ann, after=QUARTER)
+    await ann.read(after=60)
+    await ann.read(after=QUARTER)
 
     (item,) = await ann.home.items()
     assert item.content is not None
@@ -91,7 +85,7 @@ async def test_r37_private_that_a_provider_drops_is_not_made_public_here(ann: Tw
 
 async def test_r37_private_that_was_there_is_switched_off_by_its_owner(ann: TwoPeopleWithRuns) -> None:
     await _say(ann, private=True)
-    await _read(ann)
+    await ann.read(after=60)
     ann.people.world.change_event(ann.calendar, _event(ann)["event_uid"], event_private=False)
     await ann.people.rest()
 
@@ -126,10 +120,10 @@ async def test_r38_a_write_that_stalls_for_hours_is_made_once_more_and_nothing_i
     await place.settle()
     for _ in range(8):
         place.world.change_event(ann.calendar, _event(ann)["event_uid"], categories=["red"])
-        await _read(ann, after=QUARTER)
+        await ann.read(after=QUARTER)
     assert (await ann.titles(), _event(ann)["summary"]) == (["Dinner"], "Lunch")
     assert len(place.world.log.writes) - before == 2
-    await _read(ann, after=2 * 3600.0)
+    await ann.read(after=2 * 3600.0)
 
     assert (await ann.titles(), _event(ann)["summary"]) == (["Dinner"], "Dinner")
     await _quiet(ann)
@@ -197,8 +191,8 @@ async def test_r13_an_account_that_was_renamed_leaves_no_name_in_the_title(ann: 
     link = f'<a href="{TICKET["url"]}">{TICKET["label"]}</a>: {TICKET["url"]}'
     changes = {"summary": "Contoso — Lunch with Bob", "description": f"Two<br>{link}"}
     ann.people.world.change_event(ann.calendar, uid, **changes)
-    await _read(ann)
-    await _read(ann, after=2 * 3600.0)
+    await ann.read(after=60)
+    await ann.read(after=2 * 3600.0)
     await ann.people.rest()
 
     (item,) = await ann.home.items()

@@ -40,17 +40,12 @@ async def _appeared(ann: TwoPeopleWithRuns, many: int, *, lunches: int = 0, rest
         await change_state(connection, ann.mine, full_read_at=ann.home.clock.now())
 
 
-async def _read(ann: TwoPeopleWithRuns) -> None:
-    await ann.home.reader.read_all(ann.mine)
-    await ann.people.settle()
-
-
 async def test_r36_a_flood_is_held_and_said(ann: TwoPeopleWithRuns) -> None:
     """None of it is brought, by further reads neither; what is new beside it is."""
     ann.people.world.faults.change(page_size=4)
     await _appeared(ann, MANY)
     for _ in range(2):
-        await _read(ann)
+        await ann.read()
     ann.add_event("New", start="2026-12-20T12:00:00Z", end="2026-12-20T13:00:00Z")
     await ann.people.rest()
 
@@ -71,7 +66,7 @@ async def test_r36_what_is_no_flood_is_brought(ann: TwoPeopleWithRuns, many: int
     """Ten at most, or no more than a third of the pairs."""
     await _appeared(ann, many, lunches=lunches)
 
-    await _read(ann)
+    await ann.read()
 
     assert len(await ann.titles()) == many + lunches
     assert await ann.rows(held_imports) == []
@@ -81,7 +76,7 @@ async def test_r36_what_is_no_flood_is_brought(ann: TwoPeopleWithRuns, many: int
 async def test_r36_both_answers_are_final(ann: TwoPeopleWithRuns, answer: ImportAnswer, brought: int) -> None:
     """Brought by one comparison, or there before for good; an event deleted meanwhile is forgotten."""
     await _appeared(ann, MANY + 1)
-    await _read(ann)
+    await ann.read()
     ann.people.world.delete_event(ann.calendar, ann.people.world.events(ann.calendar)[-1]["event_uid"])
     await ann.people.rest()
 
@@ -91,14 +86,14 @@ async def test_r36_both_answers_are_final(ann: TwoPeopleWithRuns, answer: Import
     assert count == MANY
     assert len(await ann.titles()) == brought
     assert await ann.rows(held_imports) == []
-    await _read(ann)
+    await ann.read()
     assert len(await ann.titles()) == brought
 
 
 async def test_r36_a_retrieve_brings_what_is_held(ann: TwoPeopleWithRuns) -> None:
     """She asks for that range by name (R26)."""
     await _appeared(ann, MANY)
-    await _read(ann)
+    await ann.read()
 
     await ann.start("sync_now", retrieve={"past": "today", "future": "1_month"})
     await ann.rest()
@@ -187,7 +182,7 @@ async def test_r36_a_tool_that_copies_without_end_is_asked_about(
     _mirrored(ann, 0, 50)
     await ann.people.pass_time(20)
     for _ in range(2):
-        await _read(ann)
+        await ann.read()
     assert len(await ann.titles()) == 20
     told = await ann.rows(log_entries, log_entries.c.code == "loop_stopped")
     assert [(row["action"], row["outcome"]) for row in told] == [("create", "held")] * 30
@@ -196,7 +191,7 @@ async def test_r36_a_tool_that_copies_without_end_is_asked_about(
 
     count = (await HeldImports(ann.home.store).settle(ANN, ann.mine, answer, AnswerGiven(by="ann"))).count
     await ann.rest()
-    await _read(ann)
+    await ann.read()
 
     assert count == 30
     assert len(await ann.titles()) == brought
@@ -211,7 +206,7 @@ async def test_r39_a_series_that_is_held_is_one_row_with_its_occurrences(ann: Tw
         day = f"2026-12-0{at + 4}"
         ann.add_event(f"Series {at}", start=f"{day}T09:00:00Z", end=f"{day}T10:00:00Z", recurrence=weekly)
     await _appeared(ann, 2, rested=True)
-    await _read(ann)
+    await ann.read()
     value = await ann.home.value(ann.mine)
 
     rows: list[HeldChange] = []

@@ -22,12 +22,6 @@ async def _say_late(ann: TwoPeopleWithRuns, *, late: float, **changes: Any) -> N
     await ann.people.settle()
 
 
-async def _read(ann: TwoPeopleWithRuns, *, after: float) -> None:
-    await ann.people.pass_time(after)
-    await ann.home.reader.read_all(ann.mine)
-    await ann.people.settle()
-
-
 async def _told_of_the_calendar(ann: TwoPeopleWithRuns) -> list[tuple[str, str]]:
     rows = await ann.rows(log_entries, log_entries.c.direction == "to_my_calendar")
     return [(row["action"], row["code"]) for row in rows]
@@ -39,12 +33,12 @@ async def test_r18_an_older_title_that_arrives_last_is_nobodys_edit(ann: TwoPeop
     await ann.people.rest()
     await _say_late(ann, late=40, title="Supper")
     await _say_late(ann, late=0, title="Dinner")
-    await _read(ann, after=5)
+    await ann.read(after=5)
     (row,) = await ann.rows(links)
     assert [write.get("overtaken", False) for write in row["writes"]] == [True]
     assert ann.events() == [("Dinner", True)]
 
-    await _read(ann, after=40)
+    await ann.read(after=40)
     await ann.people.rest()
 
     assert (await ann.titles(), ann.events()) == (["Dinner"], [("Dinner", True)])
@@ -60,7 +54,7 @@ async def test_r18_a_removal_that_arrives_after_the_copy_was_written_anew_remove
     await ann.people.rest()
     await _say_late(ann, late=40, type=kind, assignees=[])
     await _say_late(ann, late=0, type=kind, assignees=["ann"])
-    await _read(ann, after=50)
+    await ann.read(after=50)
     await ann.people.rest()
 
     assert (await ann.titles(), ann.events()) == (["Lunch"], [("Lunch", True)])

@@ -96,6 +96,13 @@ class TwoPeopleWithRuns:
 
     # -- time -----------------------------------------------------------------------------------
 
+    async def read(self, *, after: float = 0.0) -> None:
+        """So many seconds later her calendar is read completely, and what that leads to has been written."""
+        await self.people.pass_time(after)
+        await self.home.reader.read_all(self.mine)
+        await self.people.outbound.sweep()
+        await self.people.settle()
+
     async def rest(self) -> None:
         """Whatever waits for somebody or for a moment has been done."""
         for _ in range(60):
