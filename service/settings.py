@@ -170,8 +170,11 @@ class Settings(BaseSettings):
         return f"{self.notices_base}{NOTICES_PATH}{integration_id}"
 
     def summary(self) -> dict[str, Any]:
-        """Every setting as it may be logged: secrets as set or not set, addresses without passwords."""
-        return {name: _shown(getattr(self, name)) for name in type(self).model_fields}
+        """Every setting as it may be logged, and what follows from them: secrets as set or not set, addresses
+        without passwords.
+        """
+        settings = {name: _shown(getattr(self, name)) for name in type(self).model_fields}
+        return {**settings, "writes_at_once": self.writes_at_once}
 
     def secrets(self) -> frozenset[str]:
         """Every word that must never be said, however it came to stand in a text."""

@@ -28,4 +28,5 @@ def test_as_many_writes_are_on_their_way_as_the_limits_have_use_for(
 ) -> None:
     env_file = tmp_path / ".env"
     env_file.write_text("".join(f"CALENDAR_SYNC_{name}={value}\n" for name, value in given.items()))
-    assert load("simulator", env_file=env_file).writes_at_once == at_once
+    settings = load("simulator", env_file=env_file)
+    assert (settings.writes_at_once, settings.summary()["writes_at_once"]) == (at_once, at_once)
