@@ -155,10 +155,185 @@ async def test_r49_a_bar_goes_as_many_days_as_the_hand_wherever_it_was_taken(
         bar = page.locator(".bars .item").filter(has_text="Fair")
         day = await column(page)
         await drag(page, bar, (2.5 * day, 6), by=(day, 0))
-        await expect(page.get_by_role("status")).to_contain_text("Moved: Tuesday, 9 February 2027")
+        await expect(page.locator("#told")).to_contain_text("Moved: Tuesday, 9 February 2027")
         await expect(bar).to_have_attribute("data-version", "2")
         await drag(page, bar, (1.5 * day, 6), by=(-day, 0))
-        await expect(page.get_by_role("status")).to_contain_text("Moved: Monday, 8 February 2027")
+        await expect(page.locator("#told")).to_contain_text("Moved: Monday, 8 February 2027")
+
+
+async def test_r49_an_item_that_left_the_view_is_moved_on_by_the_next_key(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """Pressed one by one: Alt and an arrow are not the browser's meanwhile; all of it is one Undo each."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        block = await _begun(page, town, "u-away", "Away")
+        await page.goto(f"{town.product}/my-calendar?day={DAY}")
+        await block.get_by_role("link").focus()
+        for day in ("Tuesday, 9", "Monday, 8", "Sunday, 7"):
+            await page.keyboard.press("Alt+ArrowLeft")
+            await expect(page.locator("#told")).to_contain_text(f"Moved: {day} February 2027, 10:00")
+            await expect(page.locator("body[data-moving]")).to_have_count(0)
+        await expect(page.locator("#main")).to_be_focused()
+        assert page.url.endswith(f"day={DAY}")
+
+
+async def test_r49_what_was_moved_although_no_answer_came_is_shown_and_not_denied(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        block = await _begun(page, town, "u-lost", "Lost")
+
+        async def lose(route: Route) -> None:
+            await route.fetch()
+            await route.fulfill(status=502, body="<h1>Bad gateway</h1>")
+
+        await page.route("**/item/move?*", lose)
+        await drag(page, block, (40, 8), by=(0, await hour(page)))
+        await expect(page.locator("#told.bad")).to_contain_text("it may have been moved or not")
+        await expect(block).to_contain_text("11:00 – 12:00")
+        await page.unroute("**/item/move?*")
+        await drag(page, block, (40, 8), by=(0, await hour(page)))
+        await expect(page.locator("#told")).to_contain_text("12:00 – 13:00")
+
+
+async def test_r49_what_goes_together_is_undone_together(town: GuideAddresses, browser: Browser) -> None:
+    """Also where the last of it was refused."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        block = await _begun(page, town, "u-together", "Whole")
+        await _pressed_at_once(page, block, "ArrowDown", times=3)
+        await expect(page.locator("#told")).to_contain_text("10:45 – 11:45")
+        await expect(page.locator("body[data-moving]")).to_have_count(0)
+        await page.locator("#told").get_by_role("button", name="Undo").click()
+        await expect(block).to_contain_text("10:00 – 11:00")
+
+        await block.wait_for()
+        await page.wait_for_load_state()
+        await _refused_from_the_second_on(page)
+        await _pressed_at_once(page, block, "ArrowDown", times=3)
+        await expect(page.locator("#told.bad")).to_contain_text("It was not moved. It was changed meanwhile")
+        await page.locator("#told").get_by_role("button", name="Undo").click()
+        await expect(block).to_contain_text("10:00 – 11:00")
+
+
+async def test_r49_a_hand_gives_up_beside_the_hours_and_by_escape(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """Nothing is sent, and nothing is opened by letting go."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        block = await _begun(page, town, "u-back", "Back")
+        sent = _posts(page)
+        drop = await taken_up(page, block, (40, 8), by=(40, 60))
+        await page.mouse.move(300, 5)
+        await drop()
+        drop = await taken_up(page, block, (40, 8), by=(0, 3))
+        await page.mouse.move(*await _middle(block), steps=6)
+        await page.keyboard.press("Escape")
+        await drop()
+        await expect(block).not_to_have_class(re.compile("carried"))
+        await expect(block).to_contain_text("10:00 – 11:00")
+        assert (sent, "/item?" in page.url) == ([], False)
+
+
+async def test_r49_a_page_that_is_scrolled_meanwhile_carries_what_is_held_along(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """It is let go under the pointer; what was done is in sight there."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        await page.set_viewport_size({"width": 1200, "height": 500})
+        block = await _begun(page, town, "u-scrolled", "Far")
+        one = await hour(page)
+        drop = await taken_up(page, block, (40, 8), by=(0, one))
+        before = await page.evaluate("scrollY")
+        await page.evaluate("far => scrollBy(0, far)", 3 * one)
+        hours = 1 + (await page.evaluate("scrollY") - before) / one
+        await drop()
+        assert hours > 2
+        at, quarter = divmod(40 + round(4 * hours), 4)
+        await expect(page.locator("#told")).to_contain_text(f"{at}:{15 * quarter:02} –")
+        await expect(page.locator("#told")).to_be_in_viewport()
+
+
+async def test_r49_a_step_that_waits_goes_along_where_the_page_is_left(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        block = await _begun(page, town, "u-leaves", "Left")
+        moved = await HeldUp.on(page, "**/item/move?*", method="POST")
+        await _pressed_at_once(page, block, "ArrowDown", times=3)
+        await moved.come()
+        look = await HeldUp.on(page, f"**/my-calendar?week={DAY}", method="GET")
+        await moved.let_through()
+        await look.come()
+        await page.goto(f"{town.product}/my-calendar/deleted")
+        await page.goto(f"{town.product}/my-calendar?day={DAY}")
+        await expect(block).to_contain_text("10:45 – 11:45")
+
+
+async def test_r49_what_is_not_done_because_a_move_is_under_way_is_said(
+    town: GuideAddresses, browser: Browser
+) -> None:
+    """By keys and by pointer; the move's own note stays."""
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        block = await _begun(page, town, "u-busy", "First")
+        await _added(page, town, "Second", at="14:00")
+        second = page.locator(".block").filter(has_text="Second")
+        moved = await HeldUp.on(page, "**/item/move?*", method="POST")
+        await _pressed_at_once(page, block, "ArrowDown", times=1)
+        await moved.come()
+        await _pressed_at_once(page, second, "ArrowDown", times=1)
+        await expect(page.locator("#told")).to_contain_text("so this was not done")
+        drop = await taken_up(page, second, (40, 8), by=(0, await hour(page)))
+        await moved.let_through()
+        await expect(page.locator("#told")).to_contain_text("Moved:")
+        await drop()
+        await expect(page.locator("#told")).to_contain_text("Moved: Wednesday, 10 February 2027, 10:15")
+        await expect(page.locator("#told")).to_contain_text("so this was not done")
+        await expect(second).to_contain_text("14:00 – 15:00")
+
+
+async def test_r49_steps_that_cancel_each_other_are_not_sent(town: GuideAddresses, browser: Browser) -> None:
+    async with window(browser) as opened:
+        page = await opened.new_page()
+        block = await _begun(page, town, "u-zero", "Zero")
+        sent = _posts(page)
+        await _pressed_at_once(page, block, "ArrowLeft", times=1, shift=True)
+        await _pressed_at_once(page, block, "ArrowDown", times=1)
+        for key in ("ArrowDown", "ArrowUp"):
+            await _pressed_at_once(page, block, key, times=1)
+        await expect(block).to_contain_text("10:15 – 11:15")
+        await expect(page.locator("body[data-moving]")).to_have_count(0)
+        assert len(sent) == 1
+
+
+def _posts(page: Page) -> list[str]:
+    """Where the page sends something from now on."""
+    sent: list[str] = []
+    page.on("request", lambda it: sent.append(it.url) if it.method == "POST" else None)
+    return sent
+
+
+async def _refused_from_the_second_on(page: Page) -> None:
+    passed: list[Route] = []
+
+    async def refuse(route: Route) -> None:
+        passed.append(route)
+        said = {"detail": "It was changed meanwhile."}
+        await (route.continue_() if len(passed) == 1 else route.fulfill(status=409, json=said))
+
+    await page.route("**/item/move?*", refuse)
+
+
+async def _middle(block: Locator) -> tuple[float, float]:
+    box = await block.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 async def _pressed_at_once(page: Page, block: Locator, key: str, *, times: int, shift: bool = False) -> None:

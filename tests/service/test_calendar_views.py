@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import httpx
 import pytest
 from starlette.datastructures import FormData
 
@@ -15,7 +14,7 @@ from service.store.tables import item_assignees, items
 from service.web.pages.calendar.outlook import CalendarOutlook
 from service.web.pages.form import FormSubmission
 from service.web.tokens import Visitor
-from tests.service.test_web_pages_calendar import GLYPHS, keep, messages
+from tests.service.test_web_pages_calendar import GLYPHS, keep
 from tests.support.office import Office, open_office
 from tests.support.pages import Browser, ShownPage
 from tests.support.processor_time import COUNTED, count, seconds_once
@@ -233,61 +232,6 @@ async def test_the_search_finds_titles_places_and_accounts(browser: Browser, off
         assert shown == titles, word
     assert "Nothing was found for “nothing”." in page.words
     assert (await browser.open(f"{HOME}?q={'x' * 201}")).status == 422
-
-
-@pytest.mark.parametrize(
-    ("steps", "start", "end"),
-    [
-        ({"days": "1", "minutes": "-30"}, "2026-12-04T08:30:00Z", "2026-12-04T09:30:00Z"),
-        ({"days": "-3"}, "2026-11-30T09:00:00Z", "2026-11-30T10:00:00Z"),
-        ({"longer": "45"}, "2026-12-03T09:00:00Z", "2026-12-03T10:45:00Z"),
-        ({"longer": "-45"}, "2026-12-03T09:00:00Z", "2026-12-03T09:15:00Z"),
-    ],
-)
-async def test_an_appointment_is_moved_and_stretched(
-    steps: dict[str, str], start: str, end: str, browser: Browser, office: Office
-) -> None:
-    """As the pointer does it; all else stays to the letter."""
-    await keep(office, "appointment", "1", title="Visit", end="2026-12-03T10:00:00Z", location="HQ")
-    answer = await _move(browser, "appointment:1", {"version": "4", **steps})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["moved"]
-    (message,) = await messages(office)
-    form = message.data.item.to_json_dict()
-    assert (form["start"], form["end"], form["location"], form["title"]) == (start, end, "HQ", "Visit")
-
-
-@pytest.mark.parametrize(
-    ("key", "steps", "refused"),
-    [
-        ("appointment:1", {"version": "3", "days": "1"}, (409, "It was changed meanwhile")),
-        ("appointment:1", {"version": "4", "longer": "-60"}, (422, "It cannot be moved there.")),
-        ("appointment:1", {"version": "4", "days": "many"}, (422, "It cannot be moved there.")),
-        ("appointment:1", {"version": "4", "days": "99999"}, (422, "It cannot be moved there.")),
-        ("task:2", {"version": "4", "days": "1"}, (409, "edited in Vorex itself")),
-        ("appointment:3", {"version": "4", "days": "1"}, (409, "series")),
-        ("appointment:4", {"version": "1", "days": "1"}, (404, "no such item")),
-    ],
-)
-async def test_a_move_that_is_refused_says_why(
-    key: str, steps: dict[str, str], refused: tuple[int, str], browser: Browser, office: Office
-) -> None:
-    await keep(office, "appointment", "1", title="Visit", end="2026-12-03T10:00:00Z")
-    await keep(office, "task", "2")
-    await keep(office, "appointment", "3", read_only_reason="series")
-    answer = await _move(browser, key, steps)
-    status, why = refused
-    assert (answer.status_code, why in answer.text) == (status, True), answer.text
-    assert await messages(office) == []
-
-
-async def _move(browser: Browser, key: str, steps: dict[str, str]) -> httpx.Response:
-    page = await browser.open(HOME)
-    token = page.forms[-1].fields["csrf_token"]
-    given = {"csrf_token": token, **steps}
-    return await browser.client.post(
-        f"{HOME}/item/move?key={key}", data=given, headers={"Accept": "application/json"}
-    )
 
 
 @pytest.mark.parametrize("view", ["day", "week", "agenda", "month"])

@@ -23,14 +23,22 @@ function newAt(day, from, to) {
 
 const token = () => document.querySelector("[name=csrf_token]")?.value ?? "";
 
-// What was done, or why it was not.
+// What was done, or why it was not; what is good is heard from a place that was there before it.
 function tell(words, bad, undo) {
-  for (const one of document.querySelectorAll("#told, #main > [role=status]")) one.remove();
-  const note = Object.assign(document.createElement("div"), {
-    id: "told", className: `note ${bad ? "bad" : "good"}`, role: bad ? "alert" : "status" });
+  for (const one of document.querySelectorAll("#told, #main > .note.good[role=status]")) one.remove();
+  const note = Object.assign(document.createElement("div"), { id: "told", className: `note ${bad ? "bad" : "good"}` });
+  if (bad) note.setAttribute("role", "alert");
   note.append(Object.assign(document.createElement("span"), { textContent: words }));
   if (undo) note.append(undoing(undo));
   document.getElementById("main").prepend(note);
+  document.getElementById("heard").textContent = bad ? "" : words;
+}
+
+// Beside what was said before, whose Undo stays.
+function tellBusy() {
+  const said = document.querySelector("#told span");
+  if (!said) return tell(texts.busy, true);
+  if (!said.textContent.includes(texts.busy)) said.textContent += ` ${texts.busy}`;
 }
 
 // Sent as a form of the page, it comes back to the same view with its own note.
@@ -49,13 +57,18 @@ let moving = null;
 
 async function move(item, steps) {
   const { key, version } = item.dataset;
-  if (moving) return moving.key === key ? add(steps) : undefined;
-  moving = { key, next: null };
+  if (moving) return moving.key === key ? add(steps) : tellBusy();
+  moving = { key, next: null, version: null, undo: null };
   document.body.toggleAttribute("data-moving", true);
-  try { await moveOn(key, version, steps); } catch { tell(texts.unanswered, true); }
+  try { await moveOn(version, steps); } catch {
+    tell(texts.unanswered, true, moving.undo);  // made or not: the next look shows it
+    moving.key = null;
+    await lookAgain();
+  }
   moving = null;
   document.body.toggleAttribute("data-moving", false);
   document.querySelectorAll(".carried").forEach(putBack);
+  remember(last);
 }
 
 function add(steps) {
@@ -64,27 +77,52 @@ function add(steps) {
 }
 
 // Each from what the last made of it, so that nobody else's change is overwritten; behind a refusal none is made.
-async function moveOn(key, version, steps) {
-  while (steps) {
+async function moveOn(version, steps) {
+  while (steps && Object.values(steps).some(Boolean)) {
     const pause = new Promise((resolve) => { setTimeout(resolve, PAUSE); });
-    const said = await send(key, version, steps);
-    await pageNow().then((page) => page.show()).catch(() => {});  // made or not, the next look shows it
+    moving.version = null;
+    const said = await send(version, steps);
+    if (!said) [moving.key, moving.next] = [null, null];
+    else moving.version = version = said.version;
+    await lookAgain();
     if (!said) return;
-    version = said.version;
     if (moving.next) await pause;
     [steps, moving.next] = [moving.next, null];
   }
 }
 
-async function send(key, version, steps) {
+async function lookAgain() {
+  await pageNow().then((page) => page.show()).catch(() => {});
+  if (document.activeElement.closest("[data-key]")) document.activeElement.scrollIntoView({ block: "nearest" });
+}
+
+async function send(version, steps) {
+  const { key } = moving;
   const answer = await fetch(`/my-calendar/item/move?key=${encodeURIComponent(key)}`, {
     method: "POST", headers: { Accept: "application/json" }, keepalive: true, signal: AbortSignal.timeout(PATIENCE),
     body: new URLSearchParams({ csrf_token: token(), version, ...steps }) });
+  if (answer.status >= 500) throw new Error(answer.status);
   const said = await answer.json();
-  if (answer.ok) tell(texts.moved.replace("{when}", () => said.moved), false, said.undo);
-  else tell(texts.refused.replace("{why}", () => said.detail), true);
-  return answer.ok ? said : null;
+  if (!answer.ok) return tell(texts.refused.replace("{why}", () => said.detail), true, moving?.undo);
+  outdate();
+  if (last?.dataset.key === key) last.dataset.version = said.version;
+  if (moving && said.undo) moving.undo = fromTheFirst(moving.undo ?? said.undo, said.version);
+  tell(texts.moved.replace("{when}", () => said.moved), false, moving?.undo);
+  return said;
 }
+
+// Undone is all that went together: to the times before the first of them, unless somebody changed the last.
+function fromTheFirst(undo, version) {
+  return { ...undo, address: undo.address.replace(/times=\d+/, `times=${version}`) };
+}
+
+// What waits goes along where the page is left; where the answer before it is not known yet, the person is asked.
+for (const leaving of ["beforeunload", "pagehide"]) addEventListener(leaving, (event) => {
+  if (!moving?.next) return;
+  if (!moving.version) return event.preventDefault();
+  send(moving.version, moving.next).catch(() => {});
+  moving.next = null;
+});
 
 // -- by pointer ---------------------------------------------------------------------------------
 
@@ -95,28 +133,32 @@ function hold(what) {
   document.body.toggleAttribute("data-held", Boolean(what));
 }
 
+// Places are the page's own, for it may be scrolled meanwhile; of several pointers one counts.
 document.addEventListener("pointerdown", (event) => {
+  last = null;
   if (event.button || event.pointerType === "touch") return;
-  const item = event.target.closest?.("[data-key]");
-  const slot = event.target.closest?.(".slot");
-  if (moving) hold({ nothing: true, x: event.clientX, y: event.clientY });
-  else if (item) hold({ item, stretches: event.target.matches(".stretch"), x: event.clientX, y: event.clientY, from: dayAt(event) });
+  if (held) drop();
+  const item = event.target.closest?.("[data-key]"), slot = event.target.closest?.(".slot");
+  const at = { id: event.pointerId, x: event.pageX, y: event.pageY };
+  if (moving) hold({ ...at, busy: true });
+  else if (item) hold({ ...at, item, stretches: event.target.matches(".stretch"), from: dayAt(event) });
   else if (slot) {
     const column = slot.closest(".column");
-    hold({ column, x: event.clientX, y: event.clientY, top: column.getBoundingClientRect().top });
+    hold({ ...at, column, top: column.getBoundingClientRect().top + scrollY });
   }
 });
 
 document.addEventListener("pointermove", (event) => {
-  if (held && !event.buttons) drop();  // let go where this page does not see it
-  if (!held || (!held.moving && Math.hypot(event.clientX - held.x, event.clientY - held.y) < 6)) return;
+  if (event.pointerId !== held?.id) return;
+  if (!event.buttons) return drop();  // let go where this page does not see it
+  const x = event.pageX - held.x, y = event.pageY - held.y;
+  if (!held.moving && Math.hypot(x, y) < 6) return;
   if (!held.moving) begin();
   event.preventDefault();
-  if (held.nothing) return;
   if (held.column) pick(event);
-  else if (held.stretches) held.item.style.height = `${held.height + event.clientY - held.y}px`;
-  else {
-    held.item.style.transform = `translate(${event.clientX - held.x}px, ${event.clientY - held.y}px)`;
+  else if (held.stretches) held.item.style.height = `${held.height + y}px`;
+  else if (held.item) {
+    held.item.style.transform = `translate(${x}px, ${y}px)`;
     mark(dayAt(event));
   }
 });
@@ -130,22 +172,34 @@ function begin() {
 }
 
 document.addEventListener("pointerup", (event) => {
+  if (event.pointerId !== held?.id) return;
   const done = held;
   hold(null);
-  if (!done?.moving) return;
+  if (!done.moving) return;
   addEventListener("click", forbid, { capture: true, once: true });
   setTimeout(() => removeEventListener("click", forbid, { capture: true }));
-  if (done.nothing) return;
-  if (done.column) return location.assign(done.address);
+  if (done.busy) return tellBusy();
+  if (done.column) {
+    document.querySelector(".picked")?.remove();
+    return location.assign(done.address);
+  }
+  if (!done.item) return;
   const steps = stepsOf(done, event);
   mark(null);
   if (Object.values(steps).some(Boolean)) move(done.item, steps);
   else putBack(done.item);
 });
 
-document.addEventListener("pointercancel", drop);
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") drop(); });
+document.addEventListener("pointercancel", (event) => { if (event.pointerId === held?.id) drop(); });
 document.addEventListener("dragstart", (event) => { if (event.target.closest?.("[data-key], .slot")) event.preventDefault(); });
+
+// Given up with the button still down: what is let go then is neither moved nor clicked.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !held) return;
+  const { id, x, y, moving } = held;
+  drop();
+  hold({ id, x, y, moving });
+});
 
 function forbid(event) { event.preventDefault(); event.stopPropagation(); }
 
@@ -158,7 +212,7 @@ function drop() {
 
 function putBack(item) {
   item.classList.remove("carried");
-  item.style.transform = item.style.height = "";
+  item.removeAttribute("style");
 }
 
 function dayAt(event) {
@@ -177,10 +231,11 @@ function quarterHeight(part) {
 
 function stepsOf({ item, stretches, x, y, from }, event) {
   const height = quarterHeight(item);
-  const minutes = height && !("whole" in item.dataset) ? Math.round((event.clientY - y) / height) * QUARTER : 0;
+  const minutes = height && !("whole" in item.dataset) ? Math.round((event.pageY - y) / height) * QUARTER : 0;
   if (stretches) return { longer: minutes };
   const to = dayAt(event);
-  const days = from && to ? daysBetween(from.dataset.day, to.dataset.day) : barDays(x, event.clientX);
+  if (!to && item.closest(".column")) return {};  // beside the hours it is given up
+  const days = from && to ? daysBetween(from.dataset.day, to.dataset.day) : barDays(x - scrollX, event.clientX);
   return { days, minutes: item.closest(".column") ? minutes : 0 };
 }
 
@@ -195,8 +250,8 @@ function barDays(from, to) {
 function pick(event) {
   const box = held.column.getBoundingClientRect(), height = quarterHeight(held.column);
   const first = Number(held.column.closest(".hours").dataset.first) * 60;
-  const quarter = (y) => Math.floor((Math.min(Math.max(y, box.top), box.bottom - 1) - box.top) / height);
-  const [from, to] = [quarter(held.y - held.top + box.top), quarter(event.clientY)].sort((one, other) => one - other);
+  const quarter = (y) => Math.floor(Math.min(Math.max(y, 0), box.height - 1) / height);
+  const [from, to] = [quarter(held.y - held.top), quarter(event.clientY - box.top)].sort((one, other) => one - other);
   const [starts, ends] = [first + from * QUARTER, first + (to + 1) * QUARTER];
   held.address = newAt(held.column.dataset.day, starts, ends);
   let picked = document.querySelector(".picked");
@@ -262,7 +317,7 @@ document.addEventListener("contextmenu", (event) => {
 document.addEventListener("keydown", (event) => {
   const at = event.target;
   if (!(at instanceof Element) || at.matches("input, textarea, select") || event.ctrlKey || event.metaKey) return;
-  if (event.altKey) return moveByKey(event, at.closest("[data-key]"));
+  if (event.altKey) return moveByKey(event, at);
   if (event.key === "n" || event.key === "N" || event.key === "Insert") {
     const day = at.closest("[data-day]"), slot = at.closest(".slot"), add = document.getElementById("add");
     if (!day && !add) return;
@@ -282,10 +337,23 @@ document.addEventListener("keydown", (event) => {
   if (next) { event.preventDefault(); next.focus(); }
 });
 
-function moveByKey(event, item) {
+// What keys moved out of the view follows them for a while: the next of them is not the browser's.
+const FOLLOWING = 5000;
+let last = null, forgetting;
+
+function remember(item) {
+  last = item;
+  clearTimeout(forgetting);
+  forgetting = setTimeout(() => { if (!moving) last = null; }, FOLLOWING);
+}
+
+function moveByKey(event, at) {
   const up = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0, side = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
-  if (!item || held || !(up || side)) return;
+  const item = at.closest("[data-key]") ?? (at.matches("body, #main") ? last : null);
+  if (!item || !(up || side)) return;
   event.preventDefault();
+  if (held) return;
+  remember(item);
   const month = !item.closest(".hours");
   if ("whole" in item.dataset || month) return event.shiftKey ? move(item, { longer: side * 1440 }) : move(item, { days: side + (month ? up * 7 : 0) });
   return move(item, event.shiftKey ? { longer: up * QUARTER } : { days: side, minutes: up * QUARTER });

@@ -32,6 +32,9 @@ async function look() {
 const PATIENCE = 15_000;
 let asked = 0, shown = 0;
 
+// What was asked for until now is old, however late it comes.
+function outdate() { shown = ++asked; }
+
 async function pageNow() {
   const number = ++asked;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PATIENCE) });
@@ -63,8 +66,10 @@ function replace(part, text) {
   for (const one of fresh.querySelectorAll("details")) one.open = open.has(one.id || one.textContent);
   if (fresh.outerHTML === part.outerHTML) return;
   const at = part.contains(document.activeElement) ? [document.activeElement.tagName, known(document.activeElement)] : null;
+  const left = part.scrollLeft;
   part.replaceWith(document.adoptNode(fresh));
-  if (at) twin(fresh, ...at)?.focus();
+  fresh.scrollLeft = left;
+  if (at) (twin(fresh, ...at) ?? document.getElementById("main")).focus({ preventScroll: true });
 }
 
 // By what an element is found again where it was made anew.

@@ -124,7 +124,7 @@ class AppointmentForm:
             begins, until = starts + later, ends + later + timedelta(minutes=longer)
         except OverflowError:
             return None
-        if until < begins or (until == begins and longer):
+        if until < begins or (until == begins and longer and not self.all_day):
             return None
         return replace(
             self,

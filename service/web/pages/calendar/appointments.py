@@ -33,8 +33,9 @@ NewAppointmentForm = Annotated[FormSubmission, Depends(form_to("Add the appointm
 ChangedAppointmentForm = Annotated[FormSubmission, Depends(form_to("Save the appointment"))]
 MOST_DELETED = 100
 MOST_DAYS, DAY_MINUTES = 1_000, 1_440
-MOST_STEPS = {"days": MOST_DAYS, "minutes": DAY_MINUTES, "longer": MOST_DAYS * DAY_MINUTES}
+MOST_STEPS = {"days": MOST_DAYS, "minutes": MOST_DAYS * DAY_MINUTES, "longer": MOST_DAYS * DAY_MINUTES}
 CANNOT_MOVE = "It cannot be moved there."
+CLOCKS_CHANGE = "The clocks change then. Open it, and choose its time there."
 CHANGED_MEANWHILE = "It was changed meanwhile, here or on a linked calendar. It is shown as it is now."
 OPEN_ONCE_MORE = (
     "It was changed meanwhile, here or on a linked calendar. It is shown as it is now. Open it once more."
@@ -155,13 +156,17 @@ async def move_appointment(request: Request, services: Services, form: SentForm,
     before = AppointmentForm.of(item, viewer.zone)
     steps = {name: _signed(form.text(name), most) for name, most in MOST_STEPS.items()}
     moved = before.moved(**{name: by for name, by in steps.items() if by is not None})
-    if None in steps.values() or moved is None:
+    seen = form.number("version")
+    if None in steps.values() or moved is None or seen is None:
         return _refused(gettext(CANNOT_MOVE))
     if errors := moved.errors(viewer.zone):
-        return _refused(next(iter(errors.values())))
+        odd = moved.odd_times(viewer.zone).keys() & errors.keys()
+        return _refused(gettext(CLOCKS_CHANGE) if odd else next(iter(errors.values())))
+    if not any(steps.values()) or moved.times == before.times:
+        return JSONResponse({"moved": _told(viewer, moved), "undo": None, "version": item.version})
     try:
         content = moved.content(visitor.time_zone, item)
-        after = await services.my_calendar.change(visitor.person, key, content, seen=form.number("version"))
+        after = await services.my_calendar.change(visitor.person, key, content, seen=seen)
     except Invalid as refusal:
         return _refused(next(iter(_sentences(refusal).values())))
     except ChangedMeanwhile:
