@@ -67,7 +67,7 @@ _NOBODY_HAS_TO_HEAR = frozenset({"calendar-sync.integrations"})
 _AMQP = "0.3.0"
 _SCHEMAS_AT = "#/components/schemas/"
 _USER = "user"
-_LEAST_PRIVILEGE = "A user of RabbitMQ for each part; docker-compose.yml shows what each of them may do."
+_LEAST_PRIVILEGE = "A user of RabbitMQ for each part; deploy/rabbitmq/permissions.json says what each may do."
 _SECURED = [{"$ref": f"#/components/securitySchemes/{_USER}"}]
 _SERVER: Mapping[str, Any] = {
     "host": "{host}",

@@ -162,11 +162,12 @@ _NOTHING = "^$"
 _OURS = r"(calendar-sync|vorex|cronofy)\..*"
 
 PERMISSIONS: Mapping[str, Permission] = {
-    # Vorex publishes of items and people, and holds queues of its own, vorex.<anything>, for facts
+    # Vorex publishes of items and people, and holds queues of its own, vorex.<anything>, for facts and for
+    # what people change on the pages of My Calendar
     "vorex": Permission(
         configure=r"^vorex\.(?!(items|people)$).*$",
         write=r"^vorex\..*$",
-        read=r"^(vorex\.(?!(items|people)$).*|calendar-sync\.(items|integrations))$",
+        read=r"^(vorex\.(?!people$).*|calendar-sync\.(items|integrations))$",
     ),
     "relay": Permission(configure=_NOTHING, write=r"^cronofy\.notices$", read=_NOTHING),
     "consumer": Permission(

@@ -21,6 +21,7 @@ from service.integrations.channels import CHANNEL_MISSING
 from service.integrations.companies.locks import check_locked
 from service.integrations.connection_check import ConnectionCheck, ConnectionFinding
 from service.integrations.finish import (
+    Aim,
     ChosenSetup,
     FinishedSetup,
     check_calendar,
@@ -234,9 +235,9 @@ class Integrations:
     # -- settings -------------------------------------------------------------------------------
 
     async def finish(
-        self, person: Person, integration_id: str, choices: Choices, *, watch: bool = False
+        self, person: Person, integration_id: str, choices: Choices, *, aim: Aim = "activate"
     ) -> FinishedSetup:
-        """Save all settings; the integration is active and connected from then on (G10), or only watches.
+        """Save all settings; the integration is connected from then on (G10), and as ``aim`` says.
 
         The same choices again change nothing. Raises Invalid naming the field, or Conflict.
         """
@@ -253,7 +254,7 @@ class Integrations:
                     connection,
                     person.user_id,
                     shown.integration.id,
-                    ChosenSetup(choices, calendar, listed, watch=watch),
+                    ChosenSetup(choices, calendar, listed, aim=aim),
                 )
         except IntegrityError as error:
             raise Conflict("already_linked", "You have linked this calendar already.") from error

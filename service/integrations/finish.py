@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from contracts.calendar import Integration, Status
 from contracts.cronofy import Calendar
 from contracts.event_fields import TAKES_DETAILS
 from contracts.messages import IntegrationChange
 from service.integrations.catch_up import request_comparison
+from service.integrations.companies.locks import check_locked
 from service.integrations.facts import tell_change
 from service.integrations.refusals import Conflict, Invalid, Unknown
 from service.integrations.run_requests import RunRange, request_run
@@ -24,6 +25,9 @@ from service.store.runs import runs
 
 OTHER_CALENDAR_CHOSEN = "Another calendar was chosen."
 STAYS_ON_ITS_CALENDAR = "Copies cannot follow to another calendar while the integration only watches."
+LINKED_BY_FINISH = "The integration is not active: another calendar is linked by Finish, which activates it."
+Aim = Literal["activate", "watch", "keep"]
+"""Whether it is active from then on, only watches until *Begin*, or stays as it is (G10, G11)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +46,15 @@ class ChosenSetup:
     calendar: Calendar
     listed: Sequence[str]
     """The ids of all calendars of the account."""
-    watch: bool = False
-    """Whether it only watches, until *Begin*."""
+    aim: Aim = "activate"
+
+    def watches(self, before: Integration) -> bool:
+        return self.aim == "watch" or (self.aim == "keep" and before.watching)
+
+    def stays_off(self, before: Integration) -> bool:
+        """Whether what somebody switched off, or an administrator paused, is not switched on."""
+        off = before.finished_at is not None and not before.active
+        return self.aim == "keep" and off and not before.watching
 
 
 def check_choices(choices: Choices) -> None:
@@ -101,13 +112,17 @@ async def finish(
     before = await _found(connection, integration_id)
     if calendar.name in await listing.names_linked(connection, before.integration):
         raise Conflict("already_linked", "You have linked this calendar already.")
+    await check_locked(connection, integration_id, choices.model_dump())
+    if wanted.stays_off(before.integration):
+        return await _keep_off(store, connection, before, wanted)
+    watches = wanted.watches(before.integration)
     moves = await _moves(connection, before.integration, choices)
-    if wanted.watch and moves:
+    if watches and moves:
         raise Conflict("not_editable", STAYS_ON_ITS_CALENDAR)
     if (choices.wants_run or moves) and await runs.run_in_progress(connection, integration_id):
         raise Conflict("run_in_progress", "A sync is running; wait until it has ended.")
-    await _save(store, connection, before, wanted)
-    if wanted.watch:
+    await _save(store, connection, before, wanted, active=not watches)
+    if watches:
         return await _watch(store, connection, user_id, before.integration, choices)
     await _tell(store, connection, before.integration)
     if before.integration.watching and choices.calendar_id == before.integration.calendar_id:
@@ -118,6 +133,17 @@ async def finish(
     run_id = await _follow_up(store, connection, user_id, before.integration, choices, listed=listed)
     shown = await _found(connection, integration_id)
     return FinishedSetup(shown=shown, run_id=run_id if listed else None)
+
+
+async def _keep_off(
+    store: Store, connection: AsyncConnection, before: IntegrationView, wanted: ChosenSetup
+) -> FinishedSetup:
+    """Saved alone: what it reads and brings follows once it is activated."""
+    if wanted.choices.calendar_id != before.integration.calendar_id:
+        raise Conflict("inactive", LINKED_BY_FINISH)
+    await _save(store, connection, before, wanted, active=False)
+    await _tell(store, connection, before.integration, activated=False)
+    return FinishedSetup(shown=await _found(connection, before.integration.id), run_id=None)
 
 
 async def _moves(connection: AsyncConnection, before: Integration, choices: Choices) -> bool:
@@ -138,14 +164,14 @@ async def _found(connection: AsyncConnection, integration_id: str) -> Integratio
 
 
 async def _save(
-    store: Store, connection: AsyncConnection, before: IntegrationView, wanted: ChosenSetup
+    store: Store, connection: AsyncConnection, before: IntegrationView, wanted: ChosenSetup, *, active: bool
 ) -> None:
     known, choices, calendar = before.integration, wanted.choices, wanted.calendar
     values: dict[str, Any] = {
         "calendar_id": calendar.calendar_id,
         "calendar_name": calendar.name,
         "permission_level": calendar.permission_level,
-        "active": not wanted.watch,
+        "active": active,
         **standing(Status.CONNECTED, await store.moment(connection)),
         "reason": None,
         "event_types": choices.event_types.model_dump(),
@@ -172,7 +198,7 @@ async def _save(
     elif known.finished_at and not (known.active and known.status is Status.CONNECTED):
         if known.status is not Status.CONNECTED:
             await learn_anew(connection, known)
-        if not wanted.watch:
+        if active:
             await request_comparison(store, connection, known)
     await change(connection, known.id, **values)
     await change_state(connection, known.id, looked_at=None)
@@ -193,11 +219,13 @@ async def _watch(
     return FinishedSetup(shown=shown, run_id=None)
 
 
-async def _tell(store: Store, connection: AsyncConnection, before: Integration) -> None:
+async def _tell(
+    store: Store, connection: AsyncConnection, before: Integration, *, activated: bool = True
+) -> None:
     now = await store.moment(connection)
     if before.status is not Status.CONNECTED:
         await tell_change(connection, before, IntegrationChange.CONNECTED, now=now)
-    if not before.active:
+    if activated and not before.active:
         await tell_change(connection, before, IntegrationChange.ACTIVATED, now=now)
 
 

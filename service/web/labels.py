@@ -351,6 +351,7 @@ COMPLAINTS: LabelTexts = Texts(
         "Nothing was saved. What you chose is kept here: send it again in a moment.",
         "looked_just_now": "Both sides were compared within the last minute. Look at Last checked.",
         "inactive": "This integration is not active. Activate it first.",
+        "answered_already": "This was answered already, here or elsewhere. Nothing was done now.",
         "run_in_progress": "A sync is running. Wait until it has ended.",
         "not_connected": "Verify that Cronofy has the permission to connect to Vorex, then reconnect.",
         "setup_unfinished": "Finish the settings first.",

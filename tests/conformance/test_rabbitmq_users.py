@@ -39,7 +39,10 @@ READS: dict[str, set[str]] = {
     "consumer": {*WORK_QUEUES, QUEUE_PARKED},
     "operator": QUEUES,
 }
-FOLLOWS = {"vorex": {"calendar-sync.items", "calendar-sync.integrations"}, "operator": EXCHANGES}
+FOLLOWS = {
+    "vorex": {"vorex.items", "calendar-sync.items", "calendar-sync.integrations"},
+    "operator": EXCHANGES,
+}
 """Exchanges from which a user may have messages sent to a queue of its own."""
 KEYS = {"calendar-sync.commands": "run.requested", "calendar-sync.replay": "calendar-sync.outbound"}
 Deed = Callable[[AbstractChannel, str], Awaitable[object]]

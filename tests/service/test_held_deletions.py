@@ -9,6 +9,7 @@ from service.integrations.undoing.answers import AnswerGiven
 from service.store.tables import deletions, items, links, outbox
 from tests.support.office import Office
 from tests.support.one_person import NINE, TEN
+from tests.support.pages import Browser
 from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns, two_people_with_runs
 
 API = "/api/v1/integrations"
@@ -146,6 +147,26 @@ class TestApi:
             address = f"{API}/{integration_id}/held-deletions"
             answer = await office.client.post(address, json={"answer": "keep"}, headers=who)
             assert answer.status_code == 404
+
+    @pytest.mark.parametrize(("first", "second"), [("keep", "keep"), ("keep", "delete")])
+    async def test_r48_an_answer_that_came_second_is_not_told_as_done(
+        self, first: str, second: str, office: Office
+    ) -> None:
+        """Two windows, or an operator was quicker."""
+        integration_id = await self._with_one_held(office)
+        await office.sign_in()
+        late = Browser(client=office.client)
+        await late.open(f"/calendar-sync/{integration_id}/held")
+        token = late.page.forms[0].fields["csrf_token"]
+        address = f"/calendar-sync/{integration_id}/held-deletions"
+        form = {"csrf_token": token, "answer": first, "sure": "1"}
+        assert "notice=kept" in (await office.client.post(address, data=form)).headers["Location"]
+
+        answer = await office.client.post(address, data={**form, "answer": second, "sure": "0"})
+
+        assert answer.headers["Location"].endswith("complaint=answered_already")
+        page = await late.open(answer.headers["Location"])
+        assert "This was answered already, here or elsewhere. Nothing was done now." in page.words
 
     async def _with_one_held(self, office: Office) -> str:
         integration_id = await office.finished()

@@ -146,6 +146,9 @@ async def test_r36_the_list_and_the_api_ask_and_take_both_answers(office: Office
     rest = (await office.get(f"{at}/held?limit=2&after={told['next']}")).json()
     assert [(one["title"], one["count"]) for one in rest["items"]] == [("Old 2", 1), ("Lunch (copy)", 2)]
     assert rest["next"] is None
+    for odd in ("garbage", "x:1", ":", "import:"):
+        answer = await office.get(f"{at}/held?after={odd}")
+        assert (answer.status_code, "after: must be the cursor" in answer.text) == (422, True), answer.text
     await office.sign_in()
     page = (await office.client.get("/calendar-sync")).text
     assert f"{integration_id}/held" in page

@@ -90,6 +90,19 @@ async def test_r34_a_state_is_good_once_and_for_its_own_person(office: Office) -
     assert (await office.client.get("/calendar-sync/permission?state=made-up")).status_code == 400
 
 
+async def test_r34_who_comes_back_while_cronofy_is_silent_can_open_it_again(office: Office) -> None:
+    """As the page says; the state is spent once the account could be looked at."""
+    integration_id = await office.finished()
+    await office.sign_in()
+    back = await _answered(office, await _asked(office, integration_id))
+    office.wire.broken.add("GET /v1/userinfo")
+    assert (await office.client.get(back)).status_code == 503
+    office.wire.broken.clear()
+    assert (await office.client.get(back)).status_code == 303
+    assert await _told(office, integration_id) == "allowed"
+    assert (await office.client.get(back)).status_code == 400
+
+
 async def test_r34_the_question_follows_the_first_finish_and_can_be_put_off(office: Office) -> None:
     """A page of its own with *Not now*; nothing else waits for it."""
     await office.sign_in()

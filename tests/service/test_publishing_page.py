@@ -199,7 +199,8 @@ async def test_facts_are_taken_once_and_forwards(name: str, folder: Path, rabbit
         await until(lambda: rabbitmq.queues()["vorex.facts"] == 0, what="an empty queue")
     await broker.close()
 
-    assert [line.strip() for line in lines] == ["service_call/5512 2 updated", "service_call/5512 3 updated"]
+    key = "demo/service_call/5512"
+    assert [line.strip() for line in lines] == [f"{key} 2 updated", f"{key} 3 updated"]
 
 
 @pytest.mark.parametrize("name", ["sign_in.py", "sign_in.js"])

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text, update
 
 from contracts.calendar import LinkState
 from contracts.cronofy import EventsPage, EventsQuery
@@ -17,13 +18,19 @@ from contracts.messages import RunData
 from contracts.ports import Turn
 from handlers.texts.compose import compose
 from service.consumers.failures import ReceivedMessage
+from service.consumers.inbound.held_deletions import HeldDeletions
+from service.consumers.inbound.pages import PageWriter
 from service.cronofy.gateway import CronofyGateway
+from service.integrations.undoing.answers import AnswerGiven
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, listing, reads
+from service.store.integrations.listing import Owner
 from service.store.items import items
 from service.store.links import links
 from service.store.runs import runs
+from service.store.tables import deletions
+from service.store.tables import links as links_table
 from tests.support.one_person import ELEVEN, TEN, OnePerson, one_person
 from tests.support.waiting import until
 
@@ -95,7 +102,7 @@ async def _holding(store: Store) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-async def _blocked(store: Store, task: "asyncio.Task[None]") -> None:
+async def _blocked(store: Store, task: "asyncio.Task[Any]") -> None:
     async def waiting() -> bool:
         async with store.read() as connection:
             count = await connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
@@ -136,6 +143,32 @@ async def test_r25_the_last_step_of_a_run_and_its_owner_do_not_lock_each_other_o
 
     assert run is not None
     assert not run.ended
+
+
+@pytest.mark.postgresql
+async def test_r11_an_answer_about_deletions_locks_what_everybody_locks_in_the_same_order(
+    rows: OnePerson,
+) -> None:
+    """Items first, then the integration: a page that holds the one can go on to the other."""
+    mine = await rows.integration()
+    rows.add_event(mine, "Visit")
+    await rows.changed(mine)
+    (item,) = await rows.items()
+    async with rows.store.begin() as connection:
+        (link,) = await connection.scalars(select(links_table.c.id))
+        await connection.execute(
+            update(links_table).values(state="held", code="held_deletion", exists_there=False)
+        )
+        row = {"link_id": link, "integration_id": mine, "state": "held", "noticed_at": rows.clock.now()}
+        await connection.execute(insert(deletions).values(**row))
+    owner = Owner(tenant_id=item.tenant_id, user_id=item.assignees[0])
+    held = HeldDeletions(rows.store, PageWriter(rows.store))
+    async with _holding(rows.store) as connection:
+        await items.load(connection, [item.ref], lock=True)
+        answering = asyncio.create_task(held.settle(owner, mine, "keep", AnswerGiven(by="u-17")))
+        await _blocked(rows.store, answering)
+        await integrations.load(connection, [mine], lock=True)
+    assert (await answering).count == 1
 
 
 @pytest.mark.postgresql

@@ -210,7 +210,7 @@ async def start_anew(ann: TwoPeopleWithRuns) -> None:
     ann.people.notices.clear()
     await ann.home.set(ann.mine, active=True, watching_since=None)
     choices = Choices.model_validate(form(other))
-    await ann.accounts.finish(WHO, ann.mine, choices, watch=True)
+    await ann.accounts.finish(WHO, ann.mine, choices, aim="watch")
     ann.home.calendars[ann.mine] = other
     ann.chosen = "Second"
     await ann.rest()

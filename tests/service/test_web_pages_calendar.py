@@ -219,6 +219,25 @@ async def test_a_form_that_was_overtaken_writes_over_nothing_unasked(
     assert (item.title, item.location) == ("Visit at Contoso", "HQ")
 
 
+@pytest.mark.parametrize("wrong", [{"title": ""}, {"start_day": "never"}, {"end_time": "25:00"}])
+async def test_a_form_that_was_overtaken_stays_so_by_way_of_a_mistake(
+    wrong: dict[str, str], browser: Browser, office: Office
+) -> None:
+    """The page that names the mistake was made from the version before: what came since is not in it."""
+    await keep(office, "appointment", "1", title="Visit")
+    address = f"{HOME}/item?key=appointment:1"
+    other = Browser(client=office.client)
+    before = (await browser.open(address)).forms[0].fields
+    await other.open(address)
+    await other.press("Save", changes={"location": "HQ"})
+
+    assert (await browser.press("Save", changes=wrong)).status == 422
+    page = await browser.press("Save", changes={name: before[name] for name in wrong})
+
+    assert (page.status, "The appointment was changed meanwhile" in page.words) == (409, True)
+    assert [one.data.item.location for one in await messages(office)] == ["HQ"]
+
+
 async def test_r50_an_appointment_is_deleted_once_it_is_confirmed_and_undone(
     browser: Browser, office: Office
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from contracts.calendar import Reason, Status
 from contracts.cronofy import Calendar
 from service.store.integrations.integrations import change
-from service.store.tables import integrations
+from service.store.tables import integrations, runs
 from service.web.locales import DEFAULT_PREFERENCES
 from service.web.pages.wizard_steps import calendar_labels, range_days
 from tests.support.clock import ManualClock
@@ -88,6 +88,56 @@ async def test_g10_save_on_every_tab_saves_and_stays_there(
     row = await _saved(office)
     assert (row["event_types"]["update"], row["own_name"]) == (True, "Customers")
     assert "Customers" in (await browser.open(LIST)).words
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("status", [Status.CONNECTED, Status.NOT_CONNECTED])
+async def test_g11_save_leaves_off_what_is_switched_off(
+    tab: str, status: Status, browser: Browser, office: Office
+) -> None:
+    """By its owner, or paused by an administrator: nothing is read, sent or told because of it."""
+    base = await _at(browser, office, tab)
+    row = await _saved(office)
+    await browser.client.post(f"{LIST}/{row['id']}/deactivate", data={"csrf_token": _token(browser)})
+    async with office.store.begin() as connection:
+        await change(connection, row["id"], status=status.value)
+    asked, told = len(await office.rows(runs)), await office.facts()
+    await browser.open(f"{base}/linked-calendar")
+    await browser.press("Next", changes={"own_name": "Customers"})
+    await browser.open(f"{base}/sync-options?draft=kept")
+    await browser.press("Next", changes={"retrieve": "yes"})
+    await browser.open(f"{base}/{tab}?draft=kept")
+
+    page = await browser.press("Save")
+
+    assert (page.path, "Saved." in page.words) == (f"{base}/{tab}", True)
+    row = await _saved(office)
+    assert (row["active"], row["own_name"], row["retrieve"]["enabled"]) == (False, "Customers", True)
+    assert len(await office.rows(runs)) == asked
+    assert "activated" not in {change for change, _ in (await office.facts())[len(told) :]}
+
+
+async def test_g11_another_calendar_is_not_linked_by_save_while_it_is_switched_off(
+    browser: Browser, office: Office
+) -> None:
+    base = await _at(browser, office, "linked-calendar")
+    row = await _saved(office)
+    await browser.client.post(f"{LIST}/{row['id']}/deactivate", data={"csrf_token": _token(browser)})
+    await browser.open(f"{base}/linked-calendar")
+    await browser.press("Next", changes={"calendar_id": (await office.calendars(row["id"]))["Second"]})
+    await browser.open(f"{base}/confirmation?draft=kept")
+
+    page = await browser.press("Save")
+
+    assert "This integration is not active. Activate it first." in page.words
+    now = await _saved(office)
+    assert (now["calendar_id"], now["active"]) == (row["calendar_id"], False)
+    await browser.press("Finish")
+    assert (await _saved(office))["active"]
+
+
+def _token(browser: Browser) -> str:
+    return browser.page.forms[0].fields["csrf_token"]
 
 
 async def test_g10_save_refuses_beside_the_field_what_cannot_stay(browser: Browser, office: Office) -> None:

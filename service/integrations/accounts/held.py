@@ -8,6 +8,7 @@ from contracts.calendar import Integration, Item, ItemRef
 from contracts.times import wire_time
 from handlers.edits import MASKED_TITLE
 from handlers.texts.compose import event_span
+from service.integrations.refusals import Invalid
 from service.store.engine.paging import Page
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import held_imports, reads
@@ -55,7 +56,9 @@ async def list_held(
     store: Store, integration: Integration, *, masked: bool, after: str | None = None, limit: int
 ) -> Page[HeldChange]:
     """Deletions first, then imports, behind the one at ``after``; ``masked``: private ones without title."""
-    kind, _, key = (after or "").partition(CURSOR_MARK)
+    kind, _, key = (after or f"deletion{CURSOR_MARK}").partition(CURSOR_MARK)
+    if kind not in {"deletion", "import"} or (after and not key):
+        raise Invalid.one("after", "must be the cursor of an earlier answer")
     async with store.read() as connection:
         found: list[HeldChange] = []
         if kind != "import":

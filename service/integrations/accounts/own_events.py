@@ -91,24 +91,26 @@ class OwnEvents:
         return state
 
     async def settle(self, state: str, visitor: Owner | None) -> None:
-        """The person is back: see what was granted, once for each state.
+        """The person is back: see what was granted. Once that could be seen, the state is spent.
 
         ``visitor``: who brings the state, if anybody is signed in. Raises Unknown where the state is no good,
-        or another's.
+        or another's, and what asking Cronofy raises.
         """
-        async with self._store.begin() as connection:
+        async with self._store.read() as connection:
             now = await self._store.now(connection)
-            request = await permissions.take(connection, _print(state), now=now)
+            request = await permissions.find(connection, _print(state), now=now)
             if request is None:
                 raise Unknown("state: is unknown or was used before")
-        async with self._store.read() as connection:
             shown = await owned_integration(
                 connection, Owner(tenant_id=request.tenant_id, user_id=None), request.integration_id
             )
         if visitor is not None and not owns(visitor, shown.integration):
+            async with self._store.begin() as connection:
+                await permissions.spend(connection, _print(state))
             raise Unknown("state: was given to someone else")
         await self._check.look(shown.integration.id, at_once=True)
         async with self._store.begin() as connection:
+            await permissions.spend(connection, _print(state))
             await listing.lock(connection, request.integration_id)
             now_shown = await listing.find(connection, request.integration_id)
             granted = now_shown is not None and now_shown.integration.unrestricted

@@ -15,7 +15,7 @@ from service.integrations.refusals import Conflict, Invalid
 from service.integrations.settings_form import Choices, EventBoxes, ItemBoxes
 from service.store.engine.store import Store
 from service.store.integrations import listing
-from service.store.people import company_mailboxes, company_people
+from service.store.people import companies, company_mailboxes, company_people
 from service.store.people.companies import CompanyRow
 from service.store.people.company_people import CompanyPerson
 from service.store.tables.company_stages import PersonStage
@@ -92,6 +92,7 @@ class PeopleConnected:
         False where it was ended meanwhile, or Vorex has named another address.
         """
         async with self._store.begin() as connection:
+            decided = await companies.company_of(connection, person.tenant_id, lock=True)
             now = await company_people.find_person(connection, person.id)
             if now is None or now.vouched is False:
                 return False
@@ -106,6 +107,9 @@ class PeopleConnected:
                 **values,
             ):
                 return False
+            if decided is not None:  # what was locked while they were on the way holds for them, too
+                held = {name: getattr(decided, name) for name in decided.locked}
+                await companies.bring_into_line(connection, person.tenant_id, held, only=integration_id)
             said = VOUCHED_SAID if now.vouched else CHOSEN_SAID
             chosen_by = now.chosen_by or company.connected_by
             await log_act(self._store, connection, integration_id, said.format(chosen_by))

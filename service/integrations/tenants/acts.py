@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from contracts.calendar import (
@@ -148,7 +149,11 @@ class TenantActs:
             raise Conflict("not_editable", NOT_UNDONE)
         if row["undone_at"] is not None:
             raise Conflict("not_editable", TAKEN_BACK)
-        here = [one.integration for one in found if one.integration.id not in switched]
+        here = [
+            one.integration
+            for one in found
+            if one.integration.id not in switched and not _watches_since(one.integration, row["at"])
+        ]
         watchers = set(row["watched_ids"] or ()) if row["act"] == "pause" else set()
         ids = [known.id for known in here if known.id not in watchers]
         result = await self.act_on_all(actor, opposite, ids, expect=len(ids))
@@ -226,6 +231,11 @@ def is_due(known: Integration, verb: TenantVerb) -> bool:
     if verb == "watch":
         return known.active and known.status is Status.CONNECTED
     return not known.active and known.status is Status.CONNECTED and known.watching is (verb == "begin")
+
+
+def _watches_since(known: Integration, at: datetime) -> bool:
+    """Whether somebody has set it to watching after that moment."""
+    return known.watching_since is not None and known.watching_since > at
 
 
 def _stands_so(known: Integration, verb: TenantVerb) -> bool:

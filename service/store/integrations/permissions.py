@@ -27,11 +27,17 @@ async def begin(
     await connection.execute(insert(permission_requests).values(state_hash=state_hash, **asdict(request)))
 
 
-async def take(connection: AsyncConnection, state_hash: str, *, now: float) -> AskedPermission | None:
-    """The request of that state, good once; None where it expired, was taken before or never was."""
+async def find(connection: AsyncConnection, state_hash: str, *, now: float) -> AskedPermission | None:
+    """The request of that state; None where it expired, was spent or never was."""
     table = permission_requests.c
     query = select(table.integration_id, table.tenant_id, table.user_id, table.expires_at)
-    mine = query.where(table.state_hash == state_hash, table.expires_at > now).with_for_update()
+    mine = query.where(table.state_hash == state_hash, table.expires_at > now)
     row = (await connection.execute(mine)).mappings().first()
-    await connection.execute(delete(permission_requests).where(table.state_hash == state_hash))
     return AskedPermission(**row) if row is not None else None
+
+
+async def spend(connection: AsyncConnection, state_hash: str) -> None:
+    """That state is good no more."""
+    await connection.execute(
+        delete(permission_requests).where(permission_requests.c.state_hash == state_hash)
+    )

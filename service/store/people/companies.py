@@ -155,9 +155,15 @@ async def note_told(connection: AsyncConnection, tenant_id: str, user_id: str, *
 
 
 async def bring_into_line(
-    connection: AsyncConnection, tenant_id: str, settings: Mapping[str, Mapping[str, bool]]
+    connection: AsyncConnection,
+    tenant_id: str,
+    settings: Mapping[str, Mapping[str, bool]],
+    *,
+    only: str | None = None,
 ) -> int:
-    """Give every living integration that the company connected these settings; how many cannot have them.
+    """Give every living integration that the company connected, or ``only`` that one, these settings.
+
+    How many cannot have them.
 
     Those stay as they are: *Finish* would allow no such settings either (G10, R5).
     """
@@ -169,6 +175,7 @@ async def bring_into_line(
     )
     query = select(table.id, table.event_types, table.item_types)
     query = query.where(table.id.in_(theirs), table.deleted_at.is_(None)).order_by(table.id)
+    query = query if only is None else query.where(table.id == only)
     rows = (await connection.execute(query.with_for_update())).mappings().all()
     able = [row["id"] for row in rows if _is_able(row, settings)]
     values = {name: dict(boxes) for name, boxes in settings.items()}

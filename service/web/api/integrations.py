@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from service.integrations import views
 from service.integrations.accounts.held import list_held
 from service.integrations.delete import DeletionChoice
+from service.integrations.finish import Aim
 from service.integrations.settings_form import Choices, HeldAnswer, HeldImportAnswer
 from service.integrations.telling.agreement import list_differing
 from service.integrations.undoing.answers import AnswerGiven
@@ -113,7 +114,8 @@ async def put_settings(
 
     With ``watch`` it only watches, until *Begin*: nothing is written on either side, and no run starts.
     """
-    finished = await services.integrations.finish(visitor.person, integration_id, choices, watch=watch)
+    aim: Aim = "watch" if watch else "activate"
+    finished = await services.integrations.finish(visitor.person, integration_id, choices, aim=aim)
     return integration_form(finished.shown) | {"run_id": finished.run_id}
 
 

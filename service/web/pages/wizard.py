@@ -13,6 +13,7 @@ from contracts.event_fields import TAKES_DETAILS
 from service.consumers.runs.dry_run_result import DryRunResult
 from service.integrations import views
 from service.integrations.accounts.own_events import edits_own_events
+from service.integrations.finish import Aim
 from service.integrations.refusals import Conflict, Invalid, Unknown
 from service.integrations.settings_form import SyncRequest
 from service.store.integrations.listing import IntegrationView
@@ -92,7 +93,8 @@ async def stepped(
     draft = await wizard.merged(tab, form)
     wanted = form.text("to")
     if wanted in {"finish", "watch"}:
-        return await wizard.finish(draft, seen=form.text("seen"), watch=wanted == "watch")
+        aim: Aim = "watch" if wanted == "watch" else "activate"
+        return await wizard.finish(draft, seen=form.text("seen"), aim=aim)
     if wanted == "sync":
         return await wizard.sync(draft)
     if wanted == "rehearse":
@@ -281,10 +283,9 @@ class _Wizard:
             return self.kept(await self.shown_at(tab, draft, errors), draft)
         if draft.calendar_id != self.shown.integration.calendar_id and tab != LAST_TAB:
             return self.kept(redirect_to(_address(self._id, LAST_TAB), draft=KEPT_DRAFT), draft)
-        watches = self.shown.integration.watching
-        starts = not watches and (draft.retrieve["enabled"] or draft.send["enabled"])
+        starts = self.shown.integration.active and (draft.retrieve["enabled"] or draft.send["enabled"])
         on = None if starts else _address(self._id, tab)
-        return await self.finish(draft, seen="", tab=tab, on=on, watch=watches)
+        return await self.finish(draft, seen="", tab=tab, on=on, aim="keep")
 
     async def finish(
         self,
@@ -293,15 +294,13 @@ class _Wizard:
         seen: str,
         tab: str = LAST_TAB,
         on: str | None = None,
-        watch: bool = False,
+        aim: Aim,
     ) -> Response:
-        """G10: saved and active, and on the list, or ``on``; a refusal is told where it can be mended."""
+        """G10: saved, and on the list, or ``on``; a refusal is told where it can be mended."""
         if seen and seen != draft.print:
             return self.kept(await self.shown_at(LAST_TAB, draft, {"form": gettext(SETTINGS_CHANGED)}), draft)
         try:
-            await self.services.integrations.finish(
-                self.visitor.person, self._id, draft.choices(), watch=watch
-            )
+            await self.services.integrations.finish(self.visitor.person, self._id, draft.choices(), aim=aim)
         except Invalid:
             where, errors = _wrong_calendar(draft)
             return await self.shown_at(where, draft, errors)
@@ -315,7 +314,7 @@ class _Wizard:
             redirect_to(on, notice="saved")
             if on
             else redirect_to(f"{INTEGRATIONS_PATH}/{self._id}/watching")
-            if watch
+            if aim == "watch"
             else redirect_to(await self._after_finish(), notice="finished")
         )
         return wizard_draft.drop(after, self.services, self.shown)

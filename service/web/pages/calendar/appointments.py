@@ -129,14 +129,15 @@ async def change_appointment(
     visitor = form.visitor
     item = await services.my_calendar.item(visitor.person, key)
     appointment, outlook = AppointmentForm.sent(form), CalendarOutlook.sent(form)
-    viewer = viewer_of(request, services, visitor)
+    viewer, seen = viewer_of(request, services, visitor), form.number("version")
+    again: dict[str, Any] = {"outlook": outlook, "item": item, "seen": seen}
     if errors := appointment.errors(viewer.zone):
-        return _form_page(request, viewer, appointment, errors, outlook=outlook, item=item)
+        return _form_page(request, viewer, appointment, errors, **again)
     try:
         content = appointment.content(visitor.time_zone, item)
-        after = await services.my_calendar.change(visitor.person, key, content, seen=form.number("version"))
+        after = await services.my_calendar.change(visitor.person, key, content, seen=seen)
     except Invalid as refusal:
-        return _form_page(request, viewer, appointment, _sentences(refusal), outlook=outlook, item=item)
+        return _form_page(request, viewer, appointment, _sentences(refusal), **again)
     except ChangedMeanwhile:
         item = await services.my_calendar.item(visitor.person, key)
         return _form_page(request, viewer, appointment, {}, outlook=outlook, item=item, overtaken=True)
@@ -277,10 +278,12 @@ def _form_page(
     outlook: CalendarOutlook,
     once: str = "",
     item: Item | None = None,
+    seen: int | None = None,
     story: ItemStory | None = None,
     overtaken: bool = False,
     refusal: str | None = None,
 ) -> Response:
+    """``seen``: the version that the form was made from, where it is not made from the item as it is now."""
     status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
     return render_page(
         request,
@@ -292,7 +295,7 @@ def _form_page(
         refusal=refusal,
         overtaken=overtaken,
         once=once,
-        version=item.version if item else "",
+        version=seen or (item.version if item else ""),
         reference=item.content.reference if item and item.content else None,
         key=f"{item.type.value}:{item.id}" if item else None,
         outlook=outlook,

@@ -13,7 +13,7 @@ from service.web.catalogue import Texts
 from service.web.paths import MY_CALENDAR_PATH
 
 MARK = "~"
-LONGEST_TIMES, LONGEST_VERSION = 100, 18
+LONGEST_TIMES, LONGEST_VERSION = 400, 18
 MOVE_NOTICES = Texts({"put_back": "It is back at its former time."})
 MOVE_COMPLAINTS = Texts(
     {"moved_since": "Somebody changed it since, here or on a linked calendar, so it stays as it is now."}
@@ -22,11 +22,12 @@ MOVE_COMPLAINTS = Texts(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimesBefore:
-    """Start and end as they were, and the version of the appointment that was moved away from them."""
+    """Start, end and zone as they were, and the version of the appointment that was moved away from them."""
 
     version: int
     start: InstantOrDay
     end: InstantOrDay | None
+    time_zone: str
 
     @classmethod
     def of(cls, before: Item, after: Item) -> "TimesBefore | None":
@@ -34,27 +35,29 @@ class TimesBefore:
         was, now = before.content, after.content
         if was is None or now is None or was.start is None or (was.start, was.end) == (now.start, now.end):
             return None
-        return cls(version=after.version, start=was.start, end=was.end)
+        return cls(version=after.version, start=was.start, end=was.end, time_zone=was.time_zone)
 
     @classmethod
     def read(cls, word: str) -> "TimesBefore":
         """The inverse of ``word``; raises Unknown for anything else."""
-        version, _, times = word[:LONGEST_TIMES].partition(MARK)
-        start, _, end = times.partition(MARK)
+        version, start, end, zone = (*word[:LONGEST_TIMES].split(MARK, 3), "", "", "")[:4]
         if not (version.isascii() and version.isdecimal() and len(version) <= LONGEST_VERSION):
             raise Unknown("There is no such page.")
         try:
             found = [read_time(one) for one in ([start, end] if end else [start])]
         except ValueError:
             found = []
-        if not found or any(isinstance(one, datetime) and one.tzinfo is None for one in found):
+        odd = any(isinstance(one, datetime) and one.tzinfo is None for one in found)
+        if not found or odd or not zone:
             raise Unknown("There is no such page.")
-        return cls(version=int(version), start=found[0], end=found[1] if end else None)
+        ends = found[1] if end else None
+        return cls(version=int(version), start=found[0], end=ends, time_zone=zone)
 
     @property
     def word(self) -> str:
         """No text of the appointment is in it."""
-        return MARK.join((str(self.version), wire_time(self.start), wire_time(self.end) if self.end else ""))
+        end = wire_time(self.end) if self.end else ""
+        return MARK.join((str(self.version), wire_time(self.start), end, self.time_zone))
 
     def address(self, key: str) -> str:
         """Where a form is sent that undoes it."""
@@ -63,6 +66,10 @@ class TimesBefore:
     def content(self, item: Item) -> Mapping[str, Any]:
         """The appointment as it is now, at these times."""
         assert item.content is not None
-        whole = item.content.to_json_dict()
-        end = wire_time(self.end) if self.end else None
-        return {**whole, "start": wire_time(self.start), "end": end}
+        return {
+            **item.content.to_json_dict(),
+            "all_day": not isinstance(self.start, datetime),
+            "start": wire_time(self.start),
+            "end": wire_time(self.end) if self.end else None,
+            "time_zone": self.time_zone,
+        }

@@ -104,6 +104,8 @@ async def _answered(
     for answer, notice in notices.items():
         if answer == given:
             settled = await settle(owner, integration_id, answer, AnswerGiven(by=form.visitor.user_id))
+            if not settled.count:
+                return redirect_to(INTEGRATIONS_PATH, complaint="answered_already")
             answered = settled.run_id or ""
             return redirect_to(INTEGRATIONS_PATH, notice=notice, of=integration_id, answered=answered)
     return redirect_to(INTEGRATIONS_PATH)
