@@ -223,7 +223,8 @@ class _Arrivals:
 
     def _is_settled(self, event: CronofyEvent, keys: Sequence[str], asked: str | None) -> bool:
         """Whether it is gone, or not brought, or a person is asked about it."""
-        prior = any(key in self.known.prior for key in keys)
+        # *Bring them* was said of it since it became one of those that were there before
+        prior = asked in {None, ASKED_ABOUT} and any(key in self.known.prior for key in keys)
         if is_gone(event) and asked is not None:
             self.changes.answered.append(event.event_uid)
         if prior and is_gone(event) and belongs_to_series(event):

@@ -65,8 +65,10 @@ def link_to_send(
     """The link as it is to be written; None where the calendar has what it should have, or may not.
 
     A copy that was let go comes back: the person asked for it (R6). So does an item whose event is gone, as a
-    copy of ours.
+    copy of ours; but not one whose deletion waits for an answer (R11).
     """
+    if link is not None and link.state is LinkState.HELD and link.code is Code.HELD_DELETION:
+        return None
     known = link_states.take_up(link) if link is not None else None
     wanted = desired_event(item, integration, known)
     base = renewed_link(known, item, integration) if known else None

@@ -25,12 +25,13 @@ from contracts.calendar import (
     Outcome,
 )
 from contracts.cronofy import CronofyEvent
-from contracts.times import wire_time
+from contracts.times import as_day, wire_time
 from contracts.vorex import ItemContent, ItemType
-from handlers.arrivals.before import event_keys
+from handlers.arrivals.before import alike_key, event_keys
+from handlers.arrivals.look_alikes import look_of_event, look_of_title
 from handlers.edits import masked_event
 from handlers.fingerprints import fingerprints_of_event
-from handlers.judgement import Reading, is_gone
+from handlers.judgement import Reading, days_to_read, is_gone
 from handlers.link_beginnings import found
 from handlers.link_states import align
 from handlers.log_entries import RowLog
@@ -110,12 +111,13 @@ def recognise(
     prior: Collection[str],
     known_since: datetime | None,
     had_prior: bool = True,
+    asked: Collection[str] = (),
 ) -> RecognisedEvents:
     """Pair these events, all that stand on the calendar, with what is known and was not seen among them.
 
     ``prior``: keys of events that are not to be brought, as known before; ``had_prior``: whether there was
-    any such event. ``known_since``: until when all that was on the calendar is known; None at the first
-    reading, when only our own copies are looked at.
+    any such event. ``asked``: the uids of those about which a person is asked. ``known_since``: until when
+    all that was on the calendar is known; None at the first reading, when only our own copies are looked at.
     """
     living = [event for event in events if not is_gone(event)]
     names = {name for each in known for name in (each.event_id, each.event_uid) if name is not None}
@@ -130,7 +132,15 @@ def recognise(
     taken = {event.event_uid for _, event in pairs}
     left = [event for event in open_to_all if event.event_uid not in taken]
     stand = _ids_stand(living, known, prior, had_prior=had_prior)
-    there = [event for event in left if _was_there(event, known_since, undated=not stand)]
+    paired = {key for key, _ in pairs}
+    missed = _looks_of(each for each in waiting if each.key not in paired)
+    undecided = {event.event_uid for event in left if event.event_uid in asked or alike_key(event) in prior}
+    there = [
+        event
+        for event in left
+        if _may_be_known(event, known_since, missed)
+        or (event.event_uid not in undecided and _was_there(event, known_since, undated=not stand))
+    ]
     return RecognisedEvents(
         found=pairs,
         prior=[key for event in there for key in event_keys(event)],
@@ -164,10 +174,31 @@ def _ids_stand(
 
 
 def _was_there(event: CronofyEvent, known_since: datetime | None, *, undated: bool) -> bool:
-    """``undated``: what becomes of an event that says nothing of when it was made."""
+    """Whether the last complete reading showed it; ``undated``: what becomes of an event without a stamp.
+
+    One made before that reading, but outside of the days that it could see, is none of those.
+    """
+    # Of a daily series, made in January, the reading of 1 June showed the occurrences up to 17 December. That
+    # of the 18th is made of January, too, and was never seen.
     if event.event_id is not None or known_since is None:
         return False
+    first, beyond = days_to_read(known_since)
+    if as_day(event.start) >= beyond or as_day(event.end) < first:
+        return False
     return undated if event.created is None else event.created < known_since.replace(microsecond=0)
+
+
+def _may_be_known(event: CronofyEvent, known_since: datetime | None, missed: Collection[Sign]) -> bool:
+    """Whether it looks like something known that nothing else can be, so that nobody can say which it is.
+
+    Else it would be doubted, and all read once more, for ever.
+    """
+    return event.event_id is None and known_since is not None and look_of_event(event) in missed
+
+
+def _looks_of(missed: Iterable[KnownIdentity]) -> frozenset[Sign]:
+    signs = {sign for each in missed for sign in each.signs}
+    return frozenset((look_of_title(title), start, end) for title, start, end in signs)
 
 
 def _pairs(

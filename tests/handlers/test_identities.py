@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from contracts.vorex import ItemType
 from handlers.arrivals.floods import is_doubtful, too_many_imports
 from handlers.edits import ERASED_TITLE, erased_content
 from handlers.inbound_page import KnownRows, judge_page, settle_doubtful
+from handlers.judgement import days_to_read
 from handlers.pairing.identities import (
     STRAY_TITLE,
     KnownIdentity,
@@ -55,8 +56,9 @@ def _recognised(
     prior: Collection[str] = (),
     since: datetime | None = SINCE,
     had_prior: bool = True,
+    asked: Collection[str] = (),
 ) -> RecognisedEvents:
-    return recognise(events, known, prior=prior, known_since=since, had_prior=had_prior)
+    return recognise(events, known, prior=prior, known_since=since, had_prior=had_prior, asked=asked)
 
 
 def test_r36_an_event_under_a_new_uid_is_the_one_that_fits() -> None:
@@ -67,6 +69,48 @@ def test_r36_an_event_under_a_new_uid_is_the_one_that_fits() -> None:
 
     assert result.found == [("link", event)]
     assert (result.prior, result.strays) == ([], [])
+
+
+BEYOND = days_to_read(SINCE)[1]
+OUTSIDE = [
+    {"start": BEYOND, "end": BEYOND + timedelta(days=1)},
+    {
+        "start": datetime(BEYOND.year, BEYOND.month, BEYOND.day, 9, tzinfo=UTC),
+        "end": datetime(BEYOND.year, BEYOND.month, BEYOND.day, 10, tzinfo=UTC),
+    },
+]
+
+
+@pytest.mark.parametrize("times", OUTSIDE)
+@pytest.mark.parametrize("series", [None, "s"])
+def test_r9_what_the_last_complete_reading_could_not_see_was_not_there_before(
+    times: dict[str, Any], series: str | None
+) -> None:
+    """The next occurrence of a series, made long ago: else none of it would ever come again."""
+    event = an_event(event_uid="new", series_identifier=series, **times, **OLD)
+    assert _recognised(event).prior == []
+    before = {name: at - timedelta(days=1) for name, at in times.items()}
+    seen = an_event(event_uid="seen", series_identifier=series, **before, **OLD)
+    assert _recognised(seen).prior[0] == "uid:seen"
+
+
+@pytest.mark.parametrize("title", ["Lunch", "LUNCH", "Lunch "])
+def test_r36_what_may_be_something_known_is_doubted_no_more(title: str) -> None:
+    """However new it is: two that fit, or one that looks like it and is not it."""
+    new = {"created": NOW}
+    events = [an_event(event_uid=f"new-{at}", summary=title, **new) for at in range(2)]
+    other = an_event(event_uid="other", summary="Dinner", **new)
+
+    assert _recognised(*events, other, known=[_known()]).prior == ["uid:new-0", "uid:new-1"]
+    assert _recognised(*events, other, known=[_known()], since=None).prior == []
+
+
+@pytest.mark.parametrize("given", [{"asked": ["old"]}, {"prior": ["alike:old"]}])
+def test_r36_what_a_person_is_asked_about_or_is_alike_for_now_is_not_put_away_for_good(
+    given: dict[str, Any],
+) -> None:
+    assert _recognised(an_event(event_uid="old", **OLD), **given).prior == []
+    assert _recognised(an_event(event_uid="old", **OLD)).prior == ["uid:old"]
 
 
 def test_r43_thousands_that_look_alike_are_looked_at_a_few_times_each() -> None:

@@ -146,6 +146,13 @@ def sending(link: Link | None, item: Item = NEW, **settings: Any) -> Link | None
     return link_to_send(item, an_integration(**settings), link, new_id=lambda: "fresh")
 
 
+@pytest.mark.parametrize("origin", [Origin.OURS, Origin.EXTERNAL])
+def test_r11_a_send_writes_nothing_whose_deletion_waits_for_an_answer(origin: Origin) -> None:
+    """Else the answer would find nothing to delete."""
+    link = a_link(OLD, state=LinkState.HELD, code=Code.HELD_DELETION, exists_there=False, origin=origin)
+    assert sending(link) is None
+
+
 def test_r24_a_send_writes_what_was_never_sent() -> None:
     assert sending(None) == Link(
         id=LinkId("fresh"),

@@ -21,6 +21,7 @@ from tests.support.choosing import (
     two_calendars,
     visits,
 )
+from tests.support.one_person import NINE, TEN
 from tests.support.two_people_with_runs import ANN, TwoPeopleWithRuns
 
 
@@ -181,3 +182,22 @@ async def test_r16_copies_that_were_left_do_not_follow_a_later_choice(ann: TwoPe
 
     assert on(ann, ann.calendar) == [("Meeting", False), *visits(3)]
     assert (on(ann, second(ann)), on(ann, called(ann, "Third"))) == ([], [])
+
+
+async def test_r11_pairs_that_were_left_behind_loosen_no_brake(ann: TwoPeopleWithRuns) -> None:
+    """Of the calendar that is linked now all twelve vanish at once: that is asked about."""
+    await settled(ann, items=40)
+    await choose(ann, copies="leave", event_types={"create": True, "update": True, "delete": True})
+    await ann.rest()
+    there = second(ann)
+    for at in range(12):
+        ann.people.world.add_event(there, summary=f"Meeting {at:02}", start=NINE, end=TEN)
+    await ann.people.rest()
+    before = await ann.titles()
+    assert len(before) == 41 + 12
+    for event in ann.people.world.events(there):
+        ann.people.world.delete_event(there, event["event_uid"])
+    await ann.people.rest()
+
+    assert await ann.titles() == before
+    assert (await get_integration(ann.home.store, ANN, ann.mine)).held_deletions == 12

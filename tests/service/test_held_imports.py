@@ -9,6 +9,7 @@ from service.consumers.inbound.held_imports import HeldImports, ImportAnswer
 from service.integrations.accounts.held import HeldChange, list_held
 from service.integrations.undoing.answers import AnswerGiven
 from service.integrations.views import get_integration, list_log_rows
+from service.keeper import lost_calendars
 from service.store.integrations.integrations import change_state
 from service.store.integrations.listing import find
 from service.store.logs.logs import LogFilter
@@ -88,6 +89,31 @@ async def test_r36_both_answers_are_final(ann: TwoPeopleWithRuns, answer: Import
     assert await ann.rows(held_imports) == []
     await ann.read()
     assert len(await ann.titles()) == brought
+
+
+@pytest.mark.parametrize(("answer", "brought"), [("bring", MANY), ("leave", 0)])
+async def test_r36_what_is_asked_about_is_asked_about_behind_a_reconnection(
+    ann: TwoPeopleWithRuns, answer: ImportAnswer, brought: int
+) -> None:
+    """Nothing that the list still shows is put away for good, and the answer is followed."""
+    await _appeared(ann, MANY)
+    await ann.read()
+    ann.people.world.disconnect("ann@example.com")
+    await ann.home.looker.look(ann.mine, at_once=True)
+    await ann.people.pass_time(3600)
+    ann.people.world.reconnect("ann@example.com")
+    await ann.people.pass_time(3700)
+    await lost_calendars(ann.home.store, ann.home.looker.look).work()
+    await ann.people.settle()
+    await ann.rest()
+    assert len(await ann.rows(held_imports)) == MANY
+
+    await HeldImports(ann.home.store).settle(ANN, ann.mine, answer, AnswerGiven(by="ann"))
+    await ann.rest()
+    await ann.read()
+
+    assert len(await ann.titles()) == brought
+    assert await ann.rows(held_imports) == []
 
 
 async def test_r36_a_retrieve_brings_what_is_held(ann: TwoPeopleWithRuns) -> None:

@@ -169,6 +169,50 @@ async def test_r36_two_that_fit_are_not_guessed_at(ann_on_each: TwoPeopleWithRun
     assert await ann.titles() == ["Lunch", "Lunch"]
 
 
+async def test_r36_two_new_ones_that_look_alike_end_and_do_not_read_for_ever(
+    ann_on_each: TwoPeopleWithRuns,
+) -> None:
+    """One of them was brought and the other passed over; then both have new ids."""
+    ann = ann_on_each
+    await ann.read(after=60)
+    await ann.people.pass_time(5)
+    times = {"start": "2026-12-05T12:00:00Z", "end": "2026-12-05T13:00:00Z"}
+    for _ in range(2):
+        ann.add_event("Lunch", **times)
+    await ann.people.rest(reads=False)
+    assert await ann.titles() == ["Lunch"]
+    await _lost(ann)
+    await ann.people.pass_time(60)
+    ann.people.world.faults.change(new_event_uids=True)
+
+    await _back(ann)
+
+    await ann.say("Visit", start="2026-12-06T09:00:00Z", end="2026-12-06T10:00:00Z")
+    await ann.people.rest()
+    assert "Lunch" in await ann.titles()
+    assert ("Visit", True) in ann.events()
+
+
+async def test_r9_a_series_goes_on_behind_a_reconnection(ann: TwoPeopleWithRuns) -> None:
+    """Its next occurrence comes into sight only afterwards, and was made long ago."""
+    await ann.people.pass_time(60)
+    daily = {"frequency": "daily", "count": 400}
+    ann.add_event("Standup", recurrence=daily, start="2026-12-02T09:00:00Z", end="2026-12-02T09:15:00Z")
+    await ann.people.rest()
+    for _ in range(3):
+        await ann.read(after=DAY)
+    before = len(await ann.titles())
+    await ann.read(after=DAY)
+    assert len(await ann.titles()) == before + 1
+    await _lost(ann)
+    await ann.people.pass_time(DAY)
+    await _back(ann)
+    for _ in range(2):
+        await ann.read(after=DAY)
+
+    assert len(await ann.titles()) == before + 4
+
+
 async def test_r35_mended_by_mail_is_found_by_the_next_notice(ann: TwoPeopleWithRuns) -> None:
     """Connected, and one catch-up; what happened meanwhile is there."""
     await _grown(ann)

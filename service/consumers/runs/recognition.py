@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.calendar import Integration, Item, ItemRef, LinkId
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_instant
-from handlers.arrivals.before import event_keys
+from handlers.arrivals.before import remembered_keys
 from handlers.inbound_page import PageChanges
 from handlers.judgement import Reading
 from handlers.pairing.identities import (
@@ -20,7 +20,7 @@ from handlers.relink import CAME_BACK, Tombstone, adopted_link
 from service.consumers.inbound.pages import PageWriter
 from service.store.engine.ids import new_id
 from service.store.engine.store import AsyncConnection, Store
-from service.store.integrations import integrations, reads
+from service.store.integrations import held_imports, integrations, reads
 from service.store.items import items
 from service.store.links import identities, links, sends
 
@@ -47,6 +47,7 @@ class Recognition:
             prior=await self._prior(integration, events),
             known_since=integration.known_since,
             had_prior=await self._had_prior(integration),
+            asked=await self._asked(integration, events),
         )
         reading = Reading(asked_at=asked_at, now=asked_at)
         for at in range(0, len(found.found), RECOGNISED_A_TRANSACTION):
@@ -89,10 +90,15 @@ class Recognition:
         return [KnownIdentity.of_item(item) for item in known.values()]
 
     async def _prior(self, integration: Integration, events: Sequence[CronofyEvent]) -> frozenset[str]:
-        keys = {key for event in events for key in event_keys(event)}
+        keys = {key for event in events for key in remembered_keys(event)}
         keys |= {stray_key(event) for event in events if event.event_id is not None}
         async with self._store.read() as connection:
             return await reads.prior_among(connection, integration, keys)
+
+    async def _asked(self, integration: Integration, events: Sequence[CronofyEvent]) -> frozenset[str]:
+        async with self._store.read() as connection:
+            uids = {event.event_uid for event in events if event.event_id is None}
+            return frozenset(await held_imports.among_uids(connection, integration, uids))
 
     async def _had_prior(self, integration: Integration) -> bool:
         async with self._store.read() as connection:

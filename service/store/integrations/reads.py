@@ -239,11 +239,13 @@ async def copies_of_others(
 
 
 async def pairs(connection: AsyncConnection, integration_id: str) -> int:
-    """How many events of the calendar are kept alike."""
+    """How many events of the calendar that is linked are kept alike: none that was left behind on another."""
+    here = select(integrations.c.calendar_id).where(integrations.c.id == integration_id).scalar_subquery()
     count = await connection.scalar(
         select(func.count())
         .select_from(links)
         .where(links.c.integration_id == integration_id, links.c.exists_there, links.c.ended_at.is_(None))
+        .where(links.c.calendar_id == here, links.c.state != LinkState.LET_GO)
     )
     return count or 0
 
