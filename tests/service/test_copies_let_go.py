@@ -201,3 +201,44 @@ async def test_r11_pairs_that_were_left_behind_loosen_no_brake(ann: TwoPeopleWit
 
     assert await ann.titles() == before
     assert (await get_integration(ann.home.store, ANN, ann.mine)).held_deletions == 12
+
+
+@pytest.mark.usefixtures("database_url")
+@pytest.mark.parametrize("copies", ["leave", "move"])
+async def test_r16_a_calendar_that_is_chosen_again_is_kept_alike_again_in_both_directions(
+    ann: TwoPeopleWithRuns, copies: str
+) -> None:
+    """Chosen by mistake and taken back: what was brought from it and what was sent to it."""
+    both_ways = {"create": True, "update": True, "delete": True}
+    await settled(ann)
+    first = ann.calendar
+    await choose(ann, copies=copies, event_types=both_ways)
+    await ann.rest()
+    await ann.retitle("Visit 01", "Visit 01, later")
+    await ann.rest()
+    await choose(ann, first, copies=copies, event_types=both_ways)
+    await ann.rest()
+    await ann.people.rest()
+    assert await ann.titles() == ["Meeting", "Visit 00", "Visit 01, later"]
+
+    _rename(ann, first, "Meeting", "Meeting, moved")
+    _rename(ann, first, "Visit 00", "Visit 00, longer")
+    await ann.people.rest()
+    assert await ann.titles() == ["Meeting, moved", "Visit 00, longer", "Visit 01, later"]
+    assert ("Visit 01, later", True) in on(ann, first)
+    await ann.retitle("Meeting, moved", "Meeting, at noon")
+    await ann.people.rest()
+    assert ("Meeting, at noon", False) in on(ann, first)
+    for title in ("Meeting, at noon", "Visit 00, longer"):
+        ann.people.world.delete_event(first, _uid(ann, first, title))
+    await ann.people.rest()
+    assert await ann.titles() == ["Visit 01, later"]
+
+
+def _uid(ann: TwoPeopleWithRuns, calendar_id: str, title: str) -> str:
+    events = ann.people.world.events(calendar_id)
+    return next(str(one["event_uid"]) for one in events if one["summary"] == title and not one["deleted"])
+
+
+def _rename(ann: TwoPeopleWithRuns, calendar_id: str, title: str, now: str) -> None:
+    ann.people.world.change_event(calendar_id, _uid(ann, calendar_id, title), summary=now)

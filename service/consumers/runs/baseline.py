@@ -27,7 +27,7 @@ from service.consumers.runs.steps import (
 )
 from service.consumers.runs.unsent import UnsentPairing
 from service.cronofy.page_trail import PageTrail
-from service.integrations.catch_up import DAILY_RUN
+from service.integrations.catch_up import DAILY_RUN, request_comparison
 from service.integrations.questions.tending import note_absences
 from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
@@ -118,6 +118,9 @@ class Baseline:
             if current is None or current.calendar_id != integration.calendar_id:
                 raise Transient("another calendar was chosen while this one was read")
             await integrations.change(connection, integration.id, baseline_at=now, known_since=None)
+            again = not integration.watching and await moves.follow_again(connection, integration)
+            if again and due.run.kind not in RUNS_BY_ITSELF:  # which compare both sides themselves
+                await request_comparison(self._store, connection, integration)
             await integrations.change_state(
                 connection, integration.id, full_read_at=_known_until(integration, began), last_checked_at=now
             )

@@ -192,6 +192,17 @@ async def let_go(
     return found[-1].item_ref if len(found) == limit else None
 
 
+async def follow_again(connection: AsyncConnection, integration: Integration) -> bool:
+    """Keep alike once more what was let go of on the linked calendar for another one that was chosen.
+
+    Whether there was any. Not what its owner let go of there, of which is known how the item was then (R6).
+    """
+    here = (*_living(integration.id), links.c.calendar_id == integration.calendar_id)
+    left = (links.c.state == LinkState.LET_GO, links.c.let_go_print.is_(None), links.c.exists_there)
+    again = {"state": LinkState.AGREED, "code": None}
+    return bool((await connection.execute(update(links).where(*here, *left).values(**again))).rowcount)
+
+
 async def unmark(
     connection: AsyncConnection, integration: Integration, parting: WishForCopies, *, after: str, limit: int
 ) -> str | None:
