@@ -28,9 +28,12 @@ def event_keys(event: CronofyEvent) -> list[str]:
     return [*keys, f"series:{event.series_identifier}"] if event.series_identifier else keys
 
 
+ALIKE = "alike:"
+
+
 def alike_key(event: CronofyEvent) -> str:
     """The key under which is remembered that it was passed over, as long as it looks like what is there."""
-    return f"alike:{event.event_uid}"
+    return f"{ALIKE}{event.event_uid}"
 
 
 def remembered_keys(event: CronofyEvent) -> list[str]:

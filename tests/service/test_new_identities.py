@@ -193,6 +193,42 @@ async def test_r36_two_new_ones_that_look_alike_end_and_do_not_read_for_ever(
     assert ("Visit", True) in ann.events()
 
 
+@pytest.mark.parametrize("how", ["cut and pasted", "copied, and deleted later", "deleted, and made later"])
+async def test_r36_what_is_made_again_there_stays_on_my_calendar(
+    ann_on_each: TwoPeopleWithRuns, how: str
+) -> None:
+    """Within minutes, and not with the next daily read; nothing is twice there."""
+    ann = ann_on_each
+    await ann.read(after=60)
+    first = ann.add_event("Lunch")
+    await ann.people.rest(reads=False)
+    assert await ann.titles() == ["Lunch"]
+    if how == "cut and pasted":
+        ann.people.world.delete_event(ann.calendar, first)
+        ann.add_event("Lunch")
+    elif how == "copied, and deleted later":
+        ann.add_event("Lunch")
+        await ann.people.rest(reads=False)
+        ann.people.world.delete_event(ann.calendar, first)
+    else:
+        ann.people.world.delete_event(ann.calendar, first)
+        await ann.people.rest(reads=False)
+        ann.add_event("Lunch")
+    await ann.people.rest(reads=False)
+    await ann.people.pass_time(60)
+    await ann.rest()
+
+    assert await ann.titles() == ["Lunch"]
+    ann.people.world.change_event(ann.calendar, _living(ann), summary="Dinner")
+    await ann.people.rest()
+    assert await ann.titles() == ["Dinner"]
+
+
+def _living(ann: TwoPeopleWithRuns) -> str:
+    (event,) = [one for one in ann.people.world.events(ann.calendar) if not one["deleted"]]
+    return str(event["event_uid"])
+
+
 async def test_r9_a_series_goes_on_behind_a_reconnection(ann: TwoPeopleWithRuns) -> None:
     """Its next occurrence comes into sight only afterwards, and was made long ago."""
     await ann.people.pass_time(60)

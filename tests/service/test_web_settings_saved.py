@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from contracts.calendar import Reason, Status
@@ -23,6 +24,14 @@ USERINFO, CALENDARS = "GET /v1/userinfo", "GET /v1/calendars"
 async def browser(office: Office) -> Browser:
     await office.sign_in()
     return Browser(client=office.client)
+
+
+async def _elsewhere(office: Office) -> Browser:
+    """The same person in a browser of their own."""
+    wire = httpx.ASGITransport(office.app)
+    client = httpx.AsyncClient(transport=wire, base_url=office.client.base_url)
+    assert (await client.get("/sign-in", params={"token": office.token()})).status_code == 303
+    return Browser(client=client)
 
 
 async def _saved(office: Office) -> dict[str, Any]:
@@ -70,6 +79,53 @@ async def test_g6_what_was_changed_and_changed_back_is_nothing_unsaved(
 
     assert (await browser.open(f"{base}/your-calendar")).path == f"{base}/your-calendar"
     assert "not saved" not in browser.page.words
+
+
+async def test_g6_what_is_saved_elsewhere_since_is_kept_where_nothing_was_chosen_here(
+    browser: Browser, office: Office
+) -> None:
+    """A laptop that went through the tabs days ago, and a phone."""
+    base = await _at(browser, office, "linked-calendar")
+    await browser.press("Next")
+    await browser.press("Next", changes={"task": None})
+    phone = await _elsewhere(office)
+    await phone.open(f"{base}/linked-calendar")
+    await phone.press("Save", changes={"update": "on", "own_name": "Customers"})
+
+    page = await browser.open(f"{base}/linked-calendar")
+    assert "Calendar items you wish to send to the linked calendar" in page.words
+    assert "The event types you wish to sync" not in page.words
+    await browser.open(page.link("Resume"))
+    await browser.press("Save")
+
+    row = await _saved(office)
+    assert (row["event_types"]["update"], row["own_name"]) == (True, "Customers")
+    assert not row["item_types"]["task"]
+
+
+@pytest.mark.parametrize("tab", ["linked-calendar", "your-calendar", "confirmation"])
+async def test_g10_a_page_that_was_overtaken_saves_nothing_before_it_is_looked_at(
+    tab: str, browser: Browser, office: Office
+) -> None:
+    """What was saved in another window is not taken back by boxes that were drawn before."""
+    base = await _at(browser, office, tab)
+    phone = await _elsewhere(office)
+    await phone.open(f"{base}/your-calendar")
+    await phone.press("Save", changes={"task": None})
+    boxes: dict[str, dict[str, str | bool | None]] = {
+        "linked-calendar": {"update": "on"},
+        "your-calendar": {"todo": None},
+    }
+    chosen = boxes.get(tab, {})
+    said = "The settings were saved in another window meanwhile."
+
+    page = await browser.press("Save", changes=chosen)
+    assert (page.status, said in page.words) == ((409, True) if chosen else (200, False))
+    await browser.press("Save", changes={"task": None} if tab == "your-calendar" else {})
+
+    row = await _saved(office)
+    assert not row["item_types"]["task"]
+    assert row["event_types"]["update"] is (tab == "linked-calendar")
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -6,6 +6,7 @@ from datetime import datetime
 from contracts.calendar import Integration, ItemRef
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_instant
+from handlers.arrivals.before import ALIKE
 from handlers.arrivals.floods import is_doubtful, too_many_imports
 from handlers.arrivals.look_alikes import look_of_event, looks_of_items
 from handlers.inbound_page import KnownRows, PageChanges, settle_doubtful
@@ -17,6 +18,9 @@ from service.store.engine.store import AsyncConnection, Store
 from service.store.integrations import integrations, reads
 from service.store.items import items
 from service.store.links import identities
+
+MADE_AGAIN_SECONDS = 60.0
+"""Seconds in which a tool that mirrors events deletes its copy of one that was deleted."""
 
 
 async def settle(
@@ -74,3 +78,23 @@ async def read_all_if_strange(
     if reading_pass.run_id is None:
         await request_comparison(store, connection, integration)
     return True
+
+
+async def read_all_if_made_again(
+    store: Store,
+    connection: AsyncConnection,
+    reading_pass: CalendarRead,
+    integration: Integration,
+    changes: PageChanges,
+) -> None:
+    """Have all read soon where an item was deleted while something that was passed over may be that item.
+
+    Cut and pasted there, an event is deleted and made anew. While its item stood the new one was passed over
+    as the same; a complete reading brings it, and the daily one would be hours away. A run that compares
+    reads all by itself.
+    """
+    deleted = any(item.deleted for item in changes.items)
+    if not deleted or reading_pass.run_id is not None or not integration.event_types.create:
+        return
+    if await reads.has_prior(connection, integration, beginning=ALIKE):
+        await request_comparison(store, connection, integration, delay=MADE_AGAIN_SECONDS)

@@ -39,6 +39,7 @@ from service.consumers.inbound.calendar_read import (
 from service.consumers.inbound.doubtful import (
     known_until,
     learn_anew_if_lost,
+    read_all_if_made_again,
     read_all_if_strange,
     settle,
 )
@@ -106,6 +107,7 @@ class PageWriter:
                 if not await read_all_if_strange(self._store, connection, reading_pass, integration):
                     await self._settle_doubtful(connection, reading_pass, integration, reading)
             await self.save(connection, integration, changes, now=now, record=record_of(reading_pass, known))
+            await read_all_if_made_again(self._store, connection, reading_pass, integration, changes)
             if await note_absences(connection, integration, page.events):
                 await tend_integration(connection, integration.id, now=datetime.fromtimestamp(now, UTC))
             await self.close_page(connection, reading_pass, now=now, last=last)
@@ -282,6 +284,9 @@ class PageWriter:
                 await finish_deletions(connection, part, known, changes)
                 record = record_of(reading_pass, known)
                 await self.save(connection, known.integration, changes, now=now, record=record)
+                await read_all_if_made_again(
+                    self._store, connection, part, known.integration, changes
+                )
                 await self.close_page(connection, part, now=now, last=False)
             reading_pass.again = reading_pass.again or part.again
 

@@ -37,6 +37,7 @@ FIRST_TAB = "linked-calendar"
 OPTIONS_TAB = "sync-options"
 LAST_TAB = "confirmation"
 SETTINGS_CHANGED = "The settings were changed in another window. Look at them once more, then press Finish."
+SAVED_SINCE = "The settings were saved in another window meanwhile. Look at them once more, then go on."
 NEWEST_RUNS = 20
 """Runs among which the one that Finish started is, while it goes on."""
 NO_DIRECTION = "Enable at least one direction to sync."
@@ -92,6 +93,9 @@ async def stepped(
     wizard = await _opened(request, services, form.visitor, integration_id, tab)
     draft = await wizard.merged(tab, form)
     wanted = form.text("to")
+    if wanted in {"finish", "watch", "save"} and draft.is_overtaken(wizard.shown, base=form.text("base")):
+        overtaken = {"form": gettext(SAVED_SINCE)}
+        return wizard.kept(await wizard.shown_at(tab, draft, overtaken, status=HTTPStatus.CONFLICT), draft)
     if wanted in {"finish", "watch"}:
         aim: Aim = "watch" if wanted == "watch" else "activate"
         return await wizard.finish(draft, seen=form.text("seen"), aim=aim)
@@ -230,6 +234,7 @@ class _Wizard:
             f"wizard_{tab.replace('-', '_')}.html",
             status=status or (HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK),
             one=integration_card(self.shown),
+            base=SettingsDraft.of(self.shown).print,
             finished=self._finished,
             locked=self.company.locked if self.company else (),
             notice=notice,

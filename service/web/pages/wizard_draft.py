@@ -4,12 +4,12 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
 from fastapi import Request, Response
-from pydantic import StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from contracts.calendar import Reason
 from contracts.cronofy import Calendar
@@ -39,6 +39,7 @@ NO_CALENDAR_CHOSEN = "Choose a calendar."
 
 _TOLD_BY = ("calendar_id", "own_name", "event_types", "item_types", "event_details", "retrieve", "send")
 """What Finish saves, by which two drafts are told apart."""
+_OF_A_CALENDAR = ("calendar_id", "calendar_name", "read_only", "copies")
 
 
 class _Kept(Strict):
@@ -52,6 +53,7 @@ class _Kept(Strict):
     retrieve: RetrieveOption
     send: SendOption
     copies: MovedCopies = "leave"
+    based_on: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,11 +71,13 @@ class SettingsDraft:
     send: dict[str, Any] = field(default_factory=dict)
     copies: MovedCopies = "leave"
     """What becomes of copies on the calendar that was linked before (R16)."""
+    based_on: Mapping[str, str] = field(default_factory=dict)
+    """The prints of the settings as they were saved when the person began to choose."""
 
     @classmethod
     def of(cls, shown: IntegrationView) -> Self:
         """The settings as they stand; where nothing was chosen yet, the screens' first values (G10a)."""
-        return cls(
+        saved = cls(
             calendar_id=shown.integration.calendar_id,
             calendar_name=shown.integration.calendar_name,
             own_name=shown.own_name or "",
@@ -84,6 +88,24 @@ class SettingsDraft:
             retrieve=dict(shown.retrieve),
             send=dict(shown.send),
         )
+        return replace(saved, based_on=saved._prints())
+
+    def following(self, saved: "SettingsDraft") -> "SettingsDraft":
+        """With what was saved elsewhere since, wherever nothing was chosen here; what was chosen stays."""
+        mine = self._prints()
+        alone = [name for name in _TOLD_BY if self.based_on.get(name) == mine[name]]
+        values = {name: getattr(saved, name) for name in alone if name != "calendar_id"}
+        if "calendar_id" in alone and saved.calendar_id != self.calendar_id:
+            values |= {name: getattr(saved, name) for name in _OF_A_CALENDAR}
+        return replace(self, **values, based_on=saved.based_on)
+
+    def is_overtaken(self, shown: IntegrationView, *, base: str) -> bool:
+        """Whether others than these were saved since the page that names the print of those before."""
+        saved = SettingsDraft.of(shown).print
+        return base not in {"", saved} and self.print != saved
+
+    def _prints(self) -> dict[str, str]:
+        return {name: _print_of(getattr(self, name))[:8] for name in _TOLD_BY}
 
     def choosing(self, calendar: Calendar) -> Self:
         return replace(
@@ -112,8 +134,7 @@ class SettingsDraft:
     @property
     def print(self) -> str:
         """The same for the same choices, so that Finish saves only what its window shows (G10)."""
-        whole = json.dumps({name: getattr(self, name) for name in _TOLD_BY}, sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+        return _print_of({name: getattr(self, name) for name in _TOLD_BY})
 
     @property
     def selects_nothing(self) -> bool:
@@ -140,7 +161,12 @@ def opened(request: Request, visitor: Visitor, shown: IntegrationView) -> Settin
     body, _, mark = laid_down.partition(".")
     known = services.tokens.is_draft_mark(visitor, _named(shown, body), mark)
     kept = _read(body) if known else None
-    return SettingsDraft.of(shown) if kept is None else SettingsDraft(**kept.model_dump())
+    saved = SettingsDraft.of(shown)
+    return saved if kept is None else SettingsDraft(**kept.model_dump()).following(saved)
+
+
+def _print_of(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def holding(draft: SettingsDraft, company: ConnectedBy | None) -> SettingsDraft:
