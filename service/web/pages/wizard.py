@@ -93,23 +93,29 @@ async def stepped(
     wizard = await _opened(request, services, form.visitor, integration_id, tab)
     draft = await wizard.merged(tab, form)
     wanted = form.text("to")
-    if wanted in {"finish", "watch", "save"} and draft.is_overtaken(wizard.shown, base=form.text("base")):
-        overtaken = {"form": gettext(SAVED_SINCE)}
-        return wizard.kept(await wizard.shown_at(tab, draft, overtaken, status=HTTPStatus.CONFLICT), draft)
-    if wanted in {"finish", "watch"}:
-        aim: Aim = "watch" if wanted == "watch" else "activate"
-        return await wizard.finish(draft, seen=form.text("seen"), aim=aim)
+    if wanted in {"finish", "watch", "save"}:
+        return await _saved(wizard, tab, draft, form)
     if wanted == "sync":
         return await wizard.sync(draft)
     if wanted == "rehearse":
         return wizard.kept(redirect_to(f"{_address(integration_id, LAST_TAB)}?rehearse=yes#rehearsal"), draft)
-    if wanted == "save":
-        return await wizard.save(tab, draft)
     if wanted not in wizard_steps.WIZARD_TABS:
         wanted = wizard_steps.neighbours(tab)["next"] or tab
     if errors := await wizard.refused(tab, draft) if wizard_steps.skips_ahead(tab, wanted) else {}:
         return wizard.kept(await wizard.shown_at(tab, draft, errors), draft)
     return wizard.kept(redirect_to(_address(integration_id, wanted), draft=KEPT_DRAFT), draft)
+
+
+async def _saved(wizard: "_Wizard", tab: str, draft: SettingsDraft, form: FormSubmission) -> Response:
+    """*Save*, *Watch first* or *Finish*, unless others were saved since the page was made."""
+    wanted = form.text("to")
+    if draft.is_overtaken(wizard.shown, base=form.text("base")):
+        overtaken = {"form": gettext(SAVED_SINCE)}
+        return wizard.kept(await wizard.shown_at(tab, draft, overtaken, status=HTTPStatus.CONFLICT), draft)
+    if wanted == "save":
+        return await wizard.save(tab, draft)
+    aim: Aim = "watch" if wanted == "watch" else "activate"
+    return await wizard.finish(draft, seen=form.text("seen"), aim=aim)
 
 
 def _address(integration_id: str, tab: str) -> str:
