@@ -6,7 +6,9 @@ import pytest
 
 from service.integrations.companies.people_given import people_of
 from service.integrations.refusals import Invalid
+from tests.service.test_web_pages_calendar import keep
 from tests.support.company import ADMINISTRATOR, COMPANY, Company, open_company
+from tests.support.pages import ShownPage
 
 API = "/api/v1/company-calendar/people"
 ODD = {
@@ -53,3 +55,23 @@ async def test_r45_of_a_mailbox_no_database_knows_small_letters_that_others_do_n
     """Whose it is already is asked of the database, which folds no other letters than those of ASCII."""
     with pytest.raises(Invalid, match="must end with an e-mail address"):
         people_of(f"ann, {email}")
+
+
+@pytest.mark.parametrize("user", ["ann", "DOE, Jane", "a  b"])
+async def test_what_is_wrong_with_one_costs_none_of_what_was_typed(user: str, company: Company) -> None:
+    """The line of the list is named by its own number, and who was ticked by their id; all is still there."""
+    office = company.office
+    await keep(office, "task", "1", assignees=[user])
+    ticked = {"user": user, f"email-{user}": "ann@fabrikam.example"}
+    page = ShownPage(await company.send(f"{COMPANY}/people", people="bob nobody", **ticked))
+    assert (page.status, "Line 1 must end with an e-mail address." in page.words) == (422, True)
+    (form,) = [one for one in page.forms if one.action == f"{COMPANY}/people"]
+    assert form.fields["people"] == "bob nobody"
+    assert (user, True) in form.boxes["user"]
+    assert form.fields[f"email-{user}"] == "ann@fabrikam.example"
+
+    page = ShownPage(await company.send(f"{COMPANY}/people", user=user, **{f"email-{user}": "nobody"}))
+    assert f"{' '.join(user.split())} needs an e-mail address." in " ".join(page.words.split())
+
+    assert (await company.send(f"{COMPANY}/people", **ticked)).status_code == 303
+    assert [*(await company.stages())] == [user]

@@ -284,9 +284,7 @@ class PageWriter:
                 await finish_deletions(connection, part, known, changes)
                 record = record_of(reading_pass, known)
                 await self.save(connection, known.integration, changes, now=now, record=record)
-                await read_all_if_made_again(
-                    self._store, connection, part, known.integration, changes
-                )
+                await read_all_if_made_again(self._store, connection, part, known.integration, changes)
                 await self.close_page(connection, part, now=now, last=False)
             reading_pass.again = reading_pass.again or part.again
 

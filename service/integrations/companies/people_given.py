@@ -1,7 +1,7 @@
 """People as an administrator names them: a pasted list, a line for each, of user id and e-mail address."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.limits import LONGEST_NAME
@@ -35,12 +35,18 @@ class PersonGiven:
     """Where the list names them."""
 
 
-def people_of(text: str) -> Sequence[PersonGiven]:
-    """The people of a pasted list; empty lines are passed over. Raises Invalid naming the lines."""
+def people_of(text: str, ticked: Mapping[str, str] | None = None) -> Sequence[PersonGiven]:
+    """The people of a pasted list; empty lines are passed over. Raises Invalid naming the lines.
+
+    ``ticked``: others by their user ids, each with an address; they are counted behind the lines of the list.
+    """
     if len(text) > LONGEST_LIST:
         raise Invalid.one("people", LIST_TOO_LONG)
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    return checked_people([(number, *_parts(line)) for number, line in lines])
+    all_lines = text.splitlines()
+    lines = [(number, line.strip()) for number, line in enumerate(all_lines, 1) if line.strip()]
+    beside = enumerate((ticked or {}).items(), len(all_lines) + 1)
+    pasted = [(number, *_parts(line)) for number, line in lines]
+    return checked_people([*pasted, *((number, user_id, email) for number, (user_id, email) in beside)])
 
 
 def checked_people(given: Sequence[tuple[int, str, str]]) -> Sequence[PersonGiven]:

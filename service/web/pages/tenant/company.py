@@ -1,6 +1,7 @@
 """All technicians at once: the domain, who is connected, who is not and why, and what they begin with."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from service.integrations.companies.people_given import (
     TOO_MANY_NAMED,
     people_of,
 )
-from service.integrations.refusals import Conflict, Invalid, StateRefused, Unknown
+from service.integrations.refusals import Conflict, FieldError, Invalid, StateRefused, Unknown
 from service.integrations.settings_form import EventBoxes, ItemBoxes
 from service.store.people.companies import CompanyRow
 from service.web import labels
@@ -90,6 +91,17 @@ LIST_WORDS: labels.LabelTexts = Texts(
         NOBODY_NAMED: "Choose at least one person.",
         TOO_MANY_NAMED: "These are more people than can be added at once.",
         LIST_TOO_LONG: "The list is too long.",
+    }
+)
+TICKED_WORDS: labels.LabelTexts = Texts(
+    {
+        NO_USER_ID: "%(person)s is no user id of Vorex.",
+        NO_EMAIL: "%(person)s needs an e-mail address.",
+        SAME_PERSON: "%(person)s is in the list already.",
+        SAME_MAILBOX: "The mailbox of %(person)s is in the list already.",
+        OWN_USER_ID: "%(person)s is yourself, and Vorex does not say that the mailbox is yours. "
+        "Link your own calendar in the usual way.",
+        OTHER_ADDRESS: "Vorex names another address for %(person)s. Let this person link it themselves.",
     }
 )
 LOCKED_WORDS: labels.LabelTexts = Texts(
@@ -177,7 +189,7 @@ async def _shown(
         most_at_once=MOST_GIVEN,
         longest=LONGEST_LIST,
         here="administration",
-        **{"pasted": "", "errors": (), "notice": None, "complaint": None, **told},
+        **{"pasted": "", "ticked": {}, "errors": (), "notice": None, "complaint": None, **told},
     )
 
 
@@ -225,20 +237,25 @@ async def callback(
 async def choose(request: Request, services: Services, form: CompanyAdministratorForm) -> Response:
     """These people are to be connected: those whose box is checked, and those of the pasted list."""
     visitor, pasted = form.visitor, form.text("people")
-    ticked = [
-        f"{user_id}, {form.text(f'email-{user_id}')}"
+    ticked = {
+        user_id: form.text(f"email-{user_id}").strip()
         for user_id in map(str, form.fields.getlist("user"))
         if len(user_id) <= LONGEST_USER_FIELD
-    ]
+    }
+    sent: dict[str, Any] = {"pasted": pasted, "ticked": ticked}
     try:
-        people = people_of("\n".join([*ticked, pasted]))
+        people = people_of(pasted, ticked)
         await services.company.choose(company_holder(visitor), people, time_zone=visitor.time_zone)
     except Invalid as invalid:
-        errors = [LIST_WORDS[one.rule] % {"line": _line(one.field)} for one in invalid.errors]
+        errors = [_wrong_line(one, pasted, ticked) for one in invalid.errors]
         unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
-        return await _shown(request, services, visitor, status=unprocessable, pasted=pasted, errors=errors)
+        return await _shown(request, services, visitor, status=unprocessable, errors=errors, **sent)
     except (Conflict, Unknown) as refusal:
-        return redirect_to(COMPANY_PATH, complaint=_complaint(refusal))
+        complaint = _complaint(refusal)
+        if complaint != "too_many_people":
+            return redirect_to(COMPANY_PATH, complaint=complaint)
+        errors = [COMPANY_COMPLAINTS[complaint]]
+        return await _shown(request, services, visitor, status=HTTPStatus.CONFLICT, errors=errors, **sent)
     return redirect_to(COMPANY_PATH, notice="company_chosen")
 
 
@@ -297,9 +314,13 @@ async def disconnect(services: Services, form: CompanyAdministratorForm) -> Resp
     return redirect_to(COMPANY_PATH, notice="company_ending")
 
 
-def _line(field: str) -> str:
-    """The number in ``people[2]``."""
-    return field.partition("[")[2].rstrip("]")
+def _wrong_line(error: FieldError, pasted: str, ticked: Mapping[str, str]) -> str:
+    """What is wrong with one of the list, by the number in ``people[2]``, or with somebody who was ticked."""
+    number = int(error.field.partition("[")[2].rstrip("]") or 0)
+    beside = number - len(pasted.splitlines())
+    if beside < 1:
+        return LIST_WORDS[error.rule] % {"line": number}
+    return TICKED_WORDS[error.rule] % {"person": [*ticked][beside - 1]}
 
 
 def _complaint(refusal: Conflict | Unknown) -> str:
