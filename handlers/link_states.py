@@ -22,10 +22,11 @@
 what leads from *behind*. Functions that leave the state alone stand at the end; which writes may yet be read
 back is ``echo``'s to count.
 
-A link begins in ``link_beginnings``. Nobody else sets its state, but for five statements in the store that
+A link begins in ``link_beginnings``. Nobody else sets its state, but for six statements in the store that
 move whole sets of rows: ``links.release`` (*held* → *behind*), ``links.reconsider`` (*frozen* → *held*),
-``moves.let_go`` (all that are not on the chosen calendar), ``tombstones.bury_links`` (unfinished → *held*)
-and ``tombstones.want_gone`` (all → *behind*, to be removed).
+``moves.let_go`` (all that are not on the chosen calendar), ``moves.follow_again`` (those let go of by it →
+*agreed*, where their calendar is chosen again), ``tombstones.bury_links`` (unfinished → *held*) and
+``tombstones.want_gone`` (all → *behind*, to be removed).
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,12 @@
 """What was on the calendar before Finish, and is not brought (R33). Pure."""
 
-from contracts.calendar import Integration
+import hashlib
+
+from contracts.calendar import KEY_SEPARATOR, Integration
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_day
 from handlers.judgement import days_to_read
+from handlers.matching import MatchKey
 
 
 def slid_in(event: CronofyEvent, integration: Integration) -> bool:
@@ -28,12 +31,20 @@ def event_keys(event: CronofyEvent) -> list[str]:
     return [*keys, f"series:{event.series_identifier}"] if event.series_identifier else keys
 
 
-ALIKE = "alike:"
-
-
 def alike_key(event: CronofyEvent) -> str:
     """The key under which is remembered that it was passed over, as long as it looks like what is there."""
-    return f"{ALIKE}{event.event_uid}"
+    return f"alike:{event.event_uid}"
+
+
+def look_key(look: MatchKey) -> str:
+    """The key under which is remembered that something that looks so was passed over."""
+    whole = hashlib.sha256(KEY_SEPARATOR.join(look).encode()).hexdigest()
+    return f"look:{whole[:32]}"
+
+
+def undecided_key(event: CronofyEvent) -> str:
+    """The key under which is remembered that nobody can say whether it is something that is known."""
+    return f"undecided:{event.event_uid}"
 
 
 def remembered_keys(event: CronofyEvent) -> list[str]:

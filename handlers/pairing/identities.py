@@ -27,15 +27,15 @@ from contracts.calendar import (
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_day, wire_time
 from contracts.vorex import ItemContent, ItemType
-from handlers.arrivals.before import alike_key, event_keys
-from handlers.arrivals.look_alikes import look_of_event, look_of_title
+from handlers.arrivals.before import alike_key, event_keys, undecided_key
+from handlers.arrivals.look_alikes import look_of_event, looks_of_item
 from handlers.edits import masked_event
 from handlers.fingerprints import fingerprints_of_event
 from handlers.judgement import Reading, days_to_read, is_gone
 from handlers.link_beginnings import found
 from handlers.link_states import align
 from handlers.log_entries import RowLog
-from handlers.matching import match_key_of_event
+from handlers.matching import MatchKey, match_key_of_event
 from handlers.texts.compose import compose
 
 _T = TypeVar("_T")
@@ -57,6 +57,8 @@ class KnownIdentity:
     stands: bool = True
     """Whether an event of it should be there."""
     signs: frozenset[Sign] = frozenset()
+    looks: frozenset[MatchKey] = frozenset()
+    """What an event looks like that may be it; of a link alone."""
 
     @classmethod
     def of_link(cls, link: Link, item: Item | None) -> "KnownIdentity":
@@ -69,6 +71,7 @@ class KnownIdentity:
             event_uid=link.event_uid,
             stands=link.exists_there and link.ended_at is None and item is not None and not item.deleted,
             signs=frozenset(sign for sign in signs if sign is not None),
+            looks=frozenset(looks_of_item(item)) if item is not None else frozenset(),
         )
 
     @classmethod
@@ -100,6 +103,8 @@ class RecognisedEvents:
     """Keys of known identities, each with the event that it is."""
     prior: list[str] = field(default_factory=list)
     """Keys of events that were there before and are not to be brought (R33)."""
+    undecided: list[str] = field(default_factory=list)
+    """Keys of events that may be something known: all is not read once more for them."""
     strays: list[CronofyEvent] = field(default_factory=list)
     """Copies of ours that stand for nothing that is known."""
 
@@ -133,17 +138,17 @@ def recognise(
     left = [event for event in open_to_all if event.event_uid not in taken]
     stand = _ids_stand(living, known, prior, had_prior=had_prior)
     paired = {key for key, _ in pairs}
-    missed = _looks_of(each for each in waiting if each.key not in paired)
-    undecided = {event.event_uid for event in left if event.event_uid in asked or alike_key(event) in prior}
+    missed = {look for each in waiting if each.key not in paired for look in each.looks}
+    open_questions = {uid for event in left if (uid := event.event_uid) in asked or alike_key(event) in prior}
     there = [
         event
         for event in left
-        if _may_be_known(event, known_since, missed)
-        or (event.event_uid not in undecided and _was_there(event, known_since, undated=not stand))
+        if event.event_uid not in open_questions and _was_there(event, known_since, undated=not stand)
     ]
     return RecognisedEvents(
         found=pairs,
         prior=[key for event in there for key in event_keys(event)],
+        undecided=[undecided_key(event) for event in left if _may_be_known(event, known_since, missed)],
         strays=[event for event in left if event.event_id is not None and stray_key(event) not in prior],
     )
 
@@ -188,17 +193,12 @@ def _was_there(event: CronofyEvent, known_since: datetime | None, *, undated: bo
     return undated if event.created is None else event.created < known_since.replace(microsecond=0)
 
 
-def _may_be_known(event: CronofyEvent, known_since: datetime | None, missed: Collection[Sign]) -> bool:
-    """Whether it looks like something known that nothing else can be, so that nobody can say which it is.
+def _may_be_known(event: CronofyEvent, known_since: datetime | None, missed: Collection[MatchKey]) -> bool:
+    """Whether it looks like something known that was not seen, and nobody can say that it is that.
 
-    Else it would be doubted, and all read once more, for ever.
+    Else all would be read once more to find that out, for ever.
     """
     return event.event_id is None and known_since is not None and look_of_event(event) in missed
-
-
-def _looks_of(missed: Iterable[KnownIdentity]) -> frozenset[Sign]:
-    signs = {sign for each in missed for sign in each.signs}
-    return frozenset((look_of_title(title), start, end) for title, start, end in signs)
 
 
 def _pairs(

@@ -25,7 +25,9 @@ from service.store.runs import runs
 
 OTHER_CALENDAR_CHOSEN = "Another calendar was chosen."
 STAYS_ON_ITS_CALENDAR = "Copies cannot follow to another calendar while the integration only watches."
-LINKED_BY_FINISH = "The integration is not active: another calendar is linked by Finish, which activates it."
+LINKED_BY_FINISH = (
+    "The integration is not active: Finish, which activates it, links another calendar and syncs."
+)
 Aim = Literal["activate", "watch", "keep"]
 """Whether it is active from then on, only watches until *Begin*, or stays as it is (G10, G11)."""
 
@@ -138,8 +140,11 @@ async def finish(
 async def _keep_off(
     store: Store, connection: AsyncConnection, before: IntegrationView, wanted: ChosenSetup
 ) -> FinishedSetup:
-    """Saved alone: what it reads and brings follows once it is activated."""
-    if wanted.choices.calendar_id != before.integration.calendar_id:
+    """Saved alone: nothing is read or brought, and nothing is chosen that would be later, unasked."""
+    choices = wanted.choices
+    ranges = (choices.retrieve.model_dump(), choices.send.model_dump())
+    begins = choices.wants_run and ranges != (before.retrieve, before.send)
+    if begins or choices.calendar_id != before.integration.calendar_id:
         raise Conflict("inactive", LINKED_BY_FINISH)
     await _save(store, connection, before, wanted, active=False)
     await _tell(store, connection, before.integration, activated=False)

@@ -94,15 +94,19 @@ def test_r9_what_the_last_complete_reading_could_not_see_was_not_there_before(
     assert _recognised(seen).prior[0] == "uid:seen"
 
 
-@pytest.mark.parametrize("title", ["Lunch", "LUNCH", "Lunch "])
-def test_r36_what_may_be_something_known_is_doubted_no_more(title: str) -> None:
-    """However new it is: two that fit, or one that looks like it and is not it."""
-    new = {"created": NOW}
+@pytest.mark.parametrize("title", ["Team lunch", "TEAM LUNCH", "Team  lunch "])
+@pytest.mark.parametrize("series", [None, "s"])
+def test_r36_what_may_be_something_known_is_doubted_no_more(title: str, series: str | None) -> None:
+    """Two that fit, or one that looks like it and is not it; new ones are put away for good by none of it."""
+    new = {"created": NOW, "series_identifier": series}
     events = [an_event(event_uid=f"new-{at}", summary=title, **new) for at in range(2)]
     other = an_event(event_uid="other", summary="Dinner", **new)
+    known = [_known(replace(LUNCH, content=a_content(title="Team lunch")))]
 
-    assert _recognised(*events, other, known=[_known()]).prior == ["uid:new-0", "uid:new-1"]
-    assert _recognised(*events, other, known=[_known()], since=None).prior == []
+    result = _recognised(*events, other, known=known)
+
+    assert (result.undecided, result.prior) == (["undecided:new-0", "undecided:new-1"], [])
+    assert _recognised(*events, other, known=known, since=None).undecided == []
 
 
 @pytest.mark.parametrize("given", [{"asked": ["old"]}, {"prior": ["alike:old"]}])

@@ -11,6 +11,7 @@ from tests.support.repository import ROOT
 SET_BASED = {
     "links.release",
     "links.reconsider",
+    "moves.follow_again",
     "moves.let_go",
     "tombstones.bury_links",
     "tombstones.want_gone",
@@ -86,7 +87,7 @@ def test_nobody_else_sets_the_state_of_a_link() -> None:
     assert elsewhere == []
 
 
-def test_the_store_moves_whole_sets_in_five_statements_alone() -> None:
+def test_the_store_moves_whole_sets_in_six_statements_alone() -> None:
     """They are named where the states are described."""
     setters = {
         f"{path.stem}.{function.name}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts.vorex import Action
 from handlers.undoing.putting_back import MOVED_THERE
 from service.integrations.activate import IntegrationSwitch
 from service.integrations.undoing.whole_runs import RunUndo
@@ -233,6 +234,27 @@ async def test_r16_a_calendar_that_is_chosen_again_is_kept_alike_again_in_both_d
         ann.people.world.delete_event(first, _uid(ann, first, title))
     await ann.people.rest()
     assert await ann.titles() == ["Visit 01, later"]
+
+
+async def test_r16_what_was_deleted_meanwhile_costs_nobody_an_event_of_their_own(
+    ann: TwoPeopleWithRuns,
+) -> None:
+    """Brought from the first calendar, deleted here while the second is linked; then back again."""
+    await settled(ann)
+    first = ann.calendar
+    await choose(ann, copies="leave")
+    await ann.rest()
+    (meeting,) = [one for one in await ann.home.items() if one.content and one.content.title == "Meeting"]
+    await ann.say(meeting.id, action=Action.DELETED)
+    await ann.say("Visit 01", title="Visit 01, later")
+    await ann.rest()
+    await choose(ann, first, copies="leave")
+    await ann.rest()
+    await ann.people.rest()
+
+    assert ("Meeting", False) in on(ann, first)
+    assert ("Visit 01, later", True) in on(ann, first)
+    assert "Meeting" not in await ann.titles()
 
 
 def _uid(ann: TwoPeopleWithRuns, calendar_id: str, title: str) -> str:

@@ -160,17 +160,31 @@ async def test_g11_save_leaves_off_what_is_switched_off(
     asked, told = len(await office.rows(runs)), await office.facts()
     await browser.open(f"{base}/linked-calendar")
     await browser.press("Next", changes={"own_name": "Customers"})
-    await browser.open(f"{base}/sync-options?draft=kept")
-    await browser.press("Next", changes={"retrieve": "yes"})
     await browser.open(f"{base}/{tab}?draft=kept")
 
     page = await browser.press("Save")
 
     assert (page.path, "Saved." in page.words) == (f"{base}/{tab}", True)
     row = await _saved(office)
-    assert (row["active"], row["own_name"], row["retrieve"]["enabled"]) == (False, "Customers", True)
+    assert (row["active"], row["own_name"]) == (False, "Customers")
     assert len(await office.rows(runs)) == asked
     assert "activated" not in {change for change, _ in (await office.facts())[len(told) :]}
+
+
+async def test_g11_nothing_is_to_be_brought_by_save_while_it_is_switched_off(
+    browser: Browser, office: Office
+) -> None:
+    """It would be brought weeks later, with some other change."""
+    base = await _at(browser, office, "sync-options")
+    row = await _saved(office)
+    await browser.client.post(f"{LIST}/{row['id']}/deactivate", data={"csrf_token": _token(browser)})
+    await browser.open(f"{base}/sync-options")
+    page = await browser.press("Save", changes={"retrieve": "yes"})
+    assert "This integration is not active. Activate it first." in page.words
+    assert not (await _saved(office))["retrieve"]["enabled"]
+    await browser.open(f"{base}/confirmation?draft=kept")
+    await browser.press("Finish")
+    assert (await _saved(office))["active"]
 
 
 async def test_g11_another_calendar_is_not_linked_by_save_while_it_is_switched_off(

@@ -6,7 +6,7 @@ from datetime import datetime
 from contracts.calendar import Integration, ItemRef
 from contracts.cronofy import CronofyEvent
 from contracts.times import as_instant
-from handlers.arrivals.before import ALIKE
+from handlers.arrivals.before import look_key, undecided_key
 from handlers.arrivals.floods import is_doubtful, too_many_imports
 from handlers.arrivals.look_alikes import look_of_event, looks_of_items
 from handlers.inbound_page import KnownRows, PageChanges, settle_doubtful
@@ -50,18 +50,28 @@ async def learn_anew_if_lost(
     It misses events that stand by all that is known, and shows unknown ones that are like them. Then nothing
     more is done by it, and all is paired first. ``seen``: what its last page shows.
     """
-    if reading_pass.full is None or not reading_pass.alike:
+    alike = await _undoubted(connection, reading_pass, integration) if reading_pass.full else []
+    if not alike:
         return False
-    starts = {as_instant(event.start) for event in reading_pass.alike}
+    starts = {as_instant(event.start) for event in alike}
     refs = await identities.unseen_events(
         connection, integration, starts=starts, since=reading_pass.turn.began_at
     )
     missed = looks_of_items((await items.load(connection, set(refs) - {*seen})).values())
-    if not any(look_of_event(event) in missed for event in reading_pass.alike):
+    if not any(look_of_event(event) in missed for event in alike):
         return False
     await integrations.learn_anew(connection, integration)
     await request_comparison(store, connection, integration)
     return True
+
+
+async def _undoubted(
+    connection: AsyncConnection, reading_pass: CalendarRead, integration: Integration
+) -> Sequence[CronofyEvent]:
+    """What is alike, but for that of which nobody could say whether it is known when all was paired."""
+    keys = {undecided_key(event) for event in reading_pass.alike}
+    undecided = await reads.prior_among(connection, integration, keys)
+    return [event for event in reading_pass.alike if undecided_key(event) not in undecided]
 
 
 async def read_all_if_strange(
@@ -80,21 +90,27 @@ async def read_all_if_strange(
     return True
 
 
+def remember_looks(changes: PageChanges) -> None:
+    """Of what is passed over because it looks like something that is there: that may be deleted (R36)."""
+    changes.prior.extend({look_key(look_of_event(event)) for event in changes.alike})
+
+
 async def read_all_if_made_again(
     store: Store,
     connection: AsyncConnection,
     reading_pass: CalendarRead,
-    integration: Integration,
+    known: KnownRows,
     changes: PageChanges,
 ) -> None:
-    """Have all read soon where an item was deleted while something that was passed over may be that item.
+    """Have all read soon where an item was deleted while something that looks so was passed over for it.
 
     Cut and pasted there, an event is deleted and made anew. While its item stood the new one was passed over
     as the same; a complete reading brings it, and the daily one would be hours away. A run that compares
     reads all by itself.
     """
-    deleted = any(item.deleted for item in changes.items)
-    if not deleted or reading_pass.run_id is not None or not integration.event_types.create:
+    gone = [known.items[item.ref] for item in changes.items if item.deleted and item.ref in known.items]
+    if not gone or reading_pass.run_id is not None or not known.integration.event_types.create:
         return
-    if await reads.has_prior(connection, integration, beginning=ALIKE):
-        await request_comparison(store, connection, integration, delay=MADE_AGAIN_SECONDS)
+    keys = {look_key(look) for look in looks_of_items(gone)}
+    if await reads.prior_among(connection, known.integration, keys):
+        await request_comparison(store, connection, known.integration, delay=MADE_AGAIN_SECONDS)

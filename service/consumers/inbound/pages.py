@@ -41,6 +41,7 @@ from service.consumers.inbound.doubtful import (
     learn_anew_if_lost,
     read_all_if_made_again,
     read_all_if_strange,
+    remember_looks,
     settle,
 )
 from service.consumers.inbound.held_imports import held_form
@@ -106,8 +107,9 @@ class PageWriter:
                 await finish_deletions(connection, reading_pass, known, changes)
                 if not await read_all_if_strange(self._store, connection, reading_pass, integration):
                     await self._settle_doubtful(connection, reading_pass, integration, reading)
+            remember_looks(changes)
             await self.save(connection, integration, changes, now=now, record=record_of(reading_pass, known))
-            await read_all_if_made_again(self._store, connection, reading_pass, integration, changes)
+            await read_all_if_made_again(self._store, connection, reading_pass, known, changes)
             if await note_absences(connection, integration, page.events):
                 await tend_integration(connection, integration.id, now=datetime.fromtimestamp(now, UTC))
             await self.close_page(connection, reading_pass, now=now, last=last)
@@ -264,6 +266,7 @@ class PageWriter:
                     reading_pass.gone.pop(link.id, None)
                 reading_pass.doubtful |= {event.event_uid: event for event in changes.doubtful}
                 reading_pass.alike.extend(changes.alike)
+                remember_looks(changes)
                 record = record_of(reading_pass, known)
                 await self.save(connection, known.integration, changes, now=now, record=record)
                 await self.close_page(connection, reading_pass, now=now, last=False)
@@ -284,7 +287,7 @@ class PageWriter:
                 await finish_deletions(connection, part, known, changes)
                 record = record_of(reading_pass, known)
                 await self.save(connection, known.integration, changes, now=now, record=record)
-                await read_all_if_made_again(self._store, connection, part, known.integration, changes)
+                await read_all_if_made_again(self._store, connection, part, known, changes)
                 await self.close_page(connection, part, now=now, last=False)
             reading_pass.again = reading_pass.again or part.again
 

@@ -158,7 +158,7 @@ class Recognition:
 
     async def _leave(self, integration: Integration, found: RecognisedEvents, reading: Reading) -> None:
         """What fits nothing: there before, or a copy whose item nobody knows, which is named once."""
-        prior = [*found.prior, *map(stray_key, found.strays)]
+        prior = [*found.prior, *found.undecided, *map(stray_key, found.strays)]
         entries = [stray_entry(event, integration, reading) for event in found.strays]
         for at in range(0, max(len(prior), len(entries)), IDENTITIES_AT_ONCE):
             part = slice(at, at + IDENTITIES_AT_ONCE)

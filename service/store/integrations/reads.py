@@ -174,14 +174,12 @@ async def prior_among(
     return frozenset(rows)
 
 
-async def has_prior(connection: AsyncConnection, integration: Integration, *, beginning: str = "") -> bool:
-    """Whether there is any event on the calendar that real-time sync does not bring, with such a key."""
-    mine = [
+async def has_prior(connection: AsyncConnection, integration: Integration) -> bool:
+    """Whether there is any event on the calendar that real-time sync does not bring."""
+    mine = (
         prior_events.c.integration_id == integration.id,
         prior_events.c.calendar_id == integration.calendar_id,
-    ]
-    if beginning:
-        mine.append(prior_events.c.event_key.startswith(beginning, autoescape=True))
+    )
     return await connection.scalar(select(prior_events.c.event_key).where(*mine).limit(1)) is not None
 
 

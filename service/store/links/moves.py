@@ -7,12 +7,12 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.calendar import Code, Integration, ItemRef, LinkId, LinkState
+from contracts.calendar import Code, Integration, ItemRef, LinkId, LinkState, Origin
 from service.store.engine.sets import among
 from service.store.integrations import integrations
 from service.store.links.tombstones import copies_on, copies_there
 from service.store.tables import integrations as table
-from service.store.tables import links
+from service.store.tables import item_assignees, items, links
 
 CopiesPlan = Literal["move", "leave", "half_way"]
 """They follow; they stay; those follow that are under way already."""
@@ -199,8 +199,19 @@ async def follow_again(connection: AsyncConnection, integration: Integration) ->
     """
     here = (*_living(integration.id), links.c.calendar_id == integration.calendar_id)
     left = (links.c.state == LinkState.LET_GO, links.c.let_go_print.is_(None), links.c.exists_there)
-    again = {"state": LinkState.AGREED, "code": None}
-    return bool((await connection.execute(update(links).where(*here, *left).values(**again))).rowcount)
+    theirs = select(item_assignees.c.item_ref).join(items, items.c.ref == item_assignees.c.item_ref)
+    theirs = theirs.where(
+        item_assignees.c.item_ref == links.c.item_ref,
+        item_assignees.c.user_id == integration.user_id,
+        items.c.deleted.is_(False),
+    )
+    # what was taken off My Calendar while another calendar was linked costs nobody an event of their own
+    wanted = or_(links.c.origin == Origin.OURS, theirs.exists())
+    chosen = await _locked(connection, select(links.c.id).where(*here, *left, wanted))
+    # what was not written then is still to be written: as if nothing had been wished for since
+    again = {"state": LinkState.AGREED, "code": None, "desired_revision": links.c.applied_revision}
+    await connection.execute(update(links).where(_one_of(connection, chosen)).values(**again))
+    return bool(chosen)
 
 
 async def unmark(

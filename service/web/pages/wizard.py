@@ -93,6 +93,9 @@ async def stepped(
     wizard = await _opened(request, services, form.visitor, integration_id, tab)
     draft = await wizard.merged(tab, form)
     wanted = form.text("to")
+    if draft.is_overtaken(wizard.shown, base=form.text("base")):
+        overtaken = {"form": gettext(SAVED_SINCE)}
+        return wizard.kept(await wizard.shown_at(tab, draft, overtaken, status=HTTPStatus.CONFLICT), draft)
     if wanted in {"finish", "watch", "save"}:
         return await _saved(wizard, tab, draft, form)
     if wanted == "sync":
@@ -107,11 +110,8 @@ async def stepped(
 
 
 async def _saved(wizard: "_Wizard", tab: str, draft: SettingsDraft, form: FormSubmission) -> Response:
-    """*Save*, *Watch first* or *Finish*, unless others were saved since the page was made."""
+    """*Save*, *Watch first* or *Finish*."""
     wanted = form.text("to")
-    if draft.is_overtaken(wizard.shown, base=form.text("base")):
-        overtaken = {"form": gettext(SAVED_SINCE)}
-        return wizard.kept(await wizard.shown_at(tab, draft, overtaken, status=HTTPStatus.CONFLICT), draft)
     if wanted == "save":
         return await wizard.save(tab, draft)
     aim: Aim = "watch" if wanted == "watch" else "activate"
@@ -240,7 +240,7 @@ class _Wizard:
             f"wizard_{tab.replace('-', '_')}.html",
             status=status or (HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK),
             one=integration_card(self.shown),
-            base=SettingsDraft.of(self.shown).print,
+            base=SettingsDraft.of(self.shown).base,
             finished=self._finished,
             locked=self.company.locked if self.company else (),
             notice=notice,

@@ -101,8 +101,15 @@ class SettingsDraft:
 
     def is_overtaken(self, shown: IntegrationView, *, base: str) -> bool:
         """Whether others than these were saved since the page that names the print of those before."""
-        saved = SettingsDraft.of(shown).print
-        return base not in {"", saved} and self.print != saved
+        saved = SettingsDraft.of(shown)
+        return base not in {"", saved.base} and self.print != saved.print
+
+    @property
+    def base(self) -> str:
+        """As ``print``, but for what a sync switches off by itself when it ends."""
+        whole = {name: getattr(self, name) for name in _TOLD_BY}
+        ranges = {name: {**whole[name], "enabled": None} for name in ("retrieve", "send")}
+        return _print_of({**whole, **ranges})
 
     def _prints(self) -> dict[str, str]:
         return {name: _print_of(getattr(self, name))[:8] for name in _TOLD_BY}

@@ -23,6 +23,9 @@ function newAt(day, from, to) {
 
 const token = () => document.querySelector("[name=csrf_token]")?.value ?? "";
 
+// In sight wherever the page is scrolled, until it has been read.
+const READING = 15_000;
+
 // What was done, or why it was not; what is good is heard from a place that was there before it.
 function tell(words, bad, undo) {
   for (const one of document.querySelectorAll("#told, #main > .note.good[role=status]")) one.remove();
@@ -31,6 +34,7 @@ function tell(words, bad, undo) {
   note.append(Object.assign(document.createElement("span"), { textContent: words }));
   if (undo) note.append(undoing(undo));
   document.getElementById("main").prepend(note);
+  setTimeout(() => note.classList.add("read"), READING);
   document.getElementById("heard").textContent = bad ? "" : words;
 }
 
@@ -62,7 +66,7 @@ async function move(item, steps) {
   document.body.toggleAttribute("data-moving", true);
   try { await moveOn(version, steps); } catch {
     tell(texts.unanswered, true, moving.undo);  // made or not: the next look shows it
-    moving.key = null;
+    [moving.key, moving.next] = [null, null];
     await lookAgain();
   }
   moving = null;
