@@ -24,9 +24,8 @@ back is ``echo``'s to count.
 
 A link begins in ``link_beginnings``. Nobody else sets its state, but for six statements in the store that
 move whole sets of rows: ``links.release`` (*held* → *behind*), ``links.reconsider`` (*frozen* → *held*),
-``moves.let_go`` (all that are not on the chosen calendar), ``moves.follow_again`` (those let go of by it →
-*agreed*, where their calendar is chosen again), ``tombstones.bury_links`` (unfinished → *held*) and
-``tombstones.want_gone`` (all → *behind*, to be removed).
+``moves.let_go`` (all that are not on the chosen calendar) and ``moves.follow_again`` (back to *agreed*),
+``tombstones.bury_links`` (unfinished → *held*), ``tombstones.want_gone`` (all → *behind*, to be removed).
 """
 
 from collections.abc import Sequence
