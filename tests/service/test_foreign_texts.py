@@ -1,5 +1,6 @@
 """R43: no text makes any process work longer than its length asks for, or raises what nobody foresaw."""
 
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -84,7 +85,11 @@ def test_r43_the_measure_tells_quadratic_work_from_linear() -> None:
     def prepared() -> int:
         return quadratic("x" * (1 << 14))
 
-    assert steeper_than_linear(linear, "letters", most=1 << 20) == []
-    assert steeper_than_linear(quadratic, "letters", most=1 << 16) != []
-    assert steeper_than_linear(lambda text: quadratic(text) + prepared(), "letters", most=1 << 16) != []
+    def told(work: Callable[[str], int], *, most: int, steep: bool) -> bool:
+        """In one of some turns: what else runs on the machine can hide it in one."""
+        return any(bool(steeper_than_linear(work, "letters", most=most)) is steep for _ in range(TURNS))
+
+    assert told(linear, most=1 << 20, steep=False)
+    assert told(quadratic, most=1 << 16, steep=True)
+    assert told(lambda text: quadratic(text) + prepared(), most=1 << 16, steep=True)
     assert len(worst_text("unseen half ends", 1000)) == 1000
