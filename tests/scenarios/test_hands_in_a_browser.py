@@ -303,10 +303,13 @@ async def test_r49_steps_that_cancel_each_other_are_not_sent(town: GuideAddresse
         page = await opened.new_page()
         block = await _begun(page, town, "u-zero", "Zero")
         sent = _posts(page)
+        moved = await HeldUp.on(page, "**/item/move?*", method="POST")
         await _pressed_at_once(page, block, "ArrowLeft", times=1, shift=True)
         await _pressed_at_once(page, block, "ArrowDown", times=1)
+        await moved.come()
         for key in ("ArrowDown", "ArrowUp"):
             await _pressed_at_once(page, block, key, times=1)
+        await moved.let_through()
         await expect(block).to_contain_text("10:15 – 11:15")
         await expect(page.locator("body[data-moving]")).to_have_count(0)
         assert len(sent) == 1
