@@ -132,8 +132,6 @@ async def test_r50_a_move_by_pointer_or_keys_tells_where_it_is_undone(
         "5~never~~UTC",
         "5~2026-12-03~x~UTC",
         "9" * 19 + "~2026-12-03~~UTC",
-        "5~2026-12-03~",
-        "5~2026-12-03~~",
     ],
 )
 async def test_r50_times_that_no_note_gives_change_nothing(

@@ -172,6 +172,7 @@ OWN_TEXTS: Mapping[str, str] = {
         f"service/web/pages/wizard_steps:{step}": _WORD
         for step in ("merged", "refused", "neighbours", "skips_ahead")
     },
+    "service/web/pages/wizard_draft:SettingsDraft.is_overtaken": "a print, which is compared and no more",
     "service/web/pages/wizard_steps:range_days": _ZONE,
     "service/web/pages/wizard_steps:range_edges": _WORD,
     "service/web/problems:problem_response": "a sentence of ours",

@@ -27,7 +27,8 @@ class TimesBefore:
     version: int
     start: InstantOrDay
     end: InstantOrDay | None
-    time_zone: str
+    time_zone: str | None
+    """None where the note that leads here was made before it told the zone."""
 
     @classmethod
     def of(cls, before: Item, after: Item) -> "TimesBefore | None":
@@ -48,16 +49,16 @@ class TimesBefore:
         except ValueError:
             found = []
         odd = any(isinstance(one, datetime) and one.tzinfo is None for one in found)
-        if not found or odd or not zone:
+        if not found or odd:
             raise Unknown("There is no such page.")
         ends = found[1] if end else None
-        return cls(version=int(version), start=found[0], end=ends, time_zone=zone)
+        return cls(version=int(version), start=found[0], end=ends, time_zone=zone or None)
 
     @property
     def word(self) -> str:
         """No text of the appointment is in it."""
         end = wire_time(self.end) if self.end else ""
-        return MARK.join((str(self.version), wire_time(self.start), end, self.time_zone))
+        return MARK.join((str(self.version), wire_time(self.start), end, self.time_zone or ""))
 
     def address(self, key: str) -> str:
         """Where a form is sent that undoes it."""
@@ -71,5 +72,5 @@ class TimesBefore:
             "all_day": not isinstance(self.start, datetime),
             "start": wire_time(self.start),
             "end": wire_time(self.end) if self.end else None,
-            "time_zone": self.time_zone,
+            "time_zone": self.time_zone or item.content.time_zone,
         }
