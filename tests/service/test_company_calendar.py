@@ -3,6 +3,10 @@
 import pytest
 from sqlalchemy import delete, update
 
+from contracts.cronofy import Calendar
+from service.integrations.finish import ChosenSetup, finish
+from service.integrations.refusals import Invalid
+from service.integrations.settings_form import Choices
 from service.store.integrations.integrations import load
 from service.store.people.companies import add_company, ending
 from service.store.people.company_people import forget_person
@@ -160,6 +164,10 @@ async def test_company_defaults_are_where_people_begin_and_locks_are_kept(small:
     loose = form(calendar_id, event_types={**events, "delete": True})
     refused = await office.put(ann, loose, "ann")
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "event_types")
+    chosen = ChosenSetup(Choices.model_validate(loose), office_calendar(calendar_id), [calendar_id])
+    async with office.store.begin() as connection:  # locked behind the look with which a Finish begins
+        with pytest.raises(Invalid, match="event_types"):
+            await finish(office.store, connection, "ann", ann, chosen)
     own = form(calendar_id, event_types=events, item_types={**items, "todo": True})
     assert (await office.put(ann, own, "ann")).status_code == 200
 
@@ -171,6 +179,19 @@ async def test_company_defaults_are_where_people_begin_and_locks_are_kept(small:
     saved = await office.client.post(tab.action, data={**fields, "delete": "on", "to": "save"})
     assert saved.status_code == 303
     assert (await office.rows(integrations))[0]["event_types"] == events
+
+
+def office_calendar(calendar_id: str) -> Calendar:
+    """As Cronofy lists it."""
+    return Calendar(
+        calendar_id=calendar_id,
+        name="Calendar",
+        read_only=False,
+        deleted=False,
+        primary=True,
+        permission_level="unrestricted",
+        profile_id="",
+    )
 
 
 async def test_company_person_is_told_at_the_next_visit_and_may_leave(small: Company) -> None:

@@ -153,8 +153,7 @@ async def test_g11_save_leaves_off_what_is_switched_off(
 ) -> None:
     """By its owner, or paused by an administrator: nothing is read, sent or told because of it."""
     base = await _at(browser, office, tab)
-    row = await _saved(office)
-    await browser.client.post(f"{LIST}/{row['id']}/deactivate", data={"csrf_token": _token(browser)})
+    row = await _switched_off(browser, office)
     async with office.store.begin() as connection:
         await change(connection, row["id"], status=status.value)
     asked, told = len(await office.rows(runs)), await office.facts()
@@ -176,8 +175,7 @@ async def test_g11_nothing_is_to_be_brought_by_save_while_it_is_switched_off(
 ) -> None:
     """It would be brought weeks later, with some other change."""
     base = await _at(browser, office, "sync-options")
-    row = await _saved(office)
-    await browser.client.post(f"{LIST}/{row['id']}/deactivate", data={"csrf_token": _token(browser)})
+    await _switched_off(browser, office)
     await browser.open(f"{base}/sync-options")
     page = await browser.press("Save", changes={"retrieve": "yes"})
     assert "This integration is not active. Activate it first." in page.words
@@ -191,8 +189,7 @@ async def test_g11_another_calendar_is_not_linked_by_save_while_it_is_switched_o
     browser: Browser, office: Office
 ) -> None:
     base = await _at(browser, office, "linked-calendar")
-    row = await _saved(office)
-    await browser.client.post(f"{LIST}/{row['id']}/deactivate", data={"csrf_token": _token(browser)})
+    row = await _switched_off(browser, office)
     await browser.open(f"{base}/linked-calendar")
     await browser.press("Next", changes={"calendar_id": (await office.calendars(row["id"]))["Second"]})
     await browser.open(f"{base}/confirmation?draft=kept")
@@ -206,8 +203,12 @@ async def test_g11_another_calendar_is_not_linked_by_save_while_it_is_switched_o
     assert (await _saved(office))["active"]
 
 
-def _token(browser: Browser) -> str:
-    return browser.page.forms[0].fields["csrf_token"]
+async def _switched_off(browser: Browser, office: Office) -> dict[str, Any]:
+    """By its owner; as it was before."""
+    row = await _saved(office)
+    fields = {"csrf_token": browser.page.forms[0].fields["csrf_token"]}
+    await browser.client.post(f"{LIST}/{row['id']}/deactivate", data=fields)
+    return row
 
 
 async def test_g10_save_refuses_beside_the_field_what_cannot_stay(browser: Browser, office: Office) -> None:
